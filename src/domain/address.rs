@@ -1,0 +1,167 @@
+//! Addresses: where a listener stands, and where a beat came from.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A listening address as a person writes it: `7777`, `host:7777`, `[v6]:7777` or `unix:/path`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ListenAddress {
+    /// A port on every address: `[::]` answering IPv4 too, `0.0.0.0` where there is no IPv6.
+    Any(u16),
+    /// A literal address.
+    Ip(IpAddr, u16),
+    /// A name still to be resolved.
+    Name(String, u16),
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+impl ListenAddress {
+    /// The TCP port, if it has one.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            ListenAddress::Any(port) | ListenAddress::Ip(_, port) | ListenAddress::Name(_, port) => {
+                Some(*port)
+            }
+            ListenAddress::Unix(_) => None,
+        }
+    }
+}
+
+impl FromStr for ListenAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<ListenAddress, &'static str> {
+        const FORMS: &str = "not an address: write PORT, HOST:PORT, [IPV6]:PORT or unix:PATH";
+        const PORT: &str = "not a port: write a number from 1 to 65535";
+        let port = |p: &str| {
+            let digits = !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit());
+            p.parse::<u16>().ok().filter(|p| digits && *p != 0).ok_or(PORT)
+        };
+        if let Some(path) = text.strip_prefix("unix:") {
+            return match path {
+                "" => Err("unix: needs a path"),
+                p if p.len() > 107 => Err("the path of a unix socket is at most 107 bytes"),
+                p if p.contains('\0') => Err("a path holds no NUL"),
+                p => Ok(ListenAddress::Unix(p.into())),
+            };
+        }
+        if let Some(rest) = text.strip_prefix('[') {
+            let (host, p) = rest.split_once("]:").ok_or(FORMS)?;
+            let ip: Ipv6Addr = host.parse().map_err(|_| "not an IPv6 address between the brackets")?;
+            return Ok(ListenAddress::Ip(ip.into(), port(p)?));
+        }
+        match text.rsplit_once(':') {
+            None if text.bytes().all(|b| b.is_ascii_digit()) => port(text).map(ListenAddress::Any),
+            None => Err(FORMS),
+            Some((host, _)) if host.contains(':') => Err("an IPv6 address needs brackets: [::1]:7777"),
+            Some(("" | "*", p)) => port(p).map(ListenAddress::Any),
+            Some((host, p)) if host.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
+                let ip: Ipv4Addr = host.parse().map_err(|_| "not an IPv4 address")?;
+                Ok(ListenAddress::Ip(ip.into(), port(p)?))
+            }
+            Some((host, p)) => {
+                let fits = host.len() <= 253
+                    && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+                if fits { Ok(ListenAddress::Name(host.into(), port(p)?)) } else { Err(FORMS) }
+            }
+        }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenAddress::Any(port) => write!(f, "{port}"),
+            ListenAddress::Ip(IpAddr::V6(ip), port) => write!(f, "[{ip}]:{port}"),
+            ListenAddress::Ip(ip, port) => write!(f, "{ip}:{port}"),
+            ListenAddress::Name(host, port) => write!(f, "{host}:{port}"),
+            ListenAddress::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Where a request came from, in canonical form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Peer {
+    /// A network address; never an IPv4-mapped IPv6 one.
+    Ip(IpAddr),
+    /// A unix socket of this machine.
+    Unix,
+}
+
+impl Peer {
+    /// A network peer, with `::ffff:a.b.c.d` made `a.b.c.d`.
+    pub fn from_ip(ip: IpAddr) -> Peer {
+        Peer::Ip(ip.to_canonical())
+    }
+
+    /// True for this machine itself, which the per-address limits do not bind.
+    pub fn is_local(self) -> bool {
+        match self {
+            Peer::Ip(ip) => ip.is_loopback(),
+            Peer::Unix => true,
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Peer::Ip(ip) => ip.fmt(f),
+            Peer::Unix => f.write_str("unix"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listening_addresses_are_read_as_people_write_them() {
+        for (text, want) in [
+            ("7777", ListenAddress::Any(7777)),
+            (":7777", ListenAddress::Any(7777)),
+            ("*:80", ListenAddress::Any(80)),
+            ("127.0.0.1:7777", ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), 7777)),
+            ("[::1]:7777", ListenAddress::Ip(Ipv6Addr::LOCALHOST.into(), 7777)),
+            ("localhost:7777", ListenAddress::Name("localhost".into(), 7777)),
+            ("unix:/run/x.sock", ListenAddress::Unix("/run/x.sock".into())),
+        ] {
+            assert_eq!(text.parse(), Ok(want), "{text}");
+        }
+    }
+
+    #[test]
+    fn wrong_addresses_say_what_to_write() {
+        for text in [
+            "",
+            "x",
+            "0",
+            "65536",
+            "1.2.3:80",
+            "1.2.3.4.5:80",
+            "::1:80",
+            "[::1]",
+            "[::1]:",
+            "[x]:80",
+            "a b:80",
+            "unix:",
+            "host:",
+            "+80",
+            "host:+80",
+        ] {
+            assert!(text.parse::<ListenAddress>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn mapped_addresses_are_canonical() -> Result<(), std::net::AddrParseError> {
+        assert_eq!(Peer::from_ip("::ffff:127.0.0.1".parse()?).to_string(), "127.0.0.1");
+        assert!(Peer::from_ip("::ffff:127.0.0.1".parse()?).is_local());
+        Ok(())
+    }
+}

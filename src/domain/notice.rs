@@ -1,0 +1,166 @@
+//! What the daemon tells people besides the beats themselves: typed, so that every log format and language can
+//! say it in its own way. The sentences stand in `view::words`.
+
+use super::time::{Span, Wall};
+use std::sync::Arc;
+
+/// How much a notice matters; syslog's numbers (RFC 5424, 6.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Something is lost or will not work until a person acts.
+    Error = 3,
+    /// Something is not as configured or expected; work goes on.
+    Warning = 4,
+    /// A change worth an operator's attention.
+    Notice = 5,
+    /// The ordinary course of things.
+    Info = 6,
+    /// For finding faults.
+    Debug = 7,
+}
+
+impl Level {
+    /// Lower-case name, as the configuration and JSON logs write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Notice => "notice",
+            Level::Info => "info",
+            Level::Debug => "debug",
+        }
+    }
+}
+
+/// The state of a monitor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Declared, never heard.
+    #[default]
+    New,
+    /// Heard within its interval.
+    Up,
+    /// Its interval is over, its grace is not.
+    Late,
+    /// Its grace is over, or it said `fail`.
+    Down,
+    /// Set aside by a person or a maintenance window.
+    Paused,
+}
+
+impl State {
+    /// All states, in the order in which lists and metrics show them.
+    pub const ALL: [State; 5] = [State::New, State::Up, State::Late, State::Down, State::Paused];
+
+    /// The field's own word for it: `new`, `up`, `late`, `down`, `paused`.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::New => "new",
+            State::Up => "up",
+            State::Late => "late",
+            State::Down => "down",
+            State::Paused => "paused",
+        }
+    }
+}
+
+/// One thing to tell.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// A listener stands and is served. `port` is `None` for a unix socket; `address` is always printable.
+    Started {
+        /// Where it listens, e.g. `[::]:7777` or `unix:/run/x.sock`.
+        address: String,
+        /// Its TCP port.
+        port: Option<u16>,
+    },
+    /// A stop was asked for; what has arrived is still answered.
+    Stopping,
+    /// The last line of a run.
+    Stopped,
+    /// The configuration was read again and is in force.
+    Reloaded,
+    /// It was read again and refused; the old one stays.
+    ReloadFailed {
+        /// `file:line: key: reason`.
+        reason: String,
+    },
+    /// Keys that changed but take effect only at the next start.
+    NeedsRestart {
+        /// The keys, e.g. `listen, state.dir`.
+        keys: String,
+    },
+    /// A monitor changed its state.
+    Transition {
+        /// Its id.
+        monitor: Arc<str>,
+        /// The state before.
+        from: State,
+        /// The state now.
+        to: State,
+        /// The last sign of life, if there was any.
+        last_beat: Option<Wall>,
+        /// How long it had been silent.
+        silent: Span,
+    },
+    /// A log target stopped taking lines.
+    LogTargetFailed {
+        /// `file:/var/log/x`, `syslog`, ….
+        target: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// It takes lines again.
+    LogTargetBack {
+        /// The target.
+        target: String,
+        /// Lines that did not reach it.
+        lost: u64,
+    },
+    /// SIGUSR1: where things stand. The text is ready to print.
+    Summary {
+        /// E.g. `4 up, 1 late, 0 down; 66 beats/s; 5 connections`.
+        text: String,
+    },
+    /// Anything else that an operator should know; already in the configured language.
+    Other {
+        /// How much it matters.
+        level: Level,
+        /// A stable word for machines, e.g. `accept_paused`.
+        kind: &'static str,
+        /// One sentence.
+        text: String,
+    },
+}
+
+impl Notice {
+    /// How much it matters.
+    pub fn level(&self) -> Level {
+        match self {
+            Notice::Started { .. } | Notice::Stopping | Notice::Stopped | Notice::Reloaded => Level::Info,
+            Notice::Summary { .. } => Level::Info,
+            Notice::ReloadFailed { .. } | Notice::LogTargetFailed { .. } => Level::Error,
+            Notice::NeedsRestart { .. } | Notice::LogTargetBack { .. } => Level::Warning,
+            Notice::Transition { to: State::Down, .. } => Level::Warning,
+            Notice::Transition { .. } => Level::Notice,
+            Notice::Other { level, .. } => *level,
+        }
+    }
+
+    /// A stable word for machines: the `event` of JSON logs and what a journal MESSAGE_ID is made for.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Notice::Started { .. } => "started",
+            Notice::Stopping => "stopping",
+            Notice::Stopped => "stopped",
+            Notice::Reloaded => "reloaded",
+            Notice::ReloadFailed { .. } => "reload_failed",
+            Notice::NeedsRestart { .. } => "needs_restart",
+            Notice::Transition { .. } => "transition",
+            Notice::LogTargetFailed { .. } => "log_target_failed",
+            Notice::LogTargetBack { .. } => "log_target_back",
+            Notice::Summary { .. } => "summary",
+            Notice::Other { kind, .. } => kind,
+        }
+    }
+}

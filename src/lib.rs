@@ -1,0 +1,7 @@
+//! heartbeat-server: receives heartbeats, writes every one down, knows who is alive.
+//!
+//! The map of the modules, and what each must never do, is ARCHITECTURE.md.
+
+pub mod domain;
+pub mod sys;
+pub mod view;

@@ -1,0 +1,2 @@
+//! The daemon's entry; everything is in the library.
+fn main() {}

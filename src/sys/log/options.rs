@@ -1,0 +1,92 @@
+//! What the log is asked to do.
+
+use crate::domain::lang::Lang;
+use crate::domain::notice::Level;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// Standard error.
+    Stderr,
+    /// systemd's journal, over its native socket.
+    Journal,
+    /// The local syslog, over /dev/log.
+    Syslog,
+    /// A file, appended to.
+    File(PathBuf),
+}
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// `2026-02-08 11:30:20 - heartbeat received - from: …`
+    #[default]
+    Classic,
+    /// RFC 3339 time, level and `key=value`.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The `[log]` of the configuration, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogOptions {
+    /// Where lines go; at least one.
+    pub targets: Vec<Target>,
+    /// How they look.
+    pub format: Format,
+    /// Their language.
+    pub lang: Lang,
+    /// The least important notice that is written.
+    pub level: Level,
+    /// Whether beats are written.
+    pub beats: bool,
+    /// A file target longer than this is set aside and a new one begun.
+    pub file_bytes_max: u64,
+    /// How many files set aside are kept.
+    pub file_keep: u32,
+}
+
+impl FromStr for Target {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Target, &'static str> {
+        match text {
+            "stderr" => Ok(Target::Stderr),
+            "journal" => Ok(Target::Journal),
+            "syslog" => Ok(Target::Syslog),
+            _ => match text.strip_prefix("file:") {
+                Some(path) if !path.is_empty() => Ok(Target::File(path.into())),
+                _ => Err("not a log target: write stderr, journal, syslog or file:PATH"),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Stderr => f.write_str("stderr"),
+            Target::Journal => f.write_str("journal"),
+            Target::Syslog => f.write_str("syslog"),
+            Target::File(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}
+
+impl Default for LogOptions {
+    fn default() -> LogOptions {
+        LogOptions {
+            targets: vec![Target::Stderr],
+            format: Format::Classic,
+            lang: Lang::En,
+            level: Level::Info,
+            beats: true,
+            file_bytes_max: 100 * 1024 * 1024,
+            file_keep: 7,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! What the domain knows, as text for people and programs: pure functions from values to strings.
