@@ -4,8 +4,11 @@
 
 pub mod access;
 pub mod address;
+pub mod beat;
 pub mod id;
 pub mod lang;
 pub mod limits;
 pub mod notice;
+pub mod registry;
 pub mod time;
+mod wheel;

@@ -1,0 +1,93 @@
+//! A beat: one sign of life, checked, borrowing its texts from whatever carried it.
+
+use super::address::Peer;
+use super::id::IdRef;
+use super::time::{Span, Wall};
+use std::borrow::Cow;
+
+/// One beat. Every field is optional on the wire; what is here has been checked against `limits`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beat<'a> {
+    /// The monitor it is for.
+    pub id: Option<IdRef<'a>>,
+    /// The address the sender believes to have; names the monitor where there is no id.
+    pub ip: Option<IdRef<'a>>,
+    /// The sender's own counter.
+    pub seq: Option<u64>,
+    /// The sender's own clock; shown, never used for deadlines.
+    pub ts: Option<Wall>,
+    /// The interval the sender wants to be held to.
+    pub interval: Option<Span>,
+    /// The grace the sender wants after it.
+    pub grace: Option<Span>,
+    /// What it says.
+    pub status: Status,
+    /// A text for people.
+    pub message: Option<&'a str>,
+    /// Labels of the monitor; `None` leaves them as they are.
+    pub tags: Option<&'a [Cow<'a, str>]>,
+    /// Ties start and end of one run together.
+    pub rid: Option<&'a str>,
+}
+
+/// What a beat says about the sender.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Status {
+    /// Alive and well.
+    #[default]
+    Ok,
+    /// Alive and failing.
+    Fail,
+    /// A run begins.
+    Start,
+    /// Only a message.
+    Log,
+    /// A run ended with this exit code; 0 is well.
+    Exit(u8),
+}
+
+impl Status {
+    /// Whether it calls the monitor well (`Some(true)`), failing (`Some(false)`) or neither.
+    pub fn verdict(self) -> Option<bool> {
+        match self {
+            Status::Ok | Status::Exit(0) => Some(true),
+            Status::Fail | Status::Exit(_) => Some(false),
+            Status::Start | Status::Log => None,
+        }
+    }
+
+    /// The word for it, for logs and lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Ok | Status::Exit(0) => "ok",
+            Status::Fail | Status::Exit(_) => "fail",
+            Status::Start => "start",
+            Status::Log => "log",
+        }
+    }
+}
+
+/// How a beat reached us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// An HTTP request.
+    Http,
+}
+
+impl Transport {
+    /// The word for it in logs, metrics and the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Transport::Http => "http",
+        }
+    }
+}
+
+/// Who sent a beat, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The canonical address it came from.
+    pub peer: Peer,
+    /// The way it came.
+    pub transport: Transport,
+}

@@ -1,0 +1,425 @@
+//! All monitors of one shard and what is known of each: the pure core of the product.
+//!
+//! Beats go in with [`Registry::handle`], time with [`Registry::handle_timeout`]; changes of state come out of
+//! [`Registry::poll_transition`], and [`Registry::poll_deadline`] says when time will next matter. Nothing here reads a
+//! clock or waits. A monitor is one row of a table; an open-addressing index over the rows finds it by id, and the
+//! [`Wheel`] finds it when its time is up. A beat that comes in time touches only its row.
+
+use super::address::Peer;
+use super::beat::{Beat, Source, Status, Transport};
+use super::id::{Id, IdRef};
+use super::notice::State;
+use super::time::{Mono, Now, Span, Wall};
+use super::wheel::Wheel;
+use hashbrown::HashTable;
+use std::collections::{BinaryHeap, VecDeque};
+use std::hash::BuildHasher;
+
+/// What a monitor is held to when neither it nor a rule says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Defaults {
+    /// Time between two beats.
+    pub interval: Span,
+    /// Time after that before it is down.
+    pub grace: Span,
+}
+
+impl Default for Defaults {
+    fn default() -> Defaults {
+        Defaults { interval: Span::secs(60), grace: Span::secs(30) }
+    }
+}
+
+/// What can happen to a registry.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A beat for `monitor`.
+    Beat {
+        /// Whom it is for.
+        monitor: IdRef<'a>,
+        /// What it says.
+        beat: &'a Beat<'a>,
+        /// Where it came from.
+        source: Source,
+        /// Whether an unknown monitor may be made for it.
+        create: bool,
+    },
+}
+
+/// What the sender of a beat is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The interval we want of it.
+    pub interval: Span,
+    /// Whether the beat brought its monitor into being.
+    pub created: bool,
+    /// The earliest deadline this beat set, if it may lie before all others.
+    pub deadline: Option<Mono>,
+}
+
+/// The monitor does not exist and might not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unknown;
+
+/// A change of state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transition {
+    /// Whose.
+    pub monitor: Id,
+    /// The state before.
+    pub from: State,
+    /// The state now.
+    pub to: State,
+    /// When, on the wall clock.
+    pub at: Wall,
+    /// The last beat before it.
+    pub last_beat: Option<Wall>,
+    /// How long the monitor had been silent.
+    pub silent: Span,
+}
+
+/// A monitor as the API, the page and the metrics show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Its id.
+    pub id: String,
+    /// Its state.
+    pub state: State,
+    /// Since when.
+    pub since: Wall,
+    /// Its last beat.
+    pub last_beat: Option<Wall>,
+    /// When its state will change if nothing is heard.
+    pub next_deadline: Option<Wall>,
+    /// Time between two beats.
+    pub interval: Span,
+    /// Time after that before it is down.
+    pub grace: Span,
+    /// Where its last beat came from.
+    pub address: Peer,
+    /// The address it reported.
+    pub reported_ip: Option<String>,
+    /// How its last beat came.
+    pub transport: Transport,
+    /// Beats received.
+    pub beats: u64,
+    /// Its own counter.
+    pub seq: Option<u64>,
+    /// Beats missing by that counter.
+    pub gaps: u64,
+    /// What its last beat said.
+    pub status: Status,
+    /// The last text it sent.
+    pub message: Option<String>,
+    /// Its labels.
+    pub tags: Vec<String>,
+}
+
+/// How many monitors are in each state, in the order of [`State::ALL`].
+pub type Counts = [u64; State::ALL.len()];
+
+#[derive(Debug)]
+struct Monitor {
+    id: Id,
+    state: State,
+    status: Status,
+    source: Source,
+    since: Wall,
+    last_wall: Wall,
+    last_mono: Mono,
+    /// When the state changes next if nothing is heard.
+    deadline: Option<Mono>,
+    interval: Span,
+    grace: Span,
+    beats: u64,
+    seq: Option<u64>,
+    gaps: u64,
+    /// Kept only where it is not the id itself.
+    reported_ip: Option<Id>,
+    /// What few monitors have.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Debug, Default)]
+struct Rare {
+    message: Option<Box<str>>,
+    tags: Vec<Box<str>>,
+}
+
+/// One shard's monitors.
+#[derive(Debug)]
+pub struct Registry<S> {
+    hasher: S,
+    defaults: Defaults,
+    monitors: Vec<Monitor>,
+    index: HashTable<u32>,
+    wheel: Wheel,
+    counts: Counts,
+    transitions: VecDeque<Transition>,
+}
+
+impl<S: BuildHasher> Registry<S> {
+    /// An empty registry. The hasher should be seeded, since ids come from strangers.
+    pub fn new(now: Now, hasher: S, defaults: Defaults) -> Registry<S> {
+        Registry {
+            hasher,
+            defaults,
+            monitors: Vec::new(),
+            index: HashTable::new(),
+            wheel: Wheel::new(now.mono),
+            counts: [0; State::ALL.len()],
+            transitions: VecDeque::new(),
+        }
+    }
+
+    /// What new monitors are held to from now on.
+    pub fn set_defaults(&mut self, defaults: Defaults) {
+        self.defaults = defaults;
+    }
+
+    /// Takes an event in. O(1).
+    pub fn handle(&mut self, now: Now, event: Event<'_>) -> Result<Receipt, Unknown> {
+        let Event::Beat { monitor, beat, source, create } = event;
+        let (key, created) = match self.find(monitor) {
+            Some(key) => (key, false),
+            None if create => (self.create(now, monitor, source), true),
+            None => return Err(Unknown),
+        };
+        let row = &mut self.monitors[key as usize];
+        row.take(now, monitor, beat, source);
+        let was = row.state;
+        let armed = row.deadline;
+        match beat.status.verdict() {
+            Some(true) => {
+                row.state = State::Up;
+                row.deadline = Some(now.mono.after(row.interval));
+            }
+            Some(false) => {
+                row.state = State::Down;
+                row.deadline = None;
+            }
+            // A run that begins, or a mere message, proves nothing yet; but who has never been well must become so.
+            None if row.state == State::New && armed.is_none() => {
+                row.deadline = Some(now.mono.after(row.interval))
+            }
+            None => {}
+        }
+        let (state, deadline, interval) = (row.state, row.deadline, row.interval);
+        if state != was {
+            self.moved(now, key, was, state);
+        }
+        // The wheel needs to hear only of a deadline that is earlier than where it looks; `file` decides that.
+        if let Some(deadline) = deadline {
+            self.wheel.file(key, deadline);
+        }
+        Ok(Receipt { interval, created, deadline: deadline.filter(|d| armed.is_none_or(|a| *d < a)) })
+    }
+
+    /// When [`Registry::handle_timeout`] has something to do; never later than the first deadline.
+    pub fn poll_deadline(&self) -> Option<Mono> {
+        self.wheel.next()
+    }
+
+    /// Judges those whose time is up, at most `most` of them; true when more are waiting.
+    pub fn handle_timeout(&mut self, now: Now, most: usize) -> bool {
+        for _ in 0..most {
+            let monitors = &self.monitors;
+            let Some(key) = self.wheel.pop(now.mono, |key| monitors[key as usize].deadline) else {
+                return false;
+            };
+            let row = &mut self.monitors[key as usize];
+            let was = row.state;
+            match was {
+                State::Up | State::New if row.grace > Span(0) => {
+                    row.state = State::Late;
+                    row.deadline = row.deadline.map(|d| d.after(row.grace));
+                }
+                State::Up | State::New | State::Late => {
+                    row.state = State::Down;
+                    row.deadline = None;
+                }
+                State::Down | State::Paused => row.deadline = None,
+            }
+            let (state, deadline) = (row.state, row.deadline);
+            if state != was {
+                self.moved(now, key, was, state);
+            }
+            if let Some(deadline) = deadline {
+                self.wheel.file(key, deadline);
+            }
+        }
+        true
+    }
+
+    /// The next change of state that nobody has fetched yet.
+    pub fn poll_transition(&mut self) -> Option<Transition> {
+        self.transitions.pop_front()
+    }
+
+    /// How many monitors there are.
+    pub fn len(&self) -> usize {
+        self.monitors.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.monitors.is_empty()
+    }
+
+    /// How many are in each state.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// One monitor.
+    pub fn get(&self, now: Now, id: IdRef<'_>) -> Option<Snapshot> {
+        self.find(id).map(|key| self.monitors[key as usize].snapshot(now))
+    }
+
+    /// The first `limit` monitors by id after `after` that `wanted` accepts.
+    pub fn list(
+        &self,
+        now: Now,
+        after: Option<&str>,
+        limit: usize,
+        wanted: impl Fn(&str, State) -> bool,
+    ) -> Vec<Snapshot> {
+        let mut first: BinaryHeap<(&str, u32)> = BinaryHeap::new();
+        for (key, row) in self.monitors.iter().enumerate() {
+            let id = row.id.as_str();
+            if after.is_some_and(|a| id <= a) || !wanted(id, row.state) {
+                continue;
+            }
+            if first.len() < limit {
+                first.push((id, key as u32));
+            } else if let Some(mut last) = first.peek_mut()
+                && id < last.0
+            {
+                *last = (id, key as u32);
+            }
+        }
+        first
+            .into_sorted_vec()
+            .into_iter()
+            .map(|(_, key)| self.monitors[key as usize].snapshot(now))
+            .collect()
+    }
+
+    fn find(&self, id: IdRef<'_>) -> Option<u32> {
+        let hash = self.hasher.hash_one(id.as_str());
+        self.index.find(hash, |key| self.monitors[*key as usize].id.as_str() == id.as_str()).copied()
+    }
+
+    fn create(&mut self, now: Now, id: IdRef<'_>, source: Source) -> u32 {
+        let key = self.monitors.len() as u32;
+        self.monitors.push(Monitor {
+            id: id.to_id(),
+            state: State::New,
+            status: Status::Ok,
+            source,
+            since: now.wall,
+            last_wall: now.wall,
+            last_mono: now.mono,
+            deadline: None,
+            interval: self.defaults.interval,
+            grace: self.defaults.grace,
+            beats: 0,
+            seq: None,
+            gaps: 0,
+            reported_ip: None,
+            rare: None,
+        });
+        let (hasher, monitors) = (&self.hasher, &self.monitors);
+        let hash = hasher.hash_one(id.as_str());
+        self.index.insert_unique(hash, key, |key| hasher.hash_one(monitors[*key as usize].id.as_str()));
+        self.counts[State::New as usize] += 1;
+        key
+    }
+
+    fn moved(&mut self, now: Now, key: u32, from: State, to: State) {
+        self.counts[from as usize] -= 1;
+        self.counts[to as usize] += 1;
+        let row = &mut self.monitors[key as usize];
+        row.since = now.wall;
+        // The first beat of a monitor is no news to anybody who is told of changes.
+        if from == State::New && to == State::Up {
+            return;
+        }
+        self.transitions.push_back(Transition {
+            monitor: row.id.clone(),
+            from,
+            to,
+            at: now.wall,
+            last_beat: (row.beats > 0).then_some(row.last_wall),
+            silent: now.mono.since(row.last_mono),
+        });
+    }
+}
+
+impl Monitor {
+    /// Writes down what a beat says, its verdict apart.
+    fn take(&mut self, now: Now, monitor: IdRef<'_>, beat: &Beat<'_>, source: Source) {
+        self.beats += 1;
+        self.last_wall = now.wall;
+        self.last_mono = now.mono;
+        self.source = source;
+        self.status = beat.status;
+        if let Some(interval) = beat.interval {
+            self.interval = interval;
+        }
+        if let Some(grace) = beat.grace {
+            self.grace = grace;
+        }
+        if let Some(seq) = beat.seq {
+            // A counter that falls back was restarted; only a forward jump is a gap.
+            if let Some(last) = self.seq
+                && seq > last
+            {
+                self.gaps = self.gaps.saturating_add(seq - last - 1);
+            }
+            self.seq = Some(seq);
+        }
+        let reported = beat.ip.map_or("", IdRef::as_str);
+        let known = self.reported_ip.as_ref().map_or("", Id::as_str);
+        if !reported.is_empty()
+            && reported != known
+            && (reported != monitor.as_str() || self.reported_ip.is_some())
+        {
+            self.reported_ip = beat.ip.map(IdRef::to_id);
+        }
+        if beat.message.is_some() || beat.tags.is_some() {
+            let rare = self.rare.get_or_insert_default();
+            if let Some(message) = beat.message {
+                rare.message = (!message.is_empty()).then(|| message.into());
+            }
+            if let Some(tags) = beat.tags {
+                rare.tags = tags.iter().map(|t| t.as_ref().into()).collect();
+            }
+        }
+    }
+
+    fn snapshot(&self, now: Now) -> Snapshot {
+        let wall_of = |at: Mono| Wall(now.wall.0 + at.0 as i64 - now.mono.0 as i64);
+        Snapshot {
+            id: self.id.as_str().into(),
+            state: self.state,
+            since: self.since,
+            last_beat: (self.beats > 0).then_some(self.last_wall),
+            next_deadline: self.deadline.map(wall_of),
+            interval: self.interval,
+            grace: self.grace,
+            address: self.source.peer,
+            reported_ip: self.reported_ip.as_ref().map(|ip| ip.as_str().into()),
+            transport: self.source.transport,
+            beats: self.beats,
+            seq: self.seq,
+            gaps: self.gaps,
+            status: self.status,
+            message: self.rare.as_ref().and_then(|r| r.message.as_deref()).map(Into::into),
+            tags: self.rare.iter().flat_map(|r| r.tags.iter().map(|t| t.to_string())).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
