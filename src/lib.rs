@@ -5,3 +5,4 @@
 pub mod domain;
 pub mod sys;
 pub mod view;
+pub mod wire;

@@ -1,0 +1,202 @@
+//! Answers to HTTP requests, as values that both the fast path and hyper turn into the same bytes.
+
+use crate::domain::access::Denied;
+use crate::domain::time::Span;
+use serde_json::{Value, json};
+use std::borrow::Cow;
+
+/// JSON, as all programs are answered.
+pub const JSON: &str = "application/json";
+
+/// One answer. Length, date and `Connection` are added by whoever writes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// What the body is; `None` when there is none.
+    pub content_type: Option<&'static str>,
+    /// The body.
+    pub body: Cow<'static, [u8]>,
+    /// `Heartbeat-Interval`: the interval we want of the sender.
+    pub interval: Option<Span>,
+    /// `Retry-After`.
+    pub retry_after: Option<Span>,
+    /// `Allow`, with a 405.
+    pub allow: Option<&'static str>,
+    /// `WWW-Authenticate: Bearer`, with a 401.
+    pub authenticate: bool,
+    /// Further headers, such as those of a page.
+    pub more: &'static [(&'static str, &'static str)],
+    /// Whether the connection must end after it.
+    pub close: bool,
+}
+
+impl Answer {
+    /// A body of a type.
+    pub fn new(status: u16, content_type: &'static str, body: impl Into<Cow<'static, [u8]>>) -> Answer {
+        Answer {
+            status,
+            content_type: Some(content_type),
+            body: body.into(),
+            interval: None,
+            retry_after: None,
+            allow: None,
+            authenticate: false,
+            more: &[],
+            close: false,
+        }
+    }
+
+    /// A JSON value.
+    pub fn json(status: u16, value: &Value) -> Answer {
+        let mut body = value.to_string().into_bytes();
+        body.push(b'\n');
+        Answer::new(status, JSON, body)
+    }
+
+    /// A beat was taken.
+    pub fn ok(interval: Span) -> Answer {
+        Answer { interval: Some(interval), ..Answer::new(200, JSON, OK_BODY) }
+    }
+
+    /// Something was wrong: `{"error": reason}`.
+    pub fn error(status: u16, reason: &str) -> Answer {
+        Answer::json(status, &json!({ "error": reason }))
+    }
+
+    /// A field was wrong: `{"error": reason, "field": field}`.
+    pub fn wrong(status: u16, reason: &str, field: Option<&str>) -> Answer {
+        match field {
+            Some(field) => Answer::json(status, &json!({ "error": reason, "field": field })),
+            None => Answer::error(status, reason),
+        }
+    }
+
+    /// Not allowed, naming the configuration key that says so.
+    pub fn denied(denied: Denied, client: &str) -> Answer {
+        match denied {
+            Denied::Network(key) => Answer::json(
+                403,
+                &json!({ "error": format!("not allowed from {client}: see {key} in the configuration"), "key": key }),
+            ),
+            Denied::Token(key) => Answer {
+                authenticate: true,
+                ..Answer::json(
+                    401,
+                    &json!({ "error": format!("a token from {key} is needed: Authorization: Bearer TOKEN"), "key": key }),
+                )
+            },
+        }
+    }
+
+    /// Too often; try again after the span.
+    pub fn too_often(reason: &str, wait: Span) -> Answer {
+        Answer { retry_after: Some(wait), ..Answer::error(429, reason) }
+    }
+
+    /// Cannot be done now, though it is no fault of the client.
+    pub fn unavailable(reason: &str, wait: Span) -> Answer {
+        Answer { retry_after: Some(wait), ..Answer::error(503, reason) }
+    }
+
+    /// The wrong method for a path.
+    pub fn method_not_allowed(allow: &'static str) -> Answer {
+        Answer { allow: Some(allow), ..Answer::error(405, &format!("this path takes {allow}")) }
+    }
+
+    /// This answer, and the end of the connection.
+    pub fn closing(self) -> Answer {
+        Answer { close: true, ..self }
+    }
+
+    /// The headers in the order in which they are written, those about framing apart.
+    pub fn each_header(&self, mut header: impl FnMut(&'static str, &str)) {
+        if let Some(content_type) = self.content_type {
+            header("content-type", content_type);
+        }
+        if let Some(interval) = self.interval {
+            header("heartbeat-interval", &interval.as_secs_ceil().to_string());
+        }
+        if let Some(wait) = self.retry_after {
+            header("retry-after", &wait.as_secs_ceil().max(1).to_string());
+        }
+        if let Some(allow) = self.allow {
+            header("allow", allow);
+        }
+        if self.authenticate {
+            header("www-authenticate", "Bearer");
+        }
+        for (name, value) in self.more {
+            header(name, value);
+        }
+    }
+
+    /// Writes it as HTTP/1.1. `date` is an IMF-fixdate.
+    pub fn write(&self, out: &mut Vec<u8>, date: &str) {
+        let mut line = |parts: &[&str]| parts.iter().for_each(|p| out.extend_from_slice(p.as_bytes()));
+        line(&["HTTP/1.1 ", &self.status.to_string(), " ", reason_of(self.status), "\r\n"]);
+        self.each_header(|name, value| line(&[name, ": ", value, "\r\n"]));
+        if self.close {
+            line(&["connection: close\r\n"]);
+        }
+        line(&["content-length: ", &self.body.len().to_string(), "\r\ndate: ", date, "\r\n\r\n"]);
+        out.extend_from_slice(&self.body);
+    }
+}
+
+const OK_BODY: &[u8] = b"{\"status\":\"ok\"}";
+
+/// The phrases of RFC 9110, as hyper writes them too.
+fn reason_of(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        411 => "Length Required",
+        413 => "Payload Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        _ => "Unknown",
+    }
+}
+
+/// The `Date` header of a moment: IMF-fixdate (RFC 9110, 5.6.7).
+pub fn http_date(unix_s: i64) -> String {
+    let stamp = jiff::Timestamp::from_second(unix_s).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&stamp).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beat_is_answered_in_one_small_piece() {
+        let mut out = Vec::new();
+        Answer::ok(Span::secs(60)).write(&mut out, "Fri, 20 Nov 2026 16:42:37 GMT");
+        let want = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nheartbeat-interval: 60\r\n\
+                    content-length: 15\r\ndate: Fri, 20 Nov 2026 16:42:37 GMT\r\n\r\n{\"status\":\"ok\"}";
+        assert_eq!(String::from_utf8(out).unwrap(), want);
+    }
+
+    #[test]
+    fn dates_are_as_http_wants_them() {
+        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
+
+    #[test]
+    fn refusals_name_their_key() {
+        let answer = Answer::denied(Denied::Network("access.allow"), "8.8.8.8");
+        assert_eq!(answer.status, 403);
+        assert!(String::from_utf8_lossy(&answer.body).contains("\"key\":\"access.allow\""));
+    }
+}

@@ -1,0 +1,305 @@
+//! Request heads: what of a head matters to us, and the fast path's reading of a plain beat.
+//!
+//! Two readers look at heads: hyper, which understands all of HTTP/1, and [`next`], which understands only a plain beat
+//! and calls everything else [`Step::Other`] so that hyper may judge it from its first byte. They cannot disagree on
+//! what a request means, because whatever is refused or odd is never decided here, and because both hand their headers
+//! to the same [`Facts::collect`].
+
+use crate::domain::limits::{FAST_BODY_BYTES_MAX, Limits};
+
+/// The largest number of header lines that is ever configured; also the size of the table on the stack.
+pub const HEADER_LINES_MAX: usize = 128;
+/// Lines of `Forwarded` or `X-Forwarded-For` that are looked at.
+pub const FORWARDED_LINES_MAX: usize = 4;
+
+/// What a head says that a beat or a question depends on.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Facts<'a> {
+    /// `Authorization`.
+    pub authorization: Option<&'a [u8]>,
+    /// `Host`.
+    pub host: Option<&'a [u8]>,
+    /// `Origin`.
+    pub origin: Option<&'a [u8]>,
+    /// The lines of `Forwarded`, in order.
+    pub forwarded: Lines<'a>,
+    /// The lines of `X-Forwarded-For`, in order.
+    pub x_forwarded_for: Lines<'a>,
+}
+
+/// A few header lines of one name.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Lines<'a> {
+    lines: [&'a [u8]; FORWARDED_LINES_MAX],
+    count: usize,
+}
+
+impl<'a> Lines<'a> {
+    /// The lines, first to last.
+    pub fn as_slice(&self) -> &[&'a [u8]] {
+        &self.lines[..self.count]
+    }
+
+    fn push(&mut self, line: &'a [u8]) -> bool {
+        let fits = self.count < FORWARDED_LINES_MAX;
+        if fits {
+            self.lines[self.count] = line;
+            self.count += 1;
+        }
+        fits
+    }
+}
+
+impl<'a> Facts<'a> {
+    /// Gathers what matters. An error is a reason for 400.
+    pub fn collect(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<Facts<'a>, &'static str> {
+        let mut facts = Facts::default();
+        for (name, value) in headers {
+            facts.note(name, value)?;
+        }
+        Ok(facts)
+    }
+
+    fn note(&mut self, name: &str, value: &'a [u8]) -> Result<(), &'static str> {
+        // By length first: most headers are none of ours.
+        match name.len() {
+            4 if name.eq_ignore_ascii_case("host") => {
+                once(&mut self.host, value, "more than one Host header")
+            }
+            6 if name.eq_ignore_ascii_case("origin") => {
+                once(&mut self.origin, value, "more than one Origin header")
+            }
+            13 if name.eq_ignore_ascii_case("authorization") => {
+                once(&mut self.authorization, value, "more than one Authorization header")
+            }
+            9 if name.eq_ignore_ascii_case("forwarded") => {
+                self.forwarded.push(value).then_some(()).ok_or("more than 4 Forwarded headers")
+            }
+            15 if name.eq_ignore_ascii_case("x-forwarded-for") => {
+                self.x_forwarded_for.push(value).then_some(()).ok_or("more than 4 X-Forwarded-For headers")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The token behind `Authorization: Bearer `.
+    pub fn bearer(&self) -> Option<&'a [u8]> {
+        let value = self.authorization?;
+        let (scheme, token) = value.split_at_checked(7)?;
+        scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
+    }
+
+    /// Whether a browser on another site sent this: its `Origin` is not the `Host` it speaks to.
+    pub fn is_cross_site(&self) -> bool {
+        let Some(origin) = self.origin else { return false };
+        let authority = [&b"http://"[..], b"https://"].iter().find_map(|scheme| origin.strip_prefix(*scheme));
+        !matches!((authority, self.host), (Some(from), Some(host)) if from.eq_ignore_ascii_case(host))
+    }
+}
+
+fn once<'a>(slot: &mut Option<&'a [u8]>, value: &'a [u8], reason: &'static str) -> Result<(), &'static str> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(reason),
+    }
+}
+
+/// What the fast path finds at the beginning of a buffer.
+#[derive(Debug, PartialEq)]
+pub enum Step<'a> {
+    /// A whole plain beat.
+    Beat(Plain<'a>),
+    /// Perhaps one; more bytes will tell.
+    Partial {
+        /// Whether the head is complete, so that only body is missing.
+        in_body: bool,
+    },
+    /// Anything else; for hyper.
+    Other,
+}
+
+/// A plain beat: `POST / HTTP/1.1` or `POST /api/v1/beats HTTP/1.1` with a `Content-Length` and its body.
+#[derive(Debug, PartialEq)]
+pub struct Plain<'a> {
+    /// What its head says.
+    pub facts: Facts<'a>,
+    /// Its body.
+    pub body: &'a [u8],
+    /// Bytes of head and body together.
+    pub bytes: usize,
+    /// Whether the client asked for `Connection: close`.
+    pub close: bool,
+}
+
+/// The paths that take beats.
+pub const BEAT_PATHS: [&str; 2] = ["/", "/api/v1/beats"];
+
+/// Looks at the beginning of `buffer`.
+pub fn next<'a>(buffer: &'a [u8], limits: &Limits) -> Step<'a> {
+    // Without this, half a GET would be waited for here.
+    const START: &[u8] = b"POST /";
+    let seen = buffer.len().min(START.len());
+    if buffer[..seen] != START[..seen] {
+        return Step::Other;
+    }
+    let mut table = [httparse::EMPTY_HEADER; HEADER_LINES_MAX];
+    let lines = limits.header_lines.min(HEADER_LINES_MAX);
+    let mut request = httparse::Request::new(&mut table[..lines]);
+    let head_bytes = match request.parse(buffer) {
+        Ok(httparse::Status::Complete(bytes)) if bytes <= limits.header_bytes => bytes,
+        Ok(httparse::Status::Partial) if buffer.len() < limits.header_bytes => {
+            return Step::Partial { in_body: false };
+        }
+        _ => return Step::Other,
+    };
+    let plain_path = request.path.is_some_and(|path| BEAT_PATHS.contains(&path));
+    if request.method != Some("POST") || request.version != Some(1) || !plain_path {
+        return Step::Other;
+    }
+    let mut facts = Facts::default();
+    let mut length = None;
+    let mut close = None;
+    for header in request.headers.iter() {
+        let (name, value) = (header.name, header.value);
+        let odd = match name.len() {
+            2 => name.eq_ignore_ascii_case("te"),
+            6 if name.eq_ignore_ascii_case("expect") => true,
+            7 => name.eq_ignore_ascii_case("upgrade") || name.eq_ignore_ascii_case("trailer"),
+            10 if name.eq_ignore_ascii_case("connection") => {
+                let wish = match value {
+                    v if v.eq_ignore_ascii_case(b"close") => true,
+                    v if v.eq_ignore_ascii_case(b"keep-alive") => false,
+                    _ => return Step::Other,
+                };
+                close.replace(wish).is_some()
+            }
+            14 if name.eq_ignore_ascii_case("content-length") => {
+                let Some(bytes) = plain_length(value) else { return Step::Other };
+                length.replace(bytes).is_some()
+            }
+            16 if name.eq_ignore_ascii_case("content-encoding") => true,
+            17 if name.eq_ignore_ascii_case("transfer-encoding") => true,
+            _ => facts.note(name, value).is_err(),
+        };
+        if odd {
+            return Step::Other;
+        }
+    }
+    let Some(length) = length.filter(|bytes| *bytes <= FAST_BODY_BYTES_MAX.min(limits.body_bytes)) else {
+        return Step::Other;
+    };
+    match buffer.get(head_bytes..head_bytes + length) {
+        Some(body) => {
+            Step::Beat(Plain { facts, body, bytes: head_bytes + length, close: close.unwrap_or(false) })
+        }
+        None => Step::Partial { in_body: true },
+    }
+}
+
+/// A length of one to five digits and nothing else; whatever else may be meant is not plain.
+fn plain_length(value: &[u8]) -> Option<usize> {
+    if !(1..=5).contains(&value.len()) {
+        return None;
+    }
+    value.iter().try_fold(0usize, |n, b| b.is_ascii_digit().then(|| n * 10 + usize::from(b - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(text: &str) -> Step<'_> {
+        next(text.as_bytes(), &Limits::default())
+    }
+
+    const CURL: &str = "POST / HTTP/1.1\r\nHost: localhost:7777\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\
+                        Content-Type: application/json\r\nContent-Length: 23\r\n\r\n{\"ip\": \"192.168.1.100\"}";
+
+    #[test]
+    fn a_curl_beat_is_plain_and_every_beginning_of_it_is_partial() {
+        let Step::Beat(plain) = look(CURL) else { panic!("{:?}", look(CURL)) };
+        assert_eq!(
+            (plain.body, plain.bytes, plain.close),
+            (&b"{\"ip\": \"192.168.1.100\"}"[..], CURL.len(), false)
+        );
+        for cut in 0..CURL.len() {
+            assert!(matches!(look(&CURL[..cut]), Step::Partial { .. }), "cut at {cut}");
+        }
+        let two = format!("{CURL}{CURL}");
+        assert!(matches!(look(&two), Step::Beat(Plain { bytes, .. }) if bytes == CURL.len()));
+    }
+
+    #[test]
+    fn ordinary_headers_stay_plain() {
+        for extra in [
+            "Authorization: Bearer abc",
+            "Forwarded: for=1.2.3.4",
+            "X-Forwarded-For: 1.2.3.4, 5.6.7.8",
+            "Connection: keep-alive",
+            "Connection: close",
+            "Accept-Encoding: gzip, deflate",
+            "Origin: http://localhost:7777",
+        ] {
+            let text = CURL.replace("Accept: */*", extra);
+            assert!(matches!(look(&text), Step::Beat(_)), "{extra}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_for_hyper() {
+        for (from, to) in [
+            ("POST / ", "GET / "),
+            ("POST / ", "POST /x "),
+            ("POST / ", "POST /?a=b "),
+            ("POST / ", "POST http://localhost/ "),
+            ("POST / ", "post / "),
+            ("HTTP/1.1", "HTTP/1.0"),
+            ("HTTP/1.1", "HTTP/2.0"),
+            ("Accept: */*", "Transfer-Encoding: chunked"),
+            ("Accept: */*", "Expect: 100-continue"),
+            ("Accept: */*", "Connection: upgrade"),
+            ("Accept: */*", "Connection: close\r\nConnection: close"),
+            ("Accept: */*", "Upgrade: websocket"),
+            ("Accept: */*", "Content-Encoding: gzip"),
+            ("Accept: */*", "Content-Length: 23"),
+            ("Accept: */*", "Host: other"),
+            ("Accept: */*", " folded: x"),
+            ("Accept: */*", "bad header: x"),
+            ("Accept: */*", "x: \u{0}"),
+            ("Content-Length: 23", "Content-Length: +23"),
+            ("Content-Length: 23", "Content-Length: 23, 23"),
+            ("Content-Length: 23", "Content-Length: 16385"),
+            ("Content-Length: 23", "Content-Length: "),
+            ("Content-Length: 23", "X: y"),
+        ] {
+            let text = CURL.replace(from, to);
+            assert_eq!(look(&text), Step::Other, "{to}");
+        }
+        let many = CURL.replace("Accept: */*", &"X: y\r\n".repeat(64));
+        assert_eq!(look(many.trim_end()), Step::Other);
+        let long = CURL.replace("*/*", &"x".repeat(16 * 1024));
+        assert_eq!(look(&long), Step::Other);
+        assert_eq!(look(&long[..16 * 1024]), Step::Other, "a head that can no longer fit is not waited for");
+    }
+
+    #[test]
+    fn a_browser_from_elsewhere_is_known_by_its_origin() {
+        let facts =
+            |origin: Option<&'static [u8]>| Facts { host: Some(b"hb.lan:7777"), origin, ..Facts::default() };
+        assert!(!facts(None).is_cross_site());
+        assert!(!facts(Some(b"http://hb.lan:7777")).is_cross_site());
+        assert!(!facts(Some(b"https://HB.lan:7777")).is_cross_site());
+        for origin in [&b"http://evil.example"[..], b"null", b"", b"http://hb.lan", b"ftp://hb.lan:7777"] {
+            assert!(facts(Some(origin)).is_cross_site());
+        }
+    }
+
+    #[test]
+    fn a_bearer_token_is_what_stands_behind_the_scheme() {
+        let facts = |a: &'static [u8]| Facts { authorization: Some(a), ..Facts::default() };
+        assert_eq!(facts(b"Bearer abc").bearer(), Some(&b"abc"[..]));
+        assert_eq!(facts(b"bearer  abc").bearer(), Some(&b"abc"[..]));
+        assert_eq!(facts(b"Basic abc").bearer(), None);
+        assert_eq!(facts(b"Bearer").bearer(), None);
+    }
+}

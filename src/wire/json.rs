@@ -1,0 +1,463 @@
+//! Beats as JSON: one object, an array of objects, or one object a line (NDJSON).
+//!
+//! The body alone decides which it is. A value is first read into [`Fields`], slots of loose scalars in which the last
+//! of two equal keys wins and unknown keys leave no trace, and only then judged, so that an error names its field and
+//! a wrong value that was overwritten does no harm.
+
+use crate::domain::beat::{Beat, Status};
+use crate::domain::id::IdRef;
+use crate::domain::limits::{
+    INTERVAL_MAX, INTERVAL_MIN, Limits, MESSAGE_BYTES_MAX, RID_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX,
+};
+use crate::domain::time::{Span, Wall};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+
+/// Why a body or a beat in it was not taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JsonError {
+    /// The field, where one is to blame.
+    pub field: Option<&'static str>,
+    /// What is wrong with it, for a person.
+    pub reason: Cow<'static, str>,
+    /// Whether it is only too much (413) rather than wrong (400).
+    pub too_large: bool,
+}
+
+impl JsonError {
+    fn new(reason: impl Into<Cow<'static, str>>) -> JsonError {
+        JsonError { field: None, reason: reason.into(), too_large: false }
+    }
+
+    fn of(field: &'static str, reason: impl Into<Cow<'static, str>>) -> JsonError {
+        JsonError { field: Some(field), reason: reason.into(), too_large: false }
+    }
+}
+
+/// One beat's fields as they stood in the text, not yet judged.
+#[derive(Debug, Default)]
+pub struct Fields<'a> {
+    slots: [Scalar<'a>; KEYS.len()],
+}
+
+/// A body, taken apart.
+#[derive(Debug)]
+pub enum Body<'a> {
+    /// One beat; an empty body is `{}`.
+    One(Fields<'a>),
+    /// Many, each readable or not by itself.
+    Many(Vec<Result<Fields<'a>, JsonError>>),
+}
+
+/// The fields' names, in the order of their slots.
+const KEYS: [&str; 10] = ["id", "ip", "seq", "ts", "interval", "grace", "status", "message", "tags", "rid"];
+
+/// A value as far as a beat can use one.
+#[derive(Debug, Default, PartialEq)]
+enum Scalar<'a> {
+    #[default]
+    Absent,
+    Text(Cow<'a, str>),
+    Unsigned(u64),
+    Number(f64),
+    /// Strings of an array, one more than allowed at most.
+    Texts(Vec<Cow<'a, str>>),
+    /// Anything that no field takes.
+    Other,
+}
+
+/// Takes a body apart. Errors here are about the whole body; those of single beats of a batch stay with them.
+pub fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Body<'a>, JsonError> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let text = std::str::from_utf8(body)
+        .map_err(|e| JsonError::new(format!("not UTF-8 at byte {}", e.valid_up_to())))?;
+    match text.bytes().find(|b| !b.is_ascii_whitespace()) {
+        None => Ok(Body::One(Fields::default())),
+        Some(b'[') => {
+            check_depth(text, limits)?;
+            array(text, limits).map(Body::Many)
+        }
+        Some(b'{') => match object(text, limits) {
+            Ok(fields) => Ok(Body::One(fields)),
+            Err(_) if is_lines(text) => lines(text, limits).map(Body::Many),
+            Err(error) => Err(error),
+        },
+        Some(_) => Err(JsonError::new("a beat is a JSON object, an array of objects, or one object a line")),
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// Judges the fields.
+    pub fn beat(&self) -> Result<Beat<'_>, JsonError> {
+        let [id, ip, seq, ts, interval, grace, status, message, tags, rid] = &self.slots;
+        Ok(Beat {
+            id: id_of(id, "id")?,
+            ip: id_of(ip, "ip")?,
+            seq: match seq {
+                Scalar::Absent => None,
+                Scalar::Unsigned(n) => Some(*n),
+                _ => {
+                    return Err(JsonError::of(
+                        "seq",
+                        "must be a whole number from 0 to 18446744073709551615",
+                    ));
+                }
+            },
+            ts: ts_of(ts)?,
+            interval: span_of(interval, "interval", INTERVAL_MIN, "must be from 1s to 366d")?,
+            grace: span_of(grace, "grace", Span(0), "must be from 0 to 366d")?,
+            status: status_of(status)?,
+            message: text_of(message, "message", MESSAGE_BYTES_MAX, "must be a text of at most 10000 bytes")?,
+            tags: tags_of(tags)?,
+            rid: match text_of(rid, "rid", RID_BYTES_MAX, "must be a text of 1 to 64 bytes")? {
+                Some(rid) if rid.is_empty() || rid.chars().any(char::is_control) => {
+                    return Err(JsonError::of(
+                        "rid",
+                        "must be a text of 1 to 64 bytes without control characters",
+                    ));
+                }
+                rid => rid,
+            },
+        })
+    }
+}
+
+fn id_of<'b>(slot: &'b Scalar<'_>, field: &'static str) -> Result<Option<IdRef<'b>>, JsonError> {
+    match slot {
+        Scalar::Absent => Ok(None),
+        Scalar::Text(text) => IdRef::new(text).map(Some).map_err(|e| JsonError::of(field, e.to_string())),
+        _ => Err(JsonError::of(field, "must be a text")),
+    }
+}
+
+fn ts_of(slot: &Scalar<'_>) -> Result<Option<Wall>, JsonError> {
+    const REASON: &str = "must be RFC 3339 (2026-02-08T11:30:20Z) or Unix seconds";
+    // jiff's range; beyond it nobody could print the time.
+    let wall = |seconds: f64| {
+        let ms = (seconds * 1000.0).round();
+        (ms.abs() < 253_402_207_200_000.0).then_some(Wall(ms as i64))
+    };
+    let read = match slot {
+        Scalar::Absent => return Ok(None),
+        Scalar::Unsigned(n) => wall(*n as f64),
+        Scalar::Number(n) => wall(*n),
+        Scalar::Text(text) if text.len() <= 64 => match text.parse::<jiff::Timestamp>() {
+            Ok(t) => Some(Wall(t.as_millisecond())),
+            Err(_) => text.parse::<f64>().ok().and_then(wall),
+        },
+        _ => None,
+    };
+    read.map(Some).ok_or(JsonError::of("ts", REASON))
+}
+
+fn span_of(
+    slot: &Scalar<'_>,
+    field: &'static str,
+    min: Span,
+    range: &'static str,
+) -> Result<Option<Span>, JsonError> {
+    const FORM: &str = "must be seconds or a duration such as \"90s\" or \"1h30m\"";
+    let span = match slot {
+        Scalar::Absent => return Ok(None),
+        Scalar::Unsigned(n) => Span::from_secs_f64(*n as f64).ok_or(JsonError::of(field, range))?,
+        Scalar::Number(n) => Span::from_secs_f64(*n).ok_or(JsonError::of(field, range))?,
+        Scalar::Text(text) => Span::parse(text).map_err(|_| JsonError::of(field, FORM))?,
+        _ => return Err(JsonError::of(field, FORM)),
+    };
+    if span < min || span > INTERVAL_MAX { Err(JsonError::of(field, range)) } else { Ok(Some(span)) }
+}
+
+fn status_of(slot: &Scalar<'_>) -> Result<Status, JsonError> {
+    const REASON: &str = "must be ok, fail, start, log or an exit code from 0 to 255";
+    let code = |n: u64| u8::try_from(n).ok().map(Status::Exit);
+    let read = match slot {
+        Scalar::Absent => Some(Status::Ok),
+        Scalar::Unsigned(n) => code(*n),
+        Scalar::Text(text) => match text.as_ref() {
+            "ok" => Some(Status::Ok),
+            "fail" => Some(Status::Fail),
+            "start" => Some(Status::Start),
+            "log" => Some(Status::Log),
+            digits if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
+                digits.parse().ok().and_then(code)
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    read.ok_or(JsonError::of("status", REASON))
+}
+
+fn text_of<'b>(
+    slot: &'b Scalar<'_>,
+    field: &'static str,
+    bytes_max: usize,
+    reason: &'static str,
+) -> Result<Option<&'b str>, JsonError> {
+    match slot {
+        Scalar::Absent => Ok(None),
+        Scalar::Text(text) if text.len() <= bytes_max => Ok(Some(text)),
+        _ => Err(JsonError::of(field, reason)),
+    }
+}
+
+fn tags_of<'b>(slot: &'b Scalar<'_>) -> Result<Option<&'b [Cow<'b, str>]>, JsonError> {
+    const REASON: &str = "must be a list of at most 16 texts of 1 to 64 bytes without control characters";
+    match slot {
+        Scalar::Absent => Ok(None),
+        Scalar::Texts(tags) => {
+            let good = tags.len() <= TAGS_MAX
+                && tags
+                    .iter()
+                    .all(|t| (1..=TAG_BYTES_MAX).contains(&t.len()) && !t.chars().any(char::is_control));
+            if good { Ok(Some(tags)) } else { Err(JsonError::of("tags", REASON)) }
+        }
+        _ => Err(JsonError::of("tags", REASON)),
+    }
+}
+
+fn object<'a>(text: &'a str, limits: &Limits) -> Result<Fields<'a>, JsonError> {
+    check_depth(text, limits)?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let fields = FieldsSeed.deserialize(&mut json).and_then(|fields| json.end().map(|()| fields));
+    let fields = fields.map_err(|e| JsonError::new(format!("not JSON: {e}")))?;
+    if text.len() > limits.beat_bytes && text.trim_ascii().len() > limits.beat_bytes {
+        return Err(too_long(limits));
+    }
+    Ok(fields)
+}
+
+fn array<'a>(text: &'a str, limits: &Limits) -> Result<Vec<Result<Fields<'a>, JsonError>>, JsonError> {
+    // The elements are kept as text first: that checks the whole body's syntax, finds each one's length, and lets one
+    // that is no object be refused alone.
+    let mut json = serde_json::Deserializer::from_str(text);
+    let elements = RawSeed { max: limits.batch_beats }
+        .deserialize(&mut json)
+        .and_then(|elements| json.end().map(|()| elements))
+        .map_err(|e| JsonError::new(format!("not JSON: {e}")))?;
+    let elements = elements.ok_or_else(|| too_many(limits))?;
+    Ok(elements.into_iter().map(|raw| element(raw.get(), limits)).collect())
+}
+
+fn lines<'a>(text: &'a str, limits: &Limits) -> Result<Vec<Result<Fields<'a>, JsonError>>, JsonError> {
+    let filled = || text.split('\n').map(str::trim_ascii).filter(|line| !line.is_empty());
+    if filled().nth(limits.batch_beats).is_some() {
+        return Err(too_many(limits));
+    }
+    Ok(filled().map(|line| element(line, limits)).collect())
+}
+
+fn element<'a>(text: &'a str, limits: &Limits) -> Result<Fields<'a>, JsonError> {
+    if !text.starts_with('{') {
+        return Err(JsonError::new("a beat is a JSON object"));
+    }
+    if text.len() > limits.beat_bytes { Err(too_long(limits)) } else { object(text, limits) }
+}
+
+/// Several lines, each of which begins an object: that is NDJSON, whole or with faults, and never one object over
+/// many lines, for which a line that begins with `{` would have to be a key.
+fn is_lines(text: &str) -> bool {
+    let mut filled = text.split('\n').map(str::trim_ascii).filter(|line| !line.is_empty());
+    let (first, second) = (filled.next(), filled.next());
+    first.is_some_and(|l| l.starts_with('{')) && second.is_some() && {
+        let begins = |l: &str| l.starts_with('{');
+        second.is_some_and(begins) || first.is_some_and(|l| l.ends_with('}') && l.len() > 1)
+    }
+}
+
+fn too_long(limits: &Limits) -> JsonError {
+    let reason = format!("a beat is at most {} bytes (limits.beat_bytes)", limits.beat_bytes);
+    JsonError { too_large: true, ..JsonError::new(reason) }
+}
+
+fn too_many(limits: &Limits) -> JsonError {
+    let reason = format!("a body holds at most {} beats (limits.batch_beats)", limits.batch_beats);
+    JsonError { too_large: true, ..JsonError::new(reason) }
+}
+
+/// Refuses what nests deeper than allowed. A text with fewer opening brackets than that cannot, and needs no look at
+/// its strings.
+fn check_depth(text: &str, limits: &Limits) -> Result<(), JsonError> {
+    let bytes = text.as_bytes();
+    let opening = |b: &&u8| matches!(b, b'{' | b'[');
+    if bytes.iter().filter(opening).take(limits.json_depth + 1).count() <= limits.json_depth {
+        return Ok(());
+    }
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                if depth > limits.json_depth {
+                    let most = limits.json_depth;
+                    return Err(JsonError::new(format!(
+                        "nested deeper than {most} levels (limits.json_depth)"
+                    )));
+                }
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+struct FieldsSeed;
+
+impl<'de> DeserializeSeed<'de> for FieldsSeed {
+    type Value = Fields<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Fields<'de>, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FieldsSeed {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = Fields::default();
+        while let Some(key) = map.next_key_seed(KeySeed)? {
+            match key {
+                Some(slot) => fields.slots[slot] = map.next_value_seed(ScalarSeed)?,
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// Reads a key into the number of its slot.
+struct KeySeed;
+
+impl<'de> DeserializeSeed<'de> for KeySeed {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Option<usize>, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeySeed {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
+        Ok(KEYS.iter().position(|k| *k == key))
+    }
+}
+
+struct ScalarSeed;
+
+impl<'de> DeserializeSeed<'de> for ScalarSeed {
+    type Value = Scalar<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Scalar<'de>, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ScalarSeed {
+    type Value = Scalar<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Text(Cow::Owned(text.into())))
+    }
+
+    fn visit_u64<E>(self, n: u64) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Unsigned(n))
+    }
+
+    fn visit_i64<E>(self, n: i64) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Number(n as f64))
+    }
+
+    fn visit_f64<E>(self, n: f64) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Number(n))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Other)
+    }
+
+    /// `null` is the same as leaving the key out.
+    fn visit_unit<E>(self) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Absent)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar<'de>, A::Error> {
+        let mut texts = Vec::new();
+        let mut all_texts = true;
+        while let Some(item) = seq.next_element_seed(ScalarSeed)? {
+            match item {
+                // One more than allowed is enough to know that there are too many.
+                Scalar::Text(text) if texts.len() <= TAGS_MAX => texts.push(text),
+                Scalar::Text(_) => {}
+                _ => all_texts = false,
+            }
+        }
+        Ok(if all_texts { Scalar::Texts(texts) } else { Scalar::Other })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
+    }
+}
+
+/// Reads an array into its elements' texts; `None` when there are more than `max`.
+struct RawSeed {
+    max: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for RawSeed {
+    type Value = Option<Vec<&'de serde_json::value::RawValue>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RawSeed {
+    type Value = Option<Vec<&'de serde_json::value::RawValue>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        let mut fits = true;
+        while let Some(raw) = seq.next_element()? {
+            fits = elements.len() < self.max;
+            if fits {
+                elements.push(raw);
+            }
+        }
+        Ok(fits.then_some(elements))
+    }
+}
+
+#[cfg(test)]
+mod tests;

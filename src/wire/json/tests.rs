@@ -1,0 +1,172 @@
+//! What bodies mean.
+
+use super::*;
+
+fn one(body: &str) -> Result<String, JsonError> {
+    match parse(body.as_bytes(), &Limits::default())? {
+        Body::One(fields) => fields.beat().map(|b| format!("{b:?}")),
+        Body::Many(_) => panic!("{body} is not a batch"),
+    }
+}
+
+fn many(body: &str) -> Vec<Result<String, Option<&'static str>>> {
+    match parse(body.as_bytes(), &Limits::default()) {
+        Ok(Body::Many(items)) => items
+            .into_iter()
+            .map(|item| {
+                match item.and_then(|f| f.beat().map(|b| b.id.map_or("-".into(), |i| i.as_str().to_string())))
+                {
+                    Ok(id) => Ok(id),
+                    Err(e) => Err(e.field),
+                }
+            })
+            .collect(),
+        other => panic!("{body} is not a batch but {other:?}"),
+    }
+}
+
+fn refused(body: &str) -> (Option<&'static str>, String) {
+    let error = one(body).expect_err(body);
+    (error.field, error.reason.into_owned())
+}
+
+#[test]
+fn the_seed_client_is_understood() {
+    let limits = Limits::default();
+    let Ok(Body::One(fields)) = parse(br#"{"ip": "192.168.1.100"}"#, &limits) else { panic!() };
+    let beat = fields.beat().unwrap();
+    assert_eq!(beat, Beat { ip: Some(IdRef::new("192.168.1.100").unwrap()), ..Beat::default() });
+}
+
+#[test]
+fn every_field_is_read() {
+    let limits = Limits::default();
+    let body = br#"{"id":"web\u002d1","ip":"10.0.0.1","seq":18446744073709551615,"ts":"2026-02-08T11:30:20+08:00",
+        "interval":"1h30m","grace":0,"status":3,"message":"a\nb","tags":["x","\u5fc3"],"rid":"r1","other":{"deep":[1]}}"#;
+    let Ok(Body::One(fields)) = parse(body, &limits) else { panic!() };
+    let beat = fields.beat().unwrap();
+    assert_eq!(beat.id.map(IdRef::as_str), Some("web-1"));
+    assert_eq!(beat.seq, Some(u64::MAX));
+    assert_eq!(beat.ts, Some(Wall(1_770_521_420_000)));
+    assert_eq!((beat.interval, beat.grace), (Some(Span::secs(5400)), Some(Span(0))));
+    assert_eq!(beat.status, Status::Exit(3));
+    assert_eq!(beat.message, Some("a\nb"));
+    assert_eq!(beat.tags.unwrap(), ["x", "心"]);
+    assert_eq!(beat.rid, Some("r1"));
+}
+
+#[test]
+fn an_empty_body_is_an_empty_object_and_null_is_absent() {
+    let empty = one("{}").unwrap();
+    for body in ["", " \n", "\u{feff}{}", r#"{"id":null,"tags":null,"seq":null}"#] {
+        assert_eq!(one(body).unwrap(), empty, "{body:?}");
+    }
+}
+
+#[test]
+fn of_a_key_given_twice_the_last_wins_even_over_a_wrong_one() {
+    assert_eq!(one(r#"{"seq":"x","seq":5}"#).unwrap(), one(r#"{"seq":5}"#).unwrap());
+    assert_eq!(refused(r#"{"seq":5,"seq":"x"}"#).0, Some("seq"));
+    assert_eq!(one(r#"{"id":"a","id":null}"#).unwrap(), one("{}").unwrap());
+}
+
+#[test]
+fn a_wrong_field_is_named() {
+    for (body, field) in [
+        (r#"{"id":5}"#, "id"),
+        (r#"{"id":""}"#, "id"),
+        (r#"{"id":"a b"}"#, "id"),
+        (r#"{"id":["a"]}"#, "id"),
+        (r#"{"ip":"a/b"}"#, "ip"),
+        (r#"{"ip":true}"#, "ip"),
+        (r#"{"seq":-1}"#, "seq"),
+        (r#"{"seq":1.5}"#, "seq"),
+        (r#"{"seq":18446744073709551616}"#, "seq"),
+        (r#"{"ts":"yesterday"}"#, "ts"),
+        (r#"{"ts":1e300}"#, "ts"),
+        (r#"{"ts":[]}"#, "ts"),
+        (r#"{"interval":"0s"}"#, "interval"),
+        (r#"{"interval":0.5}"#, "interval"),
+        (r#"{"interval":-5}"#, "interval"),
+        (r#"{"interval":"367d"}"#, "interval"),
+        (r#"{"interval":"soon"}"#, "interval"),
+        (r#"{"interval":1e400}"#, ""),
+        (r#"{"grace":-1}"#, "grace"),
+        (r#"{"grace":{}}"#, "grace"),
+        (r#"{"status":"up"}"#, "status"),
+        (r#"{"status":256}"#, "status"),
+        (r#"{"status":"-1"}"#, "status"),
+        (r#"{"message":5}"#, "message"),
+        (r#"{"tags":"x"}"#, "tags"),
+        (r#"{"tags":[1]}"#, "tags"),
+        (r#"{"tags":[""]}"#, "tags"),
+        (r#"{"rid":""}"#, "rid"),
+        (r#"{"rid":"a\u0000"}"#, "rid"),
+    ] {
+        assert_eq!(refused(body).0.unwrap_or(""), field, "{body}");
+    }
+    assert_eq!(refused(&format!(r#"{{"message":"{}"}}"#, "x".repeat(10_001))).0, Some("message"));
+    assert_eq!(refused(&format!(r#"{{"tags":[{}"x"]}}"#, r#""x","#.repeat(16))).0, Some("tags"));
+    assert_eq!(refused(&format!(r#"{{"tags":["{}"]}}"#, "x".repeat(65))).0, Some("tags"));
+}
+
+#[test]
+fn what_is_no_json_says_where() {
+    for body in [
+        "{",
+        "{}}",
+        "{'id':1}",
+        r#"{"id":"a""#,
+        "{\"id\":\"a\u{1}\"}",
+        "nonsense",
+        "5",
+        "\"x\"",
+        "null",
+        "true",
+        "[",
+        "[{}",
+        "[{}]x",
+        "{}{}",
+    ] {
+        assert_eq!(one(body).expect_err(body).field, None);
+    }
+    assert!(parse(b"\xff{}", &Limits::default()).is_err());
+    assert!(refused("{\"id\": x}").1.contains("line 1 column 8"));
+}
+
+#[test]
+fn arrays_and_lines_are_batches_judged_one_by_one() {
+    assert_eq!(many(r#"[{"id":"a"},{"id":"b"}]"#), [Ok("a".into()), Ok("b".into())]);
+    assert_eq!(many("[]"), []);
+    assert_eq!(
+        many(r#"[{"id":"a"},5,{"id":"b c"},{"seq":-1}]"#),
+        [Ok("a".into()), Err(None), Err(Some("id")), Err(Some("seq"))]
+    );
+    assert_eq!(many("{\"id\":\"a\"}\n{\"id\":\"b\"}\n"), [Ok("a".into()), Ok("b".into())]);
+    assert_eq!(many("{\"id\":\"a\"}\r\n\r\n{\"id\":\"b\"}"), [Ok("a".into()), Ok("b".into())]);
+    assert_eq!(many("{\"id\":\"a\"\n{\"id\":\"b\"}\n"), [Err(None), Ok("b".into())]);
+    assert_eq!(many("{\"id\":\"a\"}\nrubbish\n"), [Ok("a".into()), Err(None)]);
+    assert!(one("{\n \"id\": \"a\",\n \"tags\": [\n \"x\"\n ]\n}\n").is_ok(), "one object over many lines");
+    assert!(one("{\"id\":\"a\"}\n").is_ok());
+}
+
+#[test]
+fn bounds_hold() {
+    let limits = Limits { batch_beats: 3, beat_bytes: 40, ..Limits::default() };
+    let ok = |body: &str| parse(body.as_bytes(), &limits).is_ok();
+    assert!(ok("[{},{},{}]") && !ok("[{},{},{},{}]"));
+    assert!(ok("{}\n{}\n{}") && !ok("{}\n{}\n{}\n{}"));
+    assert!(!ok(&format!(r#"{{"message":"{}"}}"#, "x".repeat(40))));
+    let long = format!(r#"[{{"message":"{}"}},{{}}]"#, "x".repeat(40));
+    let Ok(Body::Many(items)) = parse(long.as_bytes(), &limits) else { panic!() };
+    assert!(items[0].is_err() && items[1].is_ok());
+}
+
+#[test]
+fn depth_is_bounded_outside_strings_only() {
+    let nested = |n: usize| format!(r#"{{"x":{}{}}}"#, "[".repeat(n), "]".repeat(n));
+    assert!(one(&nested(15)).is_ok());
+    assert!(refused(&nested(16)).1.contains("json_depth"));
+    assert!(refused(&nested(100_000)).1.contains("json_depth"));
+    assert!(one(&format!(r#"{{"message":"{}\"["}}"#, "[{".repeat(100))).is_ok());
+}

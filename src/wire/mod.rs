@@ -1,0 +1,6 @@
+//! Bytes to requests and answers to bytes: pure, without sockets, fuzzed.
+
+pub mod answer;
+pub mod forwarded;
+pub mod head;
+pub mod json;
