@@ -4,11 +4,11 @@
 //! it works however stuck the daemon is:
 //!
 //! 1. The callback hears [`Event::StopNow`].
-//! 2. If the process still lives [`LAST_WORDS`] later, this thread ends it with the code 128 + signal.
+//! 2. If the process still lives `LAST_WORDS` later, this thread ends it with the code 128 + signal.
 //! 3. A third signal meanwhile ends it inside the signal handler, with the same code.
 //!
 //! Some programs send a signal twice in one breath: timeout(1) to its child and then to the group, a terminal and the
-//! `make` under it. So a second one counts only when it comes [`SAME_BREATH`] or more after the first.
+//! `make` under it. So a second one counts only when it comes `SAME_BREATH` or more after the first.
 
 use crate::domain::time::{Mono, Span};
 use crate::sys::clock;

@@ -213,7 +213,7 @@ mod tests {
                 "now {}:{} groups {:?} back {:?}",
                 geteuid(),
                 getegid(),
-                nix::unistd::getgroups().unwrap().iter().map(|g| g.as_raw()).collect::<Vec<_>>(),
+                groups_now(),
                 setuid(Uid::from_raw(0)).is_ok() || setgid(Gid::from_raw(0)).is_ok()
             ),
             Err(e) => {
@@ -221,6 +221,16 @@ mod tests {
                 std::process::exit(e.exit_code().into())
             }
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn groups_now() -> Vec<u32> {
+        nix::unistd::getgroups().unwrap().iter().map(|g| g.as_raw()).collect()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn groups_now() -> Vec<u32> {
+        Vec::new()
     }
 
     fn drop_in_a_child(account: &str) -> Output {

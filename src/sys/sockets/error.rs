@@ -90,6 +90,7 @@ impl SocketError {
             SocketError::InUse { address, port, holder } => {
                 let by = holder.as_ref().map(|h| format!(", held by {h}")).unwrap_or_default();
                 let advice = match (port, is_socket_unit(holder)) {
+                    _ if is_ours(holder) => "two of the configured listeners want it: remove one of them".to_string(),
                     (_, true) => "a socket unit has it: start the service with `systemctl start heartbeat-server.service`, \
                         or stop the unit first (`systemctl list-sockets` names it)"
                         .to_string(),
@@ -155,6 +156,7 @@ impl SocketError {
                     .map(|h| format!("，占用者是 {}（进程号 {}）", h.name, h.pid))
                     .unwrap_or_default();
                 let advice = match (port, is_socket_unit(holder)) {
+                    _ if is_ours(holder) => "配置中有两个监听器使用它：请去掉其中一个".to_string(),
                     (_, true) => {
                         "它属于某个 socket 单元：请用 systemctl start heartbeat-server.service 启动服务，\
                         或先停止该单元（systemctl list-sockets 可查到名称）"
@@ -274,6 +276,11 @@ impl Warning {
     }
 }
 
+/// `[::]` and `127.0.0.1` on one port cannot both be had, even by one program.
+fn is_ours(holder: &Option<Holder>) -> bool {
+    holder.as_ref().is_some_and(|h| h.pid == std::process::id())
+}
+
 /// Process 1 holding a port means a socket unit: not a program anybody could stop.
 fn is_socket_unit(holder: &Option<Holder>) -> bool {
     holder.as_ref().is_some_and(|h| h.pid == 1 && h.name == "systemd")
@@ -325,6 +332,19 @@ mod tests {
             assert!(denied.sentence(lang).contains("heartbeat-server.socket"));
             assert!(held.sentence(lang).contains("systemctl start heartbeat-server.service"));
         }
+    }
+
+    #[test]
+    fn two_listeners_of_ours_on_one_address_are_not_blamed_on_another() {
+        let held = SocketError::InUse {
+            address: "127.0.0.1:80".into(),
+            port: Some(80),
+            holder: holder("heartbeat-serve", std::process::id()),
+        };
+        assert!(
+            held.sentence(Lang::En).ends_with("two of the configured listeners want it: remove one of them")
+        );
+        assert!(held.sentence(Lang::Zh).ends_with("配置中有两个监听器使用它：请去掉其中一个"));
     }
 
     #[test]
