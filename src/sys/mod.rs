@@ -1,4 +1,9 @@
 //! The operating system: clocks, sockets, signals, the service manager, log targets. The only place with `unsafe`.
 
 pub mod clock;
+pub mod daemon;
 pub mod log;
+pub mod privileges;
+pub mod service;
+pub mod signals;
+pub mod sockets;

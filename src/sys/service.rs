@@ -1,0 +1,385 @@
+//! Talking to the service manager: ready, reloading, stopping, status, watchdog (sd_notify(3)).
+//!
+//! The words come from the crate `sd-notify`. The sending is here, because that crate looks the socket up in the
+//! environment at each call, and ours is cleared of it so that no hook we start can speak in our name; because it
+//! cannot reach a socket in the abstract namespace; and because a watchdog word must never wait: a manager that is
+//! busy for a moment would stop the loop that the watchdog watches.
+
+use sd_notify::NotifyState;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// Longest status line in bytes; systemd reads datagrams of up to 4,096.
+const STATUS_BYTES_MAX: usize = 1024;
+/// How long a word that must arrive may wait for the manager to read.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The service manager that started us, if one did. Does nothing otherwise.
+#[derive(Debug, Default)]
+pub struct Service {
+    line: Option<Line>,
+    watchdog: Option<Duration>,
+    told: Mutex<Told>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    status: Option<String>,
+    trouble: Option<String>,
+}
+
+impl Service {
+    /// Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, and unsets them.
+    ///
+    /// Call it while the process has one thread: it changes the environment.
+    pub fn from_env() -> Service {
+        managed(); // decided while the variables are still there
+        let watchdog = sd_notify::watchdog_enabled();
+        let socket = std::env::var_os("NOTIFY_SOCKET");
+        forget(&["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]);
+        Service::at(socket, watchdog)
+    }
+
+    fn at(socket: Option<OsString>, watchdog: Option<Duration>) -> Service {
+        let mut service = Service::default();
+        match socket.filter(|s| !s.is_empty()).map(|s| Line::to(&s)) {
+            None => {}
+            Some(Ok(line)) => {
+                service.line = Some(line);
+                service.watchdog = watchdog.filter(|interval| !interval.is_zero());
+            }
+            Some(Err(e)) => service.lock().trouble = Some(e.to_string()),
+        }
+        service
+    }
+
+    /// True when a manager waits for our words.
+    pub fn supervised(&self) -> bool {
+        self.line.is_some()
+    }
+
+    /// The start, or a reload, is complete.
+    pub fn ready(&self, status: &str) {
+        let status = self.remember(status);
+        self.send(true, &[NotifyState::Ready, NotifyState::Status(&status)]);
+    }
+
+    /// A reload begins; [`ready`](Service::ready) ends it. The time is for systemd 253 and later, which waits for it.
+    pub fn reloading(&self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(time) => {
+                self.send(true, &[NotifyState::Reloading, time]);
+            }
+            Err(e) => self.lock().trouble = Some(e.to_string()),
+        }
+    }
+
+    /// The end begins.
+    pub fn stopping(&self, status: &str) {
+        let status = self.remember(status);
+        self.send(true, &[NotifyState::Stopping, NotifyState::Status(&status)]);
+    }
+
+    /// One line on how things stand; sent only when it is another than the last one.
+    pub fn status(&self, status: &str) {
+        let status = one_line(status);
+        if self.lock().status.as_deref() != Some(&*status)
+            && self.send(false, &[NotifyState::Status(&status)])
+        {
+            self.lock().status = Some(status);
+        }
+    }
+
+    /// Feeds the watchdog; never waits. [`Pulse`] says when.
+    pub fn watchdog(&self) {
+        if self.watchdog.is_some() {
+            self.send(false, &[NotifyState::Watchdog]);
+        }
+    }
+
+    /// After how long without food the watchdog bites; feed it at least twice as often.
+    pub fn watchdog_interval(&self) -> Option<Duration> {
+        self.watchdog
+    }
+
+    /// Asks for more time to start, reload or stop: that much from now.
+    pub fn extend_timeout(&self, by: Duration) {
+        let micros = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
+        self.send(true, &[NotifyState::ExtendTimeoutUsec(micros)]);
+    }
+
+    /// Why the manager could not be reached the last time it could not, once: for the log.
+    pub fn trouble(&self) -> Option<String> {
+        self.lock().trouble.take()
+    }
+
+    fn remember(&self, status: &str) -> String {
+        let status = one_line(status);
+        self.lock().status = Some(status.clone());
+        status
+    }
+
+    /// Sends states in one datagram; false when it did not go out.
+    fn send(&self, must_arrive: bool, states: &[NotifyState]) -> bool {
+        let Some(line) = &self.line else { return false };
+        let message: String = states.iter().map(|s| format!("{s}\n")).collect();
+        match line.send(must_arrive, message.as_bytes()) {
+            Ok(()) => true,
+            // The manager is busy: there will be another status, another watchdog word.
+            Err(e) if !must_arrive && e.kind() == io::ErrorKind::WouldBlock => false,
+            Err(e) => {
+                self.lock().trouble = Some(e.to_string());
+                false
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Decides when the watchdog is fed: only when every loop has moved since it was fed last, so that one stuck loop is
+/// noticed however lively the others are. Pure; each loop counts its own turns, idle ones by a timer.
+#[derive(Clone, Debug, Default)]
+pub struct Pulse {
+    fed_at: Vec<u64>,
+}
+
+impl Pulse {
+    /// True when every counter has changed since the last time this was true (at first: since zero). Never true for
+    /// no loops at all: nobody then vouches for anything.
+    pub fn feed(&mut self, ticks: &[u64]) -> bool {
+        self.fed_at.resize(ticks.len(), 0);
+        let alive = !ticks.is_empty() && ticks.iter().zip(&self.fed_at).all(|(now, then)| now != then);
+        if alive {
+            self.fed_at.copy_from_slice(ticks);
+        }
+        alive
+    }
+}
+
+/// True when a service manager started this very process: it then decides on files, masks and restarts.
+///
+/// A shell in a desktop session inherits INVOCATION_ID from a unit of its own; SYSTEMD_EXEC_PID (systemd 248) tells
+/// the two apart.
+pub fn managed() -> bool {
+    static MANAGED: OnceLock<bool> = OnceLock::new();
+    *MANAGED.get_or_init(|| {
+        let set = |name| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+        let exec_pid = std::env::var("SYSTEMD_EXEC_PID").ok();
+        let ours = exec_pid.is_none_or(|pid| pid.parse() == Ok(std::process::id()));
+        set("NOTIFY_SOCKET") || (set("INVOCATION_ID") && ours) || under_launchd()
+    })
+}
+
+/// launchd starts its jobs itself: process 1 is their parent from the first moment.
+pub(super) fn under_launchd() -> bool {
+    cfg!(target_os = "macos") && nix::unistd::getppid().as_raw() == 1
+}
+
+/// Unsets variables meant for this process alone, so that no child takes them for its own.
+#[allow(unsafe_code)]
+pub(super) fn forget(names: &[&str]) {
+    // Where the threads cannot be counted, the contract of the callers (called first in main) has to do.
+    let one_thread = std::fs::read_dir("/proc/self/task").map_or(true, |threads| threads.count() == 1);
+    if one_thread {
+        for name in names {
+            // SAFETY: no other thread exists that could read or write the environment meanwhile.
+            unsafe { std::env::remove_var(name) };
+        }
+    }
+}
+
+/// The way to the manager.
+#[derive(Debug)]
+struct Line {
+    target: Target,
+    /// Waits up to [`PATIENCE`].
+    patient: UnixDatagram,
+    /// Never waits.
+    hasty: UnixDatagram,
+}
+
+#[derive(Debug)]
+enum Target {
+    Path(PathBuf),
+    #[cfg(target_os = "linux")]
+    Abstract(std::os::unix::net::SocketAddr),
+}
+
+impl Line {
+    fn to(socket: &OsStr) -> io::Result<Line> {
+        let target = match socket.as_bytes().first() {
+            Some(b'/') => Target::Path(socket.into()),
+            #[cfg(target_os = "linux")]
+            Some(b'@') => {
+                use std::os::linux::net::SocketAddrExt;
+                let name = &socket.as_bytes()[1..];
+                Target::Abstract(std::os::unix::net::SocketAddr::from_abstract_name(name)?)
+            }
+            _ => {
+                let what =
+                    format!("NOTIFY_SOCKET={} is neither a path nor abstract", socket.to_string_lossy());
+                return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+            }
+        };
+        let (patient, hasty) = (UnixDatagram::unbound()?, UnixDatagram::unbound()?);
+        patient.set_write_timeout(Some(PATIENCE))?;
+        hasty.set_nonblocking(true)?;
+        Ok(Line { target, patient, hasty })
+    }
+
+    fn send(&self, must_arrive: bool, message: &[u8]) -> io::Result<()> {
+        let socket = if must_arrive { &self.patient } else { &self.hasty };
+        match &self.target {
+            Target::Path(path) => socket.send_to(message, path)?,
+            #[cfg(target_os = "linux")]
+            Target::Abstract(address) => socket.send_to_addr(message, address)?,
+        };
+        Ok(())
+    }
+}
+
+/// A newline would let a status carry other words of the protocol, such as another MAINPID.
+fn one_line(status: &str) -> String {
+    let fits = (0..=STATUS_BYTES_MAX.min(status.len())).rev().find(|at| status.is_char_boundary(*at));
+    status[..fits.unwrap_or(0)].replace(char::is_control, " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A manager in a temporary folder, and our service bound to it.
+    struct Manager {
+        socket: UnixDatagram,
+        path: PathBuf,
+    }
+
+    impl Manager {
+        fn new(name: &str) -> Manager {
+            let path = std::env::temp_dir().join(format!("hb-notify-{name}-{}", std::process::id()));
+            let _ = std::fs::remove_file(&path);
+            let socket = UnixDatagram::bind(&path).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            Manager { socket, path }
+        }
+
+        fn service(&self, watchdog: Option<Duration>) -> Service {
+            Service::at(Some(self.path.clone().into()), watchdog)
+        }
+
+        fn heard(&self) -> Option<String> {
+            let mut buffer = [0; 8192];
+            let length = self.socket.recv(&mut buffer).ok()?;
+            Some(String::from_utf8(buffer[..length].to_vec()).unwrap())
+        }
+    }
+
+    impl Drop for Manager {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+
+    #[test]
+    fn each_word_is_as_the_protocol_has_it() {
+        let manager = Manager::new("words");
+        let service = manager.service(Some(Duration::from_secs(30)));
+        assert!(service.supervised());
+        service.ready("3 up");
+        assert_eq!(manager.heard().unwrap(), "READY=1\nSTATUS=3 up\n");
+        service.watchdog();
+        assert_eq!(manager.heard().unwrap(), "WATCHDOG=1\n");
+        service.extend_timeout(Duration::from_millis(1500));
+        assert_eq!(manager.heard().unwrap(), "EXTEND_TIMEOUT_USEC=1500000\n");
+        service.stopping("bye");
+        assert_eq!(manager.heard().unwrap(), "STOPPING=1\nSTATUS=bye\n");
+        service.reloading();
+        let reloading = manager.heard().unwrap();
+        let time = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap().trim_end();
+        assert!(time.parse::<u64>().unwrap() > 0);
+        assert_eq!(service.trouble(), None);
+    }
+
+    #[test]
+    fn a_status_is_sent_once_and_cannot_smuggle_other_words() {
+        let manager = Manager::new("status");
+        let service = manager.service(None);
+        service.status("a\nMAINPID=1");
+        service.status("a\nMAINPID=1");
+        assert_eq!(manager.heard().unwrap(), "STATUS=a MAINPID=1\n");
+        assert_eq!(manager.heard(), None);
+        service.status(&"心".repeat(2000));
+        let long = manager.heard().unwrap();
+        assert_eq!(long.len(), "STATUS=\n".len() + STATUS_BYTES_MAX / 3 * 3);
+    }
+
+    #[test]
+    fn no_watchdog_was_asked_for_so_none_is_fed() {
+        let manager = Manager::new("nodog");
+        let service = manager.service(None);
+        service.watchdog();
+        assert_eq!((manager.heard(), service.watchdog_interval()), (None, None));
+        assert_eq!(manager.service(Some(Duration::ZERO)).watchdog_interval(), None);
+    }
+
+    #[test]
+    fn a_manager_that_does_not_read_delays_no_watchdog_and_no_status() {
+        let manager = Manager::new("busy");
+        let service = manager.service(Some(Duration::from_secs(1)));
+        // Far more than any queue of datagrams holds: would one of these wait, the test would never end.
+        for n in 0..5000 {
+            service.watchdog();
+            service.status(&n.to_string());
+        }
+        while manager.heard().is_some() {}
+        service.status("4999 or so");
+        assert_eq!(manager.heard().unwrap(), "STATUS=4999 or so\n");
+    }
+
+    #[test]
+    fn without_a_manager_nothing_happens_and_a_lost_one_is_told() {
+        let service = Service::at(None, Some(Duration::from_secs(1)));
+        assert!(!service.supervised() && service.watchdog_interval().is_none());
+        service.ready("x");
+        assert_eq!(service.trouble(), None);
+        let gone = Service::at(Some("/nowhere/notify".into()), None);
+        gone.ready("x");
+        assert!(gone.trouble().is_some());
+        assert!(Service::at(Some("vsock:2:1".into()), None).trouble().unwrap().contains("vsock:2:1"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_abstract_socket_is_reached() {
+        use std::os::linux::net::SocketAddrExt;
+        let name = format!("hb-notify-{}", std::process::id());
+        let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+        let manager = UnixDatagram::bind_addr(&address).unwrap();
+        Service::at(Some(format!("@{name}").into()), None).ready("up");
+        let mut buffer = [0; 64];
+        let length = manager.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..length], b"READY=1\nSTATUS=up\n");
+    }
+
+    #[test]
+    fn the_watchdog_is_fed_only_when_every_loop_has_moved() {
+        let mut pulse = Pulse::default();
+        assert!(!pulse.feed(&[]));
+        assert!(!pulse.feed(&[0, 1]), "the first loop has not begun");
+        assert!(pulse.feed(&[1, 1]));
+        assert!(!pulse.feed(&[2, 1]), "the second is stuck");
+        assert!(!pulse.feed(&[900, 1]), "however lively the first is");
+        assert!(pulse.feed(&[900, 2]), "slow, but it moved");
+        assert!(!pulse.feed(&[900, 3]), "now the first has not moved since");
+        assert!(!pulse.feed(&[901, 3, 0]), "a new loop has to move first");
+        assert!(pulse.feed(&[0, 4, 1]), "a counter that went around has moved");
+    }
+}

@@ -1,0 +1,168 @@
+//! Which inherited socket serves which wanted listener. Pure: names and addresses in, a plan out.
+//!
+//! The name decides: systemd's `FileDescriptorName=`, launchd's key under `Sockets`. A name that is not ours (a unit
+//! without `FileDescriptorName=` passes the unit's name; a manager that passes none leaves "unknown") still has an
+//! evident meaning when only one kind of listener is wanted. Anything else would be a guess, and is closed.
+
+use super::Wanted;
+use super::error::Warning;
+use crate::domain::address::ListenAddress;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Where a socket really stands, as it says itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+    /// A unix socket in the abstract namespace or without a name.
+    Nameless(String),
+}
+
+impl Place {
+    pub(super) fn port(&self) -> Option<u16> {
+        match self {
+            Place::Tcp(address) => Some(address.port()),
+            Place::Unix(_) | Place::Nameless(_) => None,
+        }
+    }
+
+    /// Whether a listener configured so could stand here. A name is not resolved for this: its port decides.
+    fn answers(&self, address: &ListenAddress) -> bool {
+        match (self, address) {
+            (Place::Tcp(at), ListenAddress::Any(port)) => at.port() == *port && at.ip().is_unspecified(),
+            (Place::Tcp(at), ListenAddress::Ip(ip, port)) => {
+                at.port() == *port && at.ip().to_canonical() == ip.to_canonical()
+            }
+            (Place::Tcp(at), ListenAddress::Name(_, port)) => at.port() == *port,
+            (Place::Unix(at), ListenAddress::Unix(path)) => at == path,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Tcp(address) => address.fmt(f),
+            Place::Unix(path) => write!(f, "unix:{}", path.display()),
+            Place::Nameless(name) => write!(f, "unix:@{name}"),
+        }
+    }
+}
+
+/// What to do with the sockets on offer.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// For each offered socket, in order: the name of the listener it serves, or nothing.
+    pub serves: Vec<Option<String>>,
+    /// The wanted names that need no binding any more.
+    pub replaced: BTreeSet<String>,
+    /// One warning for each name whose inherited and configured addresses differ.
+    pub differing: Vec<Warning>,
+}
+
+/// Makes the plan. Several sockets may serve one name: a socket unit with several `ListenStream=`, launchd's v4 and v6.
+pub(super) fn assign(wanted: &[Wanted], offered: &[(&str, &Place)]) -> Plan {
+    let names: BTreeSet<&str> = wanted.iter().map(|w| w.name.as_str()).collect();
+    let only = if names.len() == 1 { names.first().copied() } else { None };
+    let mut plan = Plan::default();
+    for (name, _) in offered {
+        let serves = names.get(name).copied().or(only).map(str::to_owned);
+        plan.replaced.extend(serves.clone());
+        plan.serves.push(serves);
+    }
+    for name in &plan.replaced {
+        let here: Vec<&Place> = offered
+            .iter()
+            .zip(&plan.serves)
+            .filter(|(_, s)| s.as_ref() == Some(name))
+            .map(|(o, _)| o.1)
+            .collect();
+        let configured: Vec<&ListenAddress> =
+            wanted.iter().filter(|w| w.name == *name).map(|w| &w.address).collect();
+        let same = here.iter().all(|p| configured.iter().any(|a| p.answers(a)))
+            && configured.iter().all(|a| here.iter().any(|p| p.answers(a)));
+        if !same {
+            plan.differing.push(Warning::Differs {
+                name: name.clone(),
+                inherited: here.iter().map(ToString::to_string).collect(),
+                configured: configured.iter().map(ToString::to_string).collect(),
+            });
+        }
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(list: &[(&str, &str)]) -> Vec<Wanted> {
+        list.iter().map(|(n, a)| Wanted { name: (*n).into(), address: a.parse().unwrap() }).collect()
+    }
+
+    /// Runs the plan over `name address` pairs and writes it as one line of text.
+    fn plan(want: &[(&str, &str)], offer: &[(&str, &str)]) -> String {
+        let places: Vec<Place> = offer
+            .iter()
+            .map(|(_, at)| match at.strip_prefix("unix:") {
+                Some(path) => Place::Unix(path.into()),
+                None => Place::Tcp(at.parse().unwrap()),
+            })
+            .collect();
+        let offered: Vec<_> = offer.iter().zip(&places).map(|((n, _), p)| (*n, p)).collect();
+        let plan = assign(&wanted(want), &offered);
+        let serves: Vec<_> = plan.serves.iter().map(|s| s.as_deref().unwrap_or("-")).collect();
+        format!("{} / {} warnings", serves.join(" "), plan.differing.len())
+    }
+
+    const BOTH: &[(&str, &str)] = &[("http", "7777"), ("tcp", "7778")];
+
+    #[test]
+    fn the_name_decides_whatever_the_order() {
+        assert_eq!(plan(BOTH, &[("tcp", "[::]:7778"), ("http", "[::]:7777")]), "tcp http / 0 warnings");
+        assert_eq!(plan(BOTH, &[("tcp", "[::]:7778")]), "tcp / 0 warnings");
+        assert_eq!(plan(BOTH, &[]), " / 0 warnings");
+    }
+
+    #[test]
+    fn several_sockets_may_share_a_name() {
+        let offer = &[("http", "0.0.0.0:7777"), ("http", "[::]:7777"), ("http", "unix:/run/x")];
+        assert_eq!(plan(&[("http", "7777"), ("http", "unix:/run/x")], offer), "http http http / 0 warnings");
+    }
+
+    #[test]
+    fn a_strange_name_serves_the_only_listener_and_no_other() {
+        for name in ["unknown", "heartbeat-server.socket", ""] {
+            assert_eq!(plan(&[("http", "80")], &[(name, "[::]:80")]), "http / 0 warnings");
+            assert_eq!(plan(BOTH, &[(name, "[::]:7777")]), "- / 0 warnings");
+        }
+        assert_eq!(plan(&[], &[("http", "[::]:80")]), "- / 0 warnings");
+    }
+
+    #[test]
+    fn another_address_than_configured_is_one_warning_for_each_name() {
+        for (configured, inherited, warnings) in [
+            ("7777", "[::]:80", 1),
+            ("7777", "127.0.0.1:7777", 1),
+            ("127.0.0.1:7777", "[::]:7777", 1),
+            ("127.0.0.1:7777", "127.0.0.1:7777", 0),
+            ("127.0.0.1:7777", "[::ffff:127.0.0.1]:7777", 0),
+            ("localhost:7777", "127.0.0.1:7777", 0),
+            ("localhost:7777", "127.0.0.1:7778", 1),
+            ("unix:/run/a", "unix:/run/a", 0),
+            ("unix:/run/a", "unix:/run/b", 1),
+            ("unix:/run/a", "[::]:7777", 1),
+        ] {
+            let got = plan(&[("http", configured)], &[("http", inherited)]);
+            assert_eq!(got, format!("http / {warnings} warnings"), "{configured} {inherited}");
+        }
+        let two = &[("http", "127.0.0.1:81"), ("http", "[::]:80")];
+        assert_eq!(plan(&[("http", "7777")], two), "http http / 1 warnings");
+        // A configured address that nobody inherited is gone too: worth the same warning.
+        assert_eq!(plan(&[("http", "80"), ("http", "81")], &[("http", "[::]:80")]), "http / 1 warnings");
+    }
+}

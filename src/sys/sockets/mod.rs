@@ -1,0 +1,212 @@
+//! Listening sockets: handed over by systemd or launchd, or bound here, always one list.
+//!
+//! [`inherit`] runs first of all, while there is one thread: it takes what the service manager hands over, by name, and
+//! clears the environment of it. [`open`] then fits that to the listeners the configuration wants (`assign`, pure) and
+//! binds whatever is left (`bind`, `path`). All sockets come out listening, non-blocking and closed on exec, so that
+//! the rest of the program cannot tell where one came from. What goes wrong is a sentence with an exit code (`error`),
+//! which names the program in the way when the system tells (`holder`).
+
+mod assign;
+mod bind;
+mod error;
+mod holder;
+mod inherit;
+mod path;
+
+pub use error::SocketError;
+pub use inherit::{Inherited, inherit};
+pub use path::SocketFile;
+
+use crate::domain::address::ListenAddress;
+use crate::domain::lang::Lang;
+use crate::domain::limits::LISTENERS_MAX;
+use assign::Place;
+use error::Warning;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+
+/// A listener that the configuration asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The name in `[[listen]]`, for example `http`; several may share one.
+    pub name: String,
+    /// Where it shall stand.
+    pub address: ListenAddress,
+}
+
+/// A listening socket: non-blocking, closed on exec.
+#[derive(Debug)]
+pub enum Socket {
+    /// IPv4 or IPv6.
+    Tcp(TcpListener),
+    /// A unix socket.
+    Unix(UnixListener),
+}
+
+impl Socket {
+    /// A second handle on the same queue, so that several threads can accept from it.
+    ///
+    /// # Errors
+    /// When the process has no file descriptor left.
+    pub fn try_clone(&self) -> std::io::Result<Socket> {
+        Ok(match self {
+            Socket::Tcp(listener) => Socket::Tcp(listener.try_clone()?),
+            Socket::Unix(listener) => Socket::Unix(listener.try_clone()?),
+        })
+    }
+}
+
+/// A listener that stands.
+#[derive(Debug)]
+pub struct Listening {
+    /// The name of the wanted listener it serves.
+    pub name: String,
+    /// The socket.
+    pub socket: Socket,
+    /// Its real address, asked of the socket: `[::]:7777`, `127.0.0.1:7777`, `unix:/path`.
+    pub address: String,
+    /// Its real TCP port.
+    pub port: Option<u16>,
+    /// True when a service manager handed it over: it then owns the address, and the socket must not be stored.
+    pub inherited: bool,
+    /// The unix path we made. It is removed when this is dropped: keep it as long as the socket.
+    pub file: Option<SocketFile>,
+}
+
+/// Makes the listeners: an inherited socket replaces those of its name, the others are bound.
+///
+/// Second in the result are warnings, as sentences in `lang`: an inherited socket that stands elsewhere than
+/// configured (it wins), one that nobody asked for (it is closed), one address of a name that could not be bound.
+///
+/// # Errors
+/// The first listener that cannot be had; those already bound are closed again.
+pub fn open(
+    wanted: &[Wanted],
+    inherited: Inherited,
+    lang: Lang,
+) -> Result<(Vec<Listening>, Vec<String>), SocketError> {
+    let mut listening = Vec::new();
+    let mut warnings: Vec<Warning> = Vec::new();
+    let (sockets, unusable) = inherited.into_parts();
+    warnings.extend(unusable);
+
+    let offered: Vec<_> = sockets.iter().map(|s| (s.name.as_str(), &s.place)).collect();
+    let plan = assign::assign(wanted, &offered);
+    warnings.extend(plan.differing);
+    for (socket, name) in sockets.into_iter().zip(plan.serves) {
+        match name {
+            Some(name) => listening.push(stand(name, socket.socket, &socket.place, true)),
+            None => warnings.push(Warning::Unwanted { name: socket.name, address: socket.place.to_string() }),
+        }
+    }
+    for wanted in wanted.iter().filter(|w| !plan.replaced.contains(&w.name)) {
+        for bound in bind::bind(&wanted.address, &mut warnings)? {
+            let mut one = stand(wanted.name.clone(), bound.socket, &bound.place, false);
+            one.file = bound.file;
+            listening.push(one);
+        }
+    }
+    if listening.len() > LISTENERS_MAX {
+        return Err(SocketError::TooMany { count: listening.len() });
+    }
+    Ok((listening, warnings.iter().map(|w| w.sentence(lang)).collect()))
+}
+
+fn stand(name: String, socket: Socket, place: &Place, inherited: bool) -> Listening {
+    Listening { name, socket, address: place.to_string(), port: place.port(), inherited, file: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
+
+    fn wanted(name: &str, address: ListenAddress) -> Wanted {
+        Wanted { name: name.into(), address }
+    }
+
+    fn talk(listening: &Listening, at: impl std::net::ToSocketAddrs) {
+        let mut client = TcpStream::connect(at).unwrap();
+        client.write_all(b"x").unwrap();
+        let Socket::Tcp(listener) = &listening.socket else { panic!("a TCP socket was asked for") };
+        // The connection is complete when connect returns, so a non-blocking accept finds it.
+        let (mut server, _) = listener.accept().unwrap();
+        server.set_nonblocking(false).unwrap();
+        let mut byte = [0];
+        server.read_exact(&mut byte).unwrap();
+        assert_eq!(&byte, b"x");
+    }
+
+    #[test]
+    fn a_bare_port_answers_both_families() {
+        let (all, warnings) =
+            open(&[wanted("http", ListenAddress::Any(0))], Inherited::none(), Lang::En).unwrap();
+        assert!(warnings.is_empty(), "{warnings:?}");
+        let [one] = &all[..] else { panic!("{all:?}") };
+        let port = one.port.unwrap();
+        assert!(port != 0 && !one.inherited);
+        talk(one, (Ipv4Addr::LOCALHOST, port));
+        if one.address.starts_with("[::]") {
+            talk(one, (Ipv6Addr::LOCALHOST, port));
+        } else {
+            assert_eq!(one.address, format!("0.0.0.0:{port}"));
+        }
+    }
+
+    #[test]
+    fn sockets_do_not_block_and_are_closed_on_exec() {
+        let (all, _) = open(
+            &[wanted("http", ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), 0))],
+            Inherited::none(),
+            Lang::En,
+        )
+        .unwrap();
+        let Socket::Tcp(listener) = &all[0].socket else { panic!("{all:?}") };
+        assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+        let flags = nix::fcntl::fcntl(listener, nix::fcntl::FcntlArg::F_GETFD).unwrap();
+        assert_eq!(flags & nix::libc::FD_CLOEXEC, nix::libc::FD_CLOEXEC);
+    }
+
+    #[test]
+    fn a_port_that_is_taken_names_the_program_that_has_it() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let address = ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), port);
+        let error = open(&[wanted("http", address)], Inherited::none(), Lang::En).unwrap_err();
+        assert_eq!(error.exit_code(), 69);
+        let sentence = error.sentence(Lang::En);
+        assert!(sentence.contains(&format!("127.0.0.1:{port}")), "{sentence}");
+        if cfg!(target_os = "linux") {
+            assert!(sentence.contains(&format!("pid {}", std::process::id())), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_not_ours() {
+        // 192.0.2.0/24 is for documentation (RFC 5737): no machine has it.
+        let address = ListenAddress::Ip(Ipv4Addr::new(192, 0, 2, 1).into(), 7777);
+        let error = open(&[wanted("http", address)], Inherited::none(), Lang::En).unwrap_err();
+        assert!(matches!(error, SocketError::NotOurs { .. }), "{error:?}");
+        assert_eq!(error.exit_code(), 69);
+    }
+
+    #[test]
+    fn a_name_stands_on_what_it_resolves_to() {
+        let name = ListenAddress::Name("localhost".into(), 0);
+        let (all, _) = open(&[wanted("http", name)], Inherited::none(), Lang::En).unwrap();
+        assert!(!all.is_empty());
+        for one in &all {
+            assert!(one.address.starts_with("127.") || one.address.starts_with("[::1]"), "{}", one.address);
+        }
+    }
+
+    #[test]
+    fn a_name_nobody_knows_is_said_so() {
+        // .invalid never resolves (RFC 6761).
+        let name = ListenAddress::Name("heartbeat.invalid".into(), 7777);
+        let error = open(&[wanted("http", name)], Inherited::none(), Lang::En).unwrap_err();
+        assert!(matches!(error, SocketError::Unresolvable { .. }), "{error:?}");
+        assert_eq!(error.exit_code(), 69);
+    }
+}
