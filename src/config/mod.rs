@@ -21,9 +21,10 @@ mod tokens;
 mod value;
 mod words;
 
+pub use crate::domain::registry::Defaults;
 pub use env::Env;
 pub use fault::ConfigError;
-pub use resolve::{Defaults, Listen, Process, Settings, language};
+pub use resolve::{Listen, Process, Settings, language};
 
 /// The file that is read when none is named, if it exists.
 pub const DEFAULT_FILE: &str = "/etc/heartbeat-server/heartbeat-server.toml";

@@ -13,7 +13,7 @@ use crate::domain::access::Access;
 use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
 use crate::domain::limits::Limits;
-use crate::domain::time::Span;
+use crate::domain::registry::Defaults;
 use crate::sys::log::LogOptions;
 use ipnet::IpNet;
 use std::path::PathBuf;
@@ -63,15 +63,6 @@ pub struct Listen {
     pub fast_path: bool,
 }
 
-/// `[defaults]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Defaults {
-    /// The interval of a monitor that names none.
-    pub interval: Span,
-    /// The grace of a monitor that names none.
-    pub grace: Span,
-}
-
 /// How the process is to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process {
@@ -98,6 +89,7 @@ impl Settings {
         let choice = sight.one(args.lang, "HEARTBEAT_LANG", LangChoice::from_str);
         let lang = choose_language(choice, draft.lang, env);
         let process = sight.process();
+        let fallback = Defaults::default();
         let mut settings = Settings {
             sources,
             lang,
@@ -112,8 +104,8 @@ impl Settings {
             threads: sight.threads(&draft.limits),
             limits: sight.limits(draft.limits),
             defaults: Defaults {
-                interval: draft.interval.unwrap_or(Span::secs(60)),
-                grace: draft.grace.unwrap_or(Span::secs(30)),
+                interval: draft.interval.unwrap_or(fallback.interval),
+                grace: draft.grace.unwrap_or(fallback.grace),
             },
             process,
             warnings: Vec::new(),

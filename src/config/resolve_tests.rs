@@ -6,6 +6,7 @@ use crate::config::testing::{Dir, env};
 use crate::domain::access::Wish;
 use crate::domain::address::Peer;
 use crate::domain::notice::Level;
+use crate::domain::time::Span;
 use crate::sys::log::{Format, Target, TargetOptions};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -268,8 +269,8 @@ fn every_fault_is_told_with_file_line_and_key() {
         ("lang = 1", "1: lang: a string is expected, not an integer"),
         ("[limits]\nbody_byte = 1", "2: limits.body_byte: unknown key; did you mean body_bytes?"),
         ("monitors = 1", "1: monitors: unknown key; did you mean limits.monitors?"),
-        ("limits.json_depth = 0", "1: limits.json_depth: 0 is out of range: 1 to 128"),
-        ("limits.json_depth = -1", "1: limits.json_depth: -1 is out of range: 1 to 128"),
+        ("limits.json_depth = 0", "1: limits.json_depth: 0 is out of range: 1 to 100"),
+        ("limits.json_depth = -1", "1: limits.json_depth: -1 is out of range: 1 to 100"),
         ("limits.threads = -1", "1: limits.threads: -1 is out of range: 1 to 256"),
         ("limits.monitors = 1.5", "1: limits.monitors: a whole number is expected, not a fraction"),
         ("limits.body_bytes = \"2G\"", "1: limits.body_bytes: 2G is out of range: 1K to 1G"),

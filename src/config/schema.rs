@@ -15,10 +15,13 @@ use crate::domain::limits::{
 use crate::domain::notice::Level;
 use crate::domain::time::Span;
 use crate::sys::log::{Format, Target};
+use crate::wire::head::HEADER_LINES_MAX;
 use ipnet::IpNet;
 use std::path::PathBuf;
 use toml::de::DeTable;
 
+/// Deepest nesting of JSON that may be allowed: the parser's own bound is 127, and a batch is one level by itself.
+const JSON_DEPTH_MAX: u64 = 100;
 /// Most log targets.
 pub(super) const LOG_TARGETS_MAX: usize = 16;
 /// Most worker threads.
@@ -287,7 +290,7 @@ const LIMITS: &[Key<LimitsDraft>] = &[
     },
     Key {
         name: "json_depth",
-        read: |d, v| put(&mut d.limits.json_depth, v.integer(1..=128).map(|n| n as usize)),
+        read: |d, v| put(&mut d.limits.json_depth, v.integer(1..=JSON_DEPTH_MAX).map(|n| n as usize)),
     },
     Key {
         name: "header_bytes",
@@ -299,7 +302,9 @@ const LIMITS: &[Key<LimitsDraft>] = &[
     },
     Key {
         name: "header_lines",
-        read: |d, v| put(&mut d.limits.header_lines, v.integer(8..=256).map(|n| n as usize)),
+        read: |d, v| {
+            put(&mut d.limits.header_lines, v.integer(8..=HEADER_LINES_MAX as u64).map(|n| n as usize))
+        },
     },
     Key {
         name: "header_timeout",
