@@ -2,6 +2,8 @@
 //!
 //! The map of the modules, and what each must never do, is ARCHITECTURE.md.
 
+pub mod command;
+pub mod config;
 pub mod domain;
 pub mod sys;
 pub mod view;

@@ -2,4 +2,4 @@
 
 mod options;
 
-pub use options::{Format, LogOptions, Target};
+pub use options::{Format, LogOptions, Target, TargetOptions};

@@ -31,23 +31,60 @@ pub enum Format {
     Json,
 }
 
+/// A target and what it gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetOptions {
+    /// Where lines go.
+    pub target: Target,
+    /// Whether beats go there too; notices always do.
+    pub beats: bool,
+}
+
 /// The `[log]` of the configuration, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogOptions {
-    /// Where lines go; at least one.
-    pub targets: Vec<Target>,
+    /// Where lines go; at least one, none of them twice.
+    pub targets: Vec<TargetOptions>,
     /// How they look.
     pub format: Format,
     /// Their language.
     pub lang: Lang,
     /// The least important notice that is written.
     pub level: Level,
-    /// Whether beats are written.
-    pub beats: bool,
     /// A file target longer than this is set aside and a new one begun.
     pub file_bytes_max: u64,
     /// How many files set aside are kept.
     pub file_keep: u32,
+}
+
+impl LogOptions {
+    /// Whether any target takes beats.
+    pub fn beats(&self) -> bool {
+        self.targets.iter().any(|target| target.beats)
+    }
+}
+
+impl Format {
+    /// All formats.
+    pub const ALL: [Format; 3] = [Format::Classic, Format::Text, Format::Json];
+
+    /// Its name, as the configuration writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Classic => "classic",
+            Format::Text => "text",
+            Format::Json => "json",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Format, &'static str> {
+        let known = Format::ALL.into_iter().find(|format| format.name() == text);
+        known.ok_or("not a log format: write classic, text or json")
+    }
 }
 
 impl FromStr for Target {
@@ -80,11 +117,10 @@ impl fmt::Display for Target {
 impl Default for LogOptions {
     fn default() -> LogOptions {
         LogOptions {
-            targets: vec![Target::Stderr],
+            targets: vec![TargetOptions { target: Target::Stderr, beats: true }],
             format: Format::Classic,
             lang: Lang::En,
             level: Level::Info,
-            beats: true,
             file_bytes_max: 100 * 1024 * 1024,
             file_keep: 7,
         }

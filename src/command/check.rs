@@ -1,0 +1,28 @@
+//! `heartbeat-server check-config`: reads the configuration as the daemon would, and says what would run.
+//!
+//! Nothing is opened, bound or created. What would run goes to standard output, warnings and faults to standard
+//! error; the faults are `file:line: key: reason`, one a line.
+
+use crate::config::cli::Args;
+use crate::config::{Env, Settings};
+use crate::domain::lang::Lang;
+use std::io::Write;
+
+/// Checks and prints. Answers 0, or the exit code of the first fault: 64, 66, 74, 77 or 78; 74 too when the output
+/// cannot be written.
+pub fn run(args: &Args, env: &Env, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    const EX_IOERR: u8 = 74;
+    let (code, written) = match Settings::load(args, env) {
+        Ok(settings) => {
+            let warning = if settings.lang == Lang::Zh { "警告：" } else { "warning: " };
+            let warnings: String =
+                settings.warnings.iter().map(|text| format!("{warning}{text}\n")).collect();
+            let written = err
+                .write_all(warnings.as_bytes())
+                .and_then(|()| out.write_all(settings.describe(settings.lang).as_bytes()));
+            (0, written)
+        }
+        Err(error) => (error.exit_code(), writeln!(err, "{}", error.sentence(error.lang()))),
+    };
+    if written.and_then(|()| out.flush()).is_ok() { code } else { EX_IOERR }
+}

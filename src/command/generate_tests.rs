@@ -1,0 +1,137 @@
+//! Tests of the shipped files: manual pages, sample configuration and completions agree with the program.
+
+use super::*;
+use crate::command::check;
+use crate::config::cli::{Args, Task};
+use crate::config::testing::{Dir, env};
+use crate::config::{Settings, schema};
+
+const MAN_5: &str = include_str!("../../man/heartbeat-server.toml.5");
+const MAN_8: &str = include_str!("../../man/heartbeat-server.8");
+
+fn product(product: Product) -> String {
+    let mut out = Vec::new();
+    run(product, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// The sample with every commented-out key put into force.
+fn everything() -> String {
+    let uncommented = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.is_empty() && !rest.starts_with(' ') => rest.to_string(),
+        _ => line.to_string(),
+    };
+    SAMPLE_CONFIG.lines().map(|line| uncommented(line) + "\n").collect()
+}
+
+#[test]
+fn the_manual_is_the_one_that_the_program_makes() {
+    assert!(
+        product(Product::Man) == MAN_8,
+        "man/heartbeat-server.8 is old; run: cargo run -- generate man > man/heartbeat-server.8"
+    );
+}
+
+#[test]
+fn the_manual_knows_every_option_and_variable() {
+    for (variable, option) in cli::VARIABLES {
+        assert!(MAN_8.contains(&format!("\\fB{variable}\\fR")), "{variable}");
+        let option = option.replace('-', "\\-");
+        assert!(MAN_8.contains(&format!("\\fB{option}\\fR")), "{option}");
+    }
+}
+
+#[test]
+fn every_key_stands_in_the_manual_under_its_section() {
+    for key in schema::keys() {
+        let (section, name) = key.split_once('.').unwrap_or(("", &key));
+        let heading = match section {
+            "" => ".SH TOP LEVEL".to_string(),
+            "listen" => ".SH [[listen]]".to_string(),
+            _ => format!(".SH [{section}]"),
+        };
+        let text =
+            MAN_5.split(".SH ").find(|text| heading == format!(".SH {}", text.lines().next().unwrap()));
+        assert!(text.is_some_and(|text| text.contains(&format!("\n\\fB{name}\\fR = "))), "{key}");
+    }
+}
+
+#[test]
+fn every_key_stands_in_the_sample_with_a_line_about_it() {
+    let lines: Vec<&str> = SAMPLE_CONFIG.lines().collect();
+    let mut section = String::new();
+    let mut found = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let bare = line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
+        if bare.starts_with('[') {
+            section = format!("{}.", bare.trim_matches(['[', ']']));
+        } else if let Some((name, _)) = bare.split_once(" = ").filter(|_| !bare.starts_with([' ', '#'])) {
+            assert!(lines[index - 1].starts_with("# "), "{name} is not explained");
+            found.push(format!("{section}{name}"));
+        }
+    }
+    assert_eq!(found, schema::keys());
+}
+
+#[test]
+fn the_sample_is_right_and_says_what_would_run() {
+    let dir = Dir::new();
+    let file = dir.write("main.toml", product(Product::Config));
+    let args = Args { command: Some(Task::CheckConfig { file: Some(file) }), ..Args::default() };
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let code = check::run(&args, &env(&[]), &mut out, &mut err);
+    assert_eq!((code, String::from_utf8_lossy(&err).as_ref()), (0, ""));
+    let out = String::from_utf8(out).unwrap();
+    for line in [
+        "listen       http 7777 (http)\n",
+        "log          file:/var/log/heartbeat-server/heartbeat-server.log (beats and events)\n",
+        "log          journal (events)\n",
+        "state        /var/lib/heartbeat-server\n",
+        "may change   nobody over HTTP: no admin token\n",
+    ] {
+        assert!(out.contains(line), "{line}{out}");
+    }
+}
+
+#[test]
+fn the_defaults_that_the_sample_shows_are_the_defaults() {
+    let dir = Dir::new();
+    dir.write("main.toml", everything());
+    let shown = dir.load(Args::default(), &env(&[])).unwrap();
+    let mut real = Settings::load(&Args::default(), &env(&[])).unwrap();
+    real.sources.clone_from(&shown.sources);
+    real.log.targets.clone_from(&shown.log.targets);
+    assert_eq!(shown, real);
+}
+
+#[test]
+fn check_config_tells_faults_and_warnings_on_stderr() {
+    let dir = Dir::new();
+    let check = |text: &str| {
+        let file = dir.write("main.toml", text);
+        let args = Args { command: Some(Task::CheckConfig { file: Some(file) }), ..Args::default() };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let code = check::run(&args, &env(&[]), &mut out, &mut err);
+        (code, dir.strip(&String::from_utf8(out).unwrap()), dir.strip(&String::from_utf8(err).unwrap()))
+    };
+    let (code, out, err) = check("x = 1\n[state]\ny = 2\n");
+    assert_eq!((code, out.as_str()), (78, ""));
+    assert_eq!(
+        err,
+        "main.toml:1: x: unknown key; known here: lang, listen, log, state, access, limits, defaults\n\
+         main.toml:3: state.y: unknown key; known here: dir\n"
+    );
+    let (code, out, err) = check("lang = \"zh\"\naccess.deny = [\"10.1.2.3/8\"]\n");
+    assert_eq!((code, err.as_str()), (0, "警告：main.toml:2: access.deny: 10.1.2.3/8 即 10.0.0.0/8\n"));
+    assert!(out.starts_with("文件      main.toml\n"), "{out}");
+}
+
+#[test]
+fn completions_offer_the_commands_and_options() {
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        let script = product(Product::Completions { shell });
+        for word in ["check-config", "generate", "state-dir", "log-format", "classic"] {
+            assert!(script.contains(word), "{shell:?} {word}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The commands that are not the daemon: each reads, prints and is done.
+//!
+//! They write to what they are given and answer with an exit code (sysexits), so that tests can read along.
+
+pub mod check;
+pub mod generate;

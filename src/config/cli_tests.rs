@@ -1,0 +1,162 @@
+//! Tests of the command line: what is understood, what is refused and with which exit code, and the two help texts.
+
+use super::*;
+use crate::config::testing::env;
+
+fn read(line: &str) -> Result<Args, CliExit> {
+    parse(std::iter::once("heartbeat-server").chain(line.split_whitespace()).map(Into::into), &env(&[]))
+}
+
+#[test]
+fn what_is_typed_arrives_as_values() {
+    assert_eq!(read(""), Ok(Args::default()));
+    assert_eq!(read("8080"), Ok(Args { port: Some(8080), ..Args::default() }));
+    let args = read(
+        "-c a.toml --http 80 --http unix:x --state-dir s --log stderr --log file:/l --log-format json --lang zh -d \
+         --pid-file p --user u --group g -vv",
+    );
+    assert_eq!(
+        args,
+        Ok(Args {
+            http: vec![
+                HttpChoice::At(ListenAddress::Any(80)),
+                HttpChoice::At(ListenAddress::Unix("x".into()))
+            ],
+            config: Some("a.toml".into()),
+            state_dir: Some("s".into()),
+            log: vec![Target::Stderr, Target::File("/l".into())],
+            log_format: Some(Format::Json),
+            lang: Some(LangChoice::Fixed(Lang::Zh)),
+            daemon: true,
+            pid_file: Some("p".into()),
+            user: Some("u".into()),
+            group: Some("g".into()),
+            verbose: 2,
+            ..Args::default()
+        })
+    );
+    assert_eq!(read("--http off").map(|args| args.http), Ok(vec![HttpChoice::Off]));
+}
+
+#[test]
+fn global_options_stand_on_either_side_of_a_command() {
+    let check = |file: Option<&str>| Some(Task::CheckConfig { file: file.map(Into::into) });
+    for line in ["-c a check-config", "check-config -c a"] {
+        let args = read(line).unwrap();
+        assert_eq!((args.config, args.command), (Some("a".into()), check(None)), "{line}");
+    }
+    assert_eq!(read("check-config a").unwrap().command, check(Some("a")));
+    assert_eq!(read("check-config --state-dir s").unwrap().state_dir, Some("s".into()));
+    let shell = |line: &str| match read(line).unwrap().command {
+        Some(Task::Generate { what: Product::Completions { shell } }) => shell,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(shell("generate completions fish"), Shell::Fish);
+}
+
+#[test]
+fn a_wrong_command_line_exits_64_and_speaks_on_stderr() {
+    for (line, says) in [
+        ("99999", "not a port"),
+        ("0", "not a port"),
+        ("+80", "neither a port nor a command"),
+        ("firewall", "neither a port nor a command"),
+        ("80 81", "81"),
+        ("--tcp 7778", "--tcp"),
+        ("--http 1.2.3:80", "not an IPv4 address"),
+        ("--http 80 81 --http 82", "cannot be used together"),
+        ("8080 --http 80", "PORT and --http cannot be used together"),
+        ("8080 check-config", "PORT cannot be used with a command"),
+        ("--http off --http 80", "--http off stands alone"),
+        ("check-config a -c b", "FILE and --config cannot be used together"),
+        ("-c a -c b", "multiple times"),
+        ("-c", "a value is required"),
+        ("-v -q", "cannot be used with"),
+        ("--log x", "not a log target"),
+        ("--log-format x", "classic, text, json"),
+        ("--lang fr", "auto, en, zh"),
+        ("--user=", "--user"),
+        ("generate", "completions"),
+        ("generate completions", "SHELL"),
+        ("generate completions ksh", "bash, zsh, fish"),
+    ] {
+        let exit = read(line).unwrap_err();
+        assert_eq!((exit.code, exit.to_stdout), (64, false), "{line}");
+        assert!(exit.text.contains(says), "{line}: {}", exit.text);
+        assert!(exit.text.ends_with('\n'), "{line}");
+    }
+}
+
+#[test]
+fn complaints_are_chinese_when_chinese_is_asked_for() {
+    for (line, says) in [
+        ("--lang zh 99999", "错误：[PORT] 的值 '99999' 无效：不是端口"),
+        ("--lang=zh firewall", "既不是端口，也不是命令"),
+        ("--lang zh --http 1.2.3:80", "不是 IPv4 地址"),
+        ("--lang zh --htp 80", "错误：未知的参数 --htp；是否想写 --http"),
+        ("--lang zh 80 check-config", "端口不能与子命令同时使用"),
+        ("--lang zh -c a -c b", "--config <FILE> 不能重复"),
+        ("--lang zh -v -q", "不能与 --quiet"),
+        ("--lang zh --log-format x", "可用的值：classic、text、json"),
+        ("--lang zh -c", "缺少值"),
+        ("--lang zh generate completions", "缺少参数 <SHELL>"),
+    ] {
+        let exit = read(line).unwrap_err();
+        assert_eq!(exit.code, 64, "{line}");
+        assert!(exit.text.contains(says), "{line}: {}", exit.text);
+    }
+}
+
+#[test]
+fn help_follows_flag_then_variable_then_locale() {
+    let speaks = |vars: &[(&str, &str)], line: &str| {
+        let words = std::iter::once("heartbeat-server").chain(line.split_whitespace()).map(Into::into);
+        let exit = parse(words, &env(vars)).unwrap_err();
+        assert_eq!((exit.code, exit.to_stdout), (0, true));
+        if exit.text.contains("用法：") { Lang::Zh } else { Lang::En }
+    };
+    assert_eq!(speaks(&[], "--help"), Lang::En);
+    assert_eq!(speaks(&[("LANG", "zh_CN.UTF-8")], "-h"), Lang::Zh);
+    assert_eq!(speaks(&[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "C")], "-h"), Lang::En);
+    assert_eq!(speaks(&[("LANG", "zh_CN.UTF-8"), ("HEARTBEAT_LANG", "en")], "-h"), Lang::En);
+    assert_eq!(speaks(&[("HEARTBEAT_LANG", "en")], "check-config --help --lang zh"), Lang::Zh);
+    assert_eq!(speaks(&[("HEARTBEAT_LANG", "en")], "--lang=zh check-config --help"), Lang::Zh);
+}
+
+#[test]
+fn the_version_goes_to_stdout() {
+    let text = concat!("heartbeat-server ", env!("CARGO_PKG_VERSION"), "\n").to_string();
+    assert_eq!(read("--version"), Err(CliExit { code: 0, text, to_stdout: true }));
+}
+
+#[test]
+fn help_reads_as_reviewed() {
+    let help = |line: &str| read(line).unwrap_err().text;
+    assert_eq!(help("--help"), include_str!("testdata/help.en.txt"));
+    assert_eq!(help("--lang zh --help"), include_str!("testdata/help.zh.txt"));
+}
+
+/// Every text of the definition has its Chinese, down to the last subcommand.
+#[test]
+fn nothing_of_the_help_stays_english() {
+    fn visit(command: &Command) {
+        let texts = command.get_arguments().map(|arg| (arg.get_id().to_string(), arg.get_help()));
+        let about = (command.get_name().to_string(), command.get_about());
+        for (name, text) in texts.chain([about]) {
+            let text = text.map(ToString::to_string).unwrap_or_default();
+            assert!(!text.is_ascii(), "{} {name}: {text:?}", command.get_name());
+        }
+        command.get_subcommands().for_each(visit);
+    }
+    visit(&command(Lang::Zh));
+}
+
+#[test]
+fn every_option_has_a_variable() {
+    let command = command(Lang::En);
+    for arg in command.get_arguments().filter(|arg| !arg.is_positional()) {
+        let long = format!("--{}", arg.get_long().unwrap());
+        let listed = VARIABLES.iter().any(|(_, option)| *option == long);
+        assert!(listed || matches!(long.as_str(), "--help" | "--version"), "{long}");
+    }
+}

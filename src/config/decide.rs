@@ -1,0 +1,338 @@
+//! The single decisions behind [`super::Settings::load`]: for each setting the flag, else the variable of the
+//! environment, else the file, else the default.
+
+use super::cli::{Args, HttpChoice, Task};
+use super::fault::{EX_CONFIG, EX_USAGE, Findings, Place, Text};
+use super::resolve::{Listen, Process};
+use super::schema::{
+    AccessDraft, LISTENER_NAME, LOG_TARGETS_MAX, LimitsDraft, ListenDraft, LogDraft, THREADS_MAX, TargetDraft,
+};
+use super::value::{Located, Origin};
+use super::{Env, tokens, words};
+use crate::domain::access::Access;
+use crate::domain::address::ListenAddress;
+use crate::domain::lang::Lang;
+use crate::domain::limits::{LISTENERS_MAX, Limits};
+use crate::domain::notice::Level;
+use crate::sys::log::{Format, LogOptions, Target, TargetOptions};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// The port of HTTP when nobody says otherwise.
+const HTTP_PORT: u16 = 7777;
+
+/// What the decisions look at.
+#[derive(Clone, Copy)]
+pub(super) struct Sight<'a> {
+    pub(super) args: &'a Args,
+    pub(super) env: &'a Env,
+    pub(super) findings: &'a Findings,
+}
+
+impl Sight<'_> {
+    /// The configuration file that somebody named, absolute.
+    pub(super) fn config_file(self) -> Option<PathBuf> {
+        let argument = match &self.args.command {
+            Some(Task::CheckConfig { file: Some(file) }) => Some(file),
+            _ => self.args.config.as_ref(),
+        };
+        self.path(argument, "HEARTBEAT_CONFIG")
+    }
+
+    /// Where to listen. A PORT or an ADDR replaces everything the files say, names and proxies included: what was
+    /// written for a public address must not silently hold for another one.
+    pub(super) fn listen(self, drafts: Vec<ListenDraft>) -> Vec<Listen> {
+        let port = self.args.port.map(|port| HttpChoice::At(ListenAddress::Any(port)));
+        let flags = if port.is_some() { port.into_iter().collect() } else { self.args.http.clone() };
+        let source = Place::Named(if flags.is_empty() { "HEARTBEAT_HTTP" } else { "--http" });
+        let typed = self.list(&flags, "HEARTBEAT_HTTP", HttpChoice::from_str);
+        if typed.contains(&HttpChoice::Off) {
+            let reason = Text::new(
+                "nothing is left to listen on: give an address instead of off",
+                "没有可监听的地址：请给出地址而不是 off",
+            );
+            self.findings.fault(source, "", reason);
+            return Vec::new();
+        }
+        let mut listen: Vec<Listen> = Vec::new();
+        let plain = |address| Listen {
+            name: LISTENER_NAME.to_string(),
+            address,
+            proxies: Vec::new(),
+            proxy_unix: false,
+            fast_path: true,
+        };
+        for choice in typed {
+            if let HttpChoice::At(address) = choice {
+                self.add_listener(&mut listen, plain(self.absolute(address)), &source, "");
+            }
+        }
+        if !listen.is_empty() {
+            return listen;
+        }
+        for draft in drafts {
+            let Some(address) = draft.address else { continue };
+            let one = Listen {
+                name: draft.name.unwrap_or_else(|| LISTENER_NAME.to_string()),
+                address,
+                proxies: draft.proxies,
+                proxy_unix: draft.proxy_unix,
+                fast_path: draft.fast_path.unwrap_or(true),
+            };
+            self.add_listener(&mut listen, one, &draft.origin.place, "listen.address");
+        }
+        if listen.is_empty() {
+            listen.push(plain(ListenAddress::Any(HTTP_PORT)));
+        }
+        listen
+    }
+
+    /// The log. Without a wish it goes to standard error, or to whatever stands in for it.
+    pub(super) fn log(self, draft: LogDraft, lang: Lang, daemon: bool) -> LogOptions {
+        let beats = draft.beats.unwrap_or(true);
+        let plain = |target| TargetDraft { target: Some(target), ..TargetDraft::default() };
+        let (name, code) = match self.args.log.is_empty() {
+            true => ("HEARTBEAT_LOG", EX_CONFIG),
+            false => ("--log", EX_USAGE),
+        };
+        let typed = self.list(&self.args.log, "HEARTBEAT_LOG", Target::from_str);
+        let wishes: Vec<Located<TargetDraft>> = if typed.is_empty() {
+            draft.targets.unwrap_or_default()
+        } else {
+            let origin = Origin { place: Place::Named(name), key: String::new() };
+            typed
+                .into_iter()
+                .map(|t| Located { value: plain(self.absolute_target(t)), origin: origin.clone() })
+                .collect()
+        };
+        let code = |place: &Place| if matches!(place, Place::Named(_)) { code } else { EX_CONFIG };
+        let mut targets: Vec<TargetOptions> = Vec::new();
+        for wish in wishes {
+            let Some(target) = wish.value.target else { continue };
+            let Origin { place, key } = wish.origin;
+            let code = code(&place);
+            let reason = if targets.iter().any(|other| other.target == target) {
+                Text::new(format!("{target} is named twice"), format!("{target} 出现了两次"))
+            } else if targets.len() == LOG_TARGETS_MAX {
+                Text::new(
+                    format!("too many: at most {LOG_TARGETS_MAX}"),
+                    format!("过多：最多 {LOG_TARGETS_MAX} 个"),
+                )
+            } else if daemon && target == Target::Stderr {
+                Text::new(
+                    "a daemon in the background has no stderr: log to syslog, journal or file:PATH",
+                    "后台守护进程没有 stderr：请改用 syslog、journal 或 file:路径",
+                )
+            } else {
+                targets.push(TargetOptions { target, beats: wish.value.beats.unwrap_or(beats) });
+                continue;
+            };
+            self.findings.fault_with_code(place, key, reason, code);
+        }
+        if targets.is_empty() {
+            let target = match (daemon, self.env.stderr_is_journal) {
+                (true, _) => Target::Syslog,
+                (false, true) => Target::Journal,
+                (false, false) => Target::Stderr,
+            };
+            targets.push(TargetOptions { target, beats });
+        }
+        let fallback = LogOptions::default();
+        LogOptions {
+            targets,
+            format: self
+                .one(self.args.log_format, "HEARTBEAT_LOG_FORMAT", Format::from_str)
+                .or(draft.format)
+                .unwrap_or(fallback.format),
+            lang,
+            level: self.level(draft.level.unwrap_or(fallback.level)),
+            file_bytes_max: draft.file_bytes_max.unwrap_or(fallback.file_bytes_max),
+            file_keep: draft.file_keep.unwrap_or(fallback.file_keep),
+        }
+    }
+
+    /// The state directory; without a wish the place that the service manager, the system or the user has for it.
+    pub(super) fn state_dir(self, file: Option<PathBuf>) -> PathBuf {
+        if let Some(path) = self.path(self.args.state_dir.as_ref(), "HEARTBEAT_STATE_DIR").or(file) {
+            return path;
+        }
+        if let Some(managed) = self.env.get("STATE_DIRECTORY") {
+            // Several directories of one unit are parted by colons (systemd.exec(5)); ours is the first.
+            let managed = managed.to_string_lossy();
+            return self.env.absolute(managed.split(':').next().unwrap_or_default().as_ref());
+        }
+        if self.env.is_root {
+            let system = if cfg!(target_os = "macos") { "/usr/local/var/lib" } else { "/var/lib" };
+            return PathBuf::from(system).join("heartbeat-server");
+        }
+        // XDG Base Directory Specification: a relative XDG_STATE_HOME is to be ignored.
+        let xdg = self.env.get("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = || self.env.get("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+        let Some(base) = xdg.or_else(home) else {
+            let reason = Text::new(
+                "no place for state: $HOME is not set; give one with --state-dir",
+                "没有保存状态的位置：未设置 $HOME；请用 --state-dir 指定",
+            );
+            self.findings.fault(Place::Nowhere, "state.dir", reason);
+            return PathBuf::new();
+        };
+        self.env.absolute(&base.join("heartbeat-server"))
+    }
+
+    /// Networks and tokens.
+    pub(super) fn access(self, draft: AccessDraft) -> Access {
+        Access {
+            allow: draft.allow.unwrap_or_else(Access::local_networks),
+            deny: draft.deny.unwrap_or_default(),
+            read: draft.read.unwrap_or_else(Access::local_networks),
+            beat_tokens: tokens::read(&draft.beat_tokens, self.env, self.findings),
+            read_tokens: tokens::read(&draft.read_tokens, self.env, self.findings),
+            admin_tokens: tokens::read(&draft.admin_tokens, self.env, self.findings),
+        }
+    }
+
+    /// The limits, held against each other.
+    pub(super) fn limits(self, draft: LimitsDraft) -> Limits {
+        let mut limits = draft.limits;
+        if limits.beat_bytes > limits.body_bytes {
+            match draft.beat_bytes {
+                Some(Origin { place, key }) => {
+                    let most = super::value::size_text(limits.body_bytes as u64);
+                    let reason = Text::new(
+                        format!("a beat cannot be longer than a body: limits.body_bytes is {most}"),
+                        format!("单个心跳不能比请求体更长：limits.body_bytes 为 {most}"),
+                    );
+                    self.findings.fault(place, key, reason);
+                }
+                // Whoever makes bodies small need not know of beats.
+                None => limits.beat_bytes = limits.body_bytes,
+            }
+        }
+        limits
+    }
+
+    /// Worker threads: one for each core unless somebody says otherwise.
+    pub(super) fn threads(self, draft: &LimitsDraft) -> usize {
+        draft.threads.flatten().unwrap_or(self.env.cores).clamp(1, THREADS_MAX)
+    }
+
+    /// How the process is to be; flags and variables only, as a file is read again while it runs.
+    pub(super) fn process(self) -> Process {
+        let daemon = self.args.daemon || self.one(None, "HEARTBEAT_DAEMON", yes).unwrap_or(false);
+        let pid_file = self.path(self.args.pid_file.as_ref(), "HEARTBEAT_PID_FILE");
+        if pid_file.is_some() && !daemon {
+            let text = Text::new("has no effect without --daemon", "没有 --daemon 时不起作用");
+            self.findings.warn(&Place::Named("--pid-file"), "", text);
+        }
+        Process {
+            daemon,
+            pid_file,
+            user: self.one(self.args.user.clone(), "HEARTBEAT_USER", |name| Ok(name.to_string())),
+            group: self.one(self.args.group.clone(), "HEARTBEAT_GROUP", |name| Ok(name.to_string())),
+        }
+    }
+
+    /// The level of the file, moved by as many `-v` or `-q` as there are.
+    fn level(self, base: Level) -> Level {
+        const ALL: [Level; 5] = [Level::Error, Level::Warning, Level::Notice, Level::Info, Level::Debug];
+        let mut steps = i32::from(self.args.verbose) - i32::from(self.args.quiet);
+        if steps == 0 {
+            let more = self.one(None, "HEARTBEAT_VERBOSE", count).unwrap_or(0);
+            let less = self.one(None, "HEARTBEAT_QUIET", count).unwrap_or(0);
+            steps = i32::from(more) - i32::from(less);
+        }
+        let at = ALL.iter().position(|level| *level == base).unwrap_or_default() as i32;
+        ALL[(at + steps).clamp(0, ALL.len() as i32 - 1) as usize]
+    }
+
+    fn add_listener(self, listen: &mut Vec<Listen>, one: Listen, place: &Place, key: &str) {
+        let reason = if listen.iter().any(|other| other.address == one.address) {
+            Text::new(format!("{} is named twice", one.address), format!("{} 出现了两次", one.address))
+        } else if listen.len() == LISTENERS_MAX {
+            Text::new(
+                format!("too many listeners: at most {LISTENERS_MAX}"),
+                format!("监听地址过多：最多 {LISTENERS_MAX} 个"),
+            )
+        } else {
+            listen.push(one);
+            return;
+        };
+        self.findings.fault(place.clone(), key, reason);
+    }
+
+    fn absolute(self, address: ListenAddress) -> ListenAddress {
+        match address {
+            ListenAddress::Unix(path) => ListenAddress::Unix(self.env.absolute(&path)),
+            other => other,
+        }
+    }
+
+    fn absolute_target(self, target: Target) -> Target {
+        match target {
+            Target::File(path) => Target::File(self.env.absolute(&path)),
+            other => other,
+        }
+    }
+
+    /// The text of a variable.
+    fn variable(self, name: &'static str) -> Option<String> {
+        let text = self.env.get(name)?.into_string();
+        if text.is_err() {
+            self.findings.fault(Place::Named(name), "", Text::new("not UTF-8", "不是 UTF-8 编码"));
+        }
+        text.ok()
+    }
+
+    /// A flag, else the variable.
+    pub(super) fn one<T>(
+        self,
+        flag: Option<T>,
+        name: &'static str,
+        read: fn(&str) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        flag.or_else(|| self.read(name, &self.variable(name)?, read))
+    }
+
+    /// The values of a repeatable flag, else those of the variable, where commas part them.
+    fn list<T: Clone>(
+        self,
+        flags: &[T],
+        name: &'static str,
+        read: fn(&str) -> Result<T, &'static str>,
+    ) -> Vec<T> {
+        if !flags.is_empty() {
+            return flags.to_vec();
+        }
+        let text = self.variable(name).unwrap_or_default();
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.filter_map(|part| self.read(name, part, read)).collect()
+    }
+
+    fn read<T>(self, name: &'static str, text: &str, read: fn(&str) -> Result<T, &'static str>) -> Option<T> {
+        match read(text) {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.findings.fault(Place::Named(name), "", words::domain(reason));
+                None
+            }
+        }
+    }
+
+    /// A path from a flag or a variable, made absolute.
+    fn path(self, flag: Option<&PathBuf>, name: &'static str) -> Option<PathBuf> {
+        let path = flag.cloned().or_else(|| self.env.get(name).map(PathBuf::from))?;
+        Some(self.env.absolute(&path))
+    }
+}
+
+fn yes(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("not a switch: write 1 or 0"),
+    }
+}
+
+fn count(text: &str) -> Result<u8, &'static str> {
+    text.parse().map_err(|_| "not a count: write a number from 0 to 255")
+}

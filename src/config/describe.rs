@@ -1,0 +1,196 @@
+//! What `check-config` prints: what would run, in a few lines that a person reads at a glance. Secrets are counted,
+//! never shown.
+
+use super::resolve::{Listen, Settings};
+use super::value::size_text;
+use crate::domain::access::Access;
+use crate::domain::lang::Lang;
+use crate::domain::time::Span;
+use ipnet::IpNet;
+use std::fmt::Display;
+
+impl Settings {
+    /// What would run, line by line; ends with a newline.
+    pub fn describe(&self, lang: Lang) -> String {
+        let say = |en: &'static str, zh: &'static str| if lang == Lang::Zh { zh } else { en };
+        let mut rows: Vec<(&str, String)> = Vec::new();
+        if self.sources.is_empty() {
+            rows.push((say("files", "文件"), say("none, defaults only", "无，仅使用默认值").into()));
+        }
+        for source in &self.sources {
+            rows.push((say("file", "文件"), source.display().to_string()));
+        }
+        for listen in &self.listen {
+            rows.push((say("listen", "监听"), describe_listen(listen, lang)));
+        }
+        for target in &self.log.targets {
+            let what = match target.beats {
+                true => say("beats and events", "心跳和事件"),
+                false => say("events", "事件"),
+            };
+            rows.push((say("log", "日志"), format!("{} ({what})", target.target)));
+        }
+        let chosen = match self.log.lang {
+            Lang::En => "English",
+            Lang::Zh => "简体中文",
+        };
+        rows.push((
+            say("log format", "日志格式"),
+            format!("{}, {}, {}", self.log.format.name(), self.log.level.name(), chosen),
+        ));
+        rows.push((
+            say("log files", "日志文件"),
+            match lang {
+                Lang::En => {
+                    format!("{} each, {} kept", size_text(self.log.file_bytes_max), self.log.file_keep)
+                }
+                Lang::Zh => {
+                    format!("每个 {}，保留 {} 个", size_text(self.log.file_bytes_max), self.log.file_keep)
+                }
+            },
+        ));
+        rows.push((say("state", "状态目录"), self.state_dir.display().to_string()));
+        rows.extend(describe_access(&self.access, lang));
+        rows.extend(self.describe_limits(lang));
+        rows.push((
+            say("defaults", "默认值"),
+            match lang {
+                Lang::En => format!("interval {}, grace {}", self.defaults.interval, self.defaults.grace),
+                Lang::Zh => format!("间隔 {}，宽限 {}", self.defaults.interval, self.defaults.grace),
+            },
+        ));
+        rows.extend(self.describe_process(lang));
+        table(&rows)
+    }
+
+    fn describe_limits(&self, lang: Lang) -> Vec<(&'static str, String)> {
+        let limits = &self.limits;
+        let auto = match lang {
+            Lang::En => "as many as open files allow",
+            Lang::Zh => "取决于可打开的文件数",
+        };
+        let connections = optional(limits.connections, auto);
+        let off = if lang == Lang::Zh { "不限" } else { "no limit" };
+        let (body, beat) = (size_text(limits.body_bytes as u64), size_text(limits.beat_bytes as u64));
+        let head = size_text(limits.header_bytes as u64);
+        let spans: [Span; 3] = [limits.header_timeout, limits.body_timeout, limits.idle_timeout];
+        match lang {
+            Lang::En => vec![
+                ("threads", self.threads.to_string()),
+                (
+                    "connections",
+                    format!("{connections}; {} from one address", limits.connections_per_address),
+                ),
+                (
+                    "requests",
+                    format!(
+                        "head {head} and {} lines, body {body}, beat {beat}, {} beats at once, JSON depth {}",
+                        limits.header_lines, limits.batch_beats, limits.json_depth
+                    ),
+                ),
+                ("timeouts", format!("head {}, body {}, idle {}", spans[0], spans[1], spans[2])),
+                (
+                    "monitors",
+                    format!(
+                        "{}; from one address {} new ones an hour",
+                        limits.monitors, limits.new_monitors_per_hour
+                    ),
+                ),
+                ("beats/s", format!("from one address: {}", optional(limits.beats_per_second, off))),
+            ],
+            Lang::Zh => vec![
+                ("线程", self.threads.to_string()),
+                ("连接", format!("{connections}；每个地址 {}", limits.connections_per_address)),
+                (
+                    "请求",
+                    format!(
+                        "请求头 {head}、{} 行，请求体 {body}，单个心跳 {beat}，每批 {} 个，JSON 深度 {}",
+                        limits.header_lines, limits.batch_beats, limits.json_depth
+                    ),
+                ),
+                ("超时", format!("请求头 {}，请求体 {}，空闲 {}", spans[0], spans[1], spans[2])),
+                (
+                    "监控项",
+                    format!("{}；每个地址每小时新增 {}", limits.monitors, limits.new_monitors_per_hour),
+                ),
+                ("每秒心跳", format!("每个地址：{}", optional(limits.beats_per_second, off))),
+            ],
+        }
+    }
+
+    fn describe_process(&self, lang: Lang) -> Vec<(&'static str, String)> {
+        let say = |en: &'static str, zh: &'static str| if lang == Lang::Zh { zh } else { en };
+        let process = &self.process;
+        let how = match process.daemon {
+            true => say("in the background", "在后台"),
+            false => say("in the foreground", "在前台"),
+        };
+        let mut rows = vec![(say("runs", "运行"), how.to_string())];
+        if let Some(path) = &process.pid_file {
+            rows.push((say("pid file", "PID 文件"), path.display().to_string()));
+        }
+        rows.extend(process.user.iter().map(|name| (say("user", "用户"), name.clone())));
+        rows.extend(process.group.iter().map(|name| (say("group", "用户组"), name.clone())));
+        rows
+    }
+}
+
+fn describe_listen(listen: &Listen, lang: Lang) -> String {
+    let mut text = format!("http {} (", listen.address);
+    text.push_str(&listen.name);
+    let proxies = listen.proxies.iter().map(IpNet::to_string).chain(listen.proxy_unix.then(|| "unix".into()));
+    let proxies: Vec<String> = proxies.collect();
+    if !proxies.is_empty() {
+        text.push_str(if lang == Lang::Zh { "，信任的代理：" } else { "; proxies believed: " });
+        text.push_str(&proxies.join(", "));
+    }
+    if !listen.fast_path {
+        text.push_str(if lang == Lang::Zh { "，不用快速路径" } else { "; without the fast path" });
+    }
+    text.push(')');
+    text
+}
+
+fn describe_access(access: &Access, lang: Lang) -> Vec<(&'static str, String)> {
+    let networks = |list: &[IpNet]| match (list.is_empty(), lang) {
+        (true, Lang::En) => "nobody but unix sockets".to_string(),
+        (true, Lang::Zh) => "除 unix 套接字外均不允许".to_string(),
+        _ => list.iter().map(IpNet::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let token = |count: usize| match (count, lang) {
+        (0, _) => String::new(),
+        (1, Lang::En) => "; with a token (1 known)".to_string(),
+        (_, Lang::En) => format!("; with a token ({count} known)"),
+        (_, Lang::Zh) => format!("；需要令牌（共 {count} 个）"),
+    };
+    let mut beats = networks(&access.allow);
+    if !access.deny.is_empty() {
+        beats.push_str(if lang == Lang::Zh { "；除了 " } else { "; except " });
+        beats.push_str(&networks(&access.deny));
+    }
+    beats.push_str(&token(access.beat_tokens.len()));
+    let read = networks(&access.read) + &token(access.read_tokens.len());
+    let admin = match (access.admin_tokens.len(), lang) {
+        (0, Lang::En) => "nobody over HTTP: no admin token".to_string(),
+        (0, Lang::Zh) => "HTTP 上均不允许：没有管理令牌".to_string(),
+        (count, Lang::En) => format!("with a token ({count} known)"),
+        (count, Lang::Zh) => format!("需要令牌（共 {count} 个）"),
+    };
+    match lang {
+        Lang::En => vec![("may beat", beats), ("may read", read), ("may change", admin)],
+        Lang::Zh => vec![("可发心跳", beats), ("可读取", read), ("可更改", admin)],
+    }
+}
+
+fn optional<T: Display>(value: Option<T>, none: &str) -> String {
+    value.map_or_else(|| none.to_string(), |value| value.to_string())
+}
+
+/// Rows with their names padded to one width; a Chinese character is two columns wide.
+fn table(rows: &[(&str, String)]) -> String {
+    let width = |name: &str| name.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum::<usize>();
+    let widest = rows.iter().map(|(name, _)| width(name)).max().unwrap_or_default();
+    rows.iter()
+        .map(|(name, value)| format!("{name}{}  {value}\n", " ".repeat(widest - width(name))))
+        .collect()
+}

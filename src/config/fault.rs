@@ -1,0 +1,209 @@
+//! What is wrong with a configuration, where, and how it is said.
+//!
+//! Every fault is one line, `file:line: key: reason`; a flag or a variable of the environment stands in place of
+//! `file:line` when it is the culprit. Reasons carry both languages from where they arise, because which one is
+//! wanted is known only when everything has been read.
+
+use crate::domain::lang::Lang;
+use std::cell::RefCell;
+use std::cmp::Ordering;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// sysexits: the command line is wrong.
+pub(super) const EX_USAGE: u8 = 64;
+/// sysexits: a file is missing.
+pub(super) const EX_NOINPUT: u8 = 66;
+/// sysexits: reading failed.
+pub(super) const EX_IOERR: u8 = 74;
+/// sysexits: no permission.
+pub(super) const EX_NOPERM: u8 = 77;
+/// sysexits: the configuration is wrong.
+pub(super) const EX_CONFIG: u8 = 78;
+
+/// Most faults, and most warnings, that are kept: a person reads no more, and a file can hold a million.
+const FINDINGS_MAX: usize = 200;
+
+/// A sentence in both languages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Text {
+    en: String,
+    zh: String,
+}
+
+/// Where something was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A line, counted from 1, of a file.
+    Line(Arc<Path>, usize),
+    /// A file as a whole.
+    File(PathBuf),
+    /// A flag or a variable of the environment, as it is written.
+    Named(&'static str),
+    /// Nowhere in particular.
+    Nowhere,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// Where it stands.
+    pub(super) place: Place,
+    /// The dotted key; empty when the place says it all.
+    pub(super) key: String,
+    /// Why it is wrong and what to write instead.
+    pub(super) reason: Text,
+    /// The exit code it asks for.
+    pub(super) exit_code: u8,
+}
+
+/// Collects faults and warnings while everything is read, so that all of them are told at once.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    faults: RefCell<Vec<Fault>>,
+    warnings: RefCell<Vec<Text>>,
+}
+
+/// Why there are no settings: every fault that was found, in the order of the files and their lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    lang: Lang,
+    faults: Vec<Fault>,
+}
+
+impl ConfigError {
+    /// The exit code (sysexits) of the first fault: 64 a flag, 66 a missing file, 74 reading failed, 77 no
+    /// permission, 78 anything else.
+    pub fn exit_code(&self) -> u8 {
+        self.faults.first().map_or(EX_CONFIG, |fault| fault.exit_code)
+    }
+
+    /// The language to speak, as far as it could be told in spite of the faults.
+    pub fn lang(&self) -> Lang {
+        self.lang
+    }
+
+    /// One line for each fault, `file:line: key: reason`, without a newline at the end.
+    pub fn sentence(&self, lang: Lang) -> String {
+        self.faults.iter().map(|fault| fault.line(lang)).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence(self.lang))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Text {
+    pub(super) fn new(en: impl Into<String>, zh: impl Into<String>) -> Text {
+        Text { en: en.into(), zh: zh.into() }
+    }
+
+    pub(super) fn say(&self, lang: Lang) -> &str {
+        match lang {
+            Lang::En => &self.en,
+            Lang::Zh => &self.zh,
+        }
+    }
+}
+
+impl Fault {
+    fn line(&self, lang: Lang) -> String {
+        let mut line = match &self.place {
+            Place::Line(file, line) => format!("{}:{line}: ", file.display()),
+            Place::File(file) => format!("{}: ", file.display()),
+            Place::Named(name) => format!("{name}: "),
+            Place::Nowhere => String::new(),
+        };
+        if !self.key.is_empty() {
+            line.push_str(&self.key);
+            line.push_str(": ");
+        }
+        line.push_str(self.reason.say(lang));
+        line
+    }
+}
+
+impl Findings {
+    /// Notes a fault of the configuration.
+    pub(super) fn fault(&self, place: Place, key: impl Into<String>, reason: Text) {
+        self.fault_with_code(place, key, reason, EX_CONFIG);
+    }
+
+    /// Notes a fault that asks for another exit code.
+    pub(super) fn fault_with_code(&self, place: Place, key: impl Into<String>, reason: Text, exit_code: u8) {
+        let mut faults = self.faults.borrow_mut();
+        match faults.len().cmp(&FINDINGS_MAX) {
+            Ordering::Less => faults.push(Fault { place, key: key.into(), reason, exit_code }),
+            Ordering::Equal => faults.push(Fault {
+                place: Place::Nowhere,
+                key: String::new(),
+                reason: Text::new("too many faults; the rest is not told", "错误过多，其余从略"),
+                exit_code: EX_CONFIG,
+            }),
+            Ordering::Greater => {}
+        }
+    }
+
+    /// Notes that a file could not be read.
+    pub(super) fn unreadable(&self, place: Place, key: impl Into<String>, what: &Path, error: &io::Error) {
+        let (why, exit_code) = match error.kind() {
+            io::ErrorKind::NotFound => (Text::new("no such file", "文件不存在"), EX_NOINPUT),
+            io::ErrorKind::PermissionDenied => (
+                Text::new(
+                    "no permission to read it; check its owner and mode",
+                    "没有读取权限；请检查其属主和权限",
+                ),
+                EX_NOPERM,
+            ),
+            io::ErrorKind::IsADirectory => {
+                (Text::new("is a directory, not a file", "是目录而不是文件"), EX_NOINPUT)
+            }
+            _ => (Text::new(format!("cannot read it: {error}"), format!("无法读取：{error}")), EX_IOERR),
+        };
+        let reason = match &place {
+            // The place already names the file.
+            Place::File(file) if file == what => why,
+            _ => Text::new(
+                format!("{}: {}", what.display(), why.en),
+                format!("{}：{}", what.display(), why.zh),
+            ),
+        };
+        self.fault_with_code(place, key, reason, exit_code);
+    }
+
+    /// Notes something that works but is hardly meant.
+    pub(super) fn warn(&self, place: &Place, key: &str, text: Text) {
+        if self.warnings.borrow().len() >= FINDINGS_MAX {
+            return;
+        }
+        let line = |lang: Lang| {
+            let reason = text.clone();
+            Fault { place: place.clone(), key: key.into(), reason, exit_code: EX_CONFIG }.line(lang)
+        };
+        self.warnings.borrow_mut().push(Text::new(line(Lang::En), line(Lang::Zh)));
+    }
+
+    /// The warnings in one language; an error if there was any fault. Faults of flags and variables come first, then
+    /// those of the files in the order in which they were read, each from its top down.
+    pub(super) fn into_warnings(self, lang: Lang, sources: &[PathBuf]) -> Result<Vec<String>, ConfigError> {
+        let mut faults = self.faults.into_inner();
+        let rank = |path: &Path| sources.iter().position(|source| source == path).unwrap_or(sources.len());
+        faults.sort_by_key(|fault| match &fault.place {
+            Place::Named(_) => (0, 0, 0),
+            Place::Line(path, line) => (1, rank(path), *line),
+            Place::File(path) => (1, rank(path), 0),
+            Place::Nowhere => (2, 0, 0),
+        });
+        if faults.is_empty() {
+            Ok(self.warnings.into_inner().iter().map(|w| w.say(lang).to_string()).collect())
+        } else {
+            Err(ConfigError { lang, faults })
+        }
+    }
+}

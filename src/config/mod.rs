@@ -1,0 +1,30 @@
+//! Configuration: what was typed, what the files say, and what the program then needs.
+//!
+//! Two steps. [`cli`] turns the command line into [`cli::Args`]: what somebody typed, checked word by word and nothing
+//! more. [`Settings::load`] adds the environment and the files and yields what the program needs, or every fault it
+//! found, each with its place. Precedence: flag, then environment, then file, then default.
+//!
+//! The files are read by [`file`], their keys stand in the tables of [`schema`], secrets are fetched by [`tokens`].
+//! Nothing here prints, exits or reads the process's environment by itself: the facts come in through [`Env`].
+
+pub mod cli;
+mod decide;
+mod describe;
+mod env;
+mod fault;
+mod file;
+mod resolve;
+pub mod schema;
+#[cfg(test)]
+pub(crate) mod testing;
+mod tokens;
+mod value;
+mod words;
+
+pub use crate::domain::registry::Defaults;
+pub use env::Env;
+pub use fault::ConfigError;
+pub use resolve::{Listen, Process, Settings, language};
+
+/// The file that is read when none is named, if it exists.
+pub const DEFAULT_FILE: &str = "/etc/heartbeat-server/heartbeat-server.toml";

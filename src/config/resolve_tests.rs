@@ -1,0 +1,507 @@
+//! Tests of the settings: what is in force when several speak, and every kind of fault with its place.
+
+use super::*;
+use crate::config::cli::HttpChoice;
+use crate::config::testing::{Dir, env};
+use crate::domain::access::Wish;
+use crate::domain::address::Peer;
+use crate::domain::notice::Level;
+use crate::domain::time::Span;
+use crate::sys::log::{Format, Target, TargetOptions};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Settings from one file.
+fn settings(text: &str) -> Settings {
+    let dir = Dir::new();
+    dir.write("main.toml", text);
+    dir.load(Args::default(), &env(&[])).unwrap()
+}
+
+/// The faults of one file, without its directory.
+fn faults(text: &str) -> String {
+    let dir = Dir::new();
+    dir.write("main.toml", text);
+    let error = dir.load(Args::default(), &env(&[])).unwrap_err();
+    dir.strip(&error.sentence(Lang::En))
+}
+
+fn listens(settings: &Settings) -> Vec<String> {
+    settings.listen.iter().map(|listen| listen.address.to_string()).collect()
+}
+
+fn all_beats(target: Target) -> TargetOptions {
+    TargetOptions { target, beats: true }
+}
+
+#[test]
+fn without_a_word_it_listens_on_7777_and_trusts_its_neighbours() {
+    let settings = Settings::load(&Args::default(), &env(&[])).unwrap();
+    assert_eq!(listens(&settings), ["7777"]);
+    assert_eq!(settings.listen[0].name, "http");
+    assert!(settings.listen[0].fast_path && settings.listen[0].proxies.is_empty());
+    assert_eq!(settings.log, LogOptions::default());
+    assert_eq!(settings.state_dir, Path::new("/var/lib/heartbeat-server"));
+    assert_eq!((settings.access, settings.limits), (Access::default(), Limits::default()));
+    assert_eq!(settings.threads, 3);
+    assert_eq!(settings.defaults, Defaults { interval: Span::secs(60), grace: Span::secs(30) });
+    assert_eq!((settings.lang, settings.page_lang), (Lang::En, None));
+    assert_eq!(settings.process, Process::default());
+    assert!(settings.sources.is_empty() && settings.warnings.is_empty());
+}
+
+#[test]
+fn flag_wins_over_variable_over_file_over_default() {
+    let dir = Dir::new();
+    dir.write(
+        "main.toml",
+        "lang = \"zh\"\n[state]\ndir = \"/file\"\n[log]\ntargets = [\"syslog\"]\nformat = \"text\"\n\
+         [[listen]]\naddress = \"1\"\n",
+    );
+    let variables = [
+        ("HEARTBEAT_STATE_DIR", "/variable"),
+        ("HEARTBEAT_LOG", "journal, file:l"),
+        ("HEARTBEAT_LOG_FORMAT", "json"),
+        ("HEARTBEAT_HTTP", "2,3"),
+        ("HEARTBEAT_LANG", "en"),
+    ];
+    let flags = Args {
+        state_dir: Some("flag".into()),
+        log: vec![Target::Stderr],
+        log_format: Some(Format::Classic),
+        http: vec![HttpChoice::At(ListenAddress::Any(4))],
+        lang: Some(LangChoice::Fixed(Lang::Zh)),
+        ..Args::default()
+    };
+    let seen = |args: &Args, env: &Env| {
+        let s = dir.load(args.clone(), env).unwrap();
+        let targets: Vec<String> = s.log.targets.iter().map(|t| t.target.to_string()).collect();
+        (
+            s.state_dir.display().to_string(),
+            targets.join(" "),
+            s.log.format,
+            listens(&s).join(" "),
+            s.page_lang,
+        )
+    };
+    let say = |dir: &str, log: &str, format, listen: &str, lang| {
+        (dir.to_string(), log.to_string(), format, listen.to_string(), Some(lang))
+    };
+    let none = Args::default();
+    assert_eq!(seen(&none, &env(&[])), say("/file", "syslog", Format::Text, "1", Lang::Zh));
+    assert_eq!(
+        seen(&none, &env(&variables)),
+        say("/variable", "journal file:/where/l", Format::Json, "2 3", Lang::En)
+    );
+    assert_eq!(seen(&flags, &env(&variables)), say("/where/flag", "stderr", Format::Classic, "4", Lang::Zh));
+}
+
+#[test]
+fn later_files_replace_scalars_and_add_listeners() {
+    let dir = Dir::new();
+    dir.write("main.toml", "[limits]\nmonitors = 1\njson_depth = 3\n[[listen]]\naddress = \"1\"\n");
+    dir.write("conf.d/20.toml", "limits.monitors = 20\n[[listen]]\naddress = \"20\"\n");
+    dir.write("conf.d/10.toml", "limits.monitors = 10\n[[listen]]\naddress = \"10\"\n");
+    dir.write("conf.d/.hidden.toml", "nonsense");
+    dir.write("conf.d/10.toml.dpkg-old", "nonsense");
+    let settings = dir.load(Args::default(), &env(&[])).unwrap();
+    assert_eq!((settings.limits.monitors, settings.limits.json_depth), (20, 3));
+    assert_eq!(listens(&settings), ["1", "10", "20"]);
+    let names: Vec<_> = settings.sources.iter().filter_map(|path| path.file_name()).collect();
+    assert_eq!(names, ["main.toml", "10.toml", "20.toml"]);
+}
+
+#[test]
+fn the_default_file_is_read_if_there_is_one() {
+    let dir = Dir::new();
+    let mut env = env(&[]);
+    env.default_file = dir.write("default.toml", "limits.monitors = 5");
+    assert_eq!(Settings::load(&Args::default(), &env).unwrap().limits.monitors, 5);
+    fs::remove_file(&env.default_file).unwrap();
+    assert_eq!(Settings::load(&Args::default(), &env).unwrap().limits.monitors, 100_000);
+}
+
+#[test]
+fn a_port_replaces_the_listeners_of_the_file_with_their_proxies() {
+    let dir = Dir::new();
+    dir.write(
+        "main.toml",
+        "[[listen]]\nname = \"a\"\naddress = \"1\"\nproxies = [\"unix\", \"10.0.0.0/8\"]\n",
+    );
+    let typed =
+        dir.load(Args { port: Some(8080), ..Args::default() }, &env(&[("HEARTBEAT_HTTP", "2")])).unwrap();
+    assert_eq!(listens(&typed), ["8080"]);
+    assert!(typed.listen[0].proxies.is_empty() && !typed.listen[0].proxy_unix);
+    let written = dir.load(Args::default(), &env(&[])).unwrap();
+    assert_eq!(written.listen[0].name, "a");
+    assert!(written.listen[0].proxy_unix);
+    assert_eq!(written.listen[0].proxies, ["10.0.0.0/8".parse::<IpNet>().unwrap()]);
+}
+
+#[test]
+fn http_off_leaves_nothing_and_says_so() {
+    let args = Args { http: vec![HttpChoice::Off], ..Args::default() };
+    let error = Settings::load(&args, &env(&[])).unwrap_err();
+    assert_eq!(
+        error.sentence(Lang::En),
+        "--http: nothing is left to listen on: give an address instead of off"
+    );
+    assert_eq!(error.exit_code(), 78);
+    let error = Settings::load(&Args::default(), &env(&[("HEARTBEAT_HTTP", "off")])).unwrap_err();
+    assert!(error.sentence(Lang::Zh).starts_with("HEARTBEAT_HTTP: 没有可监听的地址"));
+}
+
+#[test]
+fn the_log_goes_where_somebody_reads_it() {
+    let target = |args: Args, journal: bool| {
+        let mut env = env(&[]);
+        env.stderr_is_journal = journal;
+        Settings::load(&args, &env).map(|s| s.log.targets).map_err(|e| (e.exit_code(), e.sentence(Lang::En)))
+    };
+    let daemon = Args { daemon: true, ..Args::default() };
+    assert_eq!(target(Args::default(), false), Ok(vec![all_beats(Target::Stderr)]));
+    assert_eq!(target(Args::default(), true), Ok(vec![all_beats(Target::Journal)]));
+    assert_eq!(target(daemon.clone(), true), Ok(vec![all_beats(Target::Syslog)]));
+    let stderr = Args { log: vec![Target::Stderr], ..daemon };
+    let says = "--log: a daemon in the background has no stderr: log to syslog, journal or file:PATH";
+    assert_eq!(target(stderr, false), Err((64, says.to_string())));
+    let error =
+        Settings::load(&Args::default(), &env(&[("HEARTBEAT_DAEMON", "1"), ("HEARTBEAT_LOG", "stderr")]));
+    assert_eq!(error.unwrap_err().exit_code(), 78);
+}
+
+#[test]
+fn a_target_says_for_itself_whether_it_takes_beats() {
+    let log = settings(
+        "[log]\nbeats = false\ntargets = [\"stderr\", { target = \"file:x.log\", beats = true }, { target = \"journal\" }]",
+    )
+    .log;
+    let beats: Vec<bool> = log.targets.iter().map(|target| target.beats).collect();
+    assert_eq!(beats, [false, true, false]);
+    assert!(log.beats());
+    assert!(!settings("log.beats = false").log.beats());
+}
+
+#[test]
+fn verbosity_moves_the_level_of_the_file() {
+    let dir = Dir::new();
+    dir.write("main.toml", "log.level = \"warning\"");
+    let level = |verbose, quiet, vars: &[(&str, &str)]| {
+        dir.load(Args { verbose, quiet, ..Args::default() }, &env(vars)).unwrap().log.level
+    };
+    assert_eq!(level(0, 0, &[]), Level::Warning);
+    assert_eq!(level(1, 0, &[("HEARTBEAT_QUIET", "1")]), Level::Notice);
+    assert_eq!(level(9, 0, &[]), Level::Debug);
+    assert_eq!(level(0, 9, &[]), Level::Error);
+    assert_eq!(level(0, 0, &[("HEARTBEAT_VERBOSE", "2")]), Level::Info);
+}
+
+#[test]
+fn state_is_kept_where_the_system_wants_it() {
+    let state = |is_root, vars: &[(&str, &str)]| {
+        let mut env = env(vars);
+        env.is_root = is_root;
+        Settings::load(&Args::default(), &env)
+            .map(|s| s.state_dir.display().to_string())
+            .map_err(|e| e.to_string())
+    };
+    let managed = ("STATE_DIRECTORY", "/var/lib/a:/var/lib/b");
+    assert_eq!(state(true, &[managed]).as_deref(), Ok("/var/lib/a"));
+    assert_eq!(state(true, &[managed, ("HEARTBEAT_STATE_DIR", "s")]).as_deref(), Ok("/where/s"));
+    assert_eq!(state(false, &[("HOME", "/h")]).as_deref(), Ok("/h/.local/state/heartbeat-server"));
+    let xdg = ("XDG_STATE_HOME", "/x");
+    assert_eq!(state(false, &[("HOME", "/h"), xdg]).as_deref(), Ok("/x/heartbeat-server"));
+    let relative = ("XDG_STATE_HOME", "x");
+    assert_eq!(state(false, &[("HOME", "/h"), relative]).as_deref(), Ok("/h/.local/state/heartbeat-server"));
+    assert_eq!(
+        state(false, &[]),
+        Err("state.dir: no place for state: $HOME is not set; give one with --state-dir".into())
+    );
+}
+
+#[test]
+fn paths_become_absolute_before_a_daemon_leaves_its_directory() {
+    let dir = Dir::new();
+    dir.write(
+        "main.toml",
+        "state.dir = \"s\"\nlog.targets = [\"file:l\"]\n[[listen]]\naddress = \"unix:u\"\n",
+    );
+    let beside = dir.load(Args::default(), &env(&[])).unwrap();
+    assert_eq!(beside.state_dir, dir.0.join("s"));
+    assert_eq!(beside.log.targets, [all_beats(Target::File(dir.0.join("l")))]);
+    assert_eq!(beside.listen[0].address, ListenAddress::Unix(dir.0.join("u")));
+    let typed = Args {
+        daemon: true,
+        pid_file: Some("p".into()),
+        http: vec![HttpChoice::At(ListenAddress::Unix("u".into()))],
+        log: vec![Target::File("l".into())],
+        ..Args::default()
+    };
+    let typed = dir.load(typed, &env(&[])).unwrap();
+    assert_eq!(typed.process.pid_file, Some("/where/p".into()));
+    assert_eq!(typed.listen[0].address, ListenAddress::Unix("/where/u".into()));
+    assert_eq!(typed.log.targets, [all_beats(Target::File("/where/l".into()))]);
+}
+
+#[test]
+fn sizes_spans_and_words_are_read() {
+    let s = settings(
+        "[limits]\nbody_bytes = \"2M\"\nbeat_bytes = 2048\nheader_timeout = 2\nbody_timeout = 1.5\n\
+         idle_timeout = \"1h30m\"\nconnections = 50\nbeats_per_second = 9\nthreads = 2\nmonitors = 1_000\n\
+         [defaults]\ninterval = \"1d\"\ngrace = 0\n",
+    );
+    assert_eq!((s.limits.body_bytes, s.limits.beat_bytes, s.limits.monitors), (2 << 20, 2048, 1000));
+    assert_eq!((s.limits.header_timeout, s.limits.body_timeout), (Span::secs(2), Span(1500)));
+    assert_eq!(s.limits.idle_timeout, Span::secs(5400));
+    assert_eq!((s.limits.connections, s.limits.beats_per_second, s.threads), (Some(50), Some(9), 2));
+    assert_eq!(s.defaults, Defaults { interval: Span::secs(86_400), grace: Span(0) });
+    let s = settings("[limits]\nconnections = \"auto\"\nbeats_per_second = \"off\"\nthreads = \"auto\"");
+    assert_eq!((s.limits.connections, s.limits.beats_per_second, s.threads), (None, None, 3));
+}
+
+#[test]
+fn every_fault_is_told_with_file_line_and_key() {
+    for (text, says) in [
+        ("x = 1", "1: x: unknown key; known here: lang, listen, log, state, access, limits, defaults"),
+        ("\n[tcp]", "2: tcp: unknown key; known here: lang, listen, log, state, access, limits, defaults"),
+        ("lang = \"fr\"", "1: lang: not a language: write auto, en or zh"),
+        ("lang = 1", "1: lang: a string is expected, not an integer"),
+        ("[limits]\nbody_byte = 1", "2: limits.body_byte: unknown key; did you mean body_bytes?"),
+        ("monitors = 1", "1: monitors: unknown key; did you mean limits.monitors?"),
+        ("limits.json_depth = 0", "1: limits.json_depth: 0 is out of range: 1 to 100"),
+        ("limits.json_depth = -1", "1: limits.json_depth: -1 is out of range: 1 to 100"),
+        ("limits.threads = -1", "1: limits.threads: -1 is out of range: 1 to 256"),
+        ("limits.monitors = 1.5", "1: limits.monitors: a whole number is expected, not a fraction"),
+        ("limits.body_bytes = \"2G\"", "1: limits.body_bytes: 2G is out of range: 1K to 1G"),
+        (
+            "limits.body_bytes = \"1MB\"",
+            "1: limits.body_bytes: not a size: write bytes, or a number with K, M or G such as \"100M\"",
+        ),
+        ("limits.header_bytes = \"64K\"", "1: limits.header_bytes: 64K is out of range: 1K to 48K"),
+        ("limits.header_timeout = 0", "1: limits.header_timeout: 0s is out of range: 1s to 1d"),
+        (
+            "limits.header_timeout = \"soon\"",
+            "1: limits.header_timeout: not a duration: write seconds or units such as 90s, 1h30m, 2d",
+        ),
+        (
+            "limits.connections = \"many\"",
+            "1: limits.connections: a whole number or \"auto\" is expected, not a string",
+        ),
+        (
+            "[limits]\nbody_bytes = \"100K\"\nbeat_bytes = \"200K\"",
+            "3: limits.beat_bytes: a beat cannot be longer than a body: limits.body_bytes is 100K",
+        ),
+        ("limits = 1", "1: limits: a table is expected, not an integer"),
+        ("[[limits]]", "1: limits: a table is expected, not a list"),
+        ("defaults.interval = \"500ms\"", "1: defaults.interval: 500ms is out of range: 1s to 366d"),
+        ("defaults.grace = \"367d\"", "1: defaults.grace: 367d is out of range: 0s to 366d"),
+        ("[[listen]]\nname = \"a\"", "1: listen: address is missing"),
+        ("[[listen]]\naddress = \"1.2.3:80\"", "2: listen.address: not an IPv4 address"),
+        (
+            "[[listen]]\naddress = \"80\"\nprotocol = \"tcp\"",
+            "3: listen.protocol: the only protocol is \"http\"",
+        ),
+        (
+            "[[listen]]\naddress = \"80\"\nname = \"a:b\"",
+            "3: listen.name: a name is 1 to 64 letters, digits, '-', '_' or '.'",
+        ),
+        (
+            "[[listen]]\naddress = \"80\"\nproxies = [\n\"10.0.0.0/33\"]",
+            "4: listen.proxies: \"10.0.0.0/33\" is not a network: write 10.0.0.0/8, fd00::/8 or an address",
+        ),
+        (
+            "[[listen]]\naddress = \"80\"\nfast_path = 1",
+            "3: listen.fast_path: true or false is expected, not an integer",
+        ),
+        (
+            "[[listen]]\naddress = \"80\"\n[[listen]]\naddress = \"80\"",
+            "3: listen.address: 80 is named twice",
+        ),
+        ("listen = 1", "1: listen: a list in [ ] is expected, not an integer"),
+        ("log.level = \"loud\"", "1: log.level: not a level: write error, warning, notice, info or debug"),
+        ("log.format = \"xml\"", "1: log.format: not a log format: write classic, text or json"),
+        (
+            "log.targets = []",
+            "1: log.targets: a log needs at least one target: \"stderr\", \"journal\", \"syslog\" or \"file:PATH\"",
+        ),
+        ("log.targets = [{ beats = true }]", "1: log.targets: target is missing"),
+        (
+            "log.targets = [{ target = \"x\" }]",
+            "1: log.targets.target: not a log target: write stderr, journal, syslog or file:PATH",
+        ),
+        ("log.targets = [\"syslog\",\n\"syslog\"]", "2: log.targets: syslog is named twice"),
+        ("log.file_bytes_max = 1", "1: log.file_bytes_max: 1 is out of range: 64K to 1024G"),
+        ("state.dir = \"\"", "1: state.dir: a path is missing"),
+        (
+            "access.allow = [\"x\"]",
+            "1: access.allow: \"x\" is not a network: write 10.0.0.0/8, fd00::/8 or an address",
+        ),
+        ("access.beat_tokens = [\"s3cret\"]", "1: access.beat_tokens: a table is expected, not a string"),
+        (
+            "access.beat_tokens = [{}]",
+            "1: access.beat_tokens: say where the tokens are: { file = \"PATH\" } or { credential = \"NAME\" }",
+        ),
+        (
+            "access.beat_tokens = [{ credential = \"../x\" }]",
+            "1: access.beat_tokens.credential: not the name of a credential",
+        ),
+        (
+            "access.beat_tokens = [{ credential = \"x\" }]",
+            "1: access.beat_tokens: no credential \"x\": $CREDENTIALS_DIRECTORY is not set; add LoadCredential=x:PATH to the unit",
+        ),
+        (
+            "\"a\\nb\" = 1",
+            "1: \"a\\nb\": unknown key; known here: lang, listen, log, state, access, limits, defaults",
+        ),
+        ("\na = 1\na = 2", "3: not TOML: duplicate key"),
+    ] {
+        assert_eq!(faults(text), format!("main.toml:{says}"), "{text}");
+    }
+}
+
+#[test]
+fn all_faults_are_told_at_once_in_the_order_of_the_text() {
+    let dir = Dir::new();
+    dir.write("main.toml", "[log]\nlevel = 1\n[limits]\nthreads = 0\nbeat_bytes = \"2M\"\n[log.x]\n");
+    dir.write("conf.d/a.toml", "a =\nb = \"\n");
+    dir.write("conf.d/b.toml", [b"lang = \"en\"\n# ".as_slice(), b"\xff\n"].concat());
+    let error = dir.load(Args::default(), &env(&[("HEARTBEAT_LOG", "x")])).unwrap_err();
+    let text = dir.strip(&error.sentence(Lang::En));
+    let places: Vec<String> =
+        text.lines().map(|line| line.splitn(3, ':').take(2).collect::<Vec<_>>().join(":")).collect();
+    assert_eq!(
+        places,
+        [
+            "HEARTBEAT_LOG: not a log target",
+            "main.toml:2",
+            "main.toml:4",
+            "main.toml:5",
+            "main.toml:6",
+            "conf.d/a.toml:1",
+            "conf.d/a.toml:2",
+            "conf.d/b.toml:2"
+        ]
+    );
+    assert_eq!(error.exit_code(), 78);
+}
+
+#[test]
+fn a_flood_of_faults_is_cut_short() {
+    let told = faults(&(0..5_000).map(|n| format!("x{n} = 1\n")).collect::<String>());
+    assert_eq!(told.lines().count(), 201);
+    assert!(told.ends_with("\ntoo many faults; the rest is not told"));
+}
+
+#[test]
+fn a_file_that_was_named_must_exist_and_be_readable() {
+    let dir = Dir::new();
+    let error = dir.load(Args::default(), &env(&[])).unwrap_err();
+    assert_eq!((error.exit_code(), dir.strip(&error.to_string())), (66, "main.toml: no such file".into()));
+    let error =
+        Settings::load(&Args { config: Some(dir.0.clone()), ..Args::default() }, &env(&[])).unwrap_err();
+    assert_eq!(error.exit_code(), 66);
+    assert!(error.to_string().ends_with("is a directory, not a file"));
+    let path = dir.write("main.toml", "");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+    // Root reads it all the same.
+    if fs::read(&path).is_err() {
+        assert_eq!(dir.load(Args::default(), &env(&[])).unwrap_err().exit_code(), 77);
+    }
+}
+
+#[test]
+fn faults_speak_the_language_that_the_file_asks_for() {
+    let dir = Dir::new();
+    dir.write("main.toml", "lang = \"zh\"\nx = 1\n");
+    let error = dir.load(Args::default(), &env(&[])).unwrap_err();
+    assert_eq!(error.lang(), Lang::Zh);
+    assert!(dir.strip(&error.to_string()).starts_with("main.toml:2: x: 未知的键"));
+}
+
+#[test]
+fn tokens_come_from_files_and_credentials_and_never_show() {
+    let dir = Dir::new();
+    dir.write(
+        "main.toml",
+        "[access]\nbeat_tokens = [{ file = \"t\" }]\nadmin_tokens = [{ credential = \"c\" }]\n",
+    );
+    dir.write("conf.d/x.toml", "access.beat_tokens = [{ file = \"../u\" }]");
+    for name in ["t", "u", "c"] {
+        let path = dir.write(name, format!("# for {name}\n\n{}\r\n", name.repeat(20)));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let credentials = dir.0.display().to_string();
+    let settings = dir.load(Args::default(), &env(&[("CREDENTIALS_DIRECTORY", &credentials)])).unwrap();
+    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+    let local = Peer::Unix;
+    for name in ["t", "u", "c"] {
+        assert_eq!(
+            settings.access.check(Wish::Beat, local, Some(name.repeat(20).as_bytes())),
+            Ok(()),
+            "{name}"
+        );
+    }
+    assert!(settings.access.check(Wish::Beat, local, Some(b"another-token-altogether")).is_err());
+    let shown = format!("{}{settings:?}", settings.describe(Lang::En));
+    assert!(shown.contains("with a token (2 known)"), "{shown}");
+    assert!(!shown.contains("tttttttt") && !shown.contains("cccccccc"), "{shown}");
+}
+
+#[test]
+fn a_bad_token_file_is_told_by_line_without_its_secret() {
+    let dir = Dir::new();
+    dir.write(
+        "main.toml",
+        "access.beat_tokens = [{ file = \"t\" },\n{ file = \"none\" }, { file = \"empty\" }]\n",
+    );
+    dir.write("t", "hunter2\na secret that has some spaces\n");
+    dir.write("empty", "# nothing yet\n");
+    let error = dir.load(Args::default(), &env(&[])).unwrap_err();
+    assert_eq!(
+        dir.strip(&error.to_string()).lines().collect::<Vec<_>>(),
+        [
+            "main.toml:1: access.beat_tokens: t:1: a token is 16 to 512 characters; make one with: openssl rand -hex 32",
+            "main.toml:1: access.beat_tokens: t:2: a token is visible ASCII without spaces",
+            "main.toml:2: access.beat_tokens: none: no such file",
+            "main.toml:2: access.beat_tokens: empty: holds no token; put one on a line, made with: openssl rand -hex 32",
+        ]
+    );
+}
+
+#[test]
+fn what_is_hardly_meant_gets_a_warning() {
+    let dir = Dir::new();
+    dir.write("main.toml", "[access]\nallow = [\"10.1.2.3/8\"]\nread_tokens = [{ file = \"t\" }]\n");
+    let tokens = dir.write("t", "x".repeat(32));
+    fs::set_permissions(&tokens, fs::Permissions::from_mode(0o644)).unwrap();
+    let settings = dir.load(Args { pid_file: Some("p".into()), ..Args::default() }, &env(&[])).unwrap();
+    let warnings: Vec<String> = settings.warnings.iter().map(|text| dir.strip(text)).collect();
+    assert_eq!(
+        warnings,
+        [
+            "main.toml:2: access.allow: 10.1.2.3/8 means 10.0.0.0/8",
+            "--pid-file: has no effect without --daemon",
+            "main.toml:3: access.read_tokens: t can be read by everybody on this machine; chmod o= t",
+        ]
+    );
+    assert_eq!(settings.access.allow, ["10.0.0.0/8".parse::<IpNet>().unwrap()]);
+}
+
+#[test]
+fn what_cannot_change_while_running_is_named() {
+    let old = settings("");
+    let new = settings(
+        "[[listen]]\naddress = \"1\"\n[state]\ndir = \"/x\"\n[limits]\nthreads = 9\nconnections = 8\nmonitors = 7\n",
+    );
+    assert_eq!(old.needs_restart(&new), ["listen", "state.dir", "limits.threads", "limits.connections"]);
+    assert!(old.needs_restart(&settings("limits.monitors = 7")).is_empty());
+    let mut other = old.clone();
+    other.process = Process {
+        user: Some("u".into()),
+        group: Some("g".into()),
+        pid_file: Some("p".into()),
+        daemon: false,
+    };
+    assert_eq!(old.needs_restart(&other), ["user", "group", "pid_file"]);
+}

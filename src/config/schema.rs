@@ -1,0 +1,461 @@
+//! The keys of the configuration file: one table for each section, and nothing else knows which keys there are.
+//!
+//! A key's entry reads its value, checks its bounds and puts it into the [`Draft`]. Files are read one after another
+//! into the same draft, so what a later file says replaces what an earlier one said; `[[listen]]` and the lists of
+//! tokens, being lists of tables, grow instead.
+
+use super::cli::LangChoice;
+use super::fault::{Place, Text};
+use super::value::{Document, Key, Located, Origin, Value};
+use crate::domain::address::ListenAddress;
+use crate::domain::limits::{
+    FAST_BODY_BYTES_MAX, INTERVAL_MAX, INTERVAL_MIN, LISTENERS_MAX, Limits, NETWORKS_MAX, SCRATCH_BYTES,
+    TOKENS_MAX,
+};
+use crate::domain::notice::Level;
+use crate::domain::time::Span;
+use crate::sys::log::{Format, Target};
+use crate::wire::head::HEADER_LINES_MAX;
+use ipnet::IpNet;
+use std::path::PathBuf;
+use toml::de::DeTable;
+
+/// Deepest nesting of JSON that may be allowed: the parser's own bound is 127, and a batch is one level by itself.
+const JSON_DEPTH_MAX: u64 = 100;
+/// Most log targets.
+pub(super) const LOG_TARGETS_MAX: usize = 16;
+/// Most worker threads.
+pub(super) const THREADS_MAX: usize = 256;
+/// The name of a listener that has none.
+pub(super) const LISTENER_NAME: &str = "http";
+
+/// What the files say; `None` where they say nothing.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub(super) lang: Option<LangChoice>,
+    pub(super) listen: Vec<ListenDraft>,
+    pub(super) log: LogDraft,
+    pub(super) state_dir: Option<PathBuf>,
+    pub(super) access: AccessDraft,
+    pub(super) limits: LimitsDraft,
+    pub(super) interval: Option<Span>,
+    pub(super) grace: Option<Span>,
+}
+
+/// One `[[listen]]`.
+#[derive(Debug)]
+pub(super) struct ListenDraft {
+    pub(super) origin: Origin,
+    pub(super) name: Option<String>,
+    pub(super) address: Option<ListenAddress>,
+    pub(super) proxies: Vec<IpNet>,
+    pub(super) proxy_unix: bool,
+    pub(super) fast_path: Option<bool>,
+    /// Whether `address` was given at all, rightly or wrongly.
+    addressed: bool,
+}
+
+/// `[log]`.
+#[derive(Debug, Default)]
+pub(super) struct LogDraft {
+    pub(super) targets: Option<Vec<Located<TargetDraft>>>,
+    pub(super) format: Option<Format>,
+    pub(super) level: Option<Level>,
+    pub(super) beats: Option<bool>,
+    pub(super) file_bytes_max: Option<u64>,
+    pub(super) file_keep: Option<u32>,
+}
+
+/// An element of `log.targets`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct TargetDraft {
+    pub(super) target: Option<Target>,
+    pub(super) beats: Option<bool>,
+    /// Whether `target` was given at all, rightly or wrongly.
+    pub(super) given: bool,
+}
+
+/// `[access]`.
+#[derive(Debug, Default)]
+pub(super) struct AccessDraft {
+    pub(super) allow: Option<Vec<IpNet>>,
+    pub(super) deny: Option<Vec<IpNet>>,
+    pub(super) read: Option<Vec<IpNet>>,
+    pub(super) beat_tokens: Vec<Located<TokenSource>>,
+    pub(super) read_tokens: Vec<Located<TokenSource>>,
+    pub(super) admin_tokens: Vec<Located<TokenSource>>,
+}
+
+/// Where tokens are to be found.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum TokenSource {
+    /// A file with a token a line.
+    File(PathBuf),
+    /// The same, as a credential of that name in `$CREDENTIALS_DIRECTORY`.
+    Credential(String),
+}
+
+/// An element of a list of tokens.
+#[derive(Default)]
+struct TokenDraft {
+    source: Option<TokenSource>,
+    /// How many sources were given, rightly or wrongly; one is right.
+    given: usize,
+}
+
+impl TokenDraft {
+    fn take(&mut self, source: Option<TokenSource>) {
+        self.source = source;
+        self.given += 1;
+    }
+}
+
+/// `[limits]`.
+#[derive(Debug, Default)]
+pub(super) struct LimitsDraft {
+    pub(super) limits: Limits,
+    /// `Some(None)`: "auto" was written.
+    pub(super) threads: Option<Option<usize>>,
+    pub(super) beat_bytes: Option<Origin>,
+}
+
+/// Every key that may stand in a file, dotted, in the order of the manual.
+pub fn keys() -> Vec<String> {
+    fn names<T>(section: &str, keys: &[Key<T>]) -> Vec<String> {
+        keys.iter().map(|key| format!("{section}.{}", key.name)).collect()
+    }
+    let mut all = vec!["lang".to_string()];
+    all.extend(names("listen", LISTEN));
+    all.extend(names("log", LOG));
+    all.extend(names("state", STATE));
+    all.extend(names("access", ACCESS));
+    all.extend(names("limits", LIMITS));
+    all.extend(names("defaults", DEFAULTS));
+    all
+}
+
+/// Reads one parsed file into the draft.
+pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>, draft: &mut Draft) {
+    document.table(table, "", TOP, section_of, draft);
+}
+
+/// The full name of a key that stands in some section.
+fn section_of(name: &str) -> Option<String> {
+    keys().into_iter().find(|key| key.rsplit('.').next() == Some(name))
+}
+
+const TOP: &[Key<Draft>] = &[
+    Key { name: "lang", read: |draft, value| draft.lang = value.parsed() },
+    Key {
+        name: "listen",
+        read: |draft, value| {
+            for element in value.elements(LISTENERS_MAX).unwrap_or_default() {
+                let mut listen = ListenDraft {
+                    origin: element.origin(),
+                    name: None,
+                    address: None,
+                    proxies: Vec::new(),
+                    proxy_unix: false,
+                    fast_path: None,
+                    addressed: false,
+                };
+                if element.section(LISTEN, section_of, &mut listen) && !listen.addressed {
+                    element.fault(Text::new("address is missing", "缺少 address"));
+                }
+                draft.listen.push(listen);
+            }
+        },
+    },
+    Key {
+        name: "log",
+        read: |draft, value| {
+            value.section(LOG, section_of, &mut draft.log);
+        },
+    },
+    Key {
+        name: "state",
+        read: |draft, value| {
+            value.section(STATE, section_of, draft);
+        },
+    },
+    Key {
+        name: "access",
+        read: |draft, value| {
+            value.section(ACCESS, section_of, &mut draft.access);
+        },
+    },
+    Key {
+        name: "limits",
+        read: |draft, value| {
+            value.section(LIMITS, section_of, &mut draft.limits);
+        },
+    },
+    Key {
+        name: "defaults",
+        read: |draft, value| {
+            value.section(DEFAULTS, section_of, draft);
+        },
+    },
+];
+
+const LISTEN: &[Key<ListenDraft>] = &[
+    Key { name: "name", read: |listen, value| listen.name = listener_name(value) },
+    Key {
+        name: "protocol",
+        read: |_, value| {
+            if value.string().is_some_and(|protocol| protocol != "http") {
+                value.fault(Text::new("the only protocol is \"http\"", "目前只支持 \"http\" 协议"));
+            }
+        },
+    },
+    Key {
+        name: "address",
+        read: |listen, value| {
+            listen.addressed = true;
+            listen.address = value.parsed().map(|address| match address {
+                ListenAddress::Unix(path) => ListenAddress::Unix(value.beside(&path)),
+                other => other,
+            });
+        },
+    },
+    Key {
+        name: "proxies",
+        read: |listen, value| {
+            for element in value.elements(NETWORKS_MAX).unwrap_or_default() {
+                match element.string() {
+                    Some("unix") => listen.proxy_unix = true,
+                    Some(_) => listen.proxies.extend(element.network()),
+                    None => {}
+                }
+            }
+        },
+    },
+    Key { name: "fast_path", read: |listen, value| listen.fast_path = value.boolean() },
+];
+
+const LOG: &[Key<LogDraft>] = &[
+    Key { name: "targets", read: |log, value| log.targets = targets(value) },
+    Key { name: "format", read: |log, value| log.format = value.parsed() },
+    Key { name: "level", read: |log, value| log.level = level(value) },
+    Key { name: "beats", read: |log, value| log.beats = value.boolean() },
+    Key { name: "file_bytes_max", read: |log, value| log.file_bytes_max = value.size(64 << 10..=1 << 40) },
+    Key { name: "file_keep", read: |log, value| log.file_keep = value.integer(0..=1000).map(|n| n as u32) },
+];
+
+const TARGET: &[Key<TargetDraft>] = &[
+    Key {
+        name: "target",
+        read: |draft, value| {
+            draft.given = true;
+            draft.target = target(value);
+        },
+    },
+    Key { name: "beats", read: |draft, value| draft.beats = value.boolean() },
+];
+
+const STATE: &[Key<Draft>] = &[Key { name: "dir", read: |draft, value| draft.state_dir = value.path() }];
+
+const ACCESS: &[Key<AccessDraft>] = &[
+    Key { name: "allow", read: |access, value| access.allow = networks(value) },
+    Key { name: "deny", read: |access, value| access.deny = networks(value) },
+    Key { name: "read", read: |access, value| access.read = networks(value) },
+    Key { name: "beat_tokens", read: |access, value| token_sources(value, &mut access.beat_tokens) },
+    Key { name: "read_tokens", read: |access, value| token_sources(value, &mut access.read_tokens) },
+    Key { name: "admin_tokens", read: |access, value| token_sources(value, &mut access.admin_tokens) },
+];
+
+const TOKEN: &[Key<TokenDraft>] = &[
+    Key { name: "file", read: |draft, value| draft.take(value.path().map(TokenSource::File)) },
+    Key { name: "credential", read: |draft, value| draft.take(credential(value)) },
+];
+
+const TIMEOUT_MIN: Span = Span::secs(1);
+const TIMEOUT_MAX: Span = Span::secs(86_400);
+
+const LIMITS: &[Key<LimitsDraft>] = &[
+    Key {
+        name: "body_bytes",
+        read: |d, v| put(&mut d.limits.body_bytes, v.size(1 << 10..=1 << 30).map(|n| n as usize)),
+    },
+    Key {
+        name: "beat_bytes",
+        read: |d, v| {
+            put(&mut d.limits.beat_bytes, v.size(1 << 10..=1 << 30).map(|n| n as usize));
+            d.beat_bytes = Some(v.origin());
+        },
+    },
+    Key {
+        name: "batch_beats",
+        read: |d, v| put(&mut d.limits.batch_beats, v.integer(1..=1_000_000).map(|n| n as usize)),
+    },
+    Key {
+        name: "json_depth",
+        read: |d, v| put(&mut d.limits.json_depth, v.integer(1..=JSON_DEPTH_MAX).map(|n| n as usize)),
+    },
+    Key {
+        name: "header_bytes",
+        // A head and the largest body of the fast path share the scratch buffer.
+        read: |d, v| {
+            let most = (SCRATCH_BYTES - FAST_BODY_BYTES_MAX) as u64;
+            put(&mut d.limits.header_bytes, v.size(1 << 10..=most).map(|n| n as usize));
+        },
+    },
+    Key {
+        name: "header_lines",
+        read: |d, v| {
+            put(&mut d.limits.header_lines, v.integer(8..=HEADER_LINES_MAX as u64).map(|n| n as usize))
+        },
+    },
+    Key {
+        name: "header_timeout",
+        read: |d, v| put(&mut d.limits.header_timeout, v.span(TIMEOUT_MIN..=TIMEOUT_MAX)),
+    },
+    Key {
+        name: "body_timeout",
+        read: |d, v| put(&mut d.limits.body_timeout, v.span(TIMEOUT_MIN..=TIMEOUT_MAX)),
+    },
+    Key {
+        name: "idle_timeout",
+        read: |d, v| put(&mut d.limits.idle_timeout, v.span(TIMEOUT_MIN..=TIMEOUT_MAX)),
+    },
+    Key {
+        name: "connections",
+        read: |d, v| {
+            let read = v.integer_or("auto", 1..=10_000_000);
+            put(&mut d.limits.connections, read.map(|n| n.map(|n| n as usize)));
+        },
+    },
+    Key {
+        name: "connections_per_address",
+        read: |d, v| {
+            put(&mut d.limits.connections_per_address, v.integer(1..=10_000_000).map(|n| n as usize));
+        },
+    },
+    Key {
+        name: "new_monitors_per_hour",
+        read: |d, v| put(&mut d.limits.new_monitors_per_hour, v.integer(0..=10_000_000).map(|n| n as u32)),
+    },
+    Key {
+        name: "monitors",
+        read: |d, v| put(&mut d.limits.monitors, v.integer(1..=10_000_000).map(|n| n as usize)),
+    },
+    Key {
+        name: "beats_per_second",
+        read: |d, v| {
+            let read = v.integer_or("off", 1..=10_000_000);
+            put(&mut d.limits.beats_per_second, read.map(|n| n.map(|n| n as u32)));
+        },
+    },
+    Key {
+        name: "threads",
+        read: |d, v| {
+            d.threads = v.integer_or("auto", 1..=THREADS_MAX as u64).map(|n| n.map(|n| n as usize));
+        },
+    },
+];
+
+const DEFAULTS: &[Key<Draft>] = &[
+    Key { name: "interval", read: |draft, value| draft.interval = value.span(INTERVAL_MIN..=INTERVAL_MAX) },
+    Key { name: "grace", read: |draft, value| draft.grace = value.span(Span(0)..=INTERVAL_MAX) },
+];
+
+/// Puts a value that was read in its place; after a fault the old one stays, and nothing comes of it.
+fn put<T>(field: &mut T, read: Option<T>) {
+    if let Some(value) = read {
+        *field = value;
+    }
+}
+
+/// The name under which a service manager hands a socket over: systemd allows neither control characters nor `:`.
+fn listener_name(value: Value<'_>) -> Option<String> {
+    let name = value.string()?;
+    let fits = (1..=64).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    if !fits {
+        value.fault(Text::new(
+            "a name is 1 to 64 letters, digits, '-', '_' or '.'",
+            "名称应为 1 到 64 个字母、数字、'-'、'_' 或 '.'",
+        ));
+        return None;
+    }
+    Some(name.to_string())
+}
+
+fn targets(value: Value<'_>) -> Option<Vec<Located<TargetDraft>>> {
+    let elements = value.elements(LOG_TARGETS_MAX)?;
+    if elements.is_empty() {
+        value.fault(Text::new(
+            "a log needs at least one target: \"stderr\", \"journal\", \"syslog\" or \"file:PATH\"",
+            "日志至少需要一个目标：\"stderr\"、\"journal\"、\"syslog\" 或 \"file:路径\"",
+        ));
+    }
+    let mut all = Vec::new();
+    for element in elements {
+        let mut draft = TargetDraft::default();
+        if element.is_table() {
+            if element.section(TARGET, |_| None, &mut draft) && !draft.given {
+                element.fault(Text::new("target is missing", "缺少 target"));
+            }
+        } else {
+            draft.target = target(element);
+        }
+        all.extend(element.located(Some(draft)));
+    }
+    Some(all)
+}
+
+fn target(value: Value<'_>) -> Option<Target> {
+    Some(match value.parsed()? {
+        Target::File(path) => Target::File(value.beside(&path)),
+        other => other,
+    })
+}
+
+fn level(value: Value<'_>) -> Option<Level> {
+    const ALL: [Level; 5] = [Level::Error, Level::Warning, Level::Notice, Level::Info, Level::Debug];
+    let name = value.string()?;
+    let found = ALL.into_iter().find(|level| level.name() == name);
+    if found.is_none() {
+        value.fault(Text::new(
+            "not a level: write error, warning, notice, info or debug",
+            "不是级别：请写 error、warning、notice、info 或 debug",
+        ));
+    }
+    found
+}
+
+fn networks(value: Value<'_>) -> Option<Vec<IpNet>> {
+    Some(value.elements(NETWORKS_MAX)?.into_iter().filter_map(Value::network).collect())
+}
+
+fn token_sources(value: Value<'_>, into: &mut Vec<Located<TokenSource>>) {
+    for element in value.elements(TOKENS_MAX).unwrap_or_default() {
+        let mut draft = TokenDraft::default();
+        if !element.section(TOKEN, |_| None, &mut draft) {
+            continue;
+        }
+        if draft.given != 1 {
+            element.fault(Text::new(
+                "say where the tokens are: { file = \"PATH\" } or { credential = \"NAME\" }",
+                "请指明令牌的位置：{ file = \"路径\" } 或 { credential = \"名称\" }",
+            ));
+        }
+        into.extend(element.located(draft.source));
+    }
+}
+
+fn credential(value: Value<'_>) -> Option<TokenSource> {
+    let name = value.string()?;
+    // The name is a file name in a directory that is not ours to leave.
+    if name.is_empty() || name.contains(['/', '\0']) || matches!(name, "." | "..") {
+        value.fault(Text::new("not the name of a credential", "不是凭据名称"));
+        return None;
+    }
+    Some(TokenSource::Credential(name.to_string()))
+}
+
+impl Default for Origin {
+    fn default() -> Origin {
+        Origin { place: Place::Nowhere, key: String::new() }
+    }
+}

@@ -1,0 +1,117 @@
+//! Fetches bearer tokens from the files and credentials that the configuration names.
+//!
+//! One token a line, `#` begins a comment line, empty lines do not count. What is reported names the file and the
+//! line, never what stands there. A source without any token is a fault: an empty list would open what the
+//! administrator meant to lock.
+
+use super::Env;
+use super::fault::{EX_NOINPUT, Findings, Text};
+use super::file::{FILE_BYTES_MAX, fetch};
+use super::schema::TokenSource;
+use super::value::Located;
+use super::words;
+use crate::domain::access::Token;
+use crate::domain::limits::TOKENS_MAX;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Reads all tokens of one kind.
+pub(super) fn read(sources: &[Located<TokenSource>], env: &Env, findings: &Findings) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    for source in sources {
+        let Some(path) = locate(source, env, findings) else { continue };
+        let found = read_file(&path, source, findings);
+        if tokens.len() + found.len() > TOKENS_MAX {
+            let reason = Text::new(
+                format!("too many tokens: at most {TOKENS_MAX}"),
+                format!("令牌过多：最多 {TOKENS_MAX} 个"),
+            );
+            findings.fault(source.origin.place.clone(), source.origin.key.clone(), reason);
+            return tokens;
+        }
+        tokens.extend(found);
+    }
+    tokens
+}
+
+/// The file of a source. A plain file that others may read gets a warning; a credential is the manager's to guard.
+fn locate(source: &Located<TokenSource>, env: &Env, findings: &Findings) -> Option<PathBuf> {
+    let origin = &source.origin;
+    match &source.value {
+        TokenSource::File(path) => {
+            let mode = std::fs::metadata(path).map_or(0, |meta| meta.permissions().mode());
+            if mode & 0o004 != 0 {
+                let path = path.display();
+                let text = Text::new(
+                    format!("{path} can be read by everybody on this machine; chmod o= {path}"),
+                    format!("本机所有用户都能读取 {path}；请执行 chmod o= {path}"),
+                );
+                findings.warn(&origin.place, &origin.key, text);
+            }
+            Some(path.clone())
+        }
+        TokenSource::Credential(name) => {
+            let Some(directory) = env.get("CREDENTIALS_DIRECTORY") else {
+                let reason = Text::new(
+                    format!(
+                        "no credential \"{name}\": $CREDENTIALS_DIRECTORY is not set; add LoadCredential={name}:PATH to the unit"
+                    ),
+                    format!(
+                        "没有凭据 \"{name}\"：未设置 $CREDENTIALS_DIRECTORY；请在单元中加入 LoadCredential={name}:路径"
+                    ),
+                );
+                findings.fault_with_code(origin.place.clone(), origin.key.clone(), reason, EX_NOINPUT);
+                return None;
+            };
+            Some(Path::new(&directory).join(name))
+        }
+    }
+}
+
+fn read_file(path: &Path, source: &Located<TokenSource>, findings: &Findings) -> Vec<Token> {
+    let origin = &source.origin;
+    let fault = |place: String, reason: Text| {
+        let say = |lang| format!("{place}: {}", reason.say(lang));
+        let reason = Text::new(say(crate::domain::lang::Lang::En), say(crate::domain::lang::Lang::Zh));
+        findings.fault(origin.place.clone(), origin.key.clone(), reason);
+    };
+    let bytes = match fetch(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            findings.unreadable(origin.place.clone(), origin.key.clone(), path, &error);
+            return Vec::new();
+        }
+    };
+    let text = match String::from_utf8(bytes) {
+        Ok(text) if text.len() as u64 <= FILE_BYTES_MAX => text,
+        Ok(_) => {
+            fault(path.display().to_string(), Text::new("too long", "文件过长"));
+            return Vec::new();
+        }
+        Err(_) => {
+            fault(path.display().to_string(), Text::new("not UTF-8", "不是 UTF-8 编码"));
+            return Vec::new();
+        }
+    };
+    let mut tokens = Vec::new();
+    let mut lines = 0;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        lines += 1;
+        match Token::new(line) {
+            Ok(token) => tokens.push(token),
+            Err(reason) => fault(format!("{}:{}", path.display(), index + 1), words::domain(reason)),
+        }
+    }
+    if lines == 0 {
+        let reason = Text::new(
+            "holds no token; put one on a line, made with: openssl rand -hex 32",
+            "其中没有令牌；每行写一个，可用 openssl rand -hex 32 生成",
+        );
+        fault(path.display().to_string(), reason);
+    }
+    tokens
+}

@@ -1,0 +1,382 @@
+//! One value of a configuration file, with its place, read as the type that a key wants.
+//!
+//! A reader that does not find what it wants notes a fault with file, line and key, and answers `None`; reading then
+//! goes on, so that one run tells of all faults.
+
+use super::fault::{Findings, Place, Text};
+use super::words;
+use crate::domain::time::Span;
+use ipnet::{IpNet, Ipv4Net};
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A file being read: its name, and where its lines begin.
+pub(super) struct Document<'a> {
+    path: Arc<Path>,
+    /// Where the line feeds are.
+    feeds: Vec<usize>,
+    findings: &'a Findings,
+}
+
+/// A value with its key and its file.
+#[derive(Clone, Copy)]
+pub(super) struct Value<'a> {
+    document: &'a Document<'a>,
+    key: &'a str,
+    raw: &'a Spanned<DeValue<'a>>,
+}
+
+/// A key of a table: its name and how its value becomes part of `T`.
+pub(super) struct Key<T> {
+    pub(super) name: &'static str,
+    pub(super) read: fn(&mut T, Value<'_>),
+}
+
+/// Where a value stood, for faults that show only when it is held against another one.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Origin {
+    pub(super) place: Place,
+    pub(super) key: String,
+}
+
+/// A value and where it stood.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Located<T> {
+    pub(super) value: T,
+    pub(super) origin: Origin,
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn new(path: &Path, text: &str, findings: &'a Findings) -> Document<'a> {
+        let feeds = text.match_indices('\n').map(|(offset, _)| offset).collect();
+        Document { path: path.into(), feeds, findings }
+    }
+
+    /// The place of a byte of the text.
+    pub(super) fn place(&self, offset: usize) -> Place {
+        Place::Line(self.path.clone(), 1 + self.feeds.partition_point(|feed| *feed < offset))
+    }
+
+    /// Reads a table by its keys. `prefix` is the dotted name of the table, empty at the top. `elsewhere` tells
+    /// which section knows a key that this one does not.
+    pub(super) fn table<T>(
+        &self,
+        table: &DeTable<'_>,
+        prefix: &str,
+        keys: &[Key<T>],
+        elsewhere: fn(&str) -> Option<String>,
+        into: &mut T,
+    ) {
+        // The parser keeps keys in their own order; people read faults from the top down.
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        for (name, raw) in entries {
+            let dotted = match prefix {
+                "" => printable(name.get_ref()),
+                _ => format!("{prefix}.{}", printable(name.get_ref())),
+            };
+            match keys.iter().find(|key| key.name == name.get_ref()) {
+                Some(key) => (key.read)(into, Value { document: self, key: &dotted, raw }),
+                None => {
+                    let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
+                    let reason = words::unknown_key(name.get_ref(), &known, elsewhere);
+                    self.findings.fault(self.place(name.span().start), dotted, reason);
+                }
+            }
+        }
+    }
+}
+
+impl<'a> Value<'a> {
+    /// Where it stands.
+    pub(super) fn origin(self) -> Origin {
+        Origin { place: self.document.place(self.raw.span().start), key: self.key.to_string() }
+    }
+
+    /// Notes a fault here.
+    pub(super) fn fault(self, reason: Text) {
+        let origin = self.origin();
+        self.document.findings.fault(origin.place, origin.key, reason);
+    }
+
+    /// Notes a warning here.
+    pub(super) fn warn(self, text: Text) {
+        let origin = self.origin();
+        self.document.findings.warn(&origin.place, &origin.key, text);
+    }
+
+    /// Joins what was read with where it stood.
+    pub(super) fn located<T>(self, value: Option<T>) -> Option<Located<T>> {
+        value.map(|value| Located { value, origin: self.origin() })
+    }
+
+    /// A string.
+    pub(super) fn string(self) -> Option<&'a str> {
+        let found = self.raw.get_ref().as_str();
+        if found.is_none() {
+            self.expected("a string", "字符串");
+        }
+        found
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(self) -> Option<bool> {
+        let found = self.raw.get_ref().as_bool();
+        if found.is_none() {
+            self.expected("true or false", "true 或 false");
+        }
+        found
+    }
+
+    /// A string that a type of the domain can read.
+    pub(super) fn parsed<T: FromStr<Err = &'static str>>(self) -> Option<T> {
+        match self.string()?.parse() {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.fault(words::domain(reason));
+                None
+            }
+        }
+    }
+
+    /// A path; a relative one stands in the directory of the file that names it.
+    pub(super) fn path(self) -> Option<PathBuf> {
+        match self.string()? {
+            "" => {
+                self.fault(Text::new("a path is missing", "缺少路径"));
+                None
+            }
+            path => Some(self.beside(Path::new(path))),
+        }
+    }
+
+    /// A path seen from the directory of this file.
+    pub(super) fn beside(self, path: &Path) -> PathBuf {
+        self.document.path.parent().unwrap_or(Path::new("/")).join(path)
+    }
+
+    /// An integer within bounds.
+    pub(super) fn integer(self, bounds: RangeInclusive<u64>) -> Option<u64> {
+        match self.whole() {
+            Some(number) => self.within(number, bounds, |n| n.to_string()),
+            None if self.raw.get_ref().is_integer() => {
+                // Negative, or beyond what 64 bits hold.
+                let written = self.raw.get_ref().as_integer().map(|n| n.as_str().to_string());
+                self.fault(out_of_range(written.unwrap_or_default(), bounds.start(), bounds.end()));
+                None
+            }
+            None => {
+                self.expected("a whole number", "整数");
+                None
+            }
+        }
+    }
+
+    /// An integer within bounds, or the word that stands for none (`Some(None)`).
+    pub(super) fn integer_or(self, word: &str, bounds: RangeInclusive<u64>) -> Option<Option<u64>> {
+        if self.raw.get_ref().as_str() == Some(word) {
+            return Some(None);
+        }
+        if self.raw.get_ref().is_integer() {
+            return self.integer(bounds).map(Some);
+        }
+        self.expected(&format!("a whole number or \"{word}\""), &format!("整数或 \"{word}\""));
+        None
+    }
+
+    /// A size in bytes: an integer, or a string such as `100M`; K, M and G are powers of 1024.
+    pub(super) fn size(self, bounds: RangeInclusive<u64>) -> Option<u64> {
+        let bytes = match self.raw.get_ref().as_str() {
+            Some(text) => parse_size(text),
+            None => self.whole(),
+        };
+        match bytes {
+            Some(bytes) => self.within(bytes, bounds, size_text),
+            None => {
+                self.fault(Text::new(
+                    "not a size: write bytes, or a number with K, M or G such as \"100M\"",
+                    "不是大小：请写字节数，或带 K、M、G 的数字，例如 \"100M\"",
+                ));
+                None
+            }
+        }
+    }
+
+    /// A length of time: seconds as a number, or a string such as `1h30m`.
+    pub(super) fn span(self, bounds: RangeInclusive<Span>) -> Option<Span> {
+        let raw = self.raw.get_ref();
+        let text = match (raw.as_str(), raw.as_float()) {
+            (Some(text), _) => text.to_string(),
+            (_, Some(float)) => float.as_str().to_string(),
+            _ => self.whole().map(|n| n.to_string()).unwrap_or_default(),
+        };
+        match Span::parse(&text) {
+            Ok(span) => self.within(span, bounds, |s| s.to_string()),
+            Err(reason) => {
+                self.fault(words::domain(reason));
+                None
+            }
+        }
+    }
+
+    /// The elements of an array, at most `most`.
+    pub(super) fn elements(self, most: usize) -> Option<Vec<Value<'a>>> {
+        let Some(array) = self.raw.get_ref().as_array() else {
+            self.expected("a list in [ ]", "用 [ ] 括起的列表");
+            return None;
+        };
+        if array.len() > most {
+            self.fault(Text::new(format!("too many: at most {most}"), format!("过多：最多 {most} 个")));
+            return None;
+        }
+        Some(array.iter().map(|raw| Value { raw, ..self }).collect())
+    }
+
+    /// Whether it is a table.
+    pub(super) fn is_table(self) -> bool {
+        self.raw.get_ref().is_table()
+    }
+
+    /// A table read by its keys; whether it was one.
+    pub(super) fn section<T>(
+        self,
+        keys: &[Key<T>],
+        elsewhere: fn(&str) -> Option<String>,
+        into: &mut T,
+    ) -> bool {
+        let Some(table) = self.raw.get_ref().as_table() else {
+            self.expected("a table", "表");
+            return false;
+        };
+        self.document.table(table, self.key, keys, elsewhere, into);
+        true
+    }
+
+    /// A network: `10.0.0.0/8`, `fd00::/8` or a single address.
+    pub(super) fn network(self) -> Option<IpNet> {
+        let text = self.string()?;
+        let single = || text.parse::<IpAddr>().map(IpNet::from).ok();
+        let Some(net) = text.parse::<IpNet>().ok().or_else(single) else {
+            self.fault(Text::new(
+                format!("{text:?} is not a network: write 10.0.0.0/8, fd00::/8 or an address"),
+                format!("{text:?} 不是网段：请写 10.0.0.0/8、fd00::/8 或单个地址"),
+            ));
+            return None;
+        };
+        let net = canonical(net);
+        let trunc = net.trunc();
+        if trunc != net {
+            self.warn(Text::new(format!("{net} means {trunc}"), format!("{net} 即 {trunc}")));
+        }
+        Some(trunc)
+    }
+
+    /// Notes that something else was expected here.
+    pub(super) fn expected(self, en: &str, zh: &str) {
+        let found = self.raw.get_ref().type_str();
+        self.fault(Text::new(
+            format!("{en} is expected, not {}", words::type_name(found).0),
+            format!("此处应为{zh}，而不是{}", words::type_name(found).1),
+        ));
+    }
+
+    /// A non-negative integer, decimal or 0x, 0o, 0b.
+    fn whole(self) -> Option<u64> {
+        let number = self.raw.get_ref().as_integer()?;
+        u64::from_str_radix(number.as_str(), number.radix()).ok()
+    }
+
+    fn within<T: PartialOrd + Copy>(
+        self,
+        value: T,
+        bounds: RangeInclusive<T>,
+        show: impl Fn(T) -> String,
+    ) -> Option<T> {
+        if bounds.contains(&value) {
+            return Some(value);
+        }
+        let (low, high) = (show(*bounds.start()), show(*bounds.end()));
+        self.fault(out_of_range(show(value), low, high));
+        None
+    }
+}
+
+/// A key as one line can hold it: TOML lets a quoted key contain anything, line feeds included.
+fn printable(name: &str) -> String {
+    let bare = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
+    if bare && !name.is_empty() { name.to_string() } else { format!("{name:?}") }
+}
+
+/// The shortest exact form of a size: `1M`, `1536K`, `100`.
+pub(super) fn size_text(bytes: u64) -> String {
+    for (unit, letter) in [(1 << 30, 'G'), (1 << 20, 'M'), (1 << 10, 'K')] {
+        if bytes >= unit && bytes % unit == 0 {
+            return format!("{}{letter}", bytes / unit);
+        }
+    }
+    bytes.to_string()
+}
+
+fn out_of_range(value: impl Display, low: impl Display, high: impl Display) -> Text {
+    Text::new(
+        format!("{value} is out of range: {low} to {high}"),
+        format!("{value} 超出范围：应在 {low} 到 {high} 之间"),
+    )
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" => 1,
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        _ => return None,
+    };
+    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse::<u64>().ok().filter(|_| plain)?.checked_mul(unit)
+}
+
+/// IPv4-mapped networks as IPv4 ones: addresses are canonical before they are compared, so `::ffff:10.0.0.0/104`
+/// would never match.
+fn canonical(net: IpNet) -> IpNet {
+    let IpNet::V6(v6) = net else { return net };
+    let prefix = v6.prefix_len().checked_sub(96);
+    match (v6.addr().to_ipv4_mapped(), prefix) {
+        (Some(v4), Some(prefix)) => Ipv4Net::new(v4, prefix).map_or(net, IpNet::V4),
+        _ => net,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_powers_of_1024_and_print_as_they_are_read() {
+        assert_eq!(parse_size("100M"), Some(100 << 20));
+        assert_eq!(parse_size("7"), Some(7));
+        for text in ["1K", "1536K", "3M", "2G", "1025", "0"] {
+            assert_eq!(parse_size(text).map(size_text).as_deref(), Some(text));
+        }
+        for wrong in
+            ["", "M", "1.5M", "-1K", "+1", "1 M", "1T", "1KB", "99999999999999999999", "99999999999G"]
+        {
+            assert_eq!(parse_size(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn mapped_networks_become_ipv4_ones() {
+        let net = |text: &str| text.parse::<IpNet>().unwrap();
+        assert_eq!(canonical(net("::ffff:10.0.0.0/104")), net("10.0.0.0/8"));
+        assert_eq!(canonical(net("::ffff:0:0/90")), net("::ffff:0:0/90"));
+        assert_eq!(canonical(net("fd00::/8")), net("fd00::/8"));
+    }
+}

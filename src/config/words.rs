@@ -1,0 +1,168 @@
+//! Chinese for what English says elsewhere, and the sentences that several readers share.
+//!
+//! The command line is defined once, in English, in [`super::cli`]; this table holds its other language. The reasons
+//! that the domain's types give when they cannot read a text are English too, and are translated here.
+
+use super::fault::Text;
+
+/// What the program is, in Chinese.
+pub(super) const ABOUT_ZH: &str = "接收机器、设备和定时任务的心跳，逐条记录，并知道谁还活着";
+
+/// Help texts in Chinese: command (empty: the program itself), argument (empty: the command), text.
+pub(super) const HELP_ZH: &[(&str, &str, &str)] = &[
+    ("", "port", "HTTP 端口，默认 7777；取代配置中的所有监听地址"),
+    ("", "http", "监听 端口、主机:端口、[IPv6]:端口、unix:路径 或 off；可重复；同样取代配置中的监听地址"),
+    ("", "config", "读取此配置文件及其旁边的 conf.d/*.toml"),
+    ("", "state_dir", "状态保存目录"),
+    ("", "log", "日志目标：stderr、journal、syslog 或 file:路径；可重复"),
+    ("", "log_format", "日志格式：classic、text 或 json"),
+    ("", "lang", "日志和提示的语言：auto（按区域设置）、en 或 zh"),
+    ("", "daemon", "转入后台运行，就绪后才返回；日志默认写入 syslog"),
+    ("", "pid_file", "与 --daemon 同用：写入并锁定此 PID 文件"),
+    ("", "user", "打开监听端口后切换为此用户"),
+    ("", "group", "打开监听端口后切换为此用户组"),
+    ("", "verbose", "日志更详细；可重复"),
+    ("", "quiet", "日志更简略；可重复"),
+    ("", "help", "显示帮助"),
+    ("", "version", "显示版本"),
+    ("check-config", "", "读取并检查配置，显示将会如何运行；有误时以 78 退出"),
+    ("check-config", "file", "要检查的文件；默认与守护进程所读的相同"),
+    ("generate", "", "输出打包所需的文件"),
+    ("generate man", "", "手册页 heartbeat-server(8)"),
+    ("generate completions", "", "命令补全脚本：bash、zsh 或 fish"),
+    ("generate completions", "shell", "bash、zsh 或 fish"),
+    ("generate config", "", "带说明的配置示例"),
+];
+
+/// The domain's reasons in Chinese.
+const DOMAIN_ZH: &[(&str, &str)] = &[
+    (
+        "not an address: write PORT, HOST:PORT, [IPV6]:PORT or unix:PATH",
+        "不是地址：请写 端口、主机:端口、[IPv6]:端口 或 unix:路径",
+    ),
+    ("not a port: write a number from 1 to 65535", "不是端口：请写 1 到 65535 之间的数字"),
+    ("neither a port nor a command", "既不是端口，也不是命令"),
+    ("unix: needs a path", "unix: 后缺少路径"),
+    ("the path of a unix socket is at most 107 bytes", "unix 套接字的路径最长 107 字节"),
+    ("a path holds no NUL", "路径中不能含有 NUL"),
+    ("not an IPv6 address between the brackets", "方括号中不是 IPv6 地址"),
+    ("an IPv6 address needs brackets: [::1]:7777", "IPv6 地址需要方括号：[::1]:7777"),
+    ("not an IPv4 address", "不是 IPv4 地址"),
+    (
+        "not a log target: write stderr, journal, syslog or file:PATH",
+        "不是日志目标：请写 stderr、journal、syslog 或 file:路径",
+    ),
+    ("not a log format: write classic, text or json", "不是日志格式：请写 classic、text 或 json"),
+    (
+        "not a duration: write seconds or units such as 90s, 1h30m, 2d",
+        "不是时长：请写秒数，或带单位，例如 90s、1h30m、2d",
+    ),
+    ("not a language: write auto, en or zh", "不是语言：请写 auto、en 或 zh"),
+    ("not a switch: write 1 or 0", "不是开关：请写 1 或 0"),
+    ("not a count: write a number from 0 to 255", "不是次数：请写 0 到 255 之间的数字"),
+    (
+        "a token is 16 to 512 characters; make one with: openssl rand -hex 32",
+        "令牌长度为 16 到 512 个字符；可用 openssl rand -hex 32 生成",
+    ),
+    ("a token is visible ASCII without spaces", "令牌只能是不含空格的可见 ASCII 字符"),
+];
+
+/// A reason of the domain in both languages; one without a translation stays English.
+pub(super) fn domain(reason: &'static str) -> Text {
+    Text::new(reason, domain_zh(reason).unwrap_or(reason))
+}
+
+/// A reason of the domain in Chinese.
+pub(super) fn domain_zh(reason: &str) -> Option<&'static str> {
+    DOMAIN_ZH.iter().find(|(en, _)| *en == reason).map(|(_, zh)| *zh)
+}
+
+/// What TOML calls a type, in both languages.
+pub(super) fn type_name(name: &'static str) -> (&'static str, &'static str) {
+    match name {
+        "string" => ("a string", "字符串"),
+        "integer" => ("an integer", "整数"),
+        "float" => ("a fraction", "小数"),
+        "boolean" => ("true or false", "布尔值"),
+        "datetime" => ("a date", "日期"),
+        "array" => ("a list", "列表"),
+        "table" => ("a table", "表"),
+        other => (other, other),
+    }
+}
+
+/// A key that nobody knows: with the one that was probably meant, or all that are known here.
+pub(super) fn unknown_key(name: &str, known: &[&str], elsewhere: fn(&str) -> Option<String>) -> Text {
+    let near = known.iter().map(|key| (distance(name, key), *key)).min();
+    if let Some((_, key)) = near.filter(|(far, key)| *far <= 1 + key.len() / 4) {
+        return Text::new(format!("unknown key; did you mean {key}?"), format!("未知的键；是否想写 {key}？"));
+    }
+    if let Some(other) = elsewhere(name) {
+        return Text::new(
+            format!("unknown key; did you mean {other}?"),
+            format!("未知的键；是否想写 {other}？"),
+        );
+    }
+    let (en, zh) = (known.join(", "), known.join("、"));
+    Text::new(format!("unknown key; known here: {en}"), format!("未知的键；此处可用：{zh}"))
+}
+
+/// How many letters have to be put in, taken out or changed (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    // Names are short; a long one is far from everything.
+    if a.len() > 64 || b.len() > 64 {
+        return usize::MAX;
+    }
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let cost = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::access::Token;
+    use crate::domain::address::ListenAddress;
+    use crate::domain::lang::Lang;
+    use crate::domain::time::Span;
+    use crate::sys::log::{Format, Target};
+
+    #[test]
+    fn whatever_the_domain_refuses_is_said_in_chinese_too() {
+        let long = format!("unix:/{}", "x".repeat(120));
+        let mut reasons = Vec::new();
+        for text in ["", "x", "0", "unix:", "unix:\0", &long, "[x]:80", "::1:80", "1.2.3:80", "a b:80"] {
+            reasons.extend(text.parse::<ListenAddress>().err());
+        }
+        reasons.extend("x".parse::<Target>().err());
+        reasons.extend("x".parse::<Format>().err());
+        reasons.extend(Span::parse("x").err());
+        reasons.extend(Token::new("short").err());
+        reasons.extend(Token::new("long enough but with spaces").err());
+        assert_eq!(reasons.len(), 15);
+        for reason in reasons {
+            assert_ne!(domain(reason).say(Lang::Zh), reason);
+        }
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_recognised() {
+        let known = ["body_bytes", "body_timeout"];
+        let say = |name: &str| {
+            unknown_key(name, &known, |n| (n == "dir").then(|| "state.dir".into())).say(Lang::En).to_string()
+        };
+        assert_eq!(say("body_byte"), "unknown key; did you mean body_bytes?");
+        assert_eq!(say("bodytimeout"), "unknown key; did you mean body_timeout?");
+        assert_eq!(say("dir"), "unknown key; did you mean state.dir?");
+        assert_eq!(say("colour"), "unknown key; known here: body_bytes, body_timeout");
+    }
+}
