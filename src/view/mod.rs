@@ -1,1 +1,3 @@
 //! What the domain knows, as text for people and programs: pure functions from values to strings.
+
+pub mod page;
