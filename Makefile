@@ -61,7 +61,7 @@ lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	set -e; for script in packaging/debian/preinst packaging/debian/postinst packaging/debian/prerm packaging/debian/postrm; do sh -n $$script; done
-	set -e; for script in .ci/run tests/system/needs packaging/check-macos; do bash -n $$script; done
+	set -e; for script in .ci/run tests/system/needs packaging/macos/check; do bash -n $$script; done
 	if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; fi
 
 bench: build
@@ -73,7 +73,7 @@ fuzz: $(TOOLS)/bin/cargo-fuzz
 	done
 
 check-macos:
-	packaging/check-macos
+	packaging/macos/check
 
 # What the tests run but a fresh machine lacks. As root on Debian it is installed, elsewhere named.
 needs:
