@@ -1,0 +1,138 @@
+# heartbeat-server: build, test, package, install. `make help` lists the targets.
+#
+# Everything made lies under target/; tools that have to be built are kept in
+# target/tools, so that a second run is quick and `make clean` takes them too.
+
+CARGO    ?= cargo
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+TARGET   := $(or $(CARGO_TARGET_DIR),target)
+TOOLS    ?= $(abspath $(TARGET)/tools)
+BIN      := $(TARGET)/release/heartbeat-server
+# What packages hold besides the program. Not under CARGO_TARGET_DIR: Cargo.toml names it.
+PACKAGE  := target/package
+DEB_DIR  ?= target/debian
+# Another version number for the package, for trying out upgrades.
+DEB_VERSION ?=
+# The time in the package is that of the last commit, so two builds are one file.
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell date -r Cargo.toml +%s))
+
+CARGO_DEB_VERSION  := 3.8.0
+CARGO_FUZZ_VERSION := 0.13.1
+FUZZ_SECONDS       ?= 60
+
+# Where systemd looks, asked of systemd itself and moved under PREFIX.
+pkgdir      = $(or $(shell pkg-config --define-variable=rootprefix=$(PREFIX) --define-variable=prefix=$(PREFIX) \
+                           --variable=$(1) systemd 2>/dev/null),$(PREFIX)/lib/$(2))
+UNITDIR     ?= $(call pkgdir,systemdsystemunitdir,systemd/system)
+SYSUSERSDIR ?= $(call pkgdir,sysusersdir,sysusers.d)
+
+.PHONY: help build run test unit-test system-test lint bench fuzz deb install uninstall check-macos completions needs clean
+
+help:
+	@echo 'make run            build and start on port 7777, state under target/run'
+	@echo 'make test           all tests; as root those in a booted Debian too'
+	@echo 'make lint           formatting, clippy, scripts'
+	@echo 'make bench          the table of the README, next to nginx'
+	@echo 'make fuzz           every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
+	@echo 'make deb            a Debian package in $(DEB_DIR)'
+	@echo 'make install        into DESTDIR and PREFIX ($(PREFIX)); make uninstall takes it out again'
+	@echo 'make check-macos    compile and link the macOS side on Linux (root)'
+	@echo 'make clean          remove target/'
+
+build:
+	$(CARGO) build --release --locked
+
+run:
+	$(CARGO) run --release --locked -- --state-dir target/run/state
+
+# --- tests
+
+test: needs unit-test system-test
+
+unit-test:
+	$(CARGO) test --locked
+
+# Chosen ones: make system-test SCENARIOS='install purge'
+system-test:
+	TOOLS='$(TOOLS)' python3 tests/system/run.py $(SCENARIOS)
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+	set -e; for script in packaging/debian/preinst packaging/debian/postinst packaging/debian/prerm packaging/debian/postrm; do sh -n $$script; done
+	set -e; for script in .ci/run tests/system/needs packaging/macos/check; do bash -n $$script; done
+	if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; fi
+
+bench: build
+	benches/run
+
+fuzz: $(TOOLS)/bin/cargo-fuzz
+	set -e; for target in fuzz/fuzz_targets/*.rs; do \
+	  PATH='$(TOOLS)/bin':"$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run "$$(basename "$$target" .rs)" -- -max_total_time=$(FUZZ_SECONDS); \
+	done
+
+check-macos:
+	packaging/macos/check
+
+# What the tests run but a fresh machine lacks. As root on Debian it is installed, elsewhere named.
+needs:
+	tests/system/needs
+
+# --- packages
+
+completions: build
+	mkdir -p $(PACKAGE)
+	$(BIN) generate completions bash > $(PACKAGE)/heartbeat-server.bash
+	$(BIN) generate completions zsh > $(PACKAGE)/_heartbeat-server
+	$(BIN) generate completions fish > $(PACKAGE)/heartbeat-server.fish
+
+deb: completions $(TOOLS)/bin/cargo-deb
+	mkdir -p $(DEB_DIR)
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(TOOLS)/bin/cargo-deb --no-build --locked --output $(DEB_DIR) \
+	  $(if $(DEB_VERSION),--deb-version $(DEB_VERSION))
+
+# A build folder of their own, or the tools' features would unsettle ours.
+$(TOOLS)/bin/cargo-deb:
+	CARGO_TARGET_DIR='$(TOOLS)/build' $(CARGO) install cargo-deb --version $(CARGO_DEB_VERSION) --locked --root '$(TOOLS)'
+	rm -rf '$(TOOLS)/build'
+
+$(TOOLS)/bin/cargo-fuzz:
+	CARGO_TARGET_DIR='$(TOOLS)/build' $(CARGO) install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked --root '$(TOOLS)'
+	rm -rf '$(TOOLS)/build'
+
+# --- installing without a package manager. The configuration is only installed where there is none.
+
+install: completions
+	install -D -m 755 $(BIN) '$(DESTDIR)$(PREFIX)/sbin/heartbeat-server'
+	install -D -m 644 man/heartbeat-server.8 '$(DESTDIR)$(PREFIX)/share/man/man8/heartbeat-server.8'
+	install -D -m 644 man/heartbeat-server.toml.5 '$(DESTDIR)$(PREFIX)/share/man/man5/heartbeat-server.toml.5'
+	install -D -m 644 $(PACKAGE)/heartbeat-server.bash '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/heartbeat-server'
+	install -D -m 644 $(PACKAGE)/_heartbeat-server '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_heartbeat-server'
+	install -D -m 644 $(PACKAGE)/heartbeat-server.fish '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/heartbeat-server.fish'
+	test -e '$(DESTDIR)/etc/heartbeat-server/heartbeat-server.toml' || \
+	  install -D -m 644 packaging/heartbeat-server.toml '$(DESTDIR)/etc/heartbeat-server/heartbeat-server.toml'
+ifeq ($(shell uname -s),Linux)
+	install -d '$(DESTDIR)$(UNITDIR)'
+	sed 's|/usr/sbin/heartbeat-server|$(PREFIX)/sbin/heartbeat-server|' packaging/systemd/heartbeat-server.service \
+	  > '$(DESTDIR)$(UNITDIR)/heartbeat-server.service'
+	chmod 644 '$(DESTDIR)$(UNITDIR)/heartbeat-server.service'
+	install -m 644 packaging/systemd/heartbeat-server.socket '$(DESTDIR)$(UNITDIR)/heartbeat-server.socket'
+	install -D -m 644 packaging/sysusers/heartbeat-server.conf '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-server.conf'
+	install -D -m 644 packaging/logrotate/heartbeat-server '$(DESTDIR)/etc/logrotate.d/heartbeat-server'
+	@echo 'Next: systemd-sysusers && systemctl daemon-reload && systemctl enable --now heartbeat-server'
+endif
+
+uninstall:
+	rm -f '$(DESTDIR)$(PREFIX)/sbin/heartbeat-server' \
+	  '$(DESTDIR)$(PREFIX)/share/man/man8/heartbeat-server.8' \
+	  '$(DESTDIR)$(PREFIX)/share/man/man5/heartbeat-server.toml.5' \
+	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/heartbeat-server' \
+	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_heartbeat-server' \
+	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/heartbeat-server.fish' \
+	  '$(DESTDIR)$(UNITDIR)/heartbeat-server.service' '$(DESTDIR)$(UNITDIR)/heartbeat-server.socket' \
+	  '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-server.conf' '$(DESTDIR)/etc/logrotate.d/heartbeat-server'
+	@echo 'Kept: /etc/heartbeat-server, /var/lib/heartbeat-server, /var/log/heartbeat-server'
+
+clean:
+	rm -rf $(TARGET) target

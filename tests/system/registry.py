@@ -1,0 +1,56 @@
+"""The list of scenarios, filled by the decorators in the files scenarios_*.py."""
+
+import dataclasses
+import pathlib
+import subprocess
+import threading
+from typing import Callable
+
+from machine import Failure, tail
+
+
+@dataclasses.dataclass
+class World:
+    """What every scenario may use: the packages built for this run, and the project's folder."""
+
+    deb: pathlib.Path
+    # The same package under an older version number, with another packaged configuration.
+    older_deb: pathlib.Path
+    project: pathlib.Path
+    scratch: pathlib.Path
+
+
+MAKE_LOCK = threading.Lock()
+
+
+def make(project: pathlib.Path, *arguments: str):
+    """Runs `make` in the project. One at a time: scenarios run side by side, and they share target/."""
+    command = ["make", "--no-print-directory", *arguments]
+    with MAKE_LOCK:
+        done = subprocess.run(command, cwd=project, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(f"`{' '.join(command)}` failed:\n{tail(done.stdout + done.stderr)}")
+
+
+@dataclasses.dataclass
+class Scenario:
+    """One named test. `run` gets a booted machine, or None where `on_host` is set, and the world."""
+
+    name: str
+    run: Callable
+    on_host: bool
+
+
+SCENARIOS: list[Scenario] = []
+
+
+def scenario(function: Callable) -> Callable:
+    """Makes a function a scenario that gets a machine of its own."""
+    SCENARIOS.append(Scenario(function.__name__, function, False))
+    return function
+
+
+def host_scenario(function: Callable) -> Callable:
+    """Makes a function a scenario that looks at the package from outside and needs no machine."""
+    SCENARIOS.append(Scenario(function.__name__, function, True))
+    return function

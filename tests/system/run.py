@@ -1,0 +1,174 @@
+"""Runs the system tests: builds the package, boots a Debian for each scenario, says what it saw.
+
+    python3 tests/system/run.py [--suite bookworm|trixie] [--jobs N] [--list] [SCENARIO…]
+
+Needs root, for the containers; without it every scenario counts as skipped. The last
+line is always `system: N passed, N failed, N skipped`; the exit code is 1 when one failed.
+"""
+
+import argparse
+import concurrent.futures
+import contextlib
+import io
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+# Nothing is left in the source folders, which root may be running this from.
+sys.dont_write_bytecode = True
+
+import registry  # noqa: E402
+from machine import Failure, Machine, make_image, tail  # noqa: E402
+
+import scenarios_service, scenarios_logs, scenarios_package  # noqa: E401,E402,F401 their decorators fill the list
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+# Images are kept here between runs, machines are not.
+FOLDER = pathlib.Path(os.environ.get("SYSTEM_TEST_DIR", PROJECT / "target" / "system"))
+TOOLS = ("make", "mmdebstrap", "systemd-nspawn", "nsenter", "pgrep", "dpkg-deb", "lintian")
+OLDER_VERSION = "0.0.1-1"
+
+
+def main() -> int:
+    arguments = parse()
+    chosen = [each for each in registry.SCENARIOS if not arguments.scenarios or each.name in arguments.scenarios]
+    if arguments.list:
+        for each in chosen:
+            print(f"{each.name:20} {each.run.__doc__}")
+        return 0
+    # SIGTERM ends like Ctrl-C: through every `with`, so no machine stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if os.geteuid() != 0 or missing:
+        reason = f"missing: {', '.join(missing)}" if os.geteuid() == 0 else "they need root"
+        print(f"system tests skipped: {reason}")
+        print(f"system: 0 passed, 0 failed, {len(chosen)} skipped")
+        return 0
+    passed, failed = 0, 0
+    scratch = FOLDER / f"run-{os.getpid()}"
+    try:
+        scratch.mkdir(parents=True)
+        image = make_image(FOLDER, arguments.suite)
+        world = build(scratch)
+        for each, seconds, output, failure in run_all(chosen, arguments.jobs, image, world):
+            print(f"{'ok  ' if failure is None else 'FAIL'} {each.name} ({seconds:.1f} s)")
+            print(output, end="")
+            if failure is None:
+                passed += 1
+            else:
+                failed += 1
+                print(f"  {failure}")
+            sys.stdout.flush()
+    except Failure as failure:
+        failed = len(chosen) - passed
+        print(failure)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    print(f"system: {passed} passed, {failed} failed, {len(chosen) - passed - failed} skipped")
+    return 1 if failed else 0
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--suite", default="bookworm", choices=["bookworm", "trixie"])
+    parser.add_argument("--jobs", type=int, default=2, help="machines at once")
+    parser.add_argument("--list", action="store_true", help="name the scenarios and stop")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO")
+    arguments = parser.parse_args()
+    unknown = set(arguments.scenarios) - {each.name for each in registry.SCENARIOS}
+    if unknown:
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}; --list names them")
+    return arguments
+
+
+def build(scratch: pathlib.Path) -> registry.World:
+    """Builds the package, and out of it one that passes for an older version."""
+    print("building the package", flush=True)
+    folder = scratch / "deb"
+    registry.make(PROJECT, "deb", f"DEB_DIR={folder}")
+    [deb] = folder.glob("*.deb")
+    unpacked = scratch / "older"
+    subprocess.run(["dpkg-deb", "-R", deb, unpacked], check=True)
+    control = unpacked / "DEBIAN" / "control"
+    lines = control.read_text().splitlines(keepends=True)
+    control.write_text("".join(f"Version: {OLDER_VERSION}\n" if at.startswith("Version:") else at for at in lines))
+    # The packaged configuration differs, or dpkg would not ask whose to keep.
+    with open(unpacked / "etc/heartbeat-server/heartbeat-server.toml", "a") as config:
+        config.write("# of an older version\n")
+    older = scratch / f"heartbeat-server_{OLDER_VERSION}_older.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", unpacked, older], check=True, stdout=subprocess.DEVNULL)
+    return registry.World(deb=deb, older_deb=older, project=PROJECT, scratch=scratch)
+
+
+def run_all(chosen, jobs, image, world):
+    """Runs scenarios side by side; yields each as it ends."""
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(run_one, each, image, world) for each in chosen]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                yield future.result()
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def run_one(each, image, world):
+    """One scenario: its machine, its time, what it printed and, if it failed, why."""
+    started = time.monotonic()
+    output = io.StringIO()
+    failure = None
+    journal = ""
+    try:
+        if each.on_host:
+            with redirected(output):
+                each.run(None, world)
+        else:
+            with Machine(image, each.name) as machine:
+                try:
+                    with redirected(output):
+                        each.run(machine, world)
+                except BaseException:
+                    journal = machine.out("journalctl --no-pager -n 40 -o short-precise -u 'heartbeat*'")
+                    raise
+    except Failure as seen:
+        failure = f"{seen}"
+    except Exception:
+        failure = traceback.format_exc()
+    if failure is not None and journal:
+        failure += f"\n  the units' journal:\n{tail(journal)}"
+    return each, time.monotonic() - started, output.getvalue(), failure
+
+
+class ThreadOutput(io.TextIOBase):
+    """Sends what a thread prints to the buffer it asked for, and the rest to the real output."""
+
+    def __init__(self, real):
+        self.real = real
+        self.local = threading.local()
+
+    def write(self, text):
+        return getattr(self.local, "buffer", self.real).write(text)
+
+    def flush(self):
+        self.real.flush()
+
+
+@contextlib.contextmanager
+def redirected(buffer):
+    sys.stdout.local.buffer = buffer
+    try:
+        yield
+    finally:
+        del sys.stdout.local.buffer
+
+
+if __name__ == "__main__":
+    sys.stdout = ThreadOutput(sys.stdout)
+    sys.exit(main())
