@@ -6,6 +6,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+pub use crate::view::line::Format;
+
 /// Where lines go.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
@@ -17,18 +19,6 @@ pub enum Target {
     Syslog,
     /// A file, appended to.
     File(PathBuf),
-}
-
-/// How a line looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// `2026-02-08 11:30:20 - heartbeat received - from: …`
-    #[default]
-    Classic,
-    /// RFC 3339 time, level and `key=value`.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// The `[log]` of the configuration, checked.
@@ -44,7 +34,7 @@ pub struct LogOptions {
     pub level: Level,
     /// Whether beats are written.
     pub beats: bool,
-    /// A file target longer than this is set aside and a new one begun.
+    /// A file target never grows beyond this: it is set aside and a new one begun. 0: it may.
     pub file_bytes_max: u64,
     /// How many files set aside are kept.
     pub file_keep: u32,
