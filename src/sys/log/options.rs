@@ -6,6 +6,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+pub use crate::view::line::Format;
+
 /// Where lines go.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
@@ -17,18 +19,6 @@ pub enum Target {
     Syslog,
     /// A file, appended to.
     File(PathBuf),
-}
-
-/// How a line looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// `2026-02-08 11:30:20 - heartbeat received - from: …`
-    #[default]
-    Classic,
-    /// RFC 3339 time, level and `key=value`.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// A target and what it gets.
@@ -51,7 +41,7 @@ pub struct LogOptions {
     pub lang: Lang,
     /// The least important notice that is written.
     pub level: Level,
-    /// A file target longer than this is set aside and a new one begun.
+    /// A file target never grows beyond this: it is set aside and a new one begun. 0: it may.
     pub file_bytes_max: u64,
     /// How many files set aside are kept.
     pub file_keep: u32,
@@ -61,29 +51,6 @@ impl LogOptions {
     /// Whether any target takes beats.
     pub fn beats(&self) -> bool {
         self.targets.iter().any(|target| target.beats)
-    }
-}
-
-impl Format {
-    /// All formats.
-    pub const ALL: [Format; 3] = [Format::Classic, Format::Text, Format::Json];
-
-    /// Its name, as the configuration writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Format::Classic => "classic",
-            Format::Text => "text",
-            Format::Json => "json",
-        }
-    }
-}
-
-impl FromStr for Format {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Format, &'static str> {
-        let known = Format::ALL.into_iter().find(|format| format.name() == text);
-        known.ok_or("not a log format: write classic, text or json")
     }
 }
 

@@ -1,0 +1,363 @@
+//! The writer: the one thread that formats lines and touches targets.
+//!
+//! It sleeps until it is armed, gathers for a moment, then takes all trays and goes through their records in the
+//! order of time. For targets of lines it fills one chunk and writes it to each of them, a whole batch at once; to
+//! targets of messages each record goes by itself. What a target does wrong is noted on that target, told to the
+//! others once, and never keeps the others waiting. After a batch come the orders: new options, or the end.
+
+use super::error::{Fault, LogError};
+use super::file::LogFile;
+use super::journal::Journal;
+use super::options::{LogOptions, Target, TargetOptions};
+use super::outlet::{HOLD, LineSink, Message, Moment, Outcome, Outlet, Sink, Subject};
+use super::record::{Record, Tray, merge};
+use super::stream::Stream;
+use super::syslog::Syslog;
+use super::{Command, GATHER, Places, Shared, TRAYS, admits, lock};
+use crate::domain::notice::{Level, Notice};
+use crate::domain::time::{Mono, Now, Wall};
+use crate::sys::clock;
+use crate::view::line::{BEAT_LEVEL, Lines};
+use crate::view::words;
+use jiff::tz::TimeZone;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// A chunk is written when it has grown to this, or when the batch is over.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// Memory the chunk keeps between two batches.
+const CHUNK_KEPT_BYTES: usize = 64 * 1024;
+
+/// The writer's own belongings.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    places: Places,
+    options: LogOptions,
+    outlets: Vec<Outlet>,
+    lines: Lines,
+    zone_checked: Mono,
+    /// Empty trays to leave behind where full ones are taken.
+    trays: Vec<Tray>,
+    /// Lines for targets that take beats, and those among them that are no beats, for the others.
+    chunk: Vec<u8>,
+    quiet: Vec<u8>,
+    sentence: Vec<u8>,
+    overflow: Overflow,
+}
+
+/// Lines that found no room in a tray.
+#[derive(Debug, Default)]
+struct Overflow {
+    untold: u64,
+    told_at: Option<Mono>,
+}
+
+/// Something to tell about a target (its place in the list), to all but that one.
+type News = (usize, Notice);
+
+impl Writer {
+    /// Opens every target; the error names all that cannot be opened.
+    pub fn open(shared: Arc<Shared>, options: LogOptions, places: Places) -> Result<Writer, LogError> {
+        let mut outlets = Vec::new();
+        let mut faults = Vec::new();
+        for wanted in distinct(&options.targets) {
+            match open(&wanted.target, &options, &places) {
+                Ok(sink) => outlets.push(Outlet::new(wanted, sink)),
+                Err(error) => faults.push(Fault::Target(wanted.target.clone(), error)),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(LogError::new(faults));
+        }
+        Ok(Writer {
+            shared,
+            places,
+            lines: Lines::new(options.format, options.lang, TimeZone::system()),
+            zone_checked: clock::mono(),
+            options,
+            outlets,
+            trays: (0..TRAYS).map(|_| Tray::default()).collect(),
+            chunk: Vec::new(),
+            quiet: Vec::new(),
+            sentence: Vec::new(),
+            overflow: Overflow::default(),
+        })
+    }
+
+    /// The thread's work, until the log is closed.
+    pub fn run(mut self) {
+        loop {
+            self.wait();
+            self.shared.armed.store(false, Ordering::Release);
+            let (commands, stop) = {
+                let mut control = lock(&self.shared.control);
+                (std::mem::take(&mut control.commands), control.stop)
+            };
+            self.batch(stop);
+            for Command { options, done } in commands {
+                // Whoever asked may have gone.
+                let _ = done.send(self.apply(options));
+            }
+            if stop {
+                return;
+            }
+        }
+    }
+
+    fn wait(&self) {
+        let troubled = self.outlets.iter().any(|o| o.trouble.is_some()) || self.overflow.untold > 0;
+        while !self.shared.armed.load(Ordering::Acquire) {
+            if troubled {
+                // Also without a line to write: a target that works again is to be known as such.
+                std::thread::park_timeout(Duration::from_millis(HOLD.0));
+                break;
+            }
+            std::thread::park();
+        }
+        std::thread::sleep(GATHER);
+    }
+
+    /// Takes and writes all that waits; the last time nothing is let in behind it.
+    fn batch(&mut self, last: bool) {
+        let now = clock::now();
+        if now.mono.since(self.zone_checked).0 >= 1000 {
+            self.lines.set_zone(TimeZone::system());
+            self.zone_checked = now.mono;
+        }
+        let mut news = VecDeque::new();
+        self.outlets.iter_mut().for_each(Outlet::begin);
+        self.heal(now, &mut news);
+
+        let mut trays = std::mem::take(&mut self.trays);
+        for (ours, theirs) in trays.iter_mut().zip(&self.shared.trays) {
+            let mut theirs = lock(&theirs.0);
+            if !theirs.is_empty() || theirs.dropped > 0 {
+                std::mem::swap(ours, &mut theirs);
+            }
+            theirs.closed = last;
+        }
+        self.overflow.untold += trays.iter().map(|tray| tray.dropped).sum::<u64>();
+        merge(&mut trays, |at, record| self.line(at, record, now, &mut news));
+        trays.iter_mut().for_each(Tray::clear);
+        self.trays = trays;
+        self.flush(now, &mut news);
+        if self.chunk.capacity() > CHUNK_KEPT_BYTES {
+            self.chunk = Vec::new();
+        }
+
+        self.tell_overflow(now, last, &mut news);
+        self.tell(now, news);
+        self.publish();
+    }
+
+    /// One batch without the thread.
+    #[cfg(test)]
+    pub fn batch_for_test(&mut self) {
+        self.batch(false);
+    }
+
+    fn line(&mut self, at: Wall, record: Record<'_>, now: Now, news: &mut VecDeque<News>) {
+        let is_beat = matches!(record, Record::Beat(_));
+        let (mut any_lines, mut any_messages) = (false, false);
+        for outlet in self.outlets.iter().filter(|outlet| outlet.beats || !is_beat) {
+            match outlet.sink {
+                Sink::Lines(_) => any_lines = true,
+                Sink::Messages(_) => any_messages = true,
+            }
+        }
+        if any_lines {
+            match &record {
+                Record::Beat(beat) => self.lines.beat(&mut self.chunk, at, beat),
+                Record::Notice(notice) => {
+                    let from = self.chunk.len();
+                    self.lines.notice(&mut self.chunk, at, notice);
+                    self.quiet.extend_from_slice(&self.chunk[from..]);
+                }
+            }
+            if self.chunk.len() >= CHUNK_BYTES {
+                self.flush(now, news);
+            }
+        }
+        if any_messages {
+            self.sentence.clear();
+            let (level, subject) = match &record {
+                Record::Beat(beat) => {
+                    beat.push_classic(&mut self.sentence, self.options.lang);
+                    (BEAT_LEVEL, Subject::Beat(beat))
+                }
+                Record::Notice(notice) => {
+                    let text = words::sentence(self.options.lang, notice);
+                    self.sentence.extend_from_slice(text.as_bytes());
+                    (notice.level(), Subject::Notice(notice))
+                }
+            };
+            let message = Message { local: self.lines.local(at), level, sentence: &self.sentence, subject };
+            for (place, outlet) in self.outlets.iter_mut().enumerate().filter(|(_, o)| o.beats || !is_beat) {
+                let outcome = outlet.send(&message, now.mono);
+                note(&self.shared, place, &outlet.target, outcome, news);
+            }
+        }
+    }
+
+    /// Writes the chunk to every target of lines.
+    fn flush(&mut self, now: Now, news: &mut VecDeque<News>) {
+        if self.chunk.is_empty() {
+            return;
+        }
+        let local = self.lines.local(now.wall);
+        for (place, outlet) in self.outlets.iter_mut().enumerate() {
+            let lines = if outlet.beats { &self.chunk } else { &self.quiet };
+            if !lines.is_empty() {
+                let outcome = outlet.write(lines, now.mono, local);
+                note(&self.shared, place, &outlet.target, outcome, news);
+            }
+        }
+        self.chunk.clear();
+        self.quiet.clear();
+    }
+
+    /// Tries targets that failed.
+    fn heal(&mut self, now: Now, news: &mut VecDeque<News>) {
+        for (place, outlet) in self.outlets.iter_mut().enumerate() {
+            let Some(trouble) = &outlet.trouble else { continue };
+            let notice = Notice::LogTargetBack { target: outlet.target.to_string(), lost: trouble.lost };
+            let (mut line, sentence) = (Vec::new(), words::sentence(self.options.lang, &notice));
+            self.lines.notice(&mut line, now.wall, &notice);
+            let message = Message {
+                local: self.lines.local(now.wall),
+                level: notice.level(),
+                sentence: sentence.as_bytes(),
+                subject: Subject::Notice(&notice),
+            };
+            if outlet.heal(&line, &message, now.mono) {
+                outlet.begin();
+                news.push_back((place, notice));
+            }
+        }
+    }
+
+    fn tell_overflow(&mut self, now: Now, last: bool, news: &mut VecDeque<News>) {
+        let Overflow { untold, told_at } = &mut self.overflow;
+        let due = last || told_at.is_none_or(|at| now.mono.since(at) >= HOLD);
+        if *untold > 0 && due {
+            let text = words::lines_dropped(self.options.lang, *untold);
+            news.push_back((
+                usize::MAX,
+                Notice::Other { level: Level::Warning, kind: "log_lines_dropped", text },
+            ));
+            *untold = 0;
+            *told_at = Some(now.mono);
+        }
+    }
+
+    /// Tells the other targets, or standard error when no other one works. Telling may make another one fail, which
+    /// is told in its turn; a target fails at most once before it is well again, so this ends.
+    fn tell(&mut self, now: Now, mut news: VecDeque<News>) {
+        while let Some((about, notice)) = news.pop_front() {
+            if !admits(&self.options, notice.level()) {
+                continue;
+            }
+            let (mut line, sentence) = (Vec::new(), words::sentence(self.options.lang, &notice));
+            self.lines.notice(&mut line, now.wall, &notice);
+            let local = self.lines.local(now.wall);
+            let message = Message {
+                local,
+                level: notice.level(),
+                sentence: sentence.as_bytes(),
+                subject: Subject::Notice(&notice),
+            };
+            let mut heard = false;
+            for (place, outlet) in self.outlets.iter_mut().enumerate() {
+                if place == about || outlet.trouble.is_some() {
+                    continue;
+                }
+                let outcome = match outlet.sink {
+                    Sink::Lines(_) => outlet.write(&line, now.mono, local),
+                    Sink::Messages(_) => outlet.send(&message, now.mono),
+                };
+                heard |= outcome.lost == 0;
+                note(&self.shared, place, &outlet.target, outcome, &mut news);
+            }
+            let last_resort = !heard && !self.outlets.iter().any(|o| o.target == Target::Stderr);
+            // A recovery is already told by the target that recovered.
+            if last_resort && !matches!(notice, Notice::LogTargetBack { .. }) {
+                // If not even that works, `Log::failing` and `Log::dropped` still tell.
+                let _ = Stream::stderr().map(|mut s| s.write(&line, Moment { local, patient: false }));
+            }
+        }
+    }
+
+    fn publish(&self) {
+        let failing: Vec<String> = self
+            .outlets
+            .iter()
+            .filter_map(|o| Some(format!("{}: {}", o.target, o.trouble.as_ref()?.reason)))
+            .collect();
+        let mut shown = lock(&self.shared.failing);
+        if *shown != failing {
+            *shown = failing;
+        }
+    }
+
+    fn apply(&mut self, options: LogOptions) -> Result<(), LogError> {
+        let mut faults = Vec::new();
+        let mut fresh = Vec::new();
+        for wanted in distinct(&options.targets) {
+            let target = &wanted.target;
+            let mut known = self.outlets.iter_mut().find(|o| o.target == *target);
+            if let Some(outlet) = &mut known {
+                outlet.beats = wanted.beats;
+                if !matches!(target, Target::File(_)) {
+                    continue; // nothing that could have been renamed
+                }
+            }
+            match (open(target, &options, &self.places), known) {
+                (Ok(sink), Some(outlet)) => outlet.replace(sink),
+                (Ok(sink), None) => fresh.push(Outlet::new(wanted, sink)),
+                (Err(error), _) => faults.push(Fault::Target(target.clone(), error)),
+            }
+        }
+        if faults.is_empty() {
+            self.outlets.retain(|o| options.targets.iter().any(|wanted| wanted.target == o.target));
+        }
+        self.outlets.append(&mut fresh);
+        self.lines = Lines::new(options.format, options.lang, TimeZone::system());
+        self.shared.admit(&options);
+        self.options = options;
+        // What has been put right is tried at once.
+        let (now, mut news) = (clock::now(), VecDeque::new());
+        self.heal(now, &mut news);
+        self.tell(now, news);
+        self.publish();
+        if faults.is_empty() { Ok(()) } else { Err(LogError::new(faults)) }
+    }
+}
+
+fn open(target: &Target, options: &LogOptions, places: &Places) -> io::Result<Sink> {
+    Ok(match target {
+        Target::Stderr => Sink::Lines(Box::new(Stream::stderr()?)),
+        Target::File(path) => {
+            Sink::Lines(Box::new(LogFile::open(path, options.file_bytes_max, options.file_keep)?))
+        }
+        Target::Syslog => Sink::Messages(Box::new(Syslog::open(&places.syslog)?)),
+        Target::Journal => Sink::Messages(Box::new(Journal::open(&places.journal)?)),
+    })
+}
+
+fn distinct(targets: &[TargetOptions]) -> impl Iterator<Item = &TargetOptions> {
+    let is_first =
+        |(i, t): &(usize, &TargetOptions)| targets[..*i].iter().all(|other| other.target != t.target);
+    targets.iter().enumerate().filter(is_first).map(|(_, t)| t)
+}
+
+fn note(shared: &Shared, place: usize, target: &Target, outcome: Outcome, news: &mut VecDeque<News>) {
+    if outcome.lost > 0 {
+        shared.dropped.fetch_add(outcome.lost, Ordering::Relaxed);
+    }
+    if let Some(reason) = outcome.failed {
+        news.push_back((place, Notice::LogTargetFailed { target: target.to_string(), reason }));
+    }
+}

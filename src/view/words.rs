@@ -1,0 +1,281 @@
+//! What the daemon says to people, in English and Simplified Chinese: one sentence for each notice, without a time
+//! stamp, and the same facts as named values for machines.
+//!
+//! A sentence is always one line. Texts that came from outside (a reason the system gave, a path somebody
+//! configured) may hold anything; their control and direction characters are spelled out here, in one place, so that
+//! nothing can forge a line or hide one.
+
+use crate::domain::lang::Lang;
+use crate::domain::notice::{Notice, State};
+use crate::domain::time::Span;
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Longest sentence, and longest text among the values, in bytes; the rest is cut off and marked with `…`.
+pub const TEXT_BYTES_MAX: usize = 2_000;
+
+/// A fact in a notice.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// A text; always one line, at most [`TEXT_BYTES_MAX`].
+    Text(Cow<'a, str>),
+    /// A number.
+    Number(u64),
+}
+
+/// The sentence for a notice: one line, no time stamp, at most [`TEXT_BYTES_MAX`] bytes.
+pub fn sentence(lang: Lang, notice: &Notice) -> String {
+    let text = match lang {
+        Lang::En => english(notice),
+        Lang::Zh => chinese(notice),
+    };
+    match one_line(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(clean) => clean,
+    }
+}
+
+/// The facts of a notice with their names, for text and JSON lines (`state`) and journal fields (`HEARTBEAT_STATE`).
+/// Times are RFC 3339, lengths of time whole milliseconds and named so.
+pub fn facts(notice: &Notice) -> Vec<(&'static str, Value<'_>)> {
+    let text = |t: &'_ str| -> Value<'static> { Value::Text(one_line(t).into_owned().into()) };
+    match notice {
+        Notice::Started { address, port } => {
+            let mut all = vec![("address", text(address))];
+            all.extend(port.map(|port| ("port", Value::Number(port.into()))));
+            all
+        }
+        Notice::ReloadFailed { reason } => vec![("reason", text(reason))],
+        Notice::NeedsRestart { keys } => vec![("keys", text(keys))],
+        Notice::Transition { monitor, from, to, last_beat, silent } => {
+            let mut all = vec![
+                ("monitor", Value::Text(one_line(monitor))),
+                ("state", Value::Text(to.name().into())),
+                ("state_before", Value::Text(from.name().into())),
+            ];
+            all.extend(last_beat.map(|at| ("last_beat", Value::Text(at.rfc3339().into()))));
+            all.push(("silent_ms", Value::Number(silent.0)));
+            all
+        }
+        Notice::LogTargetFailed { target, reason } => {
+            vec![("target", text(target)), ("reason", text(reason))]
+        }
+        Notice::LogTargetBack { target, lost } => {
+            vec![("target", text(target)), ("lost", Value::Number(*lost))]
+        }
+        Notice::Stopping
+        | Notice::Stopped
+        | Notice::Reloaded
+        | Notice::Summary { .. }
+        | Notice::Other { .. } => Vec::new(),
+    }
+}
+
+/// What is said when more lines came than could be kept for the writer.
+pub fn lines_dropped(lang: Lang, lost: u64) -> String {
+    match lang {
+        Lang::En => format!("{lost} log lines lost: more came than could be written"),
+        Lang::Zh => format!("丢失 {lost} 行日志：来不及写入"),
+    }
+}
+
+/// A text made fit to stand in one line: control, direction and line-separating characters become `\n`, `\t` or
+/// `\u{…}`, and what is longer than [`TEXT_BYTES_MAX`] ends in `…`.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    const MARK: &str = "…";
+    if text.len() <= TEXT_BYTES_MAX && !text.chars().any(breaks_a_line) {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len().min(TEXT_BYTES_MAX) + 16);
+    for c in text.chars() {
+        let before = clean.len();
+        match c {
+            '\n' => clean.push_str("\\n"),
+            '\r' => clean.push_str("\\r"),
+            '\t' => clean.push_str("\\t"),
+            c if breaks_a_line(c) => {
+                // Writing to a string cannot fail.
+                let _ = write!(clean, "\\u{{{:x}}}", c as u32);
+            }
+            c => clean.push(c),
+        }
+        if clean.len() > TEXT_BYTES_MAX - MARK.len() {
+            clean.truncate(before);
+            clean.push_str(MARK);
+            break;
+        }
+    }
+    Cow::Owned(clean)
+}
+
+fn breaks_a_line(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+fn english(notice: &Notice) -> String {
+    match notice {
+        Notice::Started { port: Some(port), .. } => format!("server started, listening on port {port}"),
+        Notice::Started { address, port: None } => format!("server started, listening on {address}"),
+        Notice::Stopping => "stopping: answering what has arrived".into(),
+        Notice::Stopped => "server stopped".into(),
+        Notice::Reloaded => "configuration reloaded".into(),
+        Notice::ReloadFailed { reason } => {
+            format!("configuration not reloaded, the old one stays in force: {reason}")
+        }
+        Notice::NeedsRestart { keys } => format!("changed, but in force only after a restart: {keys}"),
+        Notice::Transition { monitor, from, to, silent, last_beat } => match (from, to) {
+            (_, State::Down) if *silent < SILENCE => format!("{monitor} is down, it reported a failure"),
+            (_, State::Down) if last_beat.is_none() => {
+                format!("{monitor} is down, never heard in {}", shown(*silent))
+            }
+            (_, State::Down) => format!("{monitor} is down, silent for {}", shown(*silent)),
+            (_, State::Late) => format!("{monitor} is late, silent for {}", shown(*silent)),
+            (State::Down | State::Late, State::Up) if *silent < SILENCE => format!("{monitor} is up again"),
+            (State::Down | State::Late, State::Up) => {
+                format!("{monitor} is up again, after {} of silence", shown(*silent))
+            }
+            (_, State::Up) => format!("{monitor} is up"),
+            (_, State::Paused) => format!("{monitor} is paused"),
+            (_, State::New) => format!("{monitor} is waiting for its first heartbeat"),
+        },
+        Notice::LogTargetFailed { target, reason } => format!("log target {target} failed: {reason}"),
+        Notice::LogTargetBack { target, lost } => {
+            format!("log target {target} works again; lines lost: {lost}")
+        }
+        Notice::Summary { text } | Notice::Other { text, .. } => text.clone(),
+    }
+}
+
+fn chinese(notice: &Notice) -> String {
+    match notice {
+        Notice::Started { port: Some(port), .. } => format!("服务器启动，监听端口 {port}"),
+        Notice::Started { address, port: None } => format!("服务器启动，监听 {address}"),
+        Notice::Stopping => "正在停止：先答复已收到的请求".into(),
+        Notice::Stopped => "服务器已停止".into(),
+        Notice::Reloaded => "配置已重新加载".into(),
+        Notice::ReloadFailed { reason } => format!("配置重新加载失败，继续使用原配置：{reason}"),
+        Notice::NeedsRestart { keys } => format!("以下配置已改动，重启后才生效：{keys}"),
+        Notice::Transition { monitor, from, to, silent, last_beat } => match (from, to) {
+            (_, State::Down) if *silent < SILENCE => format!("{monitor} 已下线，自报故障"),
+            (_, State::Down) if last_beat.is_none() => {
+                format!("{monitor} 已失联，{} 内从未收到心跳", shown(*silent))
+            }
+            (_, State::Down) => format!("{monitor} 已失联，静默 {}", shown(*silent)),
+            (_, State::Late) => format!("{monitor} 心跳迟到，静默 {}", shown(*silent)),
+            (State::Down | State::Late, State::Up) if *silent < SILENCE => format!("{monitor} 已恢复"),
+            (State::Down | State::Late, State::Up) => {
+                format!("{monitor} 已恢复，此前静默 {}", shown(*silent))
+            }
+            (_, State::Up) => format!("{monitor} 在线"),
+            (_, State::Paused) => format!("{monitor} 已暂停监控"),
+            (_, State::New) => format!("{monitor} 等待首次心跳"),
+        },
+        Notice::LogTargetFailed { target, reason } => format!("日志目标 {target} 写入失败：{reason}"),
+        Notice::LogTargetBack { target, lost } => format!("日志目标 {target} 已恢复，丢失 {lost} 行"),
+        Notice::Summary { text } | Notice::Other { text, .. } => text.clone(),
+    }
+}
+
+/// The shortest interval is a second, so who went down after less than that said so itself.
+const SILENCE: Span = Span::secs(1);
+
+/// A silence as people want to read it: whole seconds.
+fn shown(silent: Span) -> Span {
+    Span(silent.0 / 1000 * 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::notice::Level;
+    use crate::domain::time::Wall;
+
+    fn change(from: State, to: State, silent_ms: u64) -> Notice {
+        let last_beat = Some(Wall(1_770_521_420_000));
+        Notice::Transition { monitor: "web-1".into(), from, to, last_beat, silent: Span(silent_ms) }
+    }
+
+    #[test]
+    fn every_notice_reads_well_in_both_languages() {
+        let started = |address: &str, port| Notice::Started { address: address.into(), port };
+        let table = [
+            (
+                started("[::]:7777", Some(7777)),
+                "server started, listening on port 7777",
+                "服务器启动，监听端口 7777",
+            ),
+            (
+                started("unix:/run/h.sock", None),
+                "server started, listening on unix:/run/h.sock",
+                "服务器启动，监听 unix:/run/h.sock",
+            ),
+            (Notice::Stopping, "stopping: answering what has arrived", "正在停止：先答复已收到的请求"),
+            (Notice::Stopped, "server stopped", "服务器已停止"),
+            (Notice::Reloaded, "configuration reloaded", "配置已重新加载"),
+            (
+                Notice::ReloadFailed { reason: "a.toml:3: lang: unknown".into() },
+                "configuration not reloaded, the old one stays in force: a.toml:3: lang: unknown",
+                "配置重新加载失败，继续使用原配置：a.toml:3: lang: unknown",
+            ),
+            (
+                Notice::NeedsRestart { keys: "listen, state.dir".into() },
+                "changed, but in force only after a restart: listen, state.dir",
+                "以下配置已改动，重启后才生效：listen, state.dir",
+            ),
+            (
+                change(State::Late, State::Down, 90_012),
+                "web-1 is down, silent for 1m30s",
+                "web-1 已失联，静默 1m30s",
+            ),
+            (
+                change(State::Up, State::Down, 0),
+                "web-1 is down, it reported a failure",
+                "web-1 已下线，自报故障",
+            ),
+            (
+                change(State::Up, State::Late, 61_000),
+                "web-1 is late, silent for 1m1s",
+                "web-1 心跳迟到，静默 1m1s",
+            ),
+            (
+                change(State::Down, State::Up, 3_600_000),
+                "web-1 is up again, after 1h of silence",
+                "web-1 已恢复，此前静默 1h",
+            ),
+            (change(State::Down, State::Up, 0), "web-1 is up again", "web-1 已恢复"),
+            (change(State::New, State::Up, 0), "web-1 is up", "web-1 在线"),
+            (change(State::Up, State::Paused, 0), "web-1 is paused", "web-1 已暂停监控"),
+            (
+                Notice::LogTargetFailed { target: "syslog".into(), reason: "gone".into() },
+                "log target syslog failed: gone",
+                "日志目标 syslog 写入失败：gone",
+            ),
+            (
+                Notice::LogTargetBack { target: "file:/a".into(), lost: 12 },
+                "log target file:/a works again; lines lost: 12",
+                "日志目标 file:/a 已恢复，丢失 12 行",
+            ),
+            (Notice::Summary { text: "4 up".into() }, "4 up", "4 up"),
+        ];
+        for (notice, en, zh) in table {
+            assert_eq!(sentence(Lang::En, &notice), en);
+            assert_eq!(sentence(Lang::Zh, &notice), zh);
+        }
+    }
+
+    #[test]
+    fn a_text_from_outside_cannot_begin_a_line_or_hide_one() {
+        let evil =
+            "x\n2026-02-08 11:30:20 - heartbeat received\r\u{1b}[2K\u{202e}\u{2028}\u{85}\u{0}\u{200b}";
+        let notice = Notice::Other { level: Level::Info, kind: "x", text: evil.into() };
+        assert_eq!(
+            sentence(Lang::En, &notice),
+            "x\\n2026-02-08 11:30:20 - heartbeat received\\r\\u{1b}[2K\\u{202e}\\u{2028}\\u{85}\\u{0}\\u{200b}"
+        );
+        let long = "语".repeat(5_000);
+        let cut = one_line(&long);
+        assert!(cut.len() <= TEXT_BYTES_MAX && cut.len() > TEXT_BYTES_MAX - 10 && cut.ends_with('…'));
+        assert_eq!(one_line("plain 文本").as_ref(), "plain 文本");
+    }
+}
