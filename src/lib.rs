@@ -2,9 +2,12 @@
 //!
 //! The map of the modules, and what each must never do, is ARCHITECTURE.md.
 
+pub mod app;
 pub mod command;
 pub mod config;
 pub mod domain;
+pub mod engine;
 pub mod sys;
+pub mod transport;
 pub mod view;
 pub mod wire;

@@ -1,2 +1,7 @@
 //! The daemon's entry; everything is in the library.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(heartbeat_server::app::main(std::env::args_os()))
+}

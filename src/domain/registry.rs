@@ -13,7 +13,6 @@ use super::time::{Mono, Now, Span, Wall};
 use super::wheel::Wheel;
 use hashbrown::HashTable;
 use std::collections::{BinaryHeap, VecDeque};
-use std::hash::BuildHasher;
 
 /// What a monitor is held to when neither it nor a rule says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +29,23 @@ impl Default for Defaults {
     }
 }
 
+/// An id and its hash. The hash is made outside, by a seeded hasher, since ids come from strangers and nothing random
+/// happens in here; equal ids must come with equal hashes.
+#[derive(Clone, Copy, Debug)]
+pub struct Name<'a> {
+    /// The id.
+    pub id: IdRef<'a>,
+    /// 32 bits of its hash.
+    pub hash: u32,
+}
+
 /// What can happen to a registry.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// A beat for `monitor`.
     Beat {
         /// Whom it is for.
-        monitor: IdRef<'a>,
+        monitor: Name<'a>,
         /// What it says.
         beat: &'a Beat<'a>,
         /// Where it came from.
@@ -146,23 +155,35 @@ struct Rare {
     tags: Vec<Box<str>>,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    hash: u32,
+    key: u32,
+}
+
+impl Entry {
+    /// The table wants 64 bits and looks at both ends of them.
+    fn spread(hash: u32) -> u64 {
+        u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
 /// One shard's monitors.
 #[derive(Debug)]
-pub struct Registry<S> {
-    hasher: S,
+pub struct Registry {
     defaults: Defaults,
     monitors: Vec<Monitor>,
-    index: HashTable<u32>,
+    /// Rows by hash. The hash is kept, so that growing the table and passing over a stranger touch no row.
+    index: HashTable<Entry>,
     wheel: Wheel,
     counts: Counts,
     transitions: VecDeque<Transition>,
 }
 
-impl<S: BuildHasher> Registry<S> {
-    /// An empty registry. The hasher should be seeded, since ids come from strangers.
-    pub fn new(now: Now, hasher: S, defaults: Defaults) -> Registry<S> {
+impl Registry {
+    /// An empty registry.
+    pub fn new(now: Now, defaults: Defaults) -> Registry {
         Registry {
-            hasher,
             defaults,
             monitors: Vec::new(),
             index: HashTable::new(),
@@ -186,7 +207,7 @@ impl<S: BuildHasher> Registry<S> {
             None => return Err(Unknown),
         };
         let row = &mut self.monitors[key as usize];
-        row.take(now, monitor, beat, source);
+        row.take(now, monitor.id, beat, source);
         let was = row.state;
         let armed = row.deadline;
         match beat.status.verdict() {
@@ -272,8 +293,8 @@ impl<S: BuildHasher> Registry<S> {
     }
 
     /// One monitor.
-    pub fn get(&self, now: Now, id: IdRef<'_>) -> Option<Snapshot> {
-        self.find(id).map(|key| self.monitors[key as usize].snapshot(now))
+    pub fn get(&self, now: Now, name: Name<'_>) -> Option<Snapshot> {
+        self.find(name).map(|key| self.monitors[key as usize].snapshot(now))
     }
 
     /// The first `limit` monitors by id after `after` that `wanted` accepts.
@@ -292,9 +313,7 @@ impl<S: BuildHasher> Registry<S> {
             }
             if first.len() < limit {
                 first.push((id, key as u32));
-            } else if let Some(mut last) = first.peek_mut()
-                && id < last.0
-            {
+            } else if let Some(mut last) = first.peek_mut().filter(|last| id < last.0) {
                 *last = (id, key as u32);
             }
         }
@@ -305,15 +324,16 @@ impl<S: BuildHasher> Registry<S> {
             .collect()
     }
 
-    fn find(&self, id: IdRef<'_>) -> Option<u32> {
-        let hash = self.hasher.hash_one(id.as_str());
-        self.index.find(hash, |key| self.monitors[*key as usize].id.as_str() == id.as_str()).copied()
+    fn find(&self, name: Name<'_>) -> Option<u32> {
+        let is_it =
+            |e: &Entry| e.hash == name.hash && self.monitors[e.key as usize].id.as_str() == name.id.as_str();
+        self.index.find(Entry::spread(name.hash), is_it).map(|e| e.key)
     }
 
-    fn create(&mut self, now: Now, id: IdRef<'_>, source: Source) -> u32 {
+    fn create(&mut self, now: Now, name: Name<'_>, source: Source) -> u32 {
         let key = self.monitors.len() as u32;
         self.monitors.push(Monitor {
-            id: id.to_id(),
+            id: name.id.to_id(),
             state: State::New,
             status: Status::Ok,
             source,
@@ -329,9 +349,8 @@ impl<S: BuildHasher> Registry<S> {
             reported_ip: None,
             rare: None,
         });
-        let (hasher, monitors) = (&self.hasher, &self.monitors);
-        let hash = hasher.hash_one(id.as_str());
-        self.index.insert_unique(hash, key, |key| hasher.hash_one(monitors[*key as usize].id.as_str()));
+        let entry = Entry { hash: name.hash, key };
+        self.index.insert_unique(Entry::spread(name.hash), entry, |e| Entry::spread(e.hash));
         self.counts[State::New as usize] += 1;
         key
     }
@@ -372,11 +391,8 @@ impl Monitor {
         }
         if let Some(seq) = beat.seq {
             // A counter that falls back was restarted; only a forward jump is a gap.
-            if let Some(last) = self.seq
-                && seq > last
-            {
-                self.gaps = self.gaps.saturating_add(seq - last - 1);
-            }
+            let ahead = self.seq.and_then(|last| seq.checked_sub(last)).unwrap_or(0);
+            self.gaps = self.gaps.saturating_add(ahead.saturating_sub(1));
             self.seq = Some(seq);
         }
         let reported = beat.ip.map_or("", IdRef::as_str);

@@ -4,6 +4,7 @@ pub mod clock;
 pub mod daemon;
 pub mod log;
 pub mod privileges;
+pub mod process;
 pub mod service;
 pub mod signals;
 pub mod sockets;

@@ -1,5 +1,8 @@
 //! What the domain knows, as text for people and programs: pure functions from values to strings.
 
+pub mod api;
 pub mod line;
+pub mod metrics;
 pub mod page;
+pub mod status;
 pub mod words;

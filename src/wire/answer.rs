@@ -104,6 +104,13 @@ impl Answer {
         Answer { allow: Some(allow), ..Answer::error(405, &format!("this path takes {allow}")) }
     }
 
+    /// Whether it is just [`Answer::ok`].
+    pub fn is_plain_ok(&self) -> bool {
+        self.status == 200
+            && !self.close
+            && matches!(self.body, Cow::Borrowed(body) if std::ptr::eq(body, OK_BODY))
+    }
+
     /// This answer, and the end of the connection.
     pub fn closing(self) -> Answer {
         Answer { close: true, ..self }

@@ -106,6 +106,7 @@ fn once<'a>(slot: &mut Option<&'a [u8]>, value: &'a [u8], reason: &'static str) 
 
 /// What the fast path finds at the beginning of a buffer.
 #[derive(Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // looked at once where it was made; a box would cost each beat an allocation
 pub enum Step<'a> {
     /// A whole plain beat.
     Beat(Plain<'a>),

@@ -43,6 +43,7 @@ pub struct Fields<'a> {
 
 /// A body, taken apart.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // looked at once where it was made; a box would cost each beat an allocation
 pub enum Body<'a> {
     /// One beat; an empty body is `{}`.
     One(Fields<'a>),

@@ -3,9 +3,6 @@
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
-
-type Fixed = BuildHasherDefault<DefaultHasher>;
 
 fn at(ms: u64) -> Now {
     Now { mono: Mono(ms), wall: Wall(1_770_000_000_000 + ms as i64) }
@@ -15,20 +12,25 @@ fn source() -> Source {
     Source { peer: Peer::Ip([127, 0, 0, 1].into()), transport: Transport::Http }
 }
 
-fn registry() -> Registry<Fixed> {
-    Registry::new(at(0), Fixed::default(), Defaults { interval: Span::secs(60), grace: Span::secs(30) })
+/// A poor hash on purpose: many names share one.
+fn name(id: &str) -> Name<'_> {
+    Name { id: IdRef::new(id).unwrap(), hash: id.len() as u32 }
 }
 
-fn beat(registry: &mut Registry<Fixed>, ms: u64, id: &str, beat: &Beat<'_>) -> Receipt {
-    let event = Event::Beat { monitor: IdRef::new(id).unwrap(), beat, source: source(), create: true };
+fn registry() -> Registry {
+    Registry::new(at(0), Defaults { interval: Span::secs(60), grace: Span::secs(30) })
+}
+
+fn beat(registry: &mut Registry, ms: u64, id: &str, beat: &Beat<'_>) -> Receipt {
+    let event = Event::Beat { monitor: name(id), beat, source: source(), create: true };
     registry.handle(at(ms), event).unwrap()
 }
 
-fn state(registry: &Registry<Fixed>, ms: u64, id: &str) -> State {
-    registry.get(at(ms), IdRef::new(id).unwrap()).unwrap().state
+fn state(registry: &Registry, ms: u64, id: &str) -> State {
+    registry.get(at(ms), name(id)).unwrap().state
 }
 
-fn run_to(registry: &mut Registry<Fixed>, ms: u64) -> Vec<(String, State)> {
+fn run_to(registry: &mut Registry, ms: u64) -> Vec<(String, State)> {
     while registry.handle_timeout(at(ms), 7) {}
     std::iter::from_fn(|| registry.poll_transition()).map(|t| (t.monitor.to_string(), t.to)).collect()
 }
@@ -52,12 +54,7 @@ fn the_first_beat_makes_the_monitor_and_silence_makes_it_late_then_down() {
 #[test]
 fn a_stranger_is_not_made_where_none_may_be() {
     let mut r = registry();
-    let event = Event::Beat {
-        monitor: IdRef::new("a").unwrap(),
-        beat: &Beat::default(),
-        source: source(),
-        create: false,
-    };
+    let event = Event::Beat { monitor: name("a"), beat: &Beat::default(), source: source(), create: false };
     assert_eq!(r.handle(at(0), event), Err(Unknown));
     assert!(r.is_empty());
 }
@@ -101,7 +98,7 @@ fn gaps_are_counted_and_a_restarted_counter_is_none() {
     for seq in [1, 2, 5, 5, 1, 2] {
         beat(&mut r, 0, "a", &Beat { seq: Some(seq), ..Beat::default() });
     }
-    let seen = r.get(at(0), IdRef::new("a").unwrap()).unwrap();
+    let seen = r.get(at(0), name("a")).unwrap();
     assert_eq!((seen.seq, seen.gaps, seen.beats), (Some(2), 2, 6));
 }
 

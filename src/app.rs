@@ -1,0 +1,364 @@
+//! The daemon from its first to its last step: what is wired to what, in which order it starts and stops.
+//!
+//! Start: options, inherited sockets, bind, detach, privileges, state lock, log, threads, doors, ready. Whatever fails
+//! on the way ends the start with one sentence and an exit code of sysexits(3). Stop: the reverse, each step with a
+//! deadline.
+
+use crate::config::cli::{self, Args, Task};
+use crate::config::{Env, Settings};
+use crate::domain::lang::Lang;
+use crate::domain::notice::{Level, Notice};
+use crate::domain::policy::Policy;
+use crate::domain::time::{Mono, Now};
+use crate::engine::Engine;
+use crate::sys::daemon::{Detach, PidFile, ReadyPipe, detach};
+use crate::sys::log::Log;
+use crate::sys::service::{Pulse, Service};
+use crate::sys::signals::{self, Event};
+use crate::sys::sockets::{self, Inherited, Listening, Wanted};
+use crate::sys::{clock, privileges};
+use crate::transport::census::Census;
+use crate::transport::http::Site;
+use crate::transport::threads::Threads;
+use crate::view::status::{self, Standing};
+use crate::wire::forwarded::Proxies;
+use crate::{command, config};
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Signals that may wait for the main loop.
+const EVENTS_MAX: usize = 16;
+/// How often the service manager is told where things stand.
+const STATUS_EVERY: Duration = Duration::from_secs(2);
+/// The exit code after a second SIGTERM: 128 and its number, as shells count.
+const STOPPED_NOW: u8 = 143;
+
+/// Why the daemon does not run: a sentence and an exit code.
+#[derive(Debug)]
+pub struct Failure {
+    /// What failed, where, and what to do.
+    pub sentence: String,
+    /// The code of sysexits(3).
+    pub exit_code: u8,
+}
+
+/// Does what the command line asks; returns the exit code.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let env = Env::of_process();
+    let args = match cli::parse(words, &env) {
+        Ok(args) => args,
+        Err(exit) => {
+            let written = if exit.to_stdout {
+                io::stdout().write_all(exit.text.as_bytes())
+            } else {
+                io::stderr().write_all(exit.text.as_bytes())
+            };
+            return if written.is_ok() { exit.code } else { 74 };
+        }
+    };
+    match &args.command {
+        Some(Task::CheckConfig { .. }) => {
+            command::check::run(&args, &env, &mut io::stdout(), &mut io::stderr())
+        }
+        Some(Task::Generate { what }) => match command::generate::run(*what, &mut io::stdout()) {
+            Ok(()) => 0,
+            Err(_) => 74,
+        },
+        None => run(&args, &env).unwrap_or_else(|failure| {
+            let _ = writeln!(io::stderr(), "heartbeat-server: {}", failure.sentence);
+            failure.exit_code
+        }),
+    }
+}
+
+/// Runs the daemon to its end.
+fn run(args: &Args, env: &Env) -> Result<u8, Failure> {
+    let lang = config::language(args, env);
+    // Both change the environment, so they come before any thread.
+    let inherited = sockets::inherit().map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+    let service = Service::from_env();
+    let settings = Settings::load(args, env).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+    privileges::harden();
+    let supervised = inherited.any() || service.supervised();
+    let (listening, warnings) = listen(&settings, inherited)?;
+    let mut pipe = None;
+    if settings.process.daemon {
+        let pid_file = settings.process.pid_file.clone();
+        let options = Detach { pid_file, supervised, lang: settings.lang };
+        pipe = Some(detach(options).map_err(|e| failure(e.sentence(settings.lang), e.exit_code()))?);
+    }
+    // From here on a detached daemon has no terminal; its parent says what is wrong.
+    match Daemon::start(settings, listening, &warnings) {
+        Ok(daemon) => daemon.run(args, env, service, pipe),
+        Err(failure) => {
+            if let Some(pipe) = pipe {
+                pipe.fail(failure.exit_code, &failure.sentence);
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn listen(settings: &Settings, inherited: Inherited) -> Result<(Vec<Listening>, Vec<String>), Failure> {
+    let wanted: Vec<Wanted> = settings
+        .listen
+        .iter()
+        .map(|listen| Wanted { name: listen.name.clone(), address: listen.address.clone() })
+        .collect();
+    sockets::open(&wanted, inherited, settings.lang)
+        .map_err(|e| failure(e.sentence(settings.lang), e.exit_code()))
+}
+
+fn failure(sentence: String, exit_code: u8) -> Failure {
+    Failure { sentence, exit_code }
+}
+
+/// A daemon that has all it needs.
+struct Daemon {
+    settings: Settings,
+    listening: Vec<Listening>,
+    log: Log,
+    engine: Arc<Engine>,
+    census: Arc<Census>,
+    started: Now,
+    /// Held for the life of the daemon: the state directory is ours.
+    state_lock: PidFile,
+    last: (Mono, u64),
+}
+
+impl Daemon {
+    fn start(settings: Settings, listening: Vec<Listening>, warnings: &[String]) -> Result<Daemon, Failure> {
+        let lang = settings.lang;
+        let (user, group) = (settings.process.user.as_deref(), settings.process.group.as_deref());
+        make_state_dir(&settings)?;
+        let own = |path: &std::path::Path| privileges::chown_for(path, user, group);
+        own(&settings.state_dir)
+            .and_then(|()| listening.iter().filter_map(|l| l.file.as_ref()).try_for_each(|f| own(f.path())))
+            .and_then(|()| privileges::drop_to(user, group))
+            .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+        let lock = settings.state_dir.join("lock");
+        let state_lock = PidFile::create(&lock).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+        let log = Log::open(settings.log.clone()).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+        let open_files = privileges::raise_open_files();
+        let started = clock::now();
+        let census = Arc::new(Census::new(settings.limits.connections, open_files));
+        let policy = Arc::new(policy_of(&settings));
+        let engine = Arc::new(Engine::new(policy, log.clone(), Threads::stats_sets(settings.threads)));
+        for text in settings.warnings.iter().chain(warnings) {
+            warn(&log, "configuration", text.clone());
+        }
+        let last = (started.mono, 0);
+        Ok(Daemon { settings, listening, log, engine, census, started, state_lock, last })
+    }
+
+    fn run(
+        mut self,
+        args: &Args,
+        env: &Env,
+        service: Service,
+        pipe: Option<ReadyPipe>,
+    ) -> Result<u8, Failure> {
+        let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let outcome = match built {
+            Ok(runtime) => runtime.block_on(self.serve(args, env, &service, pipe)),
+            Err(error) => Err(system_failure(self.settings.lang, &error)),
+        };
+        self.log.notice(clock::wall(), Notice::Stopped);
+        self.log.close();
+        self.state_lock.remove();
+        outcome
+    }
+
+    /// From the first thread to the last.
+    async fn serve(
+        &mut self,
+        args: &Args,
+        env: &Env,
+        service: &Service,
+        pipe: Option<ReadyPipe>,
+    ) -> Result<u8, Failure> {
+        let lang = self.settings.lang;
+        let (post, mut events) = mpsc::channel(EVENTS_MAX);
+        // A signal that finds no room has been sent many times already.
+        let signals = signals::watch(move |event| _ = post.try_send(event));
+        let mut threads = match signals.and_then(|_| Threads::start(self.settings.threads, &self.engine)) {
+            Ok(threads) => threads,
+            Err(error) => {
+                let failure = system_failure(lang, &error);
+                if let Some(pipe) = pipe {
+                    pipe.fail(failure.exit_code, &failure.sentence);
+                }
+                return Err(failure);
+            }
+        };
+        let files = self.open_doors(&mut threads);
+        while !threads.is_listening() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        service.ready(&self.standing());
+        let pid_file = pipe.and_then(|mut pipe| {
+            let pid_file = pipe.take_pid_file();
+            pipe.ready();
+            pid_file
+        });
+
+        let engine = self.engine.clone();
+        let mut running = pin!(engine.run());
+        let mut pulse = Pulse::default();
+        let every =
+            service.watchdog_interval().map_or(STATUS_EVERY, |interval| (interval / 3).min(STATUS_EVERY));
+        let mut tick = tokio::time::interval(every);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                () = &mut running => {}
+                _ = tick.tick(), if service.supervised() => {
+                    // This loop is the one that judges the monitors; the others are those that take their beats.
+                    if pulse.feed(&threads.pulses()) {
+                        service.watchdog();
+                    }
+                    service.status(&self.standing());
+                    if let Some(trouble) = service.trouble() {
+                        warn(&self.log, "service_manager", trouble);
+                    }
+                }
+                event = events.recv() => match event {
+                    Some(Event::Reload) => self.reload(args, env, service),
+                    Some(Event::Summary) => {
+                        let text = self.standing();
+                        self.log.notice(clock::wall(), Notice::Summary { text });
+                    }
+                    Some(Event::StopNow) => return Ok(STOPPED_NOW),
+                    Some(Event::Stop) | None => break,
+                }
+            }
+        }
+        service.stopping(&self.standing());
+        service.extend_timeout(Duration::from_millis(crate::domain::limits::STOP_MAX.0 * 2));
+        self.log.notice(clock::wall(), Notice::Stopping);
+        let hurried = async { while !matches!(events.recv().await, Some(Event::StopNow)) {} };
+        let exit_code = tokio::select! {
+            () = threads.stop() => 0,
+            () = hurried => STOPPED_NOW,
+        };
+        drop(files);
+        if let Some(pid_file) = pid_file {
+            pid_file.remove();
+        }
+        Ok(exit_code)
+    }
+
+    /// Opens a door in every socket; what comes back keeps the files of unix sockets until it is dropped.
+    fn open_doors(&mut self, threads: &mut Threads) -> Vec<sockets::SocketFile> {
+        let mut files = Vec::new();
+        for listening in std::mem::take(&mut self.listening) {
+            let Listening { name, socket, address, port, file, .. } = listening;
+            files.extend(file);
+            let configured = self.settings.listen.iter().find(|l| l.name == name);
+            let proxies = configured
+                .map(|l| Proxies { networks: l.proxies.clone(), unix: l.proxy_unix })
+                .unwrap_or_default();
+            let site = Site::new(
+                self.engine.clone(),
+                self.census.clone(),
+                address.clone(),
+                proxies,
+                configured.is_none_or(|l| l.fast_path),
+                self.started,
+            );
+            threads.listen(socket, Arc::new(site));
+            self.log.notice(clock::wall(), Notice::Started { address, port });
+        }
+        files
+    }
+
+    /// SIGHUP: reopens the logs and reads the configuration again. A bad one is reported and the old one stays.
+    fn reload(&mut self, args: &Args, env: &Env, service: &Service) {
+        service.reloading();
+        let now = clock::wall();
+        let log_options = match Settings::load(args, env) {
+            Ok(new) => {
+                let keys = self.settings.needs_restart(&new);
+                if !keys.is_empty() {
+                    self.log.notice(now, Notice::NeedsRestart { keys: keys.join(", ") });
+                }
+                for text in &new.warnings {
+                    warn(&self.log, "configuration", text.clone());
+                }
+                self.engine.set_policy(Arc::new(policy_of(&new)));
+                self.settings.lang = new.lang;
+                self.settings.log = new.log;
+                self.log.notice(now, Notice::Reloaded);
+                self.settings.log.clone()
+            }
+            Err(error) => {
+                self.log.notice(now, Notice::ReloadFailed { reason: error.sentence(self.settings.lang) });
+                self.settings.log.clone()
+            }
+        };
+        if let Err(error) = self.log.apply(log_options) {
+            warn(&self.log, "log", error.sentence(self.settings.lang));
+        }
+        service.ready(&self.standing());
+    }
+
+    /// Where things stand, in one line.
+    fn standing(&mut self) -> String {
+        let sum = self.engine.stats().sum();
+        let (now, accepted) = (clock::mono(), sum.accepted());
+        let (then, before) = std::mem::replace(&mut self.last, (now, accepted));
+        let seconds = now.since(then).0.max(1) as f64 / 1000.0;
+        let standing = Standing {
+            counts: self.engine.counts(),
+            beats_per_second: (accepted - before) as f64 / seconds,
+            connections: sum.connections,
+            log_lines_dropped: self.log.dropped(),
+            failing: self.log.failing(),
+        };
+        status::line(self.settings.lang, &standing)
+    }
+}
+
+/// What of the settings is in force while the daemon runs.
+fn policy_of(settings: &Settings) -> Policy {
+    Policy {
+        access: settings.access.clone(),
+        limits: settings.limits.clone(),
+        defaults: settings.defaults,
+        page_lang: settings.page_lang.unwrap_or(settings.lang),
+    }
+}
+
+fn warn(log: &Log, kind: &'static str, text: String) {
+    log.notice(clock::wall(), Notice::Other { level: Level::Warning, kind, text });
+}
+
+/// Makes the state directory if it is missing, for us alone.
+fn make_state_dir(settings: &Settings) -> Result<(), Failure> {
+    use std::os::unix::fs::DirBuilderExt;
+    let dir = &settings.state_dir;
+    std::fs::DirBuilder::new().recursive(true).mode(0o750).create(dir).map_err(|error| {
+        let path = dir.display();
+        let sentence = match settings.lang {
+            Lang::En => {
+                format!("cannot make the state directory {path}: {error}; choose another with --state-dir")
+            }
+            Lang::Zh => format!("无法创建状态目录 {path}：{error}；请用 --state-dir 指定其他目录"),
+        };
+        failure(sentence, if error.kind() == io::ErrorKind::PermissionDenied { 77 } else { 74 })
+    })
+}
+
+fn system_failure(lang: Lang, error: &io::Error) -> Failure {
+    let sentence = match lang {
+        Lang::En => {
+            format!("the system gives no threads or event queues: {error}; see ulimit -n and ulimit -u")
+        }
+        Lang::Zh => format!("系统无法提供线程或事件队列：{error}；请检查 ulimit -n 和 ulimit -u"),
+    };
+    failure(sentence, 71)
+}

@@ -1,0 +1,176 @@
+//! Counters, one set a thread so that cores do not pass a cache line back and forth, added up when somebody asks.
+
+use crate::domain::notice::State;
+use std::cell::Cell;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+/// What became of a beat; the `result` of `heartbeat_beats_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BeatResult {
+    /// Taken.
+    Accepted,
+    /// Not JSON, or a field wrong, or too large.
+    Invalid,
+    /// Wrong network, token or origin.
+    Denied,
+    /// Too often, or too many new monitors.
+    Limited,
+    /// No room for one more monitor.
+    Full,
+}
+
+impl BeatResult {
+    /// All of them.
+    pub const ALL: [BeatResult; 5] = [
+        BeatResult::Accepted,
+        BeatResult::Invalid,
+        BeatResult::Denied,
+        BeatResult::Limited,
+        BeatResult::Full,
+    ];
+
+    /// Its name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            BeatResult::Accepted => "accepted",
+            BeatResult::Invalid => "invalid",
+            BeatResult::Denied => "denied",
+            BeatResult::Limited => "limited",
+            BeatResult::Full => "full",
+        }
+    }
+}
+
+/// Why a connection was turned away; the `reason` of `heartbeat_connections_refused_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turned {
+    /// As many as there may be.
+    Total,
+    /// As many from its address as there may be.
+    Address,
+    /// It did not finish its request in time.
+    Timeout,
+}
+
+impl Turned {
+    /// All of them.
+    pub const ALL: [Turned; 3] = [Turned::Total, Turned::Address, Turned::Timeout];
+
+    /// Its name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Turned::Total => "connections",
+            Turned::Address => "connections_per_address",
+            Turned::Timeout => "timeout",
+        }
+    }
+}
+
+/// One thread's counters, on cache lines of its own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Set {
+    beats: [AtomicU64; BeatResult::ALL.len()],
+    fast: AtomicU64,
+    transitions: [AtomicU64; State::ALL.len()],
+    turned: [AtomicU64; Turned::ALL.len()],
+    requests: AtomicU64,
+}
+
+/// All counters.
+#[derive(Debug)]
+pub struct Stats {
+    sets: Box<[Set]>,
+    connections: AtomicI64,
+}
+
+thread_local! {
+    static MINE: Cell<usize> = const { Cell::new(0) };
+}
+
+impl Stats {
+    /// For `threads` threads; any others share the first one's set.
+    pub fn new(threads: usize) -> Stats {
+        Stats { sets: (0..threads.max(1)).map(|_| Set::default()).collect(), connections: AtomicI64::new(0) }
+    }
+
+    /// Gives the calling thread a set of its own.
+    pub fn claim(&self, thread: usize) {
+        MINE.set(thread % self.sets.len());
+    }
+
+    /// Counts beats.
+    pub fn beats(&self, result: BeatResult, count: u64) {
+        self.mine().beats[result as usize].fetch_add(count, Relaxed);
+    }
+
+    /// Counts a request that the fast path answered.
+    pub fn fast(&self) {
+        self.mine().fast.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a request that hyper answered.
+    pub fn request(&self) {
+        self.mine().requests.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a change of state.
+    pub fn transition(&self, to: State) {
+        self.mine().transitions[to as usize].fetch_add(1, Relaxed);
+    }
+
+    /// Counts a connection turned away.
+    pub fn turned(&self, why: Turned) {
+        self.mine().turned[why as usize].fetch_add(1, Relaxed);
+    }
+
+    /// A connection began (+1) or ended (−1).
+    pub fn connection(&self, change: i64) -> i64 {
+        self.connections.fetch_add(change, Relaxed) + change
+    }
+
+    /// Everything, added up.
+    pub fn sum(&self) -> Sum {
+        let mut sum = Sum { connections: self.connections.load(Relaxed).max(0) as u64, ..Sum::default() };
+        for set in &self.sets {
+            add(&mut sum.beats, &set.beats);
+            add(&mut sum.transitions, &set.transitions);
+            add(&mut sum.turned, &set.turned);
+            sum.fast += set.fast.load(Relaxed);
+            sum.requests += set.requests.load(Relaxed);
+        }
+        sum
+    }
+
+    fn mine(&self) -> &Set {
+        &self.sets[MINE.get() % self.sets.len()]
+    }
+}
+
+/// The counters added up at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sum {
+    /// Beats by [`BeatResult::ALL`].
+    pub beats: [u64; BeatResult::ALL.len()],
+    /// Requests that the fast path answered.
+    pub fast: u64,
+    /// Requests that hyper answered.
+    pub requests: u64,
+    /// Changes of state by [`State::ALL`].
+    pub transitions: [u64; State::ALL.len()],
+    /// Connections turned away by [`Turned::ALL`].
+    pub turned: [u64; Turned::ALL.len()],
+    /// Connections open now.
+    pub connections: u64,
+}
+
+impl Sum {
+    /// Beats taken since the start.
+    pub fn accepted(&self) -> u64 {
+        self.beats[BeatResult::Accepted as usize]
+    }
+}
+
+fn add<const N: usize>(sums: &mut [u64; N], counters: &[AtomicU64; N]) {
+    sums.iter_mut().zip(counters).for_each(|(sum, counter)| *sum += counter.load(Relaxed));
+}

@@ -1,0 +1,115 @@
+//! Counting connections: in all, and by address.
+
+use crate::domain::address::Peer;
+use crate::domain::limits::RESERVED_FILES;
+use crate::engine::stats::Turned;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many connections there are.
+#[derive(Debug)]
+pub struct Census {
+    total: AtomicUsize,
+    total_max: usize,
+    by_address: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// One counted connection; uncounted when dropped.
+#[derive(Debug)]
+pub struct Place {
+    census: Arc<Census>,
+    address: Option<IpAddr>,
+}
+
+impl Census {
+    /// For `configured` connections at most, or as many as `open_files_max` leaves room for.
+    pub fn new(configured: Option<usize>, open_files_max: u64) -> Census {
+        let room =
+            usize::try_from(open_files_max).unwrap_or(usize::MAX).saturating_sub(RESERVED_FILES).max(16);
+        Census {
+            total: AtomicUsize::new(0),
+            total_max: configured.unwrap_or(room).min(room),
+            by_address: Mutex::default(),
+        }
+    }
+
+    /// Most connections at once.
+    pub fn total_max(&self) -> usize {
+        self.total_max
+    }
+
+    /// Connections now.
+    pub fn total(&self) -> usize {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection, or says why it is one too many.
+    pub fn enter(self: &Arc<Census>, peer: Peer, per_address_max: usize) -> Result<Place, Turned> {
+        if self.total.fetch_add(1, Ordering::Relaxed) >= self.total_max {
+            self.total.fetch_sub(1, Ordering::Relaxed);
+            return Err(Turned::Total);
+        }
+        let mut place = Place { census: self.clone(), address: None };
+        let bound = !peer.is_local();
+        if let (true, Peer::Ip(ip)) = (bound, peer) {
+            let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = by_address.entry(ip).or_insert(0);
+            if *count >= per_address_max {
+                drop(by_address);
+                drop(place);
+                return Err(Turned::Address);
+            }
+            *count += 1;
+            drop(by_address);
+            place.address = Some(ip);
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.census.total.fetch_sub(1, Ordering::Relaxed);
+        if let Some(ip) = self.address {
+            let mut by_address = self.census.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(count) = by_address.get_mut(&ip) {
+                *count -= 1;
+                if *count == 0 {
+                    by_address.remove(&ip);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(ip: &str) -> Peer {
+        Peer::from_ip(ip.parse().unwrap())
+    }
+
+    #[test]
+    fn one_address_may_not_take_every_place_and_gives_its_own_back() {
+        let census = Arc::new(Census::new(Some(100), 20_000));
+        let held: Vec<Place> = (0..3).map(|_| census.enter(peer("203.0.113.1"), 3).unwrap()).collect();
+        assert_eq!(census.enter(peer("203.0.113.1"), 3).unwrap_err(), Turned::Address);
+        assert!(census.enter(peer("203.0.113.2"), 3).is_ok());
+        assert!((0..10).all(|_| census.enter(peer("127.0.0.1"), 3).is_ok()), "loopback is not bound by it");
+        drop(held);
+        assert!(census.enter(peer("203.0.113.1"), 3).is_ok());
+        assert_eq!(census.total(), 0);
+        assert!(census.by_address.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_total_is_bounded_by_the_open_files_too() {
+        let census = Arc::new(Census::new(Some(1_000_000), 256 + 20));
+        let held: Vec<Place> = (0..20).map(|_| census.enter(Peer::Unix, 1).unwrap()).collect();
+        assert_eq!(census.enter(Peer::Unix, 1).unwrap_err(), Turned::Total);
+        assert_eq!((held.len(), census.total(), census.total_max()), (20, 20, 20));
+    }
+}

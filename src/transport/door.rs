@@ -1,0 +1,121 @@
+//! A listening socket in the loop of a front, and what is said to those who are turned away at it.
+
+use crate::domain::address::Peer;
+use crate::domain::notice::{Level, Notice};
+use crate::domain::time::Span;
+use crate::engine::stats::Turned;
+use crate::sys::clock;
+use crate::sys::sockets::Socket;
+use crate::transport::http::Site;
+use crate::transport::stream::FrontStream;
+use crate::wire::answer::{Answer, http_date};
+use std::io;
+use std::sync::Arc;
+
+/// A listening socket and what its connections share.
+pub struct Door {
+    socket: FrontSocket,
+    /// What its connections share.
+    pub site: Arc<Site>,
+}
+
+enum FrontSocket {
+    Tcp(mio::net::TcpListener),
+    Unix(mio::net::UnixListener),
+}
+
+/// What came of trying to accept.
+pub enum Arrival {
+    /// Somebody.
+    Newcomer(FrontStream, Peer),
+    /// Somebody who left before we could greet him; the next may be there.
+    Lost,
+    /// Nobody, for now.
+    Nobody,
+    /// The system has no room; try again in a while.
+    NoRoom,
+}
+
+impl Door {
+    /// A door in a non-blocking socket.
+    pub fn new(socket: Socket, site: Arc<Site>) -> Door {
+        let socket = match socket {
+            Socket::Tcp(s) => FrontSocket::Tcp(mio::net::TcpListener::from_std(s)),
+            Socket::Unix(s) => FrontSocket::Unix(mio::net::UnixListener::from_std(s)),
+        };
+        Door { socket, site }
+    }
+
+    /// For registering with the loop.
+    pub fn source(&mut self) -> &mut dyn mio::event::Source {
+        match &mut self.socket {
+            FrontSocket::Tcp(s) => s,
+            FrontSocket::Unix(s) => s,
+        }
+    }
+
+    /// Lets one in, if somebody is waiting.
+    pub fn accept(&self) -> Arrival {
+        let accepted = match &self.socket {
+            FrontSocket::Tcp(s) => s.accept().map(|(stream, from)| {
+                // An answer is one small write; waiting to fill a segment would only delay it.
+                let _ = stream.set_nodelay(true);
+                (FrontStream::Tcp(stream), Peer::from_ip(from.ip()))
+            }),
+            FrontSocket::Unix(s) => s.accept().map(|(stream, _)| (FrontStream::Unix(stream), Peer::Unix)),
+        };
+        match accepted {
+            Ok((stream, peer)) => Arrival::Newcomer(stream, peer),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Arrival::Nobody,
+            Err(error) if is_of_one_connection(&error) => Arrival::Lost,
+            Err(error) => {
+                self.complain(&error);
+                Arrival::NoRoom
+            }
+        }
+    }
+
+    /// Says once a minute at most that nobody can be accepted.
+    fn complain(&self, error: &io::Error) {
+        let now = clock::now();
+        if self.site.complain_at_most_once_a(Span::secs(60), now) {
+            let text = format!("cannot accept connections on {}: {error}; trying again", self.site.address);
+            self.site
+                .engine
+                .log()
+                .notice(now.wall, Notice::Other { level: Level::Error, kind: "accept_paused", text });
+        }
+    }
+}
+
+/// Errors of the connection that was to be accepted, which say nothing about the next (accept(2)).
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::*;
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted | TimedOut | NetworkUnreachable | HostUnreachable
+    )
+}
+
+/// Says why, as far as the socket takes it at once, and closes. Nothing waits here: whoever is turned away is one of
+/// too many.
+pub fn turn_away(mut stream: FrontStream, why: Turned) {
+    let answer = match why {
+        Turned::Address => Answer::too_often(
+            "too many connections from this address (limits.connections_per_address)",
+            Span::secs(10),
+        ),
+        _ => Answer::unavailable("too many connections (limits.connections)", Span::secs(1)),
+    };
+    let mut bytes = Vec::new();
+    answer.closing().write(&mut bytes, &http_date(clock::wall().0.div_euclid(1000)));
+    let _ = stream.write(&bytes);
+    stream.end_writing();
+    // What the client has sent already must be read, or closing would discard our answer with it.
+    let mut heard = [0u8; 4096];
+    for _ in 0..16 {
+        if !stream.read(&mut heard).is_ok_and(|n| n > 0) {
+            break;
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! The front: a thread that owns listeners and connections in a bare readiness loop and answers plain beats.
+//!
+//! It is a loop of its own and not tasks of a runtime because that is what a beat costs: at this load a task to wake,
+//! schedule and poll for every request takes as much time as everything we do with the beat, and twelve times the
+//! memory while idle. Whatever needs more than "read a beat, answer it" is handed to a general thread.
+//!
+//! A connection is accepted by the thread that has its listener, and dealt to the front with the fewest; there it
+//! stays. That keeps its state on one core, and needs neither SO_REUSEPORT, whose queues are lost when a socket closes,
+//! nor a wake-up of every thread for every newcomer. The order of the loop: wait, serve what is ready, take orders, and
+//! once a second look for whose time is up.
+
+mod connection;
+
+use crate::domain::address::Peer;
+use crate::domain::limits::STOP_MAX;
+use crate::domain::policy::Policy;
+use crate::domain::time::Mono;
+use crate::engine::Engine;
+use crate::engine::stats::Turned;
+use crate::sys::clock;
+use crate::transport::census::Place;
+use crate::transport::door::{Arrival, Door, turn_away};
+use crate::transport::general::General;
+use crate::transport::http::Site;
+use crate::transport::stream::FrontStream;
+use connection::{Connection, Desk, Moment, Next};
+use mio::{Events, Interest, Poll, Token, Waker};
+use slab::Slab;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// Orders that may wait for a front.
+const INBOX_MAX: usize = 4096;
+/// Readiness events fetched at once.
+const EVENTS_MAX: usize = 256;
+/// Connections let in through one door before others are served.
+const ARRIVALS_MAX: usize = 64;
+/// Connections let in through a door that is about to close.
+const LAST_ARRIVALS_MAX: usize = 65_536;
+
+const WAKER: Token = Token(usize::MAX);
+const DOORS: usize = usize::MAX / 2;
+
+/// What a front can be told.
+pub enum Order {
+    /// Let people in through this door.
+    Open(Door),
+    /// Serve this newcomer.
+    Serve(FrontStream, Peer, Arc<Site>, Place),
+    /// Let those in who wait already, then close all doors.
+    CloseDoors,
+    /// Answer what has arrived, then end.
+    Drain,
+}
+
+/// A front, as others see it.
+pub struct Handle {
+    inbox: SyncSender<Order>,
+    waker: Waker,
+    gauge: Arc<Gauge>,
+}
+
+/// What a front shows of itself.
+#[derive(Debug, Default)]
+pub struct Gauge {
+    connections: AtomicUsize,
+    pulse: AtomicU64,
+    doors: AtomicUsize,
+}
+
+impl Handle {
+    /// Tells the front something; gives the order back when it is too far behind.
+    pub fn tell(&self, order: Order) -> Result<(), Order> {
+        self.inbox.try_send(order).map_err(|error| match error {
+            std::sync::mpsc::TrySendError::Full(order) => order,
+            std::sync::mpsc::TrySendError::Disconnected(order) => order,
+        })?;
+        // The system can only refuse this for want of memory; the front then looks within a second.
+        let _ = self.waker.wake();
+        Ok(())
+    }
+
+    /// Seconds that its loop has turned.
+    pub fn pulse(&self) -> u64 {
+        self.gauge.pulse.load(Ordering::Relaxed)
+    }
+
+    /// Open doors.
+    pub fn doors(&self) -> usize {
+        self.gauge.doors.load(Ordering::Acquire)
+    }
+}
+
+/// The two ends of a front before it runs: what others hold, and what its thread will take.
+pub fn prepare() -> io::Result<(Handle, Prepared)> {
+    let poll = Poll::new()?;
+    let waker = Waker::new(poll.registry(), WAKER)?;
+    let (inbox, outlet) = sync_channel(INBOX_MAX);
+    let gauge: Arc<Gauge> = Arc::default();
+    Ok((Handle { inbox, waker, gauge: gauge.clone() }, Prepared { poll, outlet, gauge }))
+}
+
+/// See [`prepare`].
+pub struct Prepared {
+    poll: Poll,
+    outlet: Receiver<Order>,
+    gauge: Arc<Gauge>,
+}
+
+/// A front's thread.
+pub struct Front {
+    here: usize,
+    fronts: Arc<[Handle]>,
+    general: Arc<General>,
+    engine: Arc<Engine>,
+    poll: Poll,
+    outlet: Receiver<Order>,
+    gauge: Arc<Gauge>,
+    doors: Vec<Door>,
+    connections: Slab<Connection>,
+    /// Connections with more to read than their turn allowed.
+    again: Vec<usize>,
+    /// Doors behind which people wait that could not be let in.
+    waiting: Vec<usize>,
+    desk: Desk,
+    began: Mono,
+    swept_s: u32,
+    draining_since_s: Option<u32>,
+}
+
+impl Front {
+    /// The front number `here` of `fronts`, which hands over to `general`.
+    pub fn new(
+        here: usize,
+        prepared: Prepared,
+        fronts: Arc<[Handle]>,
+        general: Arc<General>,
+        engine: Arc<Engine>,
+    ) -> Front {
+        Front {
+            here,
+            fronts,
+            general,
+            engine,
+            poll: prepared.poll,
+            outlet: prepared.outlet,
+            gauge: prepared.gauge,
+            doors: Vec::new(),
+            connections: Slab::new(),
+            again: Vec::new(),
+            waiting: Vec::new(),
+            desk: Desk::new(),
+            began: clock::mono(),
+            swept_s: 0,
+            draining_since_s: None,
+        }
+    }
+
+    /// The loop. Ends after [`Order::Drain`].
+    pub fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        loop {
+            let pause = if self.again.is_empty() { Duration::from_secs(1) } else { Duration::ZERO };
+            match self.poll.poll(&mut events, Some(pause)) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
+                _ => {}
+            }
+            // One policy and one clock reading for all that is ready now.
+            let policy = self.engine.policy().clone();
+            for key in std::mem::take(&mut self.again) {
+                self.turn(key, &policy);
+            }
+            for event in &events {
+                match event.token() {
+                    WAKER => {}
+                    Token(door) if door >= DOORS => self.let_in(door - DOORS, ARRIVALS_MAX, &policy),
+                    Token(key) => {
+                        let connection = self.connections.get_mut(key).filter(|_| event.is_read_closed());
+                        connection.into_iter().for_each(Connection::note_read_closed);
+                        self.turn(key, &policy);
+                    }
+                }
+            }
+            // Looking costs less than remembering whether the waker rang, and serves where it could not ring.
+            if !self.take_orders(&policy) {
+                return;
+            }
+            self.sweep(&policy);
+            if self.is_done() {
+                return;
+            }
+        }
+    }
+
+    fn moment<'a>(&self, policy: &'a Policy) -> Moment<'a> {
+        let now = clock::now();
+        let now_s = (now.mono.since(self.began).0 / 1000) as u32;
+        Moment { policy, now, now_s, draining: self.draining_since_s.is_some() }
+    }
+
+    /// False when there is nobody left to give orders.
+    fn take_orders(&mut self, policy: &Policy) -> bool {
+        loop {
+            match self.outlet.try_recv() {
+                Ok(Order::Open(door)) => self.open(door, policy),
+                Ok(Order::Serve(stream, peer, site, place)) => self.begin(stream, peer, site, place, policy),
+                Ok(Order::CloseDoors) => {
+                    for door in 0..self.doors.len() {
+                        self.let_in(door, LAST_ARRIVALS_MAX, policy);
+                    }
+                    self.doors.clear();
+                    self.gauge.doors.store(0, Ordering::Release);
+                }
+                Ok(Order::Drain) => {
+                    self.draining_since_s = Some(self.moment(policy).now_s);
+                    // What lies in the sockets has arrived; whoever has nothing there is idle and can go.
+                    let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+                    for key in keys {
+                        self.turn(key, policy);
+                        if self.connections.get(key).is_some_and(Connection::is_idle) {
+                            self.end(key);
+                        }
+                    }
+                }
+                Err(std::sync::mpsc::TryRecvError::Empty) => return true,
+                Err(std::sync::mpsc::TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn open(&mut self, mut door: Door, policy: &Policy) {
+        let number = self.doors.len();
+        if self.poll.registry().register(door.source(), Token(DOORS + number), Interest::READABLE).is_ok() {
+            self.doors.push(door);
+            self.gauge.doors.store(self.doors.len(), Ordering::Release);
+            // Whoever came before the door was watched rings no bell.
+            self.let_in(number, ARRIVALS_MAX, policy);
+        }
+    }
+
+    /// Lets people in and deals them out. Readiness is told once, so a door with people left is noted.
+    fn let_in(&mut self, number: usize, most: usize, policy: &Policy) {
+        for _ in 0..most {
+            let Some(door) = self.doors.get(number) else { return };
+            match door.accept() {
+                Arrival::Newcomer(stream, peer) => {
+                    let site = door.site.clone();
+                    match site.census.enter(peer, policy.limits.connections_per_address) {
+                        Ok(place) => self.deal(stream, peer, site, place, policy),
+                        Err(why) => {
+                            self.engine.stats().turned(why);
+                            turn_away(stream, why);
+                        }
+                    }
+                }
+                Arrival::Lost => {}
+                Arrival::Nobody => return,
+                Arrival::NoRoom => break,
+            }
+        }
+        if !self.waiting.contains(&number) {
+            self.waiting.push(number);
+        }
+    }
+
+    fn deal(&mut self, stream: FrontStream, peer: Peer, site: Arc<Site>, place: Place, policy: &Policy) {
+        let load = |index: usize| self.fronts[index].gauge.connections.load(Ordering::Relaxed);
+        let least = (0..self.fronts.len()).min_by_key(|index| (load(*index), *index != self.here));
+        let index = least.unwrap_or(self.here);
+        if index == self.here {
+            return self.begin(stream, peer, site, place, policy);
+        }
+        if let Err(Order::Serve(stream, ..)) =
+            self.fronts[index].tell(Order::Serve(stream, peer, site, place))
+        {
+            self.engine.stats().turned(Turned::Total);
+            turn_away(stream, Turned::Total);
+        }
+    }
+
+    fn begin(&mut self, stream: FrontStream, peer: Peer, site: Arc<Site>, place: Place, policy: &Policy) {
+        let moment = self.moment(policy);
+        let fast_path = site.fast_path;
+        let connection = Connection::new(stream, peer, site, place, &moment);
+        self.engine.stats().connection(1);
+        self.gauge.connections.fetch_add(1, Ordering::Relaxed);
+        let key = self.connections.insert(connection);
+        let registered = self.connections.get_mut(key).is_some_and(|connection| {
+            self.poll.registry().register(connection.source(), Token(key), Interest::READABLE).is_ok()
+        });
+        match (registered, fast_path) {
+            (false, _) => self.end(key),
+            (true, false) => self.hand_over(key),
+            // A client usually has sent its request by the time it is let in.
+            (true, true) => self.turn(key, policy),
+        }
+    }
+
+    fn turn(&mut self, key: usize, policy: &Policy) {
+        let moment = self.moment(policy);
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let next = connection.turn(&mut self.desk, &moment);
+        self.follow(key, next);
+    }
+
+    fn follow(&mut self, key: usize, next: Next) {
+        match next {
+            Next::Close => self.end(key),
+            Next::HandOver => self.hand_over(key),
+            Next::Again => self.again.push(key),
+            Next::Wait => {
+                let Some(connection) = self.connections.get_mut(key) else { return };
+                let blocked = connection.is_blocked();
+                if blocked == connection.awaits_write {
+                    return;
+                }
+                connection.awaits_write = blocked;
+                let interest =
+                    if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+                if self.poll.registry().reregister(connection.source(), Token(key), interest).is_err() {
+                    self.end(key);
+                }
+            }
+        }
+    }
+
+    fn hand_over(&mut self, key: usize) {
+        let Some(mut connection) = self.take(key) else { return };
+        // Deregistering can only fail where the socket is broken, which hyper will find.
+        let _ = self.poll.registry().deregister(connection.source());
+        if self.general.serve(Box::new(connection.into_guest())).is_err() {
+            self.engine.stats().turned(Turned::Total);
+        }
+    }
+
+    fn end(&mut self, key: usize) {
+        // Closing the socket takes it out of the loop.
+        drop(self.take(key));
+    }
+
+    fn take(&mut self, key: usize) -> Option<Connection> {
+        let connection = self.connections.try_remove(key)?;
+        self.engine.stats().connection(-1);
+        self.gauge.connections.fetch_sub(1, Ordering::Relaxed);
+        Some(connection)
+    }
+
+    /// Once a second: whose time is up, and who waits at a door that had no room.
+    fn sweep(&mut self, policy: &Policy) {
+        let moment = self.moment(policy);
+        if moment.now_s == self.swept_s {
+            return;
+        }
+        self.swept_s = moment.now_s;
+        self.gauge.pulse.fetch_add(1, Ordering::Relaxed);
+        let due: Vec<usize> =
+            self.connections.iter().filter(|(_, c)| c.is_due(moment.now_s)).map(|(key, _)| key).collect();
+        for key in due {
+            if let Some(connection) = self.connections.get_mut(key) {
+                let next = connection.time_out(&moment);
+                self.follow(key, next);
+            }
+        }
+        for door in std::mem::take(&mut self.waiting) {
+            self.let_in(door, ARRIVALS_MAX, policy);
+        }
+    }
+
+    /// Whether a draining front has nothing left to do, or no time left to do it.
+    fn is_done(&self) -> bool {
+        self.draining_since_s.is_some_and(|since_s| {
+            self.connections.is_empty()
+                || u64::from(self.swept_s.saturating_sub(since_s)) * 1000 >= STOP_MAX.0
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! General threads: tokio and hyper, for every connection that asks for more than plain beats.
+
+use crate::domain::limits::STOP_MAX;
+use crate::transport::deadline;
+use crate::transport::http::{self, Guest};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+
+/// Connections that may wait for a thread to take them up.
+const INBOX_MAX: usize = 4096;
+
+enum Job {
+    Serve(Box<Guest>),
+    Drain,
+}
+
+/// One general thread, as others see it.
+pub struct General {
+    inbox: mpsc::Sender<Job>,
+    gauge: Arc<Gauge>,
+}
+
+/// What a thread shows of itself.
+#[derive(Debug, Default)]
+struct Gauge {
+    connections: AtomicUsize,
+    pulse: AtomicU64,
+    empty: Notify,
+}
+
+impl General {
+    /// Starts a thread. `on_start` runs on it first.
+    pub fn start(
+        index: usize,
+        on_start: impl FnOnce() + Send + 'static,
+    ) -> io::Result<(General, JoinHandle<()>)> {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
+        let (inbox, outlet) = mpsc::channel(INBOX_MAX);
+        let gauge: Arc<Gauge> = Arc::default();
+        let general = General { inbox, gauge: gauge.clone() };
+        let thread = std::thread::Builder::new().name(format!("general-{index}")).spawn(move || {
+            on_start();
+            runtime.block_on(run(outlet, gauge));
+            // What is still open has had its time.
+            runtime.shutdown_background();
+        })?;
+        Ok((general, thread))
+    }
+
+    /// Has the thread serve a connection; gives it back when the thread is too far behind.
+    pub fn serve(&self, guest: Box<Guest>) -> Result<(), Box<Guest>> {
+        match self.inbox.try_reserve() {
+            Ok(slot) => {
+                slot.send(Job::Serve(guest));
+                Ok(())
+            }
+            Err(_) => Err(guest),
+        }
+    }
+
+    /// Lets the thread end once it has answered what has arrived.
+    pub async fn drain(&self) {
+        let _ = self.inbox.send(Job::Drain).await;
+    }
+
+    /// Seconds that its loop has turned.
+    pub fn pulse(&self) -> u64 {
+        self.gauge.pulse.load(Ordering::Relaxed)
+    }
+}
+
+async fn run(mut inbox: mpsc::Receiver<Job>, gauge: Arc<Gauge>) {
+    let sweeping = tokio::spawn(sweep(gauge.clone()));
+    while let Some(Job::Serve(guest)) = inbox.recv().await {
+        gauge.connections.fetch_add(1, Ordering::AcqRel);
+        let gauge = gauge.clone();
+        tokio::spawn(async move {
+            http::serve(*guest).await;
+            if gauge.connections.fetch_sub(1, Ordering::AcqRel) == 1 {
+                gauge.empty.notify_one();
+            }
+        });
+    }
+    deadline::drain();
+    let emptied = async {
+        while gauge.connections.load(Ordering::Acquire) > 0 {
+            gauge.empty.notified().await;
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_millis(STOP_MAX.0), emptied).await;
+    sweeping.abort();
+}
+
+/// Once a second: the deadlines of this thread's connections, and a sign that its loop turns.
+async fn sweep(gauge: Arc<Gauge>) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let began = tokio::time::Instant::now();
+    loop {
+        every.tick().await;
+        deadline::sweep(began.elapsed().as_secs() as u32);
+        gauge.pulse.fetch_add(1, Ordering::Relaxed);
+    }
+}

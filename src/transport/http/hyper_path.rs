@@ -1,0 +1,299 @@
+//! The general path: hyper reads the requests, [`routes`] answers them.
+//!
+//! hyper gets the socket behind [`Wire`], which first hands it the bytes that the fast path had read. Three things that
+//! hyper leaves to its user are done here: the time a head may take, the client that must be heard out after a
+//! refusal, and a JSON reason where hyper itself refuses a head (it would answer with a bare status line).
+
+use crate::domain::address::Peer;
+use crate::domain::policy::Policy;
+use crate::sys::clock;
+use crate::transport::deadline::{Call, Deadline};
+use crate::transport::http::io::{finish, linger, timeout_answer};
+use crate::transport::http::{Site, beats, routes};
+use crate::transport::stream::Stream;
+use crate::wire::answer::{Answer, http_date};
+use crate::wire::head::{BEAT_PATHS, Facts};
+use bytes::{Buf, Bytes, BytesMut};
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::{Method, Request, Response, StatusCode, Version};
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Where in a request the connection is, told by the service to the wire and to the loop that watches the time.
+#[derive(Debug)]
+struct Phase(AtomicU8);
+
+/// Nothing of a request has come.
+const IDLE: u8 = 0;
+/// Part of a head has come.
+const HEAD: u8 = 1;
+/// The service has the request.
+const BUSY: u8 = 2;
+/// The service has answered; the answer is being written.
+const ANSWERED: u8 = 3;
+
+impl Phase {
+    fn get(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, phase: u8) {
+        self.0.store(phase, Ordering::Relaxed);
+    }
+}
+
+/// Serves a connection to its end. `read` is what was read of it so far.
+pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, deadline: Deadline) {
+    let limits = site.engine.policy().limits.clone();
+    let phase = Arc::new(Phase(AtomicU8::new(if read.is_empty() { IDLE } else { HEAD })));
+    let wire = Wire { stream, ahead: Bytes::from(read), refusal: BytesMut::new(), phase: phase.clone() };
+    let service = {
+        let (site, phase) = (site.clone(), phase.clone());
+        hyper::service::service_fn(move |request| {
+            let (site, phase) = (site.clone(), phase.clone());
+            // hyper hands its connection back only from futures that can be moved.
+            Box::pin(async move {
+                phase.set(BUSY);
+                let answer = answer(&site, peer, request).await;
+                phase.set(ANSWERED);
+                Ok::<_, Infallible>(response(answer))
+            })
+        })
+    };
+    let mut connection = hyper::server::conn::http1::Builder::new()
+        .half_close(true)
+        .header_read_timeout(None)
+        .max_headers(limits.header_lines)
+        .max_header_size(limits.header_bytes)
+        .max_buf_size((limits.header_bytes + 1).max(16 * 1024))
+        .serve_connection(wire, service);
+    let mut watched = u8::MAX;
+    let mut draining = false;
+    let end = poll_fn(|cx| {
+        loop {
+            if Pin::new(&mut connection).poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            let now = phase.get();
+            if now != watched {
+                watched = now;
+                match now {
+                    HEAD => deadline.set(limits.header_timeout),
+                    BUSY => deadline.clear(),
+                    _ => deadline.set(limits.idle_timeout),
+                }
+            }
+            match ready!(deadline.poll(cx, !draining)) {
+                Call::Timeout => return Poll::Ready(Some(now)),
+                Call::Drain => {
+                    draining = true;
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
+            }
+        }
+    })
+    .await;
+    let mut stream = connection.into_parts().io.stream;
+    match end {
+        Some(HEAD) => {
+            if finish(&mut stream, &timeout_answer(site, false), &deadline, site).await {
+                linger(stream, deadline).await;
+            }
+        }
+        Some(_) => {}
+        None => linger(stream, deadline).await,
+    }
+}
+
+async fn answer(site: &Arc<Site>, peer: Peer, request: Request<Incoming>) -> Answer {
+    site.engine.stats().request();
+    let policy = site.engine.policy().clone();
+    let (head, body) = request.into_parts();
+    let headers = || head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let facts = match Facts::collect(headers()) {
+        Ok(facts) => facts,
+        Err(reason) => return Answer::error(400, reason).closing(),
+    };
+    if head.version == Version::HTTP_09 || head.version > Version::HTTP_11 {
+        return Answer::error(505, "this server speaks HTTP/1.1 and HTTP/1.0").closing();
+    }
+    let path = head.uri.path();
+    if head.method != Method::POST || !BEAT_PATHS.contains(&path) {
+        let language = head.headers.get("accept-language").and_then(|v| v.to_str().ok());
+        let accept = head.headers.get("accept").and_then(|v| v.to_str().ok());
+        let question = routes::Question {
+            method: head.method.as_str(),
+            path,
+            query: head.uri.query().unwrap_or_default(),
+            accept: accept.unwrap_or_default(),
+            language: language.unwrap_or_default(),
+            facts: &facts,
+        };
+        let answer = routes::answer(site, &policy, peer, &question).await;
+        // A body that nobody asked for would be taken for the next request, or have to be read for nothing.
+        return if body.is_end_stream() { answer } else { answer.closing() };
+    }
+    let client = match beats::admit(site, &policy, peer, &facts) {
+        Ok(client) => client,
+        Err(refused) => return refused,
+    };
+    let encoding = head.headers.get("content-encoding").map(HeaderValue::as_bytes);
+    if encoding.is_some_and(|e| !e.eq_ignore_ascii_case(b"identity")) {
+        return Answer::error(415, "send the body as it is: Content-Encoding must be identity").closing();
+    }
+    match read_body(body, &policy).await {
+        Ok(body) => beats::take(site, &policy, clock::now(), client, &body),
+        Err(refused) => refused,
+    }
+}
+
+/// Reads a body within its limits of size and time.
+async fn read_body(mut body: Incoming, policy: &Policy) -> Result<BytesMut, Answer> {
+    let limits = &policy.limits;
+    let too_large = || {
+        let reason = format!("the body is larger than {} bytes (limits.body_bytes)", limits.body_bytes);
+        Answer::error(413, &reason).closing()
+    };
+    if body.size_hint().lower() > limits.body_bytes as u64 {
+        return Err(too_large());
+    }
+    let reading = async {
+        let mut whole = BytesMut::new();
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            let frame = frame
+                .map_err(|_| Answer::error(400, "the body ended early or its chunks are broken").closing())?;
+            if let Some(data) = frame.data_ref() {
+                if whole.len() + data.len() > limits.body_bytes {
+                    return Err(too_large());
+                }
+                whole.extend_from_slice(data);
+            }
+        }
+        Ok(whole)
+    };
+    match tokio::time::timeout(Duration::from_millis(limits.body_timeout.0), reading).await {
+        Ok(read) => read,
+        Err(_) => Err(Answer::error(408, "the body did not arrive in time (limits.body_timeout)").closing()),
+    }
+}
+
+/// The answer as hyper wants it.
+fn response(answer: Answer) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    answer.each_header(|name, value| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.append(HeaderName::from_static(name), value);
+        }
+    });
+    if answer.close {
+        headers.insert("connection", HeaderValue::from_static("close"));
+    }
+    *response.body_mut() = Full::new(match answer.body {
+        std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        std::borrow::Cow::Owned(bytes) => Bytes::from(bytes),
+    });
+    response
+}
+
+/// hyper's own answer to a head that it cannot read, with a reason and a body.
+fn words_for_refusal(bytes: &[u8]) -> Option<Vec<u8>> {
+    let status = std::str::from_utf8(bytes.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()?.parse().ok()?;
+    let reason = match status {
+        400 => "not an HTTP/1.1 request: its first line or a header is malformed",
+        414 => "the path is too long",
+        431 => "the request head is too large (limits.header_bytes, limits.header_lines)",
+        _ => return None,
+    };
+    let mut words = Vec::new();
+    let date = http_date(clock::wall().0.div_euclid(1000));
+    Answer::error(status, reason).closing().write(&mut words, &date);
+    Some(words)
+}
+
+/// The socket as hyper sees it.
+struct Wire {
+    stream: Stream,
+    /// Bytes read before hyper had the connection.
+    ahead: Bytes,
+    /// Our words in place of a bare refusal of hyper's, as far as they are not sent.
+    refusal: BytesMut,
+    phase: Arc<Phase>,
+}
+
+impl Read for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let mut scratch = [0u8; 8192];
+        let room = cursor.remaining().min(scratch.len());
+        let read = if this.ahead.has_remaining() {
+            let n = this.ahead.len().min(room);
+            this.ahead.copy_to_slice(&mut scratch[..n]);
+            n
+        } else {
+            let mut buf = ReadBuf::new(&mut scratch[..room]);
+            ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buf))?;
+            buf.filled().len()
+        };
+        cursor.put_slice(&scratch[..read]);
+        if read > 0 && matches!(this.phase.get(), IDLE | ANSWERED) {
+            this.phase.set(HEAD);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Write for Wire {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        // Only the service makes answers with a body; one that comes while it has no request is hyper's own.
+        let own = matches!(this.phase.get(), IDLE | HEAD);
+        if let Some(words) = if own { words_for_refusal(bytes) } else { None } {
+            this.refusal.extend_from_slice(&words);
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        Pin::new(&mut this.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_refusal(cx))?;
+        if this.phase.get() == ANSWERED {
+            this.phase.set(IDLE);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Only sends what is left: the socket is closed outside, where the client can be heard out first.
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_refusal(cx)
+    }
+}
+
+impl Wire {
+    fn poll_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.refusal.has_remaining() {
+            let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.refusal))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.refusal.advance(sent);
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,86 @@
+//! What both paths need of a socket: finishing a write, closing so that the answer arrives, the date.
+
+use crate::domain::limits::{LINGER_BYTES_MAX, LINGER_MAX};
+use crate::domain::time::Wall;
+use crate::engine::stats::Turned;
+use crate::sys::clock;
+use crate::transport::deadline::Deadline;
+use crate::transport::http::Site;
+use crate::transport::stream::Stream;
+use crate::wire::answer::{Answer, http_date};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+/// The `Date` header, made once a second.
+#[derive(Default)]
+pub struct Dates {
+    unix_s: i64,
+    text: String,
+}
+
+impl Dates {
+    /// The second of a moment, and its text.
+    pub fn at(&mut self, wall: Wall) -> (i64, &str) {
+        let unix_s = wall.0.div_euclid(1000);
+        if unix_s != self.unix_s || self.text.is_empty() {
+            self.unix_s = unix_s;
+            self.text = http_date(unix_s);
+        }
+        (self.unix_s, &self.text)
+    }
+}
+
+/// Sends all of `bytes`; false when the client is gone or takes too long.
+pub async fn finish(stream: &mut Stream, bytes: &[u8], deadline: &Deadline, site: &Site) -> bool {
+    let mut sent = 0;
+    deadline.set(site.engine.policy().limits.body_timeout);
+    let done = poll_fn(|cx| {
+        while sent < bytes.len() {
+            match Pin::new(&mut *stream).poll_write(cx, &bytes[sent..]) {
+                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return Poll::Ready(false),
+                Poll::Ready(Ok(n)) => sent += n,
+                Poll::Pending => return deadline.poll(cx, false).map(|_| false),
+            }
+        }
+        Poll::Ready(true)
+    })
+    .await;
+    deadline.set(site.engine.policy().limits.idle_timeout);
+    done
+}
+
+/// Closes so that the last answer arrives: says that nothing more will come, and hears the client out for a moment.
+/// Closing with bytes unread would make the kernel reset the connection and the client lose the answer.
+pub async fn linger(mut stream: Stream, deadline: Deadline) {
+    deadline.set(LINGER_MAX);
+    let _ = stream.shutdown().await;
+    let mut heard = 0;
+    let mut waste = [0u8; 2048];
+    poll_fn(|cx| {
+        while heard < LINGER_BYTES_MAX {
+            let mut buf = ReadBuf::new(&mut waste);
+            match Pin::new(&mut stream).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => heard += buf.filled().len(),
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return deadline.poll(cx, true).map(|_| ()),
+            }
+        }
+        Poll::Ready(())
+    })
+    .await
+}
+
+/// The 408 for a request that did not arrive in time.
+pub fn timeout_answer(site: &Site, in_body: bool) -> Vec<u8> {
+    site.engine.stats().turned(Turned::Timeout);
+    let reason = if in_body {
+        "the body did not arrive in time (limits.body_timeout)"
+    } else {
+        "the request head did not arrive in time (limits.header_timeout)"
+    };
+    let mut out = Vec::new();
+    Answer::error(408, reason).closing().write(&mut out, &http_date(clock::wall().0.div_euclid(1000)));
+    out
+}

@@ -1,0 +1,116 @@
+//! Starting and stopping the threads: as many fronts as cores, each with a general thread to hand over to.
+
+use crate::domain::limits::STOP_MAX;
+use crate::engine::Engine;
+use crate::sys::sockets::Socket;
+use crate::transport::door::Door;
+use crate::transport::front::{self, Front, Handle, Order};
+use crate::transport::general::General;
+use crate::transport::http::Site;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often a stopping daemon looks whether its threads are done.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// All threads that serve connections.
+pub struct Threads {
+    fronts: Arc<[Handle]>,
+    generals: Vec<Arc<General>>,
+    front_threads: Vec<JoinHandle<()>>,
+    general_threads: Vec<JoinHandle<()>>,
+    listeners: usize,
+}
+
+impl Threads {
+    /// Starts `count` of each kind. Errors are the system's: no thread or no epoll to be had.
+    pub fn start(count: usize, engine: &Arc<Engine>) -> io::Result<Threads> {
+        let mut handles = Vec::new();
+        let mut prepared = Vec::new();
+        let mut threads = Threads {
+            fronts: Arc::new([]),
+            generals: Vec::new(),
+            front_threads: Vec::new(),
+            general_threads: Vec::new(),
+            listeners: 0,
+        };
+        for index in 0..count {
+            let (handle, ready) = front::prepare()?;
+            handles.push(handle);
+            prepared.push(ready);
+            let stats = engine.clone();
+            let (general, thread) = General::start(index, move || stats.stats().claim(count + index))?;
+            threads.generals.push(Arc::new(general));
+            threads.general_threads.push(thread);
+        }
+        threads.fronts = handles.into();
+        for (index, ready) in prepared.into_iter().enumerate() {
+            let (fronts, general) = (threads.fronts.clone(), threads.generals[index].clone());
+            let engine = engine.clone();
+            let thread = std::thread::Builder::new().name(format!("front-{index}")).spawn(move || {
+                engine.stats().claim(index);
+                Front::new(index, ready, fronts, general, engine).run();
+            })?;
+            threads.front_threads.push(thread);
+        }
+        Ok(threads)
+    }
+
+    /// How many sets of counters the threads of [`Threads::start`] use.
+    pub fn stats_sets(count: usize) -> usize {
+        2 * count
+    }
+
+    /// Opens a door on one of the fronts.
+    pub fn listen(&mut self, socket: Socket, site: Arc<Site>) {
+        let index = self.listeners % self.fronts.len().max(1);
+        if let Some(front) = self.fronts.get(index) {
+            self.listeners += 1;
+            // An inbox that is full before anybody was let in cannot be.
+            let _ = front.tell(Order::Open(Door::new(socket, site)));
+        }
+    }
+
+    /// Whether every listener is served.
+    pub fn is_listening(&self) -> bool {
+        self.fronts.iter().map(Handle::doors).sum::<usize>() == self.listeners
+    }
+
+    /// How many seconds each thread's loop has turned.
+    pub fn pulses(&self) -> Vec<u64> {
+        self.fronts.iter().map(Handle::pulse).chain(self.generals.iter().map(|g| g.pulse())).collect()
+    }
+
+    /// Stops accepting, answers what has arrived, ends the threads. Takes a little over [`STOP_MAX`] at most.
+    ///
+    /// Doors close first everywhere, so that nobody is dealt to a front that has gone; then the fronts end, which may
+    /// still hand connections over; then the general threads.
+    pub async fn stop(self) {
+        self.tell_all(|| Order::CloseDoors);
+        wait_until(|| self.fronts.iter().all(|front| front.doors() == 0), Duration::from_secs(1)).await;
+        self.tell_all(|| Order::Drain);
+        let most = Duration::from_millis(STOP_MAX.0 + 500);
+        wait_until(|| self.front_threads.iter().all(JoinHandle::is_finished), most).await;
+        for general in &self.generals {
+            general.drain().await;
+        }
+        wait_until(|| self.general_threads.iter().all(JoinHandle::is_finished), most).await;
+    }
+
+    fn tell_all(&self, order: impl Fn() -> Order) {
+        for front in self.fronts.iter() {
+            let _ = front.tell(order());
+        }
+    }
+}
+
+async fn wait_until(done: impl Fn() -> bool, most: Duration) {
+    let waiting = async {
+        while !done() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let _ = tokio::time::timeout(most, waiting).await;
+}

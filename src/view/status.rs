@@ -1,0 +1,68 @@
+//! Where things stand, in one line: for the service manager's STATUS and for SIGUSR1.
+
+use crate::domain::lang::Lang;
+use crate::domain::notice::State;
+use crate::domain::registry::Counts;
+
+/// What the line is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// Monitors by state.
+    pub counts: Counts,
+    /// Beats a second of late.
+    pub beats_per_second: f64,
+    /// Connections open.
+    pub connections: u64,
+    /// Log lines lost since the start.
+    pub log_lines_dropped: u64,
+    /// Log targets that fail at the moment.
+    pub failing: Vec<String>,
+}
+
+/// E.g. `4 up, 1 late, 0 down; 66 beats/s; 5 connections`, and what is wrong, if anything is.
+pub fn line(lang: Lang, standing: &Standing) -> String {
+    let n = |state: State| standing.counts[state as usize];
+    let (up, late, down) = (n(State::Up), n(State::Late), n(State::Down));
+    let rate = standing.beats_per_second.round();
+    let connections = standing.connections;
+    let mut line = match lang {
+        Lang::En => format!("{up} up, {late} late, {down} down; {rate} beats/s; {connections} connections"),
+        Lang::Zh => format!("在线 {up}，迟到 {late}，离线 {down}；每秒 {rate} 次心跳；{connections} 个连接"),
+    };
+    if standing.log_lines_dropped > 0 {
+        let lost = standing.log_lines_dropped;
+        line += &match lang {
+            Lang::En => format!("; {lost} log lines lost"),
+            Lang::Zh => format!("；丢失 {lost} 行日志"),
+        };
+    }
+    if !standing.failing.is_empty() {
+        let failing = standing.failing.join(", ");
+        line += &match lang {
+            Lang::En => format!("; failing: {failing}"),
+            Lang::Zh => format!("；故障：{failing}"),
+        };
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_reads_as_promised() {
+        let mut standing = Standing {
+            counts: [0, 4, 1, 0, 0],
+            beats_per_second: 66.3,
+            connections: 5,
+            log_lines_dropped: 0,
+            failing: vec![],
+        };
+        assert_eq!(line(Lang::En, &standing), "4 up, 1 late, 0 down; 66 beats/s; 5 connections");
+        assert_eq!(line(Lang::Zh, &standing), "在线 4，迟到 1，离线 0；每秒 66 次心跳；5 个连接");
+        standing.log_lines_dropped = 7;
+        standing.failing = vec!["syslog".into()];
+        assert!(line(Lang::En, &standing).ends_with("5 connections; 7 log lines lost; failing: syslog"));
+    }
+}
