@@ -269,6 +269,26 @@ fn level_and_beats_decide_what_is_written() {
 }
 
 #[test]
+fn a_target_without_beats_still_gets_every_notice_in_its_place() {
+    let folder = Folder::new("quiet");
+    let (all, quiet) = (folder.path("all"), folder.path("quiet"));
+    let mut both = options(&[file(&all), file(&quiet)]);
+    both.targets[1].beats = false;
+    let log = Log::open(both).unwrap();
+    let notices = [Notice::Stopping, Notice::Reloaded, Notice::Stopped];
+    for notice in notices {
+        log.beat(AT, &beat("x"));
+        log.notice(AT, notice);
+    }
+    log.close();
+    let (all, quiet) = (text(&all), text(&quiet));
+    assert_eq!(all.lines().count(), 6);
+    let without: Vec<&str> = all.lines().filter(|l| !l.contains("heartbeat received")).collect();
+    assert_eq!(quiet.lines().collect::<Vec<_>>(), without);
+    assert_eq!(without.len(), 3);
+}
+
+#[test]
 fn what_comes_after_the_end_is_counted_and_harms_nobody() {
     let folder = Folder::new("closed");
     let path = folder.path("a.log");
