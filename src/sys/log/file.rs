@@ -6,7 +6,7 @@
 //! new name and the old name is opened anew. A rename without that stays unnoticed until the log is told to reopen:
 //! lines go on into the renamed file, none is lost or doubled.
 
-use super::outlet::{LineSink, Moment, Short};
+use super::outlet::{LineSink, Moment, Short, StuckAtBound};
 use super::rotate;
 use super::stream::{Stream, whole_lines_within};
 use nix::fcntl::OFlag;
@@ -97,12 +97,7 @@ impl LogFile {
     }
 
     fn turn_over_or_explain(&mut self, moment: Moment) -> io::Result<()> {
-        self.turn_over(moment).map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("it has reached its bound and cannot be set aside for a new one: {error}"),
-            )
-        })
+        self.turn_over(moment).map_err(|error| io::Error::new(error.kind(), StuckAtBound(error)))
     }
 }
 

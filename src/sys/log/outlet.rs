@@ -5,6 +5,7 @@
 //! called well again no sooner than [`HOLD`] after it failed, so one that comes and goes cannot flood the others.
 
 use super::options::{Target, TargetOptions};
+use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::time::{Mono, Span};
 use crate::view::line::BeatLine;
@@ -82,6 +83,11 @@ pub(super) enum Sink {
     Messages(Box<dyn MessageSink>),
 }
 
+/// A file has reached its bound and cannot be set aside, for this reason. Travels inside an [`io::Error`].
+#[derive(Debug, thiserror::Error)]
+#[error("cannot be set aside: {0}")]
+pub(super) struct StuckAtBound(pub io::Error);
+
 /// A target in use.
 pub(super) struct Outlet {
     /// Which.
@@ -90,6 +96,8 @@ pub(super) struct Outlet {
     pub beats: bool,
     /// What carries it.
     pub sink: Sink,
+    /// The language in which its trouble is told.
+    pub lang: Lang,
     /// Set while it does not work.
     pub trouble: Option<Trouble>,
     /// The rest of this batch is lost: the other end is not there.
@@ -120,8 +128,9 @@ pub(super) struct Outcome {
 
 impl Outlet {
     /// A target that works.
-    pub fn new(options: &TargetOptions, sink: Sink) -> Outlet {
-        Outlet { target: options.target.clone(), beats: options.beats, sink, trouble: None, gone: false }
+    pub fn new(options: &TargetOptions, sink: Sink, lang: Lang) -> Outlet {
+        let TargetOptions { target, beats } = options.clone();
+        Outlet { target, beats, sink, lang, trouble: None, gone: false }
     }
 
     /// A new batch begins.
@@ -182,7 +191,7 @@ impl Outlet {
                 if !is_slowness(&error) {
                     trouble.retry_at = now.after(HOLD);
                 }
-                trouble.reason = error.to_string();
+                trouble.reason = reason(&error, self.lang);
             }
         }
         self.trouble.is_none()
@@ -201,7 +210,7 @@ impl Outlet {
         let mut failed = None;
         if let Some(error) = error {
             let retry_at = if is_slowness(&error) { Mono(0) } else { now.after(HOLD) };
-            let reason = reason(&error);
+            let reason = reason(&error, self.lang);
             match &mut self.trouble {
                 Some(trouble) => {
                     trouble.retry_at = retry_at;
@@ -225,11 +234,16 @@ pub(super) fn is_slowness(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(nix::libc::ENOBUFS)
 }
 
-fn reason(error: &io::Error) -> String {
-    if is_slowness(error) {
-        format!("full, nobody reads it fast enough ({error})")
-    } else {
-        error.to_string()
+fn reason(error: &io::Error, lang: Lang) -> String {
+    let stuck = error.get_ref().and_then(|e| e.downcast_ref::<StuckAtBound>());
+    match (stuck, lang) {
+        (Some(StuckAtBound(error)), Lang::En) => {
+            format!("it is as long as it may be and cannot be set aside for a new one: {error}")
+        }
+        (Some(StuckAtBound(error)), Lang::Zh) => format!("已达大小上限，且无法改名另建新文件：{error}"),
+        (None, Lang::En) if is_slowness(error) => "full, nobody reads it fast enough".into(),
+        (None, Lang::Zh) if is_slowness(error) => "缓冲区已满，读取方跟不上".into(),
+        (None, _) => error.to_string(),
     }
 }
 

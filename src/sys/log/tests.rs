@@ -166,6 +166,30 @@ fn a_full_file_is_set_aside_and_only_so_many_are_kept() {
 }
 
 #[test]
+fn a_full_file_that_cannot_be_set_aside_is_not_let_grow() {
+    let folder = Folder::new("stuck");
+    let path = folder.path("a.log");
+    let log =
+        Log::open(LogOptions { file_bytes_max: 500, lang: Lang::Zh, ..options(&[file(&path)]) }).unwrap();
+    let taken = folder.path("elsewhere");
+    log.beat(AT, &beat("0"));
+    eventually("the first line", || !text(&path).is_empty());
+    // Where the file was there is something that can be neither opened nor renamed over.
+    fs::rename(&path, &taken).unwrap();
+    fs::create_dir(&path).unwrap();
+    for i in 1..100 {
+        log.beat(AT, &beat(&i.to_string()));
+    }
+    eventually("the failure", || !log.failing().is_empty());
+    let failing = log.failing().remove(0);
+    assert!(failing.contains("已达大小上限"), "{failing}");
+    log.close();
+    let whole = text(&taken);
+    assert!(whole.len() <= 500 && whole.ends_with('\n'));
+    assert_eq!(whole.lines().count() as u64 + log.dropped(), 100);
+}
+
+#[test]
 fn a_file_renamed_by_somebody_else_is_left_alone_when_it_is_full() {
     let folder = Folder::new("both");
     let (path, link) = (folder.path("a.log"), folder.path("link.log"));
@@ -242,6 +266,26 @@ fn level_and_beats_decide_what_is_written() {
     assert_eq!(text(&quiet).lines().count(), 1);
     assert!(text(&quiet).contains("not reloaded"));
     assert_eq!(text(&full).lines().count(), 2);
+}
+
+#[test]
+fn a_target_without_beats_still_gets_every_notice_in_its_place() {
+    let folder = Folder::new("quiet");
+    let (all, quiet) = (folder.path("all"), folder.path("quiet"));
+    let mut both = options(&[file(&all), file(&quiet)]);
+    both.targets[1].beats = false;
+    let log = Log::open(both).unwrap();
+    let notices = [Notice::Stopping, Notice::Reloaded, Notice::Stopped];
+    for notice in notices {
+        log.beat(AT, &beat("x"));
+        log.notice(AT, notice);
+    }
+    log.close();
+    let (all, quiet) = (text(&all), text(&quiet));
+    assert_eq!(all.lines().count(), 6);
+    let without: Vec<&str> = all.lines().filter(|l| !l.contains("heartbeat received")).collect();
+    assert_eq!(quiet.lines().collect::<Vec<_>>(), without);
+    assert_eq!(without.len(), 3);
 }
 
 #[test]
@@ -361,8 +405,9 @@ fn a_full_disk_loses_whole_lines_says_so_once_and_recovers_alone() {
 fn a_pipe_nobody_reads_takes_whole_lines_and_never_stops_the_writer() {
     let line = |i: usize| format!("{i:>99}\n");
     let lines: String = (0..10_000).map(line).collect();
-    let (mut reader, writer) = std::io::pipe().unwrap();
-    let mut stream = Stream::inherited(File::from(std::os::fd::OwnedFd::from(writer))).unwrap();
+    let (reader, writer) = nix::unistd::pipe().unwrap();
+    let mut reader = File::from(reader);
+    let mut stream = Stream::inherited(File::from(writer)).unwrap();
     let moment = Moment { local: *b"2026-02-08T11:30:20", patient: true };
     let short = stream.write(lines.as_bytes(), moment).unwrap_err();
     assert_eq!(short.error.kind(), std::io::ErrorKind::WouldBlock);
@@ -517,46 +562,4 @@ fn lines_that_find_no_room_are_counted_and_spoken_of() {
     let text = text(&path);
     assert_eq!(text.lines().filter(|l| l.contains("heartbeat received")).count() as u64, sent - 3);
     assert!(text.lines().last().unwrap().ends_with("3 log lines lost: more came than could be written"));
-}
-
-/// Not a test: what a line costs. `cargo test --release --lib log::tests::cost -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement, to be read by a person"]
-#[allow(clippy::disallowed_methods)]
-fn cost() {
-    use std::time::Instant;
-    const LINES: u32 = 1_000_000;
-    let peer = Peer::Ip(IpAddr::from([192, 168, 1, 53]));
-    let line = BeatLine { peer, ip: Some("192.168.1.53"), id: None, transport: "http", status: None };
-    for format in [Format::Classic, Format::Text, Format::Json] {
-        let mut lines = crate::view::line::Lines::new(format, Lang::Zh, jiff::tz::TimeZone::system());
-        let mut out = Vec::with_capacity(1 << 20);
-        let start = Instant::now();
-        for i in 0..LINES {
-            if out.len() > 1_000_000 {
-                out.clear();
-            }
-            lines.beat(&mut out, Wall(AT.0 + i64::from(i) / 100), std::hint::black_box(&line));
-        }
-        println!(
-            "{format:?}: {:.0} ns a formatted line",
-            start.elapsed().as_nanos() as f64 / f64::from(LINES)
-        );
-    }
-    let folder = Folder::new("cost");
-    let log = Log::open(options(&[file(&folder.path("a.log"))])).unwrap();
-    let mut spent = Duration::ZERO;
-    for _ in 0..LINES / 1000 {
-        let start = Instant::now();
-        for _ in 0..1000 {
-            log.beat(AT, std::hint::black_box(&line));
-        }
-        spent += start.elapsed();
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    println!(
-        "{:.0} ns a call of beat(), {} dropped",
-        spent.as_nanos() as f64 / f64::from(LINES),
-        log.dropped()
-    );
 }

@@ -65,7 +65,7 @@ impl Writer {
         let mut faults = Vec::new();
         for wanted in distinct(&options.targets) {
             match open(&wanted.target, &options, &places) {
-                Ok(sink) => outlets.push(Outlet::new(wanted, sink)),
+                Ok(sink) => outlets.push(Outlet::new(wanted, sink, options.lang)),
                 Err(error) => faults.push(Fault::Target(wanted.target.clone(), error)),
             }
         }
@@ -316,7 +316,7 @@ impl Writer {
             }
             match (open(target, &options, &self.places), known) {
                 (Ok(sink), Some(outlet)) => outlet.replace(sink),
-                (Ok(sink), None) => fresh.push(Outlet::new(wanted, sink)),
+                (Ok(sink), None) => fresh.push(Outlet::new(wanted, sink, options.lang)),
                 (Err(error), _) => faults.push(Fault::Target(target.clone(), error)),
             }
         }
@@ -324,6 +324,7 @@ impl Writer {
             self.outlets.retain(|o| options.targets.iter().any(|wanted| wanted.target == o.target));
         }
         self.outlets.append(&mut fresh);
+        self.outlets.iter_mut().for_each(|o| o.lang = options.lang);
         self.lines = Lines::new(options.format, options.lang, TimeZone::system());
         self.shared.admit(&options);
         self.options = options;
