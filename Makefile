@@ -65,7 +65,8 @@ lint:
 	if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; fi
 
 bench: build
-	benches/run
+	command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y --no-install-recommends nginx-light; } || true
+	$(CARGO) bench --locked --bench http
 
 fuzz: $(TOOLS)/bin/cargo-fuzz
 	set -e; for target in fuzz/fuzz_targets/*.rs; do \

@@ -1,0 +1,91 @@
+//! What the kernel says of the servers.
+
+use crate::peers::Peer;
+use crate::{Outcome, load};
+use std::fs;
+use std::time::Duration;
+
+/// Puts a server under load from two threads; CPU microseconds per request of the whole process tree, and requests a
+/// second.
+#[allow(clippy::disallowed_methods)] // the bench stands outside the daemon, whose door for time this is not
+pub fn under_load(peer: &Peer, connections: usize, seconds: f64) -> Outcome<(f64, f64)> {
+    let before_ns = cpu_ns(peer.pid())?;
+    let began = std::time::Instant::now();
+    let port = peer.port;
+    let threads: Vec<_> = [connections / 2, connections - connections / 2]
+        .into_iter()
+        .map(|part| std::thread::spawn(move || load::run(port, part, seconds).map_err(|e| e.to_string())))
+        .collect();
+    let mut answered = 0;
+    for thread in threads {
+        answered += thread.join().map_err(|_| "a load thread panicked")??;
+    }
+    let elapsed_s = began.elapsed().as_secs_f64();
+    let cost_us = (cpu_ns(peer.pid())? - before_ns) as f64 / 1e3 / answered.max(1) as f64;
+    Ok((cost_us, answered as f64 / elapsed_s))
+}
+
+/// Resident bytes that one idle keep-alive connection adds, each having sent one beat.
+pub fn idle_bytes(peer: &Peer, connections: usize) -> Outcome<f64> {
+    // The first few warm up what is allocated once.
+    let warm = open(peer.port, 100)?;
+    let before = resident_bytes(peer.pid())?;
+    let held = open(peer.port, connections)?;
+    std::thread::sleep(Duration::from_millis(500));
+    let after = resident_bytes(peer.pid())?;
+    drop((warm, held));
+    Ok((after.saturating_sub(before)) as f64 / connections as f64)
+}
+
+fn open(port: u16, connections: usize) -> Outcome<Vec<std::net::TcpStream>> {
+    use std::io::{Read, Write};
+    (0..connections)
+        .map(|_| {
+            let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
+            stream.write_all(&load::request(0))?;
+            if stream.read(&mut [0; 4096])? == 0 {
+                return Err("the server closed a connection".into());
+            }
+            Ok(stream)
+        })
+        .collect()
+}
+
+/// Resident memory of one process.
+pub fn resident_bytes(pid: u32) -> Outcome<u64> {
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm"))?;
+    Ok(statm.split(' ').nth(1).ok_or("statm")?.parse::<u64>()? * 4096)
+}
+
+/// Run time of every thread of a process and its children.
+fn cpu_ns(pid: u32) -> Outcome<u64> {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let path = task?.path();
+        let stat = fs::read_to_string(path.join("schedstat"))?;
+        sum += stat.split(' ').next().ok_or("schedstat")?.parse::<u64>()?;
+        for child in fs::read_to_string(path.join("children"))?.split_whitespace() {
+            sum += cpu_ns(child.parse()?)?;
+        }
+    }
+    Ok(sum)
+}
+
+/// The median.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => values[n / 2],
+        n => (values[n / 2 - 1] + values[n / 2]) / 2.0,
+    }
+}
+
+/// As many files as the system lets us have.
+pub fn raise_open_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
