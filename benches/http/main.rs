@@ -7,6 +7,8 @@
 //! `make bench` runs it; `cargo bench --bench http -- --rounds 16 --secs 2` chooses. Needs nginx; without it the rows
 //! of nginx are missing and so are the ratios to it.
 
+#![allow(clippy::print_stdout)] // its table is what it is for
+
 mod constant;
 mod load;
 mod measure;

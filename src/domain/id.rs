@@ -5,8 +5,20 @@ use std::fmt;
 
 /// The name of a monitor: 1–128 bytes of UTF-8 without white space, control or format characters and without
 /// `/ \ ? # % " < >`, not `.` or `..`; so it can stand in a path, a log line and a page as it is.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Id(Box<str>);
+///
+/// Short ones, which is nearly all, lie in place: finding a monitor among a million is a matter of memory touched.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Id(Bytes);
+
+/// Bytes in place up to this length.
+const SHORT_BYTES_MAX: usize = 22;
+
+#[derive(Clone, PartialEq, Eq)]
+enum Bytes {
+    /// Behind the end of a short one there are only zeros, so equal ids are equal bytes.
+    Short(u8, [u8; SHORT_BYTES_MAX]),
+    Long(Box<[u8]>),
+}
 
 /// The borrowed form of [`Id`], checked the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,7 +65,15 @@ impl<'a> IdRef<'a> {
 
     /// An owned copy.
     pub fn to_id(self) -> Id {
-        Id(self.0.into())
+        let bytes = self.0.as_bytes();
+        let mut short = [0; SHORT_BYTES_MAX];
+        match short.get_mut(..bytes.len()) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                Id(Bytes::Short(bytes.len() as u8, short))
+            }
+            None => Id(Bytes::Long(bytes.into())),
+        }
     }
 }
 
@@ -65,24 +85,33 @@ impl Id {
 
     /// The text itself.
     pub fn as_str(&self) -> &str {
-        &self.0
+        // It was text when it came in.
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The text's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Bytes::Short(length, bytes) => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Bytes::Long(bytes) => bytes,
+        }
     }
 
     /// The borrowed form.
     pub fn as_ref(&self) -> IdRef<'_> {
-        IdRef(&self.0)
+        IdRef(self.as_str())
     }
 }
 
 impl fmt::Debug for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Id({:?})", &self.0)
+        write!(f, "Id({:?})", self.as_str())
     }
 }
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -124,6 +153,17 @@ mod tests {
             assert!(IdRef::new(name).is_ok(), "{name}");
         }
         assert!(IdRef::new(&"x".repeat(128)).is_ok());
+    }
+
+    #[test]
+    fn short_and_long_ids_are_kept_whole() {
+        for length in [1, 21, 22, 23, 24, 127, 128] {
+            let text = "x".repeat(length);
+            assert_eq!(Id::new(&text).map(|id| id.to_string()), Ok(text));
+        }
+        assert_eq!(Id::new("数据库").map(|id| id.to_string()), Ok("数据库".into()));
+        assert_ne!(Id::new("a"), Id::new("aa"));
+        assert_eq!(size_of::<Id>(), 24);
     }
 
     #[test]

@@ -127,6 +127,9 @@ pub struct Snapshot {
 /// How many monitors are in each state, in the order of [`State::ALL`].
 pub type Counts = [u64; State::ALL.len()];
 
+/// A deadline that nobody has; later than all that anybody has.
+const NEVER: Mono = Mono(u64::MAX);
+
 #[derive(Debug)]
 struct Monitor {
     id: Id,
@@ -136,15 +139,15 @@ struct Monitor {
     since: Wall,
     last_wall: Wall,
     last_mono: Mono,
-    /// When the state changes next if nothing is heard.
-    deadline: Option<Mono>,
+    /// When the state changes next if nothing is heard; [`NEVER`] where it does not.
+    deadline: Mono,
     interval: Span,
     grace: Span,
     beats: u64,
     seq: Option<u64>,
     gaps: u64,
     /// Kept only where it is not the id itself.
-    reported_ip: Option<Id>,
+    reported_ip: Option<Box<Id>>,
     /// What few monitors have.
     rare: Option<Box<Rare>>,
 }
@@ -207,33 +210,36 @@ impl Registry {
             None => return Err(Unknown),
         };
         let row = &mut self.monitors[key as usize];
+        // Who says that it fails has not been silent.
+        let heard = if beat.status.verdict() == Some(false) { now.mono } else { row.last_mono };
         row.take(now, monitor.id, beat, source);
         let was = row.state;
         let armed = row.deadline;
         match beat.status.verdict() {
             Some(true) => {
                 row.state = State::Up;
-                row.deadline = Some(now.mono.after(row.interval));
+                row.deadline = now.mono.after(row.interval);
             }
             Some(false) => {
                 row.state = State::Down;
-                row.deadline = None;
+                row.deadline = NEVER;
             }
             // A run that begins, or a mere message, proves nothing yet; but who has never been well must become so.
-            None if row.state == State::New && armed.is_none() => {
-                row.deadline = Some(now.mono.after(row.interval))
+            None if row.state == State::New && armed == NEVER => {
+                row.deadline = now.mono.after(row.interval);
             }
             None => {}
         }
         let (state, deadline, interval) = (row.state, row.deadline, row.interval);
         if state != was {
-            self.moved(now, key, was, state);
+            self.moved(now, key, was, state, now.mono.since(heard));
         }
-        // The wheel needs to hear only of a deadline that is earlier than where it looks; `file` decides that.
-        if let Some(deadline) = deadline {
+        // The wheel looks no later than at the deadline it knew, so it need hear only of an earlier one.
+        let earlier = (deadline < armed).then_some(deadline);
+        if let Some(deadline) = earlier {
             self.wheel.file(key, deadline);
         }
-        Ok(Receipt { interval, created, deadline: deadline.filter(|d| armed.is_none_or(|a| *d < a)) })
+        Ok(Receipt { interval, created, deadline: earlier })
     }
 
     /// When [`Registry::handle_timeout`] has something to do; never later than the first deadline.
@@ -245,27 +251,26 @@ impl Registry {
     pub fn handle_timeout(&mut self, now: Now, most: usize) -> bool {
         for _ in 0..most {
             let monitors = &self.monitors;
-            let Some(key) = self.wheel.pop(now.mono, |key| monitors[key as usize].deadline) else {
-                return false;
-            };
+            let deadline_of = |key: u32| Some(monitors[key as usize].deadline).filter(|d| *d != NEVER);
+            let Some(key) = self.wheel.pop(now.mono, deadline_of) else { return false };
             let row = &mut self.monitors[key as usize];
             let was = row.state;
             match was {
                 State::Up | State::New if row.grace > Span(0) => {
                     row.state = State::Late;
-                    row.deadline = row.deadline.map(|d| d.after(row.grace));
+                    row.deadline = row.deadline.after(row.grace);
                 }
                 State::Up | State::New | State::Late => {
                     row.state = State::Down;
-                    row.deadline = None;
+                    row.deadline = NEVER;
                 }
-                State::Down | State::Paused => row.deadline = None,
+                State::Down | State::Paused => row.deadline = NEVER,
             }
-            let (state, deadline) = (row.state, row.deadline);
+            let (state, deadline, silent) = (row.state, row.deadline, now.mono.since(row.last_mono));
             if state != was {
-                self.moved(now, key, was, state);
+                self.moved(now, key, was, state, silent);
             }
-            if let Some(deadline) = deadline {
+            if deadline != NEVER {
                 self.wheel.file(key, deadline);
             }
         }
@@ -325,8 +330,9 @@ impl Registry {
     }
 
     fn find(&self, name: Name<'_>) -> Option<u32> {
-        let is_it =
-            |e: &Entry| e.hash == name.hash && self.monitors[e.key as usize].id.as_str() == name.id.as_str();
+        let is_it = |e: &Entry| {
+            e.hash == name.hash && self.monitors[e.key as usize].id.as_bytes() == name.id.as_str().as_bytes()
+        };
         self.index.find(Entry::spread(name.hash), is_it).map(|e| e.key)
     }
 
@@ -340,7 +346,7 @@ impl Registry {
             since: now.wall,
             last_wall: now.wall,
             last_mono: now.mono,
-            deadline: None,
+            deadline: NEVER,
             interval: self.defaults.interval,
             grace: self.defaults.grace,
             beats: 0,
@@ -355,7 +361,7 @@ impl Registry {
         key
     }
 
-    fn moved(&mut self, now: Now, key: u32, from: State, to: State) {
+    fn moved(&mut self, now: Now, key: u32, from: State, to: State, silent: Span) {
         self.counts[from as usize] -= 1;
         self.counts[to as usize] += 1;
         let row = &mut self.monitors[key as usize];
@@ -370,7 +376,7 @@ impl Registry {
             to,
             at: now.wall,
             last_beat: (row.beats > 0).then_some(row.last_wall),
-            silent: now.mono.since(row.last_mono),
+            silent,
         });
     }
 }
@@ -396,12 +402,12 @@ impl Monitor {
             self.seq = Some(seq);
         }
         let reported = beat.ip.map_or("", IdRef::as_str);
-        let known = self.reported_ip.as_ref().map_or("", Id::as_str);
+        let known = self.reported_ip.as_ref().map_or("", |ip| ip.as_str());
         if !reported.is_empty()
             && reported != known
             && (reported != monitor.as_str() || self.reported_ip.is_some())
         {
-            self.reported_ip = beat.ip.map(IdRef::to_id);
+            self.reported_ip = beat.ip.map(|ip| Box::new(ip.to_id()));
         }
         if beat.message.is_some() || beat.tags.is_some() {
             let rare = self.rare.get_or_insert_default();
@@ -421,7 +427,7 @@ impl Monitor {
             state: self.state,
             since: self.since,
             last_beat: (self.beats > 0).then_some(self.last_wall),
-            next_deadline: self.deadline.map(wall_of),
+            next_deadline: Some(self.deadline).filter(|d| *d != NEVER).map(wall_of),
             interval: self.interval,
             grace: self.grace,
             address: self.source.peer,

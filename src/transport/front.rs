@@ -162,33 +162,35 @@ impl Front {
     /// The loop. Ends after [`Order::Drain`].
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
+        let engine = self.engine.clone();
         loop {
             let pause = if self.again.is_empty() { Duration::from_secs(1) } else { Duration::ZERO };
             match self.poll.poll(&mut events, Some(pause)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
                 _ => {}
             }
-            // One policy and one clock reading for all that is ready now.
-            let policy = self.engine.policy().clone();
+            // One policy and one reading of the clocks for all that is ready now.
+            let policy = engine.policy();
+            let moment = self.moment(&policy);
             for key in std::mem::take(&mut self.again) {
-                self.turn(key, &policy);
+                self.turn(key, &moment);
             }
             for event in &events {
                 match event.token() {
                     WAKER => {}
-                    Token(door) if door >= DOORS => self.let_in(door - DOORS, ARRIVALS_MAX, &policy),
+                    Token(door) if door >= DOORS => self.let_in(door - DOORS, ARRIVALS_MAX, &moment),
                     Token(key) => {
                         let connection = self.connections.get_mut(key).filter(|_| event.is_read_closed());
                         connection.into_iter().for_each(Connection::note_read_closed);
-                        self.turn(key, &policy);
+                        self.turn(key, &moment);
                     }
                 }
             }
             // Looking costs less than remembering whether the waker rang, and serves where it could not ring.
-            if !self.take_orders(&policy) {
+            if !self.take_orders(&moment) {
                 return;
             }
-            self.sweep(&policy);
+            self.sweep(&moment);
             if self.is_done() {
                 return;
             }
@@ -202,24 +204,25 @@ impl Front {
     }
 
     /// False when there is nobody left to give orders.
-    fn take_orders(&mut self, policy: &Policy) -> bool {
+    fn take_orders(&mut self, moment: &Moment<'_>) -> bool {
         loop {
             match self.outlet.try_recv() {
-                Ok(Order::Open(door)) => self.open(door, policy),
-                Ok(Order::Serve(stream, peer, site, place)) => self.begin(stream, peer, site, place, policy),
+                Ok(Order::Open(door)) => self.open(door, moment),
+                Ok(Order::Serve(stream, peer, site, place)) => self.begin(stream, peer, site, place, moment),
                 Ok(Order::CloseDoors) => {
                     for door in 0..self.doors.len() {
-                        self.let_in(door, LAST_ARRIVALS_MAX, policy);
+                        self.let_in(door, LAST_ARRIVALS_MAX, moment);
                     }
                     self.doors.clear();
                     self.gauge.doors.store(0, Ordering::Release);
                 }
                 Ok(Order::Drain) => {
-                    self.draining_since_s = Some(self.moment(policy).now_s);
+                    self.draining_since_s = Some(moment.now_s);
+                    let moment = &Moment { draining: true, ..*moment };
                     // What lies in the sockets has arrived; whoever has nothing there is idle and can go.
                     let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
                     for key in keys {
-                        self.turn(key, policy);
+                        self.turn(key, moment);
                         if self.connections.get(key).is_some_and(Connection::is_idle) {
                             self.end(key);
                         }
@@ -231,25 +234,25 @@ impl Front {
         }
     }
 
-    fn open(&mut self, mut door: Door, policy: &Policy) {
+    fn open(&mut self, mut door: Door, moment: &Moment<'_>) {
         let number = self.doors.len();
         if self.poll.registry().register(door.source(), Token(DOORS + number), Interest::READABLE).is_ok() {
             self.doors.push(door);
             self.gauge.doors.store(self.doors.len(), Ordering::Release);
             // Whoever came before the door was watched rings no bell.
-            self.let_in(number, ARRIVALS_MAX, policy);
+            self.let_in(number, ARRIVALS_MAX, moment);
         }
     }
 
     /// Lets people in and deals them out. Readiness is told once, so a door with people left is noted.
-    fn let_in(&mut self, number: usize, most: usize, policy: &Policy) {
+    fn let_in(&mut self, number: usize, most: usize, moment: &Moment<'_>) {
         for _ in 0..most {
             let Some(door) = self.doors.get(number) else { return };
             match door.accept() {
                 Arrival::Newcomer(stream, peer) => {
                     let site = door.site.clone();
-                    match site.census.enter(peer, policy.limits.connections_per_address) {
-                        Ok(place) => self.deal(stream, peer, site, place, policy),
+                    match site.census.enter(peer, moment.policy.limits.connections_per_address) {
+                        Ok(place) => self.deal(stream, peer, site, place, moment),
                         Err(why) => {
                             self.engine.stats().turned(why);
                             turn_away(stream, why);
@@ -266,12 +269,12 @@ impl Front {
         }
     }
 
-    fn deal(&mut self, stream: FrontStream, peer: Peer, site: Arc<Site>, place: Place, policy: &Policy) {
+    fn deal(&mut self, stream: FrontStream, peer: Peer, site: Arc<Site>, place: Place, moment: &Moment<'_>) {
         let load = |index: usize| self.fronts[index].gauge.connections.load(Ordering::Relaxed);
         let least = (0..self.fronts.len()).min_by_key(|index| (load(*index), *index != self.here));
         let index = least.unwrap_or(self.here);
         if index == self.here {
-            return self.begin(stream, peer, site, place, policy);
+            return self.begin(stream, peer, site, place, moment);
         }
         if let Err(Order::Serve(stream, ..)) =
             self.fronts[index].tell(Order::Serve(stream, peer, site, place))
@@ -281,10 +284,9 @@ impl Front {
         }
     }
 
-    fn begin(&mut self, stream: FrontStream, peer: Peer, site: Arc<Site>, place: Place, policy: &Policy) {
-        let moment = self.moment(policy);
+    fn begin(&mut self, stream: FrontStream, peer: Peer, site: Arc<Site>, place: Place, moment: &Moment<'_>) {
         let fast_path = site.fast_path;
-        let connection = Connection::new(stream, peer, site, place, &moment);
+        let connection = Connection::new(stream, peer, site, place, moment);
         self.engine.stats().connection(1);
         self.gauge.connections.fetch_add(1, Ordering::Relaxed);
         let key = self.connections.insert(connection);
@@ -295,14 +297,13 @@ impl Front {
             (false, _) => self.end(key),
             (true, false) => self.hand_over(key),
             // A client usually has sent its request by the time it is let in.
-            (true, true) => self.turn(key, policy),
+            (true, true) => self.turn(key, moment),
         }
     }
 
-    fn turn(&mut self, key: usize, policy: &Policy) {
-        let moment = self.moment(policy);
+    fn turn(&mut self, key: usize, moment: &Moment<'_>) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        let next = connection.turn(&mut self.desk, &moment);
+        let next = connection.turn(&mut self.desk, moment);
         self.follow(key, next);
     }
 
@@ -349,8 +350,7 @@ impl Front {
     }
 
     /// Once a second: whose time is up, and who waits at a door that had no room.
-    fn sweep(&mut self, policy: &Policy) {
-        let moment = self.moment(policy);
+    fn sweep(&mut self, moment: &Moment<'_>) {
         if moment.now_s == self.swept_s {
             return;
         }
@@ -360,12 +360,12 @@ impl Front {
             self.connections.iter().filter(|(_, c)| c.is_due(moment.now_s)).map(|(key, _)| key).collect();
         for key in due {
             if let Some(connection) = self.connections.get_mut(key) {
-                let next = connection.time_out(&moment);
+                let next = connection.time_out(moment);
                 self.follow(key, next);
             }
         }
         for door in std::mem::take(&mut self.waiting) {
-            self.let_in(door, ARRIVALS_MAX, policy);
+            self.let_in(door, ARRIVALS_MAX, moment);
         }
     }
 

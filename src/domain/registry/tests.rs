@@ -70,6 +70,23 @@ fn a_failing_beat_is_down_at_once_and_an_exit_code_counts() {
 }
 
 #[test]
+fn a_recovery_tells_how_long_the_silence_was_and_a_failure_tells_none() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &Beat::default());
+    run_to(&mut r, 90_016);
+    beat(&mut r, 200_000, "a", &Beat::default());
+    assert_eq!(r.poll_transition().map(|t| (t.to, t.silent)), Some((State::Up, Span(200_000))));
+    beat(&mut r, 230_000, "a", &Beat { status: Status::Fail, ..Beat::default() });
+    assert_eq!(r.poll_transition().map(|t| (t.to, t.silent)), Some((State::Down, Span(0))));
+}
+
+#[test]
+fn a_row_is_small() {
+    // With its link in the wheel and its entry in the index a monitor stays under 200 bytes.
+    assert!(size_of::<Monitor>() <= 160, "{}", size_of::<Monitor>());
+}
+
+#[test]
 fn what_a_beat_asks_for_holds_from_then_on_and_a_shorter_interval_at_once() {
     let mut r = registry();
     beat(&mut r, 0, "a", &Beat::default());
