@@ -16,7 +16,7 @@ use crate::sys::log::Log;
 use crate::sys::service::{Pulse, Service};
 use crate::sys::signals::{self, Event};
 use crate::sys::sockets::{self, Inherited, Listening, Wanted};
-use crate::sys::{clock, privileges};
+use crate::sys::{clock, privileges, state_dir};
 use crate::transport::census::Census;
 use crate::transport::http::Site;
 use crate::transport::threads::Threads;
@@ -134,14 +134,14 @@ impl Daemon {
     fn start(settings: Settings, listening: Vec<Listening>, warnings: &[String]) -> Result<Daemon, Failure> {
         let lang = settings.lang;
         let (user, group) = (settings.process.user.as_deref(), settings.process.group.as_deref());
-        make_state_dir(&settings)?;
+        state_dir::make(&settings.state_dir).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let own = |path: &std::path::Path| privileges::chown_for(path, user, group);
         own(&settings.state_dir)
             .and_then(|()| listening.iter().filter_map(|l| l.file.as_ref()).try_for_each(|f| own(f.path())))
             .and_then(|()| privileges::drop_to(user, group))
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
-        let lock = settings.state_dir.join("lock");
-        let state_lock = PidFile::create(&lock).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+        let state_lock =
+            state_dir::lock(&settings.state_dir).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let log = Log::open(settings.log.clone()).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let open_files = privileges::raise_open_files();
         let started = clock::now();
@@ -335,22 +335,6 @@ fn policy_of(settings: &Settings) -> Policy {
 
 fn warn(log: &Log, kind: &'static str, text: String) {
     log.notice(clock::wall(), Notice::Other { level: Level::Warning, kind, text });
-}
-
-/// Makes the state directory if it is missing, for us alone.
-fn make_state_dir(settings: &Settings) -> Result<(), Failure> {
-    use std::os::unix::fs::DirBuilderExt;
-    let dir = &settings.state_dir;
-    std::fs::DirBuilder::new().recursive(true).mode(0o750).create(dir).map_err(|error| {
-        let path = dir.display();
-        let sentence = match settings.lang {
-            Lang::En => {
-                format!("cannot make the state directory {path}: {error}; choose another with --state-dir")
-            }
-            Lang::Zh => format!("无法创建状态目录 {path}：{error}；请用 --state-dir 指定其他目录"),
-        };
-        failure(sentence, if error.kind() == io::ErrorKind::PermissionDenied { 77 } else { 74 })
-    })
 }
 
 fn system_failure(lang: Lang, error: &io::Error) -> Failure {

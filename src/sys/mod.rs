@@ -8,3 +8,4 @@ pub mod process;
 pub mod service;
 pub mod signals;
 pub mod sockets;
+pub mod state_dir;

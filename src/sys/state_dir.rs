@@ -1,0 +1,111 @@
+//! The state directory: made if missing, and held by one daemon at a time.
+
+use crate::domain::lang::Lang;
+use crate::sys::daemon::{DaemonError, PidFile};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// Why the state directory cannot be used.
+#[derive(Debug)]
+pub enum StateError {
+    /// It, or a directory above it, cannot be made; or nothing can be written in it.
+    Unusable {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another daemon works in it.
+    InUse {
+        /// The path.
+        path: PathBuf,
+        /// The other's process id, if it can be read.
+        pid: Option<u32>,
+    },
+}
+
+/// Makes the directory, and those above it, for its owner and group alone.
+pub fn make(path: &Path) -> Result<(), StateError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o750).create(path);
+    made.map_err(|source| StateError::Unusable { path: path.into(), source })
+}
+
+/// Takes the directory for this process, as long as what comes back is kept.
+pub fn lock(path: &Path) -> Result<PidFile, StateError> {
+    PidFile::create(&path.join("lock")).map_err(|error| match error {
+        DaemonError::Locked { pid, .. } => StateError::InUse { path: path.into(), pid },
+        DaemonError::PidFile { source, .. } => StateError::Unusable { path: path.into(), source },
+        other => {
+            StateError::Unusable { path: path.into(), source: io::Error::other(other.sentence(Lang::En)) }
+        }
+    })
+}
+
+impl StateError {
+    /// The exit code of sysexits(3).
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            StateError::InUse { .. } => 69,
+            StateError::Unusable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => 77,
+            StateError::Unusable { .. } => 74,
+        }
+    }
+
+    /// What failed, where, and what to do.
+    pub fn sentence(&self, lang: Lang) -> String {
+        match (self, lang) {
+            (StateError::Unusable { path, source }, Lang::En) => {
+                format!(
+                    "cannot use the state directory {}: {source}; choose another with --state-dir",
+                    path.display()
+                )
+            }
+            (StateError::Unusable { path, source }, Lang::Zh) => {
+                format!("无法使用状态目录 {}：{source}；请用 --state-dir 指定其他目录", path.display())
+            }
+            (StateError::InUse { path, pid }, Lang::En) => {
+                let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+                format!(
+                    "the state directory {} is in use by another heartbeat-server{pid}; stop that one, or give this one \
+                     its own --state-dir",
+                    path.display()
+                )
+            }
+            (StateError::InUse { path, pid }, Lang::Zh) => {
+                let pid = pid.map(|pid| format!("（进程号 {pid}）")).unwrap_or_default();
+                format!(
+                    "状态目录 {} 正由另一个 heartbeat-server{pid} 使用；请先停止它，或用 --state-dir 另指定一个目录",
+                    path.display()
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_daemon_is_refused_and_told_who_is_there() {
+        let path =
+            std::env::temp_dir().join(format!("heartbeat-state-{}", std::process::id())).join("deep/er");
+        make(&path).unwrap();
+        let held = lock(&path).unwrap();
+        let error = lock(&path).unwrap_err();
+        assert_eq!(error.exit_code(), 69);
+        assert!(error.sentence(Lang::En).contains(&format!("(pid {})", std::process::id())), "{error:?}");
+        assert!(error.sentence(Lang::Zh).contains("--state-dir"));
+        drop(held);
+        assert!(lock(&path).is_ok());
+        std::fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_is_named() {
+        let error = make(Path::new("/dev/null/state")).unwrap_err();
+        assert!(error.sentence(Lang::En).contains("/dev/null/state"));
+        assert_eq!(error.exit_code(), 74);
+    }
+}
