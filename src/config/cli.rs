@@ -6,6 +6,7 @@
 
 use super::Env;
 use super::fault::{EX_USAGE, Text};
+use super::language::{LangChoice, choose_language};
 use super::words;
 use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
@@ -155,15 +156,6 @@ pub enum HttpChoice {
     At(ListenAddress),
 }
 
-/// A LANG.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LangChoice {
-    /// As the locale says.
-    Auto,
-    /// This one.
-    Fixed(Lang),
-}
-
 /// Why the program ends before it has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CliExit {
@@ -278,7 +270,7 @@ fn language_of(words: &[OsString], env: &Env) -> Lang {
         };
         choice = value.and_then(|value| value.parse().ok()).or(choice);
     }
-    super::resolve::choose_language(choice, None, env)
+    choose_language(choice, None, env)
 }
 
 /// A port alone: digits, not an address. What is neither was probably meant as a command.
@@ -296,19 +288,6 @@ impl FromStr for HttpChoice {
 
     fn from_str(text: &str) -> Result<HttpChoice, &'static str> {
         if text == "off" { Ok(HttpChoice::Off) } else { text.parse().map(HttpChoice::At) }
-    }
-}
-
-impl FromStr for LangChoice {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<LangChoice, &'static str> {
-        match text {
-            "auto" => Ok(LangChoice::Auto),
-            "en" => Ok(LangChoice::Fixed(Lang::En)),
-            "zh" => Ok(LangChoice::Fixed(Lang::Zh)),
-            _ => Err("not a language: write auto, en or zh"),
-        }
     }
 }
 

@@ -3,10 +3,10 @@
 
 use super::cli::{Args, HttpChoice, Task};
 use super::fault::{EX_CONFIG, EX_USAGE, Findings, Place, Text};
-use super::resolve::{Listen, Process};
 use super::schema::{
     AccessDraft, LISTENER_NAME, LOG_TARGETS_MAX, LimitsDraft, ListenDraft, LogDraft, THREADS_MAX, TargetDraft,
 };
+use super::settings::{Listen, Process};
 use super::value::{Located, Origin};
 use super::{Env, tokens, words};
 use crate::domain::access::Access;

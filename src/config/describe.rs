@@ -1,7 +1,7 @@
 //! What `check-config` prints: what would run, in a few lines that a person reads at a glance. Secrets are counted,
 //! never shown.
 
-use super::resolve::{Listen, Settings};
+use super::settings::{Listen, Settings};
 use super::value::size_text;
 use crate::domain::access::Access;
 use crate::domain::lang::Lang;

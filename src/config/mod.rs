@@ -13,8 +13,10 @@ mod describe;
 mod env;
 mod fault;
 mod file;
+mod language;
 mod resolve;
 pub mod schema;
+mod settings;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tokens;
@@ -24,7 +26,8 @@ mod words;
 pub use crate::domain::registry::Defaults;
 pub use env::Env;
 pub use fault::ConfigError;
-pub use resolve::{Listen, Process, Settings, language};
+pub use resolve::language;
+pub use settings::{Listen, Process, Settings};
 
 /// The file that is read when none is named, if it exists.
 pub const DEFAULT_FILE: &str = "/etc/heartbeat-server/heartbeat-server.toml";

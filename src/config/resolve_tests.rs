@@ -1,13 +1,19 @@
 //! Tests of the settings: what is in force when several speak, and every kind of fault with its place.
 
 use super::*;
+use crate::config::Process;
 use crate::config::cli::HttpChoice;
 use crate::config::testing::{Dir, env};
+use crate::domain::access::Access;
 use crate::domain::access::Wish;
+use crate::domain::address::ListenAddress;
 use crate::domain::address::Peer;
+use crate::domain::limits::Limits;
 use crate::domain::notice::Level;
 use crate::domain::time::Span;
+use crate::sys::log::LogOptions;
 use crate::sys::log::{Format, Target, TargetOptions};
+use ipnet::IpNet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

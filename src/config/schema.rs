@@ -4,8 +4,8 @@
 //! into the same draft, so what a later file says replaces what an earlier one said; `[[listen]]` and the lists of
 //! tokens, being lists of tables, grow instead.
 
-use super::cli::LangChoice;
 use super::fault::{Place, Text};
+use super::language::LangChoice;
 use super::value::{Document, Key, Located, Origin, Value};
 use crate::domain::address::ListenAddress;
 use crate::domain::limits::{

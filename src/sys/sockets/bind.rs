@@ -4,7 +4,7 @@
 //! Every other IPv6 address is for IPv6 alone, so that `[::1]` and `127.0.0.1` can stand side by side.
 
 use super::assign::Place;
-use super::error::{SocketError, Warning};
+use super::error::{SocketError, Warning, errno};
 use super::path::{self, SocketFile};
 use super::{Socket, holder};
 use crate::domain::address::ListenAddress;
@@ -103,10 +103,6 @@ fn unix(wanted: &std::path::Path) -> Result<Bound, SocketError> {
 
 fn no_such_family(error: &io::Error) -> bool {
     matches!(errno(error), Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL))
-}
-
-pub(super) fn errno(error: &io::Error) -> Option<Errno> {
-    error.raw_os_error().map(Errno::from_raw)
 }
 
 fn explain(address: SocketAddr, error: io::Error) -> SocketError {

@@ -2,6 +2,7 @@
 
 use super::holder::Holder;
 use crate::domain::lang::Lang;
+use nix::errno::Errno;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -284,6 +285,10 @@ fn is_ours(holder: &Option<Holder>) -> bool {
 /// Process 1 holding a port means a socket unit: not a program anybody could stop.
 fn is_socket_unit(holder: &Option<Holder>) -> bool {
     holder.as_ref().is_some_and(|h| h.pid == 1 && h.name == "systemd")
+}
+
+pub(super) fn errno(error: &io::Error) -> Option<Errno> {
+    error.raw_os_error().map(Errno::from_raw)
 }
 
 #[cfg(test)]

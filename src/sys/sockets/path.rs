@@ -3,8 +3,8 @@
 //! A daemon that was killed leaves its socket file behind and the next one must get past it. Nothing listens there, so
 //! connecting is refused: only then is the file removed. A file of any other kind is never touched.
 
-use super::bind::errno;
 use super::error::SocketError;
+use super::error::errno;
 use super::holder;
 use crate::sys::service;
 use nix::errno::Errno;

@@ -1,6 +1,6 @@
 //! Times and spans as people say them: `12 s ago`, `in 3 min`, and the exact stamp beside it.
 
-use super::words::Words;
+use super::words::{Amount, Words};
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
 use jiff::tz::TimeZone;
@@ -112,16 +112,6 @@ pub fn exact(out: &mut String, span: Span, lang: Lang) -> fmt::Result {
         }
     }
     Ok(())
-}
-
-/// A number and its unit, held together by a space that does not break.
-#[derive(Clone, Copy)]
-pub struct Amount(u64, &'static str);
-
-impl fmt::Display for Amount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\u{a0}{}", self.0, self.1)
-    }
 }
 
 fn unit(lang: Lang, nth: usize) -> &'static str {

@@ -1,6 +1,5 @@
 //! Every word of the page, in English and Simplified Chinese.
 
-use super::moment::Amount;
 use crate::domain::beat::Status;
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
@@ -268,6 +267,16 @@ impl fmt::Display for Grouped {
             return write!(f, "{}", self.0);
         }
         write!(f, "{},{:03}", Grouped(self.0 / 1000), self.0 % 1000)
+    }
+}
+
+/// A number and its unit, held together by a space that does not break.
+#[derive(Clone, Copy)]
+pub struct Amount(pub u64, pub &'static str);
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\u{a0}{}", self.0, self.1)
     }
 }
 

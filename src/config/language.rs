@@ -1,0 +1,39 @@
+//! Which language was asked for, and by whom.
+
+use super::Env;
+use crate::domain::lang::Lang;
+use std::str::FromStr;
+
+/// A LANG.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LangChoice {
+    /// As the locale says.
+    Auto,
+    /// This one.
+    Fixed(Lang),
+}
+
+impl FromStr for LangChoice {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<LangChoice, &'static str> {
+        match text {
+            "auto" => Ok(LangChoice::Auto),
+            "en" => Ok(LangChoice::Fixed(Lang::En)),
+            "zh" => Ok(LangChoice::Fixed(Lang::Zh)),
+            _ => Err("not a language: write auto, en or zh"),
+        }
+    }
+}
+
+/// The flag, the variable, the file, the locale.
+pub(super) fn choose_language(flag: Option<LangChoice>, file: Option<LangChoice>, env: &Env) -> Lang {
+    let variable = || env.get("HEARTBEAT_LANG").and_then(|v| v.to_str().and_then(|v| v.parse().ok()));
+    match flag.or_else(variable).or(file) {
+        Some(LangChoice::Fixed(lang)) => lang,
+        _ => ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .iter()
+            .find_map(|name| env.get(name))
+            .map_or(Lang::En, |locale| Lang::from_locale(&locale.to_string_lossy())),
+    }
+}

@@ -1,0 +1,85 @@
+//! What the program needs to know to run, in the shape in which the rest of it asks.
+
+use crate::domain::access::Access;
+use crate::domain::address::ListenAddress;
+use crate::domain::lang::Lang;
+use crate::domain::limits::Limits;
+use crate::domain::registry::Defaults;
+use crate::sys::log::LogOptions;
+use ipnet::IpNet;
+use std::path::PathBuf;
+
+/// Everything the program needs to know to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The files that were read, in their order.
+    pub sources: Vec<PathBuf>,
+    /// The language of log and console.
+    pub lang: Lang,
+    /// The language somebody chose, for the page too when the browser has no wish; `None`: nobody chose.
+    pub page_lang: Option<Lang>,
+    /// Where to listen; at least one.
+    pub listen: Vec<Listen>,
+    /// The log.
+    pub log: LogOptions,
+    /// Where state is kept; absolute.
+    pub state_dir: PathBuf,
+    /// Who may do what.
+    pub access: Access,
+    /// What is too much.
+    pub limits: Limits,
+    /// Worker threads.
+    pub threads: usize,
+    /// What a monitor gets that does not say.
+    pub defaults: Defaults,
+    /// How the process itself is to be.
+    pub process: Process,
+    /// What works but is hardly meant: sentences in [`Settings::lang`].
+    pub warnings: Vec<String>,
+}
+
+/// A place to listen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listen {
+    /// Its name, by which a service manager hands it over.
+    pub name: String,
+    /// Its address; a unix path is absolute.
+    pub address: ListenAddress,
+    /// Proxies whose Forwarded and X-Forwarded-For are believed.
+    pub proxies: Vec<IpNet>,
+    /// Whether whoever comes over a unix socket is such a proxy.
+    pub proxy_unix: bool,
+    /// Whether plain beats take the fast path; off only to look for faults.
+    pub fast_path: bool,
+}
+
+/// How the process is to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// Go into the background.
+    pub daemon: bool,
+    /// Where to write the pid; absolute.
+    pub pid_file: Option<PathBuf>,
+    /// The user to become.
+    pub user: Option<String>,
+    /// The group to become.
+    pub group: Option<String>,
+}
+
+impl Settings {
+    /// The keys that differ in `new` and cannot change while the program runs.
+    pub fn needs_restart(&self, new: &Settings) -> Vec<&'static str> {
+        [
+            ("listen", self.listen != new.listen),
+            ("state.dir", self.state_dir != new.state_dir),
+            ("user", self.process.user != new.process.user),
+            ("group", self.process.group != new.process.group),
+            ("pid_file", self.process.pid_file != new.process.pid_file),
+            ("limits.threads", self.threads != new.threads),
+            ("limits.connections", self.limits.connections != new.limits.connections),
+        ]
+        .into_iter()
+        .filter_map(|(key, changed)| changed.then_some(key))
+        .collect()
+    }
+}
