@@ -40,8 +40,11 @@ help:
 	@echo 'make check-macos    compile and link the macOS side on Linux (root)'
 	@echo 'make clean          remove target/'
 
+# `sudo make install` often finds no cargo: what was built before is then taken as it is.
 build:
-	$(CARGO) build --release --locked
+	@if command -v $(CARGO) >/dev/null || ! test -x '$(BIN)'; then \
+	  echo '$(CARGO) build --release --locked'; $(CARGO) build --release --locked; \
+	else echo '$(CARGO) is not here, so $(BIN) is taken as it is'; fi
 
 run:
 	$(CARGO) run --release --locked -- --state-dir target/run/state
@@ -121,7 +124,8 @@ ifeq ($(shell uname -s),Linux)
 	install -m 644 packaging/systemd/heartbeat-server.socket '$(DESTDIR)$(UNITDIR)/heartbeat-server.socket'
 	install -D -m 644 packaging/sysusers/heartbeat-server.conf '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-server.conf'
 	install -D -m 644 packaging/logrotate/heartbeat-server '$(DESTDIR)/etc/logrotate.d/heartbeat-server'
-	@echo 'Next: systemd-sysusers && systemctl daemon-reload && systemctl enable --now heartbeat-server'
+	@echo 'Next: systemd-sysusers $(SYSUSERSDIR)/heartbeat-server.conf && systemctl daemon-reload &&' \
+	  'systemctl enable --now $(if $(filter /usr /usr/local,$(PREFIX)),heartbeat-server,$(UNITDIR)/heartbeat-server.service)'
 endif
 
 uninstall:

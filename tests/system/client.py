@@ -3,6 +3,7 @@
     client.py count N PREFIX            N beats over one connection
     client.py flow RATE PREFIX          RATE beats a second until SIGTERM, each over a connection of its own
     client.py keep RATE PREFIX          the same over one connection, reconnecting when it is closed
+    client.py hold N ADDRESS            N connections at once, a beat without an id on each; prints the list of answers
 
 Every attempt bears an id of its own, PREFIX-1, PREFIX-2, …, so a line in the log
 answers exactly one attempt. Prints a Python dictionary: the numbers acknowledged,
@@ -52,7 +53,31 @@ def beat(connection, beat_id, close):
         raise OSError(f"answered {answer!r}")
 
 
+def hold(number, address):
+    """What each of `number` simultaneous connections hears."""
+    held = []
+    for _ in range(number):
+        held.append(socket.create_connection((address, ADDRESS[1]), timeout=30))
+    answers = []
+    for connection in held:
+        answer = b""
+        try:
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
+            while not answer.rstrip().endswith(b"}"):
+                more = connection.recv(4096)
+                if not more:
+                    break
+                answer += more
+        except OSError as error:
+            answer += str(error).encode()
+        answers.append(answer.decode())
+    return answers
+
+
 def main():
+    if sys.argv[1] == "hold":
+        print(hold(int(sys.argv[2]), sys.argv[3]))
+        return
     kind, number, prefix = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     signal.signal(signal.SIGTERM, stop)
     acknowledged, failed, refused, reasons = [], [], 0, set()

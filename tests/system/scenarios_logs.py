@@ -7,6 +7,9 @@ from machine import Machine, tail
 from registry import scenario
 from subject import BEAT_LINE, LOG, LOG_DIR, SERVICE, Subject, equal, expect
 
+# What `journalctl MESSAGE_ID=` finds the changes of state by: part of the product's face.
+TRANSITION = "e2914b1d7ba74d919cabeb8c4365d582"
+
 
 @scenario
 def thousand_beats(machine: Machine, world):
@@ -24,6 +27,30 @@ def thousand_beats(machine: Machine, world):
     journal = subject.journal()
     expect("client-1" not in journal and "curl-1" not in journal, f"beats reach the journal:\n{tail(journal)}")
     expect("7777" in journal, f"the start does not reach the journal:\n{tail(journal)}")
+
+
+@scenario
+def transitions_in_journal(machine: Machine, world):
+    """A change of state stands in the journal with fields of its own, and under the id of its kind."""
+    subject = Subject(machine)
+    subject.install(world.deb)
+    subject.post('{"id":"brief","interval":1,"grace":1}')
+    ask = f"journalctl --no-pager -o json MESSAGE_ID={TRANSITION} HEARTBEAT_MONITOR=brief HEARTBEAT_STATE="
+    machine.until(f"test $({ask}down | wc -l) -ge 1", "the monitor is down")
+    subject.post('{"id":"brief","interval":3600}')
+    machine.until(f"test $({ask}up | wc -l) -ge 1", "the monitor is up again")
+    everything = machine.out(f"journalctl --no-pager -o json -u {SERVICE}").splitlines()
+    entries = [json.loads(line) for line in everything]
+    changes = [entry for entry in entries if entry.get("HEARTBEAT_EVENT") == "transition"]
+    told = [(entry["HEARTBEAT_STATE_BEFORE"], entry["HEARTBEAT_STATE"]) for entry in changes]
+    equal(told, [("up", "late"), ("late", "down"), ("down", "up")], "the changes told")
+    for entry in changes:
+        equal(entry["MESSAGE_ID"], TRANSITION, "MESSAGE_ID of a change")
+        equal(entry["HEARTBEAT_MONITOR"], "brief", "HEARTBEAT_MONITOR of a change")
+        equal(entry["SYSLOG_IDENTIFIER"], "heartbeat-server", "SYSLOG_IDENTIFIER of a change")
+        expect("brief" in entry["MESSAGE"], f"the sentence does not name the monitor: {entry['MESSAGE']!r}")
+    started = [entry for entry in entries if entry.get("HEARTBEAT_EVENT") == "started"]
+    equal([entry["HEARTBEAT_PORT"] for entry in started], ["7777"], "HEARTBEAT_PORT of the start")
 
 
 @scenario

@@ -124,8 +124,21 @@ fn a_file_is_made_for_owner_and_group_and_appended_to() {
         let log = Log::open(options(&[file(&path)])).unwrap();
         log.notice(AT, Notice::Stopped);
     }
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777 & !0o640, 0);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     assert_eq!(text(&path).lines().filter(|l| l.ends_with(" - server stopped")).count(), 2);
+}
+
+/// The umask belongs to the whole process, so the test above is run again in one of its own.
+#[test]
+fn a_narrow_umask_does_not_hide_the_file_from_its_group() {
+    let again = std::process::Command::new("/bin/sh")
+        .args(["-c", r#"umask 077; exec "$0" --exact "$1""#])
+        .arg(std::env::current_exe().unwrap())
+        .arg("sys::log::tests::a_file_is_made_for_owner_and_group_and_appended_to")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert!(again.status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[test]

@@ -91,9 +91,7 @@ impl View<'_> {
             Peer::Ip(IpAddr::V6(_)) => out.push_str(&address.replace(':', ":<wbr>")),
             Peer::Unix => out.push_str(self.w.unix),
         }
-        if let Some(reported) = &monitor.reported_ip
-            && *reported != address
-        {
+        if let Some(reported) = monitor.reported_ip.as_ref().filter(|r| **r != address) {
             write!(out, " <small>{}<bdi>", self.w.reported)?;
             text(out, reported);
             out.push_str("</bdi></small>");
