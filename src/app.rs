@@ -256,9 +256,9 @@ impl Daemon {
     fn open_doors(&mut self, threads: &mut Threads) -> Vec<sockets::SocketFile> {
         let mut files = Vec::new();
         for listening in std::mem::take(&mut self.listening) {
-            let Listening { name, socket, address, port, file, .. } = listening;
+            let Listening { wanted, socket, address, port, file, .. } = listening;
             files.extend(file);
-            let configured = self.settings.listen.iter().find(|l| l.name == name);
+            let configured = self.settings.listen.get(wanted);
             let proxies = configured
                 .map(|l| Proxies { networks: l.proxies.clone(), unix: l.proxy_unix })
                 .unwrap_or_default();

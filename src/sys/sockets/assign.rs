@@ -96,6 +96,14 @@ pub(super) fn assign(wanted: &[Wanted], offered: &[(&str, &Place)]) -> Plan {
     plan
 }
 
+/// Which of the wanted listeners of a name a socket at `place` serves: the one that is meant to stand there, else the
+/// first of them.
+pub(super) fn which(wanted: &[Wanted], name: &str, place: &Place) -> usize {
+    let named = || wanted.iter().enumerate().filter(|(_, w)| w.name == name);
+    let there = named().find(|(_, w)| place.answers(&w.address));
+    there.or_else(|| named().next()).map_or(0, |(index, _)| index)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +128,15 @@ mod tests {
     }
 
     const BOTH: &[(&str, &str)] = &[("http", "7777"), ("tcp", "7778")];
+
+    #[test]
+    fn of_several_listeners_with_one_name_the_one_meant_for_the_place_is_found() {
+        let wanted = wanted(&[("http", "127.0.0.1:80"), ("http", "127.0.0.1:81"), ("tcp", "82")]);
+        let at = |text: &str| Place::Tcp(text.parse().unwrap());
+        assert_eq!(which(&wanted, "http", &at("127.0.0.1:81")), 1);
+        assert_eq!(which(&wanted, "http", &at("10.0.0.1:9999")), 0, "stands elsewhere: the first");
+        assert_eq!(which(&wanted, "tcp", &at("10.0.0.1:9999")), 2);
+    }
 
     #[test]
     fn the_name_decides_whatever_the_order() {

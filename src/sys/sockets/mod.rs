@@ -61,6 +61,8 @@ impl Socket {
 pub struct Listening {
     /// The name of the wanted listener it serves.
     pub name: String,
+    /// Which of the wanted listeners that is, since several may share a name: its place in their list.
+    pub wanted: usize,
     /// The socket.
     pub socket: Socket,
     /// Its real address, asked of the socket: `[::]:7777`, `127.0.0.1:7777`, `unix:/path`.
@@ -95,13 +97,16 @@ pub fn open(
     warnings.extend(plan.differing);
     for (socket, name) in sockets.into_iter().zip(plan.serves) {
         match name {
-            Some(name) => listening.push(stand(name, socket.socket, &socket.place, true)),
+            Some(name) => {
+                let which = assign::which(wanted, &name, &socket.place);
+                listening.push(stand(which, name, socket.socket, &socket.place, true));
+            }
             None => warnings.push(Warning::Unwanted { name: socket.name, address: socket.place.to_string() }),
         }
     }
-    for wanted in wanted.iter().filter(|w| !plan.replaced.contains(&w.name)) {
+    for (which, wanted) in wanted.iter().enumerate().filter(|(_, w)| !plan.replaced.contains(&w.name)) {
         for bound in bind::bind(&wanted.address, &mut warnings)? {
-            let mut one = stand(wanted.name.clone(), bound.socket, &bound.place, false);
+            let mut one = stand(which, wanted.name.clone(), bound.socket, &bound.place, false);
             one.file = bound.file;
             listening.push(one);
         }
@@ -112,8 +117,8 @@ pub fn open(
     Ok((listening, warnings.iter().map(|w| w.sentence(lang)).collect()))
 }
 
-fn stand(name: String, socket: Socket, place: &Place, inherited: bool) -> Listening {
-    Listening { name, socket, address: place.to_string(), port: place.port(), inherited, file: None }
+fn stand(wanted: usize, name: String, socket: Socket, place: &Place, inherited: bool) -> Listening {
+    Listening { name, wanted, socket, address: place.to_string(), port: place.port(), inherited, file: None }
 }
 
 #[cfg(test)]
