@@ -123,8 +123,10 @@ pub struct Front {
     connections: Slab<Connection>,
     /// Connections with more to read than their turn allowed.
     again: Vec<usize>,
-    /// Doors behind which people wait that could not be let in.
-    waiting: Vec<usize>,
+    /// Doors behind which more people wait than one turn lets in.
+    crowded: Vec<usize>,
+    /// Doors behind which people wait for whom the system had no room.
+    barred: Vec<usize>,
     desk: Desk,
     began: Mono,
     swept_s: u32,
@@ -151,7 +153,8 @@ impl Front {
             doors: Vec::new(),
             connections: Slab::new(),
             again: Vec::new(),
-            waiting: Vec::new(),
+            crowded: Vec::new(),
+            barred: Vec::new(),
             desk: Desk::new(),
             began: clock::mono(),
             swept_s: 0,
@@ -164,7 +167,8 @@ impl Front {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let engine = self.engine.clone();
         loop {
-            let pause = if self.again.is_empty() { Duration::from_secs(1) } else { Duration::ZERO };
+            let idle = self.again.is_empty() && self.crowded.is_empty();
+            let pause = if idle { Duration::from_secs(1) } else { Duration::ZERO };
             match self.poll.poll(&mut events, Some(pause)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
                 _ => {}
@@ -174,6 +178,9 @@ impl Front {
             let moment = self.moment(&policy);
             for key in std::mem::take(&mut self.again) {
                 self.turn(key, &moment);
+            }
+            for door in std::mem::take(&mut self.crowded) {
+                self.let_in(door, ARRIVALS_MAX, &moment);
             }
             for event in &events {
                 match event.token() {
@@ -261,12 +268,10 @@ impl Front {
                 }
                 Arrival::Lost => {}
                 Arrival::Nobody => return,
-                Arrival::NoRoom => break,
+                Arrival::NoRoom => return note(&mut self.barred, number),
             }
         }
-        if !self.waiting.contains(&number) {
-            self.waiting.push(number);
-        }
+        note(&mut self.crowded, number);
     }
 
     fn deal(&mut self, stream: FrontStream, peer: Peer, site: Arc<Site>, place: Place, moment: &Moment<'_>) {
@@ -364,7 +369,7 @@ impl Front {
                 self.follow(key, next);
             }
         }
-        for door in std::mem::take(&mut self.waiting) {
+        for door in std::mem::take(&mut self.barred) {
             self.let_in(door, ARRIVALS_MAX, moment);
         }
     }
@@ -375,5 +380,11 @@ impl Front {
             self.connections.is_empty()
                 || u64::from(self.swept_s.saturating_sub(since_s)) * 1000 >= STOP_MAX.0
         })
+    }
+}
+
+fn note(doors: &mut Vec<usize>, number: usize) {
+    if !doors.contains(&number) {
+        doors.push(number);
     }
 }

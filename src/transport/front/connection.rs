@@ -150,7 +150,8 @@ impl Connection {
         if self.is_blocked() {
             match self.send_unsent() {
                 Ok(true) => match self.proceed(moment) {
-                    Next::Wait => {}
+                    // The deadline was that of the sending; from here on it is that of the request again.
+                    Next::Wait => self.enter(self.stage, true, moment),
                     next => return next,
                 },
                 Ok(false) => return Next::Wait,
