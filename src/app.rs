@@ -34,6 +34,8 @@ use tokio::sync::mpsc;
 const EVENTS_MAX: usize = 16;
 /// How often the service manager is told where things stand.
 const STATUS_EVERY: Duration = Duration::from_secs(2);
+/// How long the threads may take to open their doors.
+const DOORS_OPEN_WITHIN: Duration = Duration::from_secs(10);
 /// The exit code after a second SIGTERM: 128 and its number, as shells count.
 const STOPPED_NOW: u8 = 143;
 
@@ -94,13 +96,16 @@ fn run(args: &Args, env: &Env) -> Result<u8, Failure> {
     // From here on a detached daemon has no terminal; its parent says what is wrong.
     match Daemon::start(settings, listening, &warnings) {
         Ok(daemon) => daemon.run(args, env, service, pipe),
-        Err(failure) => {
-            if let Some(pipe) = pipe {
-                pipe.fail(failure.exit_code, &failure.sentence);
-            }
-            Err(failure)
-        }
+        Err(failure) => Err(give_up(pipe, failure)),
     }
+}
+
+/// Has the parent of a detached daemon say why it does not run.
+fn give_up(pipe: Option<ReadyPipe>, failure: Failure) -> Failure {
+    if let Some(pipe) = pipe {
+        pipe.fail(failure.exit_code, &failure.sentence);
+    }
+    failure
 }
 
 fn listen(settings: &Settings, inherited: Inherited) -> Result<(Vec<Listening>, Vec<String>), Failure> {
@@ -188,16 +193,17 @@ impl Daemon {
         let mut threads = match signals.and_then(|_| Threads::start(self.settings.threads, &self.engine)) {
             Ok(threads) => threads,
             Err(error) => {
-                let failure = system_failure(lang, &error);
-                if let Some(pipe) = pipe {
-                    pipe.fail(failure.exit_code, &failure.sentence);
-                }
-                return Err(failure);
+                return Err(give_up(pipe, system_failure(lang, &error)));
             }
         };
         let files = self.open_doors(&mut threads);
-        while !threads.is_listening() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+        let opened = async {
+            while !threads.is_listening() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        if tokio::time::timeout(DOORS_OPEN_WITHIN, opened).await.is_err() {
+            return Err(give_up(pipe, system_failure(lang, &io::ErrorKind::TimedOut.into())));
         }
         service.ready(&self.standing());
         let pid_file = pipe.and_then(|mut pipe| {
