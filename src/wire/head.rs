@@ -6,6 +6,7 @@
 //! to the same [`Facts::collect`].
 
 use crate::domain::limits::{FAST_BODY_BYTES_MAX, Limits};
+use std::mem::MaybeUninit;
 
 /// The largest number of header lines that is ever configured; also the size of the table on the stack.
 pub const HEADER_LINES_MAX: usize = 128;
@@ -143,10 +144,11 @@ pub fn next<'a>(buffer: &'a [u8], limits: &Limits) -> Step<'a> {
     if buffer[..seen] != START[..seen] {
         return Step::Other;
     }
-    let mut table = [httparse::EMPTY_HEADER; HEADER_LINES_MAX];
+    // Left as it is on the stack: emptying four kilobytes first would cost more than the parsing.
+    let mut table = [const { MaybeUninit::uninit() }; HEADER_LINES_MAX];
     let lines = limits.header_lines.min(HEADER_LINES_MAX);
-    let mut request = httparse::Request::new(&mut table[..lines]);
-    let head_bytes = match request.parse(buffer) {
+    let mut request = httparse::Request::new(&mut []);
+    let head_bytes = match request.parse_with_uninit_headers(buffer, &mut table[..lines]) {
         Ok(httparse::Status::Complete(bytes)) if bytes <= limits.header_bytes => bytes,
         Ok(httparse::Status::Partial) if buffer.len() < limits.header_bytes => {
             return Step::Partial { in_body: false };
