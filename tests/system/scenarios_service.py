@@ -24,6 +24,7 @@ def install(machine: Machine, world):
     expect(STATUS.search(status), f"the status text is {status!r}")
     subject.answers()
     equal(machine.out(f"stat -c %U:%a {LOG}"), "heartbeat-server:640", "owner and mode of the log")
+    equal(machine.out("stat -c %U:%a /var/lib/heartbeat-server"), "heartbeat-server:750", "owner and mode of the state")
     equal(machine.out("ps -o user:32= -C heartbeat-server"), "heartbeat-server", "the daemon's user")
     machine.until(
         f"systemctl show -P StatusText {SERVICE} | grep -E '^[1-9][0-9]* up'", "the status line counts the monitor"
