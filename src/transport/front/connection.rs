@@ -163,6 +163,8 @@ impl Connection {
             desk.input[..kept].copy_from_slice(&self.carry);
             let room = desk.input.len() - kept;
             let read = match self.stream.read(&mut desk.input[kept..]) {
+                // A body cut short deserves an answer, and hyper has one; half a head does not.
+                Ok(0) if self.stage == Stage::Body => return Next::HandOver,
                 Ok(0) => return Next::Close,
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Next::Wait,
