@@ -221,8 +221,10 @@ fn tags_of<'b>(slot: &'b Scalar<'_>) -> Result<Option<&'b [Cow<'b, str>]>, JsonE
 fn object<'a>(text: &'a str, limits: &Limits) -> Result<Fields<'a>, JsonError> {
     check_depth(text, limits)?;
     let mut json = serde_json::Deserializer::from_str(text);
-    let fields = FieldsSeed.deserialize(&mut json).and_then(|fields| json.end().map(|()| fields));
-    let fields = fields.map_err(|e| JsonError::new(format!("not JSON: {e}")))?;
+    // Filled in place: it is some hundred bytes, and would else be carried through every layer of results.
+    let mut fields = Fields::default();
+    let read = FieldsSeed(&mut fields).deserialize(&mut json).and_then(|()| json.end());
+    read.map_err(|e| JsonError::new(format!("not JSON: {e}")))?;
     if text.len() > limits.beat_bytes && text.trim_ascii().len() > limits.beat_bytes {
         return Err(too_long(limits));
     }
@@ -307,34 +309,34 @@ fn check_depth(text: &str, limits: &Limits) -> Result<(), JsonError> {
     Ok(())
 }
 
-struct FieldsSeed;
+/// Reads an object into the fields it is given.
+struct FieldsSeed<'f, 'de>(&'f mut Fields<'de>);
 
-impl<'de> DeserializeSeed<'de> for FieldsSeed {
-    type Value = Fields<'de>;
+impl<'de> DeserializeSeed<'de> for FieldsSeed<'_, 'de> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Fields<'de>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
         json.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for FieldsSeed {
-    type Value = Fields<'de>;
+impl<'de> Visitor<'de> for FieldsSeed<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Fields::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key_seed(KeySeed)? {
             match key {
-                Some(slot) => fields.slots[slot] = map.next_value_seed(ScalarSeed)?,
+                Some(slot) => self.0.slots[slot] = map.next_value_seed(ScalarSeed)?,
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        Ok(fields)
+        Ok(())
     }
 }
 
