@@ -71,7 +71,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
             Err(_) => 74,
         },
         None => run(&args, &env).unwrap_or_else(|failure| {
-            let _ = writeln!(io::stderr(), "heartbeat-server: {}", failure.sentence);
+            let _ = writeln!(io::stderr(), "{}", complaint(&failure));
             failure.exit_code
         }),
     }
@@ -102,10 +102,16 @@ fn run(args: &Args, env: &Env) -> Result<u8, Failure> {
 
 /// Has the parent of a detached daemon say why it does not run.
 fn give_up(pipe: Option<ReadyPipe>, failure: Failure) -> Failure {
-    if let Some(pipe) = pipe {
-        pipe.fail(failure.exit_code, &failure.sentence);
+    if let Some(mut pipe) = pipe {
+        pipe.take_pid_file().into_iter().for_each(PidFile::remove);
+        pipe.fail(failure.exit_code, &complaint(&failure));
     }
     failure
+}
+
+/// As it stands on a terminal.
+fn complaint(failure: &Failure) -> String {
+    format!("heartbeat-server: {}", failure.sentence)
 }
 
 fn listen(settings: &Settings, inherited: Inherited) -> Result<(Vec<Listening>, Vec<String>), Failure> {
@@ -174,7 +180,8 @@ impl Daemon {
         };
         self.log.notice(clock::wall(), Notice::Stopped);
         self.log.close();
-        self.state_lock.remove();
+        // Its file stays: whoever removes a lock file lets two others hold one each.
+        drop(self.state_lock);
         outcome
     }
 

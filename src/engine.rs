@@ -79,7 +79,8 @@ impl Engine {
         }
     }
 
-    /// Takes a beat. `monitor` is whom it is for.
+    /// Takes a beat. `monitor` is whom it is for; `taken` is called once it is, before anybody hears of what it
+    /// changed.
     pub fn beat(
         &self,
         now: Now,
@@ -87,6 +88,7 @@ impl Engine {
         beat: &Beat<'_>,
         source: Source,
         policy: &Policy,
+        taken: impl FnOnce(),
     ) -> Result<Receipt, Refusal> {
         let (shard, monitor) = self.place_of(monitor);
         let mut registry = lock(shard);
@@ -101,6 +103,7 @@ impl Engine {
                 }
             }
         };
+        taken();
         while let Some(transition) = registry.poll_transition() {
             self.tell(transition);
         }

@@ -17,9 +17,10 @@ pub fn run(args: &Args, env: &Env, out: &mut dyn Write, err: &mut dyn Write) -> 
             let warning = if settings.lang == Lang::Zh { "警告：" } else { "warning: " };
             let warnings: String =
                 settings.warnings.iter().map(|text| format!("{warning}{text}\n")).collect();
-            let written = err
-                .write_all(warnings.as_bytes())
-                .and_then(|()| out.write_all(settings.describe(settings.lang).as_bytes()));
+            // -q: only what is wrong, for a unit whose output goes to the journal at every reload.
+            let described = if args.quiet > 0 { String::new() } else { settings.describe(settings.lang) };
+            let written =
+                err.write_all(warnings.as_bytes()).and_then(|()| out.write_all(described.as_bytes()));
             (0, written)
         }
         Err(error) => (error.exit_code(), writeln!(err, "{}", error.sentence(error.lang()))),

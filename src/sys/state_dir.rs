@@ -73,9 +73,9 @@ impl StateError {
                 )
             }
             (StateError::InUse { path, pid }, Lang::Zh) => {
-                let pid = pid.map(|pid| format!("（进程号 {pid}）")).unwrap_or_default();
+                let pid = pid.map_or(" ".into(), |pid| format!("（进程号 {pid}）"));
                 format!(
-                    "状态目录 {} 正由另一个 heartbeat-server{pid} 使用；请先停止它，或用 --state-dir 另指定一个目录",
+                    "状态目录 {} 正由另一个 heartbeat-server{pid}使用；请先停止它，或用 --state-dir 另指定一个目录",
                     path.display()
                 )
             }

@@ -66,11 +66,20 @@ fn by_inode(inode: u64) -> Option<Holder> {
         let mut files = std::fs::read_dir(entry.path().join("fd")).ok()?.flatten();
         let holds =
             files.any(|file| std::fs::read_link(file.path()).is_ok_and(|to| to.as_os_str() == &*wanted));
-        // A program chooses its own name: it must not be able to write on the administrator's terminal.
-        let name = std::fs::read(entry.path().join("comm")).ok()?;
-        let name = String::from_utf8_lossy(&name).trim_end().replace(char::is_control, "?");
-        holds.then_some(Holder { name, pid })
+        holds.then(|| Some(Holder { name: name_of(&entry.path())?, pid })).flatten()
     })
+}
+
+/// The file name of a process's program, or the short name that the kernel keeps.
+fn name_of(process: &Path) -> Option<String> {
+    let program = std::fs::read_link(process.join("exe")).ok();
+    let name = program.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let name = match name {
+        Some(name) => name.trim_end_matches(" (deleted)").to_string(),
+        None => String::from_utf8_lossy(&std::fs::read(process.join("comm")).ok()?).trim_end().to_string(),
+    };
+    // A program chooses its own name: it must not be able to write on the administrator's terminal.
+    Some(name.replace(char::is_control, "?"))
 }
 
 #[cfg(test)]

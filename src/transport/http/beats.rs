@@ -121,7 +121,6 @@ impl Taker<'_> {
             }
         };
         let source = Source { peer: self.client, transport: Transport::Http };
-        let receipt = engine.beat(self.now, monitor, beat, source, self.policy).map_err(Fault::Refused)?;
         let line = BeatLine {
             peer: self.client,
             ip: beat.ip.map(|ip| ip.as_str()),
@@ -129,7 +128,9 @@ impl Taker<'_> {
             transport: Transport::Http.name(),
             status: (beat.status.verdict() != Some(true)).then(|| beat.status.name()),
         };
-        engine.log().beat(self.now.wall, &line);
+        let log = || engine.log().beat(self.now.wall, &line);
+        let receipt =
+            engine.beat(self.now, monitor, beat, source, self.policy, log).map_err(Fault::Refused)?;
         Ok(receipt.interval)
     }
 }
