@@ -62,7 +62,7 @@ pub fn watch(callback: impl Fn(Event) + Send + 'static) -> io::Result<Handle> {
 }
 
 fn watch_with(last_words: Duration, callback: impl Fn(Event) + Send + 'static) -> io::Result<Handle> {
-    ignore_pipe()?;
+    ignore_write_signals()?;
     let at_once = Arc::new(AtomicBool::new(false));
     // Before the iterator's own handlers: those run in order of registration.
     for signal in [SIGTERM, SIGINT] {
@@ -112,10 +112,13 @@ impl Stops {
     }
 }
 
+/// A write to a client that is gone, or beyond a limit of file size, is an error where it happens and no reason to die.
 #[allow(unsafe_code)]
-fn ignore_pipe() -> io::Result<()> {
-    // SAFETY: ignoring a signal installs no handler, so no code of ours can run in a signal's context.
-    unsafe { nix::sys::signal::signal(Signal::SIGPIPE, SigHandler::SigIgn) }?;
+fn ignore_write_signals() -> io::Result<()> {
+    for signal in [Signal::SIGPIPE, Signal::SIGXFSZ] {
+        // SAFETY: ignoring a signal installs no handler, so no code of ours can run in a signal's context.
+        unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) }?;
+    }
     Ok(())
 }
 
