@@ -12,7 +12,7 @@ use crate::domain::limits::LIST_MAX;
 use crate::domain::meter::Meter;
 use crate::domain::notice::{Notice, State};
 use crate::domain::policy::Policy;
-use crate::domain::registry::{Counts, Event, Name, Receipt, Registry, Snapshot, Transition};
+use crate::domain::registry::{Counts, Event, Name, Receipt, Registry, Snapshot, Transition, Unknown};
 use crate::domain::time::{Mono, Now, Span};
 use crate::sys::clock;
 use crate::sys::log::Log;
@@ -97,10 +97,10 @@ impl Engine {
             Ok(receipt) => receipt,
             Err(_) => {
                 self.admit(now, source.peer, policy)?;
-                match registry.handle(now, event(true)) {
-                    Ok(receipt) => receipt,
-                    Err(_) => return Err(Refusal::Full),
-                }
+                registry.handle(now, event(true)).map_err(|Unknown| {
+                    self.monitors.fetch_sub(1, Ordering::Relaxed);
+                    Refusal::Full
+                })?
             }
         };
         taken();

@@ -146,7 +146,9 @@ struct Monitor {
     beats: u64,
     seq: Option<u64>,
     gaps: u64,
-    /// Kept only where it is not the id itself.
+    /// Whether the address it last reported is its id, as with senders that give no other name.
+    reports_id: bool,
+    /// The address it last reported, where that is not its id.
     reported_ip: Option<Box<Id>>,
     /// What few monitors have.
     rare: Option<Box<Rare>>,
@@ -352,6 +354,7 @@ impl Registry {
             beats: 0,
             seq: None,
             gaps: 0,
+            reports_id: false,
             reported_ip: None,
             rare: None,
         });
@@ -401,13 +404,15 @@ impl Monitor {
             self.gaps = self.gaps.saturating_add(ahead.saturating_sub(1));
             self.seq = Some(seq);
         }
-        let reported = beat.ip.map_or("", IdRef::as_str);
-        let known = self.reported_ip.as_ref().map_or("", |ip| ip.as_str());
-        if !reported.is_empty()
-            && reported != known
-            && (reported != monitor.as_str() || self.reported_ip.is_some())
-        {
-            self.reported_ip = beat.ip.map(|ip| Box::new(ip.to_id()));
+        if let Some(ip) = beat.ip {
+            self.reports_id = ip == monitor;
+            let known =
+                self.reported_ip.as_ref().is_some_and(|known| known.as_bytes() == ip.as_str().as_bytes());
+            if self.reports_id {
+                self.reported_ip = None;
+            } else if !known {
+                self.reported_ip = Some(Box::new(ip.to_id()));
+            }
         }
         if beat.message.is_some() || beat.tags.is_some() {
             let rare = self.rare.get_or_insert_default();
@@ -431,7 +436,11 @@ impl Monitor {
             interval: self.interval,
             grace: self.grace,
             address: self.source.peer,
-            reported_ip: self.reported_ip.as_ref().map(|ip| ip.as_str().into()),
+            reported_ip: self
+                .reported_ip
+                .as_deref()
+                .or(self.reports_id.then_some(&self.id))
+                .map(|ip| ip.as_str().into()),
             transport: self.source.transport,
             beats: self.beats,
             seq: self.seq,

@@ -81,6 +81,23 @@ fn a_recovery_tells_how_long_the_silence_was_and_a_failure_tells_none() {
 }
 
 #[test]
+fn the_reported_address_is_shown_also_where_it_is_the_name() {
+    let mut r = registry();
+    let reporting = |ip: &'static str| Beat { ip: IdRef::new(ip).ok(), ..Beat::default() };
+    let shown = |r: &Registry| r.get(at(0), name("10.0.0.1")).unwrap().reported_ip;
+    beat(&mut r, 0, "10.0.0.1", &Beat::default());
+    assert_eq!(shown(&r), None);
+    beat(&mut r, 0, "10.0.0.1", &reporting("10.0.0.1"));
+    assert_eq!(shown(&r).as_deref(), Some("10.0.0.1"));
+    beat(&mut r, 0, "10.0.0.1", &reporting("10.0.0.2"));
+    assert_eq!(shown(&r).as_deref(), Some("10.0.0.2"));
+    beat(&mut r, 0, "10.0.0.1", &Beat::default());
+    assert_eq!(shown(&r).as_deref(), Some("10.0.0.2"), "a beat that reports nothing takes nothing back");
+    beat(&mut r, 0, "10.0.0.1", &reporting("10.0.0.1"));
+    assert_eq!(shown(&r).as_deref(), Some("10.0.0.1"));
+}
+
+#[test]
 fn a_row_is_small() {
     // With its link in the wheel and its entry in the index a monitor stays under 200 bytes.
     assert!(size_of::<Monitor>() <= 160, "{}", size_of::<Monitor>());
