@@ -110,15 +110,13 @@ pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, 
     })
     .await;
     let Wire { mut stream, waiting, .. } = connection.into_parts().io;
-    match end {
-        Some(HEAD) => {
-            if finish(&mut stream, &timeout_answer(site, false), &deadline, site).await {
-                linger(stream, deadline).await;
-            }
-        }
-        Some(_) => {}
-        None if finish(&mut stream, &waiting, &deadline, site).await => linger(stream, deadline).await,
-        None => {}
+    let last = match end {
+        Some(HEAD) => timeout_answer(site, false),
+        Some(_) => return,
+        None => waiting.to_vec(),
+    };
+    if finish(&mut stream, &last, &deadline, site).await {
+        linger(stream, deadline).await;
     }
 }
 
