@@ -143,26 +143,10 @@ impl Setup {
     }
 
     /// Starts it and waits until it answers on port `{a}`.
-    pub fn start(mut self) -> Daemon {
-        self.command.stdout(Stdio::null()).stderr(File::create(self.place.path("stderr")).unwrap());
-        let child = self.command.spawn().unwrap();
-        let mut daemon = Daemon { place: self.place, child };
-        let address = daemon.address();
-        let began = Instant::now();
-        loop {
-            if let Some(status) = daemon.child.try_wait().unwrap() {
-                panic!("the daemon did not start: {status}\n{}", daemon.log());
-            }
-            if std::net::TcpStream::connect(&address).is_ok() {
-                // Accepted is not yet served.
-                let mut conn = daemon.connect();
-                conn.send(get("/healthz"));
-                conn.reply();
-                return daemon;
-            }
-            assert!(began.elapsed() < PATIENCE, "the daemon does not listen:\n{}", daemon.log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+    pub fn start(self) -> Daemon {
+        let mut daemon = self.spawn();
+        daemon.wait_until_it_answers();
+        daemon
     }
 
     /// Starts it without waiting for anything.
@@ -198,6 +182,34 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// Another daemon in the folder of this one, which has ended.
+    pub fn replaced(mut self, mut by: Command) -> Daemon {
+        assert!(!self.is_running());
+        by.stdout(Stdio::null()).stderr(File::create(self.place.path("stderr")).unwrap());
+        self.child = by.spawn().unwrap();
+        self.wait_until_it_answers();
+        self
+    }
+
+    fn wait_until_it_answers(&mut self) {
+        let address = self.address();
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("the daemon did not start: {status}\n{}", self.log());
+            }
+            if std::net::TcpStream::connect(&address).is_ok() {
+                // Accepted is not yet served.
+                let mut conn = self.connect();
+                conn.send(get("/healthz"));
+                conn.reply();
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "the daemon does not listen:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// `127.0.0.1:{a}`.
     pub fn address(&self) -> String {
         self.address_of('a')

@@ -44,9 +44,7 @@ fn each_is_answered_as_the_table_says_by_both_paths() {
             wrong.push(format!("{}: the two paths differ:\n  {fast:?}\n  {general:?}", case.name));
         } else if statuses != case.statuses {
             wrong.push(format!("{}: {statuses:?} instead of {:?}: {fast:?}", case.name, case.statuses));
-        } else if let Some(last) = fast.last()
-            && !last.text().contains(case.word)
-        {
+        } else if let Some(last) = fast.last().filter(|last| !last.text().contains(case.word)) {
             wrong.push(format!("{}: no {:?} in {:?}", case.name, case.word, last.text()));
         } else if let Some(bad) =
             fast.iter().find(|r| r.status >= 400 && r.json()["error"].as_str().is_none())
