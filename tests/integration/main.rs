@@ -1,1 +1,24 @@
-//! The real binary over real sockets.
+//! The real binary over real sockets: one module for each subject, one daemon for each test.
+//!
+//! `harness` starts and ends daemons, `client` speaks bytes to them. No test asserts a time that a busy machine could
+//! miss: what has to happen is waited for up to [`harness::PATIENCE`], and what must not happen is shown by something
+//! else happening first.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)] // a test that cannot go on may panic
+#![allow(clippy::disallowed_methods)] // the tests' own patience; the daemon's clock is another
+
+mod client;
+mod harness;
+
+mod access;
+mod beats;
+mod clients;
+mod differential;
+mod http;
+mod lifecycle;
+mod limits;
+mod malformed;
+mod reading;
+mod seed0;
+mod service;
+mod states;
+mod tidy;

@@ -16,7 +16,7 @@ use crate::wire::head::{BEAT_PATHS, Facts};
 use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue, UPGRADE};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::{Method, Request, Response, StatusCode, Version};
 use std::convert::Infallible;
@@ -24,14 +24,18 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Where in a request the connection is, told by the service to the wire and to the loop that watches the time.
 #[derive(Debug)]
-struct Phase(AtomicU8);
+struct Phase {
+    now: AtomicU8,
+    /// Whether the request asks for an upgrade: hyper then ends without waiting for its last bytes to be sent.
+    upgrade: AtomicBool,
+}
 
 /// Nothing of a request has come.
 const IDLE: u8 = 0;
@@ -44,23 +48,25 @@ const ANSWERED: u8 = 3;
 
 impl Phase {
     fn get(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.now.load(Ordering::Relaxed)
     }
 
     fn set(&self, phase: u8) {
-        self.0.store(phase, Ordering::Relaxed);
+        self.now.store(phase, Ordering::Relaxed);
     }
 }
 
 /// Serves a connection to its end. `read` is what was read of it so far.
 pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, deadline: Deadline) {
     let limits = site.engine.policy().limits.clone();
-    let phase = Arc::new(Phase(AtomicU8::new(if read.is_empty() { IDLE } else { HEAD })));
-    let wire = Wire { stream, ahead: Bytes::from(read), refusal: BytesMut::new(), phase: phase.clone() };
+    let now = AtomicU8::new(if read.is_empty() { IDLE } else { HEAD });
+    let phase = Arc::new(Phase { now, upgrade: AtomicBool::new(false) });
+    let wire = Wire { stream, ahead: Bytes::from(read), waiting: BytesMut::new(), phase: phase.clone() };
     let service = {
         let (site, phase) = (site.clone(), phase.clone());
-        hyper::service::service_fn(move |request| {
+        hyper::service::service_fn(move |request: Request<Incoming>| {
             let (site, phase) = (site.clone(), phase.clone());
+            phase.upgrade.store(request.headers().contains_key(UPGRADE), Ordering::Relaxed);
             // hyper hands its connection back only from futures that can be moved.
             Box::pin(async move {
                 phase.set(BUSY);
@@ -103,15 +109,14 @@ pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, 
         }
     })
     .await;
-    let mut stream = connection.into_parts().io.stream;
-    match end {
-        Some(HEAD) => {
-            if finish(&mut stream, &timeout_answer(site, false), &deadline, site).await {
-                linger(stream, deadline).await;
-            }
-        }
-        Some(_) => {}
-        None => linger(stream, deadline).await,
+    let Wire { mut stream, waiting, .. } = connection.into_parts().io;
+    let last = match end {
+        Some(HEAD) => timeout_answer(site, false),
+        Some(_) => return,
+        None => waiting.to_vec(),
+    };
+    if finish(&mut stream, &last, &deadline, site).await {
+        linger(stream, deadline).await;
     }
 }
 
@@ -227,8 +232,8 @@ struct Wire {
     stream: Stream,
     /// Bytes read before hyper had the connection.
     ahead: Bytes,
-    /// Our words in place of a bare refusal of hyper's, as far as they are not sent.
-    refusal: BytesMut,
+    /// Our words in place of a bare refusal of hyper's, and what hyper would not wait for, as far as it is not sent.
+    waiting: BytesMut,
     phase: Arc<Phase>,
 }
 
@@ -264,15 +269,23 @@ impl Write for Wire {
         // Only the service makes answers with a body; one that comes while it has no request is hyper's own.
         let own = matches!(this.phase.get(), IDLE | HEAD);
         if let Some(words) = if own { words_for_refusal(bytes) } else { None } {
-            this.refusal.extend_from_slice(&words);
+            this.waiting.extend_from_slice(&words);
             return Poll::Ready(Ok(bytes.len()));
         }
-        Pin::new(&mut this.stream).poll_write(cx, bytes)
+        if !this.waiting.has_remaining() {
+            let sent = Pin::new(&mut this.stream).poll_write(cx, bytes);
+            if sent.is_ready() || !this.phase.upgrade.load(Ordering::Relaxed) {
+                return sent;
+            }
+        }
+        // At most one answer, as hyper reads no further request before the flush is done.
+        this.waiting.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(this.poll_refusal(cx))?;
+        ready!(this.poll_waiting(cx))?;
         if this.phase.get() == ANSWERED {
             this.phase.set(IDLE);
         }
@@ -281,18 +294,18 @@ impl Write for Wire {
 
     /// Only sends what is left: the socket is closed outside, where the client can be heard out first.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_refusal(cx)
+        self.get_mut().poll_waiting(cx)
     }
 }
 
 impl Wire {
-    fn poll_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.refusal.has_remaining() {
-            let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.refusal))?;
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.waiting.has_remaining() {
+            let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.waiting))?;
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.refusal.advance(sent);
+            self.waiting.advance(sent);
         }
         Poll::Ready(Ok(()))
     }

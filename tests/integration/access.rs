@@ -1,0 +1,182 @@
+//! Who may: networks, tokens, proxies, pages of other sites.
+
+use crate::client::{beat, beat_with, get};
+use crate::harness::{Setup, daemon};
+use serde_json::json;
+
+const BEAT_TOKEN: &str = "beat-token-of-16-or-more";
+const READ_TOKEN: &str = "read-token-of-16-or-more";
+const ADMIN_TOKEN: &str = "admin-token-of-16-or-more";
+
+#[test]
+fn refused_networks_are_told_which_key_refuses_them() {
+    for (access, key, beats, reads) in [
+        ("deny = [\"127.0.0.0/8\"]", "access.deny", false, true),
+        ("allow = [\"10.0.0.0/8\"]", "access.allow", false, true),
+        ("read = [\"10.0.0.0/8\"]", "access.read", true, false),
+        ("allow = [\"127.0.0.1\"]\ndeny = [\"127.0.0.2\"]\nread = [\"::1\", \"127.0.0.1\"]", "", true, true),
+    ] {
+        let hb = daemon(&format!("[access]\n{access}\n"));
+        let beat = hb.beat("{}");
+        assert_eq!(beat.status, if beats { 200 } else { 403 }, "{access}");
+        for path in ["/", "/metrics", "/api/v1/monitors", "/api/v1/monitors/x", "/api/v1/status"] {
+            let reply = hb.get(path);
+            let want = match path {
+                _ if !reads => 403,
+                "/api/v1/monitors/x" => 404,
+                _ => 200,
+            };
+            assert_eq!(reply.status, want, "{access}: {path}");
+            if !reads {
+                assert_eq!(reply.json()["key"], json!(key));
+            }
+        }
+        if !beats {
+            assert_eq!(beat.json()["key"], json!(key));
+            assert!(beat.json()["error"].as_str().unwrap().contains("127.0.0.1"), "{}", beat.text());
+            assert_eq!(beat.header("connection"), Some("close"), "a stranger gets no second try here");
+        }
+        assert_eq!(hb.get("/healthz").status, 200, "health is for everybody");
+        assert_eq!(hb.get("/readyz").status, 200);
+    }
+}
+
+#[test]
+fn tokens_open_what_they_are_for() {
+    let hb = Setup::new(
+        "[access]\nbeat_tokens = [{ file = \"beat.tokens\" }]\nread_tokens = [{ file = \"read.tokens\" }]\n\
+         admin_tokens = [{ file = \"{dir}/admin.tokens\" }]\n",
+    )
+    .file("beat.tokens", &format!("# for the hosts\n\nanother-beat-token-here\n{BEAT_TOKEN}\r\n"))
+    .file("read.tokens", READ_TOKEN)
+    .file("admin.tokens", ADMIN_TOKEN)
+    .start();
+    for (authorization, beats, reads) in [
+        ("", false, false),
+        ("Bearer wrong-token-of-16-or-more", false, false),
+        (&format!("Bearer {BEAT_TOKEN}"), true, false),
+        (&format!("bearer {BEAT_TOKEN}"), true, false),
+        (&format!("BEARER  {BEAT_TOKEN}"), true, false),
+        ("Bearer another-beat-token-here", true, false),
+        (&format!("Bearer {BEAT_TOKEN}x"), false, false),
+        (&format!("Bearer {}", &BEAT_TOKEN[1..]), false, false),
+        (&format!("Basic {BEAT_TOKEN}"), false, false),
+        (BEAT_TOKEN, false, false),
+        ("Bearer", false, false),
+        ("Bearer # for the hosts", false, false),
+        (&format!("Bearer {READ_TOKEN}"), false, true),
+        (&format!("Bearer {ADMIN_TOKEN}"), true, true),
+    ] {
+        let header = if authorization.is_empty() {
+            String::new()
+        } else {
+            format!("Authorization: {authorization}\r\n")
+        };
+        for (request, may, key) in [
+            (beat_with(&header, "{}"), beats, "access.beat_tokens"),
+            (
+                beat_with(&format!("{header}Connection: close\r\nTE: x\r\n"), "{}"),
+                beats,
+                "access.beat_tokens",
+            ),
+            (get("/").replace("Host: hb\r\n", &format!("Host: hb\r\n{header}")), reads, "access.read_tokens"),
+        ] {
+            let reply = hb.ask(&request);
+            assert_eq!(reply.status, if may { 200 } else { 401 }, "{request}");
+            if !may {
+                assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
+                assert_eq!(reply.json()["key"], json!(key));
+                assert!(!reply.text().contains(BEAT_TOKEN));
+            }
+        }
+    }
+    assert_eq!(hb.get("/healthz").status, 200);
+    assert!(!hb.log().contains("token-of-16"), "no token is ever logged");
+}
+
+#[test]
+fn a_credential_is_a_token_file_too() {
+    let hb = Setup::new("[access]\nbeat_tokens = [{ credential = \"beats\" }]\n")
+        .file("beats", BEAT_TOKEN)
+        .env("CREDENTIALS_DIRECTORY", "{dir}")
+        .start();
+    assert_eq!(hb.beat("{}").status, 401);
+    assert_eq!(hb.ask(beat_with(&format!("Authorization: Bearer {BEAT_TOKEN}\r\n"), "{}")).status, 200);
+}
+
+#[test]
+fn only_a_trusted_proxy_is_believed() {
+    let hb = daemon(
+        "[[listen]]\naddress = \"127.0.0.1:{a}\"\nproxies = [\"127.0.0.1\", \"10.0.0.0/8\"]\n\
+         [[listen]]\naddress = \"127.0.0.1:{b}\"\n",
+    );
+    for (n, (headers, from)) in [
+        ("X-Forwarded-For: 192.168.7.7\r\n", "192.168.7.7"),
+        ("X-Forwarded-For: 192.168.6.6, 192.168.7.7, 10.0.0.3\r\n", "192.168.7.7"),
+        ("X-Forwarded-For: 192.168.6.6\r\nX-Forwarded-For: 192.168.7.7\r\n", "192.168.7.7"),
+        ("Forwarded: for=192.168.7.7;proto=https\r\n", "192.168.7.7"),
+        ("Forwarded: for=\"[fd00::7]:4711\"\r\nX-Forwarded-For: 192.168.7.7\r\n", "fd00::7"),
+        ("X-Forwarded-For: ::ffff:192.168.7.7\r\n", "192.168.7.7"),
+        ("X-Forwarded-For: nonsense\r\n", "127.0.0.1"),
+        ("", "127.0.0.1"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // By the fast path and, because of the chunks, by the general one.
+        let body = format!("{{\"id\":\"p{n}\"}}");
+        let chunked = format!(
+            "POST / HTTP/1.1\r\nHost: hb\r\n{headers}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+            body.len()
+        );
+        for request in [beat_with(headers, &body), chunked] {
+            assert_eq!(hb.ask(&request).status, 200);
+            assert_eq!(hb.monitor(&format!("p{n}"))["address"], json!(from), "{request}");
+        }
+        hb.wait_for_log(&format!("from: {from}, reported IP: -, id: p{n}"));
+        // The second listener trusts nobody.
+        let mut conn = crate::client::Conn::tcp(&hb.address_of('b'));
+        conn.send(beat_with(headers, &format!("{{\"id\":\"q{n}\"}}")));
+        assert_eq!(conn.reply().status, 200);
+        assert_eq!(hb.monitor(&format!("q{n}"))["address"], json!("127.0.0.1"), "{headers}");
+    }
+    // A stranger does not become a neighbour by coming through the proxy.
+    let reply = hb.ask(beat_with("X-Forwarded-For: 8.8.8.8\r\n", "{}"));
+    assert_eq!((reply.status, &reply.json()["key"]), (403, &json!("access.allow")));
+    let reply = hb.ask("GET / HTTP/1.1\r\nHost: hb\r\nX-Forwarded-For: 8.8.8.8\r\n\r\n");
+    assert_eq!((reply.status, &reply.json()["key"]), (403, &json!("access.read")));
+    // Beats without a name are those of the client, not of the proxy.
+    hb.ask(beat_with("X-Forwarded-For: 192.168.9.9\r\n", "{}"));
+    assert_eq!(hb.monitor("192.168.9.9")["beats"], json!(1));
+}
+
+#[test]
+fn a_proxy_may_sit_behind_a_unix_socket() {
+    let hb = daemon(
+        "[[listen]]\nname = \"tcp\"\naddress = \"127.0.0.1:{a}\"\n\
+         [[listen]]\nname = \"proxy\"\naddress = \"unix:{dir}/proxy\"\nproxies = [\"unix\"]\n\
+         [[listen]]\nname = \"plain\"\naddress = \"unix:{dir}/plain\"\n",
+    );
+    for (path, from) in [("proxy", "192.168.7.7"), ("plain", "unix")] {
+        let mut conn = crate::client::Conn::unix(&hb.place.path(path).to_string_lossy());
+        conn.send(beat_with("X-Forwarded-For: 192.168.7.7\r\n", &format!("{{\"id\":\"{path}\"}}")));
+        assert_eq!(conn.reply().status, 200);
+        assert_eq!(hb.monitor(path)["address"], json!(from));
+    }
+}
+
+#[test]
+fn pages_of_other_sites_may_not_send_beats() {
+    let hb = daemon("");
+    let beats = |origin: &str| hb.ask(beat_with(&format!("Origin: {origin}\r\n"), "{}")).status;
+    for origin in ["http://hb", "https://hb", "http://HB"] {
+        assert_eq!(beats(origin), 200, "{origin}");
+    }
+    for origin in
+        ["http://evil.example", "null", "http://hb:81", "http://hb.evil.example", "ftp://hb", "hb", ""]
+    {
+        assert_eq!(beats(origin), 403, "{origin}");
+    }
+    assert_eq!(hb.ask(beat("{}")).status, 200);
+    assert_eq!(hb.metric("heartbeat_beats_total{transport=\"http\",result=\"denied\"}"), 7);
+}

@@ -1,0 +1,165 @@
+//! What a body may hold, and what becomes of it.
+
+use crate::client::{beat, beat_with};
+use crate::harness::{Setup, daemon};
+use serde_json::{Value, json};
+
+#[test]
+fn an_object_is_one_beat() {
+    let hb = daemon("");
+    let body = r#"{"id":"db-1","ip":"10.0.0.7","seq":7,"interval":"1h30m","grace":5,"status":"ok",
+                   "message":"fine 好","tags":["a","b"],"rid":"r1","ts":"2026-02-08T11:30:20Z","unknown":{"x":[1]}}"#;
+    let reply = hb.beat(body);
+    assert_eq!((reply.status, reply.text()), (200, r#"{"status":"ok"}"#));
+    assert_eq!(reply.header("heartbeat-interval"), Some("5400"), "the interval the beat asked for");
+    let monitor = hb.monitor("db-1");
+    for (key, want) in [
+        ("id", json!("db-1")),
+        ("state", json!("up")),
+        ("interval_s", json!(5400)),
+        ("grace_s", json!(5)),
+        ("address", json!("127.0.0.1")),
+        ("reported_ip", json!("10.0.0.7")),
+        ("transport", json!("http")),
+        ("beats", json!(1)),
+        ("seq", json!(7)),
+        ("gaps", json!(0)),
+        ("tags", json!(["a", "b"])),
+        ("message", json!("fine 好")),
+        ("paused_until", Value::Null),
+    ] {
+        assert_eq!(monitor[key], want, "{key}");
+    }
+    for key in ["since", "last_beat", "next_deadline"] {
+        let time = monitor[key].as_str().unwrap();
+        assert!(time.parse::<jiff::Timestamp>().is_ok(), "{key} is RFC 3339: {time}");
+    }
+    hb.beat(r#"{"id":"db-1","seq":10}"#);
+    let monitor = hb.monitor("db-1");
+    assert_eq!((&monitor["seq"], &monitor["gaps"], &monitor["beats"]), (&json!(10), &json!(2), &json!(2)));
+    assert_eq!(monitor["interval_s"], json!(5400), "what was said once stays said");
+}
+
+#[test]
+fn whom_a_beat_is_for() {
+    let hb = daemon("");
+    for (body, id) in [
+        (r#"{"id":"a","ip":"10.0.0.1"}"#, "a"),
+        (r#"{"ip":"10.0.0.2"}"#, "10.0.0.2"),
+        ("{}", "127.0.0.1"),
+        ("", "127.0.0.1"),
+        ("  \r\n", "127.0.0.1"),
+        (r#"{"id":"first","id":"last"}"#, "last"),
+        (r#"{"id":7,"id":"good"}"#, "good"),
+        (r#"{"id":"nulls","ip":null,"seq":null,"interval":null,"tags":null}"#, "nulls"),
+        ("\u{feff}{\"id\":\"bom\"}", "bom"),
+        (r#"{"id":"\u5fc3\u8df3"}"#, "%E5%BF%83%E8%B7%B3"),
+        (r#"{"id":"a+b&c=d;e@f:g"}"#, "a+b&c=d;e@f:g"),
+    ] {
+        let reply = hb.beat(body);
+        assert_eq!(reply.status, 200, "{body}: {}", reply.text());
+        assert!(hb.monitor(id)["beats"].as_u64() >= Some(1), "{body}");
+    }
+    assert_eq!(hb.monitor("127.0.0.1")["beats"], json!(3));
+}
+
+#[test]
+fn both_paths_take_beats_whatever_the_type_says() {
+    let hb = daemon("");
+    for (n, kind) in
+        ["application/json", "application/x-www-form-urlencoded", "text/plain", ""].iter().enumerate()
+    {
+        let request = beat_with(&format!("Content-Type: {kind}\r\n"), &format!("{{\"id\":\"t{n}\"}}"));
+        assert_eq!(hb.ask(&request).status, 200, "{kind}");
+        assert_eq!(hb.ask(request.replace("POST / ", "POST /api/v1/beats ")).status, 200, "{kind}");
+        assert_eq!(hb.monitor(&format!("t{n}"))["beats"], json!(2));
+    }
+}
+
+#[test]
+fn an_array_is_many_beats_and_each_is_judged_by_itself() {
+    let hb = daemon("");
+    let reply =
+        hb.beat(r#"[{"id":"a","interval":"20s"},{"id":"b c"},{"id":"d","interval":40},7,{"seq":-1}]"#);
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.header("heartbeat-interval"), Some("20"), "the shortest");
+    let answer = reply.json();
+    assert_eq!((&answer["status"], &answer["accepted"]), (&json!("ok"), &json!(2)));
+    let rejected = answer["rejected"].as_array().unwrap();
+    let facts: Vec<(u64, &str)> =
+        rejected.iter().map(|r| (r["index"].as_u64().unwrap(), r["field"].as_str().unwrap_or("-"))).collect();
+    assert_eq!(facts, [(1, "id"), (3, "-"), (4, "seq")]);
+    assert!(rejected.iter().all(|r| r["error"].as_str().is_some_and(|e| !e.is_empty())), "{answer}");
+    assert_eq!(hb.monitor("d")["interval_s"], json!(40));
+    assert_eq!(hb.beat("[]").json(), json!({"status":"ok","accepted":0,"rejected":[]}));
+}
+
+#[test]
+fn lines_are_many_beats() {
+    let hb = daemon("");
+    let answer = hb.beat("{\"id\":\"a\"}\n\n{\"id\":\"b\"}\r\n{\"id\":}\n{\"id\":\"c\",\"seq\":1}\n").json();
+    assert_eq!(answer["accepted"], json!(3), "{answer}");
+    assert_eq!(answer["rejected"][0]["index"], json!(2), "{answer}");
+    for id in ["a", "b", "c"] {
+        assert_eq!(hb.monitor(id)["beats"], json!(1));
+    }
+    // One object over many lines is not many.
+    assert_eq!(
+        hb.beat("{\n  \"id\": \"pretty\",\n  \"tags\": [\n    \"x\"\n  ]\n}\n").text(),
+        r#"{"status":"ok"}"#
+    );
+}
+
+#[test]
+fn a_batch_has_a_length_and_a_beat_too() {
+    let hb = daemon("[limits]\nbatch_beats = 3\nbeat_bytes = \"1K\"\nbody_bytes = \"4K\"\n");
+    assert_eq!(hb.beat(&format!("[{}]", ["{\"id\":\"x\"}"; 3].join(","))).status, 200);
+    for body in [format!("[{}]", ["{\"id\":\"x\"}"; 4].join(",")), ["{\"id\":\"x\"}"; 4].join("\n")] {
+        let reply = hb.beat(&body);
+        assert_eq!(reply.status, 413, "{body}");
+        assert!(reply.text().contains("limits.batch_beats"), "{}", reply.text());
+    }
+    let long = format!("{{\"id\":\"long\",\"message\":\"{}\"}}", "x".repeat(1500));
+    let reply = hb.beat(&long);
+    assert_eq!(reply.status, 413);
+    assert!(reply.text().contains("limits.beat_bytes"), "{}", reply.text());
+    // In a batch only the long one is refused.
+    let answer = hb.beat(&format!("[{long},{{\"id\":\"short\"}}]")).json();
+    assert_eq!((&answer["accepted"], &answer["rejected"][0]["index"]), (&json!(1), &json!(0)), "{answer}");
+    let reply = hb.beat(&format!("[{}]", " ".repeat(5000)));
+    assert_eq!(reply.status, 413);
+    assert!(reply.text().contains("limits.body_bytes"), "{}", reply.text());
+}
+
+#[test]
+fn ten_thousand_beats_in_one_body() {
+    let hb = daemon("");
+    let body: Vec<String> = (0..10_000).map(|n| format!("{{\"id\":\"host-{n}\"}}")).collect();
+    let answer = hb.beat(&format!("[{}]", body.join(","))).json();
+    assert_eq!(answer, json!({"status":"ok","accepted":10_000,"rejected":[]}));
+    let status = hb.get("/api/v1/status").json();
+    assert_eq!((&status["monitors"]["up"], &status["beats"]), (&json!(10_000), &json!(10_000)));
+    hb.wait_for_log("id: host-9999");
+    assert_eq!(hb.log().matches("heartbeat received").count(), 10_000, "a line for every beat");
+}
+
+#[test]
+fn beats_over_every_kind_of_socket() {
+    let hb = Setup::new(
+        "[[listen]]\nname = \"v4\"\naddress = \"127.0.0.1:{a}\"\n\
+         [[listen]]\nname = \"v6\"\naddress = \"[::1]:{b}\"\n\
+         [[listen]]\nname = \"file\"\naddress = \"unix:{dir}/s\"\n",
+    )
+    .start();
+    let mut conns = [
+        crate::client::Conn::tcp(&hb.address()),
+        crate::client::Conn::tcp(&format!("[::1]:{}", hb.place.port('b'))),
+        crate::client::Conn::unix(&hb.place.fill("{dir}/s")),
+    ];
+    for (n, conn) in conns.iter_mut().enumerate() {
+        conn.send(beat(&format!("{{\"id\":\"k{n}\"}}")));
+        assert_eq!(conn.reply().status, 200);
+    }
+    let from: Vec<Value> = (0..3).map(|n| hb.monitor(&format!("k{n}"))["address"].clone()).collect();
+    assert_eq!(from, [json!("127.0.0.1"), json!("::1"), json!("unix")]);
+}
