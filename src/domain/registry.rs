@@ -130,26 +130,29 @@ pub type Counts = [u64; State::ALL.len()];
 /// A deadline that nobody has; later than all that anybody has.
 const NEVER: Mono = Mono(u64::MAX);
 
+/// A row. What every beat touches comes first and lies together: with many monitors a beat costs mostly the memory it
+/// has to wait for.
 #[derive(Debug)]
+#[repr(C)]
 struct Monitor {
     id: Id,
-    state: State,
-    status: Status,
-    source: Source,
-    since: Wall,
-    last_wall: Wall,
-    last_mono: Mono,
     /// When the state changes next if nothing is heard; [`NEVER`] where it does not.
     deadline: Mono,
     interval: Span,
-    grace: Span,
+    last_wall: Wall,
+    last_mono: Mono,
     beats: u64,
-    seq: Option<u64>,
-    gaps: u64,
+    source: Source,
+    status: Status,
+    state: State,
     /// Whether the address it last reported is its id, as with senders that give no other name.
     reports_id: bool,
     /// The address it last reported, where that is not its id.
     reported_ip: Option<Box<Id>>,
+    seq: Option<u64>,
+    gaps: u64,
+    since: Wall,
+    grace: Span,
     /// What few monitors have.
     rare: Option<Box<Rare>>,
 }

@@ -13,6 +13,7 @@ use crate::domain::time::{Span, Wall};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 /// Why a body or a beat in it was not taken.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,11 +76,8 @@ pub fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Body<'a>, JsonError>
         .map_err(|e| JsonError::new(format!("not UTF-8 at byte {}", e.valid_up_to())))?;
     match text.bytes().find(|b| !b.is_ascii_whitespace()) {
         None => Ok(Body::One(Fields::default())),
-        Some(b'[') => {
-            check_depth(text, limits)?;
-            array(text, limits).map(Body::Many)
-        }
-        Some(b'{') => match object(text, limits) {
+        Some(b'[') => array(text, limits).map(Body::Many),
+        Some(b'{') => match object(text, limits, Depth(limits.json_depth)) {
             Ok(fields) => Ok(Body::One(fields)),
             Err(_) if is_lines(text) => lines(text, limits).map(Body::Many),
             Err(error) => Err(error),
@@ -218,12 +216,13 @@ fn tags_of<'b>(slot: &'b Scalar<'_>) -> Result<Option<&'b [Cow<'b, str>]>, JsonE
     }
 }
 
-fn object<'a>(text: &'a str, limits: &Limits) -> Result<Fields<'a>, JsonError> {
-    check_depth(text, limits)?;
+fn object<'a>(text: &'a str, limits: &Limits, depth: Depth) -> Result<Fields<'a>, JsonError> {
     let mut json = serde_json::Deserializer::from_str(text);
     // Filled in place: it is some hundred bytes, and would else be carried through every layer of results.
     let mut fields = Fields::default();
-    let read = FieldsSeed(&mut fields).deserialize(&mut json).and_then(|()| json.end());
+    let read = FieldsSeed(&mut fields, Depth(depth.0.saturating_sub(1)))
+        .deserialize(&mut json)
+        .and_then(|()| json.end());
     read.map_err(|e| JsonError::new(format!("not JSON: {e}")))?;
     if text.len() > limits.beat_bytes && text.trim_ascii().len() > limits.beat_bytes {
         return Err(too_long(limits));
@@ -240,7 +239,8 @@ fn array<'a>(text: &'a str, limits: &Limits) -> Result<Vec<Result<Fields<'a>, Js
         .and_then(|elements| json.end().map(|()| elements))
         .map_err(|e| JsonError::new(format!("not JSON: {e}")))?;
     let elements = elements.ok_or_else(|| too_many(limits))?;
-    Ok(elements.into_iter().map(|raw| element(raw.get(), limits)).collect())
+    let below = Depth(limits.json_depth.saturating_sub(1));
+    Ok(elements.into_iter().map(|raw| element(raw.get(), limits, below)).collect())
 }
 
 fn lines<'a>(text: &'a str, limits: &Limits) -> Result<Vec<Result<Fields<'a>, JsonError>>, JsonError> {
@@ -248,14 +248,14 @@ fn lines<'a>(text: &'a str, limits: &Limits) -> Result<Vec<Result<Fields<'a>, Js
     if filled().nth(limits.batch_beats).is_some() {
         return Err(too_many(limits));
     }
-    Ok(filled().map(|line| element(line, limits)).collect())
+    Ok(filled().map(|line| element(line, limits, Depth(limits.json_depth))).collect())
 }
 
-fn element<'a>(text: &'a str, limits: &Limits) -> Result<Fields<'a>, JsonError> {
+fn element<'a>(text: &'a str, limits: &Limits, depth: Depth) -> Result<Fields<'a>, JsonError> {
     if !text.starts_with('{') {
         return Err(JsonError::new("a beat is a JSON object"));
     }
-    if text.len() > limits.beat_bytes { Err(too_long(limits)) } else { object(text, limits) }
+    if text.len() > limits.beat_bytes { Err(too_long(limits)) } else { object(text, limits, depth) }
 }
 
 /// Several lines, each of which begins an object: that is NDJSON, whole or with faults, and never one object over
@@ -279,38 +279,20 @@ fn too_many(limits: &Limits) -> JsonError {
     JsonError { too_large: true, ..JsonError::new(reason) }
 }
 
-/// Refuses what nests deeper than allowed. A text with fewer opening brackets than that cannot, and needs no look at
-/// its strings.
-fn check_depth(text: &str, limits: &Limits) -> Result<(), JsonError> {
-    let bytes = text.as_bytes();
-    // Counted to the end, and so many bytes at a time.
-    if bytes.iter().filter(|b| matches!(b, b'{' | b'[')).count() <= limits.json_depth {
-        return Ok(());
+/// Levels of nesting that are left below a value.
+#[derive(Clone, Copy)]
+struct Depth(usize);
+
+impl Depth {
+    /// One level further down, or the error of one too many.
+    fn down<E: serde::de::Error>(self) -> Result<Depth, E> {
+        let deeper = self.0.checked_sub(1).map(Depth);
+        deeper.ok_or_else(|| E::custom("nested deeper than allowed (limits.json_depth)"))
     }
-    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
-    for byte in bytes {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                if depth > limits.json_depth {
-                    let most = limits.json_depth;
-                    return Err(JsonError::new(format!(
-                        "nested deeper than {most} levels (limits.json_depth)"
-                    )));
-                }
-            }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// Reads an object into the fields it is given.
-struct FieldsSeed<'f, 'de>(&'f mut Fields<'de>);
+struct FieldsSeed<'f, 'de>(&'f mut Fields<'de>, Depth);
 
 impl<'de> DeserializeSeed<'de> for FieldsSeed<'_, 'de> {
     type Value = ();
@@ -330,10 +312,9 @@ impl<'de> Visitor<'de> for FieldsSeed<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key_seed(KeySeed)? {
             match key {
-                Some(slot) => self.0.slots[slot] = map.next_value_seed(ScalarSeed)?,
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+                Some(slot) => self.0.slots[slot] = map.next_value_seed(ScalarSeed(self.1))?,
+                // Read like any other, for its depth; what it says is dropped.
+                None => drop(map.next_value_seed(ScalarSeed(self.1))?),
             }
         }
         Ok(())
@@ -363,7 +344,9 @@ impl Visitor<'_> for KeySeed {
     }
 }
 
-struct ScalarSeed;
+/// Reads a value that may nest that deep.
+#[derive(Clone, Copy)]
+struct ScalarSeed(Depth);
 
 impl<'de> DeserializeSeed<'de> for ScalarSeed {
     type Value = Scalar<'de>;
@@ -410,9 +393,10 @@ impl<'de> Visitor<'de> for ScalarSeed {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar<'de>, A::Error> {
+        let below = ScalarSeed(self.0.down()?);
         let mut texts = Vec::new();
         let mut all_texts = true;
-        while let Some(item) = seq.next_element_seed(ScalarSeed)? {
+        while let Some(item) = seq.next_element_seed(below)? {
             match item {
                 // One more than allowed is enough to know that there are too many.
                 Scalar::Text(text) if texts.len() <= TAGS_MAX => texts.push(text),
@@ -424,7 +408,8 @@ impl<'de> Visitor<'de> for ScalarSeed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        let below = ScalarSeed(self.0.down()?);
+        while map.next_entry_seed(PhantomData::<IgnoredAny>, below)?.is_some() {}
         Ok(Scalar::Other)
     }
 }
