@@ -76,7 +76,10 @@ pub fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Body<'a>, JsonError>
         .map_err(|e| JsonError::new(format!("not UTF-8 at byte {}", e.valid_up_to())))?;
     match text.bytes().find(|b| !b.is_ascii_whitespace()) {
         None => Ok(Body::One(Fields::default())),
-        Some(b'[') => array(text, limits).map(Body::Many),
+        Some(b'[') => {
+            check_depth(text, limits)?;
+            array(text, limits).map(Body::Many)
+        }
         Some(b'{') => match object(text, limits, Depth(limits.json_depth)) {
             Ok(fields) => Ok(Body::One(fields)),
             Err(_) if is_lines(text) => lines(text, limits).map(Body::Many),
@@ -277,6 +280,31 @@ fn too_long(limits: &Limits) -> JsonError {
 fn too_many(limits: &Limits) -> JsonError {
     let reason = format!("a body holds at most {} beats (limits.batch_beats)", limits.batch_beats);
     JsonError { too_large: true, ..JsonError::new(reason) }
+}
+
+/// Refuses a body that nests deeper than allowed. For arrays, whose elements are first skipped over without a look at
+/// what they hold; an object is judged while it is read.
+fn check_depth(text: &str, limits: &Limits) -> Result<(), JsonError> {
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for byte in text.as_bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                if depth > limits.json_depth {
+                    let most = limits.json_depth;
+                    return Err(JsonError::new(format!(
+                        "nested deeper than {most} levels (limits.json_depth)"
+                    )));
+                }
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Levels of nesting that are left below a value.
