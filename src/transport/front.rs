@@ -4,10 +4,10 @@
 //! schedule and poll for every request takes as much time as everything we do with the beat, and twelve times the
 //! memory while idle. Whatever needs more than "read a beat, answer it" is handed to a general thread.
 //!
-//! A connection is accepted by the thread that has its listener, and dealt to the front with the fewest; there it
-//! stays. That keeps its state on one core, and needs neither SO_REUSEPORT, whose queues are lost when a socket closes,
-//! nor a wake-up of every thread for every newcomer. The order of the loop: wait, serve what is ready, take orders, and
-//! once a second look for whose time is up.
+//! A connection is accepted by the thread that has its listener and stays there, unless that one has many more than
+//! another: then it is dealt to the one with the fewest, and stays there. That keeps its state on one core, and needs
+//! neither SO_REUSEPORT, whose queues are lost when a socket closes, nor a wake-up of every thread for every newcomer.
+//! The order of the loop: wait, serve what is ready, take orders, and once a second look for whose time is up.
 
 mod connection;
 
@@ -38,6 +38,9 @@ const INBOX_MAX: usize = 4096;
 const EVENTS_MAX: usize = 256;
 /// Connections let in through one door before others are served.
 const ARRIVALS_MAX: usize = 64;
+/// Connections that a front may have more than the one with the fewest, besides half as many again, before it deals
+/// newcomers out: a hand-over costs more than a little imbalance, and fronts in step displace each other more often.
+const LOAD_SLACK: usize = 16;
 /// Connections let in through a door that is about to close.
 const LAST_ARRIVALS_MAX: usize = 65_536;
 
@@ -276,8 +279,9 @@ impl Front {
 
     fn deal(&mut self, stream: FrontStream, peer: Peer, site: Arc<Site>, place: Place, moment: &Moment<'_>) {
         let load = |index: usize| self.fronts[index].gauge.connections.load(Ordering::Relaxed);
-        let least = (0..self.fronts.len()).min_by_key(|index| (load(*index), *index != self.here));
-        let index = least.unwrap_or(self.here);
+        let least = (0..self.fronts.len()).min_by_key(|index| load(*index)).unwrap_or(self.here);
+        let balanced = load(self.here) <= load(least) + load(least) / 2 + LOAD_SLACK;
+        let index = if balanced { self.here } else { least };
         if index == self.here {
             return self.begin(stream, peer, site, place, moment);
         }
