@@ -1,6 +1,6 @@
 //! How much of everything: times, connections, monitors, rates.
 
-use crate::client::{Conn, beat, beat_with};
+use crate::client::{Conn, beat, beat_with, get};
 use crate::harness::{daemon, until};
 use serde_json::json;
 
@@ -23,6 +23,36 @@ fn a_head_that_does_not_end_in_time() {
         }
     }
     assert_eq!(hb.metric("heartbeat_connections_refused_total{reason=\"timeout\"}"), 6);
+}
+
+#[test]
+fn a_client_that_goes_on_asking_is_never_idle() {
+    use std::time::{Duration, Instant};
+    let hb = daemon(&SHORT.replace("idle_timeout = \"1s\"", "idle_timeout = \"4s\""));
+    for letter in ['a', 'b'] {
+        // A machine that is so busy that the client itself pauses too long proves nothing; then once more.
+        let asked = (0..10).any(|_| {
+            let mut conn = Conn::tcp(&hb.address_of(letter));
+            let (begin, mut last) = (Instant::now(), Instant::now());
+            while begin.elapsed() < Duration::from_secs(9) {
+                conn.send(if letter == 'a' { beat("{}") } else { get("/healthz") });
+                let answered = conn.reply_or_end().is_some();
+                if last.elapsed() > Duration::from_secs(3) {
+                    return false;
+                }
+                assert!(
+                    answered,
+                    "closed after {:?} though it asked {:?} ago",
+                    begin.elapsed(),
+                    last.elapsed()
+                );
+                last = Instant::now();
+                std::thread::sleep(Duration::from_millis(500));
+            }
+            true
+        });
+        assert!(asked, "the machine was too busy ten times");
+    }
 }
 
 #[test]

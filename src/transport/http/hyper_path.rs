@@ -24,7 +24,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -33,6 +33,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[derive(Debug)]
 struct Phase {
     now: AtomicU8,
+    /// How often it has changed: a whole request may come and go between two looks, and is progress too.
+    changes: AtomicU32,
     /// Whether the request asks for an upgrade: hyper then ends without waiting for its last bytes to be sent.
     upgrade: AtomicBool,
 }
@@ -53,6 +55,7 @@ impl Phase {
 
     fn set(&self, phase: u8) {
         self.now.store(phase, Ordering::Relaxed);
+        self.changes.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -60,7 +63,7 @@ impl Phase {
 pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, deadline: Deadline) {
     let limits = site.engine.policy().limits.clone();
     let now = AtomicU8::new(if read.is_empty() { IDLE } else { HEAD });
-    let phase = Arc::new(Phase { now, upgrade: AtomicBool::new(false) });
+    let phase = Arc::new(Phase { now, changes: AtomicU32::new(0), upgrade: AtomicBool::new(false) });
     let wire = Wire { stream, ahead: Bytes::from(read), waiting: BytesMut::new(), phase: phase.clone() };
     let service = {
         let (site, phase) = (site.clone(), phase.clone());
@@ -83,16 +86,16 @@ pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, 
         .max_header_size(limits.header_bytes)
         .max_buf_size((limits.header_bytes + 1).max(16 * 1024))
         .serve_connection(wire, service);
-    let mut watched = u8::MAX;
+    let mut watched = None;
     let mut draining = false;
     let end = poll_fn(|cx| {
         loop {
             if Pin::new(&mut connection).poll(cx).is_ready() {
                 return Poll::Ready(None);
             }
-            let now = phase.get();
-            if now != watched {
-                watched = now;
+            let (now, changes) = (phase.get(), Some(phase.changes.load(Ordering::Relaxed)));
+            if watched != changes {
+                watched = changes;
                 match now {
                     HEAD => deadline.set(limits.header_timeout),
                     BUSY => deadline.clear(),
