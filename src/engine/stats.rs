@@ -74,7 +74,6 @@ struct Set {
     fast: AtomicU64,
     transitions: [AtomicU64; State::ALL.len()],
     turned: [AtomicU64; Turned::ALL.len()],
-    requests: AtomicU64,
 }
 
 /// All counters.
@@ -109,11 +108,6 @@ impl Stats {
         self.mine().fast.fetch_add(1, Relaxed);
     }
 
-    /// Counts a request that hyper answered.
-    pub fn request(&self) {
-        self.mine().requests.fetch_add(1, Relaxed);
-    }
-
     /// Counts a change of state.
     pub fn transition(&self, to: State) {
         self.mine().transitions[to as usize].fetch_add(1, Relaxed);
@@ -137,7 +131,6 @@ impl Stats {
             add(&mut sum.transitions, &set.transitions);
             add(&mut sum.turned, &set.turned);
             sum.fast += set.fast.load(Relaxed);
-            sum.requests += set.requests.load(Relaxed);
         }
         sum
     }
@@ -154,8 +147,6 @@ pub struct Sum {
     pub beats: [u64; BeatResult::ALL.len()],
     /// Requests that the fast path answered.
     pub fast: u64,
-    /// Requests that hyper answered.
-    pub requests: u64,
     /// Changes of state by [`State::ALL`].
     pub transitions: [u64; State::ALL.len()],
     /// Connections turned away by [`Turned::ALL`].

@@ -131,11 +131,6 @@ pub fn drain() {
     all.into_iter().for_each(Waker::wake);
 }
 
-/// Whether the daemon is stopping, as far as the calling thread knows.
-pub fn is_draining() -> bool {
-    TABLE.with_borrow(|table| table.draining)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,9 +6,9 @@ use crate::domain::time::Span;
 use crate::engine::stats::Turned;
 use crate::sys::clock;
 use crate::sys::sockets::Socket;
-use crate::transport::http::Site;
+use crate::transport::http::{Site, last_words};
 use crate::transport::stream::FrontStream;
-use crate::wire::answer::{Answer, http_date};
+use crate::wire::answer::Answer;
 use std::io;
 use std::sync::Arc;
 
@@ -107,9 +107,7 @@ pub fn turn_away(mut stream: FrontStream, why: Turned) {
         ),
         _ => Answer::unavailable("too many connections (limits.connections)", Span::secs(1)),
     };
-    let mut bytes = Vec::new();
-    answer.closing().write(&mut bytes, &http_date(clock::wall().0.div_euclid(1000)));
-    let _ = stream.write(&bytes);
+    let _ = stream.write(&last_words(answer));
     stream.end_writing();
     // What the client has sent already must be read, or closing would discard our answer with it.
     let mut heard = [0u8; 4096];

@@ -43,19 +43,6 @@ pub enum Socket {
     Unix(UnixListener),
 }
 
-impl Socket {
-    /// A second handle on the same queue, so that several threads can accept from it.
-    ///
-    /// # Errors
-    /// When the process has no file descriptor left.
-    pub fn try_clone(&self) -> std::io::Result<Socket> {
-        Ok(match self {
-            Socket::Tcp(listener) => Socket::Tcp(listener.try_clone()?),
-            Socket::Unix(listener) => Socket::Unix(listener.try_clone()?),
-        })
-    }
-}
-
 /// A listener that stands.
 #[derive(Debug)]
 pub struct Listening {

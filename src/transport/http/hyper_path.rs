@@ -8,10 +8,10 @@ use crate::domain::address::Peer;
 use crate::domain::policy::Policy;
 use crate::sys::clock;
 use crate::transport::deadline::{Call, Deadline};
-use crate::transport::http::io::{finish, linger, timeout_answer};
+use crate::transport::http::io::{finish, last_words, linger, timed_out, timeout_answer};
 use crate::transport::http::{Site, beats, routes};
 use crate::transport::stream::Stream;
-use crate::wire::answer::{Answer, http_date};
+use crate::wire::answer::Answer;
 use crate::wire::head::{BEAT_PATHS, Facts};
 use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::Full;
@@ -124,7 +124,6 @@ pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, 
 }
 
 async fn answer(site: &Arc<Site>, peer: Peer, request: Request<Incoming>) -> Answer {
-    site.engine.stats().request();
     let policy = site.engine.policy().clone();
     let (head, body) = request.into_parts();
     let headers = || head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
@@ -191,7 +190,7 @@ async fn read_body(mut body: Incoming, policy: &Policy) -> Result<BytesMut, Answ
     };
     match tokio::time::timeout(Duration::from_millis(limits.body_timeout.0), reading).await {
         Ok(read) => read,
-        Err(_) => Err(Answer::error(408, "the body did not arrive in time (limits.body_timeout)").closing()),
+        Err(_) => Err(timed_out(true).closing()),
     }
 }
 
@@ -224,10 +223,7 @@ fn words_for_refusal(bytes: &[u8]) -> Option<Vec<u8>> {
         431 => "the request head is too large (limits.header_bytes, limits.header_lines)",
         _ => return None,
     };
-    let mut words = Vec::new();
-    let date = http_date(clock::wall().0.div_euclid(1000));
-    Answer::error(status, reason).closing().write(&mut words, &date);
-    Some(words)
+    Some(last_words(Answer::error(status, reason)))
 }
 
 /// The socket as hyper sees it.

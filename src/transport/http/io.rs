@@ -72,15 +72,27 @@ pub async fn linger(mut stream: Stream, deadline: Deadline) {
     .await
 }
 
+/// The bytes of an answer that is the last one of its connection, with the present date.
+pub fn last_words(answer: Answer) -> Vec<u8> {
+    let mut out = Vec::new();
+    answer.closing().write(&mut out, &http_date(clock::wall().0.div_euclid(1000)));
+    out
+}
+
 /// The 408 for a request that did not arrive in time.
+pub fn timed_out(in_body: bool) -> Answer {
+    Answer::error(
+        408,
+        if in_body {
+            "the body did not arrive in time (limits.body_timeout)"
+        } else {
+            "the request head did not arrive in time (limits.header_timeout)"
+        },
+    )
+}
+
+/// The same as last words, counted.
 pub fn timeout_answer(site: &Site, in_body: bool) -> Vec<u8> {
     site.engine.stats().turned(Turned::Timeout);
-    let reason = if in_body {
-        "the body did not arrive in time (limits.body_timeout)"
-    } else {
-        "the request head did not arrive in time (limits.header_timeout)"
-    };
-    let mut out = Vec::new();
-    Answer::error(408, reason).closing().write(&mut out, &http_date(clock::wall().0.div_euclid(1000)));
-    out
+    last_words(timed_out(in_body))
 }

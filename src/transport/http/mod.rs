@@ -9,7 +9,7 @@ mod hyper_path;
 mod io;
 mod routes;
 
-pub(super) use io::{Dates, timeout_answer};
+pub(super) use io::{Dates, last_words, timeout_answer};
 pub use routes::VERSION;
 
 use crate::domain::address::Peer;
