@@ -7,6 +7,7 @@ pub mod command;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod store;
 pub mod sys;
 pub mod transport;
 pub mod view;

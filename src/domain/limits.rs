@@ -6,6 +6,30 @@ use super::time::Span;
 
 /// Longest id (and `ip`) in bytes.
 pub const ID_BYTES_MAX: usize = 128;
+/// Changes of state a monitor may have in an hour before they are only counted.
+pub const CHANGES_PER_HOUR_MAX: u8 = 60;
+/// Runs of one monitor that may be under way at once; beyond that the oldest is forgotten.
+pub const RUNS_MAX: usize = 16;
+/// Rules (`[[monitor]]`) in the configuration.
+pub const RULES_MAX: usize = 1_000;
+/// Maintenance windows of one rule.
+pub const RULE_WINDOWS_MAX: usize = 16;
+/// Maintenance windows of all rules: each is looked at whenever one of them begins or ends.
+pub const WINDOWS_MAX: usize = 1_000;
+/// Longest maintenance window that recurs.
+pub const WINDOW_MAX: Span = Span::secs(31 * 86_400);
+/// Monitors that one rule may say its monitors depend on.
+pub const RULE_AFTER_MAX: usize = 16;
+/// Shortest silence after which a monitor may be forgotten.
+pub const FORGET_MIN: Span = Span::secs(60);
+/// Longest such silence.
+pub const FORGET_MAX: Span = Span::secs(3_660 * 86_400);
+/// Shortest history that may be kept.
+pub const HISTORY_MIN: Span = Span::secs(86_400);
+/// Longest history: ten years.
+pub const HISTORY_MAX: Span = Span::secs(3_660 * 86_400);
+/// Longest path of a unix socket in bytes, the least of any system (sockaddr_un of macOS has 104 with its NUL).
+pub const SOCKET_PATH_BYTES_MAX: usize = 103;
 /// Longest `message` of a beat in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 10_000;
 /// Most tags on a beat.
@@ -26,6 +50,18 @@ pub const SCRATCH_BYTES: usize = 64 * 1024;
 pub const LIST_MAX: usize = 10_000;
 /// Monitors in a list answer when the client does not say.
 pub const LIST_DEFAULT: usize = 100;
+/// Longest text to search ids for, in characters.
+pub const SEARCH_CHARS_MAX: usize = 128;
+/// Longest body of a request that changes a monitor.
+pub const CONTROL_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Most streams of events at once; nor may they take more than one in eight of the connections.
+pub const EVENT_STREAMS_MAX: usize = 512;
+/// Events that wait for a reader who is slow; what comes beyond that he misses, and is told so.
+pub const EVENTS_WAITING_MAX: usize = 16;
+/// How often a stream of events says something though nothing happens, for the proxies on its way.
+pub const EVENTS_EVERY: Span = Span::secs(15);
+/// How long a stream of events may be unable to write before its reader counts as gone.
+pub const EVENTS_STALL_MAX: Span = Span::secs(60);
 /// Rows of the status page.
 pub const PAGE_ROWS_MAX: usize = 500;
 /// Log records that may wait for the writer, in bytes, for each thread that writes beats.
@@ -105,5 +141,6 @@ const _: () = {
         "a head and a fast body fit the scratch buffer"
     );
     assert!(MESSAGE_BYTES_MAX + TAGS_MAX * TAG_BYTES_MAX + ID_BYTES_MAX < 256 * 1024, "a full beat fits");
+    assert!(EVENTS_EVERY.0 < EVENTS_STALL_MAX.0, "a stream that is read is never taken for stalled");
     assert!(LIST_DEFAULT <= LIST_MAX && PAGE_ROWS_MAX <= LIST_MAX);
 };

@@ -5,12 +5,14 @@
 pub mod access;
 pub mod address;
 pub mod beat;
+pub mod history;
 pub mod id;
 pub mod lang;
 pub mod limits;
 pub mod meter;
 pub mod notice;
 pub mod policy;
+pub mod record;
 pub mod registry;
 pub mod time;
 mod wheel;

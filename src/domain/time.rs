@@ -21,6 +21,19 @@ pub struct Now {
     pub wall: Wall,
 }
 
+impl Now {
+    /// When the monotonic clock reads what the wall clock reads at `wall`, if neither is touched.
+    pub fn mono_of(self, wall: Wall) -> Mono {
+        Mono(self.mono.0.saturating_add_signed(wall.0.saturating_sub(self.wall.0)))
+    }
+
+    /// What the wall clock reads when the monotonic clock reads `mono`, if neither is touched.
+    pub fn wall_of(self, mono: Mono) -> Wall {
+        let ahead_ms = i64::try_from(i128::from(mono.0) - i128::from(self.mono.0)).unwrap_or(i64::MAX);
+        Wall(self.wall.0.saturating_add(ahead_ms))
+    }
+}
+
 /// A length of time in whole milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub u64);
@@ -56,6 +69,11 @@ impl Span {
     /// Whole seconds, rounded up, as headers and clients are told.
     pub fn as_secs_ceil(self) -> u64 {
         self.0.div_ceil(1000)
+    }
+
+    /// Seconds with their fraction.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1000.0
     }
 
     /// Reads `90s`, `1h30m`, `2d`, `500ms` or plain seconds (`90`, `1.5`).

@@ -1,0 +1,102 @@
+//! What can go wrong with a store, in words for people.
+
+use crate::domain::lang::Lang;
+use std::io;
+use std::path::PathBuf;
+
+/// Why something could not be kept, or not be read again.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk, or the quota on it, is full.
+    #[error("{path}: no space left", path = path.display())]
+    Full {
+        /// The file that was being written.
+        path: PathBuf,
+    },
+    /// The state may not be written: a read-only file system, or no permission.
+    #[error("{path}: {source}", path = path.display())]
+    Denied {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Any other failure of the system.
+    #[error("{path}: {doing}: {source}", path = path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was being done, e.g. `fdatasync`.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What stands in a file is not what we wrote, and what is readable cannot be told from what is not.
+    #[error("{path}: at byte {offset}: {reason}", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        offset: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The file was written by a later version of the program.
+    #[error("{path}: written by a later version (schema {found}, this one knows {known})", path = path.display())]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The partition has another owner now.
+    #[error("the partition has a later owner")]
+    Stale,
+}
+
+impl StoreError {
+    /// Sorts an error of the system.
+    pub fn io(path: impl Into<PathBuf>, doing: &'static str, source: io::Error) -> StoreError {
+        let path = path.into();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { path },
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                StoreError::Denied { path, source }
+            }
+            _ => StoreError::Io { path, doing, source },
+        }
+    }
+
+    /// The exit code of sysexits(3), where the daemon cannot start for it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            StoreError::Denied { .. } => 77,
+            _ => 74,
+        }
+    }
+
+    /// What failed, where, and what to do.
+    pub fn sentence(&self, lang: Lang) -> String {
+        let what = match lang {
+            Lang::En => "cannot keep the state",
+            Lang::Zh => "无法保存状态",
+        };
+        let (advice_en, advice_zh) = match self {
+            StoreError::Full { .. } => ("make room on that disk", "请清理该磁盘空间"),
+            StoreError::Denied { .. } => (
+                "make it writable for the service's user, or choose another directory with --state-dir",
+                "请让服务用户可以写入，或用 --state-dir 指定其他目录",
+            ),
+            StoreError::Io { .. } => ("check the disk", "请检查磁盘"),
+            StoreError::Damaged { .. } => ("move the file away and restore a copy", "请移走该文件并恢复备份"),
+            StoreError::TooNew { .. } => ("install that version again", "请重新安装该版本"),
+            StoreError::Stale => ("nothing needs to be done", "无需处理"),
+        };
+        match lang {
+            Lang::En => format!("{what}: {self}; {advice_en}"),
+            Lang::Zh => format!("{what}：{self}；{advice_zh}"),
+        }
+    }
+}

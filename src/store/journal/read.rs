@@ -1,0 +1,115 @@
+//! Reading the log, after a start or while it grows.
+//!
+//! A reader takes no part in locking but for a moment a stretch: it learns which bytes are good and reads them itself,
+//! up to where the log ended when it came.
+
+use super::Journal;
+use super::frame::{FRAME_HEADER_BYTES, FrameHeader, Kind, file_name};
+use super::segment::Extent;
+use super::window::Window;
+use crate::domain::record::{Change, Record};
+use crate::store::batch;
+use crate::store::codec::CodecError;
+use crate::store::{Position, StoreError, Wanted};
+use std::io;
+
+/// Read at once where every frame is wanted.
+const ALL_CHUNK_BYTES: usize = 256 * 1024;
+/// And where most are passed over.
+const CHANGES_CHUNK_BYTES: usize = 16 * 1024;
+
+impl Journal {
+    /// Visits the records behind a position (`None`: from what is left of the beginning), each with the position behind
+    /// it, up to where the log ends now, which is returned. Frames without changes are passed over by their headers
+    /// where only [`Wanted::Changes`] are asked for. After an fdatasync failed, records may be visited a second time.
+    pub fn read(
+        &self,
+        from: Option<Position>,
+        wanted: Wanted,
+        visit: &mut dyn FnMut(Position, &Record<'_>),
+    ) -> Result<Position, StoreError> {
+        let end = self.end();
+        let mut at = from.unwrap_or_default();
+        while at < end {
+            let Some((number, nonce, mut piece)) = self.inner().piece(at) else { break };
+            if number == end.segment {
+                piece.end = piece.end.min(end.offset);
+            }
+            if number > end.segment || (number == at.segment && piece.end <= at.offset) {
+                break;
+            }
+            let behind = if number == at.segment { at.offset } else { 0 };
+            match self.read_piece(number, nonce, piece, behind, wanted, visit) {
+                Ok(()) => at = Position { segment: number, offset: piece.end },
+                // It was trimmed meanwhile: whoever trims knows that nobody needs it.
+                Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                    if self.inner().segments.contains_key(&number) {
+                        let path = self.disk.path(&file_name(number));
+                        return Err(StoreError::io(path, "open", source));
+                    }
+                    at = Position { segment: number + 1, offset: 0 };
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(end.max(from.unwrap_or_default()))
+    }
+
+    fn read_piece(
+        &self,
+        number: u64,
+        nonce: u32,
+        piece: Extent,
+        behind: u64,
+        wanted: Wanted,
+        visit: &mut dyn FnMut(Position, &Record<'_>),
+    ) -> Result<(), StoreError> {
+        let path = self.disk.path(&file_name(number));
+        let failed = |doing, error| StoreError::io(&path, doing, error);
+        let damaged = |offset, reason: &str| StoreError::Damaged {
+            path: path.clone(),
+            offset,
+            reason: reason.to_string(),
+        };
+        let file = self.disk.open(&file_name(number)).map_err(|e| failed("open", e))?;
+        let chunk_bytes = if wanted == Wanted::All { ALL_CHUNK_BYTES } else { CHANGES_CHUNK_BYTES };
+        let mut window = Window::new(file, piece.end, chunk_bytes);
+        let mut at = piece.start;
+        while at < piece.end {
+            let header = window.get(at, FRAME_HEADER_BYTES).map_err(|e| failed("read", e))?;
+            let Some(frame) = FrameHeader::decode(header, nonce) else {
+                return Err(damaged(at, "a frame that was good is not so any more"));
+            };
+            let next = at + frame.frame_bytes();
+            let of_interest = match frame.kind {
+                Kind::Mark => false,
+                Kind::Records { changes } => changes || wanted == Wanted::All,
+            };
+            if of_interest && next > behind {
+                let whole = window.get(at, frame.frame_bytes() as usize).map_err(|e| failed("read", e))?;
+                let payload = whole.get(FRAME_HEADER_BYTES..).unwrap_or_default();
+                if crc32fast::hash(payload) != frame.payload_crc {
+                    return Err(damaged(at, "the checksum of a frame is wrong"));
+                }
+                let begin = at + FRAME_HEADER_BYTES as u64;
+                batch::visit(payload, |offset, record| {
+                    let offset = begin + offset as u64;
+                    let changes = record.change != Change::None || wanted == Wanted::All;
+                    if changes && offset > behind {
+                        visit(Position { segment: number, offset }, record);
+                    }
+                })
+                .map_err(|(offset, error)| match error {
+                    CodecError::Format(found) => StoreError::TooNew {
+                        path: path.clone(),
+                        found: found.into(),
+                        known: crate::store::codec::FORMAT.into(),
+                    },
+                    error => damaged(begin + offset as u64, &error.to_string()),
+                })?;
+            }
+            at = next;
+        }
+        Ok(())
+    }
+}

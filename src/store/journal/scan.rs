@@ -1,0 +1,157 @@
+//! Reading a segment that nobody vouches for: which frames in it are good.
+//!
+//! Frames follow each other without a gap, each with the sequence of the one before plus one. Where that breaks there is
+//! a *hole*, up to the next place where a good frame begins that can belong there: of this segment, by number and nonce,
+//! and with a sequence not further on than the hole has room for. What holes mean is for [`super::recover`] to judge.
+
+use super::disk::DiskFile;
+use super::frame::{
+    FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, HeaderFault, Kind, Mark, SEGMENT_HEADER_BYTES,
+    SegmentHeader,
+};
+use super::segment::Segment;
+use super::window::Window;
+use crate::domain::time::Wall;
+use std::io;
+use std::sync::Arc;
+
+/// What was found in a segment.
+#[derive(Debug)]
+pub(super) struct Scan {
+    pub(super) header: SegmentHeader,
+    pub(super) segment: Segment,
+    pub(super) holes: Vec<Hole>,
+    /// Behind the last good frame.
+    pub(super) reached: Reached,
+    /// The last mark in it.
+    pub(super) mark: Mark,
+}
+
+/// How far good frames lead.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reached {
+    /// The sequence that would be next.
+    pub(super) next_sequence: u64,
+    /// When the last one was written.
+    pub(super) wall: Option<Wall>,
+}
+
+/// Bytes that are no frame where one should be.
+#[derive(Clone, Debug)]
+pub(super) struct Hole {
+    pub(super) start: u64,
+    /// Where good frames go on, or the end of the file.
+    pub(super) end: u64,
+    pub(super) reason: String,
+    /// What was before it.
+    pub(super) before: Reached,
+}
+
+/// Holes that are told apart; behind the last one the rest of the segment is given up.
+const HOLES_MAX: usize = 1_000;
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Scans a segment of `bytes` bytes; the inner result says what is wrong with its header.
+pub(super) fn scan(file: Arc<dyn DiskFile>, bytes: u64) -> io::Result<Result<Scan, HeaderFault>> {
+    let mut window = Window::new(file, bytes, CHUNK_BYTES).lenient();
+    let header = match SegmentHeader::decode(window.get(0, SEGMENT_HEADER_BYTES as usize)?) {
+        Ok(header) => header,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    let mut scan = Scan {
+        header,
+        segment: Segment::new(header.nonce, bytes),
+        holes: Vec::new(),
+        reached: Reached { next_sequence: header.first_sequence, wall: None },
+        mark: Mark::default(),
+    };
+    let mut at = SEGMENT_HEADER_BYTES;
+    let mut hole_bytes = 0;
+    while at < bytes {
+        match scan.look(&mut window, at, hole_bytes)? {
+            Ok(frame) => {
+                hole_bytes = 0;
+                scan.take(&mut window, at, &frame)?;
+                at += frame.frame_bytes();
+            }
+            Err(reason) => {
+                let reason = match window.fault.take() {
+                    Some(fault) => format!("cannot be read: {fault}"),
+                    None => reason.to_string(),
+                };
+                let end =
+                    if scan.holes.len() < HOLES_MAX { scan.search(&mut window, at, bytes)? } else { bytes };
+                scan.holes.push(Hole { start: at, end, reason, before: scan.reached });
+                hole_bytes = end - at;
+                at = end;
+            }
+        }
+    }
+    Ok(Ok(scan))
+}
+
+impl Scan {
+    /// Forgets what is behind a hole, and the hole.
+    pub(super) fn cut(&mut self, hole: usize) {
+        if let Some(first) = self.holes.get(hole) {
+            self.segment.cut(first.start);
+            self.reached = first.before;
+            self.holes.truncate(hole);
+        }
+    }
+
+    /// Whether a good frame begins at a place, behind a hole of so many bytes.
+    fn look(&self, window: &mut Window, at: u64, hole: u64) -> io::Result<Result<FrameHeader, &'static str>> {
+        let Some(frame) = FrameHeader::decode(window.get(at, FRAME_HEADER_BYTES)?, self.header.nonce) else {
+            return Ok(Err("no frame begins here"));
+        };
+        // A frame takes its header at least, so the hole bounds how many are missing.
+        let missing = frame.sequence.checked_sub(self.reached.next_sequence);
+        let plausible = missing.is_some_and(|n| n <= hole / FRAME_HEADER_BYTES as u64);
+        if frame.segment != self.header.number || !plausible {
+            return Ok(Err("a frame of another place begins here"));
+        }
+        let whole = window.get(at, frame.frame_bytes() as usize)?;
+        let payload = whole.get(FRAME_HEADER_BYTES..).unwrap_or_default();
+        if payload.len() != frame.payload_bytes as usize {
+            return Ok(Err("the file ends within a frame"));
+        }
+        if crc32fast::hash(payload) != frame.payload_crc {
+            return Ok(Err("the checksum of a frame is wrong"));
+        }
+        Ok(Ok(frame))
+    }
+
+    fn take(&mut self, window: &mut Window, at: u64, frame: &FrameHeader) -> io::Result<()> {
+        if frame.kind == Kind::Mark {
+            let whole = window.get(at, frame.frame_bytes() as usize)?;
+            self.mark =
+                Mark::decode(whole.get(FRAME_HEADER_BYTES..).unwrap_or_default()).unwrap_or(self.mark);
+        }
+        self.segment.add(at, frame.frame_bytes());
+        self.reached = Reached { next_sequence: frame.sequence.saturating_add(1), wall: Some(frame.wall) };
+        Ok(())
+    }
+
+    /// Where the next good frame begins, or the end of the file.
+    fn search(&self, window: &mut Window, hole: u64, end: u64) -> io::Result<u64> {
+        let mut at = hole + 1;
+        loop {
+            let chunk = window.ahead(at, FRAME_HEADER_BYTES)?;
+            if chunk.len() < FRAME_HEADER_BYTES {
+                return Ok(end);
+            }
+            match chunk.windows(FRAME_MAGIC.len()).position(|bytes| bytes == FRAME_MAGIC) {
+                Some(skip) => {
+                    at += skip as u64;
+                    if self.look(window, at, at - hole)?.is_ok() {
+                        return Ok(at);
+                    }
+                    at += 1;
+                }
+                // The last bytes may begin a magic that the next chunk ends.
+                None => at += (chunk.len() - (FRAME_MAGIC.len() - 1)) as u64,
+            }
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! The tables in SQLite: `state.db` in the state directory, which `sqlite3 state.db` may look into at any time.
+//!
+//! One connection writes, behind a lock; [`READERS`] others read, each behind a lock of its own, so that a page never
+//! waits for a snapshot that is being written. What is committed survives a power cut (`synchronous=FULL`): the journal
+//! is trimmed in reliance on that.
+//!
+//! A file that is damaged is set aside under another name, never overwritten; what is readable in it goes into a new
+//! one (`repair.rs`). That happens when it is opened and whenever SQLite says that it met damage, after which the
+//! operation is done once more. [`SqliteTables::take_repairs`] tells of it.
+
+mod fault;
+mod history;
+mod incidents;
+mod load;
+mod monitors;
+mod outbox;
+mod repair;
+mod rows;
+mod salvage;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod transit;
+
+pub use repair::Repair;
+
+use super::tables::Tables;
+use super::{IncidentQuery, Outgoing, Owner, Position, StoreError};
+use crate::domain::history::{Incident, Past};
+use crate::domain::lang::Lang;
+use crate::domain::notice::State;
+use crate::domain::record::Record;
+use crate::domain::time::Wall;
+use fault::Fault;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+/// The file's name in the state directory.
+pub const FILE: &str = "state.db";
+/// Pages that may be read at the same time.
+const READERS: usize = 2;
+/// How long another program may keep the file locked before an operation fails.
+const BUSY_MAX: Duration = Duration::from_secs(5);
+/// Pages (of 4 KiB) in the write-ahead log before they go into the file.
+const WAL_PAGES: i64 = 4_096;
+/// What the write-ahead log may keep of the disk when it is empty again.
+const WAL_BYTES_KEPT: i64 = 32 * 1024 * 1024;
+/// Memory for pages, for each connection.
+const CACHE_KIB: i64 = 16 * 1024;
+/// Statements kept prepared, for each connection.
+const STATEMENTS: usize = 48;
+/// Repairs in one run of the program; beyond that the disk is not to be trusted, and damage is an error.
+const REPAIRS_MAX: usize = 3;
+/// Things to tell of that may wait for [`SqliteTables::take_repairs`].
+const NEWS_MAX: usize = 100;
+
+/// See the module.
+#[derive(Debug)]
+pub struct SqliteTables {
+    path: PathBuf,
+    opened: Wall,
+    // Before the writer, which is to be closed last: that puts the log into the file.
+    readers: [Mutex<Connection>; READERS],
+    writer: Mutex<Connection>,
+    repairs: AtomicUsize,
+    /// Monitors were lost in a repair since the last time all of them were visited.
+    incomplete: AtomicBool,
+    news: Mutex<Vec<Repair>>,
+}
+
+impl SqliteTables {
+    /// Opens `state.db` in `folder`, makes it if it is missing, brings an older one up to date and repairs a damaged
+    /// one. `now` goes into the name of what is set aside.
+    pub fn open(folder: &Path, now: Wall) -> Result<SqliteTables, StoreError> {
+        let path = folder.join(FILE);
+        let mut news = Vec::new();
+        repair::adopt(&path, now, &mut news)?;
+        let writer = match connect(&path, Use::Write) {
+            Err(StoreError::Damaged { reason, .. }) => {
+                news.push(repair::repair(&path, now, &reason)?);
+                connect(&path, Use::Write)?
+            }
+            other => other?,
+        };
+        let reader = || connect(&path, Use::Read).map(Mutex::new);
+        let readers = [reader()?, reader()?];
+        let (repairs, incomplete) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let (writer, news) = (Mutex::new(writer), Mutex::new(news));
+        Ok(SqliteTables { path, opened: now, readers, writer, repairs, incomplete, news })
+    }
+
+    /// What was set aside or passed over since this was last asked.
+    pub fn take_repairs(&self) -> Vec<Repair> {
+        std::mem::take(&mut *locked(&self.news))
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs something that writes, in one transaction; once more, if the file had to be repaired for it.
+    fn write<T>(
+        &self,
+        doing: &'static str,
+        run: impl Fn(&Transaction<'_>) -> Result<T, Trouble>,
+    ) -> Result<T, StoreError> {
+        self.repairing(|| {
+            let mut writer = locked(&self.writer);
+            let mut attempt = || -> Result<T, Trouble> {
+                let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let done = run(&transaction)?;
+                transaction.commit()?;
+                Ok(done)
+            };
+            attempt().map_err(|trouble| trouble.told(&self.path, doing))
+        })
+    }
+
+    /// Runs something that reads, on one state of the tables; once more, if the file had to be repaired for it.
+    fn read<T>(
+        &self,
+        doing: &'static str,
+        mut run: impl FnMut(&Connection) -> Result<T, Trouble>,
+    ) -> Result<T, StoreError> {
+        self.repairing(|| {
+            let mut reader = self.reader();
+            let mut attempt = || -> Result<T, Trouble> {
+                let transaction = reader.transaction()?;
+                run(&transaction)
+            };
+            attempt().map_err(|trouble| trouble.told(&self.path, doing))
+        })
+    }
+
+    fn repairing<T>(&self, mut once: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let repairs = self.repairs.load(Ordering::SeqCst);
+        match once() {
+            Err(StoreError::Damaged { reason, .. }) => {
+                self.repair(repairs, reason)?;
+                once()
+            }
+            other => other,
+        }
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        for reader in &self.readers {
+            match reader.try_lock() {
+                Ok(free) => return free,
+                Err(TryLockError::Poisoned(free)) => return free.into_inner(),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        let [first, ..] = &self.readers;
+        locked(first)
+    }
+
+    /// Sets the damaged file aside and goes on with what could be read of it.
+    fn repair(&self, repairs: usize, reason: String) -> Result<(), StoreError> {
+        let mut writer = locked(&self.writer);
+        // Another thread may have met the same damage and repaired it while we waited.
+        if self.repairs.load(Ordering::SeqCst) != repairs {
+            return Ok(());
+        }
+        if repairs >= REPAIRS_MAX {
+            return Err(Fault::damaged(&self.path, reason));
+        }
+        self.repairs.store(repairs + 1, Ordering::SeqCst);
+        let mut readers = self.readers.each_ref().map(locked);
+        // Nobody may hold the old file while a new one takes its name.
+        *writer = Connection::open_in_memory().map_err(faults(&self.path, "close"))?;
+        for reader in &mut readers {
+            **reader = Connection::open_in_memory().map_err(faults(&self.path, "close"))?;
+        }
+        let done = repair::repair(&self.path, self.opened, &reason);
+        *writer = connect(&self.path, Use::Write)?;
+        for reader in &mut readers {
+            **reader = connect(&self.path, Use::Read)?;
+        }
+        let done = done?;
+        if matches!(done, Repair::SetAside { complete: false, .. }) {
+            self.incomplete.store(true, Ordering::SeqCst);
+        }
+        self.tell(done);
+        Ok(())
+    }
+
+    fn tell(&self, news: Repair) {
+        let mut all = locked(&self.news);
+        if all.len() < NEWS_MAX {
+            all.push(news);
+        }
+    }
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Write,
+    Read,
+}
+
+/// Why a transaction did not come about.
+#[derive(Debug)]
+enum Trouble {
+    Sqlite(rusqlite::Error),
+    Store(StoreError),
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Trouble {
+        Trouble::Sqlite(error)
+    }
+}
+
+impl Trouble {
+    fn told(self, path: &Path, doing: &'static str) -> StoreError {
+        match self {
+            Trouble::Sqlite(error) => Fault::sort(path, doing, error),
+            Trouble::Store(error) => error,
+        }
+    }
+}
+
+/// Sorts what SQLite says, see [`Fault::sort`].
+fn faults(path: &Path, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |error| Fault::sort(path, doing, error)
+}
+
+/// A lock whose holder panicked is taken all the same: what it protects is a connection, and an unfinished transaction
+/// was rolled back.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens the file; the writer makes it and brings it up to date.
+fn connect(path: &Path, purpose: Use) -> Result<Connection, StoreError> {
+    if purpose == Use::Write {
+        repair::check_header(path)?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(faults(path, "open"))?;
+    let set_up = || -> Result<(), rusqlite::Error> {
+        connection.busy_timeout(BUSY_MAX)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        // Until we know that the file is ours nothing in it is moved.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)
+    };
+    set_up().map_err(faults(path, "open"))?;
+    if purpose == Use::Read {
+        connection.pragma_update(None, "query_only", true).map_err(faults(path, "open"))?;
+        return Ok(connection);
+    }
+    let version = schema::version(&connection, path)?;
+    let tune = || -> Result<(), rusqlite::Error> {
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        // Where an ordinary fsync stops at the drive's cache (macOS), go through it.
+        connection.pragma_update(None, "fullfsync", true)?;
+        connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+        connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+        connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
+        connection.pragma_update(None, "temp_store", "memory")
+    };
+    tune().map_err(faults(path, "open"))?;
+    schema::migrate(&mut connection, path, version)?;
+    Ok(connection)
+}
+
+/// A number as SQLite keeps it. Ours stay far below 2^63; what does not is kept as the greatest there is.
+fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The number that was kept.
+fn number(int: i64) -> u64 {
+    u64::try_from(int).unwrap_or(0)
+}
+
+fn meta<T: rusqlite::types::FromSql>(
+    connection: &Connection,
+    key: &str,
+) -> Result<Option<T>, rusqlite::Error> {
+    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+    statement.query_row([key], |row| row.get(0)).optional()
+}
+
+fn set_meta(connection: &Connection, key: &str, value: &dyn rusqlite::ToSql) -> Result<(), rusqlite::Error> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    )?;
+    statement.execute((key, value)).map(drop)
+}
+
+/// A position as `meta` keeps it: `segment:offset`.
+fn position_text(position: Position) -> String {
+    format!("{}:{}", position.segment, position.offset)
+}
+
+fn position(connection: &Connection, key: &str) -> Result<Option<Position>, rusqlite::Error> {
+    let text: Option<String> = meta(connection, key)?;
+    // One that cannot be read is one we do not have: the journal is then read from its beginning.
+    Ok(text.as_deref().and_then(|text| {
+        let (segment, offset) = text.split_once(':')?;
+        Some(Position { segment: segment.parse().ok()?, offset: offset.parse().ok()? })
+    }))
+}
+
+impl Tables for SqliteTables {
+    fn take_damage(&self, lang: Lang) -> Vec<String> {
+        self.take_repairs().iter().map(|repair| repair.sentence(lang)).collect()
+    }
+
+    fn new_owner(&self) -> Result<Owner, StoreError> {
+        self.write("new_owner", |transaction| {
+            let last: i64 = meta(transaction, "epoch")?.unwrap_or(0);
+            set_meta(transaction, "epoch", &last.saturating_add(1))?;
+            Ok(Owner { epoch: number(last.saturating_add(1)) })
+        })
+    }
+
+    fn last_number(&self) -> Result<u64, StoreError> {
+        self.read("last_number", |connection| Ok(monitors::last_number(connection)?))
+    }
+
+    fn put_snapshot(&self, records: &[Record<'_>]) -> Result<(), StoreError> {
+        self.write("put_snapshot", |transaction| Ok(monitors::put_all(transaction, records)?))
+    }
+
+    fn finish_snapshot(&self, upto: Position) -> Result<(), StoreError> {
+        // Looked at under the writer's lock, since this may itself meet damage.
+        let finished = self.write("finish_snapshot", |transaction| {
+            let whole = !self.incomplete.load(Ordering::SeqCst);
+            if whole {
+                monitors::finish(transaction, upto)?;
+            }
+            Ok(whole)
+        })?;
+        if finished {
+            return Ok(());
+        }
+        self.incomplete.store(false, Ordering::SeqCst);
+        Err(Fault::damaged(&self.path, "it was replaced, all monitors have to be put into it again"))
+    }
+
+    fn snapshot(&self, visit: &mut dyn FnMut(&Record<'_>)) -> Result<Option<Position>, StoreError> {
+        self.read("snapshot", |connection| {
+            let mut passed_over =
+                |number, reason| self.tell(Repair::Row { path: self.path.clone(), number, reason });
+            load::visit(connection, visit, &mut passed_over)?;
+            // Whoever has just been told what is there knows what is missing.
+            self.incomplete.store(false, Ordering::SeqCst);
+            Ok(position(connection, "snapshot")?)
+        })
+    }
+
+    fn transit(
+        &self,
+        owner: Owner,
+        changes: &[Record<'_>],
+        outbox: &[Outgoing],
+        upto: Position,
+    ) -> Result<(), StoreError> {
+        self.write("transit", |transaction| {
+            let seen: i64 = meta(transaction, "epoch")?.unwrap_or(0);
+            if owner.epoch < number(seen) {
+                return Err(Trouble::Store(StoreError::Stale));
+            }
+            if owner.epoch > number(seen) {
+                set_meta(transaction, "epoch", &int(owner.epoch))?;
+            }
+            transit::put(transaction, changes)?;
+            outbox::put(transaction, outbox)?;
+            if position(transaction, "transited")?.unwrap_or_default() < upto {
+                set_meta(transaction, "transited", &position_text(upto))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn noted(&self) -> Result<Option<Position>, StoreError> {
+        self.read("noted", |connection| {
+            Ok(position(connection, "snapshot")?.max(position(connection, "transited")?))
+        })
+    }
+
+    fn transited(&self) -> Result<Option<Position>, StoreError> {
+        self.read("transited", |connection| Ok(position(connection, "transited")?))
+    }
+
+    fn outbox_next(&self, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.read("outbox_next", |connection| Ok(outbox::next(connection, now, most)?))
+    }
+
+    fn outbox_acknowledge(&self, key: &str, retry: Option<Wall>) -> Result<(), StoreError> {
+        self.write("outbox_acknowledge", |transaction| Ok(outbox::acknowledge(transaction, key, retry)?))
+    }
+
+    fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError> {
+        self.read("incidents", |connection| Ok(history::incidents(connection, query)?))
+    }
+
+    fn acknowledge_incident(&self, id: &str) -> Result<bool, StoreError> {
+        self.write("acknowledge_incident", |transaction| Ok(history::acknowledge(transaction, id)?))
+    }
+
+    fn past(&self, monitors: &[(&str, State)], now: Wall) -> Result<Vec<Past>, StoreError> {
+        self.read("past", |connection| {
+            Ok(monitors
+                .iter()
+                .map(|(id, state)| history::past(connection, id, *state, now))
+                .collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn forget(&self, before: Wall) -> Result<bool, StoreError> {
+        self.write("forget", |transaction| Ok(history::forget(transaction, before)?))
+    }
+}

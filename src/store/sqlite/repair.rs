@@ -1,0 +1,205 @@
+//! A damaged file makes way for a new one, and nothing of it is thrown away.
+//!
+//! The new file is built beside it, whole and on the disk, before anything is renamed; so a crash at any moment leaves
+//! either the old one in its place or both to be found: [`adopt`] ends what was begun. The old one is kept, with its
+//! write-ahead log, as `state.db.damaged-<time>`, where `sqlite3` opens it like any other.
+
+use super::fault::Fault;
+use super::{Use, connect, faults, salvage};
+use crate::domain::lang::Lang;
+use crate::domain::time::Wall;
+use crate::store::StoreError;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Something that was wrong with the file, and what was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// It was damaged and has been replaced.
+    SetAside {
+        /// The file.
+        path: PathBuf,
+        /// Where what was there is kept.
+        aside: PathBuf,
+        /// What was wrong.
+        reason: String,
+        /// Monitors read out of it.
+        monitors: u64,
+        /// Whether everything in it could be read.
+        complete: bool,
+    },
+    /// The row of a monitor makes no sense and was passed over.
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// The monitor's number.
+        number: i64,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Repair {
+    /// What was wrong, where, and what to do.
+    pub fn sentence(&self, lang: Lang) -> String {
+        match (self, lang) {
+            (Repair::SetAside { path, aside, reason, monitors, complete }, Lang::En) => {
+                let rest = if *complete { "nothing is missing" } else { "the rest could not be read" };
+                format!(
+                    "{} was damaged ({reason}) and is kept as {}; {monitors} monitors were read out of it, {rest}; \
+                     check the disk",
+                    path.display(),
+                    aside.display()
+                )
+            }
+            (Repair::SetAside { path, aside, reason, monitors, complete }, Lang::Zh) => {
+                let rest = if *complete { "没有缺失" } else { "其余内容无法读取" };
+                format!(
+                    "{} 已损坏（{reason}），已另存为 {}；从中读出 {monitors} 个监控项，{rest}；请检查磁盘",
+                    path.display(),
+                    aside.display()
+                )
+            }
+            (Repair::Row { path, number, reason }, Lang::En) => format!(
+                "{}: monitors, number {number}: {reason}; the row is passed over, correct or delete it",
+                path.display()
+            ),
+            (Repair::Row { path, number, reason }, Lang::Zh) => {
+                format!("{}：表 monitors，编号 {number}：{reason}；已跳过该行，请更正或删除", path.display())
+            }
+        }
+    }
+}
+
+/// Every SQLite file begins with this.
+const HEADER: &[u8; 16] = b"SQLite format 3\0";
+/// What SQLite keeps beside a file, by the end of its name.
+const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+const MODE: u32 = 0o640;
+
+/// Makes the file if it is missing, readable for its group; refuses one that is none of SQLite's.
+pub(super) fn check_header(path: &Path) -> Result<(), StoreError> {
+    let error = |source| StoreError::io(path, "open", source);
+    let mut file = match OpenOptions::new().read(true).write(true).create_new(true).mode(MODE).open(path) {
+        Ok(made) => {
+            // Whatever the umask: who may enter the directory may look.
+            made.set_permissions(Permissions::from_mode(MODE)).map_err(error)?;
+            return sync_folder(path);
+        }
+        Err(found) if found.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().read(true).write(true).open(path).map_err(error)?
+        }
+        Err(source) => return Err(error(source)),
+    };
+    let mut header = Vec::new();
+    file.by_ref().take(HEADER.len() as u64).read_to_end(&mut header).map_err(error)?;
+    if header.is_empty() || header == HEADER {
+        Ok(())
+    } else {
+        Err(Fault::damaged(path, "file is not a database"))
+    }
+}
+
+/// Ends a repair that was cut short, and sees to leftovers.
+pub(super) fn adopt(path: &Path, now: Wall, news: &mut Vec<Repair>) -> Result<(), StoreError> {
+    let fresh = beside(path, ".new");
+    match (exists(path)?, exists(&fresh)?) {
+        (true, true) => discard(&fresh),
+        (true, false) => Ok(()),
+        (false, true) => rename(&fresh, path),
+        // A log without its file would be taken for that of the new one.
+        (false, false) if exists(&beside(path, "-wal"))? => {
+            let aside = set_aside(path, now)?;
+            let reason = "the file is missing, only its write-ahead log is there".to_string();
+            news.push(Repair::SetAside { path: path.into(), aside, reason, monitors: 0, complete: false });
+            Ok(())
+        }
+        (false, false) => Ok(()),
+    }
+}
+
+/// Replaces a damaged file by one with what can be read of it. Nobody may have it open.
+pub(super) fn repair(path: &Path, now: Wall, reason: &str) -> Result<Repair, StoreError> {
+    let fresh = beside(path, ".new");
+    discard(&fresh)?;
+    let mut to = connect(&fresh, Use::Write)?;
+    let salvaged = salvage::copy(path, &mut to, &fresh)?;
+    // All of it into the file itself, so that the one rename below moves all of it.
+    let empty = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0).map(|busy| busy == 0);
+    let emptied =
+        to.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], empty).map_err(faults(&fresh, "repair"))?;
+    to.close().map_err(|(_, error)| Fault::sort(&fresh, "repair", error))?;
+    if !emptied || exists(&beside(&fresh, "-wal"))? {
+        let source = io::Error::other("the write-ahead log could not be emptied");
+        return Err(StoreError::Io { path: fresh, doing: "repair", source });
+    }
+    let aside = set_aside(path, now)?;
+    rename(&fresh, path)?;
+    Ok(Repair::SetAside {
+        path: path.into(),
+        aside,
+        reason: reason.into(),
+        monitors: salvaged.monitors,
+        complete: salvaged.complete,
+    })
+}
+
+/// Renames the file and its companions to a name that is free; the log first, since it must never be found beside
+/// another file.
+fn set_aside(path: &Path, now: Wall) -> Result<PathBuf, StoreError> {
+    let stamp = jiff::Timestamp::from_millisecond(now.0).unwrap_or_default().strftime("%Y%m%dT%H%M%SZ");
+    let mut aside = beside(path, &format!(".damaged-{stamp}"));
+    let mut number = 2;
+    while exists(&aside)? || exists(&beside(&aside, "-wal"))? {
+        aside = beside(path, &format!(".damaged-{stamp}-{number}"));
+        number += 1;
+    }
+    for companion in COMPANIONS {
+        let from = beside(path, companion);
+        if exists(&from)? {
+            rename(&from, &beside(&aside, companion))?;
+        }
+    }
+    if exists(path)? {
+        rename(path, &aside)?;
+    }
+    Ok(aside)
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(end);
+    name.into()
+}
+
+fn exists(path: &Path) -> Result<bool, StoreError> {
+    path.try_exists().map_err(|source| StoreError::io(path, "look for", source))
+}
+
+/// Removes a half-built file of ours.
+fn discard(fresh: &Path) -> Result<(), StoreError> {
+    for file in [fresh.to_path_buf(), beside(fresh, "-wal"), beside(fresh, "-shm")] {
+        match std::fs::remove_file(&file) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::io(file, "remove", source));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    std::fs::rename(from, to).map_err(|source| StoreError::io(from, "rename", source))?;
+    sync_folder(to)
+}
+
+/// Makes names in the file's directory survive a power cut.
+fn sync_folder(path: &Path) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| StoreError::io(folder, "fsync", source))
+}
