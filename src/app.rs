@@ -11,10 +11,14 @@ use crate::domain::notice::{Level, Notice};
 use crate::domain::policy::Policy;
 use crate::domain::time::{Mono, Now};
 use crate::engine::Engine;
+use crate::engine::keep::Keeper;
+use crate::engine::upkeep::Upkeep;
+use crate::store;
 use crate::sys::daemon::{Detach, PidFile, ReadyPipe, detach};
 use crate::sys::log::Log;
 use crate::sys::service::{Pulse, Service};
 use crate::sys::signals::{self, Event};
+use crate::sys::sockets::control::{self, Control};
 use crate::sys::sockets::{self, Inherited, Listening, Wanted};
 use crate::sys::{clock, privileges, state_dir};
 use crate::transport::census::Census;
@@ -132,8 +136,11 @@ fn failure(sentence: String, exit_code: u8) -> Failure {
 struct Daemon {
     settings: Settings,
     listening: Vec<Listening>,
+    control: Option<Control>,
     log: Log,
     engine: Arc<Engine>,
+    /// Until its thread has it.
+    keeper: Option<Keeper>,
     census: Arc<Census>,
     started: Now,
     /// Held for the life of the daemon: the state directory is ours.
@@ -146,9 +153,16 @@ impl Daemon {
         let lang = settings.lang;
         let (user, group) = (settings.process.user.as_deref(), settings.process.group.as_deref());
         state_dir::make(&settings.state_dir).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+        // Its usual place is root's to make; without it beats come in all the same.
+        let (control, no_control) = match settings.control.as_deref().map(control::listen).transpose() {
+            Ok(control) => (control, None),
+            Err(error) => (None, Some(words_of_no_control(lang, &error.sentence(lang)))),
+        };
         let own = |path: &std::path::Path| privileges::chown_for(path, user, group);
+        let files = listening.iter().filter_map(|l| l.file.as_ref()).chain(control.as_ref().map(|c| &c.file));
         own(&settings.state_dir)
-            .and_then(|()| listening.iter().filter_map(|l| l.file.as_ref()).try_for_each(|f| own(f.path())))
+            .and_then(|()| files.map(sockets::SocketFile::path).try_for_each(own))
+            .and_then(|()| control.iter().filter_map(|c| c.folder.as_deref()).try_for_each(own))
             .and_then(|()| privileges::drop_to(user, group))
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let state_lock =
@@ -158,12 +172,30 @@ impl Daemon {
         let started = clock::now();
         let census = Arc::new(Census::new(settings.limits.connections, open_files));
         let policy = Arc::new(policy_of(&settings));
-        let engine = Arc::new(Engine::new(policy, log.clone(), Threads::stats_sets(settings.threads)));
+        let opened = store::open(&settings.state_dir, started.wall)
+            .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+        let threads = Threads::stats_sets(settings.threads);
+        let engine =
+            Arc::new(Engine::new(started, policy, log.clone(), threads, opened.store, settings.state.sync));
+        engine.recover(started).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+        let keeper = Keeper::new(started, opened.owner, settings.state.history);
         for text in settings.warnings.iter().chain(warnings) {
             warn(&log, "configuration", text.clone());
         }
+        no_control.into_iter().for_each(|text| warn(&log, "no_control_socket", text));
         let last = (started.mono, 0);
-        Ok(Daemon { settings, listening, log, engine, census, started, state_lock, last })
+        Ok(Daemon {
+            settings,
+            listening,
+            control,
+            log,
+            engine,
+            keeper: Some(keeper),
+            census,
+            started,
+            state_lock,
+            last,
+        })
     }
 
     fn run(
@@ -197,8 +229,12 @@ impl Daemon {
         let (post, mut events) = mpsc::channel(EVENTS_MAX);
         // A signal that finds no room has been sent many times already.
         let signals = signals::watch(move |event| _ = post.try_send(event));
-        let mut threads = match signals.and_then(|_| Threads::start(self.settings.threads, &self.engine)) {
-            Ok(threads) => threads,
+        let started = signals.and_then(|_| {
+            let keeper = self.keeper.take().map(|keeper| Upkeep::start(&self.engine, keeper)).transpose()?;
+            Ok((keeper, Threads::start(self.settings.threads, &self.engine)?))
+        });
+        let (upkeep, mut threads) = match started {
+            Ok(started) => started,
             Err(error) => {
                 return Err(give_up(pipe, system_failure(lang, &error)));
             }
@@ -258,6 +294,9 @@ impl Daemon {
             () = threads.stop() => 0,
             () = hurried => STOPPED_NOW,
         };
+        if let Some(upkeep) = upkeep {
+            upkeep.stop();
+        }
         drop(files);
         if let Some(pid_file) = pid_file {
             pid_file.remove();
@@ -286,6 +325,12 @@ impl Daemon {
             threads.listen(socket, Arc::new(site));
             self.log.notice(clock::wall(), Notice::Started { address, port });
         }
+        if let Some(Control { socket, file, .. }) = self.control.take() {
+            let address = format!("unix:{}", file.path().display());
+            let site = Site::of_control(self.engine.clone(), self.census.clone(), address, self.started);
+            threads.listen(socket, Arc::new(site));
+            files.push(file);
+        }
         files
     }
 
@@ -302,7 +347,7 @@ impl Daemon {
                 for text in &new.warnings {
                     warn(&self.log, "configuration", text.clone());
                 }
-                self.engine.set_policy(Arc::new(policy_of(&new)));
+                self.engine.set_policy(clock::now(), Arc::new(policy_of(&new)));
                 self.settings.lang = new.lang;
                 self.settings.log = new.log;
                 self.log.notice(now, Notice::Reloaded);
@@ -325,12 +370,15 @@ impl Daemon {
         let (now, accepted) = (clock::mono(), sum.accepted());
         let (then, before) = std::mem::replace(&mut self.last, (now, accepted));
         let seconds = now.since(then).0.max(1) as f64 / 1000.0;
+        let health = self.engine.health();
         let standing = Standing {
             counts: self.engine.counts(),
             beats_per_second: (accepted - before) as f64 / seconds,
             connections: sum.connections,
             log_lines_dropped: self.log.dropped(),
             failing: self.log.failing(),
+            refusing: health.refusing,
+            degraded: health.degraded,
         };
         status::line(self.settings.lang, &standing)
     }
@@ -342,7 +390,15 @@ fn policy_of(settings: &Settings) -> Policy {
         access: settings.access.clone(),
         limits: settings.limits.clone(),
         defaults: settings.defaults,
+        rules: settings.rules.clone(),
         page_lang: settings.page_lang.unwrap_or(settings.lang),
+    }
+}
+
+fn words_of_no_control(lang: Lang, reason: &str) -> String {
+    match lang {
+        Lang::En => format!("going on without the control socket: {reason}"),
+        Lang::Zh => format!("没有控制套接字，继续运行：{reason}"),
     }
 }
 

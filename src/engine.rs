@@ -1,37 +1,63 @@
-//! The engine: all shards of the registry, and the one task that owns time.
+//! The engine: all shards of the registry, what keeps them, and the loop that owns time.
 //!
-//! A thread that has read a beat calls [`Engine::beat`], which holds one shard's lock for the length of one table
-//! look-up and awaits nothing. [`Engine::run`] is the loop that finds whose time is up: it sleeps until the first
-//! deadline of all shards, and a beat that brings an earlier one wakes it. Order of the loop: judge what is due, tell
-//! of the changes, find the next deadline, sleep.
+//! A thread that has read beats calls [`Engine::beat`] for each, which holds one shard's lock for the length of one table
+//! look-up and writes down in the thread's own [`Batch`] how the monitor then stands. Before the thread answers anybody it
+//! calls [`Engine::commit`], which puts the batch into the journal by one write. `watch` is the loop that finds whose
+//! time is up; `keep` brings what the journal holds into the tables that people query, and puts the engine together again
+//! after a start.
 
 use crate::domain::address::Peer;
-use crate::domain::beat::{Beat, Source};
+use crate::domain::beat::{Beat, Source, Transport};
 use crate::domain::id::{Id, IdRef};
-use crate::domain::limits::LIST_MAX;
 use crate::domain::meter::Meter;
-use crate::domain::notice::{Notice, State};
-use crate::domain::policy::Policy;
-use crate::domain::registry::{Counts, Event, Name, Receipt, Registry, Snapshot, Transition, Unknown};
-use crate::domain::time::{Mono, Now, Span};
-use crate::sys::clock;
+use crate::domain::notice::{Level, Notice};
+use crate::domain::policy::{Policy, Sync};
+use crate::domain::record::{Change, Record};
+pub use crate::domain::registry::Tidings;
+use crate::domain::registry::{Arrival, Control, Name, Receipt, Refused, Registry, Snapshot, Unknown};
+use crate::domain::time::{Now, Span, Wall};
+use crate::store::{Batch, Partition, Store, StoreError};
 use crate::sys::log::Log;
 use arc_swap::ArcSwap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 
+mod ask;
+pub mod keep;
+pub mod seed;
 pub mod stats;
+pub mod upkeep;
+pub mod watch;
 
+pub use ask::Health;
+use seed::Seed;
 use stats::Stats;
 
 /// Shards of the registry: enough that cores seldom meet in one.
 const SHARDS: usize = 64;
-/// Monitors judged under one hold of a shard's lock.
-const JUDGED_AT_ONCE: usize = 1024;
+/// Tidings kept for a watcher that is slow.
+const TIDINGS_MAX: usize = 1024;
+/// Changes of state, encoded, that wait for a journal that takes nothing at the moment.
+const BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 const HOUR: Span = Span::secs(3600);
 const SECOND: Span = Span::secs(1);
+/// The embedded store's only partition.
+const HERE: Partition = Partition(0);
+
+/// A beat, whom it is for, and how it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// When.
+    pub now: Now,
+    /// The monitor.
+    pub monitor: IdRef<'a>,
+    /// What it says.
+    pub beat: &'a Beat<'a>,
+    /// Where it came from.
+    pub source: Source,
+}
 
 /// Why a beat was not taken though it was well formed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,74 +70,202 @@ pub enum Refusal {
     Full,
 }
 
+/// Why a person's wish was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ControlRefusal {
+    /// There is no such monitor.
+    Unknown,
+    /// The configuration declares it: there it must be changed or removed.
+    Configured,
+    /// There are as many monitors as there may be.
+    Full,
+    /// It could not be kept, so it will not outlive the daemon; why.
+    NotStored(String),
+}
+
+/// What was to be kept is not; beats are known and would be lost with the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotStored;
+
 /// See the module.
 pub struct Engine {
     shards: Box<[Mutex<Registry>]>,
     /// Hashes ids for the shards and inside them; seeded anew in every process.
-    hasher: RandomState,
+    hasher: Seed,
     policy: ArcSwap<Policy>,
     log: Log,
     stats: Stats,
+    store: Arc<dyn Store>,
+    sync: Sync,
     monitors: AtomicU64,
+    /// The number of the next monitor that is made.
+    next_number: AtomicU64,
     newcomers: Mutex<Meter>,
     rates: Box<[Mutex<Meter>]>,
-    /// When the loop means to wake, in milliseconds of [`Mono`]; `u64::MAX` while it is busy.
+    /// When the loop means to wake, in milliseconds of the monotonic clock; `u64::MAX` while it is busy.
     armed: AtomicU64,
     wake: Notify,
+    tidings: broadcast::Sender<Arc<Tidings>>,
+    trouble: Mutex<Trouble>,
+}
+
+/// What the journal would not take.
+#[derive(Default)]
+struct Trouble {
+    /// Why, while it lasts.
+    reason: Option<String>,
+    /// Changes of state since; the beats among them are in memory only.
+    backlog: Batch,
+    /// What is wrong with the tables.
+    tables: Option<String>,
+    /// What was found damaged at the start.
+    damage: Vec<String>,
 }
 
 impl Engine {
-    /// An engine with no monitors, for `threads` threads that take beats.
-    pub fn new(policy: Arc<Policy>, log: Log, threads: usize) -> Engine {
-        let now = clock::now();
-        let shard = || Mutex::new(Registry::new(now, policy.defaults));
+    /// An engine with no monitors, for `threads` threads that take beats. [`Engine::recover`] fills it.
+    pub fn new(
+        now: Now,
+        policy: Arc<Policy>,
+        log: Log,
+        threads: usize,
+        store: Arc<dyn Store>,
+        sync: Sync,
+    ) -> Engine {
+        let shard = || Mutex::new(Registry::new(now, policy.defaults, policy.rules.clone()));
         Engine {
             shards: (0..SHARDS).map(|_| shard()).collect(),
-            hasher: RandomState::new(),
+            hasher: Seed::random(),
             log,
             stats: Stats::new(threads),
+            store,
+            sync,
             monitors: AtomicU64::new(0),
+            next_number: AtomicU64::new(1),
             newcomers: Mutex::default(),
             rates: (0..SHARDS).map(|_| Mutex::default()).collect(),
             armed: AtomicU64::new(u64::MAX),
             wake: Notify::new(),
+            tidings: broadcast::Sender::new(TIDINGS_MAX),
+            trouble: Mutex::default(),
             policy: ArcSwap::new(policy),
         }
     }
 
-    /// Takes a beat. `monitor` is whom it is for; `taken` is called once it is, before anybody hears of what it
-    /// changed.
+    /// The same engine with a seed of its hashes that is known; before it has any monitors.
+    pub fn hashing_by(mut self, seed: Seed) -> Engine {
+        self.hasher = seed;
+        self
+    }
+
+    /// Takes a beat. What is to be kept goes into `batch`, and nobody may be told that the beat was taken before that is
+    /// committed. `taken` is called once it is, before anybody hears of what it changed.
     pub fn beat(
         &self,
-        now: Now,
-        monitor: IdRef<'_>,
-        beat: &Beat<'_>,
-        source: Source,
+        incoming: &Incoming<'_>,
         policy: &Policy,
+        batch: &mut Batch,
         taken: impl FnOnce(),
     ) -> Result<Receipt, Refusal> {
+        let Incoming { now, monitor, beat, source } = *incoming;
         let (shard, monitor) = self.place_of(monitor);
         let mut registry = lock(shard);
-        let event = |create| Event::Beat { monitor, beat, source, create };
-        let receipt = match registry.handle(now, event(false)) {
+        let mut keep = |record: &Record<'_>| batch.push(record);
+        let known = Arrival { monitor, beat, source, create: None };
+        let receipt = match registry.handle(now, known, &mut keep) {
             Ok(receipt) => receipt,
-            Err(_) => {
-                self.admit(now, source.peer, policy)?;
-                registry.handle(now, event(true)).map_err(|Unknown| {
-                    self.monitors.fetch_sub(1, Ordering::Relaxed);
-                    Refusal::Full
-                })?
+            Err(Unknown) => {
+                let create = Some(self.admit(now, source.peer, policy)?);
+                registry
+                    .handle(now, Arrival { create, ..known }, &mut keep)
+                    .map_err(|Unknown| Refusal::Full)?
             }
         };
         taken();
-        while let Some(transition) = registry.poll_transition() {
-            self.tell(transition);
+        while let Some(tidings) = registry.poll_tidings() {
+            self.tell(now, tidings);
         }
         drop(registry);
         if receipt.deadline.is_some_and(|deadline| deadline.0 < self.armed.load(Ordering::Acquire)) {
             self.wake.notify_one();
         }
         Ok(receipt)
+    }
+
+    /// Puts what a thread has written down into the journal, as safely as was configured. On failure the changes of
+    /// state among it are kept for later, and the batch is empty either way.
+    pub fn commit(&self, now: Wall, batch: &mut Batch) -> Result<(), NotStored> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let appended = self.store.append(HERE, now, batch);
+        let kept = match (appended, self.sync) {
+            (Ok(upto), Sync::Always) => self.store.sync(HERE, upto),
+            (appended, _) => appended.map(drop),
+        };
+        let Err(error) = kept else { return Ok(()) };
+        self.has_failed(now, &error);
+        let mut trouble = lock(&self.trouble);
+        for record in batch.records().into_iter().filter(|record| record.change != Change::None) {
+            if trouble.backlog.bytes_len() < BACKLOG_BYTES_MAX {
+                trouble.backlog.push(&record);
+            }
+        }
+        batch.clear();
+        Err(NotStored)
+    }
+
+    /// Notes that the journal takes nothing at the moment, and says so once.
+    fn has_failed(&self, now: Wall, error: &StoreError) {
+        let sentence = error.sentence(self.policy().page_lang);
+        if lock(&self.trouble).reason.replace(sentence.clone()).is_none() {
+            self.notice(now, Level::Error, "not_stored", sentence);
+        }
+    }
+
+    /// Whether beats that cannot be kept are refused, and a commit waits for the disk.
+    pub fn refuses_unstored(&self) -> bool {
+        self.sync == Sync::Always
+    }
+
+    /// Does what a person wants with a monitor; returns how it stands then (`None` once it is removed).
+    pub fn control(
+        &self,
+        now: Now,
+        id: IdRef<'_>,
+        control: &Control,
+    ) -> Result<Option<Snapshot>, ControlRefusal> {
+        let (shard, monitor) = self.place_of(id);
+        let mut batch = Batch::new();
+        let mut registry = lock(shard);
+        let makes = matches!(control, Control::Declare(_)) && registry.get(now, monitor).is_none();
+        let number = if makes { self.room(&self.policy()).ok_or(ControlRefusal::Full)? } else { 0 };
+        let create = (number, Source { peer: Peer::Unix, transport: Transport::Http });
+        let done = registry.control(now, monitor, control, create, &mut |record| batch.push(record));
+        let snapshot = registry.get(now, monitor);
+        let deadline = registry.poll_deadline();
+        let mut tidings = Vec::new();
+        while let Some(one) = registry.poll_tidings() {
+            tidings.push(one);
+        }
+        drop(registry);
+        let stored = self.commit(now.wall, &mut batch);
+        for one in tidings {
+            self.tell(now, one);
+        }
+        if makes && done.is_err() {
+            self.monitors.fetch_sub(1, Ordering::Relaxed);
+        }
+        done.map_err(|refused| match refused {
+            Refused::Unknown => ControlRefusal::Unknown,
+            Refused::Configured => ControlRefusal::Configured,
+        })?;
+        if deadline.is_some_and(|deadline| deadline.0 < self.armed.load(Ordering::Acquire)) {
+            self.wake.notify_one();
+        }
+        let reason = || lock(&self.trouble).reason.clone().unwrap_or_default();
+        stored.map_err(|NotStored| ControlRefusal::NotStored(reason()))?;
+        Ok(snapshot)
     }
 
     /// Whether `peer` may send `beats` beats now, by `limits.beats_per_second`.
@@ -126,12 +280,22 @@ impl Engine {
         self.policy.load()
     }
 
-    /// Puts a new policy in force.
-    pub fn set_policy(&self, policy: Arc<Policy>) {
+    /// Puts a new policy in force, its rules for all monitors included.
+    pub fn set_policy(&self, now: Now, policy: Arc<Policy>) {
+        let mut batch = Batch::new();
         for shard in &self.shards {
-            lock(shard).set_defaults(policy.defaults);
+            let mut registry = lock(shard);
+            registry.set_policy(now, &policy, &mut |record| batch.push(record));
+            while let Some(tidings) = registry.poll_tidings() {
+                self.tell(now, tidings);
+            }
+            drop(registry);
+            // A failure has been noted and will be made good.
+            let _ = self.commit(now.wall, &mut batch);
         }
+        self.declare(now, &policy);
         self.policy.store(policy);
+        self.wake.notify_one();
     }
 
     /// The counters.
@@ -144,110 +308,95 @@ impl Engine {
         &self.log
     }
 
-    /// How many monitors are in each state.
-    pub fn counts(&self) -> Counts {
-        let mut total = Counts::default();
-        for shard in &self.shards {
-            let counts = lock(shard).counts();
-            total.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
-        }
-        total
-    }
-
-    /// One monitor.
-    pub fn get(&self, id: IdRef<'_>) -> Option<Snapshot> {
-        let (shard, name) = self.place_of(id);
-        lock(shard).get(clock::now(), name)
-    }
-
-    /// The first `limit` monitors by id after `after` that `wanted` accepts, and whether there are more. Looks at
-    /// every monitor, one shard at a time: not for a thread that takes beats.
-    pub fn list(
-        &self,
-        after: Option<&str>,
-        limit: usize,
-        wanted: impl Fn(&str, State) -> bool,
-    ) -> (Vec<Snapshot>, bool) {
-        let (now, limit) = (clock::now(), limit.min(LIST_MAX));
-        let mut rows = Vec::new();
-        for shard in &self.shards {
-            rows.extend(lock(shard).list(now, after, limit + 1, &wanted));
-            if rows.len() > 2 * (limit + 1) {
-                keep_first(&mut rows, limit + 1);
-            }
-        }
-        keep_first(&mut rows, limit + 1);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        (rows, more)
-    }
-
-    /// Runs for ever: judges whose time is up. Called once.
-    pub async fn run(&self) {
-        loop {
-            self.armed.store(u64::MAX, Ordering::Release);
-            let now = clock::now();
-            let mut more = false;
-            let mut next: Option<Mono> = None;
-            for shard in &self.shards {
-                let mut registry = lock(shard);
-                more |= registry.handle_timeout(now, JUDGED_AT_ONCE);
-                while let Some(transition) = registry.poll_transition() {
-                    self.tell(transition);
-                }
-                next = next.into_iter().chain(registry.poll_deadline()).min();
-            }
-            if more {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            // A beat filed since its shard was looked at compares with u64::MAX above or with this, and wakes us.
-            self.armed.store(next.map_or(u64::MAX, |n| n.0), Ordering::Release);
-            match next {
-                Some(next) => {
-                    let until = tokio::time::Instant::from_std(clock::instant_at(next));
-                    let _ = tokio::time::timeout_at(until, self.wake.notified()).await;
-                }
-                None => self.wake.notified().await,
-            }
-        }
-    }
-
     /// The shard of an id, by one half of its hash, and its name inside it, by the other.
     fn place_of<'a>(&self, id: IdRef<'a>) -> (&Mutex<Registry>, Name<'a>) {
         let hash = self.hasher.hash_one(id.as_str());
         (&self.shards[(hash >> 32) as usize % SHARDS], Name { id, hash: hash as u32 })
     }
 
-    /// Decides whether one more monitor may be made, and counts it.
-    fn admit(&self, now: Now, peer: Peer, policy: &Policy) -> Result<(), Refusal> {
-        let limits = &policy.limits;
-        if self.monitors.fetch_add(1, Ordering::Relaxed) >= limits.monitors as u64 {
-            self.monitors.fetch_sub(1, Ordering::Relaxed);
-            return Err(Refusal::Full);
-        }
-        lock(&self.newcomers).check(now.mono, peer, limits.new_monitors_per_hour, HOUR).map_err(|wait| {
-            self.monitors.fetch_sub(1, Ordering::Relaxed);
-            Refusal::TooManyNew(wait)
-        })
+    /// Decides whether one more monitor may be made for `peer`, counts it and gives it a number.
+    fn admit(&self, now: Now, peer: Peer, policy: &Policy) -> Result<u64, Refusal> {
+        let number = self.room(policy).ok_or(Refusal::Full)?;
+        lock(&self.newcomers)
+            .check(now.mono, peer, policy.limits.new_monitors_per_hour, HOUR)
+            .map(|()| number)
+            .map_err(|wait| {
+                self.monitors.fetch_sub(1, Ordering::Relaxed);
+                Refusal::TooManyNew(wait)
+            })
     }
 
-    fn tell(&self, transition: Transition) {
-        self.stats.transition(transition.to);
-        let Transition { monitor, from, to, at, last_beat, silent } = transition;
-        self.log
-            .notice(at, Notice::Transition { monitor: monitor.as_str().into(), from, to, last_beat, silent });
+    /// Takes room for one more monitor, if there is any, and a number for it.
+    fn room(&self, policy: &Policy) -> Option<u64> {
+        if self.monitors.fetch_add(1, Ordering::Relaxed) >= policy.limits.monitors as u64 {
+            self.monitors.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(self.next_number.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Makes the monitors that the configuration declares and nobody has heard of.
+    fn declare(&self, now: Now, policy: &Policy) {
+        let mut batch = Batch::new();
+        for (id, _) in policy.rules.declared() {
+            let Ok(id) = IdRef::new(id) else { continue };
+            let (shard, name) = self.place_of(id);
+            let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+            let create = (number, Source { peer: Peer::Unix, transport: Transport::Http });
+            let mut registry = lock(shard);
+            if registry.ensure(now, name, create, &mut |record| batch.push(record)) {
+                self.monitors.fetch_add(1, Ordering::Relaxed);
+            }
+            while let Some(tidings) = registry.poll_tidings() {
+                self.tell(now, tidings);
+            }
+        }
+        // A failure has been noted and will be made good.
+        let _ = self.commit(now.wall, &mut batch);
+    }
+
+    /// Tells whoever wants to know.
+    fn tell(&self, now: Now, tidings: Tidings) {
+        match &tidings {
+            Tidings::Change(change) => {
+                self.stats.transition(change.to);
+                if let Some(deadline) = change.deadline {
+                    self.stats.detected(now.mono.since(deadline));
+                }
+                if change.muted {
+                    self.stats.muted();
+                } else {
+                    self.log.notice(
+                        change.at,
+                        Notice::Transition {
+                            monitor: change.monitor.as_str().into(),
+                            from: change.from,
+                            to: change.to,
+                            last_beat: change.last_beat,
+                            silent: change.silent,
+                        },
+                    );
+                }
+            }
+            Tidings::Made(_) => {}
+            Tidings::Removed(_) => {
+                self.monitors.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        if self.tidings.receiver_count() > 0 {
+            // Without a receiver there is nobody to tell.
+            let _ = self.tidings.send(Arc::new(tidings));
+        }
+    }
+
+    fn notice(&self, at: Wall, level: Level, kind: &'static str, text: String) {
+        self.log.notice(at, Notice::Other { level, kind, text });
     }
 }
 
 /// The id under which a beat that names nobody goes: the address it came from.
 pub fn id_of_peer(peer: Peer) -> Option<Id> {
     Id::new(&peer.to_string()).ok()
-}
-
-fn keep_first(rows: &mut Vec<Snapshot>, count: usize) {
-    rows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    rows.truncate(count);
 }
 
 /// A lock whose holder panicked still guards whole values: every change under it is made by assignments.

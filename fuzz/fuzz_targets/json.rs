@@ -14,6 +14,7 @@ fuzz_target!(|data: &[u8]| {
     match body {
         Body::One(fields) => judge(&fields),
         Body::Many(items) => {
+            let items: Vec<_> = items.collect();
             assert!(items.len() <= 8, "more beats than allowed");
             items.iter().flatten().for_each(judge);
         }

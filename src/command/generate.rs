@@ -47,6 +47,7 @@ fn man(out: &mut dyn Write) -> io::Result<()> {
     out.write_all(DESCRIPTION.as_bytes())?;
     man.render_options_section(out)?;
     out.write_all(COMMANDS.as_bytes())?;
+    out.write_all(MONITORS.as_bytes())?;
     out.write_all(ENVIRONMENT.as_bytes())?;
     for (variable, option) in cli::VARIABLES {
         writeln!(out, ".TP\n\\fB{variable}\\fR\nAs \\fB{}\\fR.", option.replace('-', "\\-"))?;
@@ -55,7 +56,7 @@ fn man(out: &mut dyn Write) -> io::Result<()> {
 }
 
 const DESCRIPTION: &str = r#".SH DESCRIPTION
-\fBheartbeat\-server\fR receives heartbeats over HTTP from machines, devices and cron jobs, writes every one to its log and knows when each was last heard. Nobody registers anything: the first beat of an unknown id makes its monitor.
+\fBheartbeat\-server\fR receives heartbeats over HTTP from machines, devices and cron jobs, writes every one to its journal before it answers, and knows at every moment who is up, late or down. Nobody registers anything: the first beat of an unknown id makes its monitor.
 .PP
 .RS 4
 .nf
@@ -63,7 +64,7 @@ curl \-d \(aq{"id":"nas"}\(aq http://localhost:7777/
 .fi
 .RE
 .PP
-Without any configuration it listens on port 7777 of all addresses, IPv6 and IPv4, takes beats from this machine and from private networks, logs to standard error, and stays in the foreground. The status page is \fIhttp://localhost:7777/\fR.
+Without any configuration it listens on port 7777 of all addresses, IPv6 and IPv4, takes beats from this machine and from private networks, logs to standard error, and stays in the foreground. The status page is \fIhttp://localhost:7777/\fR; \fIhttp://localhost:7777/api/v1/openapi.json\fR describes the API.
 .PP
 \fIADDR\fR is a port, \fIHOST\fR:\fIPORT\fR, [\fIIPV6\fR]:\fIPORT\fR, unix:\fIPATH\fR or \fBoff\fR. A \fIPORT\fR or \fB\-\-http\fR replaces every listener of the configuration, with its name and its trusted proxies.
 "#;
@@ -83,11 +84,56 @@ Print completions for a shell.
 Print the sample configuration with every key explained.
 "#;
 
+const MONITORS: &str = r#".SH MONITORS
+Every id that has sent a beat is a monitor, and so is one that was declared, by \fB[[monitor]]\fR in the configuration or by the API. Each is in one of five states:
+.TP
+.B new
+Declared, and never heard. It is not judged before its first beat.
+.TP
+.B up
+Its beats come in time.
+.TP
+.B late
+Its interval is over without a beat, or a slot of its schedule has passed.
+.TP
+.B down
+Its grace is over too. A beat that reports a failure, and a run that takes longer than it may, make it down at once. This opens an incident; the next good beat ends it.
+.TP
+.B paused
+A person or a maintenance window has set it aside. Its beats are counted, its silence is not held against it. After a pause it has a whole interval again; one that was down before is down still.
+.PP
+Nobody is judged for time in which the server could not listen: after a start, after a sleep of the machine and after any stall of more than a second, everybody who was up or late has a whole interval again, a schedule waits for its next slot, and a run is granted that time. An incident that was open stays open with its true beginning, and nothing is announced twice. Deadlines do not follow the wall clock, so setting it makes nobody late; when it is set forward by more than a minute, the slots of schedules in between are skipped.
+.PP
+Of one monitor at most 60 changes an hour are told and may become incidents; beyond that they are only counted. One that is still down when the hour ends has an incident after all.
+.SH CONTROL
+Monitors are declared, removed, paused and resumed by HTTP: over the control socket, which takes orders from root and from the user of the service, or over the network with a token of \fBaccess.admin_tokens\fR. \fBcheck\-config\fR prints where the socket is.
+.PP
+.RS 4
+.nf
+S=/run/heartbeat\-server/control.sock M=http://localhost/api/v1/monitors
+curl \-\-unix\-socket $S \-X POST \-d \(aq{"for": "2h"}\(aq $M/nas/pause
+curl \-\-unix\-socket $S \-X POST \-d \(aq{"until": "2027\-01\-02T08:00:00Z"}\(aq $M/nas/pause
+curl \-\-unix\-socket $S \-X POST $M/nas/resume
+curl \-\-unix\-socket $S \-X PUT \-d \(aq{"interval": "10m", "tags": ["lab"]}\(aq $M/printer
+curl \-\-unix\-socket $S \-X DELETE $M/printer
+curl \-\-unix\-socket $S \-X POST http://localhost/api/v1/incidents/7\-3/acknowledge
+.fi
+.RE
+.PP
+A pause without a body has no end. \fBresume\fR also ends a pause by a maintenance window, for the rest of that window or until the next start. A monitor that is removed is made again by its next beat; one that the configuration declares is removed there.
+"#;
+
 const ENVIRONMENT: &str = r#".SH ENVIRONMENT
 A flag wins over its variable, a variable over the configuration file. Lists are parted by commas; an empty variable counts as unset. \fBHEARTBEAT_DAEMON\fR is 1 or 0, \fBHEARTBEAT_VERBOSE\fR and \fBHEARTBEAT_QUIET\fR are counts.
 "#;
 
 const REST: &str = r#".TP
+\fBHEARTBEAT_CONTROL\fR
+The path of the control socket, or \fBoff\fR; it has no flag.
+.TP
+\fBRUNTIME_DIRECTORY\fR
+Where the control socket stands when nothing else says so; set by \fBsystemd\fR(1).
+.TP
 \fBSTATE_DIRECTORY\fR
 Where state is kept when nothing else says so; set by \fBsystemd\fR(1).
 .TP
@@ -99,16 +145,94 @@ The first that is set chooses the language of log and messages when nothing else
 .TP
 \fBXDG_STATE_HOME\fR, \fBHOME\fR
 The base of the state directory of an ordinary user.
+.TP
+\fBXDG_RUNTIME_DIR\fR
+The base of the directory of the control socket of an ordinary user.
 .SH SIGNALS
 .TP
 \fBSIGTERM\fR, \fBSIGINT\fR
-Stop: accept nothing new, answer what has arrived, at most 10 seconds, and exit 0. A second one stops at once.
+Stop: accept nothing new, answer what has arrived, at most 10 seconds, put on record what has changed, and exit 0. A second one stops at once; nothing that was acknowledged is lost by that, nor by \fBSIGKILL\fR.
 .TP
 \fBSIGHUP\fR
 Open the log files anew and read the configuration again. A faulty one is reported and the old one stays in force; what cannot change while running is named in one warning.
 .TP
 \fBSIGUSR1\fR
 Write a summary to the log.
+.SH STATE
+The state directory holds \fIstate.db\fR, an SQLite database, and \fIjournal/\fR, in which every beat is written before it is answered. What is promised after a crash and a power cut says \fBstate.sync\fR in \fBheartbeat\-server.toml\fR(5).
+.PP
+\fBsqlite3 state.db\fR may be used to look at any time. It runs about a second behind the server for changes of state and incidents, and up to five minutes for the last beats of monitors. \fB.schema\fR prints every table with a comment for each column:
+.TP
+\fBmonitors\fR, \fBmonitors_utc\fR
+How each monitor stands.
+.TP
+\fBincidents\fR, \fBincidents_utc\fR
+Each time one was down; where \fIended_ms\fR is NULL it still is.
+.TP
+\fBchanges\fR, \fBchanges_utc\fR
+Each change of a state.
+.TP
+\fBoutbox\fR, \fBremoved\fR, \fBmeta\fR
+For the server itself.
+.PP
+Times are milliseconds since 1970 (\fI..._ms\fR, UTC); the views, whose names end in \fI_utc\fR, show dates. Stop the server before changing anything.
+.PP
+.RS 4
+.nf
+cd /var/lib/heartbeat\-server
+sqlite3 \-box state.db \(aqSELECT * FROM incidents_utc LIMIT 10\(aq
+sqlite3 state.db "SELECT id, since FROM monitors_utc WHERE state = \(aqdown\(aq"
+.fi
+.RE
+.PP
+A copy is made while the server runs, in this order:
+.PP
+.RS 4
+.nf
+mkdir \-p /var/backups/heartbeat
+sqlite3 state.db ".backup /var/backups/heartbeat/state.db"
+cp \-a journal /var/backups/heartbeat/
+.fi
+.RE
+.PP
+To go back to it, stop the server, empty the state directory, copy both into it, give them to the user of the service, and start the server.
+.PP
+A full disk stops nobody from being judged: with \fBsync\fR = "second" beats are tracked in memory and answered with "stored":false, with "always" they are refused with 503. The log, the page, \fI/readyz\fR and \fBsystemctl status\fR say so, and it ends by itself when there is room again. A \fIstate.db\fR that is damaged is renamed \fIstate.db.damaged\-YYYYMMDDThhmmssZ\fR, and what can be read of it goes into a new one; of damaged journal files a copy is kept in \fIjournal/damaged/\fR, and the rest is read. Neither is ever overwritten; remove them when you have looked. State written by a later version is left alone, and the server does not start.
+.SH METRICS
+\fI/metrics\fR, as text for Prometheus or, by Accept, as OpenMetrics.
+.TP
+\fBheartbeat_beats_total\fR{transport,result}
+Beats, by what became of them.
+.TP
+\fBheartbeat_fast_path_beats_total\fR
+Those of them that took the short way.
+.TP
+\fBheartbeat_monitors\fR{state}, \fBheartbeat_transitions_total\fR{to}
+Monitors by state; changes of state by the state entered.
+.TP
+\fBheartbeat_muted_changes_total\fR
+Changes that were only counted.
+.TP
+\fBheartbeat_detection_delay_seconds\fR
+A histogram: from a deadline to the moment at which it was found to have passed.
+.TP
+\fBheartbeat_beats_unstored_total\fR
+Beats that could not be kept.
+.TP
+\fBheartbeat_journal_bytes\fR
+Bytes in the journal.
+.TP
+\fBheartbeat_unsynced_seconds\fR
+The age of the oldest beat that a power cut would lose.
+.TP
+\fBheartbeat_connections\fR{transport}, \fBheartbeat_connections_refused_total\fR{reason}
+Connections that are open, and those that were turned away.
+.TP
+\fBheartbeat_log_lines_dropped_total\fR
+Log lines that reached no target.
+.TP
+\fBheartbeat_build_info\fR{version}, \fBprocess_*\fR
+The program and its process.
 .SH FILES
 .TP
 \fI/etc/heartbeat\-server/heartbeat\-server.toml\fR
@@ -118,7 +242,10 @@ The configuration, see \fBheartbeat\-server.toml\fR(5); read if it exists.
 Read after it, in the order of their names.
 .TP
 \fI/var/lib/heartbeat\-server\fR
-State, when run as root or by the packaged service; otherwise \fI~/.local/state/heartbeat\-server\fR.
+State, when run as root or by the packaged service; otherwise \fI~/.local/state/heartbeat\-server\fR. See STATE.
+.TP
+\fI/run/heartbeat\-server/control.sock\fR
+The control socket, when run as root or by the packaged service. See CONTROL.
 .TP
 \fI/var/log/heartbeat\-server/heartbeat\-server.log\fR
 The beats, as the packaged configuration has it.
@@ -139,14 +266,20 @@ An address is in use, not of this machine or cannot be resolved, or the state is
 .B 70
 The process in the background ended without saying why.
 .TP
+.B 71
+The system gives no threads or event queues.
+.TP
 .B 74
-Reading or writing failed.
+Reading or writing failed, or the state is not ours to read.
 .TP
 .B 77
 No permission.
 .TP
 .B 78
 The configuration is wrong.
+.TP
+.B 143
+Asked twice to stop, and stopped at once.
 .SH EXAMPLES
 .TP
 heartbeat\-server 8080
@@ -158,7 +291,7 @@ Listen on loopback and on a unix socket only.
 heartbeat\-server check\-config && systemctl reload heartbeat\-server
 Take a changed configuration into use if it is right.
 .SH SEE ALSO
-\fBheartbeat\-server.toml\fR(5), \fBsystemd.socket\fR(5), \fBcurl\fR(1)
+\fBheartbeat\-server.toml\fR(5), \fBsystemd.socket\fR(5), \fBcurl\fR(1), \fBsqlite3\fR(1)
 "#;
 
 #[cfg(test)]

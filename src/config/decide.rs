@@ -8,14 +8,16 @@ use super::schema::{
 };
 use super::settings::{Listen, Process};
 use super::value::{Located, Origin};
-use super::{Env, tokens, words};
+use super::{Env, monitor, tokens, words};
 use crate::domain::access::Access;
 use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
-use crate::domain::limits::{LISTENERS_MAX, Limits};
+use crate::domain::limits::{LISTENERS_MAX, Limits, SOCKET_PATH_BYTES_MAX};
 use crate::domain::notice::Level;
+use crate::domain::policy::Defaults;
+use crate::domain::time::Span;
 use crate::sys::log::{Format, LogOptions, Target, TargetOptions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// The port of HTTP when nobody says otherwise.
@@ -177,6 +179,74 @@ impl Sight<'_> {
             return PathBuf::new();
         };
         self.env.absolute(&base.join("heartbeat-server"))
+    }
+
+    /// The control socket: where the system or the user keeps such things, else beside the state.
+    pub(super) fn control(self, file: Option<Located<Option<PathBuf>>>, state_dir: &Path) -> Option<PathBuf> {
+        const VARIABLE: &str = "HEARTBEAT_CONTROL";
+        let typed = self.env.get(VARIABLE).map(|text| Located {
+            value: (text != "off").then(|| self.env.absolute(Path::new(&text))),
+            origin: Origin { place: Place::Named(VARIABLE), key: String::new() },
+        });
+        let long = |path: &Path| path.as_os_str().len() > SOCKET_PATH_BYTES_MAX;
+        let reason = |path: &Path| {
+            let path = path.display();
+            Text::new(
+                format!(
+                    "{path} is too long: the path of a unix socket has at most {SOCKET_PATH_BYTES_MAX} bytes"
+                ),
+                format!("{path} 过长：unix 套接字的路径最长 {SOCKET_PATH_BYTES_MAX} 字节"),
+            )
+        };
+        if let Some(Located { value, origin }) = typed.or(file) {
+            if let Some(path) = value.as_deref().filter(|path| long(path)) {
+                self.findings.fault(origin.place, origin.key, reason(path));
+            }
+            return value;
+        }
+        let directory = self.runtime_dir().unwrap_or_else(|| state_dir.to_path_buf());
+        let path = directory.join("control.sock");
+        if long(&path) {
+            // Nobody asked for this place, so it is no fault; but somebody may look for the socket.
+            self.findings.warn(&Place::Nowhere, "control.socket", reason(&path));
+            return None;
+        }
+        Some(path)
+    }
+
+    /// The directory for what lives as long as the process.
+    fn runtime_dir(self) -> Option<PathBuf> {
+        if let Some(managed) = self.env.get("RUNTIME_DIRECTORY") {
+            // As with STATE_DIRECTORY, ours is the first.
+            let managed = managed.to_string_lossy();
+            return Some(self.env.absolute(managed.split(':').next().unwrap_or_default().as_ref()));
+        }
+        if self.env.is_root {
+            let system = if cfg!(target_os = "macos") { "/var/run" } else { "/run" };
+            return Some(PathBuf::from(system).join("heartbeat-server"));
+        }
+        // XDG Base Directory Specification: a relative one is to be ignored.
+        let xdg = self.env.get("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
+        xdg.map(|base| base.join("heartbeat-server"))
+    }
+
+    /// What a monitor is held to that neither says nor is named by a rule.
+    pub(super) fn defaults(
+        self,
+        interval: Option<Span>,
+        grace: Option<Span>,
+        forget_after: Option<Located<Option<Span>>>,
+    ) -> Defaults {
+        let fallback = Defaults::default();
+        let (interval, grace) = (interval.unwrap_or(fallback.interval), grace.unwrap_or(fallback.grace));
+        let Some(Located { value: forget_after, origin }) = forget_after else {
+            return Defaults { interval, grace, ..fallback };
+        };
+        if let Some(text) = forget_after.and_then(|forget| monitor::hasty(forget, Span(interval.0 + grace.0)))
+        {
+            self.findings.warn(&origin.place, &origin.key, text);
+        }
+        Defaults { interval, grace, forget_after }
     }
 
     /// Networks and tokens.

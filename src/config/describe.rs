@@ -3,9 +3,14 @@
 
 use super::settings::{Listen, Settings};
 use super::value::size_text;
+use super::words;
 use crate::domain::access::Access;
 use crate::domain::lang::Lang;
+use crate::domain::policy::Defaults;
+use crate::domain::policy::Sync;
+use crate::domain::rules::Rule;
 use crate::domain::time::Span;
+use crate::domain::window::Window;
 use ipnet::IpNet;
 use std::fmt::Display;
 
@@ -50,15 +55,28 @@ impl Settings {
             },
         ));
         rows.push((say("state", "状态目录"), self.state_dir.display().to_string()));
+        let sync = match self.state.sync {
+            Sync::Second => say("to disk every second", "每秒写入磁盘"),
+            Sync::Always => say("to disk before each answer", "每次应答前写入磁盘"),
+        };
+        let history = self.state.history;
+        rows.push(match lang {
+            Lang::En => ("kept", format!("{sync}; history of {history}")),
+            Lang::Zh => ("保存", format!("{sync}；历史 {history}")),
+        });
+        let control = self.control.as_ref().map(|path| path.display());
+        rows.push((say("control", "控制"), optional(control, say("off", "关闭"))));
         rows.extend(describe_access(&self.access, lang));
         rows.extend(self.describe_limits(lang));
-        rows.push((
-            say("defaults", "默认值"),
-            match lang {
-                Lang::En => format!("interval {}, grace {}", self.defaults.interval, self.defaults.grace),
-                Lang::Zh => format!("间隔 {}，宽限 {}", self.defaults.interval, self.defaults.grace),
-            },
-        ));
+        let Defaults { interval, grace, forget_after } = self.defaults;
+        let forget = optional(forget_after, say("never", "从不"));
+        rows.push(match lang {
+            Lang::En => {
+                ("defaults", format!("interval {interval}, grace {grace}, forgotten after: {forget}"))
+            }
+            Lang::Zh => ("默认值", format!("间隔 {interval}，宽限 {grace}，静默后遗忘 {forget}")),
+        });
+        rows.extend(self.rules.iter().map(|rule| (say("monitor", "规则"), describe_rule(rule, lang))));
         rows.extend(self.describe_process(lang));
         table(&rows)
     }
@@ -179,6 +197,56 @@ fn describe_access(access: &Access, lang: Lang) -> Vec<(&'static str, String)> {
     match lang {
         Lang::En => vec![("may beat", beats), ("may read", read), ("may change", admin)],
         Lang::Zh => vec![("可发心跳", beats), ("可读取", read), ("可更改", admin)],
+    }
+}
+
+/// Whom a rule names and what it asks of them; the first that fits holds, so they stand in their order.
+fn describe_rule(rule: &Rule, lang: Lang) -> String {
+    let say = |en: &'static str, zh: &'static str| if lang == Lang::Zh { zh } else { en };
+    let mut parts = Vec::new();
+    let mut part = |name: &str, value: String| parts.push(format!("{name} {value}"));
+    if let Some(interval) = rule.interval {
+        part(say("interval", "间隔"), interval.to_string());
+    }
+    if let Some(schedule) = &rule.schedule {
+        part(say("due at", "计划"), format!("{} ({})", schedule.text(), schedule.zone()));
+    }
+    if let Some(grace) = rule.grace {
+        part(say("grace", "宽限"), grace.to_string());
+    }
+    if let Some(limit) = rule.run_limit {
+        part(say("run limit", "运行时限"), limit.to_string());
+    }
+    if let Some(forget) = rule.forget_after {
+        part(say("forgotten after:", "静默后遗忘"), optional(forget, say("never", "从不")));
+    }
+    if !rule.tags.is_empty() {
+        part(say("tags", "标签"), rule.tags.join(", "));
+    }
+    if !rule.after.is_empty() {
+        part(say("after", "依赖"), rule.after.join(", "));
+    }
+    for window in &rule.windows {
+        part(say("maintenance", "维护"), describe_window(window, lang));
+    }
+    let what = if parts.is_empty() {
+        say("defaults", "默认值").to_string()
+    } else {
+        parts.join(say("; ", "；"))
+    };
+    format!("{}{}{what}", words::whom(&rule.matches), say(": ", "："))
+}
+
+fn describe_window(window: &Window, lang: Lang) -> String {
+    match (window, lang) {
+        (Window::Once { from, to }, Lang::En) => format!("from {} to {}", from.rfc3339(), to.rfc3339()),
+        (Window::Once { from, to }, Lang::Zh) => format!("从 {} 到 {}", from.rfc3339(), to.rfc3339()),
+        (Window::Recurring { schedule, length }, Lang::En) => {
+            format!("at {} ({}) for {length}", schedule.text(), schedule.zone())
+        }
+        (Window::Recurring { schedule, length }, Lang::Zh) => {
+            format!("{}（{}）起 {length}", schedule.text(), schedule.zone())
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 //! more. [`Settings::load`] adds the environment and the files and yields what the program needs, or every fault it
 //! found, each with its place. Precedence: flag, then environment, then file, then default.
 //!
-//! The files are read by [`file`], their keys stand in the tables of [`schema`], secrets are fetched by [`tokens`].
-//! Nothing here prints, exits or reads the process's environment by itself: the facts come in through [`Env`].
+//! The files are read by [`file`], their keys stand in the tables of [`schema`] and [`monitor`], secrets are fetched by
+//! [`tokens`]. Nothing here prints, exits or reads the process's environment by itself: the facts come in through [`Env`].
 
 pub mod cli;
 mod decide;
@@ -14,6 +14,7 @@ mod env;
 mod fault;
 mod file;
 mod language;
+mod monitor;
 mod resolve;
 pub mod schema;
 mod settings;
@@ -23,11 +24,11 @@ mod tokens;
 mod value;
 mod words;
 
-pub use crate::domain::registry::Defaults;
+pub use crate::domain::policy::Defaults;
 pub use env::Env;
 pub use fault::ConfigError;
 pub use resolve::language;
-pub use settings::{Listen, Process, Settings};
+pub use settings::{Listen, Process, Settings, State};
 
 /// The file that is read when none is named, if it exists.
 pub const DEFAULT_FILE: &str = "/etc/heartbeat-server/heartbeat-server.toml";

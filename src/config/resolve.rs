@@ -10,10 +10,11 @@ use super::decide::Sight;
 use super::fault::{ConfigError, Findings};
 use super::file::{self, Reading};
 use super::language::{LangChoice, choose_language};
-use super::settings::Settings;
+use super::monitor;
+use super::settings::{Settings, State};
 use crate::domain::lang::Lang;
-use crate::domain::registry::Defaults;
 use std::str::FromStr;
+use std::sync::Arc;
 
 impl Settings {
     /// Reads the files and decides everything. Called again on SIGHUP with the same arguments and the same facts.
@@ -28,7 +29,9 @@ impl Settings {
         let choice = sight.one(args.lang, "HEARTBEAT_LANG", LangChoice::from_str);
         let lang = choose_language(choice, draft.lang, env);
         let process = sight.process();
-        let fallback = Defaults::default();
+        let defaults = sight.defaults(draft.interval, draft.grace, draft.forget_after);
+        let state_dir = sight.state_dir(draft.state.dir);
+        let fallback = State::default();
         let mut settings = Settings {
             sources,
             lang,
@@ -38,14 +41,17 @@ impl Settings {
             },
             listen: sight.listen(draft.listen),
             log: sight.log(draft.log, lang, process.daemon),
-            state_dir: sight.state_dir(draft.state_dir),
+            control: sight.control(draft.control, &state_dir),
+            state_dir,
+            state: State {
+                sync: draft.state.sync.unwrap_or(fallback.sync),
+                history: draft.state.history.unwrap_or(fallback.history),
+            },
             access: sight.access(draft.access),
             threads: sight.threads(&draft.limits),
             limits: sight.limits(draft.limits),
-            defaults: Defaults {
-                interval: draft.interval.unwrap_or(fallback.interval),
-                grace: draft.grace.unwrap_or(fallback.grace),
-            },
+            defaults,
+            rules: Arc::new(monitor::rules(draft.monitors, &defaults, &findings)),
             process,
             warnings: Vec::new(),
         };

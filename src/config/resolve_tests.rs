@@ -1,15 +1,17 @@
 //! Tests of the settings: what is in force when several speak, and every kind of fault with its place.
 
 use super::*;
-use crate::config::Process;
 use crate::config::cli::HttpChoice;
 use crate::config::testing::{Dir, env};
+use crate::config::{Process, State};
 use crate::domain::access::Access;
 use crate::domain::access::Wish;
 use crate::domain::address::ListenAddress;
 use crate::domain::address::Peer;
 use crate::domain::limits::Limits;
 use crate::domain::notice::Level;
+use crate::domain::policy::Defaults;
+use crate::domain::policy::Sync;
 use crate::domain::time::Span;
 use crate::sys::log::LogOptions;
 use crate::sys::log::{Format, Target, TargetOptions};
@@ -51,7 +53,12 @@ fn without_a_word_it_listens_on_7777_and_trusts_its_neighbours() {
     assert_eq!(settings.state_dir, Path::new("/var/lib/heartbeat-server"));
     assert_eq!((settings.access, settings.limits), (Access::default(), Limits::default()));
     assert_eq!(settings.threads, 3);
-    assert_eq!(settings.defaults, Defaults { interval: Span::secs(60), grace: Span::secs(30) });
+    assert_eq!(settings.state, State { sync: Sync::Second, history: Span::secs(90 * 86_400) });
+    assert!(settings.rules.is_empty());
+    assert_eq!(
+        settings.defaults,
+        Defaults { interval: Span::secs(60), grace: Span::secs(30), forget_after: None }
+    );
     assert_eq!((settings.lang, settings.page_lang), (Lang::En, None));
     assert_eq!(settings.process, Process::default());
     assert!(settings.sources.is_empty() && settings.warnings.is_empty());
@@ -227,6 +234,49 @@ fn state_is_kept_where_the_system_wants_it() {
 }
 
 #[test]
+fn the_control_socket_stands_where_the_system_wants_it() {
+    let control = |is_root, text: &str, vars: &[(&str, &str)]| {
+        let dir = Dir::new();
+        dir.write("main.toml", text);
+        let mut env = env(vars);
+        env.is_root = is_root;
+        let found = dir.load(Args::default(), &env).unwrap().control;
+        found.map(|path| dir.strip(&path.display().to_string()))
+    };
+    let managed = ("RUNTIME_DIRECTORY", "/run/a:/run/b");
+    let (xdg, home) = (("XDG_RUNTIME_DIR", "/run/user/1"), ("HOME", "/h"));
+    for (is_root, text, vars, want) in [
+        (true, "", &[managed] as &[_], Some("/run/a/control.sock")),
+        (true, "", &[xdg], Some("/run/heartbeat-server/control.sock")),
+        (false, "", &[managed, home], Some("/run/a/control.sock")),
+        (false, "", &[xdg, home], Some("/run/user/1/heartbeat-server/control.sock")),
+        (false, "", &[home], Some("/h/.local/state/heartbeat-server/control.sock")),
+        (false, "", &[("XDG_RUNTIME_DIR", "x"), home], Some("/h/.local/state/heartbeat-server/control.sock")),
+        (true, "control.socket = \"c\"", &[managed], Some("c")),
+        (true, "control.socket = \"off\"", &[managed], None),
+        (true, "control.socket = \"c\"", &[("HEARTBEAT_CONTROL", "v")], Some("/where/v")),
+        (true, "control.socket = \"c\"", &[("HEARTBEAT_CONTROL", "off")], None),
+    ] {
+        assert_eq!(control(is_root, text, vars).as_deref(), want, "{text} {vars:?}");
+    }
+}
+
+#[test]
+fn a_path_too_long_for_a_socket_is_a_fault_where_somebody_chose_it() {
+    let long = format!("/{}", "x".repeat(103));
+    let says = format!("{long} is too long: the path of a unix socket has at most 103 bytes");
+    assert_eq!(
+        faults(&format!("control.socket = \"{long}\"")),
+        format!("main.toml:1: control.socket: {says}")
+    );
+    let error = Settings::load(&Args::default(), &env(&[("HEARTBEAT_CONTROL", &long)])).unwrap_err();
+    assert_eq!(error.to_string(), format!("HEARTBEAT_CONTROL: {says}"));
+    let by_itself = Settings::load(&Args::default(), &env(&[("RUNTIME_DIRECTORY", &long)])).unwrap();
+    assert_eq!(by_itself.control, None);
+    assert!(by_itself.warnings[0].starts_with("control.socket: /xxx"), "{:?}", by_itself.warnings);
+}
+
+#[test]
 fn paths_become_absolute_before_a_daemon_leaves_its_directory() {
     let dir = Dir::new();
     dir.write(
@@ -255,13 +305,18 @@ fn sizes_spans_and_words_are_read() {
     let s = settings(
         "[limits]\nbody_bytes = \"2M\"\nbeat_bytes = 2048\nheader_timeout = 2\nbody_timeout = 1.5\n\
          idle_timeout = \"1h30m\"\nconnections = 50\nbeats_per_second = 9\nthreads = 2\nmonitors = 1_000\n\
-         [defaults]\ninterval = \"1d\"\ngrace = 0\n",
+         [defaults]\ninterval = \"1d\"\ngrace = 0\nforget_after = \"2d\"\n\
+         [state]\nsync = \"always\"\nhistory = \"1w\"\n",
     );
     assert_eq!((s.limits.body_bytes, s.limits.beat_bytes, s.limits.monitors), (2 << 20, 2048, 1000));
     assert_eq!((s.limits.header_timeout, s.limits.body_timeout), (Span::secs(2), Span(1500)));
     assert_eq!(s.limits.idle_timeout, Span::secs(5400));
     assert_eq!((s.limits.connections, s.limits.beats_per_second, s.threads), (Some(50), Some(9), 2));
-    assert_eq!(s.defaults, Defaults { interval: Span::secs(86_400), grace: Span(0) });
+    assert_eq!(
+        s.defaults,
+        Defaults { interval: Span::secs(86_400), grace: Span(0), forget_after: Some(Span::secs(172_800)) }
+    );
+    assert_eq!(s.state, State { sync: Sync::Always, history: Span::secs(7 * 86_400) });
     let s = settings("[limits]\nconnections = \"auto\"\nbeats_per_second = \"off\"\nthreads = \"auto\"");
     assert_eq!((s.limits.connections, s.limits.beats_per_second, s.threads), (None, None, 3));
 }
@@ -269,8 +324,14 @@ fn sizes_spans_and_words_are_read() {
 #[test]
 fn every_fault_is_told_with_file_line_and_key() {
     for (text, says) in [
-        ("x = 1", "1: x: unknown key; known here: lang, listen, log, state, access, limits, defaults"),
-        ("\n[tcp]", "2: tcp: unknown key; known here: lang, listen, log, state, access, limits, defaults"),
+        (
+            "x = 1",
+            "1: x: unknown key; known here: lang, listen, log, state, control, access, limits, defaults, monitor",
+        ),
+        (
+            "\n[tcp]",
+            "2: tcp: unknown key; known here: lang, listen, log, state, control, access, limits, defaults, monitor",
+        ),
         ("lang = \"fr\"", "1: lang: not a language: write auto, en or zh"),
         ("lang = 1", "1: lang: a string is expected, not an integer"),
         ("[limits]\nbody_byte = 1", "2: limits.body_byte: unknown key; did you mean body_bytes?"),
@@ -339,6 +400,11 @@ fn every_fault_is_told_with_file_line_and_key() {
         ("log.targets = [\"syslog\",\n\"syslog\"]", "2: log.targets: syslog is named twice"),
         ("log.file_bytes_max = 1", "1: log.file_bytes_max: 1 is out of range: 64K to 1024G"),
         ("state.dir = \"\"", "1: state.dir: a path is missing"),
+        ("state.sync = \"never\"", "1: state.sync: not a way to sync: write second or always"),
+        ("state.history = \"1h\"", "1: state.history: 1h is out of range: 1d to 3660d"),
+        ("control.socket = false", "1: control.socket: a string is expected, not true or false"),
+        ("control.socket = \"\"", "1: control.socket: a path is missing"),
+        ("defaults.forget_after = \"1s\"", "1: defaults.forget_after: 1s is out of range: 1m to 3660d"),
         (
             "access.allow = [\"x\"]",
             "1: access.allow: \"x\" is not a network: write 10.0.0.0/8, fd00::/8 or an address",
@@ -358,7 +424,7 @@ fn every_fault_is_told_with_file_line_and_key() {
         ),
         (
             "\"a\\nb\" = 1",
-            "1: \"a\\nb\": unknown key; known here: lang, listen, log, state, access, limits, defaults",
+            "1: \"a\\nb\": unknown key; known here: lang, listen, log, state, control, access, limits, defaults, monitor",
         ),
         ("\na = 1\na = 2", "3: not TOML: duplicate key"),
     ] {
@@ -501,6 +567,10 @@ fn what_cannot_change_while_running_is_named() {
         "[[listen]]\naddress = \"1\"\n[state]\ndir = \"/x\"\n[limits]\nthreads = 9\nconnections = 8\nmonitors = 7\n",
     );
     assert_eq!(old.needs_restart(&new), ["listen", "state.dir", "limits.threads", "limits.connections"]);
+    let new = settings(
+        "state = { sync = \"always\", history = \"1d\" }\ncontrol.socket = \"off\"\n[[monitor]]\nmatch = \"*\"\n",
+    );
+    assert_eq!(old.needs_restart(&new), ["state.sync", "state.history", "control.socket"]);
     assert!(old.needs_restart(&settings("limits.monitors = 7")).is_empty());
     let mut other = old.clone();
     other.process = Process {

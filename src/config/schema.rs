@@ -1,18 +1,21 @@
 //! The keys of the configuration file: one table for each section, and nothing else knows which keys there are.
 //!
 //! A key's entry reads its value, checks its bounds and puts it into the [`Draft`]. Files are read one after another
-//! into the same draft, so what a later file says replaces what an earlier one said; `[[listen]]` and the lists of
-//! tokens, being lists of tables, grow instead.
+//! into the same draft, so what a later file says replaces what an earlier one said; `[[listen]]`, `[[monitor]]` and the
+//! lists of tokens, being lists of tables, grow instead. The keys of `[[monitor]]` stand in [`monitor`].
 
 use super::fault::{Place, Text};
 use super::language::LangChoice;
+use super::monitor;
 use super::value::{Document, Key, Located, Origin, Value};
 use crate::domain::address::ListenAddress;
 use crate::domain::limits::{
-    FAST_BODY_BYTES_MAX, INTERVAL_MAX, INTERVAL_MIN, LISTENERS_MAX, Limits, NETWORKS_MAX, SCRATCH_BYTES,
-    TOKENS_MAX,
+    FAST_BODY_BYTES_MAX, FORGET_MAX, FORGET_MIN, HISTORY_MAX, HISTORY_MIN, INTERVAL_MAX, INTERVAL_MIN,
+    LISTENERS_MAX, Limits, NETWORKS_MAX, SCRATCH_BYTES, TOKENS_MAX,
 };
 use crate::domain::notice::Level;
+use crate::domain::policy::Sync;
+use crate::domain::rules::Rule;
 use crate::domain::time::Span;
 use crate::sys::log::{Format, Target};
 use crate::wire::head::HEADER_LINES_MAX;
@@ -35,11 +38,16 @@ pub(super) struct Draft {
     pub(super) lang: Option<LangChoice>,
     pub(super) listen: Vec<ListenDraft>,
     pub(super) log: LogDraft,
-    pub(super) state_dir: Option<PathBuf>,
+    pub(super) state: StateDraft,
+    /// `Some(None)`: "off" was written.
+    pub(super) control: Option<Located<Option<PathBuf>>>,
     pub(super) access: AccessDraft,
     pub(super) limits: LimitsDraft,
     pub(super) interval: Option<Span>,
     pub(super) grace: Option<Span>,
+    /// `Some(None)`: never.
+    pub(super) forget_after: Option<Located<Option<Span>>>,
+    pub(super) monitors: Vec<Located<Rule>>,
 }
 
 /// One `[[listen]]`.
@@ -73,6 +81,14 @@ pub(super) struct TargetDraft {
     pub(super) beats: Option<bool>,
     /// Whether `target` was given at all, rightly or wrongly.
     pub(super) given: bool,
+}
+
+/// `[state]`.
+#[derive(Debug, Default)]
+pub(super) struct StateDraft {
+    pub(super) dir: Option<PathBuf>,
+    pub(super) sync: Option<Sync>,
+    pub(super) history: Option<Span>,
 }
 
 /// `[access]`.
@@ -128,9 +144,11 @@ pub fn keys() -> Vec<String> {
     all.extend(names("listen", LISTEN));
     all.extend(names("log", LOG));
     all.extend(names("state", STATE));
+    all.extend(names("control", CONTROL));
     all.extend(names("access", ACCESS));
     all.extend(names("limits", LIMITS));
     all.extend(names("defaults", DEFAULTS));
+    all.extend(names("monitor", monitor::KEYS));
     all
 }
 
@@ -175,7 +193,13 @@ const TOP: &[Key<Draft>] = &[
     Key {
         name: "state",
         read: |draft, value| {
-            value.section(STATE, section_of, draft);
+            value.section(STATE, section_of, &mut draft.state);
+        },
+    },
+    Key {
+        name: "control",
+        read: |draft, value| {
+            value.section(CONTROL, section_of, draft);
         },
     },
     Key {
@@ -196,6 +220,7 @@ const TOP: &[Key<Draft>] = &[
             value.section(DEFAULTS, section_of, draft);
         },
     },
+    Key { name: "monitor", read: |draft, value| monitor::read(value, section_of, &mut draft.monitors) },
 ];
 
 const LISTEN: &[Key<ListenDraft>] = &[
@@ -253,7 +278,23 @@ const TARGET: &[Key<TargetDraft>] = &[
     Key { name: "beats", read: |draft, value| draft.beats = value.boolean() },
 ];
 
-const STATE: &[Key<Draft>] = &[Key { name: "dir", read: |draft, value| draft.state_dir = value.path() }];
+const STATE: &[Key<StateDraft>] = &[
+    Key { name: "dir", read: |state, value| state.dir = value.path() },
+    Key { name: "sync", read: |state, value| state.sync = value.parsed() },
+    Key { name: "history", read: |state, value| state.history = value.span(HISTORY_MIN..=HISTORY_MAX) },
+];
+
+const CONTROL: &[Key<Draft>] = &[Key {
+    name: "socket",
+    read: |draft, value| {
+        let socket = match value.string() {
+            Some("off") => Some(None),
+            Some(_) => value.path().map(Some),
+            None => None,
+        };
+        draft.control = value.located(socket);
+    },
+}];
 
 const ACCESS: &[Key<AccessDraft>] = &[
     Key { name: "allow", read: |access, value| access.allow = networks(value) },
@@ -357,6 +398,12 @@ const LIMITS: &[Key<LimitsDraft>] = &[
 const DEFAULTS: &[Key<Draft>] = &[
     Key { name: "interval", read: |draft, value| draft.interval = value.span(INTERVAL_MIN..=INTERVAL_MAX) },
     Key { name: "grace", read: |draft, value| draft.grace = value.span(Span(0)..=INTERVAL_MAX) },
+    Key {
+        name: "forget_after",
+        read: |draft, value| {
+            draft.forget_after = value.located(value.span_or("never", FORGET_MIN..=FORGET_MAX));
+        },
+    },
 ];
 
 /// Puts a value that was read in its place; after a fault the old one stays, and nothing comes of it.

@@ -4,10 +4,14 @@ use crate::domain::access::Access;
 use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
 use crate::domain::limits::Limits;
-use crate::domain::registry::Defaults;
+use crate::domain::policy::Defaults;
+use crate::domain::policy::Sync;
+use crate::domain::rules::Rules;
+use crate::domain::time::Span;
 use crate::sys::log::LogOptions;
 use ipnet::IpNet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Everything the program needs to know to run.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +28,10 @@ pub struct Settings {
     pub log: LogOptions,
     /// Where state is kept; absolute.
     pub state_dir: PathBuf,
+    /// How it is kept.
+    pub state: State,
+    /// The control socket; absolute. `None`: there is none.
+    pub control: Option<PathBuf>,
     /// Who may do what.
     pub access: Access,
     /// What is too much.
@@ -32,6 +40,8 @@ pub struct Settings {
     pub threads: usize,
     /// What a monitor gets that does not say.
     pub defaults: Defaults,
+    /// What particular monitors are held to.
+    pub rules: Arc<Rules>,
     /// How the process itself is to be.
     pub process: Process,
     /// What works but is hardly meant: sentences in [`Settings::lang`].
@@ -53,6 +63,21 @@ pub struct Listen {
     pub fast_path: bool,
 }
 
+/// How state is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    /// When what was received counts as kept.
+    pub sync: Sync,
+    /// How long what was is remembered.
+    pub history: Span,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State { sync: Sync::Second, history: Span::secs(90 * 86_400) }
+    }
+}
+
 /// How the process is to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process {
@@ -72,6 +97,9 @@ impl Settings {
         [
             ("listen", self.listen != new.listen),
             ("state.dir", self.state_dir != new.state_dir),
+            ("state.sync", self.state.sync != new.state.sync),
+            ("state.history", self.state.history != new.state.history),
+            ("control.socket", self.control != new.control),
             ("user", self.process.user != new.process.user),
             ("group", self.process.group != new.process.group),
             ("pid_file", self.process.pid_file != new.process.pid_file),

@@ -5,8 +5,10 @@
 
 use super::fault::{Findings, Place, Text};
 use super::words;
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Wall};
 use ipnet::{IpNet, Ipv4Net};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -15,6 +17,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+/// A date in Chinese.
+const MOMENT_ZH: &str = "日期，例如 2026-12-24T18:00:00Z 或 2026-12-24T18:00:00";
 
 /// A file being read: its name, and where its lines begin.
 pub(super) struct Document<'a> {
@@ -36,6 +41,15 @@ pub(super) struct Value<'a> {
 pub(super) struct Key<T> {
     pub(super) name: &'static str,
     pub(super) read: fn(&mut T, Value<'_>),
+}
+
+/// A point in time as a person writes it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Moment {
+    /// With its distance from UTC.
+    Instant(Wall),
+    /// What clocks show, in a zone that is said elsewhere.
+    Shown(DateTime),
 }
 
 /// Where a value stood, for faults that show only when it is held against another one.
@@ -103,6 +117,11 @@ impl<'a> Value<'a> {
     pub(super) fn fault(self, reason: Text) {
         let origin = self.origin();
         self.document.findings.fault(origin.place, origin.key, reason);
+    }
+
+    /// Notes a fault elsewhere in the same file.
+    pub(super) fn fault_at(self, origin: &Origin, reason: Text) {
+        self.document.findings.fault(origin.place.clone(), origin.key.clone(), reason);
     }
 
     /// Notes a warning here.
@@ -225,6 +244,51 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// A length of time, or the word that stands for none (`Some(None)`).
+    pub(super) fn span_or(self, word: &str, bounds: RangeInclusive<Span>) -> Option<Option<Span>> {
+        if self.raw.get_ref().as_str() == Some(word) {
+            return Some(None);
+        }
+        self.span(bounds).map(Some)
+    }
+
+    /// A date, with a time or without, and with an offset or without.
+    pub(super) fn moment(self) -> Option<Moment> {
+        let Some(written) = self.raw.get_ref().as_datetime().filter(|written| written.date.is_some()) else {
+            self.expected("a date such as 2026-12-24T18:00:00Z or 2026-12-24T18:00:00", MOMENT_ZH);
+            return None;
+        };
+        let text = written.to_string();
+        let moment = match written.offset {
+            Some(_) => text.parse().ok().map(|at: Timestamp| Moment::Instant(Wall(at.as_millisecond()))),
+            None => text.parse().ok().map(Moment::Shown),
+        };
+        if moment.is_none() {
+            // TOML has seen to it that the calendar has such a day.
+            self.fault(Text::new("too far in the future", "时间过于遥远"));
+        }
+        moment
+    }
+
+    /// A time of the day to the minute, `"02:30"` or a time of TOML's own: hour and minute.
+    pub(super) fn time_of_day(self) -> Option<(u8, u8)> {
+        let raw = self.raw.get_ref();
+        let own =
+            raw.as_datetime().filter(|written| written.date.is_none()).map(|written| written.to_string());
+        let Some(text) = raw.as_str().map(str::to_string).or(own) else {
+            self.expected("a time of the day such as \"02:30\"", "时刻，例如 \"02:30\"");
+            return None;
+        };
+        let time = parse_time(&text);
+        if time.is_none() {
+            self.fault(Text::new(
+                format!("{text:?} is not a time of the day: write hour and minute such as \"02:30\""),
+                format!("{text:?} 不是时刻：请写时和分，例如 \"02:30\""),
+            ));
+        }
+        time
+    }
+
     /// The elements of an array, at most `most`.
     pub(super) fn elements(self, most: usize) -> Option<Vec<Value<'a>>> {
         let Some(array) = self.raw.get_ref().as_array() else {
@@ -330,6 +394,17 @@ fn out_of_range(value: impl Display, low: impl Display, high: impl Display) -> T
     )
 }
 
+/// `02:30`, or `02:30:00` as TOML prints its own.
+fn parse_time(text: &str) -> Option<(u8, u8)> {
+    let (hour, minute) =
+        text.strip_suffix(":00").filter(|rest| rest.contains(':')).unwrap_or(text).split_once(':')?;
+    let number = |digits: &str| {
+        let plain = (1..=2).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        digits.parse::<u8>().ok().filter(|_| plain)
+    };
+    Some((number(hour).filter(|hour| *hour < 24)?, number(minute).filter(|m| *m < 60 && minute.len() == 2)?))
+}
+
 fn parse_size(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
@@ -369,6 +444,17 @@ mod tests {
             ["", "M", "1.5M", "-1K", "+1", "1 M", "1T", "1KB", "99999999999999999999", "99999999999G"]
         {
             assert_eq!(parse_size(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_of_the_day_are_hour_and_minute() {
+        for (text, want) in [("02:30", (2, 30)), ("2:30", (2, 30)), ("00:00", (0, 0)), ("23:59:00", (23, 59))]
+        {
+            assert_eq!(parse_time(text), Some(want), "{text}");
+        }
+        for wrong in ["", "2", "24:00", "12:60", "1:2", "12:30:15", "-1:30", "+2:30", "02:30:00:00", "12:"] {
+            assert_eq!(parse_time(wrong), None, "{wrong}");
         }
     }
 

@@ -4,6 +4,10 @@
 //! that the domain's types give when they cannot read a text are English too, and are translated here.
 
 use super::fault::Text;
+use crate::domain::id::IdError;
+use crate::domain::rules::Match;
+use crate::domain::schedule::{Field, ScheduleError};
+use crate::domain::zone::UnknownZone;
 
 /// What the program is, in Chinese.
 pub(super) const ABOUT_ZH: &str = "接收机器、设备和定时任务的心跳，逐条记录，并知道谁还活着";
@@ -58,6 +62,7 @@ const DOMAIN_ZH: &[(&str, &str)] = &[
         "不是时长：请写秒数，或带单位，例如 90s、1h30m、2d",
     ),
     ("not a language: write auto, en or zh", "不是语言：请写 auto、en 或 zh"),
+    ("not a way to sync: write second or always", "不是同步方式：请写 second 或 always"),
     ("not a switch: write 1 or 0", "不是开关：请写 1 或 0"),
     ("not a count: write a number from 0 to 255", "不是次数：请写 0 到 255 之间的数字"),
     (
@@ -77,6 +82,55 @@ pub(super) fn domain_zh(reason: &str) -> Option<&'static str> {
     DOMAIN_ZH.iter().find(|(en, _)| *en == reason).map(|(_, zh)| *zh)
 }
 
+/// Why a text is no id, in both languages.
+pub(super) fn id(error: IdError) -> Text {
+    let zh = match error {
+        IdError::Empty => "不能为空",
+        IdError::TooLong => "最长 128 字节",
+        IdError::Character => "不能含有空白、控制或格式字符，以及 / \\ ? # % \" < > 中的任何一个",
+        IdError::Dots => "不能是 . 或 ..",
+    };
+    Text::new(error.to_string(), zh)
+}
+
+/// Why a name is no time zone, in both languages.
+pub(super) fn zone(error: UnknownZone) -> Text {
+    let zh = "本机没有这个时区：请写 local、UTC 或 Europe/Berlin 之类的名称；按名称查找需要 tzdata";
+    Text::new(error.to_string(), zh)
+}
+
+/// Why an expression is no schedule, in both languages.
+pub(super) fn schedule(error: &ScheduleError) -> Text {
+    let zh = match error {
+        ScheduleError::Zone(unknown) => return zone(*unknown),
+        ScheduleError::TooLong => "过长：最多 256 字节".to_string(),
+        ScheduleError::Fields(count) => format!("应有五个字段，而不是 {count} 个：分、时、日、月、星期"),
+        ScheduleError::Word => "未知的词：请写 @hourly、@daily、@weekly、@monthly 或 @yearly".to_string(),
+        ScheduleError::Part { field, text, low, high } => {
+            let name = match field {
+                Field::Minute => "分",
+                Field::Hour => "时",
+                Field::Day => "日",
+                Field::Month => "月",
+                Field::Weekday => "星期",
+            };
+            format!(
+                "{text:?} 不适用于“{name}”：应为 {low} 到 {high}，范围 1-5，步长 */15 或 0-30/10，列表 1,3"
+            )
+        }
+        ScheduleError::Never => "不存在这样的日期".to_string(),
+    };
+    Text::new(error.to_string(), zh)
+}
+
+/// Whom a rule names, as the configuration writes it.
+pub(super) fn whom(matches: &Match) -> String {
+    match matches {
+        Match::Id(pattern) => pattern.to_string(),
+        Match::Network(network) => network.to_string(),
+    }
+}
+
 /// What TOML calls a type, in both languages.
 pub(super) fn type_name(name: &'static str) -> (&'static str, &'static str) {
     match name {
@@ -93,15 +147,15 @@ pub(super) fn type_name(name: &'static str) -> (&'static str, &'static str) {
 
 /// A key that nobody knows: with the one that was probably meant, or all that are known here.
 pub(super) fn unknown_key(name: &str, known: &[&str], elsewhere: fn(&str) -> Option<String>) -> Text {
-    let near = known.iter().map(|key| (distance(name, key), *key)).min();
-    if let Some((_, key)) = near.filter(|(far, key)| *far <= 1 + key.len() / 4) {
-        return Text::new(format!("unknown key; did you mean {key}?"), format!("未知的键；是否想写 {key}？"));
-    }
     if let Some(other) = elsewhere(name) {
         return Text::new(
             format!("unknown key; did you mean {other}?"),
             format!("未知的键；是否想写 {other}？"),
         );
+    }
+    let near = known.iter().map(|key| (distance(name, key), *key)).min();
+    if let Some((_, key)) = near.filter(|(far, key)| *far <= 1 + key.len() / 4) {
+        return Text::new(format!("unknown key; did you mean {key}?"), format!("未知的键；是否想写 {key}？"));
     }
     let (en, zh) = (known.join(", "), known.join("、"));
     Text::new(format!("unknown key; known here: {en}"), format!("未知的键；此处可用：{zh}"))

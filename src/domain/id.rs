@@ -83,6 +83,11 @@ impl Id {
         IdRef::new(text).map(IdRef::to_id)
     }
 
+    /// No id at all; equal to none that can come in.
+    pub(super) fn nobody() -> Id {
+        Id(Bytes::Short(0, [0; SHORT_BYTES_MAX]))
+    }
+
     /// The text itself.
     pub fn as_str(&self) -> &str {
         // It was text when it came in.

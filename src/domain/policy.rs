@@ -4,7 +4,10 @@
 use super::access::Access;
 use super::lang::Lang;
 use super::limits::Limits;
-use super::registry::Defaults;
+use super::rules::Rules;
+use super::time::Span;
+use std::str::FromStr;
+use std::sync::Arc;
 
 /// The policy in force.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +18,58 @@ pub struct Policy {
     pub limits: Limits,
     /// What a new monitor is held to.
     pub defaults: Defaults,
+    /// What particular monitors are held to.
+    pub rules: Arc<Rules>,
     /// The page's language where the browser does not say.
     pub page_lang: Lang,
+}
+
+/// What a monitor is held to when neither it nor a rule says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Defaults {
+    /// Time between two beats.
+    pub interval: Span,
+    /// Time after that before it is down.
+    pub grace: Span,
+    /// Silence after which it is forgotten; `None`: never.
+    pub forget_after: Option<Span>,
+}
+
+impl Default for Defaults {
+    fn default() -> Defaults {
+        Defaults { interval: Span::secs(60), grace: Span::secs(30), forget_after: None }
+    }
+}
+
+/// When what was received counts as kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// Once the system has it: a crash of the daemon loses nothing, a power cut at most what is younger than the last
+    /// sync, a second.
+    #[default]
+    Second,
+    /// Once the disk has it: nothing is lost at all.
+    Always,
+}
+
+impl Sync {
+    /// As the configuration writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Sync::Second => "second",
+            Sync::Always => "always",
+        }
+    }
+}
+
+impl FromStr for Sync {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Sync, &'static str> {
+        match text {
+            "second" => Ok(Sync::Second),
+            "always" => Ok(Sync::Always),
+            _ => Err("not a way to sync: write second or always"),
+        }
+    }
 }

@@ -1,33 +1,35 @@
 //! All monitors of one shard and what is known of each: the pure core of the product.
 //!
-//! Beats go in with [`Registry::handle`], time with [`Registry::handle_timeout`]; changes of state come out of
-//! [`Registry::poll_transition`], and [`Registry::poll_deadline`] says when time will next matter. Nothing here reads a
-//! clock or waits. A monitor is one row of a table; an open-addressing index over the rows finds it by id, and the
-//! [`Wheel`] finds it when its time is up. A beat that comes in time touches only its row.
+//! Beats go in with [`Registry::handle`], people's wishes with [`Registry::control`], time with
+//! [`Registry::handle_timeout`]. Whatever changes a monitor yields a [`Record`] of how it then stands, given to the
+//! caller's `keep` before anybody is told; what is to be told comes out of [`Registry::poll_tidings`], and
+//! [`Registry::poll_deadline`] says when time will next matter. Nothing here reads a clock or waits.
+//!
+//! A monitor is one row of a table (`row`); an open-addressing index over the rows finds it by id, and the [`Wheel`]
+//! finds it when its time is up. A beat that comes in time touches only its row. `orders` is what people and calendars do,
+//! `ask` answers questions, and `recover` puts a registry together again after a start and
+//! forgives time in which nobody listened.
 
-use super::address::Peer;
-use super::beat::{Beat, Source, Status, Transport};
+mod ask;
+mod orders;
+mod recover;
+mod row;
+
+use super::beat::{Beat, Source, Status};
 use super::id::{Id, IdRef};
+use super::index::Index;
 use super::notice::State;
+use super::policy::Defaults;
+use super::record::{Cause, Change, Pause, PausedBy, Record};
+use super::rules::Rules;
 use super::time::{Mono, Now, Span, Wall};
 use super::wheel::Wheel;
-use hashbrown::HashTable;
-use std::collections::{BinaryHeap, VecDeque};
-
-/// What a monitor is held to when neither it nor a rule says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Defaults {
-    /// Time between two beats.
-    pub interval: Span,
-    /// Time after that before it is down.
-    pub grace: Span,
-}
-
-impl Default for Defaults {
-    fn default() -> Defaults {
-        Defaults { interval: Span::secs(60), grace: Span::secs(30) }
-    }
-}
+pub use ask::{Control, Cursor, Declaration, Glance, Order, Snapshot};
+pub use orders::Refused;
+use recover::Loading;
+use row::{Flags, Monitor, NEVER};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// An id and its hash. The hash is made outside, by a seeded hasher, since ids come from strangers and nothing random
 /// happens in here; equal ids must come with equal hashes.
@@ -39,20 +41,17 @@ pub struct Name<'a> {
     pub hash: u32,
 }
 
-/// What can happen to a registry.
+/// A beat for a monitor.
 #[derive(Clone, Copy, Debug)]
-pub enum Event<'a> {
-    /// A beat for `monitor`.
-    Beat {
-        /// Whom it is for.
-        monitor: Name<'a>,
-        /// What it says.
-        beat: &'a Beat<'a>,
-        /// Where it came from.
-        source: Source,
-        /// Whether an unknown monitor may be made for it.
-        create: bool,
-    },
+pub struct Arrival<'a> {
+    /// Whom it is for.
+    pub monitor: Name<'a>,
+    /// What it says.
+    pub beat: &'a Beat<'a>,
+    /// Where it came from.
+    pub source: Source,
+    /// The number of the monitor to be made where the id is unknown; `None`: none may be made.
+    pub create: Option<u64>,
 }
 
 /// What the sender of a beat is told.
@@ -85,162 +84,123 @@ pub struct Transition {
     pub last_beat: Option<Wall>,
     /// How long the monitor had been silent.
     pub silent: Span,
+    /// Whether it is one of too many in this hour, to be counted only.
+    pub muted: bool,
+    /// The deadline that passed, where that was the reason.
+    pub deadline: Option<Mono>,
 }
 
-/// A monitor as the API, the page and the metrics show it.
+/// Something that has just happened.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot {
-    /// Its id.
-    pub id: String,
-    /// Its state.
-    pub state: State,
-    /// Since when.
-    pub since: Wall,
-    /// Its last beat.
-    pub last_beat: Option<Wall>,
-    /// When its state will change if nothing is heard.
-    pub next_deadline: Option<Wall>,
-    /// Time between two beats.
-    pub interval: Span,
-    /// Time after that before it is down.
-    pub grace: Span,
-    /// Where its last beat came from.
-    pub address: Peer,
-    /// The address it reported.
-    pub reported_ip: Option<String>,
-    /// How its last beat came.
-    pub transport: Transport,
-    /// Beats received.
-    pub beats: u64,
-    /// Its own counter.
-    pub seq: Option<u64>,
-    /// Beats missing by that counter.
-    pub gaps: u64,
-    /// What its last beat said.
-    pub status: Status,
-    /// The last text it sent.
-    pub message: Option<String>,
-    /// Its labels.
-    pub tags: Vec<String>,
+pub enum Tidings {
+    /// A monitor changed its state.
+    Change(Transition),
+    /// A monitor was made by its first beat or by a person.
+    Made(Id),
+    /// A monitor was removed by a person, or forgotten.
+    Removed(Id),
 }
 
 /// How many monitors are in each state, in the order of [`State::ALL`].
 pub type Counts = [u64; State::ALL.len()];
 
-/// A deadline that nobody has; later than all that anybody has.
-const NEVER: Mono = Mono(u64::MAX);
-
-/// A row. What every beat touches comes first and lies together: with many monitors a beat costs mostly the memory it
-/// has to wait for.
-#[derive(Debug)]
-#[repr(C)]
-struct Monitor {
-    id: Id,
-    /// When the state changes next if nothing is heard; [`NEVER`] where it does not.
-    deadline: Mono,
-    interval: Span,
-    last_wall: Wall,
-    last_mono: Mono,
-    beats: u64,
-    source: Source,
-    status: Status,
-    state: State,
-    /// Whether the address it last reported is its id, as with senders that give no other name.
-    reports_id: bool,
-    /// The address it last reported, where that is not its id.
-    reported_ip: Option<Box<Id>>,
-    seq: Option<u64>,
-    gaps: u64,
-    since: Wall,
-    grace: Span,
-    /// What few monitors have.
-    rare: Option<Box<Rare>>,
-}
-
-#[derive(Debug, Default)]
-struct Rare {
-    message: Option<Box<str>>,
-    tags: Vec<Box<str>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    hash: u32,
-    key: u32,
-}
-
-impl Entry {
-    /// The table wants 64 bits and looks at both ends of them.
-    fn spread(hash: u32) -> u64 {
-        u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
-}
-
 /// One shard's monitors.
 #[derive(Debug)]
 pub struct Registry {
     defaults: Defaults,
+    rules: Arc<Rules>,
     monitors: Vec<Monitor>,
-    /// Rows by hash. The hash is kept, so that growing the table and passing over a stranger touch no row.
-    index: HashTable<Entry>,
+    /// Rows that hold no monitor any more.
+    vacant: Vec<u32>,
+    /// Rows by the hash of their ids.
+    index: Index,
     wheel: Wheel,
     counts: Counts,
-    transitions: VecDeque<Transition>,
+    tidings: VecDeque<Tidings>,
+    /// Only while a registry is put together again.
+    loading: Option<Box<Loading>>,
 }
 
 impl Registry {
     /// An empty registry.
-    pub fn new(now: Now, defaults: Defaults) -> Registry {
+    pub fn new(now: Now, defaults: Defaults, rules: Arc<Rules>) -> Registry {
         Registry {
             defaults,
+            rules,
             monitors: Vec::new(),
-            index: HashTable::new(),
+            vacant: Vec::new(),
+            index: Index::default(),
             wheel: Wheel::new(now.mono),
             counts: [0; State::ALL.len()],
-            transitions: VecDeque::new(),
+            tidings: VecDeque::new(),
+            loading: None,
         }
     }
 
-    /// What new monitors are held to from now on.
-    pub fn set_defaults(&mut self, defaults: Defaults) {
-        self.defaults = defaults;
-    }
-
-    /// Takes an event in. O(1).
-    pub fn handle(&mut self, now: Now, event: Event<'_>) -> Result<Receipt, Unknown> {
-        let Event::Beat { monitor, beat, source, create } = event;
-        let (key, created) = match self.find(monitor) {
-            Some(key) => (key, false),
-            None if create => (self.create(now, monitor, source), true),
-            None => return Err(Unknown),
+    /// Takes a beat in. O(1).
+    pub fn handle(
+        &mut self,
+        now: Now,
+        arrival: Arrival<'_>,
+        keep: &mut impl FnMut(&Record<'_>),
+    ) -> Result<Receipt, Unknown> {
+        let Arrival { monitor, beat, source, create } = arrival;
+        let (key, created) = match (self.find(monitor), create) {
+            (Some(key), _) => (key, false),
+            (None, Some(number)) => (self.create(now, monitor, number, source, keep), true),
+            (None, None) => return Err(Unknown),
         };
         let row = &mut self.monitors[key as usize];
-        // Who says that it fails has not been silent.
-        let heard = if beat.status.verdict() == Some(false) { now.mono } else { row.last_mono };
-        row.take(now, monitor.id, beat, source);
-        let was = row.state;
+        let rule = self.rules.get(row.rule);
+        let verdict = beat.status.verdict();
+        let was = row.visible();
         let armed = row.deadline;
-        match beat.status.verdict() {
+        // Who says that it fails has not been silent.
+        let heard = if verdict == Some(false) { now.mono } else { row.last_mono };
+        let mut detailed = row.take(now, monitor.id, beat, source, rule);
+        let deadline = match verdict {
             Some(true) => {
+                detailed |= row.end_runs(now, beat.rid);
+                // A run that was begun while it was down and never ended is no reason to be down again.
+                if row.state == State::Down {
+                    detailed |= row.drop_overdue_runs(now);
+                }
                 row.state = State::Up;
-                row.deadline = now.mono.after(row.interval);
+                row.due(now, rule)
             }
             Some(false) => {
+                detailed |= row.end_runs(now, beat.rid);
                 row.state = State::Down;
-                row.deadline = NEVER;
+                row.forgotten_at(rule, &self.defaults)
             }
-            // A run that begins, or a mere message, proves nothing yet; but who has never been well must become so.
-            None if row.state == State::New && armed == NEVER => {
-                row.deadline = now.mono.after(row.interval);
+            None if beat.status == Status::Start => {
+                row.start_run(now, beat.rid, rule);
+                detailed = true;
+                // Its slot has come and so has it; whether it does its work is seen at the end.
+                if row.state == State::Late {
+                    row.state = State::Up;
+                }
+                if row.state == State::Down { armed } else { row.due(now, rule) }
             }
-            None => {}
+            // A mere message proves nothing yet; but who has never been well must become so.
+            None if row.state == State::New && armed == NEVER => row.due(now, rule),
+            None => armed,
+        };
+        if !row.is_paused() {
+            row.deadline = deadline;
         }
-        let (state, deadline, interval) = (row.state, row.deadline, row.interval);
-        if state != was {
-            self.moved(now, key, was, state, now.mono.since(heard));
+        let interval = row.interval;
+        let silent = now.mono.since(heard);
+        let change = self.compare(now, key, was, silent, None);
+        let row = &mut self.monitors[key as usize];
+        row.flags.set(Flags::UNSAVED, true);
+        if detailed {
+            let version = row.version();
+            row.rare().version = version;
         }
+        keep(&row.record(now.wall, monitor.id, change, detailed));
         // The wheel looks no later than at the deadline it knew, so it need hear only of an earlier one.
-        let earlier = (deadline < armed).then_some(deadline);
+        let earlier = (row.deadline < armed).then_some(row.deadline);
         if let Some(deadline) = earlier {
             self.wheel.file(key, deadline);
         }
@@ -253,48 +213,29 @@ impl Registry {
     }
 
     /// Judges those whose time is up, at most `most` of them; true when more are waiting.
-    pub fn handle_timeout(&mut self, now: Now, most: usize) -> bool {
+    pub fn handle_timeout(&mut self, now: Now, most: usize, keep: &mut impl FnMut(&Record<'_>)) -> bool {
         for _ in 0..most {
             let monitors = &self.monitors;
             let deadline_of = |key: u32| Some(monitors[key as usize].deadline).filter(|d| *d != NEVER);
             let Some(key) = self.wheel.pop(now.mono, deadline_of) else { return false };
-            let row = &mut self.monitors[key as usize];
-            let was = row.state;
-            match was {
-                State::Up | State::New if row.grace > Span(0) => {
-                    row.state = State::Late;
-                    row.deadline = row.deadline.after(row.grace);
-                }
-                State::Up | State::New | State::Late => {
-                    row.state = State::Down;
-                    row.deadline = NEVER;
-                }
-                State::Down | State::Paused => row.deadline = NEVER,
-            }
-            let (state, deadline, silent) = (row.state, row.deadline, now.mono.since(row.last_mono));
-            if state != was {
-                self.moved(now, key, was, state, silent);
-            }
-            if deadline != NEVER {
-                self.wheel.file(key, deadline);
-            }
+            self.time_is_up(now, key, keep);
         }
         true
     }
 
-    /// The next change of state that nobody has fetched yet.
-    pub fn poll_transition(&mut self) -> Option<Transition> {
-        self.transitions.pop_front()
+    /// The next thing that nobody has been told of yet.
+    pub fn poll_tidings(&mut self) -> Option<Tidings> {
+        self.tidings.pop_front()
     }
 
     /// How many monitors there are.
     pub fn len(&self) -> usize {
-        self.monitors.len()
+        self.monitors.len() - self.vacant.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.monitors.is_empty()
+        self.len() == 0
     }
 
     /// How many are in each state.
@@ -304,154 +245,197 @@ impl Registry {
 
     /// One monitor.
     pub fn get(&self, now: Now, name: Name<'_>) -> Option<Snapshot> {
-        self.find(name).map(|key| self.monitors[key as usize].snapshot(now))
+        self.find(name).map(|key| self.monitors[key as usize].snapshot(now, &self.rules))
     }
 
-    /// The first `limit` monitors by id after `after` that `wanted` accepts.
-    pub fn list(
-        &self,
+    /// Visits monitors that changed since they were last visited so, from row `from` on to the first one whose number is
+    /// `below` or more; returns where to go on, `None` at the end. Numbers mostly grow with the rows.
+    pub fn unsaved(
+        &mut self,
         now: Now,
-        after: Option<&str>,
-        limit: usize,
-        wanted: impl Fn(&str, State) -> bool,
-    ) -> Vec<Snapshot> {
-        let mut first: BinaryHeap<(&str, u32)> = BinaryHeap::new();
-        for (key, row) in self.monitors.iter().enumerate() {
-            let id = row.id.as_str();
-            if after.is_some_and(|a| id <= a) || !wanted(id, row.state) {
-                continue;
+        from: usize,
+        below: u64,
+        visit: &mut impl FnMut(&Record<'_>),
+    ) -> Option<usize> {
+        for (key, row) in self.monitors.iter_mut().enumerate().skip(from) {
+            if row.number >= below {
+                return Some(key);
             }
-            if first.len() < limit {
-                first.push((id, key as u32));
-            } else if let Some(mut last) = first.peek_mut().filter(|last| id < last.0) {
-                *last = (id, key as u32);
+            if !row.is_vacant() && row.flags.has(Flags::UNSAVED) {
+                row.flags.set(Flags::UNSAVED, false);
+                visit(&row.record(now.wall, row.id.as_ref(), Change::None, true));
             }
         }
-        first
-            .into_sorted_vec()
-            .into_iter()
-            .map(|(_, key)| self.monitors[key as usize].snapshot(now))
-            .collect()
+        None
+    }
+
+    /// Takes back what [`Registry::unsaved`] assumed: nothing of it was saved.
+    pub fn mark_unsaved(&mut self) {
+        for row in &mut self.monitors {
+            row.flags.set(Flags::UNSAVED, true);
+        }
     }
 
     fn find(&self, name: Name<'_>) -> Option<u32> {
-        let is_it = |e: &Entry| {
-            e.hash == name.hash && self.monitors[e.key as usize].id.as_bytes() == name.id.as_str().as_bytes()
-        };
-        self.index.find(Entry::spread(name.hash), is_it).map(|e| e.key)
+        let id = name.id.as_str().as_bytes();
+        self.index.find(name.hash, |key| self.monitors[key as usize].id.as_bytes() == id)
     }
 
-    fn create(&mut self, now: Now, name: Name<'_>, source: Source) -> u32 {
-        let key = self.monitors.len() as u32;
-        self.monitors.push(Monitor {
-            id: name.id.to_id(),
-            state: State::New,
-            status: Status::Ok,
-            source,
-            since: now.wall,
-            last_wall: now.wall,
-            last_mono: now.mono,
-            deadline: NEVER,
-            interval: self.defaults.interval,
-            grace: self.defaults.grace,
-            beats: 0,
-            seq: None,
-            gaps: 0,
-            reports_id: false,
-            reported_ip: None,
-            rare: None,
-        });
-        let entry = Entry { hash: name.hash, key };
-        self.index.insert_unique(Entry::spread(name.hash), entry, |e| Entry::spread(e.hash));
-        self.counts[State::New as usize] += 1;
+    /// Puts a row in its place.
+    fn insert(&mut self, row: Monitor) -> u32 {
+        let hash = row.hash;
+        self.counts[row.visible() as usize] += 1;
+        let key = match self.vacant.pop() {
+            Some(key) => {
+                self.monitors[key as usize] = row;
+                key
+            }
+            None => {
+                self.monitors.push(row);
+                self.monitors.len() as u32 - 1
+            }
+        };
+        self.index.insert(hash, key);
         key
     }
 
-    fn moved(&mut self, now: Now, key: u32, from: State, to: State, silent: Span) {
-        self.counts[from as usize] -= 1;
-        self.counts[to as usize] += 1;
+    fn create(
+        &mut self,
+        now: Now,
+        name: Name<'_>,
+        number: u64,
+        source: Source,
+        keep: &mut impl FnMut(&Record<'_>),
+    ) -> u32 {
+        let mut row = Monitor::new(now, name.id.to_id(), name.hash, number, source);
+        row.hold_to(&self.rules, &self.defaults, false);
+        self.tidings.push_back(Tidings::Made(row.id.clone()));
+        let key = self.insert(row);
+        self.ordered(now, key, Change::Created, keep);
+        self.hold_window(now, key, keep);
+        key
+    }
+
+    fn remove(&mut self, now: Now, key: u32, keep: &mut impl FnMut(&Record<'_>)) {
+        self.ordered(now, key, Change::Removed, keep);
+        let gone = self.clear(now, key);
+        self.tidings.push_back(Tidings::Removed(gone.id));
+    }
+
+    /// Takes a row out and leaves its place vacant.
+    fn clear(&mut self, now: Now, key: u32) -> Monitor {
+        let vacant = Monitor::new(now, Id::nobody(), 0, 0, self.monitors[key as usize].source);
+        let gone = std::mem::replace(&mut self.monitors[key as usize], vacant);
+        self.counts[gone.visible() as usize] -= 1;
+        self.index.remove(gone.hash, key);
+        self.wheel.unfile(key);
+        self.vacant.push(key);
+        gone
+    }
+
+    fn time_is_up(&mut self, now: Now, key: u32, keep: &mut impl FnMut(&Record<'_>)) {
         let row = &mut self.monitors[key as usize];
-        row.since = now.wall;
+        let rule = self.rules.get(row.rule);
+        let was = row.visible();
+        let due = row.deadline;
+        let forgotten_at = row.forgotten_at(rule, &self.defaults);
+        match row.visible() {
+            State::Paused => {
+                // A window may follow upon another, or be open when a person's pause ends.
+                return match row.window(now, rule) {
+                    Some(until) => {
+                        self.pause(now, key, Pause { by: PausedBy::Window, until: Some(until) }, keep)
+                    }
+                    None => self.resume(now, key, keep),
+                };
+            }
+            State::Down if forgotten_at <= now.mono => return self.remove(now, key, keep),
+            // It went down when its changes were only counted, and is down still.
+            State::Down => {}
+            _ if row.drop_overdue_runs(now) => row.state = State::Down,
+            State::Up | State::New if row.grace > Span(0) => row.state = State::Late,
+            _ => row.state = State::Down,
+        }
+        row.deadline = if row.state == State::Late { due.after(row.grace) } else { forgotten_at };
+        let silent = now.mono.since(row.last_mono);
+        let change = self.compare(now, key, was, silent, Some(due));
+        self.ordered(now, key, change, keep);
+        self.file(key);
+    }
+
+    /// Writes down what a person or a calendar has changed, and files the row anew.
+    fn stir(&mut self, now: Now, key: u32, was: State, keep: &mut impl FnMut(&Record<'_>)) {
+        let silent = now.mono.since(self.monitors[key as usize].last_mono);
+        let change = self.compare(now, key, was, silent, None);
+        self.ordered(now, key, change, keep);
+        self.file(key);
+    }
+
+    fn file(&mut self, key: u32) {
+        let deadline = self.monitors[key as usize].deadline;
+        if deadline != NEVER {
+            self.wheel.file(key, deadline);
+        }
+    }
+
+    /// Hands out a record that no beat has made.
+    fn ordered(&mut self, now: Now, key: u32, change: Change, keep: &mut impl FnMut(&Record<'_>)) {
+        let row = &mut self.monitors[key as usize];
+        row.ordered();
+        row.flags.set(Flags::UNSAVED, true);
+        let version = row.version();
+        if let Some(rare) = &mut row.rare {
+            rare.version = version;
+        }
+        let with_details = row.rare.is_some() || change == Change::Created || row.flags.has(Flags::DECLARED);
+        keep(&row.record(now.wall, row.id.as_ref(), change, with_details));
+    }
+
+    /// Sees what has become of a monitor that people last saw as `was`: counts it, opens or closes its incident, and
+    /// notes what is to be told.
+    fn compare(&mut self, now: Now, key: u32, was: State, silent: Span, deadline: Option<Mono>) -> Change {
+        let row = &mut self.monitors[key as usize];
+        let to = row.visible();
+        let closes = row.state == State::Up && row.has_incident();
+        let opens = to == State::Down && !row.has_incident();
+        if was == to && !closes && !opens {
+            return Change::None;
+        }
+        if closes {
+            row.close_incident();
+        }
+        let mut muted = row.is_muted(now);
+        if was != to {
+            self.counts[was as usize] -= 1;
+            self.counts[to as usize] += 1;
+            muted = row.count_change(now);
+            row.since = match row.incident() {
+                // After a pause it is down since it went down.
+                Some(incident) if to == State::Down => incident.started,
+                _ => now.wall,
+            };
+        }
+        if opens && muted {
+            // Whoever is still down when the hour is over has an incident after all.
+            row.deadline = row.deadline.min(Monitor::hour_ends(now));
+        } else if opens {
+            let failed = row.beats > 0 && row.status.verdict() == Some(false);
+            row.open_incident(if failed { Cause::Fail } else { Cause::Silence });
+        }
         // The first beat of a monitor is no news to anybody who is told of changes.
-        if from == State::New && to == State::Up {
-            return;
+        if !(was == State::New && to == State::Up) && (was != to || opens) {
+            self.tidings.push_back(Tidings::Change(Transition {
+                monitor: row.id.clone(),
+                from: was,
+                to,
+                at: now.wall,
+                last_beat: (row.beats > 0).then_some(row.last_wall),
+                silent,
+                muted,
+                deadline,
+            }));
         }
-        self.transitions.push_back(Transition {
-            monitor: row.id.clone(),
-            from,
-            to,
-            at: now.wall,
-            last_beat: (row.beats > 0).then_some(row.last_wall),
-            silent,
-        });
-    }
-}
-
-impl Monitor {
-    /// Writes down what a beat says, its verdict apart.
-    fn take(&mut self, now: Now, monitor: IdRef<'_>, beat: &Beat<'_>, source: Source) {
-        self.beats += 1;
-        self.last_wall = now.wall;
-        self.last_mono = now.mono;
-        self.source = source;
-        self.status = beat.status;
-        if let Some(interval) = beat.interval {
-            self.interval = interval;
-        }
-        if let Some(grace) = beat.grace {
-            self.grace = grace;
-        }
-        if let Some(seq) = beat.seq {
-            // A counter that falls back was restarted; only a forward jump is a gap.
-            let ahead = self.seq.and_then(|last| seq.checked_sub(last)).unwrap_or(0);
-            self.gaps = self.gaps.saturating_add(ahead.saturating_sub(1));
-            self.seq = Some(seq);
-        }
-        if let Some(ip) = beat.ip {
-            self.reports_id = ip == monitor;
-            let known =
-                self.reported_ip.as_ref().is_some_and(|known| known.as_bytes() == ip.as_str().as_bytes());
-            if self.reports_id {
-                self.reported_ip = None;
-            } else if !known {
-                self.reported_ip = Some(Box::new(ip.to_id()));
-            }
-        }
-        if beat.message.is_some() || beat.tags.is_some() {
-            let rare = self.rare.get_or_insert_default();
-            if let Some(message) = beat.message {
-                rare.message = (!message.is_empty()).then(|| message.into());
-            }
-            if let Some(tags) = beat.tags {
-                rare.tags = tags.iter().map(|t| t.as_ref().into()).collect();
-            }
-        }
-    }
-
-    fn snapshot(&self, now: Now) -> Snapshot {
-        let wall_of = |at: Mono| Wall(now.wall.0 + at.0 as i64 - now.mono.0 as i64);
-        Snapshot {
-            id: self.id.as_str().into(),
-            state: self.state,
-            since: self.since,
-            last_beat: (self.beats > 0).then_some(self.last_wall),
-            next_deadline: Some(self.deadline).filter(|d| *d != NEVER).map(wall_of),
-            interval: self.interval,
-            grace: self.grace,
-            address: self.source.peer,
-            reported_ip: self
-                .reported_ip
-                .as_deref()
-                .or(self.reports_id.then_some(&self.id))
-                .map(|ip| ip.as_str().into()),
-            transport: self.source.transport,
-            beats: self.beats,
-            seq: self.seq,
-            gaps: self.gaps,
-            status: self.status,
-            message: self.rare.as_ref().and_then(|r| r.message.as_deref()).map(Into::into),
-            tags: self.rare.iter().flat_map(|r| r.tags.iter().map(|t| t.to_string())).collect(),
-        }
+        Change::State { from: was, muted }
     }
 }
 

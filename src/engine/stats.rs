@@ -1,6 +1,7 @@
 //! Counters, one set a thread so that cores do not pass a cache line back and forth, added up when somebody asks.
 
 use crate::domain::notice::State;
+use crate::domain::time::{Mono, Span};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
@@ -74,13 +75,22 @@ struct Set {
     fast: AtomicU64,
     transitions: [AtomicU64; State::ALL.len()],
     turned: [AtomicU64; Turned::ALL.len()],
+    unstored: AtomicU64,
+    /// Since when the thread is at work on what it has read; 0: it waits.
+    busy_since: AtomicU64,
 }
+
+/// Upper bounds of the histogram of detection delays, in milliseconds; the last one has none.
+pub const DELAYS_MS: [u64; 10] = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000];
 
 /// All counters.
 #[derive(Debug)]
 pub struct Stats {
     sets: Box<[Set]>,
     connections: AtomicI64,
+    muted: AtomicU64,
+    delays: [AtomicU64; DELAYS_MS.len() + 1],
+    delays_ms: AtomicU64,
 }
 
 thread_local! {
@@ -90,7 +100,13 @@ thread_local! {
 impl Stats {
     /// For `threads` threads; any others share the first one's set.
     pub fn new(threads: usize) -> Stats {
-        Stats { sets: (0..threads.max(1)).map(|_| Set::default()).collect(), connections: AtomicI64::new(0) }
+        Stats {
+            sets: (0..threads.max(1)).map(|_| Set::default()).collect(),
+            connections: AtomicI64::new(0),
+            muted: AtomicU64::new(0),
+            delays: Default::default(),
+            delays_ms: AtomicU64::new(0),
+        }
     }
 
     /// Gives the calling thread a set of its own.
@@ -118,6 +134,39 @@ impl Stats {
         self.mine().turned[why as usize].fetch_add(1, Relaxed);
     }
 
+    /// Counts beats that are known and not kept.
+    pub fn unstored(&self, count: u64) {
+        self.mine().unstored.fetch_add(count, Relaxed);
+    }
+
+    /// Counts a change of state that nobody is told of.
+    pub fn muted(&self) {
+        self.muted.fetch_add(1, Relaxed);
+    }
+
+    /// Notes how long after its deadline a silence was found.
+    pub fn detected(&self, delay: Span) {
+        let bucket = DELAYS_MS.iter().position(|most| delay.0 <= *most).unwrap_or(DELAYS_MS.len());
+        self.delays[bucket].fetch_add(1, Relaxed);
+        self.delays_ms.fetch_add(delay.0, Relaxed);
+    }
+
+    /// The calling thread begins to work on what it has read.
+    pub fn busy(&self, since: Mono) {
+        self.mine().busy_since.store(since.0, Relaxed);
+    }
+
+    /// It has done so, and waits for more.
+    pub fn idle(&self) {
+        self.mine().busy_since.store(0, Relaxed);
+    }
+
+    /// Since when the thread that has been at work for longest has been.
+    pub fn busy_since(&self) -> Option<Mono> {
+        let since = self.sets.iter().map(|set| set.busy_since.load(Relaxed));
+        since.filter(|since| *since != 0).min().map(Mono)
+    }
+
     /// A connection began (+1) or ended (−1).
     pub fn connection(&self, change: i64) -> i64 {
         self.connections.fetch_add(change, Relaxed) + change
@@ -125,12 +174,19 @@ impl Stats {
 
     /// Everything, added up.
     pub fn sum(&self) -> Sum {
-        let mut sum = Sum { connections: self.connections.load(Relaxed).max(0) as u64, ..Sum::default() };
+        let mut sum = Sum {
+            connections: self.connections.load(Relaxed).max(0) as u64,
+            muted: self.muted.load(Relaxed),
+            delays: std::array::from_fn(|bucket| self.delays[bucket].load(Relaxed)),
+            delays_s: self.delays_ms.load(Relaxed) as f64 / 1000.0,
+            ..Sum::default()
+        };
         for set in &self.sets {
             add(&mut sum.beats, &set.beats);
             add(&mut sum.transitions, &set.transitions);
             add(&mut sum.turned, &set.turned);
             sum.fast += set.fast.load(Relaxed);
+            sum.unstored += set.unstored.load(Relaxed);
         }
         sum
     }
@@ -153,6 +209,14 @@ pub struct Sum {
     pub turned: [u64; Turned::ALL.len()],
     /// Connections open now.
     pub connections: u64,
+    /// Beats that are known and were not kept.
+    pub unstored: u64,
+    /// Changes of state that nobody was told of.
+    pub muted: u64,
+    /// Silences found, by how long after their deadline: within each of [`DELAYS_MS`] and no less, and later than all.
+    pub delays: [u64; DELAYS_MS.len() + 1],
+    /// The sum of those times in seconds.
+    pub delays_s: f64,
 }
 
 impl Sum {

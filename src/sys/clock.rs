@@ -1,6 +1,6 @@
 //! The one door for time: nothing else in the product reads a clock.
 
-use crate::domain::time::{Mono, Now, Wall};
+use crate::domain::time::{Mono, Now, Span, Wall};
 use std::sync::LazyLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,11 +13,40 @@ pub fn now() -> Now {
     Now { mono: mono(), wall: wall() }
 }
 
-/// The monotonic clock: never steps; on Linux it stands still while the machine sleeps.
+/// What the monotonic clock reads when the process begins: 34 years, so that what happened before can be told by it.
+const ORIGIN_MS: u64 = 1 << 40;
+
+/// The monotonic clock: never steps, and stands still while the machine sleeps.
 #[allow(clippy::disallowed_methods)]
 pub fn mono() -> Mono {
     let origin = *ORIGIN;
-    Mono(Instant::now().saturating_duration_since(origin).as_millis() as u64)
+    Mono(ORIGIN_MS + Instant::now().saturating_duration_since(origin).as_millis() as u64)
+}
+
+/// How long the machine has slept since it was booted: the clock that goes on meanwhile, less the one that does not.
+#[cfg(target_os = "linux")]
+#[allow(clippy::disallowed_methods)]
+pub fn asleep() -> Span {
+    use nix::time::{ClockId, clock_gettime};
+    let read = |id| clock_gettime(id).map(|t| t.tv_sec() * 1000 + t.tv_nsec() / 1_000_000);
+    // Both are read one after the other; a difference below a second means nothing to anybody.
+    match (read(ClockId::CLOCK_BOOTTIME), read(ClockId::CLOCK_MONOTONIC)) {
+        (Ok(boot), Ok(mono)) => Span(u64::try_from(boot - mono).unwrap_or(0)),
+        _ => Span(0),
+    }
+}
+
+/// How long the machine has slept since it was booted. On macOS CLOCK_MONOTONIC goes on meanwhile, CLOCK_UPTIME_RAW, by
+/// which we measure, does not.
+#[cfg(not(target_os = "linux"))]
+#[allow(clippy::disallowed_methods)]
+pub fn asleep() -> Span {
+    use nix::time::{ClockId, clock_gettime};
+    let awake = mono().0 as i64;
+    match clock_gettime(ClockId::CLOCK_MONOTONIC) {
+        Ok(t) => Span(u64::try_from(t.tv_sec() * 1000 + t.tv_nsec() / 1_000_000 - awake).unwrap_or(0)),
+        _ => Span(0),
+    }
 }
 
 /// The wall clock.
@@ -31,5 +60,5 @@ pub fn wall() -> Wall {
 
 /// The standard library's instant at which the monotonic clock will read `at`, for timers of the runtime.
 pub fn instant_at(at: Mono) -> Instant {
-    *ORIGIN + std::time::Duration::from_millis(at.0)
+    *ORIGIN + std::time::Duration::from_millis(at.0.saturating_sub(ORIGIN_MS))
 }

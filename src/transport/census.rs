@@ -1,7 +1,7 @@
-//! Counting connections: in all, and by address.
+//! Counting connections: in all, and by address; and those among them that stay for a stream of events.
 
 use crate::domain::address::Peer;
-use crate::domain::limits::RESERVED_FILES;
+use crate::domain::limits::{EVENT_STREAMS_MAX, RESERVED_FILES};
 use crate::engine::stats::Turned;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,6 +14,13 @@ pub struct Census {
     total: AtomicUsize,
     total_max: usize,
     by_address: Mutex<HashMap<IpAddr, usize>>,
+    streams: AtomicUsize,
+}
+
+/// One counted stream; uncounted when dropped.
+#[derive(Debug)]
+pub struct StreamPlace {
+    census: Arc<Census>,
 }
 
 /// One counted connection; uncounted when dropped.
@@ -32,6 +39,7 @@ impl Census {
             total: AtomicUsize::new(0),
             total_max: configured.unwrap_or(room).min(room),
             by_address: Mutex::default(),
+            streams: AtomicUsize::new(0),
         }
     }
 
@@ -56,6 +64,23 @@ impl Census {
             place.address = Some(ip);
         }
         Ok(place)
+    }
+
+    /// Counts a stream of events; `None` if it is one too many. Streams stay for hours, so they may have only an eighth
+    /// of the connections: the rest is for beats.
+    pub fn enter_stream(self: &Arc<Census>) -> Option<StreamPlace> {
+        let most = (self.total_max / 8).clamp(1, EVENT_STREAMS_MAX);
+        if self.streams.fetch_add(1, Ordering::Relaxed) >= most {
+            self.streams.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(StreamPlace { census: self.clone() })
+    }
+}
+
+impl Drop for StreamPlace {
+    fn drop(&mut self) {
+        self.census.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -101,5 +126,20 @@ mod tests {
         let held: Vec<Place> = (0..20).map(|_| census.enter(Peer::Unix, 1).unwrap()).collect();
         assert_eq!(census.enter(Peer::Unix, 1).unwrap_err(), Turned::Total);
         assert_eq!((held.len(), census.total.load(Ordering::Relaxed), census.total_max), (20, 20, 20));
+    }
+
+    #[test]
+    fn streams_leave_most_places_to_beats() {
+        let census = Arc::new(Census::new(Some(24), 20_000));
+        let held: Vec<StreamPlace> = (0..3).filter_map(|_| census.enter_stream()).collect();
+        assert_eq!(held.len(), 3);
+        assert!(census.enter_stream().is_none());
+        drop(held);
+        assert!(census.enter_stream().is_some());
+        let many = Arc::new(Census::new(None, 1_000_000));
+        assert_eq!(
+            (0..=EVENT_STREAMS_MAX).filter_map(|_| many.enter_stream().map(std::mem::forget)).count(),
+            EVENT_STREAMS_MAX
+        );
     }
 }

@@ -7,7 +7,8 @@
 //! A connection is accepted by the thread that has its listener and stays there, unless that one has many more than
 //! another: then it is dealt to the one with the fewest, and stays there. That keeps its state on one core, and needs
 //! neither SO_REUSEPORT, whose queues are lost when a socket closes, nor a wake-up of every thread for every newcomer.
-//! The order of the loop: wait, serve what is ready, take orders, and once a second look for whose time is up.
+//! The order of the loop: wait, read what is ready, keep by one write what all those beats have changed, answer them, take
+//! orders, and once a second look for whose time is up.
 
 mod connection;
 
@@ -131,6 +132,8 @@ pub struct Front {
     /// Doors behind which people wait for whom the system had no room.
     barred: Vec<usize>,
     desk: Desk,
+    /// Connections whose answers wait on the desk, how many each, and whether to come back to it.
+    unanswered: Vec<(usize, usize, bool)>,
     began: Mono,
     swept_s: u32,
     draining_since_s: Option<u32>,
@@ -159,6 +162,7 @@ impl Front {
             crowded: Vec::new(),
             barred: Vec::new(),
             desk: Desk::new(),
+            unanswered: Vec::new(),
             began: clock::mono(),
             swept_s: 0,
             draining_since_s: None,
@@ -179,6 +183,7 @@ impl Front {
             // One policy and one reading of the clocks for all that is ready now.
             let policy = engine.policy();
             let moment = self.moment(&policy);
+            engine.stats().busy(moment.now.mono);
             for key in std::mem::take(&mut self.again) {
                 self.turn(key, &moment);
             }
@@ -196,12 +201,14 @@ impl Front {
                     }
                 }
             }
+            self.settle(&moment);
             // Looking costs less than remembering whether the waker rang, and serves where it could not ring.
-            if !self.take_orders(&moment) {
-                return;
-            }
+            let go_on = self.take_orders(&moment);
+            self.settle(&moment);
             self.sweep(&moment);
-            if self.is_done() {
+            self.settle(&moment);
+            engine.stats().idle();
+            if !go_on || self.is_done() {
                 return;
             }
         }
@@ -231,8 +238,11 @@ impl Front {
                     let moment = &Moment { draining: true, ..*moment };
                     // What lies in the sockets has arrived; whoever has nothing there is idle and can go.
                     let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+                    for key in &keys {
+                        self.turn(*key, moment);
+                    }
+                    self.settle(moment);
                     for key in keys {
-                        self.turn(key, moment);
                         if self.connections.get(key).is_some_and(Connection::is_idle) {
                             self.end(key);
                         }
@@ -312,8 +322,39 @@ impl Front {
 
     fn turn(&mut self, key: usize, moment: &Moment<'_>) {
         let Some(connection) = self.connections.get_mut(key) else { return };
+        // One thing after the other: its last beats are not answered yet.
+        if connection.awaits_answers {
+            return self.again.push(key);
+        }
         let next = connection.turn(&mut self.desk, moment);
         self.follow(key, next);
+    }
+
+    /// Keeps what the beats of this turn have changed, by one write, and then answers them.
+    fn settle(&mut self, moment: &Moment<'_>) {
+        if self.unanswered.is_empty() {
+            return;
+        }
+        if self.engine.commit(moment.now.wall, &mut self.desk.batch).is_err() {
+            let refuse = self.engine.refuses_unstored();
+            for answer in &mut self.desk.answers {
+                self.engine.stats().unstored(answer.acknowledges);
+                answer.not_stored(refuse);
+            }
+        }
+        let mut unanswered = std::mem::take(&mut self.unanswered);
+        let mut answered = 0;
+        for (key, count, again) in unanswered.drain(..) {
+            let range = answered..answered + count;
+            answered = range.end;
+            let Some(connection) = self.connections.get_mut(key) else { continue };
+            match connection.answer(&mut self.desk, range, moment) {
+                Next::Wait if again && !connection.is_blocked() => self.again.push(key),
+                next => self.follow(key, next),
+            }
+        }
+        self.desk.answers.clear();
+        self.unanswered = unanswered;
     }
 
     fn follow(&mut self, key: usize, next: Next) {
@@ -321,6 +362,7 @@ impl Front {
             Next::Close => self.end(key),
             Next::HandOver => self.hand_over(key),
             Next::Again => self.again.push(key),
+            Next::Answers(count, again) => self.unanswered.push((key, count, again)),
             Next::Wait => {
                 let Some(connection) = self.connections.get_mut(key) else { return };
                 let blocked = connection.is_blocked();

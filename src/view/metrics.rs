@@ -28,10 +28,31 @@ pub struct Input<'a> {
     pub counts: Counts,
     /// Log lines lost.
     pub log_lines_dropped: u64,
+    /// From a deadline to the moment at which it was found to have passed.
+    pub detection_delay: Histogram<'a>,
+    /// Changes of state that nobody was told of.
+    pub muted_changes: u64,
+    /// Beats that are known and were not kept.
+    pub beats_unstored: u64,
+    /// Bytes in the journal.
+    pub journal_bytes: u64,
+    /// Age of the oldest beat that a power cut would lose, in seconds.
+    pub unsynced_s: f64,
     /// The process, where the system tells.
     pub process: Process,
     /// When the daemon started.
     pub started: Wall,
+}
+
+/// How often something took how long.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Histogram<'a> {
+    /// Upper bounds in seconds, rising, and how many lie within each and beyond the one before.
+    pub buckets: &'a [(f64, u64)],
+    /// The sum of all, in seconds.
+    pub sum_s: f64,
+    /// How many there are in all.
+    pub count: u64,
 }
 
 /// What the system says of our process; `None` where it says nothing.
@@ -66,6 +87,27 @@ pub fn render(input: &Input<'_>, openmetrics: bool) -> String {
     for state in State::ALL {
         out.sample("heartbeat_transitions_total", &[("to", state.name())], input.transitions[state as usize]);
     }
+    out.family(
+        "heartbeat_muted_changes",
+        "counter",
+        "Changes of state that were only counted: too many of one monitor in an hour.",
+    );
+    out.sample("heartbeat_muted_changes_total", &[], input.muted_changes);
+    out.histogram(
+        "heartbeat_detection_delay_seconds",
+        "From a deadline to the moment at which it was found to have passed.",
+        &input.detection_delay,
+    );
+    out.family("heartbeat_beats_unstored", "counter", "Beats that were taken and could not be kept.");
+    out.sample("heartbeat_beats_unstored_total", &[], input.beats_unstored);
+    out.family("heartbeat_journal_bytes", "gauge", "Bytes in the journal.");
+    out.sample("heartbeat_journal_bytes", &[], input.journal_bytes);
+    out.family(
+        "heartbeat_unsynced_seconds",
+        "gauge",
+        "Age of the oldest beat that a power cut would lose; 0 where there is none.",
+    );
+    out.sample("heartbeat_unsynced_seconds", &[], input.unsynced_s);
     out.family("heartbeat_connections", "gauge", "Open connections.");
     for (transport, n) in input.connections {
         out.sample("heartbeat_connections", &[("transport", transport)], *n);
@@ -105,6 +147,20 @@ impl Writer {
         let _ = writeln!(self.text, "{} {value}", if labels.is_empty() { "" } else { "}" });
     }
 
+    fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram<'_>) {
+        self.family(name, "histogram", help);
+        let bucket = format!("{name}_bucket");
+        let mut within = 0;
+        for (most_s, count) in histogram.buckets {
+            within += count;
+            // OpenMetrics wants 1.0 and not 1, and the older format takes it.
+            self.sample(&bucket, &[("le", &format!("{most_s:?}"))], within);
+        }
+        self.sample(&bucket, &[("le", "+Inf")], histogram.count);
+        self.sample(&format!("{name}_sum"), &[], histogram.sum_s);
+        self.sample(&format!("{name}_count"), &[], histogram.count);
+    }
+
     fn process(&mut self, input: &Input<'_>) {
         let p = &input.process;
         if let Some(cpu_s) = p.cpu_s {
@@ -141,6 +197,11 @@ mod tests {
             refused: &[("timeout", 2)],
             counts: [0, 3, 1, 0, 0],
             log_lines_dropped: 0,
+            detection_delay: Histogram { buckets: &[(0.005, 3), (1.0, 2)], sum_s: 4.25, count: 6 },
+            muted_changes: 0,
+            beats_unstored: 0,
+            journal_bytes: 4096,
+            unsynced_s: 0.5,
             process: Process { cpu_s: Some(1.5), ..Process::default() },
             started: Wall(1_770_000_000_500),
         }
@@ -154,6 +215,18 @@ mod tests {
         assert!(text.contains("process_start_time_seconds 1770000000.5\n") && !text.contains("EOF"));
         let open = render(&input(), true);
         assert!(open.contains("# TYPE heartbeat_beats counter\n") && open.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn a_histogram_counts_upwards() {
+        let text = render(&input(), true);
+        let want = "# TYPE heartbeat_detection_delay_seconds histogram\n\
+                    heartbeat_detection_delay_seconds_bucket{le=\"0.005\"} 3\n\
+                    heartbeat_detection_delay_seconds_bucket{le=\"1.0\"} 5\n\
+                    heartbeat_detection_delay_seconds_bucket{le=\"+Inf\"} 6\n\
+                    heartbeat_detection_delay_seconds_sum 4.25\n\
+                    heartbeat_detection_delay_seconds_count 6\n";
+        assert!(text.contains(want), "{text}");
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! What the domain knows, as text for people and programs: pure functions from values to strings.
 
 pub mod api;
+pub mod badge;
+pub mod events;
 pub mod line;
 pub mod metrics;
+pub mod openapi;
 pub mod page;
 pub mod status;
 pub mod words;

@@ -1,45 +1,79 @@
-//! The status page: who beats, who is late and who is down, as one HTML document that needs nothing but itself.
+//! The pages for people: who beats, who is late and who is down, as HTML that needs nothing but itself.
 //!
-//! No script, no font, no second request: the page loads itself again by `<meta http-equiv="refresh">`, filters are
-//! links and the search is a form. Whatever came from outside (ids, addresses, messages, tags, the Host header) goes
-//! through [`html::text`]. A state is told by word and shape as well as by colour. On a narrow screen each row of the
-//! table becomes a card; the column heads then stand in the cells by CSS, so the document holds them only once.
+//! Each page is one document with its style, its icon and its drawings inside. Filters, sorting and paging are links
+//! and the search is a form, so all of it works without a script, by `<meta http-equiv="refresh">`. Where scripts run,
+//! [`SCRIPT`] listens to the events of the API, fetches the page anew when something happens and puts what changed in
+//! its place. Whatever came from outside (ids, addresses, messages, tags, the Host header) goes through
+//! [`html::text`]. A state is told by word and shape as well as by colour. On a narrow screen each row of the table
+//! becomes a card; the column heads then stand in the cells by CSS, so the document holds them only once.
 //!
-//! Here is the frame of the page; `row` writes a monitor, `words` knows both languages, `moment` tells times and `html`
-//! escapes.
+//! Here is the status page. [`frame`] is what all pages have around them, `row` writes a monitor into the table, `bar`
+//! draws its last day, `incidents` lists what went wrong, `link` knows the addresses and `monitor` is the page of one
+//! monitor; `words` knows both languages, `moment` tells times and `html` escapes.
 
+mod bar;
+#[cfg(test)]
+pub(crate) mod contrast;
+mod frame;
 mod html;
+mod incidents;
+mod link;
 mod moment;
+mod monitor;
 mod row;
 mod words;
 
+pub use incidents::{INCIDENTS_MAX, OPEN_MAX, RECENT_ASKED};
+pub use monitor::{MonitorPage, monitor, not_found};
+
+use crate::domain::history::{Incident, Past};
 use crate::domain::lang::Lang;
-use crate::domain::limits::ID_BYTES_MAX;
+use crate::domain::limits::{ID_BYTES_MAX, LIST_DEFAULT};
 use crate::domain::notice::State;
-use crate::domain::registry::{Counts, Snapshot};
+use crate::domain::registry::{Counts, Order, Snapshot};
 use crate::domain::time::Wall;
-use html::{query_value, text};
+use frame::{Frame, PULSE};
+use html::text;
 use jiff::tz::TimeZone;
+use link::{Link, order_name};
 use moment::Clock;
 use std::fmt::{self, Write};
 use words::{Grouped, Words};
 
+pub(super) use html::text as escape;
+pub(super) use words::Percent;
+
 /// Seconds after which the page loads itself again, unless that is paused.
 pub const REFRESH_SECONDS: u32 = 15;
 
-/// The `Content-Security-Policy` under which the page works: its own style, its own icon, its own form.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
-    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// The `Content-Security-Policy` under which the pages work: their own style, icon and form, and one script of ours
+/// that talks to nobody but us.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; \
+    script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The script of the pages, to be served as `page.js` beside the status page.
+pub const SCRIPT: &str = include_str!("page/script.js");
+
+/// The word for a state, as the pages say it.
+pub(super) fn state_word(lang: Lang, state: State) -> &'static str {
+    Words::of(lang).state(state)
+}
 
 /// The order in which the summary shows the states: what needs a person comes first.
 const SUMMARY: [State; 5] = [State::Down, State::Late, State::Up, State::Paused, State::New];
 
 const STYLE: &str = include_str!("page/style.css");
 
-/// A line of a heart monitor, beside the name.
-const PULSE: &str = "<svg class=\"mark\" viewBox=\"0 0 32 32\" aria-hidden=\"true\"><path d=\"M3 17h7l3-9 6 16 3-7h7\"/></svg>";
+/// A monitor and its past.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// How it stands.
+    pub snapshot: &'a Snapshot,
+    /// What was.
+    pub past: &'a Past,
+}
 
-/// What the page shows.
+/// What the status page shows.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<'a> {
     /// The language it speaks.
@@ -59,21 +93,33 @@ pub struct Page<'a> {
     pub started: Wall,
     /// The daemon's version.
     pub version: &'a str,
-    /// The monitors to show, by id; at most [`PAGE_ROWS_MAX`](crate::domain::limits::PAGE_ROWS_MAX).
-    pub rows: &'a [Snapshot],
-    /// The last id shown, when there are more after it.
+    /// The monitors to show, in order; at most [`PAGE_ROWS_MAX`](crate::domain::limits::PAGE_ROWS_MAX).
+    pub rows: &'a [Row<'a>],
+    /// Where to go on when there are more after the last one: opaque here.
     pub next: Option<&'a str>,
-    /// The id after which this page begins (`?after=`).
+    /// Where this page begins (`?after=`).
     pub after: Option<&'a str>,
     /// The filter in force (`?state=`).
     pub state: Option<State>,
     /// The search in force (`?match=`); empty: none.
     pub search: &'a str,
-    /// Whether the page loads itself again; `?refresh=off` pauses that.
+    /// The tag that all have (`?tag=`); empty: none.
+    pub tag: &'a str,
+    /// The order (`?sort=`); [`Order::State`] unless asked otherwise.
+    pub order: Order,
+    /// Rows on a page (`?limit=`).
+    pub limit: usize,
+    /// Whether the page keeps itself fresh; `?refresh=off` pauses that.
     pub refresh: bool,
+    /// Incidents that have not ended, newest first: one more than [`OPEN_MAX`], if there are so many.
+    pub open: &'a [Incident],
+    /// The newest incidents, [`RECENT_ASKED`] of them; those that have ended are shown.
+    pub recent: &'a [Incident],
+    /// What is wrong with the server itself, in sentences for people.
+    pub troubles: &'a [String],
 }
 
-/// The whole HTML document; times are in the time zone of this machine.
+/// The status page; times are in the time zone of this machine.
 pub fn render(page: &Page<'_>) -> String {
     render_in(page, &TimeZone::system())
 }
@@ -81,8 +127,11 @@ pub fn render(page: &Page<'_>) -> String {
 /// The same in a given time zone.
 fn render_in(page: &Page<'_>, zone: &TimeZone) -> String {
     let w = Words::of(page.lang);
-    let mut out = String::with_capacity(12 * 1024 + page.rows.len() * 1024);
-    let view = View { page, w, clock: Clock { now: page.now, zone, w }, total: page.counts.iter().sum() };
+    let mut out = String::with_capacity(20 * 1024 + page.rows.len() * 2 * 1024);
+    let clock = Clock { now: page.now, zone, w };
+    let mood = mood(&page.counts);
+    let frame = Frame { w, clock, root: "", refresh: page.refresh, mood, monitor: None };
+    let view = View { page, w, clock, frame, total: page.counts.iter().sum() };
     // Writing to a String cannot fail; the Result is only what `write!` returns.
     let _ = view.document(&mut out);
     out
@@ -92,29 +141,25 @@ struct View<'a> {
     page: &'a Page<'a>,
     w: &'static Words,
     clock: Clock<'a>,
+    frame: Frame<'a>,
     total: u64,
 }
 
 impl View<'_> {
     fn document(&self, out: &mut String) -> fmt::Result {
         let (page, w) = (self.page, self.w);
-        self.head(out)?;
-        write!(
-            out,
-            "<body>\n<a class=\"skip\" href=\"#monitors\">{}</a>\n<header>\n<h1>{PULSE}{}</h1>\n<p class=\"lede {}\">",
-            w.skip,
-            w.name,
-            self.mood()
-        )?;
+        self.frame.open(out, |out| self.title(out))?;
+        write!(out, "<h1>{PULSE}{}</h1>\n<p class=\"lede {}\">", w.name, self.frame.mood)?;
         w.verdict(out, &page.counts)?;
         out.push_str("</p>\n");
         if self.total > 0 {
             self.summary(out)?;
         }
-        out.push_str("</header>\n<main id=\"monitors\" tabindex=\"-1\">\n");
+        self.frame.content(out, page.troubles)?;
         if self.total == 0 {
             self.welcome(out)?;
         } else {
+            self.incidents(out)?;
             self.tools(out)?;
             if page.rows.is_empty() {
                 self.nothing_found(out)?;
@@ -123,54 +168,27 @@ impl View<'_> {
             }
             self.pages(out)?;
         }
-        out.push_str("</main>\n");
-        self.footer(out)?;
-        out.push_str("</body>\n</html>\n");
-        Ok(())
+        self.frame.close(out, page.version, |out| {
+            write!(out, " · {}", w.running_since)?;
+            self.clock.stamp(out, page.started)?;
+            out.push_str(" · ");
+            w.beats(out, page.beats)?;
+            out.push_str(" · ");
+            w.connections(out, page.connections)
+        })
     }
 
-    fn head(&self, out: &mut String) -> fmt::Result {
-        let w = self.w;
-        write!(out, "<!DOCTYPE html>\n<html lang=\"{}\">\n<head>\n", w.lang.tag())?;
-        out.push_str("<meta charset=\"utf-8\">\n<title>");
-        // A tab shows only how a title begins, so the counts come before the name.
+    /// A tab shows only how a title begins, so the counts come before the name.
+    fn title(&self, out: &mut String) -> fmt::Result {
         let told = |s: State| self.count(s) > 0 || matches!(s, State::Up | State::Down);
         let mut comma = "";
         for state in State::ALL.into_iter().filter(|s| self.total > 0 && told(*s)) {
             out.push_str(comma);
-            w.counted(out, state, self.count(state))?;
-            comma = w.comma;
+            self.w.counted(out, state, self.count(state))?;
+            comma = self.w.comma;
         }
-        writeln!(out, "{}{}</title>", if comma.is_empty() { "" } else { " · " }, w.name)?;
-        out.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-        out.push_str("<meta name=\"color-scheme\" content=\"light dark\">\n");
-        out.push_str("<meta name=\"robots\" content=\"noindex\">\n");
-        if self.page.refresh {
-            writeln!(out, "<meta http-equiv=\"refresh\" content=\"{REFRESH_SECONDS}\">")?;
-        }
-        self.icon(out)?;
-        write!(out, "<style>\n{STYLE}@media (max-width:56em){{\n")?;
-        for (nth, column) in w.columns.iter().enumerate().skip(2) {
-            writeln!(out, "td:nth-child({})::before{{content:\"{column}\"}}", nth + 1)?;
-        }
-        out.push_str("}\n</style>\n</head>\n");
+        out.push_str(if comma.is_empty() { "" } else { " · " });
         Ok(())
-    }
-
-    /// The icon of the tab, in the colour of the worst state, so that trouble is seen from another tab.
-    fn icon(&self, out: &mut String) -> fmt::Result {
-        let colour = match self.mood() {
-            "down" => "d13438",
-            "late" => "c77700",
-            "up" => "1b8a5a",
-            _ => "6b7680",
-        };
-        writeln!(
-            out,
-            "<link rel=\"icon\" href=\"data:image/svg+xml,%3Csvg%20xmlns='http://www.w3.org/2000/svg'%20viewBox='0%200%2032%2032'\
-             %3E%3Crect%20width='32'%20height='32'%20rx='9'%20fill='%23{colour}'/%3E%3Cpath%20d='M5%2017h6l3-8%205%2014%203-6h5'\
-             %20fill='none'%20stroke='white'%20stroke-width='3'%20stroke-linecap='round'%20stroke-linejoin='round'/%3E%3C/svg%3E\">"
-        )
     }
 
     /// The counts, each a link to the monitors it counts.
@@ -196,12 +214,26 @@ impl View<'_> {
     fn tools(&self, out: &mut String) -> fmt::Result {
         let (page, w) = (self.page, self.w);
         out.push_str("<div class=\"tools\">\n<form method=\"get\" role=\"search\">\n");
-        write!(out, "<input type=\"search\" name=\"match\" maxlength=\"{ID_BYTES_MAX}\" value=\"")?;
+        write!(
+            out,
+            "<input type=\"search\" id=\"search\" name=\"match\" maxlength=\"{ID_BYTES_MAX}\" value=\""
+        )?;
         text(out, page.search);
         write!(out, "\" aria-label=\"{0}\" placeholder=\"{0}\" autocomplete=\"off\"", w.search)?;
         out.push_str(" autocapitalize=\"none\" spellcheck=\"false\">\n");
         if let Some(state) = page.state {
             writeln!(out, "<input type=\"hidden\" name=\"state\" value=\"{}\">", state.name())?;
+        }
+        if !page.tag.is_empty() {
+            out.push_str("<input type=\"hidden\" name=\"tag\" value=\"");
+            text(out, page.tag);
+            out.push_str("\">\n");
+        }
+        if page.order != Order::State {
+            writeln!(out, "<input type=\"hidden\" name=\"sort\" value=\"{}\">", order_name(page.order))?;
+        }
+        if page.limit != LIST_DEFAULT {
+            writeln!(out, "<input type=\"hidden\" name=\"limit\" value=\"{}\">", page.limit)?;
         }
         if !page.refresh {
             out.push_str("<input type=\"hidden\" name=\"refresh\" value=\"off\">\n");
@@ -219,23 +251,12 @@ impl View<'_> {
     }
 
     fn freshness(&self, out: &mut String) -> fmt::Result {
-        let (page, w) = (self.page, self.w);
-        write!(out, "<p class=\"fresh\">{} ", w.as_of)?;
-        self.clock.stamp(out, page.now)?;
-        out.push_str(" · ");
-        if page.refresh {
-            w.refreshes(out, REFRESH_SECONDS)?;
-        } else {
-            out.push_str(w.paused);
-        }
-        out.push_str(" · <a href=\"");
-        self.link(out, Link { refresh: !page.refresh, ..self.here() })?;
-        writeln!(out, "\">{}</a></p>", if page.refresh { w.pause } else { w.resume })
+        self.frame.freshness(out, |out| self.link(out, Link { refresh: !self.page.refresh, ..self.here() }))
     }
 
     fn table(&self, out: &mut String) -> fmt::Result {
         let (page, w) = (self.page, self.w);
-        write!(out, "<table>\n<caption>{}", w.caption)?;
+        write!(out, "<table class=\"list\">\n<caption>{}", w.monitors)?;
         if let Some(state) = page.state {
             write!(out, " · {}", w.state(state))?;
         }
@@ -244,17 +265,53 @@ impl View<'_> {
             text(out, page.search);
             out.push_str("</bdi>”");
         }
+        if !page.tag.is_empty() {
+            write!(out, " · {}<bdi>", w.tagged)?;
+            text(out, page.tag);
+            out.push_str("</bdi>");
+        }
         out.push_str(" · ");
-        w.shown(out, page.rows.len())?;
+        // How many there are is known unless something else than the state selects.
+        let all = page.state.map_or(self.total, |s| self.count(s));
+        w.shown(out, page.rows.len(), Some(all).filter(|_| page.search.is_empty() && page.tag.is_empty()))?;
+        if !page.tag.is_empty() {
+            out.push_str(" · <a href=\"");
+            self.link(out, Link { tag: "", after: None, ..self.here() })?;
+            write!(out, "\">{}</a>", w.show_all)?;
+        }
         out.push_str("</caption>\n<thead><tr>");
-        for column in w.columns {
-            write!(out, "<th scope=\"col\">{column}</th>")?;
+        for (nth, column) in w.columns.into_iter().enumerate() {
+            self.head(out, nth, column)?;
         }
         out.push_str("</tr></thead>\n<tbody>\n");
         for monitor in page.rows {
             self.row(out, monitor)?;
         }
         out.push_str("</tbody>\n</table>\n");
+        Ok(())
+    }
+
+    /// The head of a column: a link that sorts by it, where that can be done.
+    fn head(&self, out: &mut String, nth: usize, column: &str) -> fmt::Result {
+        let orders: &[(Order, &str)] = match nth {
+            0 => &[(Order::State, column), (Order::Since, self.w.by_change)],
+            1 => &[(Order::Id, column)],
+            3 => &[(Order::LastBeat, column)],
+            _ => return write!(out, "<th scope=\"col\">{column}</th>"),
+        };
+        let by_this = orders.iter().any(|(order, _)| *order == self.page.order);
+        // All orders begin with the least, but that of changes, which begins with the latest.
+        let direction = if self.page.order == Order::Since { "descending" } else { "ascending" };
+        let sorted = if by_this { format!(" aria-sort=\"{direction}\"") } else { String::new() };
+        write!(out, "<th scope=\"col\"{sorted}>")?;
+        for (order, word) in orders.iter().copied() {
+            out.push_str("<a href=\"");
+            self.link(out, Link { order, after: None, ..self.here() })?;
+            let current = if order == self.page.order { " aria-current=\"true\"" } else { "" };
+            // Not in the text: that is read out with every cell of the column.
+            write!(out, "\"{current} title=\"{}{word}\">{word}</a> ", self.w.sort_by)?;
+        }
+        out.push_str("</th>");
         Ok(())
     }
 
@@ -280,19 +337,15 @@ impl View<'_> {
 
     fn nothing_found(&self, out: &mut String) -> fmt::Result {
         write!(out, "<div class=\"empty\">\n<p>{}</p>\n<p><a href=\"", self.w.nothing_found)?;
-        self.link(out, Link { state: None, search: "", after: None, ..self.here() })?;
+        self.link(out, Link { state: None, search: "", tag: "", after: None, ..self.here() })?;
         writeln!(out, "\">{}</a></p>\n</div>", self.w.show_all)
     }
 
     /// What to do when there is no monitor at all: the one line that makes the first.
     fn welcome(&self, out: &mut String) -> fmt::Result {
         let w = self.w;
-        write!(out, "<div class=\"empty\">\n<p>{}</p>\n<pre><code>", w.welcome)?;
-        let host = self.page.host.filter(|h| is_authority(h)).unwrap_or("localhost:7777");
-        // Some shells take the brackets of an IPv6 address for a pattern.
-        let quote = if host.contains('[') { "'" } else { "" };
-        write!(out, "curl -X POST {quote}http://{host}{quote} ")?;
-        out.push_str("-H \"Content-Type: application/json\" -d '{\"id\": \"my-machine\"}'</code></pre>\n");
+        writeln!(out, "<div class=\"empty\">\n<p>{}</p>", w.welcome)?;
+        frame::boxed(out, |out| frame::command(out, self.page.host, "my-machine"));
         if self.page.refresh {
             writeln!(out, "<p>{}</p>", w.welcome_next)?;
         }
@@ -301,84 +354,15 @@ impl View<'_> {
         Ok(())
     }
 
-    fn footer(&self, out: &mut String) -> fmt::Result {
-        let (page, w) = (self.page, self.w);
-        out.push_str("<footer>\n<p>heartbeat-server ");
-        text(out, page.version);
-        write!(out, " · {}", w.running_since)?;
-        self.clock.stamp(out, page.started)?;
-        out.push_str(" · ");
-        w.beats(out, page.beats)?;
-        out.push_str(" · ");
-        w.connections(out, page.connections)?;
-        write!(
-            out,
-            "</p>\n<p><a href=\"api/v1/monitors\">{}</a> · <a href=\"metrics\">{}</a></p>",
-            w.api, w.metrics
-        )?;
-        out.push_str("\n</footer>\n");
-        Ok(())
-    }
-
-    /// The worst state that needs telling, as a class of the style.
-    fn mood(&self) -> &'static str {
-        let worst = [State::Down, State::Late, State::Up].into_iter().find(|s| self.count(*s) > 0);
-        worst.map_or("idle", State::name)
-    }
-
     fn count(&self, state: State) -> u64 {
         self.page.counts[state as usize]
     }
-
-    /// The page as it was asked for.
-    fn here(&self) -> Link<'_> {
-        let Page { state, search, after, refresh, .. } = *self.page;
-        Link { state, search, after, refresh }
-    }
-
-    /// Appends a relative address, so that the page also works under a prefix of somebody's proxy.
-    fn link(&self, out: &mut String, link: Link<'_>) -> fmt::Result {
-        let mut mark = "?";
-        let mut put = |out: &mut String, key: &str, value: &str| {
-            let written = write!(out, "{mark}{key}={}", query_value(value));
-            mark = "&amp;";
-            written
-        };
-        if let Some(state) = link.state {
-            put(out, "state", state.name())?;
-        }
-        if !link.search.is_empty() {
-            put(out, "match", link.search)?;
-        }
-        if let Some(after) = link.after {
-            put(out, "after", after)?;
-        }
-        if !link.refresh {
-            put(out, "refresh", "off")?;
-        }
-        // An address without a query would keep the one we are at.
-        if mark == "?" {
-            out.push('?');
-        }
-        Ok(())
-    }
 }
 
-/// The query of an address within the page.
-#[derive(Clone, Copy)]
-struct Link<'a> {
-    state: Option<State>,
-    search: &'a str,
-    after: Option<&'a str>,
-    refresh: bool,
-}
-
-/// Whether a Host header is a plain host, with or without port: then neither HTML nor a shell sees more in it than that.
-fn is_authority(host: &str) -> bool {
-    (1..=261).contains(&host.len())
-        && host
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']'))
+/// The worst state that needs telling, as a class of the style.
+fn mood(counts: &Counts) -> &'static str {
+    let worst = [State::Down, State::Late, State::Up].into_iter().find(|s| counts[*s as usize] > 0);
+    worst.map_or("idle", State::name)
 }
 
 #[cfg(test)]

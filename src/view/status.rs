@@ -17,6 +17,10 @@ pub struct Standing {
     pub log_lines_dropped: u64,
     /// Log targets that fail at the moment.
     pub failing: Vec<String>,
+    /// Why beats are refused.
+    pub refusing: Option<String>,
+    /// What else is wrong with what is kept.
+    pub degraded: Vec<String>,
 }
 
 /// E.g. `4 up, 1 late, 0 down; 66 beats/s; 5 connections`, and what is wrong, if anything is.
@@ -43,6 +47,17 @@ pub fn line(lang: Lang, standing: &Standing) -> String {
             Lang::Zh => format!("；故障：{failing}"),
         };
     }
+    let (refused, wrong, colon, between) = match lang {
+        Lang::En => ("BEATS ARE REFUSED", "degraded", ": ", "; "),
+        Lang::Zh => ("拒绝接收心跳", "异常", "：", "；"),
+    };
+    // The service manager shows the beginning of a long line, so what matters most stands there.
+    if let Some(reason) = &standing.refusing {
+        line = format!("{refused}{colon}{reason}{between}{line}");
+    }
+    for reason in &standing.degraded {
+        line += &format!("{between}{wrong}{colon}{reason}");
+    }
     line
 }
 
@@ -58,11 +73,20 @@ mod tests {
             connections: 5,
             log_lines_dropped: 0,
             failing: vec![],
+            refusing: None,
+            degraded: vec![],
         };
         assert_eq!(line(Lang::En, &standing), "4 up, 1 late, 0 down; 66 beats/s; 5 connections");
         assert_eq!(line(Lang::Zh, &standing), "在线 4，迟到 1，离线 0；每秒 66 次心跳；5 个连接");
         standing.log_lines_dropped = 7;
         standing.failing = vec!["syslog".into()];
         assert!(line(Lang::En, &standing).ends_with("5 connections; 7 log lines lost; failing: syslog"));
+        standing.degraded = vec!["cannot keep the state".into()];
+        standing.refusing = Some("no space".into());
+        let said = line(Lang::En, &standing);
+        assert!(said.starts_with("BEATS ARE REFUSED: no space; 4 up,"), "{said}");
+        assert!(said.ends_with("failing: syslog; degraded: cannot keep the state"), "{said}");
+        let said = line(Lang::Zh, &standing);
+        assert!(said.starts_with("拒绝接收心跳：no space；在线 4"), "{said}");
     }
 }

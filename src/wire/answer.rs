@@ -25,10 +25,14 @@ pub struct Answer {
     pub allow: Option<&'static str>,
     /// `WWW-Authenticate: Bearer`, with a 401.
     pub authenticate: bool,
+    /// `Location`, with a 201: the path of what was made.
+    pub location: Option<String>,
     /// Further headers, such as those of a page.
     pub more: &'static [(&'static str, &'static str)],
     /// Whether the connection must end after it.
     pub close: bool,
+    /// How many beats it acknowledges.
+    pub acknowledges: u64,
 }
 
 impl Answer {
@@ -42,8 +46,10 @@ impl Answer {
             retry_after: None,
             allow: None,
             authenticate: false,
+            location: None,
             more: &[],
             close: false,
+            acknowledges: 0,
         }
     }
 
@@ -56,7 +62,28 @@ impl Answer {
 
     /// A beat was taken.
     pub fn ok(interval: Span) -> Answer {
-        Answer { interval: Some(interval), ..Answer::new(200, JSON, OK_BODY) }
+        Answer { interval: Some(interval), acknowledges: 1, ..Answer::new(200, JSON, OK_BODY) }
+    }
+
+    /// What becomes of it when the beats that it acknowledges could not be kept: it says so, or, with `refuse`, it
+    /// acknowledges nothing.
+    pub fn not_stored(&mut self, refuse: bool) {
+        if self.acknowledges == 0 {
+            return;
+        }
+        if refuse {
+            let reason =
+                "the beat cannot be kept just now (state.sync = \"always\"): see /readyz and the log";
+            *self = Answer { close: self.close, ..Answer::unavailable(reason, Span::secs(5)) };
+        } else if let Ok(Value::Object(mut said)) = serde_json::from_slice(&self.body) {
+            said.insert("stored".into(), Value::Bool(false));
+            self.body = Answer::json(self.status, &Value::Object(said)).body;
+        }
+    }
+
+    /// No body, because there is nothing to say but that it was done.
+    pub fn no_content() -> Answer {
+        Answer { content_type: None, ..Answer::new(204, JSON, &b""[..]) }
     }
 
     /// Something was wrong: `{"error": reason}`.
@@ -87,6 +114,11 @@ impl Answer {
                 )
             },
         }
+    }
+
+    /// Nobody may, as the configuration stands; the key that would change it.
+    pub fn forbidden(reason: &str, key: &str) -> Answer {
+        Answer::json(403, &json!({ "error": reason, "key": key }))
     }
 
     /// Too often; try again after the span.
@@ -133,6 +165,9 @@ impl Answer {
         if self.authenticate {
             header("www-authenticate", "Bearer");
         }
+        if let Some(location) = &self.location {
+            header("location", location);
+        }
         for (name, value) in self.more {
             header(name, value);
         }
@@ -146,7 +181,11 @@ impl Answer {
         if self.close {
             line(&["connection: close\r\n"]);
         }
-        line(&["content-length: ", &self.body.len().to_string(), "\r\ndate: ", date, "\r\n\r\n"]);
+        // RFC 9110, 8.6: a 204 has no length, not even of nothing.
+        if self.status != 204 {
+            line(&["content-length: ", &self.body.len().to_string(), "\r\n"]);
+        }
+        line(&["date: ", date, "\r\n\r\n"]);
         out.extend_from_slice(&self.body);
     }
 }
@@ -157,12 +196,15 @@ const OK_BODY: &[u8] = b"{\"status\":\"ok\"}";
 fn reason_of(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        201 => "Created",
+        204 => "No Content",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
+        409 => "Conflict",
         411 => "Length Required",
         413 => "Payload Too Large",
         414 => "URI Too Long",

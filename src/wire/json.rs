@@ -49,7 +49,21 @@ pub enum Body<'a> {
     /// One beat; an empty body is `{}`.
     One(Fields<'a>),
     /// Many, each readable or not by itself.
-    Many(Vec<Result<Fields<'a>, JsonError>>),
+    Many(Many<'a>),
+}
+
+/// The beats of a batch, each read when its turn comes: ten thousand of them taken apart at once would be megabytes.
+#[derive(Debug)]
+pub struct Many<'a> {
+    texts: Texts<'a>,
+    depth: Depth,
+    limits: &'a Limits,
+}
+
+#[derive(Debug)]
+enum Texts<'a> {
+    Lines(std::str::Split<'a, char>),
+    Elements(std::vec::IntoIter<&'a serde_json::value::RawValue>),
 }
 
 /// The fields' names, in the order of their slots.
@@ -70,7 +84,7 @@ enum Scalar<'a> {
 }
 
 /// Takes a body apart. Errors here are about the whole body; those of single beats of a batch stay with them.
-pub fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Body<'a>, JsonError> {
+pub fn parse<'a>(body: &'a [u8], limits: &'a Limits) -> Result<Body<'a>, JsonError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let text = std::str::from_utf8(body)
         .map_err(|e| JsonError::new(format!("not UTF-8 at byte {}", e.valid_up_to())))?;
@@ -89,6 +103,18 @@ pub fn parse<'a>(body: &'a [u8], limits: &Limits) -> Result<Body<'a>, JsonError>
     }
 }
 
+impl<'a> Iterator for Many<'a> {
+    type Item = Result<Fields<'a>, JsonError>;
+
+    fn next(&mut self) -> Option<Result<Fields<'a>, JsonError>> {
+        let text = match &mut self.texts {
+            Texts::Lines(lines) => lines.map(str::trim_ascii).find(|line| !line.is_empty()),
+            Texts::Elements(elements) => elements.next().map(|raw| raw.get()),
+        };
+        text.map(|text| element(text, self.limits, self.depth))
+    }
+}
+
 impl<'a> Fields<'a> {
     /// Judges the fields.
     pub fn beat(&self) -> Result<Beat<'_>, JsonError> {
@@ -99,6 +125,10 @@ impl<'a> Fields<'a> {
             seq: match seq {
                 Scalar::Absent => None,
                 Scalar::Unsigned(n) => Some(*n),
+                // Beyond this bound the cast would say something else than was written.
+                Scalar::Number(n) if n.fract() == 0.0 && (0.0..u64::MAX as f64).contains(n) => {
+                    Some(*n as u64)
+                }
                 _ => {
                     return Err(JsonError::of(
                         "seq",
@@ -163,7 +193,11 @@ fn span_of(
     let span = match slot {
         Scalar::Absent => return Ok(None),
         Scalar::Unsigned(n) => Span::from_secs_f64(*n as f64).ok_or(JsonError::of(field, range))?,
-        Scalar::Number(n) => Span::from_secs_f64(*n).ok_or(JsonError::of(field, range))?,
+        Scalar::Number(n) => {
+            // Before it is rounded to milliseconds, or what lies just outside would come in.
+            let fits = |n: &f64| (min.as_secs_f64()..=INTERVAL_MAX.as_secs_f64()).contains(n);
+            Some(*n).filter(fits).and_then(Span::from_secs_f64).ok_or(JsonError::of(field, range))?
+        }
         Scalar::Text(text) => Span::parse(text).map_err(|_| JsonError::of(field, FORM))?,
         _ => return Err(JsonError::of(field, FORM)),
     };
@@ -176,6 +210,8 @@ fn status_of(slot: &Scalar<'_>) -> Result<Status, JsonError> {
     let read = match slot {
         Scalar::Absent => Some(Status::Ok),
         Scalar::Unsigned(n) => code(*n),
+        // Some languages know only one kind of number, and write 1.0.
+        Scalar::Number(n) if n.fract() == 0.0 && (0.0..=255.0).contains(n) => code(*n as u64),
         Scalar::Text(text) => match text.as_ref() {
             "ok" => Some(Status::Ok),
             "fail" => Some(Status::Fail),
@@ -233,7 +269,7 @@ fn object<'a>(text: &'a str, limits: &Limits, depth: Depth) -> Result<Fields<'a>
     Ok(fields)
 }
 
-fn array<'a>(text: &'a str, limits: &Limits) -> Result<Vec<Result<Fields<'a>, JsonError>>, JsonError> {
+fn array<'a>(text: &'a str, limits: &'a Limits) -> Result<Many<'a>, JsonError> {
     // The elements are kept as text first: that checks the whole body's syntax, finds each one's length, and lets one
     // that is no object be refused alone.
     let mut json = serde_json::Deserializer::from_str(text);
@@ -243,15 +279,19 @@ fn array<'a>(text: &'a str, limits: &Limits) -> Result<Vec<Result<Fields<'a>, Js
         .map_err(|e| JsonError::new(format!("not JSON: {e}")))?;
     let elements = elements.ok_or_else(|| too_many(limits))?;
     let below = Depth(limits.json_depth.saturating_sub(1));
-    Ok(elements.into_iter().map(|raw| element(raw.get(), limits, below)).collect())
+    Ok(Many { texts: Texts::Elements(elements.into_iter()), depth: below, limits })
 }
 
-fn lines<'a>(text: &'a str, limits: &Limits) -> Result<Vec<Result<Fields<'a>, JsonError>>, JsonError> {
-    let filled = || text.split('\n').map(str::trim_ascii).filter(|line| !line.is_empty());
-    if filled().nth(limits.batch_beats).is_some() {
-        return Err(too_many(limits));
+fn lines<'a>(text: &'a str, limits: &'a Limits) -> Result<Many<'a>, JsonError> {
+    // Empty lines do not count, but only where there are too many of both kinds is it worth telling them apart.
+    let ends = text.trim_ascii_end().bytes().filter(|b| *b == b'\n').count();
+    if ends >= limits.batch_beats {
+        let mut filled = text.split('\n').map(str::trim_ascii).filter(|line| !line.is_empty());
+        if filled.nth(limits.batch_beats).is_some() {
+            return Err(too_many(limits));
+        }
     }
-    Ok(filled().map(|line| element(line, limits, Depth(limits.json_depth))).collect())
+    Ok(Many { texts: Texts::Lines(text.split('\n')), depth: Depth(limits.json_depth), limits })
 }
 
 fn element<'a>(text: &'a str, limits: &Limits, depth: Depth) -> Result<Fields<'a>, JsonError> {
@@ -308,7 +348,7 @@ fn check_depth(text: &str, limits: &Limits) -> Result<(), JsonError> {
 }
 
 /// Levels of nesting that are left below a value.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Depth(usize);
 
 impl Depth {

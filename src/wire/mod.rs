@@ -1,6 +1,8 @@
 //! Bytes to requests and answers to bytes: pure, without sockets, fuzzed.
 
 pub mod answer;
+pub mod control;
 pub mod forwarded;
 pub mod head;
 pub mod json;
+pub mod query;

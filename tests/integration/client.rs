@@ -113,6 +113,17 @@ impl Conn {
         std::iter::from_fn(|| self.reply_or_end()).collect()
     }
 
+    /// Reads on until what was read and not yet taken holds a text; takes it up to its end.
+    pub fn text_until(&mut self, part: &str) -> String {
+        loop {
+            if let Some(at) = self.ahead.windows(part.len()).position(|w| w == part.as_bytes()) {
+                let taken: Vec<u8> = self.ahead.drain(..at + part.len()).collect();
+                return String::from_utf8_lossy(&taken).into_owned();
+            }
+            assert!(self.more(), "the connection ended before {part:?}");
+        }
+    }
+
     /// Everything up to the end of the connection, as bytes.
     pub fn everything(&mut self) -> Vec<u8> {
         while self.more() {}
@@ -209,4 +220,10 @@ pub fn beat_with(headers: &str, body: &str) -> String {
 /// A question as bytes.
 pub fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: hb\r\n\r\n")
+}
+
+/// A request with a body; header lines each end in CR LF.
+pub fn with_body(method: &str, path: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!("{method} {path} HTTP/1.1\r\nHost: hb\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
 }

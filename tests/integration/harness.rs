@@ -4,7 +4,7 @@
 //! for free ports. A configuration without `[[listen]]` gets one on port `{a}` of 127.0.0.1. What the daemon writes to
 //! stderr, its log by default, is kept in a file of the folder and shown when the test fails.
 
-use crate::client::{Conn, Reply, beat, get};
+use crate::client::{Conn, Reply, beat, get, with_body};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -77,6 +77,8 @@ impl Place {
         let mut command = Command::new(PROGRAM);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("TZ", "UTC").env("HOME", &self.dir).current_dir(&self.dir).stdin(Stdio::null());
+        // As root its usual place would be the same for all daemons of all tests.
+        command.env("HEARTBEAT_CONTROL", self.path("control.sock"));
         command
     }
 }
@@ -235,6 +237,18 @@ impl Daemon {
     /// The answer to a question.
     pub fn get(&self, path: &str) -> Reply {
         self.ask(get(path))
+    }
+
+    /// A connection to the control socket.
+    pub fn control(&self) -> Conn {
+        Conn::unix(&self.place.path("control.sock").to_string_lossy())
+    }
+
+    /// The answer to a wish, told at the control socket.
+    pub fn wish(&self, method: &str, path: &str, body: &str) -> Reply {
+        let mut conn = self.control();
+        conn.send(with_body(method, path, "", body));
+        conn.reply()
     }
 
     /// The answer to a beat.

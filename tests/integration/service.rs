@@ -23,8 +23,12 @@ impl Manager {
     fn wait_for(&mut self, word: &str) -> String {
         loop {
             let mut message = [0; 8192];
-            let length =
-                self.socket.recv(&mut message).unwrap_or_else(|e| panic!("no {word}: {e}; {:?}", self.heard));
+            let length = match self.socket.recv(&mut message) {
+                Ok(length) => length,
+                // With a timeout set the system does not take up the call again by itself.
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => panic!("no {word}: {error}; {:?}", self.heard),
+            };
             let message = String::from_utf8(message[..length].to_vec()).unwrap();
             self.heard.push(message.clone());
             if message.lines().any(|line| line.starts_with(word)) {

@@ -1,8 +1,16 @@
 //! The core under a clock that the test turns.
 
 use super::*;
+use crate::domain::address::Peer;
+use crate::domain::beat::Transport;
+use crate::domain::pattern::Pattern;
+use crate::domain::rules::{Match, Rule};
+use crate::domain::schedule::Schedule;
+use crate::domain::window::Window;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+
+mod away;
 
 fn at(ms: u64) -> Now {
     Now { mono: Mono(ms), wall: Wall(1_770_000_000_000 + ms as i64) }
@@ -18,12 +26,30 @@ fn name(id: &str) -> Name<'_> {
 }
 
 fn registry() -> Registry {
-    Registry::new(at(0), Defaults { interval: Span::secs(60), grace: Span::secs(30) })
+    ruled(Rules::default())
+}
+
+fn ruled(rules: Rules) -> Registry {
+    let defaults = Defaults { interval: Span::secs(60), grace: Span::secs(30), forget_after: None };
+    Registry::new(at(0), defaults, Arc::new(rules))
 }
 
 fn beat(registry: &mut Registry, ms: u64, id: &str, beat: &Beat<'_>) -> Receipt {
-    let event = Event::Beat { monitor: name(id), beat, source: source(), create: true };
-    registry.handle(at(ms), event).unwrap()
+    let arrival = Arrival { monitor: name(id), beat, source: source(), create: Some(ms + 1) };
+    registry.handle(at(ms), arrival, &mut |_| {}).unwrap()
+}
+
+fn control(registry: &mut Registry, ms: u64, id: &str, control: Control) -> Result<bool, Refused> {
+    registry.control(at(ms), name(id), &control, (ms + 1, source()), &mut |_| {})
+}
+
+fn changes(registry: &mut Registry) -> Vec<Transition> {
+    let all = std::iter::from_fn(|| registry.poll_tidings());
+    all.filter_map(|tidings| match tidings {
+        Tidings::Change(change) => Some(change),
+        _ => None,
+    })
+    .collect()
 }
 
 fn state(registry: &Registry, ms: u64, id: &str) -> State {
@@ -31,8 +57,8 @@ fn state(registry: &Registry, ms: u64, id: &str) -> State {
 }
 
 fn run_to(registry: &mut Registry, ms: u64) -> Vec<(String, State)> {
-    while registry.handle_timeout(at(ms), 7) {}
-    std::iter::from_fn(|| registry.poll_transition()).map(|t| (t.monitor.to_string(), t.to)).collect()
+    while registry.handle_timeout(at(ms), 7, &mut |_| {}) {}
+    changes(registry).into_iter().map(|t| (t.monitor.to_string(), t.to)).collect()
 }
 
 #[test]
@@ -54,8 +80,8 @@ fn the_first_beat_makes_the_monitor_and_silence_makes_it_late_then_down() {
 #[test]
 fn a_stranger_is_not_made_where_none_may_be() {
     let mut r = registry();
-    let event = Event::Beat { monitor: name("a"), beat: &Beat::default(), source: source(), create: false };
-    assert_eq!(r.handle(at(0), event), Err(Unknown));
+    let arrival = Arrival { monitor: name("a"), beat: &Beat::default(), source: source(), create: None };
+    assert_eq!(r.handle(at(0), arrival, &mut |_| {}), Err(Unknown));
     assert!(r.is_empty());
 }
 
@@ -75,9 +101,9 @@ fn a_recovery_tells_how_long_the_silence_was_and_a_failure_tells_none() {
     beat(&mut r, 0, "a", &Beat::default());
     run_to(&mut r, 90_016);
     beat(&mut r, 200_000, "a", &Beat::default());
-    assert_eq!(r.poll_transition().map(|t| (t.to, t.silent)), Some((State::Up, Span(200_000))));
+    assert_eq!(changes(&mut r).last().map(|t| (t.to, t.silent)), Some((State::Up, Span(200_000))));
     beat(&mut r, 230_000, "a", &Beat { status: Status::Fail, ..Beat::default() });
-    assert_eq!(r.poll_transition().map(|t| (t.to, t.silent)), Some((State::Down, Span(0))));
+    assert_eq!(changes(&mut r).last().map(|t| (t.to, t.silent)), Some((State::Down, Span(0))));
 }
 
 #[test]
@@ -116,14 +142,229 @@ fn what_a_beat_asks_for_holds_from_then_on_and_a_shorter_interval_at_once() {
 }
 
 #[test]
-fn start_and_log_are_written_down_but_prove_nothing() {
+fn a_message_is_written_down_but_proves_nothing() {
     let mut r = registry();
-    beat(&mut r, 0, "a", &Beat { status: Status::Start, ..Beat::default() });
+    beat(&mut r, 0, "a", &Beat { status: Status::Log, ..Beat::default() });
     assert_eq!(state(&r, 0, "a"), State::New);
     assert_eq!(run_to(&mut r, 60_016), vec![("a".into(), State::Late)]);
     beat(&mut r, 61_000, "a", &Beat { status: Status::Log, message: Some("hm"), ..Beat::default() });
     assert_eq!(state(&r, 61_000, "a"), State::Late);
     assert_eq!(run_to(&mut r, 90_016), vec![("a".into(), State::Down)]);
+}
+
+const OK: Beat<'static> = Beat {
+    id: None,
+    ip: None,
+    seq: None,
+    ts: None,
+    interval: None,
+    grace: None,
+    status: Status::Ok,
+    message: None,
+    tags: None,
+    rid: None,
+};
+
+fn said(status: Status, rid: Option<&str>) -> Beat<'_> {
+    Beat { status, rid, ..OK }
+}
+
+fn rule(matches: &str) -> Rule {
+    Rule::new(Match::Id(Pattern::parse(matches).unwrap()))
+}
+
+#[test]
+fn a_run_is_timed_and_one_that_takes_too_long_is_down() {
+    let mut r = ruled(Rules::new(vec![Rule { run_limit: Some(Span::secs(600)), ..rule("*") }]));
+    beat(&mut r, 0, "a", &OK);
+    beat(&mut r, 1_000, "a", &said(Status::Start, Some("r1")));
+    assert_eq!(run_to(&mut r, 499_999), vec![], "during a run its interval does not count");
+    beat(&mut r, 500_000, "a", &said(Status::Exit(0), Some("r1")));
+    let seen = r.get(at(500_000), name("a")).unwrap();
+    assert_eq!((seen.run_took, seen.runs.len()), (Some(Span(499_000)), 0));
+    assert_eq!(run_to(&mut r, 560_016), vec![("a".into(), State::Late)]);
+    beat(&mut r, 570_000, "a", &said(Status::Start, None));
+    assert_eq!(run_to(&mut r, 1_169_999), vec![("a".into(), State::Up)]);
+    assert_eq!(run_to(&mut r, 1_170_016), vec![("a".into(), State::Down)]);
+    beat(&mut r, 1_200_000, "a", &OK);
+    assert_eq!(run_to(&mut r, 1_200_000), vec![("a".into(), State::Up)]);
+}
+
+#[test]
+fn runs_at_the_same_time_are_told_apart_and_a_lost_one_is_not_forgotten() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &said(Status::Start, Some("1")));
+    beat(&mut r, 10_000, "a", &said(Status::Start, Some("2")));
+    beat(&mut r, 20_000, "a", &said(Status::Ok, Some("2")));
+    assert_eq!(r.get(at(20_000), name("a")).unwrap().runs.len(), 1);
+    // Interval and grace after it began, as nobody said otherwise.
+    assert_eq!(run_to(&mut r, 90_016), vec![("a".into(), State::Down)]);
+}
+
+#[test]
+fn a_run_begun_while_down_is_no_reason_to_be_down_again() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &said(Status::Fail, None));
+    beat(&mut r, 1_000, "a", &said(Status::Start, Some("1")));
+    beat(&mut r, 200_000, "a", &OK);
+    changes(&mut r);
+    assert_eq!(run_to(&mut r, 259_999), vec![]);
+}
+
+#[test]
+fn a_pause_hides_silence_and_its_end_gives_a_whole_interval() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &OK);
+    let until = Some(at(7_200_000).wall);
+    control(&mut r, 10_000, "a", Control::Pause { until }).unwrap();
+    assert_eq!(r.counts(), [0, 0, 0, 0, 1]);
+    changes(&mut r);
+    assert_eq!(run_to(&mut r, 7_199_999), vec![]);
+    assert_eq!(run_to(&mut r, 7_200_016), vec![("a".into(), State::Up)]);
+    assert_eq!(run_to(&mut r, 7_259_999), vec![]);
+    assert_eq!(run_to(&mut r, 7_260_032), vec![("a".into(), State::Late)]);
+    control(&mut r, 7_270_000, "a", Control::Pause { until: None }).unwrap();
+    control(&mut r, 7_280_000, "a", Control::Resume).unwrap();
+    assert_eq!(state(&r, 7_280_000, "a"), State::Up);
+    assert_eq!(control(&mut r, 0, "b", Control::Resume), Err(Refused::Unknown));
+}
+
+#[test]
+fn an_incident_goes_on_through_a_pause_and_a_beat_in_it_ends_it() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &OK);
+    run_to(&mut r, 100_000);
+    let before = r.get(at(100_000), name("a")).unwrap().incident;
+    assert!(before.is_some());
+    control(&mut r, 110_000, "a", Control::Pause { until: None }).unwrap();
+    control(&mut r, 120_000, "a", Control::Resume).unwrap();
+    let after = r.get(at(120_000), name("a")).unwrap();
+    assert_eq!((after.state, &after.incident), (State::Down, &before));
+    assert_eq!(Some(after.since), before.map(|(_, started, _)| started));
+    control(&mut r, 130_000, "a", Control::Pause { until: None }).unwrap();
+    beat(&mut r, 140_000, "a", &OK);
+    let seen = r.get(at(140_000), name("a")).unwrap();
+    assert_eq!((seen.state, seen.beneath, seen.incident), (State::Paused, State::Up, None));
+}
+
+#[test]
+fn a_failure_during_a_pause_is_an_incident_only_after_it() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &OK);
+    control(&mut r, 1_000, "a", Control::Pause { until: None }).unwrap();
+    beat(&mut r, 2_000, "a", &said(Status::Fail, None));
+    assert_eq!(r.get(at(2_000), name("a")).unwrap().incident, None);
+    control(&mut r, 3_000, "a", Control::Resume).unwrap();
+    let seen = r.get(at(3_000), name("a")).unwrap();
+    assert_eq!(seen.state, State::Down);
+    assert_eq!(seen.incident.map(|(_, at, cause)| (at, cause)), Some((at(3_000).wall, Cause::Fail)));
+}
+
+#[test]
+fn a_maintenance_window_pauses_by_itself_and_a_person_may_overrule_it() {
+    let window = Window::Once { from: at(100_000).wall, to: at(500_000).wall };
+    let mut r = ruled(Rules::new(vec![Rule { windows: vec![window], ..rule("*") }]));
+    beat(&mut r, 0, "a", &OK);
+    beat(&mut r, 60_000, "a", &OK);
+    r.hold_windows(at(100_000), &mut |_| {});
+    assert_eq!(state(&r, 100_000, "a"), State::Paused);
+    beat(&mut r, 200_000, "b", &OK);
+    assert_eq!(state(&r, 200_000, "b"), State::Paused, "a newcomer too");
+    control(&mut r, 300_000, "b", Control::Resume).unwrap();
+    r.hold_windows(at(310_000), &mut |_| {});
+    assert_eq!(state(&r, 310_000, "b"), State::Up);
+    changes(&mut r);
+    let end = run_to(&mut r, 500_016);
+    assert!(end.contains(&("a".into(), State::Up)), "{end:?}");
+}
+
+#[test]
+fn who_stays_silent_long_enough_is_forgotten_unless_declared() {
+    let forgetful = || Rule { forget_after: Some(Some(Span::secs(3_600))), ..rule("*") };
+    let mut r = ruled(Rules::new(vec![forgetful(), rule("kept")]));
+    for id in ["a", "kept", "wanted"] {
+        beat(&mut r, 0, id, &OK);
+    }
+    control(&mut r, 0, "wanted", Control::Declare(Declaration::default())).unwrap();
+    let mut records = Vec::new();
+    for ms in [100_000, 3_599_000] {
+        while r.handle_timeout(at(ms), 7, &mut |_| {}) {}
+    }
+    assert_eq!(r.len(), 3);
+    while r.handle_timeout(at(3_600_016), 7, &mut |record| {
+        records.push((record.id.as_str().to_string(), record.change));
+    }) {}
+    assert_eq!(records, vec![("a".to_string(), Change::Removed)]);
+    assert_eq!((r.len(), r.get(at(0), name("a"))), (2, None));
+    assert_eq!(control(&mut r, 0, "kept", Control::Remove), Err(Refused::Configured));
+    // Its place is used again, by a monitor of another number.
+    beat(&mut r, 3_700_000, "a", &OK);
+    assert_eq!((r.len(), r.get(at(0), name("a")).map(|m| m.number)), (3, Some(3_700_001)));
+}
+
+#[test]
+fn too_many_changes_in_an_hour_are_only_counted_but_who_stays_down_is_told() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &OK);
+    for n in 0..60 {
+        beat(&mut r, 1_000 + n, "a", &said(if n % 2 == 0 { Status::Fail } else { Status::Ok }, None));
+    }
+    let told = |r: &mut Registry| changes(r).into_iter().filter(|change| !change.muted).count();
+    // The first beat was a change as well: from new to up.
+    assert_eq!(told(&mut r), 59);
+    beat(&mut r, 2_000, "a", &said(Status::Fail, None));
+    assert_eq!(told(&mut r), 0);
+    assert_eq!(r.get(at(2_000), name("a")).unwrap().incident, None);
+    assert_eq!(run_to(&mut r, 3_599_999), vec![]);
+    assert_eq!(run_to(&mut r, 3_600_016), vec![("a".into(), State::Down)]);
+    let incident = r.get(at(3_600_016), name("a")).unwrap().incident;
+    assert_eq!(incident.map(|(_, started, _)| started), Some(at(2_000).wall), "it began when it began");
+}
+
+#[test]
+fn a_schedule_wants_a_beat_after_each_slot() {
+    let schedule = Schedule::parse("0 * * * *", "UTC").unwrap();
+    let mut r =
+        ruled(Rules::new(vec![Rule { schedule: Some(schedule), grace: Some(Span::secs(300)), ..rule("*") }]));
+    // The clock of these tests begins at 02:40.
+    let hour = 1_200_000;
+    beat(&mut r, hour - 1_000, "a", &OK);
+    assert_eq!(run_to(&mut r, hour - 1), vec![]);
+    assert_eq!(run_to(&mut r, hour + 16), vec![("a".into(), State::Late)], "a beat before the slot is none");
+    beat(&mut r, hour + 200_000, "a", &OK);
+    assert_eq!(run_to(&mut r, hour + 3_599_999), vec![("a".into(), State::Up)]);
+    assert_eq!(run_to(&mut r, hour + 3_600_016), vec![("a".into(), State::Late)]);
+    assert_eq!(run_to(&mut r, hour + 3_900_016), vec![("a".into(), State::Down)]);
+    // Nor may a beat choose its own interval.
+    beat(&mut r, hour + 4_000_000, "a", &Beat { interval: Some(Span::secs(5)), ..OK });
+    assert_eq!(r.get(at(0), name("a")).map(|m| m.interval), Some(Span::secs(60)));
+}
+
+#[test]
+fn a_step_of_the_wall_clock_makes_no_schedule_late() {
+    let schedule = Schedule::parse("0 * * * *", "UTC").unwrap();
+    let mut r = ruled(Rules::new(vec![Rule { schedule: Some(schedule), ..rule("*") }]));
+    beat(&mut r, 0, "a", &OK);
+    let stepped = |ms: u64, step: i64| Now { wall: Wall(at(ms).wall.0 + step), ..at(ms) };
+    r.clock_stepped(stepped(1_000, 7_200_000), 7_200_000, &mut |_| {});
+    let next = r.get(stepped(1_000, 7_200_000), name("a")).and_then(|m| m.next_deadline);
+    assert_eq!(next, Some(Wall(at(1_200_000).wall.0 + 7_200_000)), "the first slot by the new clock");
+    r.clock_stepped(stepped(2_000, 0), -7_200_000, &mut |_| {});
+    assert_eq!(run_to(&mut r, 8_399_999), vec![]);
+}
+
+#[test]
+fn time_in_which_nobody_listened_is_forgiven() {
+    let mut r = registry();
+    beat(&mut r, 0, "up", &OK);
+    beat(&mut r, 0, "late", &Beat { interval: Some(Span::secs(10)), ..OK });
+    beat(&mut r, 0, "running", &said(Status::Start, None));
+    assert_eq!(run_to(&mut r, 20_000), vec![("late".into(), State::Late)]);
+    r.forgive(at(120_000), Span(0), Span(100_000), &mut |_| {});
+    assert_eq!(run_to(&mut r, 159_999), vec![]);
+    assert_eq!(run_to(&mut r, 160_016), vec![("late".into(), State::Down)], "interval and grace again");
+    assert_eq!(run_to(&mut r, 180_016), vec![("up".into(), State::Late)]);
+    assert_eq!(run_to(&mut r, 190_016), vec![("running".into(), State::Down)], "its limit and our absence");
 }
 
 #[test]
@@ -142,8 +383,12 @@ fn lists_are_in_order_and_paged() {
     for id in ["d", "b", "a", "c", "e"] {
         beat(&mut r, 0, id, &Beat::default());
     }
-    let ids = |after, limit| -> Vec<String> {
-        r.list(at(0), after, limit, |id, _| id != "c").into_iter().map(|s| s.id).collect()
+    let ids = |after: Option<&str>, limit| -> Vec<String> {
+        let after = after.map(|id| Cursor { key: 0, id: id.into() });
+        r.list(at(0), Order::Id, after.as_ref(), limit, |seen| seen.id != "c")
+            .into_iter()
+            .map(|s| s.id)
+            .collect()
     };
     assert_eq!(ids(None, 2), ["a", "b"]);
     assert_eq!(ids(Some("b"), 2), ["d", "e"]);
@@ -180,7 +425,7 @@ proptest! {
                 }
             }
             let mut counts = [0u64; 5];
-            for s in r.list(at(now), None, 100, |_, _| true) {
+            for s in r.list(at(now), Order::Id, None, 100, |_| true) {
                 counts[s.state as usize] += 1;
             }
             prop_assert_eq!(counts, r.counts());

@@ -8,6 +8,7 @@
 
 mod assign;
 mod bind;
+pub mod control;
 mod error;
 mod holder;
 mod inherit;

@@ -7,12 +7,14 @@ use crate::domain::address::Peer;
 use crate::domain::limits::{LINGER_BYTES_MAX, LINGER_MAX, SCRATCH_BYTES};
 use crate::domain::policy::Policy;
 use crate::domain::time::{Now, Span};
+use crate::store::Batch;
 use crate::transport::census::Place;
 use crate::transport::http::{Dates, Guest, Site, beats, timeout_answer};
 use crate::transport::stream::FrontStream;
 use crate::wire::answer::Answer;
 use crate::wire::head::{self, Step};
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What all connections of a thread share: one buffer to read into, one to write from.
@@ -21,6 +23,10 @@ pub struct Desk {
     output: Vec<u8>,
     dates: Dates,
     ok: OkAnswer,
+    /// What the beats of this turn have changed, to be kept before any of them is answered.
+    pub batch: Batch,
+    /// The answers of this turn, connection after connection.
+    pub answers: Vec<Answer>,
 }
 
 /// The circumstances of one reading.
@@ -43,6 +49,8 @@ pub enum Next {
     Wait,
     /// Come back soon: there is more to read, but others have waited.
     Again,
+    /// So many answers wait on the desk until what they acknowledge is kept; and whether to come back after that.
+    Answers(usize, bool),
     /// It is over.
     Close,
     /// Hyper shall have it.
@@ -80,6 +88,8 @@ pub struct Connection {
     stage: Stage,
     /// The client will send no more; what it has sent is still answered.
     read_closed: bool,
+    /// Whether answers to it wait on the desk.
+    pub awaits_answers: bool,
     /// Whether the loop waits for the socket to take more.
     pub awaits_write: bool,
     due_s: u32,
@@ -108,6 +118,7 @@ impl Connection {
             then: Then::Read,
             stage: Stage::Idle,
             read_closed: false,
+            awaits_answers: false,
             awaits_write: false,
             due_s: 0,
             heard_bytes: 0,
@@ -133,7 +144,7 @@ impl Connection {
 
     /// Whether it may be closed when the daemon stops: nothing has begun.
     pub fn is_idle(&self) -> bool {
-        self.stage == Stage::Idle && self.unsent.is_empty()
+        self.stage == Stage::Idle && self.unsent.is_empty() && !self.awaits_answers
     }
 
     /// Everything that the general path needs to go on.
@@ -171,7 +182,8 @@ impl Connection {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return Next::Close,
             };
-            match self.answer(desk, kept + read, moment) {
+            match self.take(desk, kept + read, moment) {
+                Next::Answers(count, _) => return Next::Answers(count, read == room || self.read_closed),
                 // A reading that did not fill the buffer emptied the socket; readiness will be told anew. Only the
                 // end of the client's side is told together with its last bytes.
                 Next::Wait if read < room && !self.read_closed => return Next::Wait,
@@ -201,11 +213,11 @@ impl Connection {
         self.due_s <= now_s
     }
 
-    /// Answers every whole beat in the first `filled` bytes of the desk.
-    fn answer(&mut self, desk: &mut Desk, filled: usize, moment: &Moment<'_>) -> Next {
-        let Desk { input, output, dates, ok } = desk;
+    /// Takes every whole beat in the first `filled` bytes of the desk; the answers stay there.
+    fn take(&mut self, desk: &mut Desk, filled: usize, moment: &Moment<'_>) -> Next {
+        let Desk { input, batch, answers, .. } = desk;
         let read = &input[..filled];
-        output.clear();
+        let answers_before = answers.len();
         let mut used = 0;
         self.then = Then::Read;
         let mut stage = Stage::Idle;
@@ -215,13 +227,16 @@ impl Connection {
                     used += plain.bytes;
                     self.site.engine.stats().fast();
                     let mut answer = match beats::admit(&self.site, moment.policy, self.peer, &plain.facts) {
-                        Ok(client) => beats::take(&self.site, moment.policy, moment.now, client, plain.body),
+                        Ok(client) => {
+                            beats::take(&self.site, moment.policy, moment.now, client, plain.body, batch)
+                        }
                         Err(refused) => refused,
                     };
                     let refused = answer.close;
                     answer.close |= plain.close || moment.draining;
-                    ok.write(&answer, dates, moment.now, output);
-                    if answer.close {
+                    let close = answer.close;
+                    answers.push(answer);
+                    if close {
                         // With bytes left unread, a plain close would take the answer with it.
                         self.then = if refused || used < filled { Then::Linger } else { Then::Close };
                         break;
@@ -239,6 +254,22 @@ impl Connection {
         }
         self.keep(&read[used..]);
         self.enter(stage, used > 0, moment);
+        let count = answers.len() - answers_before;
+        if count == 0 {
+            return self.proceed(moment);
+        }
+        self.awaits_answers = true;
+        Next::Answers(count, false)
+    }
+
+    /// Sends the answers that [`Next::Answers`] announced, `range` of those on the desk.
+    pub fn answer(&mut self, desk: &mut Desk, range: Range<usize>, moment: &Moment<'_>) -> Next {
+        let Desk { output, dates, ok, answers, .. } = desk;
+        self.awaits_answers = false;
+        output.clear();
+        for answer in answers.get(range).unwrap_or_default() {
+            ok.write(answer, dates, moment.now, output);
+        }
         if !output.is_empty() {
             match self.stream.write(output) {
                 Ok(sent) => self.unsent.extend_from_slice(&output[sent..]),
@@ -340,6 +371,8 @@ impl Desk {
             output: Vec::new(),
             dates: Dates::default(),
             ok: OkAnswer::default(),
+            batch: Batch::new(),
+            answers: Vec::new(),
         }
     }
 }

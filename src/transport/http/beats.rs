@@ -7,13 +7,16 @@ use crate::domain::id::Id;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Now, Span};
 use crate::engine::stats::BeatResult;
-use crate::engine::{Refusal, id_of_peer};
+use crate::engine::{Incoming, NotStored, Refusal, id_of_peer};
+use crate::store::Batch;
+use crate::sys::clock;
 use crate::transport::http::Site;
 use crate::view::line::BeatLine;
 use crate::wire::answer::Answer;
 use crate::wire::head::Facts;
 use crate::wire::json::{self, Body, JsonError};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Decides by the head alone whether its sender may bring beats, and who that is.
 pub fn admit(site: &Site, policy: &Policy, peer: Peer, facts: &Facts<'_>) -> Result<Peer, Answer> {
@@ -35,8 +38,32 @@ pub fn admit(site: &Site, policy: &Policy, peer: Peer, facts: &Facts<'_>) -> Res
     }
 }
 
-/// Takes the beats of a body.
-pub fn take(site: &Site, policy: &Policy, now: Now, client: Peer, body: &[u8]) -> Answer {
+/// Takes the beats of a body, and keeps them before it answers.
+pub async fn bring(site: &Arc<Site>, policy: &Policy, client: Peer, body: &[u8]) -> Answer {
+    let now = clock::now();
+    let engine = &site.engine;
+    let mut batch = Batch::new();
+    engine.stats().busy(now.mono);
+    let mut answer = take(site, policy, now, client, body, &mut batch);
+    let stored = if engine.refuses_unstored() && !batch.is_empty() {
+        engine.stats().idle();
+        // Several requests that wait for the disk wait for one and the same sync.
+        let engine = engine.clone();
+        let commit = tokio::task::spawn_blocking(move || engine.commit(now.wall, &mut batch));
+        commit.await.unwrap_or(Err(NotStored))
+    } else {
+        engine.commit(now.wall, &mut batch)
+    };
+    engine.stats().idle();
+    if stored.is_err() {
+        engine.stats().unstored(answer.acknowledges);
+        answer.not_stored(engine.refuses_unstored());
+    }
+    answer
+}
+
+/// Takes the beats of a body. The answer must not be given before `batch` is committed.
+pub fn take(site: &Site, policy: &Policy, now: Now, client: Peer, body: &[u8], batch: &mut Batch) -> Answer {
     let parsed = match json::parse(body, &policy.limits) {
         Ok(parsed) => parsed,
         Err(error) => {
@@ -44,7 +71,7 @@ pub fn take(site: &Site, policy: &Policy, now: Now, client: Peer, body: &[u8]) -
             return invalid(&error);
         }
     };
-    let taker = Taker { site, policy, client, now, name_of_client: None };
+    let taker = Taker { site, policy, client, now, batch, name_of_client: None };
     match parsed {
         Body::One(fields) => taker.one(fields.beat()),
         Body::Many(items) => taker.many(items),
@@ -56,6 +83,7 @@ struct Taker<'a> {
     policy: &'a Policy,
     client: Peer,
     now: Now,
+    batch: &'a mut Batch,
     /// The monitor of beats that name none, made when first needed.
     name_of_client: Option<Id>,
 }
@@ -80,11 +108,11 @@ impl Taker<'_> {
         }
     }
 
-    fn many(mut self, items: Vec<Result<json::Fields<'_>, JsonError>>) -> Answer {
+    fn many(mut self, items: json::Many<'_>) -> Answer {
         let mut accepted = 0u64;
         let mut rejected: Vec<Value> = Vec::new();
         let mut shortest: Option<Span> = None;
-        for (index, item) in items.into_iter().enumerate() {
+        for (index, item) in items.enumerate() {
             let taken = match &item {
                 Ok(fields) => fields.beat().map_err(Fault::Json).and_then(|beat| self.take(&beat)),
                 Err(error) => Err(Fault::Json(error.clone())),
@@ -102,7 +130,7 @@ impl Taker<'_> {
         }
         self.site.engine.stats().beats(BeatResult::Accepted, accepted);
         let body = json!({ "status": "ok", "accepted": accepted, "rejected": rejected });
-        Answer { interval: shortest, ..Answer::json(200, &body) }
+        Answer { interval: shortest, acknowledges: accepted, ..Answer::json(200, &body) }
     }
 
     fn take(&mut self, beat: &Beat<'_>) -> Result<Span, Fault> {
@@ -129,8 +157,8 @@ impl Taker<'_> {
             status: (beat.status.verdict() != Some(true)).then(|| beat.status.name()),
         };
         let log = || engine.log().beat(self.now.wall, &line);
-        let receipt =
-            engine.beat(self.now, monitor, beat, source, self.policy, log).map_err(Fault::Refused)?;
+        let incoming = Incoming { now: self.now, monitor, beat, source };
+        let receipt = engine.beat(&incoming, self.policy, self.batch, log).map_err(Fault::Refused)?;
         Ok(receipt.interval)
     }
 }

@@ -5,17 +5,18 @@
 //! refusal, and a JSON reason where hyper itself refuses a head (it would answer with a bare status line).
 
 use crate::domain::address::Peer;
+use crate::domain::limits::{CONTROL_BODY_BYTES_MAX, EVENTS_STALL_MAX, LINGER_MAX};
 use crate::domain::policy::Policy;
-use crate::sys::clock;
 use crate::transport::deadline::{Call, Deadline};
 use crate::transport::http::io::{finish, last_words, linger, timed_out, timeout_answer};
-use crate::transport::http::{Site, beats, routes};
+use crate::transport::http::routes::{self, Events, Question, Reply, Visitor};
+use crate::transport::http::{Site, beats};
 use crate::transport::stream::Stream;
 use crate::wire::answer::Answer;
 use crate::wire::head::{BEAT_PATHS, Facts};
 use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::Full;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{HeaderName, HeaderValue, UPGRADE};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -47,6 +48,8 @@ const HEAD: u8 = 1;
 const BUSY: u8 = 2;
 /// The service has answered; the answer is being written.
 const ANSWERED: u8 = 3;
+/// The service has begun an answer that goes on.
+const STREAMING: u8 = 4;
 
 impl Phase {
     fn get(&self) -> u8 {
@@ -65,6 +68,7 @@ pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, 
     let now = AtomicU8::new(if read.is_empty() { IDLE } else { HEAD });
     let phase = Arc::new(Phase { now, changes: AtomicU32::new(0), upgrade: AtomicBool::new(false) });
     let wire = Wire { stream, ahead: Bytes::from(read), waiting: BytesMut::new(), phase: phase.clone() };
+    let visitor = Visitor::of(site, peer, || wire.stream.peer_uid());
     let service = {
         let (site, phase) = (site.clone(), phase.clone());
         hyper::service::service_fn(move |request: Request<Incoming>| {
@@ -73,9 +77,17 @@ pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, 
             // hyper hands its connection back only from futures that can be moved.
             Box::pin(async move {
                 phase.set(BUSY);
-                let answer = answer(&site, peer, request).await;
-                phase.set(ANSWERED);
-                Ok::<_, Infallible>(response(answer))
+                let reply = answer(&site, peer, visitor, request).await;
+                Ok::<_, Infallible>(match reply {
+                    Reply::Whole(answer) => {
+                        phase.set(ANSWERED);
+                        response(answer, None)
+                    }
+                    Reply::Events(head, events) => {
+                        phase.set(STREAMING);
+                        response(head, Some(Flow { events, phase }))
+                    }
+                })
             })
         })
     };
@@ -87,7 +99,7 @@ pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, 
         .max_buf_size((limits.header_bytes + 1).max(16 * 1024))
         .serve_connection(wire, service);
     let mut watched = None;
-    let mut draining = false;
+    let (mut draining, mut streamed) = (false, false);
     let end = poll_fn(|cx| {
         loop {
             if Pin::new(&mut connection).poll(cx).is_ready() {
@@ -96,9 +108,13 @@ pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, 
             let (now, changes) = (phase.get(), Some(phase.changes.load(Ordering::Relaxed)));
             if watched != changes {
                 watched = changes;
+                streamed |= now == STREAMING;
                 match now {
+                    // A stop waits for nobody who does not take the end of his stream.
+                    _ if draining && streamed => deadline.set(LINGER_MAX),
                     HEAD => deadline.set(limits.header_timeout),
                     BUSY => deadline.clear(),
+                    STREAMING => deadline.set(EVENTS_STALL_MAX),
                     _ => deadline.set(limits.idle_timeout),
                 }
             }
@@ -106,6 +122,9 @@ pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, 
                 Call::Timeout => return Poll::Ready(Some(now)),
                 Call::Drain => {
                     draining = true;
+                    if streamed {
+                        watched = None;
+                    }
                     Pin::new(&mut connection).graceful_shutdown();
                 }
             }
@@ -123,55 +142,99 @@ pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, 
     }
 }
 
-async fn answer(site: &Arc<Site>, peer: Peer, request: Request<Incoming>) -> Answer {
+async fn answer(site: &Arc<Site>, peer: Peer, visitor: Visitor, request: Request<Incoming>) -> Reply {
     let policy = site.engine.policy().clone();
     let (head, body) = request.into_parts();
     let headers = || head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let facts = match Facts::collect(headers()) {
         Ok(facts) => facts,
-        Err(reason) => return Answer::error(400, reason).closing(),
+        Err(reason) => return Reply::Whole(Answer::error(400, reason).closing()),
     };
     if head.version == Version::HTTP_09 || head.version > Version::HTTP_11 {
-        return Answer::error(505, "this server speaks HTTP/1.1 and HTTP/1.0").closing();
+        return Reply::Whole(Answer::error(505, "this server speaks HTTP/1.1 and HTTP/1.0").closing());
     }
     let path = head.uri.path();
-    if head.method != Method::POST || !BEAT_PATHS.contains(&path) {
-        let language = head.headers.get("accept-language").and_then(|v| v.to_str().ok());
-        let accept = head.headers.get("accept").and_then(|v| v.to_str().ok());
-        let question = routes::Question {
-            method: head.method.as_str(),
-            path,
-            query: head.uri.query().unwrap_or_default(),
-            accept: accept.unwrap_or_default(),
-            language: language.unwrap_or_default(),
-            facts: &facts,
-        };
-        let answer = routes::answer(site, &policy, peer, &question).await;
-        // A body that nobody asked for would be taken for the next request, or have to be read for nothing.
-        return if body.is_end_stream() { answer } else { answer.closing() };
+    let header = |name: &str| head.headers.get(name).map(HeaderValue::as_bytes);
+    let coded = header("content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case(b"identity"));
+    if head.method == Method::POST && BEAT_PATHS.contains(&path) {
+        return Reply::Whole(bring(site, &policy, peer, visitor, &facts, coded, body).await);
     }
-    let client = match beats::admit(site, &policy, peer, &facts) {
+    let text = |name: &str| header(name).and_then(|v| std::str::from_utf8(v).ok()).unwrap_or_default();
+    let question = Question {
+        method: head.method.as_str(),
+        path,
+        query: head.uri.query().unwrap_or_default(),
+        accept: text("accept"),
+        language: text("accept-language"),
+        facts: &facts,
+    };
+    let whole = body.is_end_stream();
+    let unheard = |answer: Answer| {
+        // A body that nobody asked for would be taken for the next request, or have to be read for nothing.
+        Reply::Whole(if whole { answer } else { answer.closing() })
+    };
+    let admitted = match routes::admit(site, &policy, visitor, &question) {
+        Ok(admitted) => admitted,
+        Err(refused) => return unheard(refused),
+    };
+    if !admitted.takes_body {
+        return match routes::answer(site, &policy, admitted, &question, &[]).await {
+            Reply::Whole(answer) => unheard(answer),
+            events => events,
+        };
+    }
+    if coded {
+        return Reply::Whole(not_as_it_is());
+    }
+    let most = (CONTROL_BODY_BYTES_MAX, "64 KiB are enough for this");
+    match read_body(body, most, &policy).await {
+        Ok(body) => routes::answer(site, &policy, admitted, &question, &body).await,
+        Err(refused) => Reply::Whole(refused),
+    }
+}
+
+/// Takes beats.
+async fn bring(
+    site: &Arc<Site>,
+    policy: &Policy,
+    peer: Peer,
+    visitor: Visitor,
+    facts: &Facts<'_>,
+    coded: bool,
+    body: Incoming,
+) -> Answer {
+    let admitted = match visitor {
+        Visitor::Guest(peer) => beats::admit(site, policy, peer, facts),
+        Visitor::Master => Ok(peer),
+        Visitor::Intruder => Err(Visitor::shown_out()),
+    };
+    let client = match admitted {
         Ok(client) => client,
         Err(refused) => return refused,
     };
-    let encoding = head.headers.get("content-encoding").map(HeaderValue::as_bytes);
-    if encoding.is_some_and(|e| !e.eq_ignore_ascii_case(b"identity")) {
-        return Answer::error(415, "send the body as it is: Content-Encoding must be identity").closing();
+    if coded {
+        return not_as_it_is();
     }
-    match read_body(body, &policy).await {
-        Ok(body) => beats::take(site, &policy, clock::now(), client, &body),
+    match read_body(body, (policy.limits.body_bytes, "limits.body_bytes"), policy).await {
+        Ok(body) => beats::bring(site, policy, client, &body).await,
         Err(refused) => refused,
     }
 }
 
-/// Reads a body within its limits of size and time.
-async fn read_body(mut body: Incoming, policy: &Policy) -> Result<BytesMut, Answer> {
+fn not_as_it_is() -> Answer {
+    Answer::error(415, "send the body as it is: Content-Encoding must be identity").closing()
+}
+
+/// Reads a body within its limits of size, which has a name, and time.
+async fn read_body(
+    mut body: Incoming,
+    (bytes_max, named): (usize, &str),
+    policy: &Policy,
+) -> Result<BytesMut, Answer> {
     let limits = &policy.limits;
-    let too_large = || {
-        let reason = format!("the body is larger than {} bytes (limits.body_bytes)", limits.body_bytes);
-        Answer::error(413, &reason).closing()
-    };
-    if body.size_hint().lower() > limits.body_bytes as u64 {
+    let too_large =
+        || Answer::error(413, &format!("the body is larger than {bytes_max} bytes ({named})")).closing();
+    if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_large());
     }
     let reading = async {
@@ -180,7 +243,7 @@ async fn read_body(mut body: Incoming, policy: &Policy) -> Result<BytesMut, Answ
             let frame = frame
                 .map_err(|_| Answer::error(400, "the body ended early or its chunks are broken").closing())?;
             if let Some(data) = frame.data_ref() {
-                if whole.len() + data.len() > limits.body_bytes {
+                if whole.len() + data.len() > bytes_max {
                     return Err(too_large());
                 }
                 whole.extend_from_slice(data);
@@ -194,9 +257,56 @@ async fn read_body(mut body: Incoming, policy: &Policy) -> Result<BytesMut, Answ
     }
 }
 
-/// The answer as hyper wants it.
-fn response(answer: Answer) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
+/// A body as hyper sends it.
+enum Content {
+    Whole(Full<Bytes>),
+    Flow(Flow),
+}
+
+/// A body that goes on.
+struct Flow {
+    events: Events,
+    phase: Arc<Phase>,
+}
+
+impl Drop for Flow {
+    fn drop(&mut self) {
+        self.phase.set(ANSWERED);
+    }
+}
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Content::Whole(full) => Pin::new(full).poll_frame(cx),
+            Content::Flow(flow) => flow.events.poll_next(cx).map(|piece| piece.map(|p| Ok(Frame::data(p)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Content::Whole(full) => full.is_end_stream(),
+            Content::Flow(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Content::Whole(full) => full.size_hint(),
+            Content::Flow(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// The answer as hyper wants it; its body is `flow`, if there is one.
+fn response(answer: Answer, flow: Option<Flow>) -> Response<Content> {
+    let mut response = Response::new(Content::Whole(Full::default()));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     answer.each_header(|name, value| {
@@ -207,10 +317,11 @@ fn response(answer: Answer) -> Response<Full<Bytes>> {
     if answer.close {
         headers.insert("connection", HeaderValue::from_static("close"));
     }
-    *response.body_mut() = Full::new(match answer.body {
-        std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-        std::borrow::Cow::Owned(bytes) => Bytes::from(bytes),
-    });
+    *response.body_mut() = match (flow, answer.body) {
+        (Some(flow), _) => Content::Flow(flow),
+        (None, std::borrow::Cow::Borrowed(bytes)) => Content::Whole(Full::new(Bytes::from_static(bytes))),
+        (None, std::borrow::Cow::Owned(bytes)) => Content::Whole(Full::new(Bytes::from(bytes))),
+    };
     response
 }
 
@@ -273,6 +384,10 @@ impl Write for Wire {
         }
         if !this.waiting.has_remaining() {
             let sent = Pin::new(&mut this.stream).poll_write(cx, bytes);
+            if sent.is_ready() && this.phase.get() == STREAMING {
+                // Whoever takes what is sent is still there.
+                this.phase.changes.fetch_add(1, Ordering::Relaxed);
+            }
             if sent.is_ready() || !this.phase.upgrade.load(Ordering::Relaxed) {
                 return sent;
             }

@@ -36,7 +36,19 @@ pub struct Site {
     pub fast_path: bool,
     /// When the daemon started.
     pub started: Now,
+    /// Whether it is the control socket.
+    pub trust: Trust,
     complained: AtomicU64,
+}
+
+/// How far those are trusted who come through a listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// As far as networks and tokens say.
+    #[default]
+    Network,
+    /// It is the control socket: root and our own user may do everything there, others nothing.
+    Control,
 }
 
 impl Site {
@@ -49,7 +61,14 @@ impl Site {
         fast_path: bool,
         started: Now,
     ) -> Site {
-        Site { engine, census, address, proxies, fast_path, started, complained: AtomicU64::new(0) }
+        let trust = Trust::Network;
+        Site { engine, census, address, proxies, fast_path, started, trust, complained: AtomicU64::new(0) }
+    }
+
+    /// The site of the control socket. No plain beat takes the fast path there: who is at the other end is asked first.
+    pub fn of_control(engine: Arc<Engine>, census: Arc<Census>, address: String, started: Now) -> Site {
+        let site = Site::new(engine, census, address, Proxies::default(), false, started);
+        Site { trust: Trust::Control, ..site }
     }
 
     /// Whether a complaint about this listener may be made now.

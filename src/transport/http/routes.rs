@@ -1,20 +1,29 @@
-//! What is answered to everything that is not a beat: pages, the API, metrics, health.
+//! What is answered to everything that is not a beat: which path means what, who may, and who answers it.
+//!
+//! A request is looked at twice. [`admit`] judges it by its head alone: is there such a path, does it take the method,
+//! may its sender. Only then is a body read, where one is wanted, and [`answer`] does what is asked. Whatever may wait for
+//! a disk or looks at every monitor is done on a thread that has the time ([`aside`]).
 
-use crate::domain::access::Wish;
+mod events;
+mod incidents;
+mod monitors;
+mod pages;
+mod service;
+
+use crate::domain::access::{Denied, Wish};
 use crate::domain::address::Peer;
-use crate::domain::beat::Transport;
 use crate::domain::id::Id;
 use crate::domain::lang::Lang;
-use crate::domain::limits::{LIST_DEFAULT, LIST_MAX, PAGE_ROWS_MAX};
-use crate::domain::notice::State;
 use crate::domain::policy::Policy;
-use crate::domain::registry::Snapshot;
-use crate::engine::stats::{BeatResult, Turned};
-use crate::sys::{clock, process};
-use crate::transport::http::Site;
-use crate::view::{api, metrics, page};
+use crate::domain::time::Span;
+use crate::engine::Engine;
+use crate::store::StoreError;
+use crate::sys::sockets::control;
+use crate::transport::http::{Site, Trust};
 use crate::wire::answer::Answer;
+use crate::wire::control::Wrong;
 use crate::wire::head::Facts;
+pub use events::Events;
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 
@@ -37,234 +46,272 @@ pub struct Question<'a> {
     pub facts: &'a Facts<'a>,
 }
 
-const HTML: &str = "text/html; charset=utf-8";
-const GET: &str = "GET, HEAD";
-/// Nothing on our pages comes from elsewhere, runs, or may be framed.
-const PAGE_HEADERS: &[(&str, &str)] = &[
-    ("cache-control", "no-store"),
-    ("content-security-policy", page::CONTENT_SECURITY_POLICY),
-    ("vary", "accept-language"),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
-];
-const DATA_HEADERS: &[(&str, &str)] = &[("cache-control", "no-cache"), ("x-content-type-options", "nosniff")];
+/// What is answered.
+pub enum Reply {
+    /// A whole answer.
+    Whole(Answer),
+    /// The head of an answer, and a body that goes on until somebody has enough of it.
+    Events(Answer, Events),
+}
 
-/// Answers.
-pub async fn answer(site: &Arc<Site>, policy: &Policy, peer: Peer, question: &Question<'_>) -> Answer {
-    let path = question.path;
-    let (known, allow) = match path {
-        "/" => (true, "GET, HEAD, POST"),
-        "/api/v1/beats" => (true, "POST"),
-        "/api/v1/monitors" | "/api/v1/status" | "/metrics" | "/healthz" | "/readyz" => (true, GET),
-        _ => (
-            path.strip_prefix("/api/v1/monitors/").is_some_and(|id| !id.is_empty() && !id.contains('/')),
-            GET,
-        ),
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visitor {
+    /// Somebody whose right networks and tokens decide.
+    Guest(Peer),
+    /// Root or our own user at the control socket.
+    Master,
+    /// Anybody else there.
+    Intruder,
+}
+
+impl Visitor {
+    /// Who has come through a listener. `uid` is asked for only where it matters.
+    pub fn of(site: &Site, peer: Peer, uid: impl FnOnce() -> Option<u32>) -> Visitor {
+        match site.trust {
+            Trust::Network => Visitor::Guest(peer),
+            Trust::Control if control::may_control(uid()) => Visitor::Master,
+            Trust::Control => Visitor::Intruder,
+        }
+    }
+
+    /// What an intruder is told.
+    pub fn shown_out() -> Answer {
+        Answer::forbidden("the control socket is for root and the user of the service", "control.socket")
+            .closing()
+    }
+}
+
+/// What a path stands for; ids and names in it are still percent-encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// The page of all monitors.
+    Page,
+    /// The page of one.
+    MonitorPage(&'a str),
+    /// The script of both.
+    Script,
+    /// A badge.
+    Badge(&'a str),
+    /// Beats, which are taken elsewhere: here for its other methods.
+    Beats,
+    /// All monitors.
+    Monitors,
+    /// One.
+    Monitor(&'a str),
+    /// Sets one aside.
+    Pause(&'a str),
+    /// Ends that.
+    Resume(&'a str),
+    /// All incidents.
+    Incidents,
+    /// Says that one is known.
+    Acknowledge(&'a str),
+    /// The daemon as a whole.
+    Status,
+    /// What happens, as it happens.
+    Events,
+    /// The API, described.
+    OpenApi,
+    /// Metrics.
+    Metrics,
+    /// Whether we live.
+    Healthz,
+    /// Whether we take beats.
+    Readyz,
+}
+
+const READ: &str = "GET, HEAD";
+
+impl<'a> Route<'a> {
+    /// The route of a path.
+    pub fn of(path: &'a str) -> Option<Route<'a>> {
+        Some(match path {
+            "/" => Route::Page,
+            "/page.js" => Route::Script,
+            "/api/v1/beats" => Route::Beats,
+            "/api/v1/monitors" => Route::Monitors,
+            "/api/v1/incidents" => Route::Incidents,
+            "/api/v1/status" => Route::Status,
+            "/api/v1/events" => Route::Events,
+            "/api/v1/openapi.json" => Route::OpenApi,
+            "/metrics" => Route::Metrics,
+            "/healthz" => Route::Healthz,
+            "/readyz" => Route::Readyz,
+            _ => return Route::with_name(path),
+        })
+    }
+
+    fn with_name(path: &'a str) -> Option<Route<'a>> {
+        let one = |name: &'a str| Some(name).filter(|name| !name.is_empty() && !name.contains('/'));
+        if let Some(rest) = path.strip_prefix("/api/v1/monitors/") {
+            return match rest.split_once('/') {
+                None => one(rest).map(Route::Monitor),
+                Some((id, "pause")) => one(id).map(Route::Pause),
+                Some((id, "resume")) => one(id).map(Route::Resume),
+                Some(_) => None,
+            };
+        }
+        if let Some(rest) = path.strip_prefix("/api/v1/incidents/") {
+            return one(rest.strip_suffix("/acknowledge")?).map(Route::Acknowledge);
+        }
+        if let Some(id) = path.strip_prefix("/monitors/") {
+            return one(id).map(Route::MonitorPage);
+        }
+        one(path.strip_prefix("/badge/")?.strip_suffix(".svg")?).map(Route::Badge)
+    }
+
+    /// The methods it takes, as `Allow` names them.
+    pub fn allow(self) -> &'static str {
+        match self {
+            Route::Page => "GET, HEAD, POST",
+            Route::Beats | Route::Pause(_) | Route::Resume(_) | Route::Acknowledge(_) => "POST",
+            Route::Monitor(_) => "GET, HEAD, PUT, DELETE",
+            _ => READ,
+        }
+    }
+
+    /// What somebody wants who asks for it; `None`: what everybody may.
+    fn wish(self, method: &str) -> Option<Wish> {
+        match self {
+            // Asked by balancers and probes that hold no token, and says nothing about anybody; nor does the script.
+            Route::Healthz | Route::Readyz | Route::Script => None,
+            _ if matches!(method, "GET" | "HEAD") => Some(Wish::Read),
+            _ => Some(Wish::Admin),
+        }
+    }
+}
+
+/// A question that may be answered.
+pub struct Admitted<'a> {
+    route: Route<'a>,
+    /// Whether a body belongs to it.
+    pub takes_body: bool,
+}
+
+/// Judges a question by its head.
+pub fn admit<'a>(
+    site: &Site,
+    policy: &Policy,
+    visitor: Visitor,
+    question: &Question<'a>,
+) -> Result<Admitted<'a>, Answer> {
+    let Some(route) = Route::of(question.path) else {
+        return Err(Answer::error(
+            404,
+            "no such path; see / for people and /api/v1/openapi.json for programs",
+        ));
     };
-    if !known {
-        return Answer::error(404, "no such path; see / for people and /api/v1/monitors for programs");
+    let allow = route.allow();
+    if !allow.split(", ").any(|method| method == question.method) {
+        return Err(Answer::method_not_allowed(allow));
     }
-    let reads = matches!(question.method, "GET" | "HEAD") && allow.starts_with(GET);
-    if !reads {
-        return Answer::method_not_allowed(allow);
+    let takes_body = matches!(question.method, "PUT" | "POST");
+    let Some(wish) = route.wish(question.method) else { return Ok(Admitted { route, takes_body }) };
+    if wish == Wish::Admin && question.facts.is_cross_site() {
+        return Err(Answer::error(403, "a page of another site may change nothing: Origin is not Host"));
     }
-    // Health is asked by balancers and probes that hold no token, and says nothing about anybody.
-    match path {
-        "/healthz" => return Answer::new(200, "text/plain; charset=utf-8", &b"ok\n"[..]).with(DATA_HEADERS),
-        "/readyz" => return ready(site).with(DATA_HEADERS),
-        _ => {}
+    match visitor {
+        Visitor::Master => {}
+        Visitor::Intruder => return Err(Visitor::shown_out()),
+        Visitor::Guest(peer) => {
+            let client = site.proxies.client(peer, question.facts);
+            let may = policy.access.check(wish, client, question.facts.bearer());
+            if let Err(why) = may {
+                return Err(match why {
+                    Denied::Token(key) if wish == Wish::Admin && policy.access.admin_tokens.is_empty() => {
+                        Answer::forbidden(
+                            &format!("no token for this is configured ({key}); or use the control socket"),
+                            key,
+                        )
+                    }
+                    _ => Answer::denied(why, &client.to_string()),
+                });
+            }
+        }
     }
-    let client = site.proxies.client(peer, question.facts);
-    if let Err(why) = policy.access.check(Wish::Read, client, question.facts.bearer()) {
-        return Answer::denied(why, &client.to_string());
-    }
-    match path {
-        "/" => status_page(site, policy, question).await.with(PAGE_HEADERS),
-        "/metrics" => metrics_text(site, question).with(DATA_HEADERS),
-        "/api/v1/status" => status(site).with(DATA_HEADERS),
-        "/api/v1/monitors" => list(site, question).await.with(DATA_HEADERS),
-        _ => one(site, path).with(DATA_HEADERS),
-    }
+    Ok(Admitted { route, takes_body })
+}
+
+/// Answers a question that was admitted.
+pub async fn answer(
+    site: &Arc<Site>,
+    policy: &Policy,
+    admitted: Admitted<'_>,
+    question: &Question<'_>,
+    body: &[u8],
+) -> Reply {
+    let changes = !matches!(question.method, "GET" | "HEAD");
+    let answer = match admitted.route {
+        Route::Page => pages::all(site, policy, question).await,
+        Route::MonitorPage(id) => pages::one(site, policy, id, question).await,
+        Route::Script => pages::script(),
+        Route::Badge(id) => pages::badge(site, policy, id, question).await,
+        // Whoever brings beats is not sent here.
+        Route::Beats => Answer::method_not_allowed(Route::Beats.allow()),
+        Route::Monitors => monitors::list(site, question).await,
+        Route::Monitor(id) if question.method == "PUT" => monitors::declare(site, id, body).await,
+        Route::Monitor(id) if changes => monitors::remove(site, id).await,
+        Route::Monitor(id) => monitors::one(site, id).await,
+        Route::Pause(id) => monitors::pause(site, id, body).await,
+        Route::Resume(id) => monitors::resume(site, id).await,
+        Route::Incidents => incidents::list(site, question).await,
+        Route::Acknowledge(id) => incidents::acknowledge(site, id).await,
+        Route::Status => service::status(site),
+        Route::Events if question.method == "HEAD" => events::head(),
+        Route::Events => {
+            return match events::open(site) {
+                Ok(events) => Reply::Events(events::head(), events),
+                Err(refused) => Reply::Whole(refused),
+            };
+        }
+        Route::OpenApi => service::openapi(),
+        Route::Metrics => service::metrics_text(site, question),
+        Route::Healthz => service::alive(),
+        Route::Readyz => service::ready(site),
+    };
+    Reply::Whole(answer)
 }
 
 impl Answer {
-    fn with(self, more: &'static [(&'static str, &'static str)]) -> Answer {
-        Answer { more, ..self }
+    /// With the headers of data: nothing is guessed about it, and it is asked for anew.
+    fn with_data_headers(self) -> Answer {
+        Answer { more: DATA_HEADERS, ..self }
     }
 }
 
-fn ready(site: &Site) -> Answer {
-    Answer::json(200, &api::readiness(&site.engine.log().failing()))
+const DATA_HEADERS: &[(&str, &str)] = &[("cache-control", "no-cache"), ("x-content-type-options", "nosniff")];
+
+/// A 400 for what is wrong in a question or a wish.
+fn wrong(wrong: &Wrong) -> Answer {
+    Answer::wrong(400, &wrong.reason, wrong.field)
 }
 
-fn status(site: &Site) -> Answer {
-    let engine = &site.engine;
-    let sum = engine.stats().sum();
-    let value = api::status(&api::Status {
-        version: VERSION,
-        started: site.started.wall,
-        counts: engine.counts(),
-        beats: sum.accepted(),
-        connections: sum.connections,
-        log_lines_dropped: engine.log().dropped(),
-    });
-    Answer::json(200, &value)
+/// A 503 for what the store would not say or keep.
+fn store_failed(error: &StoreError) -> Answer {
+    Answer::unavailable(&error.sentence(Lang::En), Span::secs(5))
 }
 
-fn metrics_text(site: &Site, question: &Question<'_>) -> Answer {
-    let engine = &site.engine;
-    let open = question.accept.contains("application/openmetrics-text");
-    let sum = engine.stats().sum();
-    let http = Transport::Http.name();
-    let input = metrics::Input {
-        version: VERSION,
-        beats: &BeatResult::ALL.map(|result| (http, result.name(), sum.beats[result as usize])),
-        fast_path_beats: sum.fast,
-        transitions: sum.transitions,
-        connections: &[(http, sum.connections)],
-        refused: &Turned::ALL.map(|why| (why.name(), sum.turned[why as usize])),
-        counts: engine.counts(),
-        log_lines_dropped: engine.log().dropped(),
-        process: process::usage(),
-        started: site.started.wall,
-    };
-    let text = metrics::render(&input, open);
-    Answer::new(200, if open { metrics::OPENMETRICS } else { metrics::TEXT }, text.into_bytes())
-}
-
-fn one(site: &Site, path: &str) -> Answer {
-    let coded = path.strip_prefix("/api/v1/monitors/").unwrap_or_default();
+/// An id as it stands in a path: percent-decoded once.
+fn id_in_path(coded: &str) -> Result<Id, Answer> {
     let Ok(text) = percent_decode_str(coded).decode_utf8() else {
-        return Answer::wrong(400, "not UTF-8 once percent-decoded", Some("id"));
+        return Err(Answer::wrong(400, "not UTF-8 once percent-decoded", Some("id")));
     };
-    let id = match Id::new(&text) {
-        Ok(id) => id,
-        Err(error) => return Answer::wrong(400, &error.to_string(), Some("id")),
-    };
-    match site.engine.get(id.as_ref()) {
-        Some(monitor) => Answer::json(200, &api::monitor(&monitor)),
-        None => Answer::wrong(404, "no such monitor", Some("id")),
-    }
+    Id::new(&text).map_err(|error| Answer::wrong(400, &error.to_string(), Some("id")))
 }
 
-/// The parameters that lists and the page share.
-struct Selection {
-    state: Option<State>,
-    text: String,
-    after: Option<String>,
-    limit: usize,
-    refresh: bool,
+fn no_such_monitor() -> Answer {
+    Answer::wrong(404, "no such monitor", Some("id"))
 }
 
-fn selection(query: &str) -> Result<Selection, Answer> {
-    let mut selection =
-        Selection { state: None, text: String::new(), after: None, limit: LIST_DEFAULT, refresh: true };
-    for pair in query.split('&').filter(|p| !p.is_empty()).take(32) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = value.replace('+', " ");
-        let Ok(value) = percent_decode_str(&value).decode_utf8() else {
-            return Err(Answer::wrong(400, "not UTF-8 once percent-decoded", Some("query")));
-        };
-        match key {
-            "state" if !value.is_empty() => match State::ALL.into_iter().find(|s| s.name() == value) {
-                Some(state) => selection.state = Some(state),
-                None => {
-                    return Err(Answer::wrong(400, "must be new, up, late, down or paused", Some("state")));
-                }
-            },
-            "match" => selection.text = value.trim().chars().take(128).collect(),
-            "after" if !value.is_empty() => selection.after = Some(value.into_owned()),
-            "limit" => match value.parse() {
-                Ok(limit) if (1..=LIST_MAX).contains(&limit) => selection.limit = limit,
-                _ => return Err(Answer::wrong(400, "must be from 1 to 10000", Some("limit"))),
-            },
-            "refresh" => selection.refresh = value != "off",
-            _ => {}
-        }
-    }
-    Ok(selection)
-}
-
-impl Selection {
-    /// Whether it takes a monitor: by state, and by a pattern with `*`, or a part of the id where there is none.
-    fn wants(&self, id: &str, state: State) -> bool {
-        self.state.is_none_or(|s| s == state)
-            && (self.text.is_empty()
-                || if self.text.contains('*') {
-                    matches_pattern(&self.text, id)
-                } else {
-                    id.contains(&self.text)
-                })
-    }
-}
-
-/// Whether `text` fits `pattern`, in which each `*` stands for anything. Linear: each piece is sought once.
-fn matches_pattern(pattern: &str, text: &str) -> bool {
-    let mut pieces = pattern.split('*');
-    let first = pieces.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut pieces = pieces.peekable();
-    while let Some(piece) = pieces.next() {
-        if pieces.peek().is_none() {
-            return rest.ends_with(piece);
-        }
-        match rest.find(piece) {
-            Some(at) => rest = &rest[at + piece.len()..],
-            None => return false,
-        }
-    }
-    rest.is_empty()
-}
-
-/// Looks through all monitors on a thread that has the time.
-async fn look(site: &Arc<Site>, selection: Selection) -> (Selection, Vec<Snapshot>, bool) {
+/// Does something on a thread that may wait.
+async fn aside<T: Send + 'static>(
+    site: &Site,
+    work: impl FnOnce(&Engine) -> T + Send + 'static,
+) -> Result<T, Answer> {
     let engine = site.engine.clone();
-    let looking = tokio::task::spawn_blocking(move || {
-        let (rows, more) =
-            engine.list(selection.after.as_deref(), selection.limit, |id, state| selection.wants(id, state));
-        (selection, rows, more)
-    });
-    looking.await.unwrap_or_else(|_| {
-        let none = Selection { state: None, text: String::new(), after: None, limit: 0, refresh: true };
-        (none, Vec::new(), false)
-    })
-}
-
-async fn list(site: &Arc<Site>, question: &Question<'_>) -> Answer {
-    let selection = match selection(question.query) {
-        Ok(selection) => selection,
-        Err(wrong) => return wrong,
-    };
-    let (_, rows, more) = look(site, selection).await;
-    Answer::json(200, &api::monitors(&rows, more))
-}
-
-async fn status_page(site: &Arc<Site>, policy: &Policy, question: &Question<'_>) -> Answer {
-    let mut selection = match selection(question.query) {
-        Ok(selection) => selection,
-        Err(wrong) => return wrong,
-    };
-    selection.limit = PAGE_ROWS_MAX;
-    let lang = Lang::from_accept_language(question.language).unwrap_or(policy.page_lang);
-    let (selection, rows, more) = look(site, selection).await;
-    let sum = site.engine.stats().sum();
-    let html = page::render(&page::Page {
-        lang,
-        now: clock::wall(),
-        host: question.facts.host.and_then(|h| std::str::from_utf8(h).ok()),
-        counts: site.engine.counts(),
-        beats: sum.accepted(),
-        connections: sum.connections,
-        started: site.started.wall,
-        version: VERSION,
-        rows: &rows,
-        next: rows.last().filter(|_| more).map(|last| last.id.as_str()),
-        after: selection.after.as_deref(),
-        state: selection.state,
-        search: &selection.text,
-        refresh: selection.refresh,
-    });
-    Answer::new(200, HTML, html.into_bytes())
+    let done = tokio::task::spawn_blocking(move || work(&engine)).await;
+    done.map_err(|_| Answer::unavailable("the server is stopping, or failed at this", Span::secs(5)))
 }
 
 #[cfg(test)]
@@ -272,26 +319,58 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_match_as_people_expect() {
-        for (pattern, text, want) in [
-            ("web-*", "web-01", true),
-            ("web-*", "db-01", false),
-            ("*01", "web-01", true),
-            ("*-*", "web-01", true),
-            ("a*b*c", "aXbYc", true),
-            ("a*b*c", "acb", false),
-            ("*", "", true),
-            ("a*a", "a", false),
+    fn paths_are_what_they_look_like_and_nothing_else_is() {
+        for (path, route) in [
+            ("/", Route::Page),
+            ("/monitors/web-1", Route::MonitorPage("web-1")),
+            ("/badge/web-1.svg", Route::Badge("web-1")),
+            ("/badge/a.svg.svg", Route::Badge("a.svg")),
+            ("/api/v1/monitors/a%2Fb", Route::Monitor("a%2Fb")),
+            ("/api/v1/monitors/pause", Route::Monitor("pause")),
+            ("/api/v1/monitors/x/pause", Route::Pause("x")),
+            ("/api/v1/monitors/x/resume", Route::Resume("x")),
+            ("/api/v1/incidents/7-3/acknowledge", Route::Acknowledge("7-3")),
         ] {
-            assert_eq!(matches_pattern(pattern, text), want, "{pattern} {text}");
+            assert_eq!(Route::of(path), Some(route), "{path}");
+        }
+        for path in [
+            "",
+            "//",
+            "/x",
+            "/monitors",
+            "/monitors/",
+            "/monitors/a/b",
+            "/badge/a",
+            "/badge/.svg",
+            "/badge/a.svg/",
+            "/api/v1/monitors/",
+            "/api/v1/monitors//pause",
+            "/api/v1/monitors/a/pause/",
+            "/api/v1/monitors/a/x",
+            "/api/v1/incidents/1-2",
+            "/api/v1/incidents//acknowledge",
+            "/api/v1/incidents/1/2/acknowledge",
+        ] {
+            assert_eq!(Route::of(path), None, "{path}");
         }
     }
 
     #[test]
-    fn selections_are_checked() {
-        assert!(selection("state=up&match=a%20b&limit=5&x=y").is_ok_and(|s| s.text == "a b" && s.limit == 5));
-        for wrong in ["state=dead", "limit=0", "limit=10001", "limit=x", "match=%ff"] {
-            assert!(selection(wrong).is_err_and(|a| a.status == 400), "{wrong}");
+    fn the_description_of_the_api_has_every_path_and_method() {
+        let document: serde_json::Value = serde_json::from_str(&crate::view::openapi::document("0")).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        for (path, item) in paths {
+            let example = path.replace("{id}", "x-1");
+            let route = Route::of(&example).unwrap_or_else(|| panic!("{path} leads nowhere"));
+            let mut methods: Vec<String> =
+                item.as_object().unwrap().keys().map(|m| m.to_uppercase()).collect();
+            methods.retain(|m| m != "PARAMETERS" && m != "HEAD");
+            let mut allowed: Vec<&str> = route.allow().split(", ").filter(|m| *m != "HEAD").collect();
+            methods.sort();
+            allowed.sort();
+            assert_eq!(methods, allowed, "{path}");
         }
+        let routes = 17;
+        assert_eq!(paths.len(), routes, "a path is missing, or this number is old");
     }
 }

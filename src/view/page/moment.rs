@@ -1,4 +1,6 @@
 //! Times and spans as people say them: `12 s ago`, `in 3 min`, and the exact stamp beside it.
+//!
+//! What is told from now carries a class, `ago`, `in` or `for`: by it the script lets the time run on.
 
 use super::words::{Amount, Words};
 use crate::domain::lang::Lang;
@@ -7,6 +9,7 @@ use jiff::tz::TimeZone;
 use std::fmt::{self, Write};
 
 /// What times are told from, and in which words.
+#[derive(Clone, Copy)]
 pub struct Clock<'a> {
     /// The present moment.
     pub now: Wall,
@@ -19,21 +22,39 @@ pub struct Clock<'a> {
 impl Clock<'_> {
     /// A moment that has passed: a `<time>` with how long ago, and the stamp below it.
     pub fn past(&self, out: &mut String, at: Wall) -> fmt::Result {
-        self.element(out, at, |out| self.ago(out, at))
+        self.element(out, "ago", at, |out| self.ago(out, at))
     }
 
     /// A moment to come, likewise.
     pub fn future(&self, out: &mut String, at: Wall) -> fmt::Result {
-        self.element(out, at, |out| match at.0.saturating_sub(self.now.0) {
+        self.element(out, "in", at, |out| match at.0.saturating_sub(self.now.0) {
             ..=0 => out.write_str(self.w.due_now),
             // Up, not down: a deadline that still lies ahead is never "in 0 s".
             ms => self.w.until(out, coarse(ms.unsigned_abs().div_ceil(1000), self.w.lang)),
         })
     }
 
+    /// The patterns by which the script tells times in the same words, as attributes of the body; `#` is where the
+    /// amount stands, and the units are largest first.
+    pub fn patterns(&self, out: &mut String) -> fmt::Result {
+        let w = self.w;
+        let units = [0, 1, 2, 3].map(|nth| unit(w.lang, nth)).join(" ");
+        write!(out, " data-units=\"{units}\" data-moment=\"{}\" data-due=\"{}\"", w.just_now, w.due_now)?;
+        for (name, tell) in [
+            ("ago", Words::ago as fn(&Words, &mut String, Amount) -> fmt::Result),
+            ("in", Words::until),
+            ("for", Words::lasting),
+        ] {
+            let mut pattern = String::new();
+            tell(w, &mut pattern, Amount(0, ""))?;
+            write!(out, " data-{name}=\"{}\"", pattern.replace("0\u{a0}", "#"))?;
+        }
+        Ok(())
+    }
+
     /// How long something has lasted, as a `<time>` that knows since when.
     pub fn lasting(&self, out: &mut String, since: Wall) -> fmt::Result {
-        write!(out, "<time datetime=\"{}\">", since.rfc3339())?;
+        write!(out, "<time class=\"for\" datetime=\"{}\">", since.rfc3339())?;
         self.w.lasting(out, coarse(self.seconds_since(since), self.w.lang))?;
         out.write_str("</time>")
     }
@@ -45,16 +66,28 @@ impl Clock<'_> {
         out.write_str("</time>")
     }
 
+    /// `11:30`, where the day is plain.
+    pub fn hour(&self, out: &mut String, at: Wall) -> fmt::Result {
+        let Some(local) = self.zoned(at) else { return Ok(()) };
+        write!(out, "{:02}:{:02}", local.hour(), local.minute())
+    }
+
     fn element(
         &self,
         out: &mut String,
+        class: &str,
         at: Wall,
         relative: impl FnOnce(&mut String) -> fmt::Result,
     ) -> fmt::Result {
-        write!(out, "<time datetime=\"{}\">", at.rfc3339())?;
+        write!(out, "<time class=\"{class}\" datetime=\"{}\">", at.rfc3339())?;
         relative(out)?;
         out.write_str(" <small>")?;
-        self.local(out, at)?;
+        let (zoned, today) = (self.zoned(at), self.zoned(self.now));
+        match zoned.filter(|at| today.is_some_and(|today| today.date() == at.date())) {
+            // Beside "12 s ago" the day needs no telling.
+            Some(at) => write!(out, "{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())?,
+            None => self.local(out, at)?,
+        }
         out.write_str("</small></time>")
     }
 
@@ -70,10 +103,15 @@ impl Clock<'_> {
         u64::try_from(self.now.0.saturating_sub(at.0) / 1000).unwrap_or(0)
     }
 
+    /// `None` for what no calendar holds.
+    fn zoned(&self, at: Wall) -> Option<jiff::civil::DateTime> {
+        let instant = jiff::Timestamp::from_millisecond(at.0).ok()?;
+        Some(self.zone.to_datetime(instant))
+    }
+
     /// `2026-02-08 11:30:20` on this machine's wall clock.
     fn local(&self, out: &mut String, at: Wall) -> fmt::Result {
-        let Ok(instant) = jiff::Timestamp::from_millisecond(at.0) else { return Ok(()) };
-        let local = self.zone.to_datetime(instant);
+        let Some(local) = self.zoned(at) else { return Ok(()) };
         write!(
             out,
             "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
@@ -139,7 +177,7 @@ mod tests {
         let en = told(Lang::En, |c, out| c.past(out, at).unwrap());
         assert_eq!(
             en,
-            "<time datetime=\"2026-02-08T03:30:20.000Z\">12 s ago <small>2026-02-08 11:30:20</small></time>"
+            "<time class=\"ago\" datetime=\"2026-02-08T03:30:20.000Z\">12 s ago <small>11:30:20</small></time>"
         );
         let zh = told(Lang::Zh, |c, out| c.past(out, at).unwrap());
         assert!(zh.contains(">12 秒前 <small>"), "{zh}");
@@ -151,6 +189,19 @@ mod tests {
         assert!(told(Lang::En, |c, out| c.past(out, ahead).unwrap()).contains(">just now <"));
         let behind = Wall(1_770_521_400_000);
         assert!(told(Lang::Zh, |c, out| c.future(out, behind).unwrap()).contains(">现在 <"));
+    }
+
+    #[test]
+    fn the_script_is_given_the_same_words() {
+        assert_eq!(
+            told(Lang::En, |c, out| c.patterns(out).unwrap()),
+            " data-units=\"d h min s\" data-moment=\"just now\" data-due=\"now\" data-ago=\"# ago\" \
+             data-in=\"in #\" data-for=\"for #\""
+        );
+        assert!(
+            told(Lang::Zh, |c, out| c.patterns(out).unwrap())
+                .ends_with("data-ago=\"#前\" data-in=\"#后\" data-for=\"持续 #\"")
+        );
     }
 
     #[test]

@@ -1,12 +1,19 @@
 use super::*;
 use crate::domain::address::Peer;
 use crate::domain::beat::{Status, Transport};
+use crate::domain::history::Uptime;
 use crate::domain::limits::PAGE_ROWS_MAX;
+use crate::domain::record::{Cause, Pause, PausedBy};
 use crate::domain::time::Span;
+use markup::well_formed;
+use monitor::{monitor_page, one};
+
+mod markup;
+mod monitor;
 
 const NOW: Wall = Wall(1_770_521_432_000);
 
-fn snapshot(id: &str, state: State) -> Snapshot {
+pub(super) fn snapshot(id: &str, state: State) -> Snapshot {
     Snapshot {
         id: id.into(),
         state,
@@ -21,16 +28,37 @@ fn snapshot(id: &str, state: State) -> Snapshot {
         beats: 1_204,
         seq: None,
         gaps: 0,
+        repeats: 0,
+        number: 1,
+        beneath: state,
+        pause: None,
+        incident: None,
+        skew_ms: None,
+        runs: Vec::new(),
+        run_took: None,
+        schedule: None,
+        declared: false,
         status: Status::Ok,
         message: None,
         tags: Vec::new(),
     }
 }
 
-fn page(rows: &[Snapshot]) -> Page<'_> {
+/// The past of those of whom a test says none.
+static NO_PAST: Past = Past {
+    created: None,
+    changes: Vec::new(),
+    uptime: Uptime { day: Some(0.9992), week: Some(1.0), quarter: None },
+};
+
+fn rows(snapshots: &[Snapshot]) -> Vec<Row<'_>> {
+    snapshots.iter().map(|snapshot| Row { snapshot, past: &NO_PAST }).collect()
+}
+
+fn page<'a>(rows: &'a [Row<'a>]) -> Page<'a> {
     let mut counts = Counts::default();
     for row in rows {
-        counts[row.state as usize] += 1;
+        counts[row.snapshot.state as usize] += 1;
     }
     Page {
         lang: Lang::En,
@@ -46,7 +74,13 @@ fn page(rows: &[Snapshot]) -> Page<'_> {
         after: None,
         state: None,
         search: "",
+        tag: "",
+        order: Order::State,
+        limit: LIST_DEFAULT,
         refresh: true,
+        open: &[],
+        recent: &[],
+        troubles: &[],
     }
 }
 
@@ -84,22 +118,24 @@ fn what_strangers_send_stays_text() {
     row.message = Some("<script>alert(1)</script>\u{202e}".into());
     row.tags = vec!["\"><img src=x>".into()];
     row.reported_ip = Some("x'&y".into());
-    let rows = [row];
+    let snapshots = [row];
+    let rows = rows(&snapshots);
     let page = Page { search: "\"><i>", host: Some("\"><script>"), ..page(&rows) };
     let html = html(&page);
-    assert!(html.contains("<bdi>a&amp;b&#39;c</bdi>"));
+    assert!(html.contains("<a href=\"monitors/a%26b%27c\"><bdi>a&amp;b&#39;c</bdi></a>"));
     assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;\u{fffd}"));
     assert!(html.contains("&quot;&gt;&lt;img src=x&gt;"));
     assert!(html.contains("x&#39;&amp;y"));
     assert!(html.contains("value=\"&quot;&gt;&lt;i&gt;\""));
-    assert!(!html.contains("<script") && !html.contains("<img"));
+    assert!(!html.contains("<script>") && !html.contains("<img"));
 }
 
 #[test]
 fn a_long_message_is_cut_between_characters() {
     let mut row = snapshot("m", State::Up);
     row.message = Some("心".repeat(3_000));
-    let rows = [row];
+    let snapshots = [row];
+    let rows = rows(&snapshots);
     let html = html(&page(&rows));
     assert!(html.contains("心…</bdi>"));
     assert!(html.matches('心').count() < 300);
@@ -107,17 +143,18 @@ fn a_long_message_is_cut_between_characters() {
 
 #[test]
 fn english_and_chinese_say_the_same() {
-    let rows = assorted();
+    let snapshots = assorted();
+    let rows = rows(&snapshots);
     let en = html(&page(&rows));
     for part in [
         "<html lang=\"en\">",
         "<title>3 up, 1 late, 1 down · Heartbeat server</title>",
         "1 monitor is down, 1 late</p>",
-        ">12 s ago <small>2026-02-08 11:30:20</small></time>",
+        ">12 s ago <small>11:30:20</small></time>",
         "datetime=\"2026-02-08T03:30:20.000Z\"",
-        ">in 48 s <small>2026-02-08 11:31:20</small>",
+        ">in 48 s <small>11:31:20</small>",
         "<td>1 min <small>grace 30 s</small></td>",
-        "<td>1,204</td>",
+        "24 h <b>99.92 %</b></span> · <span>7 d <b>100 %</b></span></small>",
         "3 missing",
         "reported <bdi>10.0.0.12</bdi>",
         "exit code 3: <bdi>rsync",
@@ -132,8 +169,8 @@ fn english_and_chinese_say_the_same() {
         "<html lang=\"zh-CN\">",
         "<title>3 在线，1 迟到，1 离线 · 心跳服务器</title>",
         "1 个监控项离线，1 个迟到</p>",
-        ">12 秒前 <small>2026-02-08 11:30:20</small></time>",
-        ">48 秒后 <small>2026-02-08 11:31:20</small>",
+        ">12 秒前 <small>11:30:20</small></time>",
+        ">48 秒后 <small>11:31:20</small>",
         "<td>1 分钟 <small>宽限 30 秒</small></td>",
         "缺 3 个",
         "报告 IP <bdi>10.0.0.12</bdi>",
@@ -144,8 +181,8 @@ fn english_and_chinese_say_the_same() {
         assert!(zh.contains(part), "{part}\n{zh}");
     }
     // What is left of the Chinese page in Latin letters is names, units of the style and what the monitors sent.
-    let (_, body) = zh.split_once("<body>").unwrap();
-    for word in ["Monitor", "State", "beat ", "ago", "refresh<", "Search", "Page", "None", "grace"] {
+    let (_, body) = zh.split_once("<header>").unwrap();
+    for word in ["Monitor", "State", "beat ", " ago", "refresh<", "Search", "Page", "None", "grace"] {
         assert!(!body.contains(word), "{word}");
     }
 }
@@ -156,7 +193,8 @@ fn a_monitor_never_heard_claims_no_address_and_no_time() {
     row.last_beat = None;
     row.next_deadline = None;
     row.beats = 0;
-    let rows = [row];
+    let snapshots = [row];
+    let rows = rows(&snapshots);
     let html = html(&page(&rows));
     assert!(html.contains("<td>never</td>"));
     assert!(!html.contains("192.168.1.53"));
@@ -164,10 +202,11 @@ fn a_monitor_never_heard_claims_no_address_and_no_time() {
 
 #[test]
 fn a_reported_address_is_shown_only_where_it_differs() {
-    let mut rows = [snapshot("four", State::Up), snapshot("six", State::Up)];
-    rows[0].reported_ip = Some("192.168.1.53".into());
-    rows[1].address = Peer::Ip("2001:db8::7".parse().unwrap());
-    rows[1].reported_ip = Some("2001:db8::7".into());
+    let mut snapshots = [snapshot("four", State::Up), snapshot("six", State::Up)];
+    snapshots[0].reported_ip = Some("192.168.1.53".into());
+    snapshots[1].address = Peer::Ip("2001:db8::7".parse().unwrap());
+    snapshots[1].reported_ip = Some("2001:db8::7".into());
+    let rows = rows(&snapshots);
     let html = html(&page(&rows));
     assert!(!html.contains("reported"));
     assert_eq!(html.replace("<wbr>", "").matches("<td>2001:db8::7</td>").count(), 1);
@@ -175,7 +214,8 @@ fn a_reported_address_is_shown_only_where_it_differs() {
 
 #[test]
 fn every_state_is_a_link_with_its_count_that_keeps_the_search() {
-    let rows = assorted();
+    let snapshots = assorted();
+    let rows = rows(&snapshots);
     let html = html(&Page { search: "a b&c", state: Some(State::Down), after: Some("x"), ..page(&rows) });
     let tile =
         |query: &str, current: &str, count: u64| format!("<a href=\"{query}\"{current}><b>{count}</b>");
@@ -198,7 +238,8 @@ fn every_state_is_a_link_with_its_count_that_keeps_the_search() {
 
 #[test]
 fn the_next_page_keeps_filter_and_search_and_encodes_the_id() {
-    let rows = [snapshot("a&b'c+数", State::Up)];
+    let snapshots = [snapshot("a&b'c+数", State::Up)];
+    let rows = rows(&snapshots);
     let some = Page { next: Some("a&b'c+数"), state: Some(State::Up), search: "b'", ..page(&rows) };
     let address = "?state=up&amp;match=b%27&amp;after=a%26b%27c%2B%E6%95%B0";
     assert!(html(&some).contains(&format!("<a rel=\"next\" href=\"{address}\">Next page")));
@@ -208,12 +249,13 @@ fn the_next_page_keeps_filter_and_search_and_encodes_the_id() {
 
 #[test]
 fn refreshing_can_be_paused_without_losing_the_place() {
-    let rows = [snapshot("m", State::Up)];
+    let snapshots = [snapshot("m", State::Up)];
+    let rows = rows(&snapshots);
     let on = html(&Page { after: Some("k"), ..page(&rows) });
-    assert!(on.contains("<meta http-equiv=\"refresh\" content=\"15\">"));
+    assert!(on.contains("<noscript><meta http-equiv=\"refresh\" content=\"15\"></noscript>"));
     assert!(on.contains("<a href=\"?after=k&amp;refresh=off\">Pause refresh</a>"));
     let off = html(&Page { refresh: false, ..page(&rows) });
-    assert!(!off.contains("http-equiv=\"refresh\""));
+    assert!(!off.contains("http-equiv=\"refresh\"") && !off.contains("<script"));
     assert!(off.contains("<a href=\"?\">Resume refresh</a>"));
     assert!(off.contains("<a href=\"?state=up&amp;refresh=off\"><b>1</b>"), "other links leave it paused");
     assert!(off.contains("<input type=\"hidden\" name=\"refresh\" value=\"off\">"));
@@ -230,7 +272,8 @@ fn without_monitors_the_page_shows_how_to_make_one() {
         ] {
             let html = html(&Page { lang, host, ..page(&[]) });
             assert!(html.contains(word));
-            assert!(html.contains(&format!(
+            let shell = html.replace("&#39;", "'").replace("&quot;", "\"");
+            assert!(shell.contains(&format!(
                 "<code>curl -X POST {shown} -H \"Content-Type: application/json\" -d '{{\"id\": \"my-machine\"}}'</code>"
             )));
             assert!(!html.contains("<table"));
@@ -247,73 +290,184 @@ fn a_search_without_a_find_leads_back_to_all() {
 
 #[test]
 fn the_page_says_what_it_is_to_those_who_listen() {
-    let rows = assorted();
+    let snapshots = assorted();
+    let rows = rows(&snapshots);
     let html = html(&page(&rows));
     assert_eq!(html.matches("<h1>").count(), 1);
-    assert_eq!(html.matches("<th scope=\"col\">").count(), 7);
+    assert_eq!(html.matches("<th scope=\"col\"").count(), 7);
     assert_eq!(html.matches("<th scope=\"row\">").count(), rows.len());
     assert!(html.contains("<caption>"));
-    assert!(html.contains("<a class=\"skip\" href=\"#monitors\">") && html.contains("id=\"monitors\""));
+    assert!(html.contains("<a class=\"skip\" href=\"#content\">") && html.contains("<main id=\"content\""));
     assert_eq!(html.matches("aria-label=\"Search monitors by id\"").count(), 1);
 }
 
 #[test]
 fn a_full_page_is_well_formed_in_both_languages() {
     let states = State::ALL;
-    let rows: Vec<Snapshot> =
+    let snapshots: Vec<Snapshot> =
         (0..PAGE_ROWS_MAX).map(|n| snapshot(&format!("web-{n:03}"), states[n % states.len()])).collect();
+    let rows = rows(&snapshots);
     for lang in [Lang::En, Lang::Zh] {
         let html = html(&Page { lang, next: Some("web-499"), ..page(&rows) });
         assert_eq!(html.matches("<th scope=\"row\">").count(), PAGE_ROWS_MAX);
     }
 }
 
-/// Fails unless every tag is closed in order, every attribute is quoted and named once, and every `&` begins a
-/// reference that HTML knows under the names used here.
-fn well_formed(html: &str) {
-    const VOID: [&str; 4] = ["meta", "link", "input", "wbr"];
-    let body = html.strip_prefix("<!DOCTYPE html>\n").expect("a doctype");
-    for reference in html.split('&').skip(1) {
-        let known = ["amp;", "lt;", "gt;", "quot;", "#39;"];
-        assert!(known.iter().any(|k| reference.starts_with(k)), "&{}", &reference[..reference.len().min(20)]);
+fn incident(monitor: &str, ended: Option<i64>) -> Incident {
+    Incident {
+        id: "7-41".into(),
+        monitor: monitor.into(),
+        cause: Cause::Silence,
+        started: Wall(NOW.0 - 7_200_000),
+        ended: ended.map(|ago_ms| Wall(NOW.0 - ago_ms)),
+        acknowledged: ended.is_some(),
     }
-    let mut open: Vec<&str> = Vec::new();
-    let mut rest = body;
-    while let Some(start) = rest.find(['<', '>']) {
-        let tag = rest[start..].strip_prefix('<').expect("no > outside of a tag");
-        let end = tag.find('>').expect("a tag ends");
-        let (inner, after) = (&tag[..end], &tag[end + 1..]);
-        rest = after;
-        if let Some(name) = inner.strip_prefix('/') {
-            assert_eq!(open.pop(), Some(name), "closed out of order");
-            continue;
-        }
-        let closed = inner.ends_with('/');
-        let (name, attributes) = inner.trim_end_matches('/').split_once(' ').unwrap_or((inner, ""));
-        well_formed_attributes(attributes);
-        if name == "style" {
-            rest = &rest[rest.find("</style>").expect("the style ends")..];
-        }
-        if !closed && !VOID.contains(&name) {
-            open.push(name);
-        }
-    }
-    assert!(open.is_empty(), "left open: {open:?}");
 }
 
-fn well_formed_attributes(attributes: &str) {
-    let mut seen: Vec<&str> = Vec::new();
-    let mut rest = attributes.trim();
-    while !rest.is_empty() {
-        let (name, value) = rest.split_once("=\"").expect("name=\"value\"");
-        let (_, after) = value.split_once('"').expect("a closing quote");
-        assert!(
-            name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'B' || b == b'x'),
-            "{name}"
-        );
-        assert!(!seen.contains(&name.trim()), "{name} twice");
-        seen.push(name);
-        assert!(after.is_empty() || after.starts_with(' '), "{attributes}");
-        rest = after.trim_start();
+#[test]
+fn open_incidents_stand_above_the_list_and_ended_ones_are_folded() {
+    let snapshots = assorted();
+    let rows = rows(&snapshots);
+    let (open, ended) = ([incident("<i>&", None)], [incident("x", None), incident("db-01", Some(3_600_000))]);
+    let html = html(&Page { open: &open, recent: &ended, ..page(&rows) });
+    let (above, _) = html.split_once("<table").unwrap();
+    assert!(above.contains(
+        "<li><a href=\"monitors/%3Ci%3E%26\"><bdi>&lt;i&gt;&amp;</bdi></a> <span>no beat in time</span> <span>\
+         <time class=\"for\" datetime=\"2026-02-08T01:30:32.000Z\">for 2 h</time></span> <small>since \
+         <time datetime=\"2026-02-08T01:30:32.000Z\">2026-02-08 09:30:32</time></small></li>"
+    ));
+    let (_, folded) = above.split_once("<details").unwrap();
+    assert!(folded.contains("db-01") && !folded.contains("monitors/x"), "one that is open has not ended");
+    assert!(folded.contains("acknowledged") && folded.contains("<span>1 h</span>"));
+}
+
+#[test]
+fn of_many_open_incidents_some_are_shown_and_the_rest_is_a_link() {
+    let open: Vec<Incident> = (0..=OPEN_MAX).map(|n| incident(&format!("m{n}"), None)).collect();
+    let html = html(&Page { counts: [0, 0, 0, 2_000, 0], open: &open, ..page(&[]) });
+    assert_eq!(html.matches("<li><a href=\"monitors/").count(), OPEN_MAX);
+    assert!(html.contains("<a href=\"?state=down\">Show all 2,000 that are down</a>"));
+}
+
+#[test]
+fn without_incidents_nothing_is_said_of_them() {
+    let snapshots = assorted();
+    let html = html(&page(&rows(&snapshots)));
+    assert!(!html.contains("incidents\">") && !html.contains("<details"));
+}
+
+#[test]
+fn a_pause_says_until_when_by_whom_and_what_it_hides() {
+    let mut paused = snapshot("p", State::Paused);
+    paused.beneath = State::Down;
+    paused.pause = Some(Pause { by: PausedBy::Person, until: Some(Wall(NOW.0 + 7_200_000)) });
+    let mut window = snapshot("w", State::Paused);
+    window.beneath = State::Up;
+    window.pause = Some(Pause { by: PausedBy::Window, until: None });
+    let snapshots = [paused, window];
+    let rows = rows(&snapshots);
+    let en = html(&page(&rows));
+    assert!(en.contains(">in 2 h <small>13:30:32</small></time> <small>paused by a person</small>"), "{en}");
+    assert!(en.contains("<small>otherwise down</small>") && !en.contains("otherwise up"));
+    assert!(en.contains("<td>when resumed <small>maintenance window</small>"));
+    let zh = html(&Page { lang: Lang::Zh, ..page(&rows) });
+    assert!(zh.contains("由人暂停") && zh.contains("否则离线") && zh.contains("手动恢复时 <small>维护窗口"));
+}
+
+#[test]
+fn a_run_under_way_and_a_schedule_are_told() {
+    let mut one = snapshot("one", State::Up);
+    one.status = Status::Start;
+    one.runs = vec![Wall(NOW.0 - 300_000)];
+    one.schedule = Some(("*/5 * * * <".into(), "Asia/Shanghai".into()));
+    let mut two = one.clone();
+    two.runs.push(NOW);
+    let snapshots = [one, two];
+    let html = html(&page(&rows(&snapshots)));
+    assert!(html.contains(
+        "<small>running <time class=\"for\" datetime=\"2026-02-08T03:25:32.000Z\">for 5 min</time>"
+    ));
+    assert!(html.contains("2 runs, the oldest <time"));
+    assert!(!html.contains("run started"), "that is told by the run");
+    assert!(html.contains("<code>*/5 * * * &lt;</code> <small>Asia/Shanghai</small>"));
+}
+
+#[test]
+fn columns_sort_by_links_that_say_which_is_in_force() {
+    let snapshots = assorted();
+    let rows = rows(&snapshots);
+    let by_state = html(&page(&rows));
+    assert!(
+        by_state.contains("<th scope=\"col\" aria-sort=\"ascending\"><a href=\"?\" aria-current=\"true\" title=\"Sort by State\">")
+    );
+    assert_eq!(by_state.matches("aria-sort").count(), 1);
+    let by_beat = html(&Page { order: Order::LastBeat, after: Some("9:x"), search: "a", ..page(&rows) });
+    for query in
+        ["?match=a", "?match=a&amp;sort=since", "?match=a&amp;sort=id", "?match=a&amp;sort=last_beat"]
+    {
+        assert!(by_beat.contains(&format!("<a href=\"{query}\"")), "{query}");
+    }
+    assert!(
+        by_beat.contains(
+            "aria-sort=\"ascending\"><a href=\"?match=a&amp;sort=last_beat\" aria-current=\"true\""
+        )
+    );
+    assert!(by_beat.contains("<input type=\"hidden\" name=\"sort\" value=\"last_beat\">"));
+    let by_change = html(&Page { order: Order::Since, ..page(&rows) });
+    assert!(by_change.contains("aria-sort=\"descending\""));
+}
+
+#[test]
+fn a_tag_leads_to_all_that_have_it_and_back() {
+    let mut one = snapshot("one", State::Up);
+    one.tags = vec!["a b\"<".into()];
+    let snapshots = [one];
+    let rows = rows(&snapshots);
+    let all = html(&page(&rows));
+    assert!(all.contains("<a class=\"tag\" href=\"?tag=a%20b%22%3C\"><bdi>a b&quot;&lt;</bdi></a>"));
+    let tagged = html(&Page { tag: "a b\"<", ..page(&rows) });
+    assert!(tagged.contains("tag <bdi>a b&quot;&lt;</bdi> · 1 shown · <a href=\"?\">Show all monitors</a>"));
+    assert!(tagged.contains("<input type=\"hidden\" name=\"tag\" value=\"a b&quot;&lt;\">"));
+    assert!(tagged.contains("href=\"?state=up&amp;tag=a%20b%22%3C\""));
+}
+
+#[test]
+fn a_page_of_many_says_of_how_many_and_keeps_its_size() {
+    let snapshots = [snapshot("a", State::Up)];
+    let rows = rows(&snapshots);
+    let many = Page { counts: [0, 9_000, 0, 1_000, 0], next: Some("2:a"), limit: 1, ..page(&rows) };
+    let all = html(&many);
+    assert!(all.contains("Monitors · 1 of 10,000 shown</caption>"));
+    assert!(all.contains("<a rel=\"next\" href=\"?limit=1&amp;after=2%3Aa\">"));
+    assert!(html(&Page { state: Some(State::Up), ..many }).contains("1 of 9,000 shown"));
+    assert!(
+        html(&Page { search: "a", ..many }).contains("· 1 shown</caption>"),
+        "how many match is not known"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_the_server_itself_stands_first() {
+    let troubles = ["disk <full>".to_string()];
+    let html = html(&Page { troubles: &troubles, ..page(&[]) });
+    assert!(html.contains(
+        "<h2 id=\"troubles\">The server itself needs attention</h2>\n<ul>\n<li>disk &lt;full&gt;</li>"
+    ));
+}
+
+#[test]
+fn nothing_runs_but_the_one_script() {
+    let snapshots = assorted();
+    let status = html(&page(&rows(&snapshots)));
+    let monitor = one(&monitor_page(&snapshots[0], &NO_PAST, &[]));
+    for (html, source) in [(status, "page.js"), (monitor, "../page.js")] {
+        // That no attribute begins with "on" is checked where all are.
+        assert_eq!(html.matches("<script").count(), 1);
+        assert!(html.contains(&format!("<script src=\"{source}\" defer=\"\"></script>")));
+        assert!(!html.contains(" style=") && !html.contains("javascript:"));
+    }
+    assert!(CONTENT_SECURITY_POLICY.contains("script-src 'self'; connect-src 'self'"));
+    for way in ["eval(", "innerHTML", "Function(", "document.write", "http:", "https:"] {
+        assert!(!SCRIPT.contains(way), "{way}");
     }
 }

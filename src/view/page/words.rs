@@ -3,118 +3,14 @@
 use crate::domain::beat::Status;
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
+use crate::domain::record::{Cause, PausedBy};
 use crate::domain::registry::Counts;
 use std::fmt::{self, Write};
 
-/// The fixed texts of one language; none of them holds a character that HTML or a CSS string would need escaped.
-pub struct Words {
-    pub lang: Lang,
-    pub name: &'static str,
-    pub skip: &'static str,
-    pub comma: &'static str,
-    pub colon: &'static str,
-    pub states: &'static str,
-    pub all: &'static str,
-    pub search: &'static str,
-    pub search_button: &'static str,
-    pub clear: &'static str,
-    pub as_of: &'static str,
-    pub paused: &'static str,
-    pub pause: &'static str,
-    pub resume: &'static str,
-    pub caption: &'static str,
-    /// State, monitor, last beat, next deadline, from, interval, beats.
-    pub columns: [&'static str; 7],
-    pub never: &'static str,
-    pub none: &'static str,
-    pub just_now: &'static str,
-    pub due_now: &'static str,
-    pub unix: &'static str,
-    pub reported: &'static str,
-    pub grace: &'static str,
-    pub nothing_found: &'static str,
-    pub show_all: &'static str,
-    pub welcome: &'static str,
-    pub welcome_next: &'static str,
-    pub pages: &'static str,
-    pub first_page: &'static str,
-    pub next_page: &'static str,
-    pub running_since: &'static str,
-    pub api: &'static str,
-    pub metrics: &'static str,
-}
+mod texts;
 
-static EN: Words = Words {
-    lang: Lang::En,
-    name: "Heartbeat server",
-    skip: "Skip to the monitors",
-    comma: ", ",
-    colon: ": ",
-    states: "Monitors by state",
-    all: "All",
-    search: "Search monitors by id",
-    search_button: "Search",
-    clear: "Clear search",
-    as_of: "As of",
-    paused: "refresh paused",
-    pause: "Pause refresh",
-    resume: "Resume refresh",
-    caption: "Monitors",
-    columns: ["State", "Monitor", "Last beat", "Next deadline", "From", "Interval", "Beats"],
-    never: "never",
-    none: "none",
-    just_now: "just now",
-    due_now: "now",
-    unix: "unix socket",
-    reported: "reported ",
-    grace: "grace ",
-    nothing_found: "No monitor here matches.",
-    show_all: "Show all monitors",
-    welcome: "Nothing needs to be registered: the first beat of a machine puts it on this page. Send one from any shell:",
-    welcome_next: "It will appear here by itself.",
-    pages: "Pages",
-    first_page: "First page",
-    next_page: "Next page",
-    running_since: "running since ",
-    api: "API",
-    metrics: "Metrics",
-};
-
-static ZH: Words = Words {
-    lang: Lang::Zh,
-    name: "心跳服务器",
-    skip: "跳到监控列表",
-    comma: "，",
-    colon: "：",
-    states: "按状态筛选",
-    all: "全部",
-    search: "按标识搜索",
-    search_button: "搜索",
-    clear: "清除搜索",
-    as_of: "截至",
-    paused: "已暂停刷新",
-    pause: "暂停刷新",
-    resume: "恢复刷新",
-    caption: "监控项",
-    columns: ["状态", "监控项", "最近心跳", "下次期限", "来自", "间隔", "心跳数"],
-    never: "从未",
-    none: "无",
-    just_now: "刚刚",
-    due_now: "现在",
-    unix: "本机套接字",
-    reported: "报告 IP ",
-    grace: "宽限 ",
-    nothing_found: "没有符合条件的监控项。",
-    show_all: "显示全部监控项",
-    welcome: "无需事先登记：机器发来第一个心跳，就会出现在此页。在任意终端执行：",
-    welcome_next: "随后会自动显示在这里。",
-    pages: "翻页",
-    first_page: "第一页",
-    next_page: "下一页",
-    running_since: "运行自 ",
-    api: "API",
-    metrics: "指标",
-};
+pub use texts::Words;
+use texts::{EN, ZH};
 
 impl Words {
     /// The words of a language.
@@ -221,6 +117,92 @@ impl Words {
         }
     }
 
+    /// The last 24 hours in words: `Last 24 h: 99.2 % up, down twice`. `up` is `None` where nothing is known.
+    pub fn day(&self, out: &mut String, up: Option<f64>, downs: usize) -> fmt::Result {
+        match (self.lang, up) {
+            (Lang::En, None) => out.write_str("Last 24 h: no history yet"),
+            (Lang::En, Some(up)) => {
+                write!(out, "Last 24 h: {} up, ", Percent(up))?;
+                match downs {
+                    0 => out.write_str("never down"),
+                    1 => out.write_str("down once"),
+                    2 => out.write_str("down twice"),
+                    n => write!(out, "down {n} times"),
+                }
+            }
+            (Lang::Zh, None) => out.write_str("最近 24 小时：尚无历史"),
+            (Lang::Zh, Some(up)) => {
+                write!(out, "最近 24 小时：在线率 {}，", Percent(up))?;
+                match downs {
+                    0 => out.write_str("未曾离线"),
+                    n => write!(out, "离线 {n} 次"),
+                }
+            }
+        }
+    }
+
+    /// Why a monitor is down.
+    pub fn cause(&self, cause: Cause) -> &'static str {
+        match (self.lang, cause) {
+            (Lang::En, Cause::Silence) => "no beat in time",
+            (Lang::En, Cause::Fail) => "reported failure",
+            (Lang::Zh, Cause::Silence) => "未按时收到心跳",
+            (Lang::Zh, Cause::Fail) => "报告失败",
+        }
+    }
+
+    /// Who paused it.
+    pub fn paused_by(&self, by: PausedBy) -> &'static str {
+        match by {
+            PausedBy::Person => self.by_person,
+            PausedBy::Window => self.by_window,
+        }
+    }
+
+    /// What its state would be but for the pause.
+    pub fn otherwise(&self, out: &mut String, state: State) -> fmt::Result {
+        match self.lang {
+            Lang::En => write!(out, "otherwise {}", state.name()),
+            Lang::Zh => write!(out, "否则{}", self.state(state)),
+        }
+    }
+
+    /// How many runs are under way, where there is more than one; what follows is how long the oldest has lasted.
+    pub fn running(&self, out: &mut String, runs: usize) -> fmt::Result {
+        match (self.lang, runs) {
+            (Lang::En, ..=1) => out.write_str("running "),
+            (Lang::En, n) => write!(out, "{n} runs, the oldest "),
+            (Lang::Zh, ..=1) => out.write_str("运行中，"),
+            (Lang::Zh, n) => write!(out, "{n} 个运行中，最早的"),
+        }
+    }
+
+    /// How far a clock is from ours.
+    pub fn skew(&self, out: &mut String, ahead: bool, span: &str) -> fmt::Result {
+        match (self.lang, ahead) {
+            (Lang::En, true) => write!(out, "{span} ahead of ours"),
+            (Lang::En, false) => write!(out, "{span} behind ours"),
+            (Lang::Zh, true) => write!(out, "比本机快 {span}"),
+            (Lang::Zh, false) => write!(out, "比本机慢 {span}"),
+        }
+    }
+
+    /// Beats that the sender's counter proves to have come twice.
+    pub fn repeated(&self, out: &mut String, repeats: u64) -> fmt::Result {
+        match self.lang {
+            Lang::En => write!(out, "{} repeated", Grouped(repeats)),
+            Lang::Zh => write!(out, "重复 {} 个", Grouped(repeats)),
+        }
+    }
+
+    /// There are more monitors down than incidents shown.
+    pub fn more_down(&self, out: &mut String, down: u64) -> fmt::Result {
+        match self.lang {
+            Lang::En => write!(out, "Show all {} that are down", Grouped(down)),
+            Lang::Zh => write!(out, "显示全部 {} 个离线项", Grouped(down)),
+        }
+    }
+
     /// How often the page loads itself again.
     pub fn refreshes(&self, out: &mut String, seconds: u32) -> fmt::Result {
         match self.lang {
@@ -229,12 +211,13 @@ impl Words {
         }
     }
 
-    /// How many monitors stand on this page.
-    pub fn shown(&self, out: &mut String, rows: usize) -> fmt::Result {
-        match (self.lang, rows) {
-            (Lang::En, 1) => out.write_str("1 shown"),
-            (Lang::En, n) => write!(out, "{n} shown"),
-            (Lang::Zh, n) => write!(out, "显示 {n} 个"),
+    /// How many monitors stand on this page, and of how many, where that is known and more.
+    pub fn shown(&self, out: &mut String, rows: usize, all: Option<u64>) -> fmt::Result {
+        match (self.lang, all.filter(|all| *all > rows as u64).map(Grouped)) {
+            (Lang::En, None) => write!(out, "{rows} shown"),
+            (Lang::En, Some(all)) => write!(out, "{rows} of {all} shown"),
+            (Lang::Zh, None) => write!(out, "显示 {rows} 个"),
+            (Lang::Zh, Some(all)) => write!(out, "显示 {all} 个中的 {rows} 个"),
         }
     }
 
@@ -280,6 +263,24 @@ impl fmt::Display for Amount {
     }
 }
 
+/// A share from 0 to 1 as `99.2 %`: two places at most, rounded down, so that 100 % means that nothing was missing.
+#[derive(Clone, Copy)]
+pub struct Percent(pub f64);
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The sum of many spans may miss its whole by a hair.
+        let hundredths = ((self.0.clamp(0.0, 1.0) + 1e-9) * 10_000.0).floor() as u32;
+        let (whole, rest) = (hundredths / 100, hundredths % 100);
+        match rest {
+            0 => write!(f, "{whole}"),
+            rest if rest % 10 == 0 => write!(f, "{whole}.{}", rest / 10),
+            rest => write!(f, "{whole}.{rest:02}"),
+        }?;
+        f.write_str("\u{a0}%")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,6 +303,28 @@ mod tests {
         assert_eq!(verdict(Lang::En, 0, 0, 0, 0, 2), "No monitor is up");
         assert_eq!(verdict(Lang::Zh, 0, 3, 1, 2, 0), "2 个监控项离线，1 个迟到");
         assert_eq!(verdict(Lang::Zh, 0, 3, 0, 0, 0), "全部 3 个监控项在线");
+    }
+
+    #[test]
+    fn a_day_is_told_as_people_would() {
+        let day = |lang, up, downs| {
+            let mut out = String::new();
+            Words::of(lang).day(&mut out, up, downs).unwrap();
+            out.replace('\u{a0}', " ")
+        };
+        assert_eq!(day(Lang::En, Some(0.992), 2), "Last 24 h: 99.2 % up, down twice");
+        assert_eq!(day(Lang::En, Some(1.0), 0), "Last 24 h: 100 % up, never down");
+        assert_eq!(day(Lang::En, None, 0), "Last 24 h: no history yet");
+        assert_eq!(day(Lang::Zh, Some(0.5), 3), "最近 24 小时：在线率 50 %，离线 3 次");
+    }
+
+    #[test]
+    fn a_share_is_never_rounded_up() {
+        for (share, want) in
+            [(1.0, "100"), (0.99999, "99.99"), (0.9905, "99.05"), (0.1 + 0.2, "30"), (0.0, "0"), (7.0, "100")]
+        {
+            assert_eq!(Percent(share).to_string(), format!("{want}\u{a0}%"));
+        }
     }
 
     #[test]

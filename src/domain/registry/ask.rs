@@ -1,0 +1,190 @@
+//! What people and programs ask of a registry, and what they are told.
+
+use super::Registry;
+use super::row::Monitor;
+use crate::domain::address::Peer;
+use crate::domain::beat::{Status, Transport};
+use crate::domain::notice::State;
+use crate::domain::record::{Cause, Pause};
+use crate::domain::rules::Rules;
+use crate::domain::time::{Now, Span, Wall};
+use std::collections::BinaryHeap;
+
+/// A monitor as the API, the page and the metrics show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Its id.
+    pub id: String,
+    /// Its state.
+    pub state: State,
+    /// Since when.
+    pub since: Wall,
+    /// Its last beat.
+    pub last_beat: Option<Wall>,
+    /// When its state will change if nothing is heard.
+    pub next_deadline: Option<Wall>,
+    /// Time between two beats.
+    pub interval: Span,
+    /// Time after that before it is down.
+    pub grace: Span,
+    /// Where its last beat came from.
+    pub address: Peer,
+    /// The address it reported.
+    pub reported_ip: Option<String>,
+    /// How its last beat came.
+    pub transport: Transport,
+    /// Beats received.
+    pub beats: u64,
+    /// Its own counter.
+    pub seq: Option<u64>,
+    /// Beats missing by that counter.
+    pub gaps: u64,
+    /// Beats that came again, by that counter.
+    pub repeats: u64,
+    /// What its last beat said.
+    pub status: Status,
+    /// The last text it sent.
+    pub message: Option<String>,
+    /// Its labels, those of its rule first.
+    pub tags: Vec<String>,
+    /// Its number, see [`Record::number`](crate::domain::record::Record::number).
+    pub number: u64,
+    /// The state under a pause; the same as `state` where there is none.
+    pub beneath: State,
+    /// The pause it is in.
+    pub pause: Option<Pause>,
+    /// The incident that is open: its name, when it began, and why.
+    pub incident: Option<(String, Wall, Cause)>,
+    /// Its clock less ours, in milliseconds, where it tells its time.
+    pub skew_ms: Option<i64>,
+    /// When the runs that are under way began, oldest first.
+    pub runs: Vec<Wall>,
+    /// How long its last finished run took.
+    pub run_took: Option<Span>,
+    /// The cron expression and time zone of its rule.
+    pub schedule: Option<(String, String)>,
+    /// Whether a person declared it, by the API or in the configuration.
+    pub declared: bool,
+}
+
+/// What a person can do with a monitor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Control {
+    /// Set it aside, for good or until a moment. Beats are still counted; silence is not judged.
+    Pause {
+        /// When the pause ends by itself.
+        until: Option<Wall>,
+    },
+    /// End a pause. Who was up gets a whole interval to be heard.
+    Resume,
+    /// Forget it. Its next beat makes a new one.
+    Remove,
+    /// Make it, or change what it is held to.
+    Declare(Declaration),
+}
+
+/// What a person wants of a monitor; `None` leaves things as they are, or at the defaults where it is made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Declaration {
+    /// Time between two beats.
+    pub interval: Option<Span>,
+    /// Time after that before it is down.
+    pub grace: Option<Span>,
+    /// Its labels.
+    pub tags: Option<Vec<String>>,
+}
+
+/// In which order monitors are listed; equal ones by id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// By id.
+    #[default]
+    Id,
+    /// What needs a person first: down, late, up, paused, new.
+    State,
+    /// The longest silent first; never heard before all.
+    LastBeat,
+    /// The latest change of state first.
+    Since,
+}
+
+/// Where a list goes on: behind the monitor of this key and id.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    /// What the list is ordered by, see [`Snapshot::key`]; 0 for [`Order::Id`].
+    pub key: i64,
+    /// The id.
+    pub id: String,
+}
+
+impl Snapshot {
+    /// What it is sorted by, before its id.
+    pub fn key(&self, order: Order) -> i64 {
+        order.key(self.state, self.last_beat, self.since)
+    }
+}
+
+impl Order {
+    fn key(self, state: State, last_beat: Option<Wall>, since: Wall) -> i64 {
+        match self {
+            Order::Id => 0,
+            Order::State => match state {
+                State::Down => 0,
+                State::Late => 1,
+                State::Up => 2,
+                State::Paused => 3,
+                State::New => 4,
+            },
+            Order::LastBeat => last_beat.map_or(i64::MIN, |at| at.0),
+            Order::Since => -since.0,
+        }
+    }
+}
+
+/// What a list is chosen by.
+pub struct Glance<'a> {
+    /// The id.
+    pub id: &'a str,
+    /// The state as people see it.
+    pub state: State,
+    row: &'a Monitor,
+    rules: &'a Rules,
+}
+
+impl Glance<'_> {
+    /// Whether it has a label.
+    pub fn has_tag(&self, tag: &str) -> bool {
+        let of_rule = self.rules.get(self.row.rule).is_some_and(|rule| rule.tags.iter().any(|t| t == tag));
+        of_rule || self.row.has_tag(tag)
+    }
+}
+
+impl Registry {
+    /// The first `limit` monitors in `order` behind `after` that `wanted` accepts.
+    pub fn list(
+        &self,
+        now: Now,
+        order: Order,
+        after: Option<&Cursor>,
+        limit: usize,
+        wanted: impl Fn(&Glance<'_>) -> bool,
+    ) -> Vec<Snapshot> {
+        let mut first: BinaryHeap<(i64, &str, u32)> = BinaryHeap::new();
+        for (number, row) in self.monitors.iter().enumerate().filter(|(_, row)| !row.is_vacant()) {
+            let (state, last_beat) = (row.visible(), (row.beats > 0).then_some(row.last_wall));
+            let place = (order.key(state, last_beat, row.since), row.id.as_str());
+            let glance = Glance { id: place.1, state, row, rules: &self.rules };
+            if after.is_some_and(|a| place <= (a.key, a.id.as_str())) || !wanted(&glance) {
+                continue;
+            }
+            let entry = (place.0, place.1, number as u32);
+            if first.len() < limit {
+                first.push(entry);
+            } else if let Some(mut last) = first.peek_mut().filter(|last| entry < **last) {
+                *last = entry;
+            }
+        }
+        let rows = first.into_sorted_vec().into_iter();
+        rows.map(|(_, _, key)| self.monitors[key as usize].snapshot(now, &self.rules)).collect()
+    }
+}

@@ -1,0 +1,239 @@
+//! A registry put together again after a start, and the forgiving of time in which nobody listened.
+//!
+//! Records come in any order and more than once ([`Registry::load`]); of each monitor the later one holds. Then
+//! [`Registry::settle`] gives everybody a deadline: whoever was up or late has a whole interval from now, as if its last
+//! beat had just come; a schedule waits for its first slot from now on; a run has as much time left as it had when we
+//! were last known to listen. The same holds, without a start, after the machine has slept or we have been stuck
+//! ([`Registry::forgive`]).
+
+use super::row::{Flags, Monitor, NEVER};
+use super::{Name, Registry};
+use crate::domain::beat::Source;
+use crate::domain::notice::State;
+use crate::domain::policy::Policy;
+use crate::domain::record::{Change, PausedBy, Record};
+use crate::domain::time::{Now, Span, Wall};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// A step of the wall clock up to which a slot that it jumped over counts as come; beyond, it is skipped.
+const SMALL_STEP: Span = Span::secs(60);
+
+/// What must be remembered while records are read.
+#[derive(Debug, Default)]
+pub(super) struct Loading {
+    /// Monitors that were removed, by number: an older record of one may be read later.
+    buried: HashSet<u64>,
+    /// Which version's details each row has.
+    detailed: Vec<u64>,
+}
+
+impl Registry {
+    /// Takes a record in that was kept; `saved` says whether the snapshot has it. Until [`Registry::settle`] nobody is
+    /// judged.
+    pub fn load(&mut self, now: Now, name: Name<'_>, record: &Record<'_>, saved: bool) {
+        let loading = self.loading.get_or_insert_default();
+        if record.change == Change::Removed {
+            loading.buried.insert(record.number);
+        }
+        if loading.buried.contains(&record.number) {
+            if let Some(key) = self.find(name) {
+                if self.monitors[key as usize].number == record.number {
+                    self.clear(now, key);
+                }
+            }
+            return;
+        }
+        let known = self.find(name);
+        let known_number = known.map(|key| self.monitors[key as usize].number);
+        if known_number.is_some_and(|number| record.number < number) {
+            return;
+        }
+        let key = match known.filter(|_| known_number == Some(record.number)) {
+            Some(key) => key,
+            None => {
+                if let Some(key) = known {
+                    self.clear(now, key);
+                }
+                let row = Monitor::new(now, name.id.to_id(), name.hash, record.number, record.source);
+                let key = self.insert(row);
+                self.has_details_of(key, 0);
+                key
+            }
+        };
+        let row = &mut self.monitors[key as usize];
+        let was = row.visible();
+        let version = row.version();
+        if !saved {
+            row.flags.set(Flags::UNSAVED, true);
+        }
+        if record.version >= version {
+            row.restore(now, record);
+        }
+        if let Some(details) = &record.details {
+            let known = self.loading.as_ref().and_then(|loading| loading.detailed.get(key as usize)).copied();
+            if known.is_none_or(|known| record.version >= known) {
+                self.monitors[key as usize].restore_details(now, record.version, details);
+                self.has_details_of(key, record.version);
+            }
+        }
+        self.counts[was as usize] -= 1;
+        self.counts[self.monitors[key as usize].visible() as usize] += 1;
+    }
+
+    /// Notes which version's details a row has. A row may be another monitor's before all is read.
+    fn has_details_of(&mut self, key: u32, version: u64) {
+        let detailed = &mut self.loading.get_or_insert_default().detailed;
+        if detailed.len() <= key as usize {
+            detailed.resize(key as usize + 1, 0);
+        }
+        detailed[key as usize] = version;
+    }
+
+    /// Notes that a monitor was removed, before any record of it is loaded.
+    pub fn bury(&mut self, number: u64) {
+        self.loading.get_or_insert_default().buried.insert(number);
+    }
+
+    /// Gives everybody that was loaded a deadline. `last_sign` is when we were last known to listen.
+    pub fn settle(&mut self, now: Now, last_sign: Option<Wall>, keep: &mut impl FnMut(&Record<'_>)) {
+        self.loading = None;
+        // Less than nothing when the clock was put back meanwhile.
+        let away_ms = last_sign.map_or(0, |last| now.wall.0.saturating_sub(last.0));
+        let (rules, defaults) = (self.rules.clone(), self.defaults);
+        for key in 0..self.monitors.len() as u32 {
+            let row = &mut self.monitors[key as usize];
+            if row.is_vacant() {
+                continue;
+            }
+            row.hold_to(&rules, &defaults, true);
+            if row.is_running() && away_ms != 0 {
+                if away_ms > 0 {
+                    row.extend_runs(Span(away_ms.unsigned_abs()));
+                } else {
+                    row.put_runs_back(now, Span(away_ms.unsigned_abs()));
+                }
+                self.ordered(now, key, Change::None, keep);
+            }
+            let row = &mut self.monitors[key as usize];
+            let pause = row.rare.as_ref().and_then(|rare| rare.pause);
+            match (row.visible(), pause) {
+                (State::Paused, Some(pause)) => {
+                    row.deadline = pause.until.map_or(NEVER, |until| now.mono_of(until));
+                }
+                _ => {
+                    row.deadline = NEVER;
+                    self.arm_anew(now, key);
+                }
+            }
+            self.file(key);
+            self.hold_window(now, key, keep);
+        }
+    }
+
+    /// Forgives time in which nobody listened: the machine slept, or we were stuck. (While the machine sleeps the clock of
+    /// deadlines stands still; while we are stuck it runs.)
+    pub fn forgive(&mut self, now: Now, slept: Span, stuck: Span, keep: &mut impl FnMut(&Record<'_>)) {
+        for key in 0..self.monitors.len() as u32 {
+            let row = &mut self.monitors[key as usize];
+            if row.is_vacant() {
+                continue;
+            }
+            let running = row.is_running();
+            row.sleep_runs(slept);
+            row.extend_runs(stuck);
+            if row.is_paused() {
+                // It ends by the wall clock, which has gone on.
+                row.deadline = row.paused_until(now);
+            } else {
+                self.arm_anew(now, key);
+            }
+            self.file(key);
+            if running {
+                self.ordered(now, key, Change::None, keep);
+            }
+        }
+    }
+
+    /// The wall clock was set, forward by `step_ms` or back: what waits for a time of day waits for the new one.
+    pub fn clock_stepped(&mut self, now: Now, step_ms: i64, keep: &mut impl FnMut(&Record<'_>)) {
+        for key in 0..self.monitors.len() as u32 {
+            let row = &mut self.monitors[key as usize];
+            if row.is_vacant() || row.rare.is_none() {
+                continue;
+            }
+            let running = row.is_running();
+            row.restamp_runs(now);
+            let rule = self.rules.get(row.rule);
+            let schedule = rule.and_then(|rule| rule.schedule.as_ref());
+            let slot = row.rare.as_ref().and_then(|rare| rare.slot);
+            let waits = matches!(row.state, State::Up | State::New) && !running && row.deadline != NEVER;
+            if row.is_paused() {
+                row.deadline = row.paused_until(now);
+            } else if let (true, Some(schedule), Some(slot)) = (waits, schedule, slot) {
+                let jumped_over = slot <= now.wall && step_ms.unsigned_abs() > SMALL_STEP.0;
+                let slot = if jumped_over { schedule.next_after(now.wall) } else { Some(slot) };
+                row.rare().slot = slot;
+                row.deadline = slot.map_or(NEVER, |slot| now.mono_of(slot));
+            }
+            self.file(key);
+            if running {
+                self.ordered(now, key, Change::None, keep);
+            }
+        }
+    }
+
+    /// Puts new rules and defaults in force. Whoever is held to something else than before gets a whole interval.
+    pub fn set_policy(&mut self, now: Now, policy: &Policy, keep: &mut impl FnMut(&Record<'_>)) {
+        let before = std::mem::replace(&mut self.rules, Arc::clone(&policy.rules));
+        self.defaults = policy.defaults;
+        let same_rules = *before == *self.rules;
+        for key in 0..self.monitors.len() as u32 {
+            let row = &mut self.monitors[key as usize];
+            if row.is_vacant() || same_rules {
+                continue;
+            }
+            let old = (row.interval, row.grace, before.get(row.rule).map(|rule| rule.schedule.clone()));
+            let ruled = before.get(row.rule).is_some_and(|rule| rule.interval.is_some());
+            row.hold_to(&self.rules, &self.defaults, !ruled);
+            let new = (row.interval, row.grace, self.rules.get(row.rule).map(|rule| rule.schedule.clone()));
+            if old != new {
+                self.rearm(now, key);
+                self.ordered(now, key, Change::None, keep);
+            }
+            let row = &self.monitors[key as usize];
+            let by_window = row.is_paused() && row.paused_by() == Some(PausedBy::Window);
+            if by_window && row.window(now, self.rules.get(row.rule)).is_none() {
+                self.resume(now, key, keep);
+            }
+            self.hold_window(now, key, keep);
+        }
+    }
+
+    /// Makes a monitor that the configuration declares, by number `create`, where there is none of its id.
+    pub fn ensure(
+        &mut self,
+        now: Now,
+        name: Name<'_>,
+        create: (u64, Source),
+        keep: &mut impl FnMut(&Record<'_>),
+    ) -> bool {
+        let missing = self.find(name).is_none();
+        if missing {
+            self.create(now, name, create.0, create.1, keep);
+        }
+        missing
+    }
+
+    /// Sets a deadline as if the monitor had just been heard, and changes nothing else.
+    fn arm_anew(&mut self, now: Now, key: u32) {
+        let row = &mut self.monitors[key as usize];
+        let rule = self.rules.get(row.rule);
+        row.deadline = match row.state {
+            State::New if row.beats == 0 => NEVER,
+            State::Up | State::New => row.due(now, rule),
+            State::Late => row.due(now, rule).after(row.grace),
+            State::Down | State::Paused => row.down_until(now, rule, &self.defaults),
+        };
+    }
+}

@@ -1,0 +1,481 @@
+//! One monitor as the registry keeps it.
+//!
+//! What every beat touches comes first and lies together: with a million monitors a beat costs mostly the memory it has
+//! to wait for. What few monitors have stands apart in [`Rare`].
+
+mod paper;
+
+use crate::domain::beat::{Beat, Source, Status};
+use crate::domain::id::{Id, IdRef};
+use crate::domain::limits::{CHANGES_PER_HOUR_MAX, RUNS_MAX};
+use crate::domain::notice::State;
+use crate::domain::policy::Defaults;
+use crate::domain::record::{Cause, OpenIncident, Pause, PausedBy, Sequence};
+use crate::domain::rules::{Rule, Rules};
+use crate::domain::time::{Mono, Now, Span, Wall};
+
+/// A deadline that nobody has; later than all that anybody has.
+pub(super) const NEVER: Mono = Mono(u64::MAX);
+/// No rule of the configuration is for it.
+pub(super) const NO_RULE: u16 = u16::MAX;
+/// No incident is open.
+const NO_INCIDENT: u64 = u64::MAX;
+const HOUR_MS: u64 = 3_600_000;
+/// A change of a sender's clock that is not written down by itself.
+const SKEW_NOISE_MS: u64 = 250;
+
+/// A row.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Monitor {
+    pub(super) id: Id,
+    /// When something is to be done if nothing is heard; [`NEVER`] where nothing is.
+    pub(super) deadline: Mono,
+    pub(super) interval: Span,
+    pub(super) last_wall: Wall,
+    pub(super) last_mono: Mono,
+    pub(super) beats: u64,
+    pub(super) source: Source,
+    pub(super) status: Status,
+    /// The state beneath a pause.
+    pub(super) state: State,
+    pub(super) flags: Flags,
+    pub(super) rule: u16,
+    /// The hour in which changes of state were last counted, and how many there were in it.
+    hour: u16,
+    changes_in_hour: u8,
+    /// Records made for other reasons than a beat.
+    orders: u32,
+    /// Of its id; what the index is asked with when it goes.
+    pub(super) hash: u32,
+    /// Its own counter, see [`Sequence`]; apart, so that no byte lies idle between the rows.
+    seq_window: u32,
+    seq_gaps: u32,
+    seq_repeats: u32,
+    seq_last: u64,
+    pub(super) since: Wall,
+    pub(super) grace: Span,
+    /// 0 where the row is vacant.
+    pub(super) number: u64,
+    /// The beats it had sent when the open incident began.
+    incident_beats: u64,
+    pub(super) rare: Option<Box<Rare>>,
+}
+
+/// What few monitors have.
+#[derive(Debug, Default)]
+pub(super) struct Rare {
+    /// The version of the record that last changed anything in here.
+    pub(super) version: u64,
+    /// The address it last reported, where that is not its id.
+    reported_ip: Option<Id>,
+    message: Option<Box<str>>,
+    tags: Vec<Box<str>>,
+    skew_ms: Option<i64>,
+    run_took: Option<Span>,
+    /// Oldest first.
+    runs: Vec<OpenRun>,
+    pub(super) pause: Option<Pause>,
+    /// The end of the maintenance window that a person has overruled.
+    pub(super) overruled_until: Option<Wall>,
+    /// When the open incident began, where a pause has hidden that in `since`.
+    incident_started: Option<Wall>,
+    /// The slot of its schedule that it waits for.
+    pub(super) slot: Option<Wall>,
+}
+
+#[derive(Debug)]
+struct OpenRun {
+    rid: Box<str>,
+    began: Mono,
+    started: Wall,
+    limit: Span,
+}
+
+impl OpenRun {
+    fn deadline(&self) -> Mono {
+        self.began.after(self.limit)
+    }
+}
+
+/// Yes or no, eight times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Flags(u8);
+
+impl Flags {
+    /// It is set aside.
+    pub(super) const PAUSED: Flags = Flags(1);
+    /// The address it last reported is its id, as with senders that give no other name.
+    pub(super) const REPORTS_ID: Flags = Flags(2);
+    /// It has changed since it was last put into the snapshot.
+    pub(super) const UNSAVED: Flags = Flags(4);
+    /// The open incident's cause is a failure, not silence.
+    pub(super) const FAILED: Flags = Flags(8);
+    /// It sends a counter.
+    pub(super) const COUNTS: Flags = Flags(16);
+    /// A person declared it by the API.
+    pub(super) const DECLARED: Flags = Flags(32);
+    /// The configuration declares it.
+    pub(super) const CONFIGURED: Flags = Flags(64);
+
+    pub(super) fn has(self, flag: Flags) -> bool {
+        self.0 & flag.0 != 0
+    }
+
+    pub(super) fn set(&mut self, flag: Flags, on: bool) {
+        if on { self.0 |= flag.0 } else { self.0 &= !flag.0 }
+    }
+}
+
+impl Monitor {
+    /// A monitor that has never been heard.
+    pub(super) fn new(now: Now, id: Id, hash: u32, number: u64, source: Source) -> Monitor {
+        Monitor {
+            id,
+            deadline: NEVER,
+            interval: Span(0),
+            last_wall: now.wall,
+            last_mono: now.mono,
+            beats: 0,
+            source,
+            status: Status::Ok,
+            state: State::New,
+            flags: Flags::default(),
+            rule: NO_RULE,
+            hour: 0,
+            changes_in_hour: 0,
+            orders: 0,
+            hash,
+            seq_window: 0,
+            seq_gaps: 0,
+            seq_repeats: 0,
+            seq_last: 0,
+            since: now.wall,
+            grace: Span(0),
+            number,
+            incident_beats: NO_INCIDENT,
+            rare: None,
+        }
+    }
+
+    /// Whether the row holds no monitor.
+    pub(super) fn is_vacant(&self) -> bool {
+        self.number == 0
+    }
+
+    /// Its state as people see it.
+    pub(super) fn visible(&self) -> State {
+        if self.is_paused() { State::Paused } else { self.state }
+    }
+
+    /// Whether it is set aside.
+    pub(super) fn is_paused(&self) -> bool {
+        self.flags.has(Flags::PAUSED)
+    }
+
+    /// Counts the records made of it.
+    pub(super) fn version(&self) -> u64 {
+        self.beats + u64::from(self.orders)
+    }
+
+    /// Says that something other than a beat has changed it.
+    pub(super) fn ordered(&mut self) {
+        self.orders = self.orders.saturating_add(1);
+    }
+
+    /// Sees to it that its records come after those of a version that was read.
+    pub(super) fn set_version(&mut self, version: u64) {
+        self.orders = u32::try_from(version.saturating_sub(self.beats)).unwrap_or(u32::MAX);
+    }
+
+    /// What the configuration, or else the defaults, hold it to.
+    pub(super) fn hold_to(&mut self, rules: &Rules, defaults: &Defaults, own: bool) {
+        self.rule = rules.find(self.id.as_str(), self.source.peer).unwrap_or(NO_RULE);
+        self.flags.set(Flags::CONFIGURED, rules.declares(self.id.as_str()));
+        let rule = rules.get(self.rule);
+        if let Some(interval) = rule.and_then(|rule| rule.interval).or((!own).then_some(defaults.interval)) {
+            self.interval = interval;
+        }
+        if let Some(grace) = rule.and_then(|rule| rule.grace).or((!own).then_some(defaults.grace)) {
+            self.grace = grace;
+        }
+    }
+
+    /// Writes down what a beat says, its verdict apart; true when it changed any of the details.
+    pub(super) fn take(
+        &mut self,
+        now: Now,
+        monitor: IdRef<'_>,
+        beat: &Beat<'_>,
+        source: Source,
+        rule: Option<&Rule>,
+    ) -> bool {
+        self.beats += 1;
+        self.last_wall = now.wall;
+        self.last_mono = now.mono;
+        self.source = source;
+        self.status = beat.status;
+        if beat.interval.is_some() || beat.grace.is_some() {
+            let fixed = rule.is_some_and(|rule| rule.interval.is_some() || rule.schedule.is_some());
+            self.interval = beat.interval.filter(|_| !fixed).unwrap_or(self.interval);
+            let fixed = fixed || rule.is_some_and(|rule| rule.grace.is_some());
+            self.grace = beat.grace.filter(|_| !fixed).unwrap_or(self.grace);
+        }
+        if let Some(seq) = beat.seq {
+            let mut sequence = self.sequence();
+            match &mut sequence {
+                Some(sequence) => sequence.take(seq),
+                None => sequence = Some(Sequence { last: seq, ..Sequence::default() }),
+            }
+            self.set_sequence(sequence);
+        }
+        let mut changed = false;
+        if let Some(ip) = beat.ip {
+            let reports_id = ip == monitor;
+            self.flags.set(Flags::REPORTS_ID, reports_id);
+            let known = self.rare.as_ref().and_then(|rare| rare.reported_ip.as_ref());
+            if reports_id {
+                changed = known.is_some();
+                if let Some(rare) = &mut self.rare {
+                    rare.reported_ip = None;
+                }
+            } else if known.is_none_or(|known| known.as_bytes() != ip.as_str().as_bytes()) {
+                self.rare().reported_ip = Some(ip.to_id());
+                changed = true;
+            }
+        }
+        if let Some(message) = beat.message {
+            let known = self.rare.as_ref().and_then(|rare| rare.message.as_deref()).unwrap_or_default();
+            if known != message {
+                self.rare().message = (!message.is_empty()).then(|| message.into());
+                changed = true;
+            }
+        }
+        if let Some(tags) = beat.tags {
+            changed |= self.set_tags(tags.iter().map(AsRef::as_ref));
+        }
+        if let Some(ts) = beat.ts {
+            let skew_ms = ts.0.saturating_sub(now.wall.0);
+            let known = self.rare.as_ref().and_then(|rare| rare.skew_ms);
+            // The way here takes now this, now that; only a clock that went elsewhere is worth a longer record.
+            changed |= known.is_none_or(|known| known.abs_diff(skew_ms) >= SKEW_NOISE_MS);
+            self.rare().skew_ms = Some(skew_ms);
+        }
+        changed
+    }
+
+    fn sequence(&self) -> Option<Sequence> {
+        self.flags.has(Flags::COUNTS).then_some(Sequence {
+            last: self.seq_last,
+            window: self.seq_window,
+            gaps: self.seq_gaps,
+            repeats: self.seq_repeats,
+        })
+    }
+
+    fn set_sequence(&mut self, sequence: Option<Sequence>) {
+        self.flags.set(Flags::COUNTS, sequence.is_some());
+        let Sequence { last, window, gaps, repeats } = sequence.unwrap_or_default();
+        (self.seq_last, self.seq_window, self.seq_gaps, self.seq_repeats) = (last, window, gaps, repeats);
+    }
+
+    /// Gives it new labels; true when they are others than before.
+    pub(super) fn set_tags<'a>(&mut self, tags: impl ExactSizeIterator<Item = &'a str> + Clone) -> bool {
+        let known = self.rare.as_ref().map(|rare| rare.tags.as_slice()).unwrap_or_default();
+        if known.iter().map(AsRef::as_ref).eq(tags.clone()) {
+            return false;
+        }
+        self.rare().tags = tags.map(Into::into).collect();
+        true
+    }
+
+    /// Whether it has given itself a label.
+    pub(super) fn has_tag(&self, tag: &str) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.tags.iter().any(|own| **own == *tag))
+    }
+
+    /// When it is late if nothing more is heard, counted from now.
+    pub(super) fn due(&mut self, now: Now, rule: Option<&Rule>) -> Mono {
+        if let Some(deadline) = self.runs().map(OpenRun::deadline).min() {
+            return deadline;
+        }
+        let Some(schedule) = rule.and_then(|rule| rule.schedule.as_ref()) else {
+            return now.mono.after(self.interval);
+        };
+        let slot = schedule.next_after(now.wall);
+        self.rare().slot = slot;
+        slot.map_or(NEVER, |slot| now.mono_of(slot))
+    }
+
+    /// When it is forgotten if it stays silent.
+    pub(super) fn forgotten_at(&self, rule: Option<&Rule>, defaults: &Defaults) -> Mono {
+        let kept = self.flags.has(Flags::DECLARED) || self.flags.has(Flags::CONFIGURED);
+        let after = match rule.and_then(|rule| rule.forget_after) {
+            Some(own) => own,
+            None => defaults.forget_after,
+        };
+        after.filter(|_| !kept).map_or(NEVER, |after| self.last_mono.after(after))
+    }
+
+    /// When something is to be done about one that is down: it is forgotten, or, if its changes were only counted when it
+    /// went down, told of at last.
+    pub(super) fn down_until(&self, now: Now, rule: Option<&Rule>, defaults: &Defaults) -> Mono {
+        let forgotten_at = self.forgotten_at(rule, defaults).max(now.mono);
+        if self.has_incident() {
+            return forgotten_at;
+        }
+        forgotten_at.min(if self.is_muted(now) { Monitor::hour_ends(now) } else { now.mono })
+    }
+
+    /// A run begins.
+    pub(super) fn start_run(&mut self, now: Now, rid: Option<&str>, rule: Option<&Rule>) {
+        let limit = rule.and_then(|rule| rule.run_limit).unwrap_or_else(|| {
+            // A job of a schedule must end within its grace; any other is heard of within an interval and a grace.
+            let scheduled = rule.is_some_and(|rule| rule.schedule.is_some());
+            if scheduled { self.grace } else { Span(self.interval.0.saturating_add(self.grace.0)) }
+        });
+        let rid = rid.unwrap_or_default();
+        let runs = &mut self.rare().runs;
+        runs.retain(|run| *run.rid != *rid);
+        if runs.len() == RUNS_MAX {
+            runs.remove(0);
+        }
+        runs.push(OpenRun { rid: rid.into(), began: now.mono, started: now.wall, limit });
+    }
+
+    /// A run ends, the one of that name or, without a name, all; true when one did.
+    pub(super) fn end_runs(&mut self, now: Now, rid: Option<&str>) -> bool {
+        let Some(rare) = self.rare.as_mut().filter(|rare| !rare.runs.is_empty()) else { return false };
+        let ends = |run: &OpenRun| rid.is_none_or(|rid| *run.rid == *rid);
+        let Some(run) = rare.runs.iter().rev().find(|run| ends(run)) else { return false };
+        rare.run_took = Some(now.mono.since(run.began));
+        rare.runs.retain(|run| !ends(run));
+        true
+    }
+
+    /// Strikes out runs that have taken too long; true when there were any.
+    pub(super) fn drop_overdue_runs(&mut self, now: Now) -> bool {
+        let Some(rare) = self.rare.as_mut().filter(|rare| !rare.runs.is_empty()) else { return false };
+        let before = rare.runs.len();
+        rare.runs.retain(|run| run.deadline() > now.mono);
+        rare.runs.len() < before
+    }
+
+    /// Grants the runs under way more time.
+    pub(super) fn extend_runs(&mut self, by: Span) {
+        for run in self.rare.iter_mut().flat_map(|rare| rare.runs.iter_mut()) {
+            run.limit = Span(run.limit.0.saturating_add(by.0));
+        }
+    }
+
+    /// The clock was put back by at least so much while nobody looked: by the new one they began that much earlier.
+    pub(super) fn put_runs_back(&mut self, now: Now, by: Span) {
+        for run in self.rare.iter_mut().flat_map(|rare| rare.runs.iter_mut()) {
+            run.started = Wall(run.started.0.saturating_sub_unsigned(by.0));
+            run.began = now.mono_of(run.started);
+        }
+    }
+
+    /// The machine has slept while runs were under way: they began that much earlier on the clock that stood still, and
+    /// may take that much longer.
+    pub(super) fn sleep_runs(&mut self, slept: Span) {
+        for run in self.rare.iter_mut().flat_map(|rare| rare.runs.iter_mut()) {
+            run.began = Mono(run.began.0.saturating_sub(slept.0));
+            run.limit = Span(run.limit.0.saturating_add(slept.0));
+        }
+    }
+
+    /// The wall clock was set, so by it the runs under way began at another time. What is kept of them counts from that.
+    pub(super) fn restamp_runs(&mut self, now: Now) {
+        for run in self.rare.iter_mut().flat_map(|rare| rare.runs.iter_mut()) {
+            run.started = now.wall_of(run.began);
+        }
+    }
+
+    /// Whether a run is under way.
+    pub(super) fn is_running(&self) -> bool {
+        self.runs().next().is_some()
+    }
+
+    fn runs(&self) -> impl Iterator<Item = &OpenRun> {
+        self.rare.iter().flat_map(|rare| rare.runs.iter())
+    }
+
+    /// Counts a change of state; true when it is one of too many in this hour.
+    pub(super) fn count_change(&mut self, now: Now) -> bool {
+        let hour = (now.mono.0 / HOUR_MS) as u16;
+        if self.hour != hour {
+            (self.hour, self.changes_in_hour) = (hour, 0);
+        }
+        self.changes_in_hour = self.changes_in_hour.saturating_add(1);
+        self.changes_in_hour > CHANGES_PER_HOUR_MAX
+    }
+
+    /// Whether more changes of state in this hour would only be counted.
+    pub(super) fn is_muted(&self, now: Now) -> bool {
+        self.hour == (now.mono.0 / HOUR_MS) as u16 && self.changes_in_hour > CHANGES_PER_HOUR_MAX
+    }
+
+    /// When the hour ends in which its changes are counted.
+    pub(super) fn hour_ends(now: Now) -> Mono {
+        Mono((now.mono.0 / HOUR_MS + 1) * HOUR_MS)
+    }
+
+    /// Whether an incident is open.
+    pub(super) fn has_incident(&self) -> bool {
+        self.incident_beats != NO_INCIDENT
+    }
+
+    /// Begins an incident; it counts from `since`.
+    pub(super) fn open_incident(&mut self, cause: Cause) {
+        self.incident_beats = self.beats;
+        self.flags.set(Flags::FAILED, cause == Cause::Fail);
+    }
+
+    /// Ends it.
+    pub(super) fn close_incident(&mut self) {
+        self.incident_beats = NO_INCIDENT;
+        if let Some(rare) = &mut self.rare {
+            rare.incident_started = None;
+        }
+    }
+
+    /// Remembers when the open incident began, before `since` comes to mean something else.
+    pub(super) fn keep_incident_start(&mut self) {
+        if let Some(incident) = self.incident() {
+            self.rare().incident_started = Some(incident.started);
+        }
+    }
+
+    /// The open incident.
+    pub(super) fn incident(&self) -> Option<OpenIncident> {
+        self.has_incident().then(|| OpenIncident {
+            beats: self.incident_beats,
+            started: self.rare.as_ref().and_then(|rare| rare.incident_started).unwrap_or(self.since),
+            cause: if self.flags.has(Flags::FAILED) { Cause::Fail } else { Cause::Silence },
+        })
+    }
+
+    /// What few monitors have; made if missing.
+    pub(super) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Whether a maintenance window holds it, and until when, a person's overruling considered.
+    pub(super) fn window(&self, now: Now, rule: Option<&Rule>) -> Option<Wall> {
+        let until = rule.and_then(|rule| rule.pause(now.wall))?;
+        let overruled = self.rare.as_ref().and_then(|rare| rare.overruled_until);
+        overruled.is_none_or(|end| end <= now.wall).then_some(until)
+    }
+
+    /// When its pause ends by itself.
+    pub(super) fn paused_until(&self, now: Now) -> Mono {
+        let until = self.rare.as_ref().and_then(|rare| rare.pause).and_then(|pause| pause.until);
+        until.map_or(NEVER, |until| now.mono_of(until))
+    }
+
+    /// Who paused it.
+    pub(super) fn paused_by(&self) -> Option<PausedBy> {
+        self.rare.as_ref().and_then(|rare| rare.pause).map(|pause| pause.by)
+    }
+}

@@ -1,0 +1,118 @@
+//! Time in which nobody listened, and clocks that were set: what must not be held against anybody. Each of these was once
+//! found by the simulation of the whole system.
+
+use super::*;
+
+/// The clocks when the machine has slept for `slept` ms and the wall clock was then set by `step` ms.
+fn shifted(ms: u64, slept: u64, step: i64) -> Now {
+    Now { wall: Wall(at(ms).wall.0 + slept as i64 + step), ..at(ms) }
+}
+
+/// Another process, which reads what the first one wrote down.
+fn restarted(now: Now, last_sign: Wall, write: impl FnOnce(&mut dyn FnMut(&Record<'_>))) -> Registry {
+    let defaults = Defaults { interval: Span::secs(60), grace: Span::secs(30), forget_after: None };
+    let mut next = Registry::new(now, defaults, Arc::default());
+    write(&mut |record| next.load(now, name(record.id.as_str()), record, false));
+    next.settle(now, Some(last_sign), &mut |_| {});
+    next
+}
+
+fn state_at(registry: &mut Registry, now: Now) -> State {
+    while registry.handle_timeout(now, 7, &mut |_| {}) {}
+    registry.get(now, name("a")).unwrap().state
+}
+
+#[test]
+fn a_run_has_as_much_time_left_after_sleep_and_a_step_and_a_restart() {
+    const HOUR_MS: u64 = 3_600_000;
+    let mut r = registry();
+    const BEGAN: u64 = 10_000_000;
+    beat(&mut r, BEGAN, "a", &said(Status::Start, None));
+    // 90 s are granted; 80 are left when the machine sleeps for an hour and its clock is then set by two.
+    r.forgive(shifted(BEGAN + 10_000, HOUR_MS, 0), Span(HOUR_MS), Span(0), &mut |_| {});
+    let stepped = |ms| shifted(BEGAN + ms, HOUR_MS, 2 * HOUR_MS as i64);
+    let mut written = Vec::new();
+    r.clock_stepped(stepped(20_000), 2 * HOUR_MS as i64, &mut |record| written.push(record.version));
+    assert_eq!(written.len(), 1, "how long it may take is written down");
+    for (down_ms, back_ms) in [(500_000, 0), (500_000, 700_000)] {
+        // 60 s are left at the last sign of life.
+        let start = Now { mono: Mono(7_000_000), wall: Wall(stepped(30_000).wall.0 + down_ms - back_ms) };
+        let mut next = restarted(start, stepped(30_000).wall, |keep| {
+            while r.unsaved(stepped(30_000), 0, u64::MAX, &mut |record| keep(record)).is_some() {}
+        });
+        r.mark_unsaved();
+        let later = |ms: u64| Now { mono: start.mono.after(Span(ms)), wall: Wall(start.wall.0 + ms as i64) };
+        assert_eq!(state_at(&mut next, later(59_900)), State::New);
+        assert_eq!(state_at(&mut next, later(60_100)), State::Down);
+    }
+}
+
+#[test]
+fn a_pause_ends_by_the_wall_clock_though_the_machine_sleeps() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &OK);
+    control(&mut r, 0, "a", Control::Pause { until: Some(at(600_000).wall) }).unwrap();
+    r.forgive(shifted(10_000, 590_000, 0), Span(590_000), Span(0), &mut |_| {});
+    assert_eq!(state_at(&mut r, shifted(10_016, 590_000, 0)), State::Up);
+}
+
+#[test]
+fn a_persons_pause_that_ends_in_a_maintenance_window_goes_over_into_it() {
+    let window = Window::Once { from: at(50_000).wall, to: at(500_000).wall };
+    let mut r = ruled(Rules::new(vec![Rule { windows: vec![window], ..rule("*") }]));
+    beat(&mut r, 0, "a", &OK);
+    control(&mut r, 10_000, "a", Control::Pause { until: Some(at(100_000).wall) }).unwrap();
+    r.hold_windows(at(50_000), &mut |_| {});
+    changes(&mut r);
+    assert_eq!(run_to(&mut r, 499_000), vec![], "silence is expected all the time");
+    assert_eq!(run_to(&mut r, 500_016), vec![("a".into(), State::Up)]);
+}
+
+#[test]
+fn who_went_down_uncounted_is_told_of_also_after_an_absence_or_a_restart() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &OK);
+    for n in 0..62 {
+        beat(&mut r, 1_000 + n, "a", &said(if n % 2 == 1 { Status::Fail } else { Status::Ok }, None));
+    }
+    changes(&mut r);
+    assert_eq!(r.get(at(2_000), name("a")).unwrap().incident, None, "too many changes in this hour");
+    r.forgive(at(10_000), Span(0), Span(5_000), &mut |_| {});
+    let start = Now { mono: Mono(7_000_000), wall: at(20_000).wall };
+    let mut next = restarted(start, at(15_000).wall, |keep| {
+        while r.unsaved(at(15_000), 0, u64::MAX, &mut |record| keep(record)).is_some() {}
+    });
+    assert_eq!(state_at(&mut next, start), State::Down);
+    assert!(next.get(start, name("a")).unwrap().incident.is_some());
+    assert_eq!(run_to(&mut r, 3_600_016), vec![("a".into(), State::Down)]);
+    assert!(r.get(at(3_600_016), name("a")).unwrap().incident.is_some());
+}
+
+#[test]
+fn details_that_were_left_out_or_cleared_are_those_of_the_latest_record_that_had_them() {
+    let mut r = registry();
+    let mut all = Vec::new();
+    let mut next = registry();
+    let texts = [Some("disk full"), Some(""), None];
+    for (ms, message) in (0..).zip(texts) {
+        let arrival =
+            Arrival { monitor: name("a"), beat: &Beat { message, ..OK }, source: source(), create: Some(1) };
+        r.handle(at(ms), arrival, &mut |record| all.push((record.version, record.details.is_some())))
+            .unwrap();
+    }
+    assert_eq!(all, [(1, true), (2, true), (3, true), (4, false)]);
+    // The snapshot has the last; what is older is still in the journal.
+    while r.unsaved(at(5), 0, u64::MAX, &mut |record| next.load(at(5), name("a"), record, true)).is_some() {}
+    let mut older = registry();
+    let mut write = |record: &Record<'_>| next.load(at(5), name("a"), record, false);
+    let arrival = Arrival {
+        monitor: name("a"),
+        beat: &Beat { message: Some("disk full"), ..OK },
+        source: source(),
+        create: Some(1),
+    };
+    older.handle(at(0), arrival, &mut write).unwrap();
+    next.settle(at(6), None, &mut |_| {});
+    let seen = next.get(at(6), name("a")).unwrap();
+    assert_eq!((seen.message, seen.beats), (None, 3));
+}

@@ -1,0 +1,147 @@
+//! Time zones: from an instant to what clocks on the wall show there, and back.
+//!
+//! Back is the hard way: when clocks are put back an hour comes twice, when they are put forward one never comes. Both
+//! cases are decided here, once for all that asks.
+
+use super::time::Wall;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use std::fmt;
+
+/// Longest name of a time zone in bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+/// A time zone by its name.
+#[derive(Clone, PartialEq)]
+pub struct Zone {
+    name: Box<str>,
+    rules: TimeZone,
+}
+
+/// There is no such time zone, or this machine does not know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a time zone of this machine: write local, UTC or a name such as Europe/Berlin; names need tzdata"
+)]
+pub struct UnknownZone;
+
+impl Zone {
+    /// A zone by its IANA name, `UTC`, or `local` for the machine's own.
+    ///
+    /// # Errors
+    /// When this machine's time zone database has no such name.
+    pub fn parse(name: &str) -> Result<Zone, UnknownZone> {
+        match name {
+            "local" => return Ok(Zone::local()),
+            "UTC" => return Ok(Zone::utc()),
+            _ => {}
+        }
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'-' | b'+');
+        if name.len() > NAME_BYTES_MAX || !name.bytes().all(plain) {
+            return Err(UnknownZone);
+        }
+        let rules = TimeZone::get(name).map_err(|_| UnknownZone)?;
+        // Names are found whatever their case; shown is the right one.
+        let name = rules.iana_name().unwrap_or(name).into();
+        Ok(Zone { name, rules })
+    }
+
+    /// The machine's own.
+    pub fn local() -> Zone {
+        Zone { name: "local".into(), rules: TimeZone::system() }
+    }
+
+    /// Coordinated universal time.
+    pub fn utc() -> Zone {
+        Zone { name: "UTC".into(), rules: TimeZone::UTC }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What clocks show at an instant; `None` beyond the year 9999.
+    pub fn civil(&self, at: Wall) -> Option<DateTime> {
+        Timestamp::from_millisecond(at.0).ok().map(|at| self.rules.to_datetime(at))
+    }
+
+    /// The instant at which clocks show `civil`: the first of two; where they never show it, the instant at which they
+    /// are put past it. It never falls when `civil` rises. `None` beyond the year 9999.
+    pub fn instant(&self, civil: DateTime) -> Option<Wall> {
+        let at = |offset: Offset| offset.to_timestamp(civil).ok();
+        let instant = match self.rules.to_ambiguous_timestamp(civil).offset() {
+            AmbiguousOffset::Unambiguous { offset } => at(offset)?,
+            AmbiguousOffset::Fold { before, .. } => at(before)?,
+            AmbiguousOffset::Gap { before, .. } => {
+                // By the old offset it lies behind the change, and no other change lies between.
+                let behind = at(before)?.checked_add(jiff::SignedDuration::from_nanos(1)).ok()?;
+                self.rules.preceding(behind).next()?.timestamp()
+            }
+        };
+        Some(Wall(instant.as_millisecond()))
+    }
+
+    /// How far clocks are from UTC at an instant, and when that ends, if it does.
+    pub(super) fn stretch(&self, at: Timestamp) -> (Offset, Option<Timestamp>) {
+        let end = self.rules.following(at).next().map(|change| change.timestamp());
+        (self.rules.to_offset(at), end)
+    }
+}
+
+impl Default for Zone {
+    fn default() -> Zone {
+        Zone::local()
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl fmt::Debug for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the rules: they are long.
+        write!(f, "Zone({:?})", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_go_by_their_names() {
+        assert_eq!(Zone::parse("UTC").map(|z| z.name().to_string()), Ok("UTC".into()));
+        assert_eq!(Zone::parse("local").map(|z| z.name().to_string()), Ok("local".into()));
+        assert_eq!(Zone::parse("europe/berlin").map(|z| z.name().to_string()), Ok("Europe/Berlin".into()));
+        for wrong in ["", "Europe/Atlantis", "../../etc/passwd", "Europe/ Berlin", &"x".repeat(65)] {
+            assert_eq!(Zone::parse(wrong), Err(UnknownZone), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_or_never_has_one_instant() {
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        let at = |text: &str| berlin.instant(text.parse().unwrap()).unwrap().rfc3339();
+        assert_eq!(at("2026-03-29T01:59"), "2026-03-29T00:59:00.000Z");
+        for never in ["2026-03-29T02:00", "2026-03-29T02:01", "2026-03-29T02:59", "2026-03-29T03:00"] {
+            assert_eq!(at(never), "2026-03-29T01:00:00.000Z", "{never}");
+        }
+        assert_eq!(at("2026-10-25T02:30"), "2026-10-25T00:30:00.000Z");
+        assert_eq!(at("2026-10-25T03:00"), "2026-10-25T02:00:00.000Z");
+        // A whole day was left out.
+        let apia = Zone::parse("Pacific/Apia").unwrap();
+        let skipped = apia.instant("2011-12-30T12:00".parse().unwrap());
+        assert_eq!(skipped.map(Wall::rfc3339).as_deref(), Some("2011-12-30T10:00:00.000Z"));
+    }
+
+    #[test]
+    fn beyond_what_calendars_hold_there_is_nothing() {
+        assert_eq!(Zone::utc().civil(Wall(i64::MAX)), None);
+        assert_eq!(Zone::utc().civil(Wall(i64::MIN)), None);
+    }
+}

@@ -1,0 +1,115 @@
+//! What can be asked of the engine: how monitors stand, their past, whether all is well.
+
+use super::{Engine, lock};
+use crate::domain::history::{Incident, Past};
+use crate::domain::id::IdRef;
+use crate::domain::limits::LIST_MAX;
+use crate::domain::notice::State;
+use crate::domain::registry::{Counts, Cursor, Glance, Order, Snapshot, Tidings};
+use crate::domain::time::Now;
+use crate::store::{IncidentQuery, StoreError};
+use crate::sys::clock;
+use std::sync::Arc;
+use tokio::sync::broadcast;
+
+/// Whether beats are taken and kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Health {
+    /// Why beats are refused; `None`: they are not.
+    pub refusing: Option<String>,
+    /// What else is wrong, in words for people.
+    pub degraded: Vec<String>,
+    /// Bytes in the journal.
+    pub journal_bytes: u64,
+    /// Age of the oldest beat that a power cut would lose, in seconds.
+    pub unsynced_s: f64,
+}
+
+impl Engine {
+    /// How many monitors are in each state.
+    pub fn counts(&self) -> Counts {
+        let mut total = Counts::default();
+        for shard in &self.shards {
+            let counts = lock(shard).counts();
+            total.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
+        }
+        total
+    }
+
+    /// One monitor.
+    pub fn get(&self, id: IdRef<'_>) -> Option<Snapshot> {
+        self.get_at(clock::now(), id)
+    }
+
+    /// One monitor, its deadline told by the clocks of `now`.
+    pub fn get_at(&self, now: Now, id: IdRef<'_>) -> Option<Snapshot> {
+        let (shard, name) = self.place_of(id);
+        lock(shard).get(now, name)
+    }
+
+    /// The first `limit` monitors in `order` behind `after` that `wanted` accepts, and where to go on if there are more.
+    /// Looks at every monitor, one shard at a time: not for a thread that takes beats.
+    pub fn list(
+        &self,
+        order: Order,
+        after: Option<&Cursor>,
+        limit: usize,
+        wanted: impl Fn(&Glance<'_>) -> bool,
+    ) -> (Vec<Snapshot>, Option<Cursor>) {
+        let (now, limit) = (clock::now(), limit.min(LIST_MAX));
+        let mut rows = Vec::new();
+        for shard in &self.shards {
+            rows.extend(lock(shard).list(now, order, after, limit + 1, &wanted));
+            if rows.len() > 2 * (limit + 1) {
+                keep_first(&mut rows, order, limit + 1);
+            }
+        }
+        keep_first(&mut rows, order, limit + 1);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|row| Cursor { key: row.key(order), id: row.id.clone() });
+        (rows, next)
+    }
+
+    /// Changes of state and the like as they happen, for whoever watches live. One that reads too slowly is told how
+    /// many it missed.
+    pub fn watch(&self) -> broadcast::Receiver<Arc<Tidings>> {
+        self.tidings.subscribe()
+    }
+
+    /// Incidents, newest first. Like the two below it may wait for a disk: not for a thread that takes beats.
+    pub fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError> {
+        self.store.incidents(query)
+    }
+
+    /// Marks an incident as known to a person; false if there is none of that name.
+    pub fn acknowledge(&self, incident: &str) -> Result<bool, StoreError> {
+        self.store.acknowledge_incident(incident)
+    }
+
+    /// The past of some monitors, in their order.
+    pub fn past(&self, now: Now, monitors: &[Snapshot]) -> Result<Vec<Past>, StoreError> {
+        let asked: Vec<(&str, State)> = monitors.iter().map(|m| (m.id.as_str(), m.state)).collect();
+        self.store.past(&asked, now.wall)
+    }
+
+    /// Whether beats are taken and kept.
+    pub fn health(&self) -> Health {
+        let condition = self.store.condition(clock::wall());
+        let trouble = lock(&self.trouble);
+        let refusing = trouble.reason.clone().filter(|_| self.refuses_unstored());
+        let unstored = trouble.reason.iter().filter(|_| !self.refuses_unstored());
+        let degraded = unstored.chain(&trouble.tables).chain(&trouble.damage).cloned();
+        Health {
+            refusing,
+            degraded: degraded.chain(condition.degraded).collect(),
+            journal_bytes: condition.journal_bytes,
+            unsynced_s: condition.unsynced_ms as f64 / 1000.0,
+        }
+    }
+}
+
+fn keep_first(rows: &mut Vec<Snapshot>, order: Order, count: usize) {
+    rows.sort_unstable_by(|a, b| (a.key(order), &a.id).cmp(&(b.key(order), &b.id)));
+    rows.truncate(count);
+}

@@ -1,0 +1,87 @@
+//! The two threads that look after what is kept: one leaves a sign of life and syncs once a second, the other brings the
+//! tables up to date. They are two because a disk may take its time over either, and each must go on without the other.
+
+use super::keep::Keeper;
+use super::{Engine, HERE, lock};
+use crate::domain::time::Wall;
+use crate::sys::clock;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+/// Between two signs of life.
+const TEND_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks at what the tables lack.
+const KEEP_EVERY: Duration = Duration::from_millis(250);
+
+/// Both threads.
+pub struct Upkeep {
+    bell: Arc<Bell>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Rung once, when it is time to stop.
+#[derive(Default)]
+struct Bell {
+    rung: Mutex<bool>,
+    heard: Condvar,
+}
+
+impl Bell {
+    /// Waits; true once it has rung.
+    fn wait(&self, time: Duration) -> bool {
+        let rung = lock(&self.rung);
+        let waited = self.heard.wait_timeout_while(rung, time, |rung| !*rung);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl Upkeep {
+    /// Starts them. Errors are the system's: no thread to be had.
+    pub fn start(engine: &Arc<Engine>, mut keeper: Keeper) -> io::Result<Upkeep> {
+        let mut upkeep = Upkeep { bell: Arc::default(), threads: Vec::new() };
+        let (tended, bell) = (engine.clone(), upkeep.bell.clone());
+        upkeep.threads.push(Builder::new().name("journal".into()).spawn(move || {
+            loop {
+                let last = bell.wait(TEND_EVERY);
+                tended.tend(clock::wall());
+                if last {
+                    return;
+                }
+            }
+        })?);
+        let (kept, bell) = (engine.clone(), upkeep.bell.clone());
+        upkeep.threads.push(Builder::new().name("keeper".into()).spawn(move || {
+            loop {
+                let last = bell.wait(KEEP_EVERY);
+                if last {
+                    // What fails now the next start finds in the journal.
+                    let _ = kept.keep_last(&mut keeper, clock::now());
+                    return;
+                }
+                kept.keep(&mut keeper, clock::now());
+            }
+        })?);
+        Ok(upkeep)
+    }
+
+    /// Has both do their work once more, and waits for them.
+    pub fn stop(self) {
+        *lock(&self.bell.rung) = true;
+        self.bell.heard.notify_all();
+        for thread in self.threads {
+            // A thread that panicked has ended the process.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Engine {
+    /// Leaves a sign of life in the journal and makes durable what is not yet.
+    pub fn tend(&self, now: Wall) {
+        if let Err(error) = self.store.tend(HERE, now) {
+            self.has_failed(now, &error);
+        }
+    }
+}

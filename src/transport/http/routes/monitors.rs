@@ -1,0 +1,151 @@
+//! Monitors over the API: lists, one, and what a person may do with one.
+
+use super::{Question, aside, id_in_path, no_such_monitor, wrong};
+use crate::domain::history::Past;
+use crate::domain::id::Id;
+use crate::domain::registry::{Control, Cursor, Order, Snapshot};
+use crate::domain::time::{Span, Wall};
+use crate::engine::{ControlRefusal, Engine};
+use crate::sys::clock;
+use crate::transport::http::Site;
+use crate::view::api;
+use crate::wire::answer::Answer;
+use crate::wire::control::{self, PauseFor};
+use crate::wire::query::{self, Selection};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What stands in a path as it is (RFC 3986, 2.3).
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A page of monitors.
+pub async fn list(site: &Site, question: &Question<'_>) -> Answer {
+    let selection = match query::selection(question.query) {
+        Ok(selection) => selection,
+        Err(fault) => return wrong(&fault),
+    };
+    let found = aside(site, move |engine| {
+        let (rows, next) = select(engine, &selection, selection.order.unwrap_or_default(), selection.limit);
+        let next = next.map(|next| query::cursor_text(next.key, &next.id));
+        api::monitors(&rows, &pasts(engine, &rows), next.as_deref())
+    });
+    match found.await {
+        Ok(page) => Answer::json(200, &page).with_data_headers(),
+        Err(failed) => failed,
+    }
+}
+
+/// The monitors that a selection takes, and where to go on. For a thread that has the time.
+pub fn select(
+    engine: &Engine,
+    selection: &Selection,
+    order: Order,
+    limit: usize,
+) -> (Vec<Snapshot>, Option<Cursor>) {
+    engine.list(order, selection.after.as_ref(), limit, |seen| selection.wants(seen))
+}
+
+/// The past of monitors; nothing where the store does not say, which its own alarm tells of.
+fn pasts(engine: &Engine, rows: &[Snapshot]) -> Vec<Past> {
+    engine.past(clock::now(), rows).unwrap_or_default()
+}
+
+/// One monitor.
+pub async fn one(site: &Site, coded: &str) -> Answer {
+    let id = match id_in_path(coded) {
+        Ok(id) => id,
+        Err(fault) => return fault,
+    };
+    match site.engine.get(id.as_ref()) {
+        Some(monitor) => shown(site, 200, monitor).await,
+        None => no_such_monitor().with_data_headers(),
+    }
+}
+
+/// Makes one, or changes what it is held to.
+pub async fn declare(site: &Site, coded: &str, body: &[u8]) -> Answer {
+    let (id, declaration) = match (id_in_path(coded), control::declaration(body)) {
+        (Err(fault), _) => return fault,
+        (_, Err(fault)) => return wrong(&fault),
+        (Ok(id), Ok(declaration)) => (id, declaration),
+    };
+    let new = site.engine.get(id.as_ref()).is_none();
+    let location = new.then(|| format!("/api/v1/monitors/{}", utf8_percent_encode(id.as_str(), PATH)));
+    let answer = obey(site, id, Control::Declare(declaration), if new { 201 } else { 200 }).await;
+    Answer { location: location.filter(|_| answer.status == 201), ..answer }
+}
+
+/// Sets one aside.
+pub async fn pause(site: &Site, coded: &str, body: &[u8]) -> Answer {
+    let (id, wish) = match (id_in_path(coded), control::pause(body)) {
+        (Err(fault), _) => return fault,
+        (_, Err(fault)) => return wrong(&fault),
+        (Ok(id), Ok(wish)) => (id, wish),
+    };
+    let now = clock::wall();
+    let until = match wish {
+        PauseFor::Good => None,
+        PauseFor::Span(length) => {
+            Some(Wall(now.0.saturating_add(i64::try_from(length.0).unwrap_or(i64::MAX))))
+        }
+        // The clock decides, not the form: it was right once.
+        PauseFor::Until(until) if until <= now => {
+            return Answer::wrong(409, "that moment has passed", Some("until"));
+        }
+        PauseFor::Until(until) => Some(until),
+    };
+    obey(site, id, Control::Pause { until }, 200).await
+}
+
+/// Ends a pause.
+pub async fn resume(site: &Site, coded: &str) -> Answer {
+    match id_in_path(coded) {
+        Ok(id) => obey(site, id, Control::Resume, 200).await,
+        Err(fault) => fault,
+    }
+}
+
+/// Forgets one.
+pub async fn remove(site: &Site, coded: &str) -> Answer {
+    match id_in_path(coded) {
+        Ok(id) => obey(site, id, Control::Remove, 204).await,
+        Err(fault) => fault,
+    }
+}
+
+/// Does what a person wants; `done` is the status when it is.
+async fn obey(site: &Site, id: Id, control: Control, done: u16) -> Answer {
+    let done_so = aside(site, move |engine| engine.control(clock::now(), id.as_ref(), &control)).await;
+    match done_so {
+        Ok(Ok(Some(monitor))) => shown(site, done, monitor).await,
+        Ok(Ok(None)) => Answer::no_content(),
+        Ok(Err(refused)) => refusal(&refused),
+        Err(failed) => failed,
+    }
+}
+
+fn refusal(refused: &ControlRefusal) -> Answer {
+    match refused {
+        ControlRefusal::Unknown => no_such_monitor(),
+        ControlRefusal::Configured => Answer::error(
+            409,
+            "the configuration declares this monitor: change or remove its [[monitor]] there and reload",
+        ),
+        ControlRefusal::Full => {
+            Answer::unavailable("no room for another monitor (limits.monitors)", Span::secs(60))
+        }
+        ControlRefusal::NotStored(reason) => {
+            Answer::unavailable(&format!("it could not be kept: {reason}"), Span::secs(5))
+        }
+    }
+}
+
+async fn shown(site: &Site, status: u16, monitor: Snapshot) -> Answer {
+    let shown = aside(site, move |engine| {
+        let past = pasts(engine, std::slice::from_ref(&monitor));
+        api::monitor(&monitor, past.first())
+    });
+    match shown.await {
+        Ok(value) => Answer::json(status, &value).with_data_headers(),
+        Err(failed) => failed,
+    }
+}

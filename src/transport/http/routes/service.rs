@@ -1,0 +1,90 @@
+//! What the daemon says of itself: status, health, metrics, and what it can be asked.
+
+use super::{Question, VERSION};
+use crate::domain::beat::Transport;
+use crate::engine::stats::{BeatResult, DELAYS_MS, Turned};
+use crate::sys::process;
+use crate::transport::http::Site;
+use crate::view::{api, metrics, openapi};
+use crate::wire::answer::{Answer, JSON};
+
+/// Whether we live: whoever reads this knows.
+pub fn alive() -> Answer {
+    Answer::new(200, "text/plain; charset=utf-8", &b"ok\n"[..]).with_data_headers()
+}
+
+/// Whether beats are taken. What else is wrong does not turn anybody away: they are still counted.
+pub fn ready(site: &Site) -> Answer {
+    let health = site.engine.health();
+    let degraded = degraded(site, health.degraded);
+    let status = if health.refusing.is_some() { 503 } else { 200 };
+    Answer::json(status, &api::readiness(health.refusing.as_deref(), &degraded)).with_data_headers()
+}
+
+/// Where things stand.
+pub fn status(site: &Site) -> Answer {
+    let engine = &site.engine;
+    let sum = engine.stats().sum();
+    let health = engine.health();
+    let value = api::status(&api::Status {
+        version: VERSION,
+        started: site.started.wall,
+        counts: engine.counts(),
+        beats: sum.accepted(),
+        connections: sum.connections,
+        log_lines_dropped: engine.log().dropped(),
+        journal_bytes: health.journal_bytes,
+        unsynced_s: health.unsynced_s,
+        refusing: health.refusing.as_deref(),
+        degraded: &degraded(site, health.degraded),
+    });
+    Answer::json(200, &value).with_data_headers()
+}
+
+/// The API, described.
+pub fn openapi() -> Answer {
+    Answer::new(200, JSON, openapi::document(VERSION).into_bytes()).with_data_headers()
+}
+
+/// Metrics, in the format that is asked for.
+pub fn metrics_text(site: &Site, question: &Question<'_>) -> Answer {
+    let engine = &site.engine;
+    let open = question.accept.contains("application/openmetrics-text");
+    let sum = engine.stats().sum();
+    let health = engine.health();
+    let http = Transport::Http.name();
+    let mut delays = [(0.0, 0); DELAYS_MS.len()];
+    for (bucket, (most_ms, count)) in delays.iter_mut().zip(DELAYS_MS.iter().zip(sum.delays)) {
+        *bucket = (*most_ms as f64 / 1000.0, count);
+    }
+    let input = metrics::Input {
+        version: VERSION,
+        beats: &BeatResult::ALL.map(|result| (http, result.name(), sum.beats[result as usize])),
+        fast_path_beats: sum.fast,
+        transitions: sum.transitions,
+        connections: &[(http, sum.connections)],
+        refused: &Turned::ALL.map(|why| (why.name(), sum.turned[why as usize])),
+        counts: engine.counts(),
+        log_lines_dropped: engine.log().dropped(),
+        detection_delay: metrics::Histogram {
+            buckets: &delays,
+            sum_s: sum.delays_s,
+            count: sum.delays.iter().sum(),
+        },
+        muted_changes: sum.muted,
+        beats_unstored: sum.unstored,
+        journal_bytes: health.journal_bytes,
+        unsynced_s: health.unsynced_s,
+        process: process::usage(),
+        started: site.started.wall,
+    };
+    let text = metrics::render(&input, open);
+    Answer::new(200, if open { metrics::OPENMETRICS } else { metrics::TEXT }, text.into_bytes())
+        .with_data_headers()
+}
+
+/// What is wrong though beats are taken.
+fn degraded(site: &Site, mut reasons: Vec<String>) -> Vec<String> {
+    reasons.extend(site.engine.log().failing().iter().map(|target| api::failing_target(target)));
+    reasons
+}

@@ -1,0 +1,484 @@
+//! Nothing that was acknowledged is ever missing: through kills, full disks and damaged files, as far as one machine can
+//! show it. What a power cut does is shown by the simulation. Tests that need root or strace say so and pass otherwise.
+
+use crate::client::{beat, get};
+use crate::harness::{Daemon, PATIENCE, Setup, daemon, until};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+const SECOND: &str = "[log]\nbeats = false\n[state]\nsync = \"second\"\n";
+const ALWAYS: &str = "[log]\nbeats = false\n[state]\nsync = \"always\"\n";
+
+/// Ends a daemon as asked and starts another in its place.
+fn again(mut hb: Daemon, signal: Signal) -> Daemon {
+    hb.signal(signal);
+    hb.wait();
+    let mut command = hb.place.command();
+    command.arg("--config").arg(hb.place.path("heartbeat-server.toml"));
+    command.arg("--state-dir").arg(hb.place.path("state"));
+    hb.replaced(command)
+}
+
+/// What a client that beats as fast as it is answered knows, and what it is told.
+#[derive(Default)]
+struct Client {
+    /// The last number sent, and the last that was acknowledged.
+    sent: AtomicU64,
+    acknowledged: AtomicU64,
+    /// How many were.
+    acknowledgements: AtomicU64,
+    waits: AtomicBool,
+}
+
+impl Client {
+    /// Beats over one connection until it ends.
+    fn beats(&self, id: &str, address: &str) {
+        let Ok(mut stream) = TcpStream::connect(address) else { return };
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut answer = [0; 1024];
+        loop {
+            let seq = self.sent.load(SeqCst) + 1;
+            self.sent.store(seq, SeqCst);
+            let request = beat(&format!("{{\"id\":\"{id}\",\"seq\":{seq},\"interval\":\"1h\"}}"));
+            // An answer this short comes in one piece.
+            match stream.write_all(request.as_bytes()).and_then(|()| stream.read(&mut answer)) {
+                Ok(bytes) if answer[..bytes].ends_with(b"{\"status\":\"ok\"}") => {
+                    self.acknowledged.store(seq, SeqCst);
+                    self.acknowledgements.fetch_add(1, SeqCst);
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
+/// Kills a daemon again and again while clients beat, and counts each time what it has lost.
+fn killed(config: &str, times: usize) {
+    let mut hb = daemon(config);
+    let address = hb.address();
+    let clients: [Client; 4] = Default::default();
+    let (open, over) = (AtomicBool::new(true), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for (n, client) in clients.iter().enumerate() {
+            let (open, over, address) = (&open, &over, &address);
+            scope.spawn(move || {
+                while !over.load(SeqCst) {
+                    client.waits.store(true, SeqCst);
+                    if open.load(SeqCst) {
+                        client.waits.store(false, SeqCst);
+                        client.beats(&format!("c{n}"), address);
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            });
+        }
+        let ended = Over(&over);
+        // Numbers that were under way when the daemon was killed and had not come.
+        let mut astray = [0; 4];
+        for time in 0..times {
+            let before: Vec<u64> = clients.iter().map(|c| c.acknowledgements.load(SeqCst)).collect();
+            until("some beats of each", || {
+                clients.iter().zip(&before).all(|(c, before)| c.acknowledgements.load(SeqCst) > before + 20)
+            });
+            open.store(false, SeqCst);
+            hb = again(hb, Signal::SIGKILL);
+            until("all to wait", || clients.iter().all(|c| c.waits.load(SeqCst)));
+            for (n, client) in clients.iter().enumerate() {
+                let monitor = hb.monitor(&format!("c{n}"));
+                let (seq, sent) = (monitor["seq"].as_u64().unwrap(), client.sent.load(SeqCst));
+                let acknowledged = client.acknowledged.load(SeqCst);
+                assert!(
+                    (acknowledged..=sent).contains(&seq),
+                    "c{n}: {acknowledged} to {sent}, and not {seq}"
+                );
+                // Every number is sent once, so each that is missing is a gap, and each that came a beat.
+                assert_eq!(
+                    monitor["gaps"],
+                    json!(astray[n]),
+                    "c{n}, kill {time}: acknowledged beats are missing"
+                );
+                assert_eq!(monitor["beats"], json!(seq - astray[n]), "c{n}, kill {time}");
+                assert_eq!(monitor["state"], json!("up"), "c{n}, kill {time}");
+                astray[n] += sent - seq;
+            }
+            open.store(true, SeqCst);
+        }
+        open.store(false, SeqCst);
+        drop(ended);
+        drop(hb);
+    });
+}
+
+/// Lets the clients end, also when the test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+#[test]
+fn killed_fifty_times_under_load_it_misses_no_acknowledged_beat() {
+    killed(SECOND, 50);
+}
+
+#[test]
+fn neither_does_it_when_every_beat_is_synced() {
+    killed(ALWAYS, 10);
+}
+
+#[test]
+fn who_was_up_is_up_after_a_kill_and_what_was_open_is_open() {
+    let hb = daemon(SECOND);
+    for body in [
+        r#"{"id":"well","interval":"1h","grace":"5m","seq":7,"tags":["a"],"message":"all is well"}"#,
+        r#"{"id":"ill","status":"fail","interval":"1h","message":"disk full"}"#,
+        r#"{"id":"aside","interval":"1h"}"#,
+        r#"{"id":"working","status":"start","rid":"r1"}"#,
+    ] {
+        assert_eq!(hb.beat(body).text(), r#"{"status":"ok"}"#);
+    }
+    assert_eq!(hb.wish("POST", "/api/v1/monitors/aside/pause", "").status, 200);
+    until("the incident on record", || !incidents_of(&hb).is_empty());
+    let ids = ["well", "ill", "aside", "working"];
+    let before: Vec<Value> = ids.map(|id| hb.monitor(id)).to_vec();
+    let incidents = incidents_of(&hb);
+    let hb = again(hb, Signal::SIGKILL);
+    let kept = [
+        "state",
+        "since",
+        "last_beat",
+        "beats",
+        "seq",
+        "gaps",
+        "interval_s",
+        "grace_s",
+        "tags",
+        "message",
+        "address",
+        "number",
+        "paused_until",
+        "incident",
+        "status",
+    ];
+    for (id, before) in ids.iter().zip(&before) {
+        let after = hb.monitor(id);
+        for field in kept {
+            assert_eq!(after[field], before[field], "{id}: {field}");
+        }
+    }
+    assert_eq!(incidents_of(&hb), incidents);
+    let due = |monitor: &Value| monitor["next_deadline"].as_str().unwrap().to_string();
+    assert!(due(&hb.monitor("well")) > due(&before[0]), "it has a whole interval from the start");
+    assert_eq!(hb.monitor("aside")["next_deadline"], Value::Null);
+    // The same incident ends, and nothing of it was told a second time.
+    hb.beat(r#"{"id":"ill"}"#);
+    hb.wait_for_log("ill is up again");
+    assert!(!hb.log().contains("ill is down"), "{}", hb.log());
+    until("the incident's end", || !incidents_of(&hb)[0]["ended"].is_null());
+    let after = incidents_of(&hb);
+    assert_eq!((after.len(), &after[0]["id"]), (1, &incidents[0]["id"]), "{after:?}");
+}
+
+/// All incidents, without what grows by itself.
+fn incidents_of(hb: &Daemon) -> Vec<Value> {
+    let mut incidents = hb.get("/api/v1/incidents").json()["incidents"].as_array().unwrap().clone();
+    for incident in &mut incidents {
+        incident.as_object_mut().unwrap().remove("duration_s");
+    }
+    incidents
+}
+
+/// The files of the journal, in order.
+fn journal(hb: &Daemon) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(hb.place.path("state/journal")).unwrap();
+    let mut files: Vec<PathBuf> =
+        files.map(|file| file.unwrap().path()).filter(|path| path.is_file()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_damaged_journal_is_told_with_file_and_place_and_the_rest_is_served() {
+    let mut hb = daemon(SECOND);
+    for n in 0..200 {
+        hb.beat(&format!("{{\"id\":\"m{n}\"}}"));
+    }
+    hb.signal(Signal::SIGTERM);
+    hb.wait();
+    let file = journal(&hb).remove(0);
+    let bytes = std::fs::metadata(&file).unwrap().len();
+    // The header is 4096 bytes; from the middle of what follows some are overwritten.
+    OpenOptions::new()
+        .write(true)
+        .open(&file)
+        .unwrap()
+        .write_all_at(&[0xa5; 64], (4096 + bytes) / 2)
+        .unwrap();
+    let hb = again_ended(hb);
+    let name = file.file_name().unwrap().to_string_lossy().into_owned();
+    hb.wait_for_log("the journal is damaged");
+    let log = hb.log();
+    let line = log.lines().find(|line| line.contains("the journal is damaged")).unwrap();
+    assert!(line.contains(&name) && line.contains("at byte"), "{line}");
+    let copy = hb.place.path("state/journal/damaged").join(&name);
+    assert!(copy.is_file() && line.contains(&*copy.to_string_lossy()), "{line}");
+    let ready = hb.get("/readyz");
+    assert!(ready.status == 200 && ready.text().contains(&name), "{}", ready.text());
+    // What the tables have of it is not lost; what they had not yet is at most that one stretch.
+    let known = (0..200).filter(|n| hb.get(&format!("/api/v1/monitors/m{n}")).status == 200).count();
+    assert!(known >= 195, "{known} of 200");
+    assert_eq!(hb.beat(r#"{"id":"new"}"#).text(), r#"{"status":"ok"}"#);
+}
+
+/// The same as [`again`] for one that has ended.
+fn again_ended(hb: Daemon) -> Daemon {
+    let mut command = hb.place.command();
+    command.arg("--config").arg(hb.place.path("heartbeat-server.toml"));
+    command.arg("--state-dir").arg(hb.place.path("state"));
+    hb.replaced(command)
+}
+
+/// A file system of its own, gone with this.
+struct Mount(PathBuf);
+
+impl Mount {
+    /// `None`, and a word about it, where we may not mount.
+    fn new(path: &Path, options: &str) -> Option<Mount> {
+        std::fs::create_dir_all(path).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(path)
+            .stderr(Stdio::null())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Mount(path.into()));
+        }
+        eprintln!("SKIPPED: this needs to mount a file system, so root");
+        None
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Takes all the space there is.
+fn fill(file: &Path) {
+    let mut file = std::fs::File::create(file).unwrap();
+    while file.write_all(&[1; 65_536]).is_ok() {}
+    while file.write_all(&[1]).is_ok() {}
+}
+
+#[test]
+fn with_a_full_disk_beats_are_tracked_and_all_is_kept_again_when_there_is_room() {
+    let setup = Setup::new(SECOND);
+    let Some(_mount) = Mount::new(&setup.place().path("state"), "size=3m") else { return };
+    let hb = setup.start();
+    let beat = || hb.beat(r#"{"id":"w","interval":"1h"}"#);
+    assert_eq!(beat().text(), r#"{"status":"ok"}"#);
+    let filler = hb.place.path("state/filler");
+    fill(&filler);
+    let mut sent = 1;
+    until("beats that cannot be stored", || {
+        sent += 1;
+        let reply = beat();
+        assert_eq!((reply.status, &reply.json()["status"]), (200, &json!("ok")));
+        reply.json()["stored"] == json!(false)
+    });
+    assert_eq!(hb.monitor("w")["beats"], json!(sent), "it is known all the same");
+    let ready = hb.get("/readyz");
+    assert!(ready.status == 200 && ready.text().contains("degraded"), "{}", ready.text());
+    assert!(ready.text().contains("no space left"), "{}", ready.text());
+    std::fs::remove_file(&filler).unwrap();
+    until("it is well again", || !hb.get("/readyz").text().contains("no space left"));
+    sent += 1;
+    assert_eq!(beat().text(), r#"{"status":"ok"}"#);
+    hb.wait_for_log("beats are kept again");
+    // The snapshot that follows has the beats of the meantime too.
+    let hb = again(hb, Signal::SIGKILL);
+    assert_eq!(hb.monitor("w")["beats"], json!(sent));
+    drop(hb);
+}
+
+#[test]
+fn with_a_full_disk_and_every_beat_synced_none_is_acknowledged() {
+    let setup = Setup::new(ALWAYS);
+    let Some(_mount) = Mount::new(&setup.place().path("state"), "size=3m") else { return };
+    let hb = setup.start();
+    let beat = || hb.beat(r#"{"id":"w","interval":"1h"}"#);
+    assert_eq!(beat().status, 200);
+    let filler = hb.place.path("state/filler");
+    fill(&filler);
+    let mut acknowledged = 1;
+    until("beats that are refused", || {
+        let status = beat().status;
+        acknowledged += u64::from(status == 200);
+        status == 503
+    });
+    assert_eq!(hb.get("/readyz").status, 503);
+    std::fs::remove_file(&filler).unwrap();
+    until("beats are taken again", || beat().status == 200);
+    acknowledged += 1;
+    until("it is well again", || hb.get("/readyz").status == 200);
+    let hb = again(hb, Signal::SIGKILL);
+    assert!(hb.monitor("w")["beats"].as_u64().unwrap() >= acknowledged);
+    drop(hb);
+}
+
+#[test]
+fn a_state_that_cannot_be_written_ends_the_start_with_its_path() {
+    let setup = Setup::new(SECOND);
+    let path = setup.place().path("state");
+    let Some(_mount) = Mount::new(&path, "ro") else { return };
+    let (code, said) = setup.run();
+    assert!([74, 77].contains(&code) && said.contains(&*path.to_string_lossy()), "{code}: {said}");
+}
+
+/// strace on a daemon, writing what it sees into a file.
+struct Trace {
+    child: Child,
+    file: PathBuf,
+}
+
+impl Trace {
+    /// `None`, and a word about it, where there is no strace or it may not look.
+    fn new(hb: &Daemon) -> Option<Trace> {
+        let (file, errors) = (hb.place.path("trace"), hb.place.path("strace"));
+        let calls = "trace=write,writev,sendto,sendmsg,pwrite64,pwritev,fdatasync,fsync";
+        let child = Command::new("strace")
+            .args(["-f", "-s", "256", "-e", calls, "-o"])
+            .arg(&file)
+            .args(["-p", &hb.pid().to_string()])
+            .stderr(std::fs::File::create(&errors).unwrap())
+            .spawn();
+        let Ok(child) = child else {
+            eprintln!("SKIPPED: this needs strace");
+            return None;
+        };
+        let mut trace = Trace { child, file };
+        let said = || std::fs::read_to_string(&errors).unwrap_or_default();
+        until("strace to be attached or to give up", || {
+            said().contains("attached") || trace.child.try_wait().unwrap().is_some()
+        });
+        if trace.child.try_wait().unwrap().is_some() {
+            eprintln!("SKIPPED: strace may not look: {}", said());
+            return None;
+        }
+        Some(trace)
+    }
+
+    /// What was seen so far, in order.
+    fn events(&self) -> Vec<Seen> {
+        let text = String::from_utf8_lossy(&std::fs::read(&self.file).unwrap_or_default()).into_owned();
+        text.lines().filter_map(Seen::of).collect()
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        // strace lets go of the daemon when it is asked to end.
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.child.id() as i32), Signal::SIGTERM);
+        let _ = self.child.wait();
+    }
+}
+
+/// A system call that matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// A frame of the journal was written.
+    Append,
+    /// Something was synced: the call has returned well.
+    Synced,
+    /// A beat was answered.
+    Answer,
+}
+
+impl Seen {
+    fn of(line: &str) -> Option<Seen> {
+        if line.contains("\"HBfr") {
+            return Some(Seen::Append);
+        }
+        if line.contains("HTTP/1.1 200 OK") {
+            return Some(Seen::Answer);
+        }
+        (line.contains("fdatasync") && line.ends_with("= 0")).then_some(Seen::Synced)
+    }
+}
+
+#[test]
+fn with_sync_always_each_answer_comes_after_its_fdatasync() {
+    let hb = daemon(ALWAYS);
+    hb.beat(r#"{"id":"w"}"#);
+    let mut conn = hb.connect();
+    let Some(trace) = Trace::new(&hb) else { return };
+    for _ in 0..20 {
+        conn.send(beat(r#"{"id":"w"}"#));
+        assert_eq!(conn.reply().text(), r#"{"status":"ok"}"#);
+    }
+    let answers = |trace: &Trace| trace.events().iter().filter(|seen| **seen == Seen::Answer).count();
+    until("20 answers in the trace", || answers(&trace) >= 20);
+    let (mut unsynced, mut appended) = (false, false);
+    for (place, seen) in trace.events().into_iter().enumerate() {
+        match seen {
+            Seen::Append => (unsynced, appended) = (true, true),
+            Seen::Synced => unsynced = false,
+            Seen::Answer => {
+                assert!(
+                    appended && !unsynced,
+                    "an answer before its fdatasync: {place} of {:?}",
+                    trace.events()
+                );
+                appended = false;
+            }
+        }
+    }
+}
+
+#[test]
+fn with_sync_second_it_syncs_about_once_a_second_under_load_and_never_while_idle() {
+    let hb = daemon(SECOND);
+    let mut conn = hb.connect();
+    conn.send(beat(r#"{"id":"w","interval":"1h"}"#));
+    conn.reply();
+    let Some(trace) = Trace::new(&hb) else { return };
+    let count = |trace: &Trace, what| trace.events().iter().filter(|seen| **seen == what).count();
+    // Under load: it syncs again and again, but by far not for every beat.
+    let (began, mut beats) = (Instant::now(), 0);
+    while count(&trace, Seen::Synced) < 3 {
+        assert!(began.elapsed() < PATIENCE, "no fdatasync");
+        for _ in 0..50 {
+            conn.send(beat(r#"{"id":"w"}"#));
+            conn.reply();
+            beats += 1;
+        }
+    }
+    let seconds = began.elapsed().as_secs() as usize + 1;
+    let synced = count(&trace, Seen::Synced);
+    assert!(synced <= 2 * seconds + 2, "{synced} in {seconds} s, for {beats} beats");
+    // Idle: signs of life go on, and once the last beats are synced nothing else is.
+    let settled = |trace: &Trace| {
+        let events = trace.events();
+        let last: Vec<Seen> = events.iter().rev().take(3).copied().collect();
+        last == [Seen::Append; 3]
+    };
+    until("three signs of life with no fdatasync between them", || {
+        std::thread::sleep(Duration::from_millis(100));
+        settled(&trace)
+    });
+    // None of that kept anybody waiting.
+    conn.send(get("/healthz"));
+    assert_eq!(conn.reply().status, 200);
+}
