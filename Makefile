@@ -20,6 +20,8 @@ SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell d
 CARGO_DEB_VERSION  := 3.8.0
 CARGO_FUZZ_VERSION := 0.13.1
 FUZZ_SECONDS       ?= 60
+SEEDS              ?= 10000
+FROM               ?= 0
 
 # Where systemd looks, asked of systemd itself and moved under PREFIX.
 pkgdir      = $(or $(shell pkg-config --define-variable=rootprefix=$(PREFIX) --define-variable=prefix=$(PREFIX) \
@@ -27,13 +29,14 @@ pkgdir      = $(or $(shell pkg-config --define-variable=rootprefix=$(PREFIX) --d
 UNITDIR     ?= $(call pkgdir,systemdsystemunitdir,systemd/system)
 SYSUSERSDIR ?= $(call pkgdir,sysusersdir,sysusers.d)
 
-.PHONY: help build run test unit-test system-test lint bench fuzz deb install uninstall check-macos completions needs clean
+.PHONY: help build run test unit-test system-test simulate lint bench fuzz deb install uninstall check-macos completions needs clean
 
 help:
 	@echo 'make run            build and start on port 7777, state under target/run'
 	@echo 'make test           all tests; as root those in a booted Debian too'
+	@echo 'make simulate       the whole system in simulated time, SEEDS ($(SEEDS)) worlds'
 	@echo 'make lint           formatting, clippy, scripts'
-	@echo 'make bench          the table of the README, next to nginx'
+	@echo 'make bench          what a beat costs: the core, a million monitors, and next to nginx'
 	@echo 'make fuzz           every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
 	@echo 'make deb            a Debian package in $(DEB_DIR)'
 	@echo 'make install        into DESTDIR and PREFIX ($(PREFIX)); make uninstall takes it out again'
@@ -47,18 +50,28 @@ build:
 	else echo '$(CARGO) is not here, so $(BIN) is taken as it is'; fi
 
 run:
-	$(CARGO) run --release --locked -- --state-dir target/run/state
+	HEARTBEAT_CONTROL=target/run/control.sock $(CARGO) run --release --locked -- --state-dir target/run/state
 
 # --- tests
 
-test: needs unit-test system-test
+test: needs unit-test browser-test system-test
 
 unit-test:
 	$(CARGO) test --locked
 
+# With the program that the tests before this one built. Chosen ones: make browser-test PAGES='live many'
+.PHONY: browser-test
+browser-test:
+	$(CARGO) build --locked
+	python3 tests/browser/run.py '$(TARGET)/debug/heartbeat-server' $(PAGES)
+
 # Chosen ones: make system-test SCENARIOS='install purge'
 system-test:
 	TOOLS='$(TOOLS)' python3 tests/system/run.py $(SCENARIOS)
+
+# As many simulated worlds as wanted, each from its number: make simulate SEEDS=100000 FROM=10000
+simulate:
+	SEEDS=$(SEEDS) FROM=$(FROM) $(CARGO) test --release --locked --test simulation
 
 lint:
 	$(CARGO) fmt --check
@@ -69,6 +82,8 @@ lint:
 
 bench: build
 	command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y --no-install-recommends nginx-light; } || true
+	$(CARGO) bench --locked --bench core
+	$(CARGO) bench --locked --bench scale
 	$(CARGO) bench --locked --bench http
 
 fuzz: $(TOOLS)/bin/cargo-fuzz

@@ -1,0 +1,550 @@
+//! What should be: the rules for one monitor, in plain words.
+//!
+//! A monitor here is a value with everything known of it, and each rule a few lines on it. There is no wheel, no packing,
+//! no journal; a deadline is looked for among all. `story` strings the rules together to what happens to all monitors.
+
+use heartbeat_server::domain::address::Peer;
+use heartbeat_server::domain::beat::Status;
+use heartbeat_server::domain::limits::{CHANGES_PER_HOUR_MAX, RUNS_MAX};
+use heartbeat_server::domain::notice::State;
+use heartbeat_server::domain::policy::Defaults;
+use heartbeat_server::domain::record::{Cause, Pause, PausedBy};
+use heartbeat_server::domain::registry::Snapshot;
+use heartbeat_server::domain::rules::{Rule, Rules};
+use heartbeat_server::domain::time::{Mono, Now, Span, Wall};
+use std::collections::BTreeSet;
+
+const HOUR_MS: u64 = 3_600_000;
+
+/// A beat as the simulation sends it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Said {
+    pub status: Status,
+    pub seq: Option<u64>,
+    pub ts: Option<Wall>,
+    pub interval: Option<Span>,
+    pub grace: Option<Span>,
+    pub message: Option<String>,
+    pub tags: Option<Vec<String>>,
+    pub rid: Option<String>,
+    pub ip: Option<String>,
+}
+
+/// A change of state that somebody is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub from: State,
+    pub to: State,
+    pub muted: bool,
+}
+
+/// An incident begins or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turning {
+    Opens { beats: u64, started: Wall, cause: Cause },
+    Closes { beats: u64, at: Wall },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    pub rid: String,
+    /// When it must have ended, were it heard of now.
+    pub deadline: Mono,
+    pub began: Mono,
+    pub started: Wall,
+}
+
+/// Its own counter: the highest number, which ones have come, and what became of the rest.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counter {
+    pub last: u64,
+    pub came: BTreeSet<u64>,
+    pub gaps: u64,
+    pub repeats: u64,
+}
+
+/// What seldom changes, and is kept apart.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Details {
+    pub reported: Option<String>,
+    pub message: Option<String>,
+    pub tags: Vec<String>,
+    pub run_took: Option<Span>,
+    pub runs: Vec<Run>,
+    pub pause: Option<Pause>,
+    pub declared: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mon {
+    pub id: String,
+    pub number: u64,
+    /// Counts what was written down of it.
+    pub version: u64,
+    pub beats: u64,
+    pub last_wall: Wall,
+    pub last_mono: Mono,
+    pub status: Status,
+    pub peer: Peer,
+    pub counter: Option<Counter>,
+    pub interval: Span,
+    pub grace: Span,
+    pub paused: bool,
+    /// The state under a pause.
+    pub state: State,
+    pub since: Wall,
+    pub incident: Option<(u64, Wall, Cause)>,
+    pub deadline: Option<Mono>,
+    pub details: Details,
+    pub skew_ms: Option<i64>,
+    /// A skew that changed little is not written down each time, so after a start it may be an earlier one.
+    skew_is_old: bool,
+    overruled_until: Option<Wall>,
+    slot: Option<Wall>,
+    rule: Option<u16>,
+    configured: bool,
+    hour: Option<u64>,
+    changes: u32,
+    /// The least moment from which silence may be counted against it.
+    pub heard: Mono,
+}
+
+impl Counter {
+    fn take(&mut self, seq: u64) {
+        if seq > self.last {
+            self.gaps += seq - self.last - 1;
+            self.last = seq;
+            self.came.insert(seq);
+        } else if seq == self.last {
+            self.repeats += 1;
+        } else if seq <= 1 || self.last - seq > 32 {
+            self.last = seq;
+            self.came = BTreeSet::from([seq]);
+        } else if self.came.insert(seq) {
+            self.gaps = self.gaps.saturating_sub(1);
+        } else {
+            self.repeats += 1;
+        }
+    }
+}
+
+impl Mon {
+    pub fn new(now: Now, id: &str, number: u64, peer: Peer, rules: &Rules, defaults: &Defaults) -> Mon {
+        let mut mon = Mon {
+            id: id.to_string(),
+            number,
+            version: 0,
+            beats: 0,
+            last_wall: now.wall,
+            last_mono: now.mono,
+            status: Status::Ok,
+            peer,
+            counter: None,
+            interval: Span(0),
+            grace: Span(0),
+            paused: false,
+            state: State::New,
+            since: now.wall,
+            incident: None,
+            deadline: None,
+            details: Details::default(),
+            skew_ms: None,
+            skew_is_old: false,
+            overruled_until: None,
+            slot: None,
+            rule: None,
+            configured: false,
+            hour: None,
+            changes: 0,
+            heard: now.mono,
+        };
+        mon.hold_to(rules, defaults, false);
+        mon
+    }
+
+    pub fn visible(&self) -> State {
+        if self.paused { State::Paused } else { self.state }
+    }
+
+    pub fn is_kept(&self) -> bool {
+        self.details.declared || self.configured
+    }
+
+    pub fn is_configured(&self) -> bool {
+        self.configured
+    }
+
+    pub fn rule<'a>(&self, rules: &'a Rules) -> Option<&'a Rule> {
+        rules.get(self.rule?)
+    }
+
+    /// Its rule's wishes come first, then its own (`own`), then the defaults.
+    pub fn hold_to(&mut self, rules: &Rules, defaults: &Defaults, own: bool) {
+        self.rule = rules.find(&self.id, self.peer);
+        self.configured = rules.declares(&self.id);
+        let rule = self.rule(rules);
+        let (interval, grace) = (rule.and_then(|r| r.interval), rule.and_then(|r| r.grace));
+        self.interval = interval.unwrap_or(if own { self.interval } else { defaults.interval });
+        self.grace = grace.unwrap_or(if own { self.grace } else { defaults.grace });
+    }
+
+    /// When it is late, heard just now.
+    fn due(&mut self, now: Now, rules: &Rules) -> Option<Mono> {
+        if let Some(first) = self.details.runs.iter().map(|run| run.deadline).min() {
+            return Some(first);
+        }
+        let Some(schedule) = self.rule(rules).and_then(|rule| rule.schedule.as_ref()) else {
+            return Some(now.mono.after(self.interval));
+        };
+        self.slot = schedule.next_after(now.wall);
+        self.slot.map(|slot| now.mono_of(slot))
+    }
+
+    fn forgotten_at(&self, rules: &Rules, defaults: &Defaults) -> Option<Mono> {
+        let rule = self.rule(rules).and_then(|rule| rule.forget_after);
+        let after = rule.unwrap_or(defaults.forget_after).filter(|_| !self.is_kept())?;
+        Some(self.last_mono.after(after))
+    }
+
+    /// A beat comes.
+    pub fn beat(&mut self, now: Now, said: &Said, peer: Peer, rules: &Rules, defaults: &Defaults) -> Effect {
+        let was = self.visible();
+        self.beats += 1;
+        self.last_wall = now.wall;
+        self.last_mono = now.mono;
+        self.peer = peer;
+        self.status = said.status;
+        let rule = self.rule(rules);
+        let scheduled = rule.is_some_and(|rule| rule.schedule.is_some());
+        let own_interval = !scheduled && rule.is_none_or(|rule| rule.interval.is_none());
+        let own_grace = own_interval && rule.is_none_or(|rule| rule.grace.is_none());
+        self.interval = said.interval.filter(|_| own_interval).unwrap_or(self.interval);
+        self.grace = said.grace.filter(|_| own_grace).unwrap_or(self.grace);
+        if let Some(seq) = said.seq {
+            match &mut self.counter {
+                Some(counter) => counter.take(seq),
+                None => self.counter = Some(Counter { last: seq, came: [seq].into(), ..Counter::default() }),
+            }
+        }
+        if let Some(ip) = &said.ip {
+            self.details.reported = Some(ip.clone());
+        }
+        if let Some(message) = &said.message {
+            self.details.message = Some(message.clone()).filter(|message| !message.is_empty());
+        }
+        if let Some(tags) = &said.tags {
+            self.details.tags.clone_from(tags);
+        }
+        if let Some(ts) = said.ts {
+            (self.skew_ms, self.skew_is_old) = (Some(ts.0 - now.wall.0), false);
+        }
+        let deadline = match said.status.verdict() {
+            Some(well) => {
+                self.end_runs(now, said.rid.as_deref());
+                if well {
+                    if self.state == State::Down {
+                        self.details.runs.retain(|run| run.deadline > now.mono);
+                    }
+                    self.state = State::Up;
+                    self.due(now, rules)
+                } else {
+                    self.state = State::Down;
+                    self.forgotten_at(rules, defaults)
+                }
+            }
+            None if said.status == Status::Start => {
+                self.start_run(now, said.rid.as_deref().unwrap_or_default(), scheduled, rules);
+                if self.state == State::Late {
+                    self.state = State::Up;
+                }
+                if self.state == State::Down { self.deadline } else { self.due(now, rules) }
+            }
+            None if self.state == State::New && self.deadline.is_none() => self.due(now, rules),
+            None => self.deadline,
+        };
+        if said.status != Status::Log {
+            self.heard = now.mono;
+        }
+        if !self.paused {
+            self.deadline = deadline;
+        }
+        self.compare(now, was)
+    }
+
+    fn start_run(&mut self, now: Now, rid: &str, scheduled: bool, rules: &Rules) {
+        let usual = if scheduled { self.grace } else { Span(self.interval.0 + self.grace.0) };
+        let limit = self.rule(rules).and_then(|rule| rule.run_limit).unwrap_or(usual);
+        let runs = &mut self.details.runs;
+        runs.retain(|run| run.rid != rid);
+        if runs.len() == RUNS_MAX {
+            runs.remove(0);
+        }
+        let deadline = now.mono.after(limit);
+        runs.push(Run { rid: rid.into(), deadline, began: now.mono, started: now.wall });
+    }
+
+    fn end_runs(&mut self, now: Now, rid: Option<&str>) {
+        let ends = |run: &Run| rid.is_none_or(|rid| run.rid == rid);
+        if let Some(run) = self.details.runs.iter().rev().find(|run| ends(run)) {
+            self.details.run_took = Some(now.mono.since(run.began));
+        }
+        self.details.runs.retain(|run| !ends(run));
+    }
+
+    /// Its time is up; `None`: it is to be forgotten.
+    pub fn time_is_up(&mut self, now: Now, rules: &Rules, defaults: &Defaults) -> Option<Effect> {
+        let was = self.visible();
+        let due = self.deadline.unwrap_or(now.mono);
+        let forgotten = self.forgotten_at(rules, defaults);
+        match was {
+            State::Paused => {
+                return Some(match self.window(now, rules) {
+                    Some(until) => self.pause(now, Pause { by: PausedBy::Window, until: Some(until) }),
+                    None => self.resume(now, rules, defaults),
+                });
+            }
+            State::Down if forgotten.is_some_and(|at| at <= now.mono) => return None,
+            State::Down => {}
+            _ if self.details.runs.iter().any(|run| run.deadline <= now.mono) => {
+                self.details.runs.retain(|run| run.deadline > now.mono);
+                self.state = State::Down;
+            }
+            State::Up | State::New if self.grace > Span(0) => self.state = State::Late,
+            _ => self.state = State::Down,
+        }
+        self.deadline = if self.state == State::Late { Some(due.after(self.grace)) } else { forgotten };
+        Some(self.compare(now, was))
+    }
+
+    pub fn pause(&mut self, now: Now, pause: Pause) -> Effect {
+        let was = self.visible();
+        self.paused = true;
+        self.details.pause = Some(pause);
+        self.deadline = pause.until.map(|until| now.mono_of(until));
+        self.compare(now, was)
+    }
+
+    pub fn resume(&mut self, now: Now, rules: &Rules, defaults: &Defaults) -> Effect {
+        let was = self.visible();
+        self.paused = false;
+        self.details.pause = None;
+        self.heard = now.mono;
+        match self.state {
+            State::Down => self.deadline = self.forgotten_at(rules, defaults),
+            State::New if self.beats == 0 => self.deadline = None,
+            state => {
+                self.state = if state == State::New { State::New } else { State::Up };
+                self.deadline = self.due(now, rules);
+            }
+        }
+        self.compare(now, was)
+    }
+
+    /// A person ends a pause, also that of a window.
+    pub fn resumed_by_person(&mut self, now: Now, rules: &Rules, defaults: &Defaults) -> Effect {
+        self.overruled_until = self.rule(rules).and_then(|rule| rule.pause(now.wall));
+        self.resume(now, rules, defaults)
+    }
+
+    pub fn window(&self, now: Now, rules: &Rules) -> Option<Wall> {
+        let until = self.rule(rules).and_then(|rule| rule.pause(now.wall))?;
+        self.overruled_until.is_none_or(|end| end <= now.wall).then_some(until)
+    }
+
+    /// What it is held to has changed: it has a whole new interval.
+    pub fn rearm(&mut self, now: Now, rules: &Rules, defaults: &Defaults) {
+        self.heard = now.mono;
+        match self.visible() {
+            State::Up => self.deadline = self.due(now, rules),
+            State::Late => self.deadline = Some(now.mono.after(self.grace)),
+            State::Down => self.deadline = self.down_until(now, rules, defaults),
+            State::New | State::Paused => {}
+        }
+    }
+
+    /// One that is down waits for being forgotten; or to be told of, if it was only counted.
+    fn down_until(&self, now: Now, rules: &Rules, defaults: &Defaults) -> Option<Mono> {
+        let forgotten = self.forgotten_at(rules, defaults).map(|at| at.max(now.mono));
+        if self.incident.is_some() {
+            return forgotten;
+        }
+        let told = if self.is_muted(now) { hour_ends(now) } else { now.mono };
+        Some(forgotten.map_or(told, |forgotten| forgotten.min(told)))
+    }
+
+    /// Nobody listened up to now: who was up or late has a whole interval from now.
+    pub fn forgive(&mut self, now: Now, rules: &Rules, defaults: &Defaults) {
+        self.heard = now.mono;
+        if self.paused {
+            self.deadline = self.details.pause.and_then(|pause| pause.until).map(|until| now.mono_of(until));
+            return;
+        }
+        self.deadline = match self.state {
+            State::New if self.beats == 0 => None,
+            State::Up | State::New => self.due(now, rules),
+            State::Late => {
+                let grace = self.grace;
+                self.due(now, rules).map(|due| due.after(grace))
+            }
+            State::Down | State::Paused => self.down_until(now, rules, defaults),
+        };
+    }
+
+    /// Its runs have as much time left as before `stuck`, and have gone on while the machine slept.
+    pub fn extend_runs(&mut self, slept: Span, stuck: Span) {
+        for run in &mut self.details.runs {
+            run.deadline = run.deadline.after(stuck);
+            run.began = Mono(run.began.0 - slept.0);
+        }
+    }
+
+    /// The wall clock was set, so its runs began at another time by it.
+    pub fn restamp_runs(&mut self, now: Now) {
+        for run in &mut self.details.runs {
+            run.started = now.wall_of(run.began);
+        }
+    }
+
+    /// The wall clock was set: what waits for a time of day waits for the new one.
+    pub fn clock_stepped(&mut self, now: Now, step_ms: i64, rules: &Rules) {
+        if self.paused {
+            self.deadline = self.details.pause.and_then(|pause| pause.until).map(|until| now.mono_of(until));
+        } else if matches!(self.state, State::Up | State::New) && self.details.runs.is_empty() {
+            let Some(schedule) = self.rule(rules).and_then(|rule| rule.schedule.as_ref()) else { return };
+            let Some(slot) = self.slot.filter(|_| self.deadline.is_some()) else { return };
+            let skipped = slot <= now.wall && step_ms.abs() > 60_000;
+            self.slot = if skipped { schedule.next_after(now.wall) } else { Some(slot) };
+            self.deadline = self.slot.map(|slot| now.mono_of(slot));
+        }
+    }
+
+    /// It was read again after a start.
+    pub fn settle(&mut self, now: Now, rules: &Rules, defaults: &Defaults) {
+        self.last_mono = now.mono_of(self.last_wall).min(now.mono);
+        (self.hour, self.changes, self.overruled_until) = (None, 0, None);
+        self.skew_is_old = true;
+        self.slot = None;
+        self.hold_to(rules, defaults, true);
+        if self.paused && self.details.pause.is_none() {
+            // The record of the pause was lost and a later one was not: it ends when its interval does.
+            self.paused = false;
+            self.forgive(now, rules, defaults);
+            self.paused = true;
+        } else {
+            self.forgive(now, rules, defaults);
+        }
+    }
+
+    /// As it was kept, read by the clocks of a later start: a run has as much time left as it had at the last sign of life.
+    pub fn read_again(&self, last_sign: Option<Wall>, now: Now) -> Mon {
+        let mut mon = self.clone();
+        let sign = last_sign.unwrap_or(now.wall);
+        for run in &mut mon.details.runs {
+            let left_ms = run.started.0 + (run.deadline.0 as i64 - run.began.0 as i64) - sign.0;
+            run.deadline = Mono(now.mono.0.saturating_add_signed(left_ms));
+            // Was the clock put back meanwhile, it began earlier by the new one.
+            run.started = Wall(run.started.0 - (sign.0 - now.wall.0).max(0));
+            run.began = now.mono_of(run.started);
+        }
+        mon
+    }
+
+    fn is_muted(&self, now: Now) -> bool {
+        self.hour == Some(now.mono.0 / HOUR_MS) && self.changes > u32::from(CHANGES_PER_HOUR_MAX)
+    }
+
+    /// What has become of one that people last saw as `was`.
+    fn compare(&mut self, now: Now, was: State) -> Effect {
+        let to = self.visible();
+        let mut effect = Effect::default();
+        let opens = to == State::Down && self.incident.is_none();
+        if let (State::Up, Some((beats, ..))) = (self.state, self.incident) {
+            effect.turning = Some(Turning::Closes { beats, at: now.wall });
+            self.incident = None;
+        }
+        if was != to {
+            let hour = now.mono.0 / HOUR_MS;
+            self.changes = if self.hour == Some(hour) { (self.changes + 1).min(255) } else { 1 };
+            self.hour = Some(hour);
+            self.since = match self.incident {
+                Some((_, started, _)) if to == State::Down => started,
+                _ => now.wall,
+            };
+        }
+        let muted = self.is_muted(now);
+        if opens && muted {
+            self.deadline = Some(self.deadline.map_or(hour_ends(now), |at| at.min(hour_ends(now))));
+        } else if opens {
+            let failed = self.beats > 0 && self.status.verdict() == Some(false);
+            let cause = if failed { Cause::Fail } else { Cause::Silence };
+            self.incident = Some((self.beats, self.since, cause));
+            effect.turning = Some(Turning::Opens { beats: self.beats, started: self.since, cause });
+        }
+        if (was != to || opens) && !(was == State::New && to == State::Up) {
+            effect.told = Some(Told { from: was, to, muted });
+        }
+        effect
+    }
+
+    /// Says in what the real one differs.
+    pub fn differs(&self, real: &Snapshot, now: Now, rules: &Rules) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut check = |what: &str, want: String, is: String| {
+            if want != is {
+                found.push(format!("{what}: should be {want}, is {is}"));
+            }
+        };
+        macro_rules! same {
+            ($what:literal, $want:expr, $is:expr) => {
+                check($what, format!("{:?}", $want), format!("{:?}", $is))
+            };
+        }
+        same!("number", self.number, real.number);
+        same!("state", self.visible(), real.state);
+        same!("beneath", self.state, real.beneath);
+        same!("since", self.since, real.since);
+        same!("beats", self.beats, real.beats);
+        same!("last_beat", (self.beats > 0).then_some(self.last_wall), real.last_beat);
+        same!("interval", self.interval, real.interval);
+        same!("grace", self.grace, real.grace);
+        same!("seq", self.counter.as_ref().map(|c| c.last), real.seq);
+        same!("gaps", self.counter.as_ref().map_or(0, |c| c.gaps), real.gaps);
+        same!("repeats", self.counter.as_ref().map_or(0, |c| c.repeats), real.repeats);
+        same!("status", self.status, real.status);
+        same!("address", self.peer, real.address);
+        same!("reported_ip", self.details.reported, real.reported_ip);
+        same!("message", self.details.message, real.message);
+        let mut tags: Vec<String> = self.rule(rules).map(|rule| rule.tags.clone()).unwrap_or_default();
+        tags.extend(self.details.tags.iter().filter(|tag| !tags.contains(tag)).cloned().collect::<Vec<_>>());
+        same!("tags", tags, real.tags);
+        same!("run_took", self.details.run_took, real.run_took);
+        same!("pause", self.details.pause.filter(|_| self.paused), real.pause);
+        same!("declared", self.is_kept(), real.declared);
+        if !self.skew_is_old {
+            same!("skew_ms", self.skew_ms, real.skew_ms);
+        }
+        same!("runs", self.details.runs.iter().map(|run| run.started).collect::<Vec<_>>(), real.runs);
+        let incident =
+            self.incident.map(|(beats, at, cause)| (format!("{}-{beats}", self.number), at, cause));
+        same!("incident", incident, real.incident);
+        let judged = matches!(self.visible(), State::New | State::Up | State::Late);
+        let next = self.deadline.filter(|_| judged).map(|at| now.wall_of(at));
+        // A slot is shown by the calendar; a step that is too small to be noticed moves the deadline away from it.
+        let near = |a: Wall, b: Wall| self.slot.is_some() && a.0.abs_diff(b.0) < 500;
+        if !matches!((next, real.next_deadline), (Some(a), Some(b)) if near(a, b)) {
+            same!("next_deadline", next, real.next_deadline);
+        }
+        found
+    }
+}
+
+/// What follows from a rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Effect {
+    pub told: Option<Told>,
+    pub turning: Option<Turning>,
+}
+
+fn hour_ends(now: Now) -> Mono {
+    Mono((now.mono.0 / HOUR_MS + 1) * HOUR_MS)
+}

@@ -1,0 +1,215 @@
+//! What a seed makes of a world: how many monitors, how often what happens, which rules.
+
+use heartbeat_server::domain::limits::Limits;
+use heartbeat_server::domain::pattern::Pattern;
+use heartbeat_server::domain::policy::Defaults;
+use heartbeat_server::domain::policy::{Policy, Sync};
+use heartbeat_server::domain::rules::{Match, Rule, Rules};
+use heartbeat_server::domain::schedule::Schedule;
+use heartbeat_server::domain::time::{Span, Wall};
+use heartbeat_server::domain::window::Window;
+use heartbeat_server::store::journal::sim::Random;
+use std::sync::Arc;
+
+/// Random choices.
+pub trait Choose {
+    /// True once in `n` times.
+    fn one_in(&mut self, n: u64) -> bool;
+    /// One of them.
+    fn of<T: Copy>(&mut self, all: &[T]) -> T;
+    /// From `low` up to `high`.
+    fn between(&mut self, low: u64, high: u64) -> u64;
+}
+
+impl Choose for Random {
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len() as u64) as usize]
+    }
+
+    fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.below(high - low + 1)
+    }
+}
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    Beat,
+    Pass,
+    Commit,
+    Pause,
+    Resume,
+    Remove,
+    Declare,
+    Reload,
+    Step,
+    Suspend,
+    Stall,
+    Stick,
+    FillDisk,
+    FailSync,
+    FailTables,
+    Kill,
+    KillInWrite,
+    KillAtTable,
+    CutPower,
+    Stop,
+    Save,
+    Rest,
+}
+
+/// How often, in a world where everything happens.
+const USUAL: [(Event, u64); 22] = [
+    (Event::Beat, 600),
+    (Event::Pass, 400),
+    (Event::Commit, 150),
+    (Event::Pause, 20),
+    (Event::Resume, 25),
+    (Event::Remove, 8),
+    (Event::Declare, 10),
+    (Event::Reload, 10),
+    (Event::Step, 10),
+    (Event::Suspend, 8),
+    (Event::Stall, 8),
+    (Event::Stick, 6),
+    (Event::FillDisk, 8),
+    (Event::FailSync, 8),
+    (Event::FailTables, 8),
+    (Event::Kill, 10),
+    (Event::KillInWrite, 10),
+    (Event::KillAtTable, 5),
+    (Event::CutPower, 10),
+    (Event::Stop, 5),
+    (Event::Save, 15),
+    (Event::Rest, 8),
+];
+
+#[derive(Clone, Debug)]
+pub struct Shape {
+    pub monitors: u64,
+    pub steps: u64,
+    pub fronts: usize,
+    pub sync: Sync,
+    pub keep_every_ms: u64,
+    /// Turns come so much too late.
+    pub jitter_ms: u64,
+    /// The usual time that passes at once.
+    pub pass_ms: u64,
+    pub segment_bytes_max: u64,
+    pub weights: Vec<(Event, u64)>,
+    pub intervals_s: Vec<u64>,
+    pub statuses: u64,
+}
+
+impl Shape {
+    pub fn new(random: &mut Random) -> Shape {
+        let mut weights = USUAL.to_vec();
+        for (event, weight) in &mut weights {
+            // In some worlds a thing never happens, in some all the time.
+            if !matches!(event, Event::Beat | Event::Pass | Event::Commit) {
+                *weight *= random.of(&[0, 0, 1, 1, 1, 2, 5]);
+            }
+        }
+        let all = [vec![1, 2, 5], vec![5, 10, 30], vec![1, 10, 60], vec![30, 300, 3600]];
+        Shape {
+            monitors: random.between(3, 40),
+            steps: random.between(60, 300),
+            fronts: random.between(1, 4) as usize,
+            sync: random.of(&[Sync::Second, Sync::Second, Sync::Always]),
+            keep_every_ms: random.of(&[250, 250, 1000, 5000]),
+            jitter_ms: random.of(&[0, 5, 50]),
+            pass_ms: random.of(&[50, 500, 2000, 5000]),
+            segment_bytes_max: random.of(&[2, 8, 64, 65_536]) * 1024,
+            weights,
+            intervals_s: all[random.below(4) as usize].clone(),
+            statuses: random.of(&[1, 3, 10]),
+        }
+    }
+
+    pub fn event(&self, random: &mut Random) -> Event {
+        let mut at = random.below(self.weights.iter().map(|(_, weight)| weight).sum());
+        for (event, weight) in &self.weights {
+            match at.checked_sub(*weight) {
+                Some(rest) => at = rest,
+                None => return *event,
+            }
+        }
+        Event::Beat
+    }
+
+    pub fn id(&self, random: &mut Random) -> String {
+        let kind = ["web", "db", "job"];
+        let n = random.below(self.monitors);
+        format!("{}-{n}", kind[n as usize % 3])
+    }
+
+    pub fn interval(&self, random: &mut Random) -> Span {
+        Span::secs(self.intervals_s[random.below(self.intervals_s.len() as u64) as usize])
+    }
+
+    pub fn policy(&self, random: &mut Random, now: Wall) -> Arc<Policy> {
+        let forget_after = random.of(&[None, None, Some(Span::secs(60)), Some(Span::secs(3600))]);
+        let defaults = Defaults {
+            interval: self.interval(random),
+            grace: random.of(&[Span(0), Span::secs(1), Span::secs(30)]),
+            forget_after,
+        };
+        let count = random.of(&[0, 0, 1, 3, 6]);
+        let rules = (0..count).map(|_| self.rule(random, now)).collect();
+        let limits = Limits { monitors: 1000, ..Limits::default() };
+        Arc::new(Policy { limits, defaults, rules: Arc::new(Rules::new(rules)), ..Policy::default() })
+    }
+
+    fn rule(&self, random: &mut Random, now: Wall) -> Rule {
+        let pattern = match random.below(5) {
+            0 => self.id(random),
+            1 => "declared".to_string(),
+            2 => "*".to_string(),
+            n => ["web-*", "job-*"][n as usize - 3].to_string(),
+        };
+        let mut rule = Rule::new(match random.one_in(8) {
+            true => Match::Network("10.0.0.0/8".parse().unwrap()),
+            false => Match::Id(Pattern::parse(&pattern).unwrap()),
+        });
+        match random.below(3) {
+            0 => rule.interval = Some(self.interval(random)),
+            1 => {
+                let expression = random.of(&["* * * * *", "*/5 * * * *", "7,37 * * * *", "30 2 * * *"]);
+                let zone = random.of(&["UTC", "Europe/Berlin", "America/New_York"]);
+                rule.schedule = Some(Schedule::parse(expression, zone).unwrap());
+            }
+            _ => {}
+        }
+        if random.one_in(2) {
+            rule.grace = Some(random.of(&[Span(0), Span::secs(2), Span::secs(60)]));
+        }
+        if random.one_in(3) {
+            rule.run_limit = Some(random.of(&[Span::secs(1), Span::secs(20), Span::secs(600)]));
+        }
+        if random.one_in(4) {
+            rule.forget_after = Some(random.of(&[None, Some(Span::secs(60)), Some(Span::secs(600))]));
+        }
+        if random.one_in(3) {
+            rule.tags = vec!["ruled".into()];
+        }
+        if random.one_in(3) {
+            rule.windows = vec![self.window(random, now)];
+        }
+        rule
+    }
+
+    fn window(&self, random: &mut Random, now: Wall) -> Window {
+        if random.one_in(2) {
+            let from = now.0 + random.below(120_000) as i64 - 30_000;
+            let to = from + random.between(1, 180_000) as i64;
+            return Window::Once { from: Wall(from), to: Wall(to) };
+        }
+        let schedule =
+            Schedule::parse(random.of(&["*/2 * * * *", "*/10 * * * *", "0 * * * *"]), "UTC").unwrap();
+        Window::Recurring { schedule, length: random.of(&[Span::secs(10), Span::secs(60), Span::secs(119)]) }
+    }
+}

@@ -1,0 +1,260 @@
+//! The store under the engine: the real journal on a disk that forgets and fails, tables in memory that fail, and what
+//! both were seen to keep.
+
+use heartbeat_server::domain::history::{Incident, Past};
+use heartbeat_server::domain::lang::Lang;
+use heartbeat_server::domain::notice::State;
+use heartbeat_server::domain::record::{Change, Record};
+use heartbeat_server::domain::time::Wall;
+use heartbeat_server::store::embedded::Log;
+use heartbeat_server::store::journal::log::JournalLog;
+use heartbeat_server::store::journal::sim::SimDisk;
+use heartbeat_server::store::memory::MemoryTables;
+use heartbeat_server::store::tables::Tables;
+use heartbeat_server::store::{
+    Batch, Condition, IncidentQuery, Life, Outgoing, Owner, Position, StoreError, Wanted,
+};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// What the store was seen to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen {
+    /// The journal took this record: number, version, whether with details.
+    Appended(u64, u64, bool),
+    /// The journal said that everything it has is durable.
+    Synced,
+    /// The journal was given a sign of life.
+    Sign(Wall),
+    /// The tables took this record, durably.
+    Tabled(u64, u64, bool),
+    /// The snapshot was finished.
+    Saved,
+}
+
+/// What the two halves of the store share with the world.
+#[derive(Clone, Default)]
+pub struct Probe(Arc<Mutex<Shared>>);
+
+#[derive(Default)]
+struct Shared {
+    seen: Vec<Seen>,
+    /// Table writes that still succeed before one fails, and how many fail then.
+    tables_fail_after: Option<(u32, u32)>,
+    /// Table writes after which the program dies.
+    tables_die_after: Option<u32>,
+    dead: bool,
+}
+
+impl Probe {
+    fn state(&self) -> MutexGuard<'_, Shared> {
+        self.0.lock().unwrap()
+    }
+
+    pub fn take(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.state().seen)
+    }
+
+    pub fn fail_tables(&self, after: u32, count: u32) {
+        self.state().tables_fail_after = Some((after, count));
+    }
+
+    pub fn kill_at_table(&self, after: u32) {
+        self.state().tables_die_after = Some(after);
+    }
+
+    pub fn is_dead(&self) -> bool {
+        self.state().dead
+    }
+
+    pub fn revive(&self) {
+        let mut state = self.state();
+        (state.dead, state.tables_die_after, state.tables_fail_after) = (false, None, None);
+    }
+
+    fn see(&self, what: Seen) {
+        self.state().seen.push(what);
+    }
+
+    /// One more write to the tables begins.
+    fn table(&self, disk: &SimDisk) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let error = |text: &str| {
+            let source = std::io::Error::other(text.to_string());
+            Err(StoreError::Io { path: PathBuf::from("state.db"), doing: "write", source })
+        };
+        if let Some(left) = &mut state.tables_die_after {
+            match left.checked_sub(1) {
+                Some(less) => *left = less,
+                None => state.dead = true,
+            }
+        }
+        if state.dead || disk.is_dead() {
+            return error("the program is dead");
+        }
+        match &mut state.tables_fail_after {
+            Some((0, 0)) => state.tables_fail_after = None,
+            Some((0, count)) => {
+                *count -= 1;
+                return error("a simulated fault");
+            }
+            Some((after, _)) => *after -= 1,
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+pub struct SimLog {
+    pub inner: JournalLog,
+    pub probe: Probe,
+}
+
+impl SimLog {
+    fn alive(&self) -> Result<(), StoreError> {
+        if self.probe.is_dead() {
+            let source = std::io::Error::other("the program is dead");
+            return Err(StoreError::Io { path: PathBuf::from("journal"), doing: "write", source });
+        }
+        Ok(())
+    }
+}
+
+impl Log for SimLog {
+    fn append(&self, now: Wall, batch: &mut Batch) -> Result<Position, StoreError> {
+        self.alive()?;
+        let mut records = Vec::new();
+        batch.for_each(|record| {
+            records.push(Seen::Appended(record.number, record.version, record.details.is_some()))
+        });
+        let position = self.inner.append(now, batch)?;
+        records.into_iter().for_each(|record| self.probe.see(record));
+        self.probe.see(Seen::Sign(now));
+        Ok(position)
+    }
+
+    fn sync(&self, upto: Position) -> Result<(), StoreError> {
+        self.alive()?;
+        self.inner.sync(upto)?;
+        self.probe.see(Seen::Synced);
+        Ok(())
+    }
+
+    fn read(
+        &self,
+        from: Option<Position>,
+        wanted: Wanted,
+        visit: &mut dyn FnMut(Position, &Record<'_>),
+    ) -> Result<Position, StoreError> {
+        self.inner.read(from, wanted, visit)
+    }
+
+    fn trim(&self, before: Position) -> Result<(), StoreError> {
+        self.alive()?;
+        self.inner.trim(before)
+    }
+
+    fn life(&self) -> Life {
+        self.inner.life()
+    }
+
+    fn tend(&self, now: Wall) -> Result<(), StoreError> {
+        self.alive()?;
+        self.inner.tend(now)?;
+        self.probe.see(Seen::Synced);
+        self.probe.see(Seen::Sign(now));
+        Ok(())
+    }
+
+    fn condition(&self, now: Wall) -> Condition {
+        self.inner.condition(now)
+    }
+
+    fn take_damage(&self, lang: Lang) -> Vec<String> {
+        self.inner.take_damage(lang)
+    }
+}
+
+pub struct SimTables {
+    pub inner: Arc<MemoryTables>,
+    pub probe: Probe,
+    pub disk: SimDisk,
+}
+
+impl Tables for SimTables {
+    fn new_owner(&self) -> Result<Owner, StoreError> {
+        self.inner.new_owner()
+    }
+
+    fn last_number(&self) -> Result<u64, StoreError> {
+        self.inner.last_number()
+    }
+
+    fn put_snapshot(&self, records: &[Record<'_>]) -> Result<(), StoreError> {
+        self.probe.table(&self.disk)?;
+        self.inner.put_snapshot(records)?;
+        records.iter().for_each(|record| {
+            self.probe.see(Seen::Tabled(record.number, record.version, record.details.is_some()))
+        });
+        Ok(())
+    }
+
+    fn finish_snapshot(&self, upto: Position) -> Result<(), StoreError> {
+        self.probe.table(&self.disk)?;
+        self.inner.finish_snapshot(upto)?;
+        self.probe.see(Seen::Saved);
+        Ok(())
+    }
+
+    fn snapshot(&self, visit: &mut dyn FnMut(&Record<'_>)) -> Result<Option<Position>, StoreError> {
+        self.inner.snapshot(visit)
+    }
+
+    fn transit(
+        &self,
+        owner: Owner,
+        changes: &[Record<'_>],
+        outbox: &[Outgoing],
+        upto: Position,
+    ) -> Result<(), StoreError> {
+        self.probe.table(&self.disk)?;
+        self.inner.transit(owner, changes, outbox, upto)?;
+        for record in changes.iter().filter(|record| record.change != Change::None) {
+            self.probe.see(Seen::Tabled(record.number, record.version, record.details.is_some()));
+        }
+        Ok(())
+    }
+
+    fn noted(&self) -> Result<Option<Position>, StoreError> {
+        self.inner.noted()
+    }
+
+    fn transited(&self) -> Result<Option<Position>, StoreError> {
+        self.inner.transited()
+    }
+
+    fn outbox_next(&self, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.inner.outbox_next(now, most)
+    }
+
+    fn outbox_acknowledge(&self, key: &str, retry: Option<Wall>) -> Result<(), StoreError> {
+        self.inner.outbox_acknowledge(key, retry)
+    }
+
+    fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError> {
+        self.inner.incidents(query)
+    }
+
+    fn acknowledge_incident(&self, id: &str) -> Result<bool, StoreError> {
+        self.inner.acknowledge_incident(id)
+    }
+
+    fn past(&self, monitors: &[(&str, State)], now: Wall) -> Result<Vec<Past>, StoreError> {
+        self.inner.past(monitors, now)
+    }
+
+    fn forget(&self, before: Wall) -> Result<bool, StoreError> {
+        self.probe.table(&self.disk)?;
+        self.inner.forget(before)
+    }
+}

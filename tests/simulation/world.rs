@@ -1,0 +1,600 @@
+//! One world: an engine under a clock, over a store, with things happening to all three as a seed has it, and what should
+//! be beside it.
+
+mod checks;
+mod people;
+
+use crate::model::Said;
+use crate::shape::{Choose, Event, Shape};
+use crate::store::{Probe, SimLog, SimTables};
+use crate::story::{Found, Loop, News, Story, TICK_MS};
+use checks::find;
+use heartbeat_server::domain::address::Peer;
+use heartbeat_server::domain::beat::{Beat, Source, Status, Transport};
+use heartbeat_server::domain::history::Incident;
+use heartbeat_server::domain::id::IdRef;
+use heartbeat_server::domain::notice::State;
+use heartbeat_server::domain::policy::{Policy, Sync};
+use heartbeat_server::domain::record::{Change, Record};
+use heartbeat_server::domain::registry::{Control, Declaration, Order};
+use heartbeat_server::domain::time::{Mono, Now, Span, Wall};
+use heartbeat_server::engine::keep::Keeper;
+use heartbeat_server::engine::seed::Seed;
+use heartbeat_server::engine::watch::{Next, Watch};
+use heartbeat_server::engine::{ControlRefusal, Engine, Incoming, Tidings};
+use heartbeat_server::store::embedded::{Embedded, Log as _};
+use heartbeat_server::store::journal::JournalOptions;
+use heartbeat_server::store::journal::disk::Disk as _;
+use heartbeat_server::store::journal::log::JournalLog;
+use heartbeat_server::store::journal::sim::{Random, SimDisk};
+use heartbeat_server::store::memory::MemoryTables;
+use heartbeat_server::store::tables::Tables as _;
+use heartbeat_server::store::{Batch, IncidentQuery, Position, Wanted};
+use heartbeat_server::sys::log::Log;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::TryRecvError;
+
+/// Where every process finds the monotonic clock.
+const ORIGIN_MS: u64 = 1 << 40;
+const BEGIN: i64 = 1_770_000_000_000;
+const DAY: Span = Span::secs(86_400);
+
+/// What went wrong.
+pub type Fault = String;
+type Checked = Result<(), Fault>;
+
+/// What is gone when a program ends.
+struct Life {
+    engine: Engine,
+    watch: Watch,
+    keeper: Keeper,
+    tidings: Receiver<Arc<Tidings>>,
+    /// Of each front, with what its senders wait to hear of.
+    batches: Vec<(Batch, Vec<(u64, u64)>)>,
+    next_turn: Mono,
+    next_tend: Mono,
+    next_keep: Mono,
+    looped: Loop,
+    busy_since: Option<Mono>,
+}
+
+pub struct World {
+    pub trace: VecDeque<String>,
+    trace_max: usize,
+    shape: Shape,
+    random: Random,
+    log: Log,
+    /// True time since the world began, sleep included.
+    real_ms: u64,
+    asleep_ms: u64,
+    wall_ahead_ms: i64,
+    life_from_ms: u64,
+    disk: SimDisk,
+    tables: Arc<MemoryTables>,
+    probe: Probe,
+    policy: Arc<Policy>,
+    story: Story,
+    life: Option<Life>,
+    seqs: BTreeMap<String, u64>,
+    restarts: u64,
+    room_back_at_ms: Option<u64>,
+    /// How late a silence may be found by the present turn, and the deadlines that lay ahead after the last call.
+    found_within: Span,
+    due: BTreeMap<String, Mono>,
+}
+
+impl World {
+    pub fn new(seed: u64, log: Log, trace_max: usize) -> World {
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed);
+        let shape = Shape::new(&mut random);
+        let policy = shape.policy(&mut random, Wall(BEGIN));
+        World {
+            trace: VecDeque::new(),
+            trace_max,
+            story: Story::new(policy.rules.clone(), policy.defaults),
+            shape,
+            random,
+            log,
+            real_ms: 0,
+            asleep_ms: 0,
+            wall_ahead_ms: 0,
+            life_from_ms: 0,
+            disk: SimDisk::new(),
+            tables: Arc::new(MemoryTables::new()),
+            probe: Probe::default(),
+            policy,
+            life: None,
+            seqs: BTreeMap::new(),
+            restarts: 0,
+            room_back_at_ms: None,
+            found_within: Span(0),
+            due: BTreeMap::new(),
+        }
+    }
+
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Everything that happens.
+    pub fn run(&mut self) -> Checked {
+        self.start(None)?;
+        for _ in 0..self.shape.steps {
+            let event = self.shape.event(&mut self.random);
+            self.happen(event)?;
+            self.compare()?;
+        }
+        self.rest()?;
+        self.crash(false, 1000)?;
+        self.compare()
+    }
+
+    fn happen(&mut self, event: Event) -> Checked {
+        match event {
+            Event::Beat => self.beat(),
+            Event::Pass => {
+                let usual = self.shape.pass_ms;
+                let ms = match self.random.below(20) {
+                    0 => usual * 10,
+                    1..4 => 1,
+                    _ => self.random.between(1, usual),
+                };
+                self.pass(ms)
+            }
+            Event::Commit => self.commit_all(),
+            Event::Pause => self.pause(),
+            Event::Resume => self.control(Control::Resume),
+            Event::Remove => self.control(Control::Remove),
+            Event::Declare => self.declare(),
+            Event::Reload => self.reload(),
+            Event::Step => {
+                let most = self.random.of(&[400, 2_000, 90_000, 7_200_000, 100_000_000]);
+                let step = self.random.below(2 * most + 1) as i64 - most as i64;
+                // A small step back is noticed by nobody; it would only begin a maintenance window twice.
+                let step = if step.abs() < 500 { step.abs() } else { step };
+                self.say(format!("the clock is set by {step} ms"));
+                self.wall_ahead_ms += step;
+                // Signs before and after cannot be compared.
+                (self.story.sign, self.story.durable_sign) = (None, None);
+                if self.random.one_in(4) { self.pass(100) } else { self.turn() }
+            }
+            Event::Suspend => {
+                let ms = self.random.between(1, self.random_most(&[900, 60_000, 10_000_000]));
+                self.say(format!("sleeps for {ms} ms"));
+                self.real_ms += ms;
+                self.asleep_ms += ms;
+                // The timer of the loop does not run while the machine sleeps; but beats may come first.
+                if self.random.one_in(3) {
+                    self.beat()?;
+                }
+                self.turn()
+            }
+            Event::Stall => {
+                let ms = self.random.between(1, self.random_most(&[900, 5_000, 300_000]));
+                self.say(format!("stands still for {ms} ms"));
+                self.real_ms += ms;
+                for _ in 0..self.random.below(4) {
+                    self.beat()?;
+                }
+                self.turn()
+            }
+            Event::Stick => self.stick(),
+            Event::FillDisk => {
+                let bytes = self.random.below(self.random_most(&[100, 5_000]));
+                let ms = self.random.between(1, self.random_most(&[500, 20_000]));
+                self.say(format!("the disk is full but for {bytes} bytes, for {ms} ms"));
+                self.disk.set_room(Some(bytes));
+                self.room_back_at_ms = Some(self.real_ms + ms);
+                Ok(())
+            }
+            Event::FailSync => {
+                let count = self.random.between(1, 3) as u32;
+                self.say(format!("{count} fdatasync will fail"));
+                self.disk.fail_syncs(count);
+                Ok(())
+            }
+            Event::FailTables => {
+                let (after, count) = (self.random.below(4) as u32, self.random.between(1, 4) as u32);
+                self.say(format!("{count} writes to the tables will fail after {after}"));
+                self.probe.fail_tables(after, count);
+                Ok(())
+            }
+            Event::Kill => {
+                let ms = self.downtime();
+                self.crash(false, ms)
+            }
+            Event::CutPower => {
+                let ms = self.downtime();
+                self.crash(true, ms)
+            }
+            Event::KillInWrite => {
+                let bytes = self.random.between(1, 400);
+                self.say(format!("dies after {bytes} more bytes"));
+                self.disk.die_after(bytes);
+                Ok(())
+            }
+            Event::KillAtTable => {
+                let writes = self.random.below(5) as u32;
+                self.say(format!("dies after {writes} more writes to the tables"));
+                self.probe.kill_at_table(writes);
+                Ok(())
+            }
+            Event::Stop => self.stop(),
+            Event::Save => self.save(),
+            Event::Rest => self.rest(),
+        }
+    }
+
+    fn random_most(&self, all: &[u64]) -> u64 {
+        // Without drawing twice from the generator in one expression: from the time, which it has determined.
+        all[(self.real_ms ^ self.restarts) as usize % all.len()]
+    }
+
+    fn downtime(&mut self) -> u64 {
+        let most = self.random.of(&[1, 500, 30_000, 10_000_000]);
+        self.random.between(0, most)
+    }
+
+    // --- clocks
+
+    fn now(&self) -> Now {
+        let mono = ORIGIN_MS + self.real_ms - self.asleep_ms - self.life_from_ms;
+        Now { mono: Mono(mono), wall: Wall(BEGIN + self.real_ms as i64 + self.wall_ahead_ms) }
+    }
+
+    fn asleep(&self) -> Span {
+        Span(self.asleep_ms)
+    }
+
+    fn say(&mut self, text: String) {
+        let now = self.now();
+        if self.trace.len() >= self.trace_max {
+            self.trace.pop_front();
+        }
+        self.trace.push_back(format!("{:>9} ms, wall {}: {text}", self.real_ms, now.wall.0 - BEGIN));
+    }
+
+    fn life(&mut self) -> &mut Life {
+        self.life.as_mut().expect("a program runs")
+    }
+
+    /// Time goes by, with all that comes regularly.
+    fn pass(&mut self, ms: u64) -> Checked {
+        // A front answers before it reads again; only one that is stuck makes its senders wait.
+        let restarts = self.restarts;
+        if self.life().busy_since.is_none() {
+            self.commit_all()?;
+        }
+        if self.restarts != restarts {
+            return Ok(());
+        }
+        let end = self.now().mono.after(Span(ms));
+        loop {
+            let life = self.life.as_ref().expect("a program runs");
+            let next = life.next_turn.min(life.next_tend).min(life.next_keep).min(end);
+            let restarts = self.restarts;
+            let now = self.now().mono;
+            self.real_ms += next.0.saturating_sub(now.0);
+            if self.room_back_at_ms.is_some_and(|at| at <= self.real_ms) {
+                self.room_back_at_ms = None;
+                self.disk.set_room(None);
+                self.say("there is room on the disk again".into());
+            }
+            let now = self.now().mono;
+            let life = self.life.as_ref().expect("a program runs");
+            if life.next_turn <= now {
+                self.turn()?;
+            } else if life.next_tend <= now {
+                self.tend()?;
+            } else if life.next_keep <= now {
+                self.keep()?;
+            } else {
+                return Ok(());
+            }
+            if self.restarts != restarts {
+                return Ok(());
+            }
+        }
+    }
+
+    // --- what the program does by itself
+
+    fn turn(&mut self) -> Checked {
+        let restarts = self.restarts;
+        // One that has more to do goes on at once.
+        for _ in 0..8 {
+            let (now, asleep) = (self.now(), self.asleep());
+            let Some(life) = self.life.as_mut() else { return Ok(()) };
+            life.next_tend = life.next_tend.min(now.mono.after(Span(1000)));
+            // What is due is found in time, unless something kept the loop from turning.
+            self.found_within = Span(now.mono.since(life.next_turn).0 + self.shape.jitter_ms + TICK_MS);
+            let busy_since = life.busy_since;
+            let next = life.engine.turn(&mut life.watch, now, asleep);
+            let mut looped = life.looped;
+            self.story.turn(now, asleep, busy_since, &mut looped);
+            let jitter = self.random.between(0, self.shape.jitter_ms);
+            let life = self.life();
+            life.looped = looped;
+            let more = next == Next::Now;
+            if let Next::At(at) = next {
+                if busy_since.is_none_or(|since| now.mono.since(since) <= Span(1000)) {
+                    life.looped.planned = at;
+                }
+                if at <= now.mono {
+                    return Err(format!("the next turn is wanted at {at:?}, which is past"));
+                }
+                life.next_turn = at.after(Span(jitter));
+            }
+            self.after("a turn")?;
+            if self.restarts != restarts || !more {
+                return Ok(());
+            }
+        }
+        Err("the loop never rests".into())
+    }
+
+    fn tend(&mut self) -> Checked {
+        let now = self.now();
+        let life = self.life();
+        life.engine.tend(now.wall);
+        life.next_tend = now.mono.after(Span(1000));
+        self.after("tend")
+    }
+
+    fn keep(&mut self) -> Checked {
+        let (now, every) = (self.now(), self.shape.keep_every_ms);
+        let life = self.life();
+        life.engine.keep(&mut life.keeper, now);
+        life.next_keep = now.mono.after(Span(every));
+        self.after("keep")
+    }
+
+    fn save(&mut self) -> Checked {
+        self.say("saves".into());
+        let now = self.now();
+        let life = self.life();
+        // A failure is tried again.
+        let _ = life.engine.keep_last(&mut life.keeper, now);
+        self.after("save")
+    }
+
+    /// Looks at what the last call did: what was kept, what was told, whether the loop was woken, whether the program died.
+    fn after(&mut self, what: &str) -> Checked {
+        let seen = self.probe.take();
+        if self.trace_max == usize::MAX && !seen.is_empty() {
+            self.say(format!("{what}: {seen:?}"));
+        }
+        self.story.see(&seen).map_err(|fault| format!("{what}: {fault}"))?;
+        if self.disk.is_dead() || self.probe.is_dead() {
+            self.say(format!("dead in {what}"));
+            let ms = self.downtime();
+            return self.crash(false, ms);
+        }
+        let now = self.now();
+        let life = self.life.as_mut().expect("a program runs");
+        loop {
+            let tidings = match life.tidings.try_recv() {
+                Ok(tidings) => tidings,
+                Err(TryRecvError::Empty) => break,
+                Err(error) => return Err(format!("tidings: {error}")),
+            };
+            let (id, news) = match &*tidings {
+                Tidings::Made(id) => (id, News::Made),
+                Tidings::Removed(id) => (id, News::Removed),
+                Tidings::Change(change) => {
+                    let told = crate::model::Told { from: change.from, to: change.to, muted: change.muted };
+                    if let Some(deadline) = change.deadline {
+                        let (id, late) = (change.monitor.as_str(), now.mono.since(deadline));
+                        if deadline > now.mono {
+                            return Err(format!("{id} is {:?} before its deadline", change.to));
+                        }
+                        if late > self.found_within && self.due.get(id) == Some(&deadline) {
+                            return Err(format!(
+                                "that {id} is {:?} was found {late} after its deadline",
+                                change.to
+                            ));
+                        }
+                    }
+                    (&change.monitor, News::Change(told))
+                }
+            };
+            let id = id.as_str();
+            let expected = self.story.news.get_mut(id).and_then(VecDeque::pop_front);
+            if expected != Some(news) {
+                return Err(format!("{what}: of {id} is told {news:?}; should be {expected:?}"));
+            }
+        }
+        if let Some((id, rest)) = self.story.news.iter().find(|(_, rest)| !rest.is_empty()) {
+            return Err(format!("{what}: of {id} nothing is told; should be {rest:?}"));
+        }
+        // One that is due as soon as it has a deadline cannot be found in time.
+        let ahead = self.story.live.values().filter(|mon| !mon.paused && mon.deadline > Some(now.mono));
+        self.due = ahead.filter_map(|mon| Some((mon.id.clone(), mon.deadline?))).collect();
+        let woken = pin!(life.engine.woken()).poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        if woken {
+            life.next_turn = now.mono;
+        }
+        Ok(())
+    }
+
+    // --- what is done to it
+
+    fn reload(&mut self) -> Checked {
+        let now = self.now();
+        let mut policy = self.shape.policy(&mut self.random, now.wall);
+        if self.random.one_in(4) {
+            // The file was touched and means the same.
+            policy = Arc::new((*self.policy).clone());
+        }
+        self.say(format!("reload: {} rules", policy.rules.len()));
+        self.policy = policy.clone();
+        let life = self.life();
+        life.engine.set_policy(now, policy.clone());
+        self.story.set_policy(now, policy.rules.clone(), policy.defaults);
+        self.declare_by_rules(now)?;
+        self.after("a reload")?;
+        if self.life.is_some() { self.turn_if_woken() } else { Ok(()) }
+    }
+
+    fn declare_by_rules(&mut self, now: Now) -> Checked {
+        let policy = self.policy.clone();
+        for (id, _) in policy.rules.declared() {
+            if self.story.live.contains_key(id) {
+                continue;
+            }
+            let name = IdRef::new(id).map_err(|e| e.to_string())?;
+            let number = self.life().engine.get_at(now, name).map(|monitor| monitor.number);
+            let Some(number) = number else { return Err(format!("{id} is declared and was not made")) };
+            self.check_new(true, number)?;
+            self.story.make(now, id, Peer::Unix, number);
+        }
+        Ok(())
+    }
+
+    /// A front is stuck in the middle of its work for a while.
+    fn stick(&mut self) -> Checked {
+        let ms = self.random.between(1, self.random_most(&[900, 5_000, 60_000]));
+        self.say(format!("a front is stuck for {ms} ms"));
+        let now = self.now().mono;
+        let life = self.life();
+        if life.busy_since.is_none() {
+            life.engine.stats().busy(now);
+            life.busy_since = Some(now);
+        }
+        let restarts = self.restarts;
+        self.pass(ms)?;
+        if self.restarts != restarts {
+            return Ok(());
+        }
+        for _ in 0..self.random.below(4) {
+            self.beat()?;
+        }
+        if self.restarts != restarts {
+            return Ok(());
+        }
+        let life = self.life();
+        life.engine.stats().idle();
+        life.busy_since = None;
+        Ok(())
+    }
+
+    /// Stops as it is asked to.
+    fn stop(&mut self) -> Checked {
+        self.say("stops".into());
+        let restarts = self.restarts;
+        self.commit_all()?;
+        if self.restarts == restarts {
+            self.tend()?;
+        }
+        if self.restarts == restarts {
+            self.keep()?;
+        }
+        let ms = self.downtime();
+        if self.restarts == restarts { self.crash(false, ms) } else { Ok(()) }
+    }
+
+    fn crash(&mut self, power_cut: bool, down_ms: u64) -> Checked {
+        self.say(format!("{}, for {down_ms} ms", if power_cut { "the power is cut" } else { "killed" }));
+        let then = self.now();
+        let Some(life) = self.life.take() else { return Ok(()) };
+        drop(life);
+        if power_cut {
+            let seed = self.random.number();
+            self.disk.crash(seed);
+        } else {
+            self.disk.revive();
+        }
+        self.probe.revive();
+        self.real_ms += down_ms;
+        if self.random.one_in(8) {
+            let step = self.random.below(20_000) as i64 - 10_000;
+            self.wall_ahead_ms += step;
+            self.say(format!("meanwhile the clock is set by {step} ms"));
+        }
+        if self.random.one_in(4) {
+            let now = self.now();
+            self.policy = self.shape.policy(&mut self.random, now.wall);
+            self.say("meanwhile the configuration is changed".into());
+        }
+        self.start(Some((then, power_cut)))
+    }
+
+    fn start(&mut self, after: Option<(Now, bool)>) -> Checked {
+        self.restarts += 1;
+        self.life_from_ms = self.real_ms - self.asleep_ms;
+        let now = self.now();
+        let tables =
+            SimTables { inner: self.tables.clone(), probe: self.probe.clone(), disk: self.disk.clone() };
+        let options = JournalOptions {
+            segment_bytes_max: self.shape.segment_bytes_max,
+            seed: self.random.number(),
+            ..JournalOptions::default()
+        };
+        let noted = tables.transited().map_err(|e| e.to_string())?;
+        let inner = JournalLog::open(Arc::new(self.disk.clone()), options, noted, now.wall)
+            .map_err(|error| format!("the journal does not open: {error}"))?;
+        let log = SimLog { inner, probe: self.probe.clone() };
+        let found = find(&log, &tables)?;
+        let last_sign = log.life().last_sign;
+        if let Some((then, power_cut)) = after {
+            let least = if power_cut { self.story.durable_sign } else { self.story.sign };
+            if least.is_some() && last_sign.is_none() {
+                return Err(format!("the last sign of life is forgotten; it was {least:?}"));
+            }
+            let noted = (last_sign, least);
+            if let (Some(sign), Some(least)) = noted {
+                // After a power cut it may be an earlier one, which only forgives more.
+                if sign < least && sign > then.wall && !power_cut {
+                    return Err(format!("the last sign of life is {sign:?}, and should be {least:?}"));
+                }
+            }
+        }
+        let store = Embedded::new(log, tables);
+        let owner = store.new_owner().map_err(|e| e.to_string())?;
+        let (policy, sync) = (self.policy.clone(), self.shape.sync);
+        let engine = Engine::new(now, policy.clone(), self.log.clone(), 1, Arc::new(store), sync)
+            .hashing_by(Seed::known(self.random.number()));
+        let tidings = engine.watch();
+        let monitors = engine.recover(now).map_err(|error| format!("it does not start: {error}"))?;
+        self.life = Some(Life {
+            watch: Watch::new(now, self.asleep()),
+            keeper: Keeper::new(now, owner, Span(DAY.0 * 3650)),
+            engine,
+            tidings,
+            batches: (0..self.shape.fronts).map(|_| Default::default()).collect(),
+            next_turn: now.mono,
+            next_tend: now.mono.after(Span(1000)),
+            next_keep: now.mono.after(Span(self.shape.keep_every_ms)),
+            looped: Loop::new(now, self.asleep()),
+            busy_since: None,
+        });
+        self.say(format!("starts with {monitors} monitors; the last sign of life was {last_sign:?}"));
+        if self.trace_max == usize::MAX {
+            let files = self.disk.list().unwrap_or_default();
+            let files =
+                files.iter().map(|name| format!("{name} {}", self.disk.content(name).map_or(0, |c| c.len())));
+            let files: Vec<String> = files.collect();
+            self.say(format!("files: {files:?}"));
+        }
+        if let Some((_, power_cut)) = after {
+            let engine = &self.life.as_ref().expect("a program runs").engine;
+            let real = |id: &str| IdRef::new(id).ok().and_then(|id| engine.get_at(now, id));
+            self.story.recover(now, last_sign, &found, power_cut, &policy, real)?;
+            let health = self.life().engine.health();
+            if let Some(damage) = health.degraded.iter().find(|text| text.contains("damaged")) {
+                return Err(format!("nothing was damaged, but: {damage}"));
+            }
+        }
+        self.declare_by_rules(now)?;
+        let restarts = self.restarts;
+        // What was found is told by the first turn.
+        self.turn()?;
+        if self.restarts == restarts { self.compare() } else { Ok(()) }
+    }
+}

@@ -1,0 +1,110 @@
+//! Holding the world against what it should be.
+
+use super::*;
+
+impl World {
+    /// Everything is given time to come right; then nothing may be missing anywhere.
+    pub(super) fn rest(&mut self) -> Checked {
+        self.say("rests".into());
+        self.disk.set_room(None);
+        self.disk.fail_syncs(0);
+        self.room_back_at_ms = None;
+        let restarts = self.restarts;
+        self.commit_all()?;
+        let mut well = false;
+        for _ in 0..60 {
+            self.pass(1000)?;
+            self.commit_all()?;
+            let health = self.life().engine.health();
+            well = health.refusing.is_none() && health.degraded.is_empty();
+            if well {
+                break;
+            }
+        }
+        if self.restarts != restarts {
+            return Ok(());
+        }
+        if !well {
+            return Err(format!("it does not come right: {:?}", self.life().engine.health()));
+        }
+        self.save()?;
+        self.pass(self.shape.keep_every_ms + 1)?;
+        self.commit_all()?;
+        self.keep()?;
+        let health = self.life().engine.health();
+        if !health.degraded.is_empty() || self.restarts != restarts {
+            // Something happened just now; another time.
+            return Ok(());
+        }
+        let unkept = self.story.unkept();
+        if !unkept.is_empty() {
+            return Err(format!("in a time of rest these numbers' versions are not kept: {unkept:?}"));
+        }
+        self.check_incidents()
+    }
+
+    pub(super) fn check_incidents(&mut self) -> Checked {
+        let query = IncidentQuery { limit: 100_000, ..IncidentQuery::default() };
+        let listed = self.life().engine.incidents(&query).map_err(|e| e.to_string())?;
+        let count = listed.len();
+        let is: BTreeMap<String, Incident> = listed.into_iter().map(|one| (one.id.clone(), one)).collect();
+        if is.len() != count {
+            return Err("an incident is listed twice".into());
+        }
+        self.story.check_incidents(&is)
+    }
+
+    /// All monitors, the counts and the list are as they should be.
+    pub(super) fn compare(&mut self) -> Checked {
+        let now = self.now();
+        let Some(life) = &self.life else { return Ok(()) };
+        let (all, _) = life.engine.list(Order::Id, None, 10_000, |_| true);
+        let mut counts = [0u64; State::ALL.len()];
+        for monitor in &all {
+            counts[monitor.state as usize] += 1;
+            let id = IdRef::new(&monitor.id).map_err(|e| e.to_string())?;
+            let real = life.engine.get_at(now, id);
+            if let Some(fault) = self.story.differs(&monitor.id, now, real.as_ref()) {
+                return Err(fault);
+            }
+        }
+        if counts != life.engine.counts() {
+            return Err(format!("counts are {:?}, the list has {counts:?}", life.engine.counts()));
+        }
+        if all.len() != self.story.live.len() {
+            let missing = self.story.live.keys().find(|id| !all.iter().any(|m| m.id == **id));
+            return Err(format!("{missing:?} is missing"));
+        }
+        Ok(())
+    }
+}
+
+/// Which versions the store holds, read without the engine.
+pub(super) fn find(log: &SimLog, tables: &SimTables) -> Result<Found, Fault> {
+    let mut found = Found::new();
+    let mut ids: BTreeMap<String, u64> = BTreeMap::new();
+    let mut removed = Vec::new();
+    let mut visit = |record: &Record<'_>| {
+        let id = record.id.as_str().to_string();
+        let number = ids.entry(id).or_insert(record.number);
+        *number = record.number.max(*number);
+        if record.change == Change::Removed {
+            removed.push(record.number);
+        }
+        if removed.contains(&record.number) && record.change != Change::Removed {
+            // What is left of one that the tables know to be gone.
+            return;
+        }
+        let (latest, detailed) = found.entry(record.number).or_insert((0, 0));
+        *latest = record.version.max(*latest);
+        if record.details.is_some() {
+            *detailed = record.version.max(*detailed);
+        }
+    };
+    let from: Option<Position> = tables.snapshot(&mut visit).map_err(|e| e.to_string())?;
+    log.read(from, Wanted::All, &mut |_, record| visit(record)).map_err(|e| e.to_string())?;
+    found.retain(|number, (version, _)| *version > 0 || !removed.contains(number));
+    // Of one id the greater number holds.
+    found.retain(|number, _| ids.values().any(|latest| latest == number));
+    Ok(found)
+}
