@@ -26,6 +26,7 @@ impl Peer {
         std::fs::write(&config, "[limits]\nmonitors = 200000\n")?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_heartbeat-server"));
         command
+            .env("HEARTBEAT_CONTROL", "off")
             .arg("--config")
             .arg(config)
             .arg("--http")
