@@ -3,6 +3,7 @@
     client.py count N PREFIX            N beats over one connection
     client.py flow RATE PREFIX          RATE beats a second until SIGTERM, each over a connection of its own
     client.py keep RATE PREFIX          the same over one connection, reconnecting when it is closed
+    client.py pulse N PREFIX            a beat a second for each of PREFIX-1 to PREFIX-N, which promise one every 3 s
     client.py hold N ADDRESS            N connections at once, a beat without an id on each; prints the list of answers
 
 Every attempt bears an id of its own, PREFIX-1, PREFIX-2, …, so a line in the log
@@ -30,9 +31,9 @@ def connect():
     return connection
 
 
-def beat(connection, beat_id, close):
+def beat(connection, beat_id, close, more=b""):
     """Sends one beat and reads its answer; an OSError unless it is 200 with status ok."""
-    body = b'{"id":"%s"}' % beat_id.encode()
+    body = b'{"id":"%s"%s}' % (beat_id.encode(), more)
     last = "Connection: close\r\n" if close else ""
     head = f"POST / HTTP/1.1\r\nHost: localhost\r\n{last}Content-Length: {len(body)}\r\n\r\n"
     connection.sendall(head.encode() + body)
@@ -74,12 +75,27 @@ def hold(number, address):
     return answers
 
 
+def pulse(number, prefix):
+    """Keeps monitors alive until SIGTERM; says how many rounds were answered."""
+    connection = connect()
+    rounds = []
+    while not stopped:
+        for at in range(1, number + 1):
+            beat(connection, f"{prefix}-{at}", False, b',"interval":3,"grace":1')
+        rounds.append(len(rounds) + 1)
+        time.sleep(1)
+    return {"ok": rounds, "failed": [], "refused": 0, "reasons": []}
+
+
 def main():
     if sys.argv[1] == "hold":
         print(hold(int(sys.argv[2]), sys.argv[3]))
         return
     kind, number, prefix = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     signal.signal(signal.SIGTERM, stop)
+    if kind == "pulse":
+        print(pulse(number, prefix))
+        return
     acknowledged, failed, refused, reasons = [], [], 0, set()
     connection = None
     at = 0

@@ -21,7 +21,7 @@ import time
 
 PACKAGES = (
     "systemd,systemd-sysv,dbus,curl,iproute2,procps,logrotate,rsyslog,"
-    "nftables,iptables,man-db,python3-minimal"
+    "nftables,iptables,man-db,python3-minimal,sqlite3,tzdata"
 )
 BOOT_SECONDS_MAX = 90
 STOP_SECONDS_MAX = 30
@@ -110,6 +110,19 @@ class Machine:
             self._inside(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
+    def reboot(self, orderly: bool = True):
+        """Starts it anew over the same disk. Not orderly: every process is killed where it stands."""
+        if orderly:
+            self.run("systemctl reboot", check=False)
+        else:
+            try_kill(self.pid1, signal.SIGKILL)
+        try:
+            self.nspawn.wait(BOOT_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            raise Failure("the machine does not go down to be started anew") from None
+        self.pid1 = None
+        self._boot()
+
     def copy(self, file: pathlib.Path, to: str = "/root/"):
         """Puts a file of ours into the machine."""
         target = self.root / to.lstrip("/")
@@ -145,7 +158,7 @@ class Machine:
             nspawn += ["--", "systemd.unified_cgroup_hierarchy=0"]
         joins = "".join(f"echo $$ > {shlex.quote(str(group))}/cgroup.procs; " for group in self.cgroups)
         for group in self.cgroups:
-            group.mkdir()
+            group.mkdir(exist_ok=True)
         console = open(self.root.with_suffix(".console"), "w")
         self.nspawn = subprocess.Popen(
             ["/bin/sh", "-c", joins + "exec " + shlex.join(nspawn)],

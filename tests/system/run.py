@@ -26,7 +26,9 @@ sys.dont_write_bytecode = True
 import registry  # noqa: E402
 from machine import Failure, Machine, make_image, tail  # noqa: E402
 
-import scenarios_service, scenarios_logs, scenarios_network, scenarios_package  # noqa: E401,E402,F401 their decorators fill the list
+# Their decorators fill the list; those that wait longest come first, so that none of them is left over at the end.
+import scenarios_survival  # noqa: E402,F401
+import scenarios_service, scenarios_logs, scenarios_network, scenarios_package, scenarios_state  # noqa: E401,E402,F401
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 # Images are kept here between runs, machines are not.

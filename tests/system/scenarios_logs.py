@@ -5,10 +5,7 @@ import time
 
 from machine import Machine, tail
 from registry import scenario
-from subject import BEAT_LINE, LOG, LOG_DIR, SERVICE, Subject, equal, expect
-
-# What `journalctl MESSAGE_ID=` finds the changes of state by: part of the product's face.
-TRANSITION = "e2914b1d7ba74d919cabeb8c4365d582"
+from subject import BEAT_LINE, LOG, LOG_DIR, SERVICE, TRANSITION, Subject, equal, expect
 
 
 @scenario

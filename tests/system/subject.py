@@ -2,8 +2,10 @@
 
 import ast
 import collections
+import json
 import pathlib
 import re
+import shlex
 import time
 
 from machine import Failure, Machine, tail
@@ -11,9 +13,13 @@ from machine import Failure, Machine, tail
 SERVICE = "heartbeat-server.service"
 SOCKET = "heartbeat-server.socket"
 CONFIG = "/etc/heartbeat-server/heartbeat-server.toml"
+STATE_DIR = "/var/lib/heartbeat-server"
+CONTROL = "/run/heartbeat-server/control.sock"
 LOG_DIR = "/var/log/heartbeat-server"
 LOG = f"{LOG_DIR}/heartbeat-server.log"
 STATUS = re.compile(r"\d+ up, \d+ late, \d+ down; [\d.]+ beats/s; \d+ connections")
+# What `journalctl MESSAGE_ID=` finds the changes of state by: part of the product's face.
+TRANSITION = "e2914b1d7ba74d919cabeb8c4365d582"
 # A beat's line in the classic format, in both languages; the group is the id.
 BEAT_LINE = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - (?:heartbeat received - from: \S+, reported IP: \S+, id: (\S+)"
@@ -64,6 +70,36 @@ class Subject:
     def post(self, body: str = "{}", port: int = 7777) -> str:
         """One beat by curl; its answer, head included."""
         return self.machine.run(f"curl -sS -i --max-time 30 -d '{body}' http://localhost:{port}/").stdout
+
+    def get(self, path: str):
+        """What the API says, read."""
+        return json.loads(self.machine.run(f"curl -sS --max-time 30 'http://localhost:7777{path}'").stdout)
+
+    def monitor(self, name: str) -> dict:
+        """One monitor."""
+        found = self.get(f"/api/v1/monitors/{name}")
+        expect("state" in found, f"there is no monitor {name}: {found}")
+        return found
+
+    def monitors(self, pattern: str) -> dict:
+        """All monitors whose ids a pattern matches, by id."""
+        found, after = {}, ""
+        while after is not None:
+            page = self.get(f"/api/v1/monitors?limit=10000&match={pattern}{after and '&after='}{after}")
+            found.update((each["id"], each) for each in page["monitors"])
+            after = page["next"]
+        return found
+
+    def control(self, path: str, body: str = "{}", how: str = "") -> str:
+        """A wish through the control socket, as root unless `how` says otherwise: the status code."""
+        ask = f"curl -sS -o /dev/null -w '%{{http_code}}' --max-time 30 --unix-socket {CONTROL}"
+        return self.machine.out(f"{how} {ask} -d {shlex.quote(body)} http://localhost{path}")
+
+    def changes(self, name: str, pid: str = "") -> list:
+        """The states that the journal says a monitor changed to, told by one process or by all there were."""
+        match = f"MESSAGE_ID={TRANSITION} HEARTBEAT_MONITOR={name}" + (f" _PID={pid}" if pid else "")
+        lines = self.machine.out(f"journalctl --no-pager -q -o json {match}").splitlines()
+        return [json.loads(line)["HEARTBEAT_STATE"] for line in lines]
 
     def answers(self):
         """Fails unless a beat is acknowledged."""
