@@ -154,10 +154,15 @@ impl Inner {
         let detailed = record.details.as_ref().map(|_| record.version);
         match self.monitors.get_mut(&number) {
             Some(monitor) if monitor.record.borrow().version < record.version => {
+                let beats = |record: &Record<'_>| record.incident.map(|incident| incident.beats);
+                let same_incident = beats(&monitor.record.borrow()) == beats(record);
                 let earlier = monitor.record.take_details();
                 monitor.record = owned.settled(earlier);
                 monitor.detailed = detailed.or(monitor.detailed);
-                self.stand(record);
+                // A snapshot may know of an incident whose record was lost with the process that made it.
+                if !same_incident {
+                    self.stand(record);
+                }
             }
             // Only its details may be older than the record's.
             Some(monitor) if detailed > monitor.detailed => {
@@ -179,7 +184,9 @@ impl Inner {
                 self.ids.insert(record.id.as_str().to_string(), number);
                 owned = owned.settled(None);
                 self.monitors.insert(number, Monitor { record: owned, detailed, created: None });
-                self.stand(record);
+                if record.incident.is_some() {
+                    self.stand(record);
+                }
             }
         }
         if record.change == Change::Created {

@@ -39,8 +39,9 @@ struct Version {
     appended: bool,
     /// A power cut leaves it.
     durable: bool,
-    /// It was written down with its details.
+    /// It was written down with its details; and it must be, because they have changed.
     detailed: bool,
+    changes_details: bool,
 }
 
 /// All that was written down of a monitor and may still matter.
@@ -147,6 +148,7 @@ impl Story {
             appended: false,
             durable: false,
             detailed: false,
+            changes_details: false,
         });
         self.news.entry(id.into()).or_default().push_back(News::Removed);
     }
@@ -282,6 +284,7 @@ impl Story {
     /// Changes a monitor, writes it down, and notes what must be told.
     fn change(&mut self, _: Now, id: &str, how: impl FnOnce(&mut Mon, &Rules, &Defaults) -> Effect) {
         let Some(mon) = self.live.get_mut(id) else { return };
+        let before = mon.details.clone();
         let effect = how(mon, &self.rules, &self.defaults);
         mon.version += 1;
         let kept = self.kept.entry(mon.number).or_default();
@@ -293,6 +296,7 @@ impl Story {
             appended: false,
             durable: false,
             detailed: false,
+            changes_details: before != mon.details,
         });
         if let Some(told) = effect.told {
             self.news.entry(id.into()).or_default().push_back(News::Change(told));
@@ -361,6 +365,9 @@ impl Story {
                 kept.versions.last().map(|v| v.version)
             ));
         };
+        if kept.versions[at].changes_details && !detailed && !kept.versions[at].detailed {
+            return Err(format!("version {version} of {} was kept without the details it changed", kept.id));
+        }
         kept.versions[at].appended = true;
         kept.versions[at].durable |= durable;
         kept.versions[at].detailed |= detailed;
@@ -461,7 +468,7 @@ impl Story {
                 details.map(|mon| (mon.details.clone(), mon.skew_ms));
             kept.versions.drain(at + 1..);
             if let Some(v) = kept.versions.last_mut() {
-                v.appended = true;
+                (v.appended, v.changes_details) = (true, false);
                 if let (Some(mon), Some((details, _))) = (&mut v.mon, &details) {
                     mon.details = details.clone();
                 }
