@@ -64,11 +64,19 @@ pub struct Loop {
     pub asleep: Span,
     pub planned: Mono,
     pub stuck_since: Option<Mono>,
+    /// When a maintenance window next begins or ends; unknown after the rules or the clock were changed.
+    pub boundary: Option<Option<Wall>>,
 }
 
 impl Loop {
     pub fn new(now: Now, asleep: Span) -> Loop {
-        Loop { offset_ms: offset_ms(now), asleep, planned: now.mono.after(SECOND), stuck_since: None }
+        Loop {
+            offset_ms: offset_ms(now),
+            asleep,
+            planned: now.mono.after(SECOND),
+            stuck_since: None,
+            boundary: None,
+        }
     }
 }
 
@@ -229,6 +237,7 @@ impl Story {
         let step_ms = offset_ms(now) - looped.offset_ms;
         if step_ms.abs() >= STEP_MS {
             looped.offset_ms = offset_ms(now);
+            looped.boundary = None;
             for id in self.ids() {
                 let Some(mon) = self.live.get_mut(&id) else { continue };
                 mon.clock_stepped(now, step_ms, &self.rules);
@@ -240,8 +249,11 @@ impl Story {
                 }
             }
         }
-        for id in self.ids() {
-            self.hold_window(now, &id);
+        if looped.boundary.is_none_or(|known| known.is_some_and(|at| at <= now.wall)) {
+            looped.boundary = Some(self.rules.next_boundary(now.wall));
+            for id in self.ids() {
+                self.hold_window(now, &id);
+            }
         }
         for id in self.ids() {
             while self.live.get(&id).is_some_and(|mon| mon.deadline.is_some_and(|at| is_due(at, now.mono))) {

@@ -436,6 +436,7 @@ impl World {
         self.policy = policy.clone();
         let life = self.life();
         life.engine.set_policy(now, policy.clone());
+        life.looped.boundary = None;
         self.story.set_policy(now, policy.rules.clone(), policy.defaults);
         self.declare_by_rules(now)?;
         self.after("a reload")?;
