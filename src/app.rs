@@ -392,6 +392,7 @@ fn policy_of(settings: &Settings) -> Policy {
         defaults: settings.defaults,
         rules: settings.rules.clone(),
         page_lang: settings.page_lang.unwrap_or(settings.lang),
+        alerts: Arc::default(),
     }
 }
 

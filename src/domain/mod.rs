@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod address;
+pub mod alert;
 pub mod beat;
 pub mod history;
 pub mod id;

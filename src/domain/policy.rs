@@ -2,6 +2,7 @@
 //! that SIGHUP replaces whole.
 
 use super::access::Access;
+use super::alert::AlertPolicy;
 use super::lang::Lang;
 use super::limits::Limits;
 use super::rules::Rules;
@@ -22,6 +23,8 @@ pub struct Policy {
     pub rules: Arc<Rules>,
     /// The page's language where the browser does not say.
     pub page_lang: Lang,
+    /// Who is told of changes, and when.
+    pub alerts: Arc<AlertPolicy>,
 }
 
 /// What a monitor is held to when neither it nor a rule says otherwise.

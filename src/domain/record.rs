@@ -9,6 +9,7 @@ use super::beat::{Source, Status};
 use super::id::IdRef;
 use super::notice::State;
 use super::time::{Span, Wall};
+use serde::{Deserialize, Serialize};
 
 /// How a monitor stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,7 +110,8 @@ impl Sequence {
 }
 
 /// Why a monitor is down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Cause {
     /// Nothing was heard in time.
     Silence,

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock; `sys::clock` does, and hands out [`Now`].
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Milliseconds on a clock that never steps, from an origin that only the running process knows.
@@ -9,7 +10,7 @@ use std::fmt;
 pub struct Mono(pub u64);
 
 /// Milliseconds since 1970-01-01T00:00:00Z; may step when somebody sets the clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Wall(pub i64);
 
 /// The present moment on both clocks, read together.
@@ -35,7 +36,7 @@ impl Now {
 }
 
 /// A length of time in whole milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Span(pub u64);
 
 impl Mono {

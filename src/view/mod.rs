@@ -1,5 +1,6 @@
 //! What the domain knows, as text for people and programs: pure functions from values to strings.
 
+pub mod alert;
 pub mod api;
 pub mod badge;
 pub mod events;
