@@ -6,6 +6,7 @@
 
 use crate::config::cli::{self, Args, Task};
 use crate::config::{Env, Settings};
+use crate::domain::address::Protocol;
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::policy::Policy;
@@ -19,10 +20,11 @@ use crate::sys::log::Log;
 use crate::sys::service::{Pulse, Service};
 use crate::sys::signals::{self, Event};
 use crate::sys::sockets::control::{self, Control};
+use crate::sys::sockets::keepalive::KeepAlive;
 use crate::sys::sockets::{self, Inherited, Listening, Wanted};
 use crate::sys::{clock, privileges, state_dir};
 use crate::transport::census::Census;
-use crate::transport::http::Site;
+use crate::transport::site::{Setup, Site};
 use crate::transport::threads::Threads;
 use crate::view::status::{self, Standing};
 use crate::wire::forwarded::Proxies;
@@ -308,26 +310,27 @@ impl Daemon {
     fn open_doors(&mut self, threads: &mut Threads) -> Vec<sockets::SocketFile> {
         let mut files = Vec::new();
         for listening in std::mem::take(&mut self.listening) {
-            let Listening { wanted, socket, address, port, file, .. } = listening;
+            let Listening { name, wanted, socket, address, port, file, .. } = listening;
             files.extend(file);
             let configured = self.settings.listen.get(wanted);
             let proxies = configured
                 .map(|l| Proxies { networks: l.proxies.clone(), unix: l.proxy_unix })
                 .unwrap_or_default();
-            let site = Site::new(
-                self.engine.clone(),
-                self.census.clone(),
-                address.clone(),
+            let setup = Setup {
+                name,
+                address: address.clone(),
+                protocol: Protocol::Http,
+                keepalive: Some(KeepAlive::default()),
                 proxies,
-                configured.is_none_or(|l| l.fast_path),
-                self.started,
-            );
+                fast_path: configured.is_none_or(|l| l.fast_path),
+            };
+            let site = Site::new(self.engine.clone(), self.census.clone(), self.started, setup);
             threads.listen(socket, Arc::new(site));
             self.log.notice(clock::wall(), Notice::Started { address, port });
         }
         if let Some(Control { socket, file, .. }) = self.control.take() {
             let address = format!("unix:{}", file.path().display());
-            let site = Site::of_control(self.engine.clone(), self.census.clone(), address, self.started);
+            let site = Site::of_control(self.engine.clone(), self.census.clone(), self.started, address);
             threads.listen(socket, Arc::new(site));
             files.push(file);
         }
@@ -374,7 +377,7 @@ impl Daemon {
         let standing = Standing {
             counts: self.engine.counts(),
             beats_per_second: (accepted - before) as f64 / seconds,
-            connections: sum.connections,
+            connections: sum.open_connections(),
             log_lines_dropped: self.log.dropped(),
             failing: self.log.failing(),
             refusing: health.refusing,

@@ -18,6 +18,35 @@ pub enum ListenAddress {
     Unix(PathBuf),
 }
 
+/// What is spoken at a listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http,
+    /// The dialects of raw TCP.
+    Tcp,
+}
+
+impl Protocol {
+    /// As the configuration writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Http => "http",
+            Protocol::Tcp => "tcp",
+        }
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Protocol, &'static str> {
+        let known = [Protocol::Http, Protocol::Tcp].into_iter().find(|protocol| protocol.name() == text);
+        known.ok_or("not a protocol: write http or tcp")
+    }
+}
+
 impl ListenAddress {
     /// The TCP port, if it has one.
     pub fn port(&self) -> Option<u16> {

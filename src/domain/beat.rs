@@ -72,13 +72,22 @@ impl Status {
 pub enum Transport {
     /// An HTTP request.
     Http,
+    /// A raw TCP connection.
+    Tcp,
+    /// A message of a WebSocket.
+    Ws,
 }
 
 impl Transport {
+    /// All of them.
+    pub const ALL: [Transport; 3] = [Transport::Http, Transport::Tcp, Transport::Ws];
+
     /// The word for it in logs, metrics and the API.
     pub fn name(self) -> &'static str {
         match self {
             Transport::Http => "http",
+            Transport::Tcp => "tcp",
+            Transport::Ws => "ws",
         }
     }
 }

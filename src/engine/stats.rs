@@ -1,5 +1,6 @@
 //! Counters, one set a thread so that cores do not pass a cache line back and forth, added up when somebody asks.
 
+use crate::domain::beat::Transport;
 use crate::domain::notice::State;
 use crate::domain::time::{Mono, Span};
 use std::cell::Cell;
@@ -71,7 +72,7 @@ impl Turned {
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Set {
-    beats: [AtomicU64; BeatResult::ALL.len()],
+    beats: [[AtomicU64; BeatResult::ALL.len()]; Transport::ALL.len()],
     fast: AtomicU64,
     transitions: [AtomicU64; State::ALL.len()],
     turned: [AtomicU64; Turned::ALL.len()],
@@ -87,7 +88,7 @@ pub const DELAYS_MS: [u64; 10] = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_0
 #[derive(Debug)]
 pub struct Stats {
     sets: Box<[Set]>,
-    connections: AtomicI64,
+    connections: [AtomicI64; Transport::ALL.len()],
     muted: AtomicU64,
     delays: [AtomicU64; DELAYS_MS.len() + 1],
     delays_ms: AtomicU64,
@@ -102,7 +103,7 @@ impl Stats {
     pub fn new(threads: usize) -> Stats {
         Stats {
             sets: (0..threads.max(1)).map(|_| Set::default()).collect(),
-            connections: AtomicI64::new(0),
+            connections: Default::default(),
             muted: AtomicU64::new(0),
             delays: Default::default(),
             delays_ms: AtomicU64::new(0),
@@ -115,8 +116,8 @@ impl Stats {
     }
 
     /// Counts beats.
-    pub fn beats(&self, result: BeatResult, count: u64) {
-        self.mine().beats[result as usize].fetch_add(count, Relaxed);
+    pub fn beats(&self, transport: Transport, result: BeatResult, count: u64) {
+        self.mine().beats[transport as usize][result as usize].fetch_add(count, Relaxed);
     }
 
     /// Counts a request that the fast path answered.
@@ -168,21 +169,21 @@ impl Stats {
     }
 
     /// A connection began (+1) or ended (−1).
-    pub fn connection(&self, change: i64) -> i64 {
-        self.connections.fetch_add(change, Relaxed) + change
+    pub fn connection(&self, transport: Transport, change: i64) {
+        self.connections[transport as usize].fetch_add(change, Relaxed);
     }
 
     /// Everything, added up.
     pub fn sum(&self) -> Sum {
         let mut sum = Sum {
-            connections: self.connections.load(Relaxed).max(0) as u64,
+            connections: self.connections.each_ref().map(|open| open.load(Relaxed).max(0) as u64),
             muted: self.muted.load(Relaxed),
             delays: std::array::from_fn(|bucket| self.delays[bucket].load(Relaxed)),
             delays_s: self.delays_ms.load(Relaxed) as f64 / 1000.0,
             ..Sum::default()
         };
         for set in &self.sets {
-            add(&mut sum.beats, &set.beats);
+            sum.beats.iter_mut().zip(&set.beats).for_each(|(sum, beats)| add(sum, beats));
             add(&mut sum.transitions, &set.transitions);
             add(&mut sum.turned, &set.turned);
             sum.fast += set.fast.load(Relaxed);
@@ -199,16 +200,16 @@ impl Stats {
 /// The counters added up at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sum {
-    /// Beats by [`BeatResult::ALL`].
-    pub beats: [u64; BeatResult::ALL.len()],
+    /// Beats by [`Transport::ALL`] and [`BeatResult::ALL`].
+    pub beats: [[u64; BeatResult::ALL.len()]; Transport::ALL.len()],
     /// Requests that the fast path answered.
     pub fast: u64,
     /// Changes of state by [`State::ALL`].
     pub transitions: [u64; State::ALL.len()],
     /// Connections turned away by [`Turned::ALL`].
     pub turned: [u64; Turned::ALL.len()],
-    /// Connections open now.
-    pub connections: u64,
+    /// Connections open now, by [`Transport::ALL`].
+    pub connections: [u64; Transport::ALL.len()],
     /// Beats that are known and were not kept.
     pub unstored: u64,
     /// Changes of state that nobody was told of.
@@ -222,7 +223,12 @@ pub struct Sum {
 impl Sum {
     /// Beats taken since the start.
     pub fn accepted(&self) -> u64 {
-        self.beats[BeatResult::Accepted as usize]
+        self.beats.iter().map(|results| results[BeatResult::Accepted as usize]).sum()
+    }
+
+    /// Connections open now, of all kinds.
+    pub fn open_connections(&self) -> u64 {
+        self.connections.iter().sum()
     }
 }
 

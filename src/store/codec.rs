@@ -240,14 +240,13 @@ fn state_of(code: u8) -> Result<State, CodecError> {
 fn transport_code(transport: Transport) -> u8 {
     match transport {
         Transport::Http => 0,
+        Transport::Tcp => 1,
+        Transport::Ws => 2,
     }
 }
 
 fn transport_of(code: u8) -> Result<Transport, CodecError> {
-    match code {
-        0 => Ok(Transport::Http),
-        _ => Err(CodecError::Value("transport")),
-    }
+    Transport::ALL.into_iter().find(|t| transport_code(*t) == code).ok_or(CodecError::Value("transport"))
 }
 
 /// Writes into an array that is long enough for all that is ever written.

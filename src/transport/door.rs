@@ -1,12 +1,13 @@
 //! A listening socket in the loop of a front, and what is said to those who are turned away at it.
 
-use crate::domain::address::Peer;
+use crate::domain::address::{Peer, Protocol};
 use crate::domain::notice::{Level, Notice};
 use crate::domain::time::Span;
 use crate::engine::stats::Turned;
 use crate::sys::clock;
-use crate::sys::sockets::Socket;
-use crate::transport::http::{Site, last_words};
+use crate::sys::sockets::{Socket, keepalive};
+use crate::transport::http::last_words;
+use crate::transport::site::Site;
 use crate::transport::stream::FrontStream;
 use crate::wire::answer::Answer;
 use std::io;
@@ -40,7 +41,11 @@ impl Door {
     /// A door in a non-blocking socket.
     pub fn new(socket: Socket, site: Arc<Site>) -> Door {
         let socket = match socket {
-            Socket::Tcp(s) => FrontSocket::Tcp(mio::net::TcpListener::from_std(s)),
+            Socket::Tcp(s) => {
+                // Without it a peer that vanishes is found later, by its silence.
+                let _ = keepalive::apply(&s, site.setup.keepalive);
+                FrontSocket::Tcp(mio::net::TcpListener::from_std(s))
+            }
             Socket::Unix(s) => FrontSocket::Unix(mio::net::UnixListener::from_std(s)),
         };
         Door { socket, site }
@@ -60,6 +65,9 @@ impl Door {
             FrontSocket::Tcp(s) => s.accept().map(|(stream, from)| {
                 // An answer is one small write; waiting to fill a segment would only delay it.
                 let _ = stream.set_nodelay(true);
+                if !cfg!(target_os = "linux") {
+                    let _ = keepalive::apply(&stream, self.site.setup.keepalive);
+                }
                 (FrontStream::Tcp(stream), Peer::from_ip(from.ip()))
             }),
             FrontSocket::Unix(s) => s.accept().map(|(stream, _)| (FrontStream::Unix(stream), Peer::Unix)),
@@ -79,7 +87,8 @@ impl Door {
     fn complain(&self, error: &io::Error) {
         let now = clock::now();
         if self.site.complain_at_most_once_a(Span::secs(60), now) {
-            let text = format!("cannot accept connections on {}: {error}; trying again", self.site.address);
+            let text =
+                format!("cannot accept connections on {}: {error}; trying again", self.site.setup.address);
             self.site
                 .engine
                 .log()
@@ -99,7 +108,11 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// Says why, as far as the socket takes it at once, and closes. Nothing waits here: whoever is turned away is one of
 /// too many.
-pub fn turn_away(mut stream: FrontStream, why: Turned) {
+pub fn turn_away(mut stream: FrontStream, protocol: Protocol, why: Turned) {
+    if protocol != Protocol::Http {
+        // Nobody knows yet what the client would understand.
+        return;
+    }
     let answer = match why {
         Turned::Address => Answer::too_often(
             "too many connections from this address (limits.connections_per_address)",

@@ -11,6 +11,9 @@
 //! orders, and once a second look for whose time is up.
 
 mod connection;
+mod desk;
+mod http;
+mod link;
 
 use crate::domain::address::Peer;
 use crate::domain::limits::STOP_MAX;
@@ -22,9 +25,13 @@ use crate::sys::clock;
 use crate::transport::census::Place;
 use crate::transport::door::{Arrival, Door, turn_away};
 use crate::transport::general::General;
-use crate::transport::http::Site;
+use crate::transport::http::Guest;
+use crate::transport::site::Site;
 use crate::transport::stream::FrontStream;
-use connection::{Connection, Desk, Moment, Next};
+use connection::Connection;
+pub use connection::Role;
+use desk::{Desk, Moment, Next};
+use link::Link;
 use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 use std::io;
@@ -54,6 +61,8 @@ pub enum Order {
     Open(Door),
     /// Serve this newcomer.
     Serve(FrontStream, Peer, Arc<Site>, Place),
+    /// Take back a connection that a general thread has had, with the bytes read of it and not used.
+    Adopt(Box<Guest>, Role),
     /// Let those in who wait already, then close all doors.
     CloseDoors,
     /// Answer what has arrived, then end.
@@ -65,6 +74,24 @@ pub struct Handle {
     inbox: SyncSender<Order>,
     waker: Waker,
     gauge: Arc<Gauge>,
+}
+
+/// A front, as those know it whom it has handed a connection over to.
+#[derive(Clone)]
+pub struct Home {
+    fronts: Arc<[Handle]>,
+    here: usize,
+}
+
+impl Home {
+    /// Has the front take a connection back; gives it back when the front is too far behind.
+    pub fn adopt(&self, guest: Box<Guest>, role: Role) -> Result<(), Box<Guest>> {
+        let Some(front) = self.fronts.get(self.here) else { return Err(guest) };
+        match front.tell(Order::Adopt(guest, role)) {
+            Err(Order::Adopt(guest, _)) => Err(guest),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What a front shows of itself.
@@ -175,7 +202,7 @@ impl Front {
         let engine = self.engine.clone();
         loop {
             let idle = self.again.is_empty() && self.crowded.is_empty();
-            let pause = if idle { Duration::from_secs(1) } else { Duration::ZERO };
+            let pause = if idle { self.until_next_second() } else { Duration::ZERO };
             match self.poll.poll(&mut events, Some(pause)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
                 _ => {}
@@ -196,7 +223,7 @@ impl Front {
                     Token(door) if door >= DOORS => self.let_in(door - DOORS, ARRIVALS_MAX, &moment),
                     Token(key) => {
                         let connection = self.connections.get_mut(key).filter(|_| event.is_read_closed());
-                        connection.into_iter().for_each(Connection::note_read_closed);
+                        connection.into_iter().for_each(|c| c.link_mut().read_closed = true);
                         self.turn(key, &moment);
                     }
                 }
@@ -214,10 +241,17 @@ impl Front {
         }
     }
 
+    /// Deadlines are in whole seconds of this thread, so that is when to look for whose time is up.
+    fn until_next_second(&self) -> Duration {
+        let into_ms = clock::mono().since(self.began).0 % 1000;
+        Duration::from_millis(1000 - into_ms)
+    }
+
     fn moment<'a>(&self, policy: &'a Policy) -> Moment<'a> {
         let now = clock::now();
-        let now_s = (now.mono.since(self.began).0 / 1000) as u32;
-        Moment { policy, now, now_s, draining: self.draining_since_s.is_some() }
+        let now_ms = now.mono.since(self.began).0;
+        let now_s = (now_ms / 1000) as u32;
+        Moment { policy, now, now_ms, now_s, draining: self.draining_since_s.is_some() }
     }
 
     /// False when there is nobody left to give orders.
@@ -226,6 +260,9 @@ impl Front {
             match self.outlet.try_recv() {
                 Ok(Order::Open(door)) => self.open(door, moment),
                 Ok(Order::Serve(stream, peer, site, place)) => self.begin(stream, peer, site, place, moment),
+                Ok(Order::Adopt(guest, role)) => {
+                    self.admit(Connection::returned(*guest, role, moment), moment);
+                }
                 Ok(Order::CloseDoors) => {
                     for door in 0..self.doors.len() {
                         self.let_in(door, LAST_ARRIVALS_MAX, moment);
@@ -275,7 +312,7 @@ impl Front {
                         Ok(place) => self.deal(stream, peer, site, place, moment),
                         Err(why) => {
                             self.engine.stats().turned(why);
-                            turn_away(stream, why);
+                            turn_away(stream, site.setup.protocol, why);
                         }
                     }
                 }
@@ -295,24 +332,27 @@ impl Front {
         if index == self.here {
             return self.begin(stream, peer, site, place, moment);
         }
-        if let Err(Order::Serve(stream, ..)) =
+        if let Err(Order::Serve(stream, _, site, _)) =
             self.fronts[index].tell(Order::Serve(stream, peer, site, place))
         {
             self.engine.stats().turned(Turned::Total);
-            turn_away(stream, Turned::Total);
+            turn_away(stream, site.setup.protocol, Turned::Total);
         }
     }
 
     fn begin(&mut self, stream: FrontStream, peer: Peer, site: Arc<Site>, place: Place, moment: &Moment<'_>) {
-        let fast_path = site.fast_path;
-        let connection = Connection::new(stream, peer, site, place, moment);
-        self.engine.stats().connection(1);
+        self.admit(Connection::new(Link::new(stream, peer, site, place), moment), moment);
+    }
+
+    fn admit(&mut self, connection: Connection, moment: &Moment<'_>) {
+        let may_stay = connection.may_stay();
+        self.engine.stats().connection(connection.transport(), 1);
         self.gauge.connections.fetch_add(1, Ordering::Relaxed);
         let key = self.connections.insert(connection);
         let registered = self.connections.get_mut(key).is_some_and(|connection| {
             self.poll.registry().register(connection.source(), Token(key), Interest::READABLE).is_ok()
         });
-        match (registered, fast_path) {
+        match (registered, may_stay) {
             (false, _) => self.end(key),
             (true, false) => self.hand_over(key),
             // A client usually has sent its request by the time it is let in.
@@ -323,7 +363,7 @@ impl Front {
     fn turn(&mut self, key: usize, moment: &Moment<'_>) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         // One thing after the other: its last beats are not answered yet.
-        if connection.awaits_answers {
+        if connection.link().awaits_answers {
             return self.again.push(key);
         }
         let next = connection.turn(&mut self.desk, moment);
@@ -338,7 +378,7 @@ impl Front {
         if self.engine.commit(moment.now.wall, &mut self.desk.batch).is_err() {
             let refuse = self.engine.refuses_unstored();
             for answer in &mut self.desk.answers {
-                self.engine.stats().unstored(answer.acknowledges);
+                self.engine.stats().unstored(answer.acknowledges());
                 answer.not_stored(refuse);
             }
         }
@@ -366,10 +406,10 @@ impl Front {
             Next::Wait => {
                 let Some(connection) = self.connections.get_mut(key) else { return };
                 let blocked = connection.is_blocked();
-                if blocked == connection.awaits_write {
+                if blocked == connection.link().awaits_write {
                     return;
                 }
-                connection.awaits_write = blocked;
+                connection.link_mut().awaits_write = blocked;
                 let interest =
                     if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
                 if self.poll.registry().reregister(connection.source(), Token(key), interest).is_err() {
@@ -383,7 +423,9 @@ impl Front {
         let Some(mut connection) = self.take(key) else { return };
         // Deregistering can only fail where the socket is broken, which hyper will find.
         let _ = self.poll.registry().deregister(connection.source());
-        if self.general.serve(Box::new(connection.into_guest())).is_err() {
+        let home = Home { fronts: self.fronts.clone(), here: self.here };
+        let Some(guest) = connection.into_guest(home) else { return };
+        if self.general.serve(Box::new(guest)).is_err() {
             self.engine.stats().turned(Turned::Total);
         }
     }
@@ -395,7 +437,7 @@ impl Front {
 
     fn take(&mut self, key: usize) -> Option<Connection> {
         let connection = self.connections.try_remove(key)?;
-        self.engine.stats().connection(-1);
+        self.engine.stats().connection(connection.transport(), -1);
         self.gauge.connections.fetch_sub(1, Ordering::Relaxed);
         Some(connection)
     }

@@ -10,5 +10,6 @@ pub mod door;
 pub mod front;
 pub mod general;
 pub mod http;
+pub mod site;
 pub mod stream;
 pub mod threads;

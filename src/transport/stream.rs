@@ -69,6 +69,14 @@ pub enum StdStream {
 }
 
 impl StdStream {
+    /// Has it ready for the loop of a front.
+    pub fn into_front(self) -> FrontStream {
+        match self {
+            StdStream::Tcp(s) => FrontStream::Tcp(mio::net::TcpStream::from_std(s)),
+            StdStream::Unix(s) => FrontStream::Unix(mio::net::UnixStream::from_std(s)),
+        }
+    }
+
     /// Registers it with the runtime of the calling thread.
     pub fn into_stream(self) -> io::Result<Stream> {
         match self {
@@ -88,6 +96,14 @@ pub enum Stream {
 }
 
 impl Stream {
+    /// Takes it out of the runtime.
+    pub fn into_std(self) -> io::Result<StdStream> {
+        match self {
+            Stream::Tcp(s) => s.into_std().map(StdStream::Tcp),
+            Stream::Unix(s) => s.into_std().map(StdStream::Unix),
+        }
+    }
+
     /// The user at the other end of a unix socket, as the system knows it: SO_PEERCRED, or getpeereid(3).
     pub fn peer_uid(&self) -> Option<u32> {
         match self {

@@ -6,7 +6,7 @@ use crate::sys::sockets::Socket;
 use crate::transport::door::Door;
 use crate::transport::front::{self, Front, Handle, Order};
 use crate::transport::general::General;
-use crate::transport::http::Site;
+use crate::transport::site::Site;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;

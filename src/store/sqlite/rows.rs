@@ -102,7 +102,7 @@ pub(super) fn read(row: &Row<'_>, mut hand: impl FnMut(&Record<'_>)) -> Result<(
     };
     let transport = text(row, 12)?;
     let transport =
-        TRANSPORTS.iter().find(|known| known.name() == transport).ok_or("transport: not known")?;
+        Transport::ALL.iter().find(|known| known.name() == transport).ok_or("transport: not known")?;
     let incident = match whole(row, 19)? {
         None => None,
         Some(beats) => Some(OpenIncident {
@@ -160,8 +160,6 @@ pub(super) fn state_of(name: &str) -> Option<State> {
 pub(super) fn cause(name: &str) -> Option<Cause> {
     [Cause::Silence, Cause::Fail].into_iter().find(|cause| cause.name() == name)
 }
-
-const TRANSPORTS: [Transport; 1] = [Transport::Http];
 
 /// Details as JSON; `None` where they say nothing.
 pub(super) fn details_text(details: &crate::domain::record::Details<'_>) -> Option<String> {

@@ -33,7 +33,7 @@ CREATE TABLE monitors (
     status TEXT NOT NULL,         -- what the last beat said: ok, fail, start, log
     exit_code INTEGER,            -- and its exit code, if it told one
     address TEXT NOT NULL,        -- where the last beat came from: an address or unix
-    transport TEXT NOT NULL,      -- and how: http, ...
+    transport TEXT NOT NULL,      -- and how: http, tcp, ws
     sequence,                     -- its own counter; a text from 2^63 on; NULL: it sends none
     sequence_window INTEGER,      -- which of the 32 numbers below have come: bit 0 is the one before
     gaps INTEGER,                 -- numbers that never came

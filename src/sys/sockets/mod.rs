@@ -12,6 +12,7 @@ pub mod control;
 mod error;
 mod holder;
 mod inherit;
+pub mod keepalive;
 mod path;
 
 pub use error::SocketError;

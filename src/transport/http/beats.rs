@@ -10,7 +10,7 @@ use crate::engine::stats::BeatResult;
 use crate::engine::{Incoming, NotStored, Refusal, id_of_peer};
 use crate::store::Batch;
 use crate::sys::clock;
-use crate::transport::http::Site;
+use crate::transport::site::Site;
 use crate::view::line::BeatLine;
 use crate::wire::answer::Answer;
 use crate::wire::head::Facts;
@@ -20,9 +20,9 @@ use std::sync::Arc;
 
 /// Decides by the head alone whether its sender may bring beats, and who that is.
 pub fn admit(site: &Site, policy: &Policy, peer: Peer, facts: &Facts<'_>) -> Result<Peer, Answer> {
-    let client = site.proxies.client(peer, facts);
+    let client = site.setup.proxies.client(peer, facts);
     let denied = |answer: Answer| {
-        site.engine.stats().beats(BeatResult::Denied, 1);
+        site.engine.stats().beats(Transport::Http, BeatResult::Denied, 1);
         // A stranger gets no second request on this connection.
         answer.closing()
     };
@@ -67,7 +67,7 @@ pub fn take(site: &Site, policy: &Policy, now: Now, client: Peer, body: &[u8], b
     let parsed = match json::parse(body, &policy.limits) {
         Ok(parsed) => parsed,
         Err(error) => {
-            site.engine.stats().beats(BeatResult::Invalid, 1);
+            site.engine.stats().beats(Transport::Http, BeatResult::Invalid, 1);
             return invalid(&error);
         }
     };
@@ -98,11 +98,11 @@ impl Taker<'_> {
     fn one(mut self, beat: Result<Beat<'_>, JsonError>) -> Answer {
         match beat.map_err(Fault::Json).and_then(|beat| self.take(&beat)) {
             Ok(interval) => {
-                self.site.engine.stats().beats(BeatResult::Accepted, 1);
+                self.site.engine.stats().beats(Transport::Http, BeatResult::Accepted, 1);
                 Answer::ok(interval)
             }
             Err(fault) => {
-                self.site.engine.stats().beats(fault.result(), 1);
+                self.site.engine.stats().beats(Transport::Http, fault.result(), 1);
                 fault.answer()
             }
         }
@@ -123,12 +123,12 @@ impl Taker<'_> {
                     shortest = shortest.into_iter().chain([interval]).min();
                 }
                 Err(fault) => {
-                    self.site.engine.stats().beats(fault.result(), 1);
+                    self.site.engine.stats().beats(Transport::Http, fault.result(), 1);
                     rejected.push(fault.item(index));
                 }
             }
         }
-        self.site.engine.stats().beats(BeatResult::Accepted, accepted);
+        self.site.engine.stats().beats(Transport::Http, BeatResult::Accepted, accepted);
         let body = json!({ "status": "ok", "accepted": accepted, "rejected": rejected });
         Answer { interval: shortest, acknowledges: accepted, ..Answer::json(200, &body) }
     }

@@ -5,7 +5,7 @@ use crate::domain::time::Wall;
 use crate::engine::stats::Turned;
 use crate::sys::clock;
 use crate::transport::deadline::Deadline;
-use crate::transport::http::Site;
+use crate::transport::site::Site;
 use crate::transport::stream::Stream;
 use crate::wire::answer::{Answer, http_date};
 use std::future::poll_fn;

@@ -19,7 +19,7 @@ use crate::domain::time::Span;
 use crate::engine::Engine;
 use crate::store::StoreError;
 use crate::sys::sockets::control;
-use crate::transport::http::{Site, Trust};
+use crate::transport::site::{Site, Trust};
 use crate::wire::answer::Answer;
 use crate::wire::control::Wrong;
 use crate::wire::head::Facts;
@@ -215,7 +215,7 @@ pub fn admit<'a>(
         Visitor::Master => {}
         Visitor::Intruder => return Err(Visitor::shown_out()),
         Visitor::Guest(peer) => {
-            let client = site.proxies.client(peer, question.facts);
+            let client = site.setup.proxies.client(peer, question.facts);
             let may = policy.access.check(wish, client, question.facts.bearer());
             if let Err(why) = may {
                 return Err(match why {

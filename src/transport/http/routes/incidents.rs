@@ -5,7 +5,7 @@ use crate::domain::history::Incident;
 use crate::engine::Engine;
 use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
-use crate::transport::http::Site;
+use crate::transport::site::Site;
 use crate::view::api;
 use crate::wire::answer::Answer;
 use crate::wire::query;

@@ -7,7 +7,7 @@ use crate::domain::registry::{Control, Cursor, Order, Snapshot};
 use crate::domain::time::{Span, Wall};
 use crate::engine::{ControlRefusal, Engine};
 use crate::sys::clock;
-use crate::transport::http::Site;
+use crate::transport::site::Site;
 use crate::view::api;
 use crate::wire::answer::Answer;
 use crate::wire::control::{self, PauseFor};

@@ -11,7 +11,7 @@ use crate::domain::registry::Order;
 use crate::engine::Engine;
 use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
-use crate::transport::http::Site;
+use crate::transport::site::Site;
 use crate::view::{badge, page};
 use crate::wire::answer::Answer;
 use crate::wire::query::{self, Incidents, Selection};
@@ -68,7 +68,7 @@ pub async fn all(site: &Arc<Site>, policy: &Policy, question: &Question<'_>) -> 
             host: host.as_deref(),
             counts: engine.counts(),
             beats: sum.accepted(),
-            connections: sum.connections,
+            connections: sum.open_connections(),
             started: site_too.started.wall,
             version: VERSION,
             rows: &rows,

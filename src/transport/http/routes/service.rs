@@ -4,7 +4,7 @@ use super::{Question, VERSION};
 use crate::domain::beat::Transport;
 use crate::engine::stats::{BeatResult, DELAYS_MS, Turned};
 use crate::sys::process;
-use crate::transport::http::Site;
+use crate::transport::site::Site;
 use crate::view::{api, metrics, openapi};
 use crate::wire::answer::{Answer, JSON};
 
@@ -31,7 +31,7 @@ pub fn status(site: &Site) -> Answer {
         started: site.started.wall,
         counts: engine.counts(),
         beats: sum.accepted(),
-        connections: sum.connections,
+        connections: sum.open_connections(),
         log_lines_dropped: engine.log().dropped(),
         journal_bytes: health.journal_bytes,
         unsynced_s: health.unsynced_s,
@@ -52,17 +52,20 @@ pub fn metrics_text(site: &Site, question: &Question<'_>) -> Answer {
     let open = question.accept.contains("application/openmetrics-text");
     let sum = engine.stats().sum();
     let health = engine.health();
-    let http = Transport::Http.name();
+    let beats = Transport::ALL.map(|transport| {
+        let of_transport = sum.beats[transport as usize];
+        BeatResult::ALL.map(|result| (transport.name(), result.name(), of_transport[result as usize]))
+    });
     let mut delays = [(0.0, 0); DELAYS_MS.len()];
     for (bucket, (most_ms, count)) in delays.iter_mut().zip(DELAYS_MS.iter().zip(sum.delays)) {
         *bucket = (*most_ms as f64 / 1000.0, count);
     }
     let input = metrics::Input {
         version: VERSION,
-        beats: &BeatResult::ALL.map(|result| (http, result.name(), sum.beats[result as usize])),
+        beats: beats.as_flattened(),
         fast_path_beats: sum.fast,
         transitions: sum.transitions,
-        connections: &[(http, sum.connections)],
+        connections: &Transport::ALL.map(|t| (t.name(), sum.connections[t as usize])),
         refused: &Turned::ALL.map(|why| (why.name(), sum.turned[why as usize])),
         counts: engine.counts(),
         log_lines_dropped: engine.log().dropped(),

@@ -1,0 +1,98 @@
+//! What all connections of a front share while it turns: the buffers, the circumstances, and what is to happen next.
+
+use super::http::OkAnswer;
+use crate::domain::limits::SCRATCH_BYTES;
+use crate::domain::policy::Policy;
+use crate::domain::time::{Now, Span};
+use crate::store::Batch;
+use crate::transport::http::Dates;
+use crate::wire::answer::Answer;
+
+/// What all connections of a thread share: one buffer to read into, one to write from.
+pub struct Desk {
+    /// Where bytes are read to.
+    pub input: Box<[u8]>,
+    /// Where answers are put together.
+    pub output: Vec<u8>,
+    /// The `Date` header.
+    pub dates: Dates,
+    /// The most frequent answer of HTTP.
+    pub(super) ok: OkAnswer,
+    /// What the beats of this turn have changed, to be kept before any of them is answered.
+    pub batch: Batch,
+    /// The answers of this turn, connection after connection.
+    pub answers: Vec<Said>,
+}
+
+/// One answer that waits until what it acknowledges is kept.
+pub enum Said {
+    /// To an HTTP request.
+    Http(Answer),
+}
+
+/// The circumstances of one reading.
+#[derive(Clone, Copy)]
+pub struct Moment<'a> {
+    /// What is in force.
+    pub policy: &'a Policy,
+    /// The time.
+    pub now: Now,
+    /// The same in milliseconds since the thread began.
+    pub now_ms: u64,
+    /// The same in whole seconds, for deadlines.
+    pub now_s: u32,
+    /// Whether the daemon is stopping.
+    pub draining: bool,
+}
+
+/// What is to happen to a connection after a reading.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Wait until the socket is ready again.
+    Wait,
+    /// Come back soon: there is more to read, but others have waited.
+    Again,
+    /// So many answers wait on the desk until what they acknowledge is kept; and whether to come back after that.
+    Answers(usize, bool),
+    /// It is over.
+    Close,
+    /// Hyper shall have it.
+    HandOver,
+}
+
+impl Desk {
+    /// A desk for one thread.
+    pub fn new() -> Desk {
+        Desk {
+            input: vec![0; SCRATCH_BYTES].into(),
+            output: Vec::new(),
+            dates: Dates::default(),
+            ok: OkAnswer::default(),
+            batch: Batch::new(),
+            answers: Vec::new(),
+        }
+    }
+}
+
+impl Moment<'_> {
+    /// The first second of the thread that begins no earlier than after the span.
+    pub fn second_after(&self, span: Span) -> u32 {
+        u32::try_from(self.now_ms.saturating_add(span.0).div_ceil(1000)).unwrap_or(u32::MAX)
+    }
+}
+
+impl Said {
+    /// How many beats it acknowledges.
+    pub fn acknowledges(&self) -> u64 {
+        match self {
+            Said::Http(answer) => answer.acknowledges,
+        }
+    }
+
+    /// What becomes of it when those could not be kept, see [`Answer::not_stored`].
+    pub fn not_stored(&mut self, refuse: bool) {
+        match self {
+            Said::Http(answer) => answer.not_stored(refuse),
+        }
+    }
+}

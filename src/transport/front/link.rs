@@ -1,0 +1,97 @@
+//! What every kind of connection of a front has: its socket, who is at the other end, what the socket has not taken yet,
+//! and when its time is up.
+//!
+//! An idle connection is its socket and a few words: bytes are read into the thread's desk, and only what cannot be used
+//! yet, or what the socket would not take at once, is kept.
+
+use super::desk::Moment;
+use crate::domain::address::Peer;
+use crate::domain::time::Span;
+use crate::transport::census::Place;
+use crate::transport::site::Site;
+use crate::transport::stream::FrontStream;
+use std::io;
+use std::sync::Arc;
+
+/// See the module.
+pub struct Link {
+    /// Its socket.
+    pub stream: FrontStream,
+    /// Who is at the other end.
+    pub peer: Peer,
+    /// What its listener's connections share.
+    pub site: Arc<Site>,
+    /// Its place in the count of connections.
+    pub place: Place,
+    /// What the socket has not taken yet.
+    pub unsent: Vec<u8>,
+    /// The client will send no more; what it has sent is still answered.
+    pub read_closed: bool,
+    /// Whether answers to it wait on the desk.
+    pub awaits_answers: bool,
+    /// Whether the loop waits for the socket to take more.
+    pub awaits_write: bool,
+    /// The second of the thread in which its time is up.
+    pub due_s: u32,
+}
+
+impl Link {
+    /// With nothing to send, and no deadline yet.
+    pub fn new(stream: FrontStream, peer: Peer, site: Arc<Site>, place: Place) -> Link {
+        Link {
+            stream,
+            peer,
+            site,
+            place,
+            unsent: Vec::new(),
+            read_closed: false,
+            awaits_answers: false,
+            awaits_write: false,
+            due_s: u32::MAX,
+        }
+    }
+
+    /// Whether bytes wait for the socket.
+    pub fn is_blocked(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// Whether nothing waits to be sent.
+    pub fn is_free(&self) -> bool {
+        self.unsent.is_empty() && !self.awaits_answers
+    }
+
+    /// Sets the deadline: it passes after the span, or up to a second later.
+    pub fn due_in(&mut self, moment: &Moment<'_>, span: Span) {
+        self.due_s = moment.second_after(span);
+    }
+
+    /// Sends bytes, and keeps what the socket does not take.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let sent = match self.stream.write(bytes) {
+            Ok(sent) => sent,
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
+            Err(error) => return Err(error),
+        };
+        self.unsent.extend_from_slice(&bytes[sent..]);
+        Ok(())
+    }
+
+    /// Sends what is kept; true when nothing is left.
+    pub fn send_unsent(&mut self) -> io::Result<bool> {
+        while !self.unsent.is_empty() {
+            match self.stream.write(&self.unsent) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(sent) => drop(self.unsent.drain(..sent)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.unsent = Vec::new();
+        Ok(true)
+    }
+}

@@ -1,0 +1,75 @@
+//! What all connections of one listener share.
+
+use crate::domain::address::Protocol;
+use crate::domain::time::{Mono, Now, Span};
+use crate::engine::Engine;
+use crate::sys::sockets::keepalive::KeepAlive;
+use crate::transport::census::Census;
+use crate::wire::forwarded::Proxies;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A listener, as its connections know it.
+pub struct Site {
+    /// The engine.
+    pub engine: Arc<Engine>,
+    /// The count of all connections.
+    pub census: Arc<Census>,
+    /// When the daemon started.
+    pub started: Now,
+    /// How far its visitors are trusted.
+    pub trust: Trust,
+    /// What it was set up with.
+    pub setup: Setup,
+    complained: AtomicU64,
+}
+
+/// What a listener is set up with.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Where it stands, for messages.
+    pub address: String,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// What is asked of the kernel for its connections; `None`: nothing.
+    pub keepalive: Option<KeepAlive>,
+    /// Whom to believe about who sent a request.
+    pub proxies: Proxies,
+    /// Whether plain beats take the fast path; off only to find faults.
+    pub fast_path: bool,
+}
+
+/// How far those are trusted who come through a listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// As far as networks and tokens say.
+    #[default]
+    Network,
+    /// It is the control socket: root and our own user may do everything there, others nothing.
+    Control,
+}
+
+impl Site {
+    /// A listener's site.
+    pub fn new(engine: Arc<Engine>, census: Arc<Census>, started: Now, setup: Setup) -> Site {
+        Site { engine, census, started, trust: Trust::Network, setup, complained: AtomicU64::new(0) }
+    }
+
+    /// The site of the control socket. No plain beat takes the fast path there: who is at the other end is asked first.
+    pub fn of_control(engine: Arc<Engine>, census: Arc<Census>, started: Now, address: String) -> Site {
+        let setup = Setup { name: "control".into(), address, ..Setup::default() };
+        Site { trust: Trust::Control, ..Site::new(engine, census, started, setup) }
+    }
+
+    /// Whether a complaint about this listener may be made now.
+    pub(super) fn complain_at_most_once_a(&self, span: Span, now: Now) -> bool {
+        let last = self.complained.load(Ordering::Relaxed);
+        let due = last == 0 || now.mono >= Mono(last).after(span);
+        due && self
+            .complained
+            .compare_exchange(last, now.mono.0.max(1), Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+}
