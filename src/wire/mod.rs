@@ -6,3 +6,4 @@ pub mod forwarded;
 pub mod head;
 pub mod json;
 pub mod query;
+pub mod ws;
