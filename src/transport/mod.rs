@@ -12,4 +12,5 @@ pub mod general;
 pub mod http;
 pub mod site;
 pub mod stream;
+mod taking;
 pub mod threads;

@@ -1,46 +1,15 @@
 //! Beats as JSON: one object, an array of objects, or one object a line (NDJSON).
 //!
 //! The body alone decides which it is. A value is first read into [`Fields`], slots of loose scalars in which the last
-//! of two equal keys wins and unknown keys leave no trace, and only then judged, so that an error names its field and
-//! a wrong value that was overwritten does no harm.
+//! of two equal keys wins and unknown keys leave no trace, and only then judged (`fields`), so that an error names its
+//! field and a wrong value that was overwritten does no harm.
 
-use crate::domain::beat::{Beat, Status};
-use crate::domain::id::IdRef;
-use crate::domain::limits::{
-    INTERVAL_MAX, INTERVAL_MIN, Limits, MESSAGE_BYTES_MAX, RID_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX,
-};
-use crate::domain::time::{Span, Wall};
+use super::fields::{BeatError, Fields, KEYS, Scalar};
+use crate::domain::limits::{Limits, TAGS_MAX};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
-
-/// Why a body or a beat in it was not taken.
-#[derive(Clone, Debug, PartialEq)]
-pub struct JsonError {
-    /// The field, where one is to blame.
-    pub field: Option<&'static str>,
-    /// What is wrong with it, for a person.
-    pub reason: Cow<'static, str>,
-    /// Whether it is only too much (413) rather than wrong (400).
-    pub too_large: bool,
-}
-
-impl JsonError {
-    fn new(reason: impl Into<Cow<'static, str>>) -> JsonError {
-        JsonError { field: None, reason: reason.into(), too_large: false }
-    }
-
-    fn of(field: &'static str, reason: impl Into<Cow<'static, str>>) -> JsonError {
-        JsonError { field: Some(field), reason: reason.into(), too_large: false }
-    }
-}
-
-/// One beat's fields as they stood in the text, not yet judged.
-#[derive(Debug, Default)]
-pub struct Fields<'a> {
-    slots: [Scalar<'a>; KEYS.len()],
-}
 
 /// A body, taken apart.
 #[derive(Debug)]
@@ -66,28 +35,11 @@ enum Texts<'a> {
     Elements(std::vec::IntoIter<&'a serde_json::value::RawValue>),
 }
 
-/// The fields' names, in the order of their slots.
-const KEYS: [&str; 10] = ["id", "ip", "seq", "ts", "interval", "grace", "status", "message", "tags", "rid"];
-
-/// A value as far as a beat can use one.
-#[derive(Debug, Default, PartialEq)]
-enum Scalar<'a> {
-    #[default]
-    Absent,
-    Text(Cow<'a, str>),
-    Unsigned(u64),
-    Number(f64),
-    /// Strings of an array, one more than allowed at most.
-    Texts(Vec<Cow<'a, str>>),
-    /// Anything that no field takes.
-    Other,
-}
-
 /// Takes a body apart. Errors here are about the whole body; those of single beats of a batch stay with them.
-pub fn parse<'a>(body: &'a [u8], limits: &'a Limits) -> Result<Body<'a>, JsonError> {
+pub fn parse<'a>(body: &'a [u8], limits: &'a Limits) -> Result<Body<'a>, BeatError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let text = std::str::from_utf8(body)
-        .map_err(|e| JsonError::new(format!("not UTF-8 at byte {}", e.valid_up_to())))?;
+        .map_err(|e| BeatError::new(format!("not UTF-8 at byte {}", e.valid_up_to())))?;
     match text.bytes().find(|b| !b.is_ascii_whitespace()) {
         None => Ok(Body::One(Fields::default())),
         Some(b'[') => {
@@ -99,14 +51,14 @@ pub fn parse<'a>(body: &'a [u8], limits: &'a Limits) -> Result<Body<'a>, JsonErr
             Err(_) if is_lines(text) => lines(text, limits).map(Body::Many),
             Err(error) => Err(error),
         },
-        Some(_) => Err(JsonError::new("a beat is a JSON object, an array of objects, or one object a line")),
+        Some(_) => Err(BeatError::new("a beat is a JSON object, an array of objects, or one object a line")),
     }
 }
 
 impl<'a> Iterator for Many<'a> {
-    type Item = Result<Fields<'a>, JsonError>;
+    type Item = Result<Fields<'a>, BeatError>;
 
-    fn next(&mut self) -> Option<Result<Fields<'a>, JsonError>> {
+    fn next(&mut self) -> Option<Result<Fields<'a>, BeatError>> {
         let text = match &mut self.texts {
             Texts::Lines(lines) => lines.map(str::trim_ascii).find(|line| !line.is_empty()),
             Texts::Elements(elements) => elements.next().map(|raw| raw.get()),
@@ -115,174 +67,34 @@ impl<'a> Iterator for Many<'a> {
     }
 }
 
-impl<'a> Fields<'a> {
-    /// Judges the fields.
-    pub fn beat(&self) -> Result<Beat<'_>, JsonError> {
-        let [id, ip, seq, ts, interval, grace, status, message, tags, rid] = &self.slots;
-        Ok(Beat {
-            id: id_of(id, "id")?,
-            ip: id_of(ip, "ip")?,
-            seq: match seq {
-                Scalar::Absent => None,
-                Scalar::Unsigned(n) => Some(*n),
-                // Beyond this bound the cast would say something else than was written.
-                Scalar::Number(n) if n.fract() == 0.0 && (0.0..u64::MAX as f64).contains(n) => {
-                    Some(*n as u64)
-                }
-                _ => {
-                    return Err(JsonError::of(
-                        "seq",
-                        "must be a whole number from 0 to 18446744073709551615",
-                    ));
-                }
-            },
-            ts: ts_of(ts)?,
-            interval: span_of(interval, "interval", INTERVAL_MIN, "must be from 1s to 366d")?,
-            grace: span_of(grace, "grace", Span(0), "must be from 0 to 366d")?,
-            status: status_of(status)?,
-            message: text_of(message, "message", MESSAGE_BYTES_MAX, "must be a text of at most 10000 bytes")?,
-            tags: tags_of(tags)?,
-            rid: match text_of(rid, "rid", RID_BYTES_MAX, "must be a text of 1 to 64 bytes")? {
-                Some(rid) if rid.is_empty() || rid.chars().any(char::is_control) => {
-                    return Err(JsonError::of(
-                        "rid",
-                        "must be a text of 1 to 64 bytes without control characters",
-                    ));
-                }
-                rid => rid,
-            },
-        })
-    }
-}
-
-fn id_of<'b>(slot: &'b Scalar<'_>, field: &'static str) -> Result<Option<IdRef<'b>>, JsonError> {
-    match slot {
-        Scalar::Absent => Ok(None),
-        Scalar::Text(text) => IdRef::new(text).map(Some).map_err(|e| JsonError::of(field, e.to_string())),
-        _ => Err(JsonError::of(field, "must be a text")),
-    }
-}
-
-fn ts_of(slot: &Scalar<'_>) -> Result<Option<Wall>, JsonError> {
-    const REASON: &str = "must be RFC 3339 (2026-02-08T11:30:20Z) or Unix seconds";
-    // jiff's range; beyond it nobody could print the time.
-    let wall = |seconds: f64| {
-        let ms = (seconds * 1000.0).round();
-        (ms.abs() < 253_402_207_200_000.0).then_some(Wall(ms as i64))
-    };
-    let read = match slot {
-        Scalar::Absent => return Ok(None),
-        Scalar::Unsigned(n) => wall(*n as f64),
-        Scalar::Number(n) => wall(*n),
-        Scalar::Text(text) if text.len() <= 64 => match text.parse::<jiff::Timestamp>() {
-            Ok(t) => Some(Wall(t.as_millisecond())),
-            Err(_) => text.parse::<f64>().ok().and_then(wall),
-        },
-        _ => None,
-    };
-    read.map(Some).ok_or(JsonError::of("ts", REASON))
-}
-
-fn span_of(
-    slot: &Scalar<'_>,
-    field: &'static str,
-    min: Span,
-    range: &'static str,
-) -> Result<Option<Span>, JsonError> {
-    const FORM: &str = "must be seconds or a duration such as \"90s\" or \"1h30m\"";
-    let span = match slot {
-        Scalar::Absent => return Ok(None),
-        Scalar::Unsigned(n) => Span::from_secs_f64(*n as f64).ok_or(JsonError::of(field, range))?,
-        Scalar::Number(n) => {
-            // Before it is rounded to milliseconds, or what lies just outside would come in.
-            let fits = |n: &f64| (min.as_secs_f64()..=INTERVAL_MAX.as_secs_f64()).contains(n);
-            Some(*n).filter(fits).and_then(Span::from_secs_f64).ok_or(JsonError::of(field, range))?
-        }
-        Scalar::Text(text) => Span::parse(text).map_err(|_| JsonError::of(field, FORM))?,
-        _ => return Err(JsonError::of(field, FORM)),
-    };
-    if span < min || span > INTERVAL_MAX { Err(JsonError::of(field, range)) } else { Ok(Some(span)) }
-}
-
-fn status_of(slot: &Scalar<'_>) -> Result<Status, JsonError> {
-    const REASON: &str = "must be ok, fail, start, log or an exit code from 0 to 255";
-    let code = |n: u64| u8::try_from(n).ok().map(Status::Exit);
-    let read = match slot {
-        Scalar::Absent => Some(Status::Ok),
-        Scalar::Unsigned(n) => code(*n),
-        // Some languages know only one kind of number, and write 1.0.
-        Scalar::Number(n) if n.fract() == 0.0 && (0.0..=255.0).contains(n) => code(*n as u64),
-        Scalar::Text(text) => match text.as_ref() {
-            "ok" => Some(Status::Ok),
-            "fail" => Some(Status::Fail),
-            "start" => Some(Status::Start),
-            "log" => Some(Status::Log),
-            digits if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
-                digits.parse().ok().and_then(code)
-            }
-            _ => None,
-        },
-        _ => None,
-    };
-    read.ok_or(JsonError::of("status", REASON))
-}
-
-fn text_of<'b>(
-    slot: &'b Scalar<'_>,
-    field: &'static str,
-    bytes_max: usize,
-    reason: &'static str,
-) -> Result<Option<&'b str>, JsonError> {
-    match slot {
-        Scalar::Absent => Ok(None),
-        Scalar::Text(text) if text.len() <= bytes_max => Ok(Some(text)),
-        _ => Err(JsonError::of(field, reason)),
-    }
-}
-
-fn tags_of<'b>(slot: &'b Scalar<'_>) -> Result<Option<&'b [Cow<'b, str>]>, JsonError> {
-    const REASON: &str = "must be a list of at most 16 texts of 1 to 64 bytes without control characters";
-    match slot {
-        Scalar::Absent => Ok(None),
-        Scalar::Texts(tags) => {
-            let good = tags.len() <= TAGS_MAX
-                && tags
-                    .iter()
-                    .all(|t| (1..=TAG_BYTES_MAX).contains(&t.len()) && !t.chars().any(char::is_control));
-            if good { Ok(Some(tags)) } else { Err(JsonError::of("tags", REASON)) }
-        }
-        _ => Err(JsonError::of("tags", REASON)),
-    }
-}
-
-fn object<'a>(text: &'a str, limits: &Limits, depth: Depth) -> Result<Fields<'a>, JsonError> {
+fn object<'a>(text: &'a str, limits: &Limits, depth: Depth) -> Result<Fields<'a>, BeatError> {
     let mut json = serde_json::Deserializer::from_str(text);
     // Filled in place: it is some hundred bytes, and would else be carried through every layer of results.
     let mut fields = Fields::default();
     let read = FieldsSeed(&mut fields, Depth(depth.0.saturating_sub(1)))
         .deserialize(&mut json)
         .and_then(|()| json.end());
-    read.map_err(|e| JsonError::new(format!("not JSON: {e}")))?;
+    read.map_err(|e| BeatError::new(format!("not JSON: {e}")))?;
     if text.len() > limits.beat_bytes && text.trim_ascii().len() > limits.beat_bytes {
         return Err(too_long(limits));
     }
     Ok(fields)
 }
 
-fn array<'a>(text: &'a str, limits: &'a Limits) -> Result<Many<'a>, JsonError> {
+fn array<'a>(text: &'a str, limits: &'a Limits) -> Result<Many<'a>, BeatError> {
     // The elements are kept as text first: that checks the whole body's syntax, finds each one's length, and lets one
     // that is no object be refused alone.
     let mut json = serde_json::Deserializer::from_str(text);
     let elements = RawSeed { max: limits.batch_beats }
         .deserialize(&mut json)
         .and_then(|elements| json.end().map(|()| elements))
-        .map_err(|e| JsonError::new(format!("not JSON: {e}")))?;
+        .map_err(|e| BeatError::new(format!("not JSON: {e}")))?;
     let elements = elements.ok_or_else(|| too_many(limits))?;
     let below = Depth(limits.json_depth.saturating_sub(1));
     Ok(Many { texts: Texts::Elements(elements.into_iter()), depth: below, limits })
 }
 
-fn lines<'a>(text: &'a str, limits: &'a Limits) -> Result<Many<'a>, JsonError> {
+fn lines<'a>(text: &'a str, limits: &'a Limits) -> Result<Many<'a>, BeatError> {
     // Empty lines do not count, but only where there are too many of both kinds is it worth telling them apart.
     let ends = text.trim_ascii_end().bytes().filter(|b| *b == b'\n').count();
     if ends >= limits.batch_beats {
@@ -294,9 +106,9 @@ fn lines<'a>(text: &'a str, limits: &'a Limits) -> Result<Many<'a>, JsonError> {
     Ok(Many { texts: Texts::Lines(text.split('\n')), depth: Depth(limits.json_depth), limits })
 }
 
-fn element<'a>(text: &'a str, limits: &Limits, depth: Depth) -> Result<Fields<'a>, JsonError> {
+fn element<'a>(text: &'a str, limits: &Limits, depth: Depth) -> Result<Fields<'a>, BeatError> {
     if !text.starts_with('{') {
-        return Err(JsonError::new("a beat is a JSON object"));
+        return Err(BeatError::new("a beat is a JSON object"));
     }
     if text.len() > limits.beat_bytes { Err(too_long(limits)) } else { object(text, limits, depth) }
 }
@@ -312,19 +124,19 @@ fn is_lines(text: &str) -> bool {
     }
 }
 
-fn too_long(limits: &Limits) -> JsonError {
+fn too_long(limits: &Limits) -> BeatError {
     let reason = format!("a beat is at most {} bytes (limits.beat_bytes)", limits.beat_bytes);
-    JsonError { too_large: true, ..JsonError::new(reason) }
+    BeatError { too_large: true, ..BeatError::new(reason) }
 }
 
-fn too_many(limits: &Limits) -> JsonError {
+fn too_many(limits: &Limits) -> BeatError {
     let reason = format!("a body holds at most {} beats (limits.batch_beats)", limits.batch_beats);
-    JsonError { too_large: true, ..JsonError::new(reason) }
+    BeatError { too_large: true, ..BeatError::new(reason) }
 }
 
 /// Refuses a body that nests deeper than allowed. For arrays, whose elements are first skipped over without a look at
 /// what they hold; an object is judged while it is read.
-fn check_depth(text: &str, limits: &Limits) -> Result<(), JsonError> {
+fn check_depth(text: &str, limits: &Limits) -> Result<(), BeatError> {
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
     for byte in text.as_bytes() {
         match byte {
@@ -335,7 +147,7 @@ fn check_depth(text: &str, limits: &Limits) -> Result<(), JsonError> {
                 depth += 1;
                 if depth > limits.json_depth {
                     let most = limits.json_depth;
-                    return Err(JsonError::new(format!(
+                    return Err(BeatError::new(format!(
                         "nested deeper than {most} levels (limits.json_depth)"
                     )));
                 }

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod control;
+pub mod fields;
 pub mod forwarded;
 pub mod head;
 pub mod json;

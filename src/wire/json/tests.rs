@@ -1,8 +1,11 @@
 //! What bodies mean.
 
 use super::*;
+use crate::domain::beat::{Beat, Status};
+use crate::domain::id::IdRef;
+use crate::domain::time::{Span, Wall};
 
-fn one(body: &str) -> Result<String, JsonError> {
+fn one(body: &str) -> Result<String, BeatError> {
     match parse(body.as_bytes(), &Limits::default())? {
         Body::One(fields) => fields.beat().map(|b| format!("{b:?}")),
         Body::Many(_) => panic!("{body} is not a batch"),

@@ -1,0 +1,105 @@
+//! Taking one beat, whatever it came by: may its sender send so many, whom is it for, what does the log say of it.
+
+use crate::domain::address::Peer;
+use crate::domain::beat::{Beat, Source, Transport};
+use crate::domain::id::{Id, IdRef};
+use crate::domain::policy::Policy;
+use crate::domain::time::{Now, Span};
+use crate::engine::stats::BeatResult;
+use crate::engine::{Engine, Incoming, Refusal, id_of_peer};
+use crate::store::Batch;
+use crate::view::line::BeatLine;
+use crate::wire::fields::BeatError;
+use serde_json::{Value, json};
+
+/// Takes the beats of one sender. What it has taken may be acknowledged once `batch` is committed.
+pub struct Taker<'a> {
+    /// The engine.
+    pub engine: &'a Engine,
+    /// What is in force.
+    pub policy: &'a Policy,
+    /// When.
+    pub now: Now,
+    /// Who sends.
+    pub client: Peer,
+    /// How.
+    pub transport: Transport,
+    /// Where what is to be kept is written down.
+    pub batch: &'a mut Batch,
+    /// The monitor of beats that name none; made of the address when it is first needed.
+    pub nameless: Option<Id>,
+}
+
+/// Why a beat was not taken.
+#[derive(Debug)]
+pub enum Fault {
+    /// It is no beat.
+    Wrong(BeatError),
+    /// The engine would not have it.
+    Refused(Refusal),
+}
+
+impl Taker<'_> {
+    /// Takes a beat and counts what became of it; returns the interval that is wanted of its sender.
+    pub fn take(&mut self, beat: Result<Beat<'_>, BeatError>) -> Result<Span, Fault> {
+        let taken = beat.map_err(Fault::Wrong).and_then(|beat| self.enter(&beat).map_err(Fault::Refused));
+        let result = taken.as_ref().err().map_or(BeatResult::Accepted, Fault::result);
+        self.engine.stats().beats(self.transport, result, 1);
+        taken
+    }
+
+    fn enter(&mut self, beat: &Beat<'_>) -> Result<Span, Refusal> {
+        let Taker { engine, policy, now, client, transport, .. } = *self;
+        engine.may_send(now, client, policy)?;
+        if beat.id.is_none() && beat.ip.is_none() && self.nameless.is_none() {
+            self.nameless = id_of_peer(client);
+        }
+        let nameless = self.nameless.as_ref().map(Id::as_ref);
+        let Some(monitor) = beat.id.or(beat.ip).or(nameless) else { return Err(Refusal::Full) };
+        let line = BeatLine {
+            peer: client,
+            ip: beat.ip.map(IdRef::as_str),
+            id: beat.id.filter(|id| beat.ip != Some(*id)).map(IdRef::as_str),
+            transport: transport.name(),
+            status: (beat.status.verdict() != Some(true)).then(|| beat.status.name()),
+        };
+        let incoming = Incoming { now, monitor, beat, source: Source { peer: client, transport } };
+        let log = || engine.log().beat(now.wall, &line);
+        Ok(engine.beat(&incoming, policy, self.batch, log)?.interval)
+    }
+}
+
+impl Fault {
+    /// What it is counted as.
+    pub fn result(&self) -> BeatResult {
+        match self {
+            Fault::Wrong(_) => BeatResult::Invalid,
+            Fault::Refused(Refusal::Full) => BeatResult::Full,
+            Fault::Refused(_) => BeatResult::Limited,
+        }
+    }
+
+    /// What its sender is told.
+    pub fn reason(&self) -> &str {
+        match self {
+            Fault::Wrong(error) => &error.reason,
+            Fault::Refused(Refusal::TooManyBeats(_)) => {
+                "too many beats from this address (limits.beats_per_second)"
+            }
+            Fault::Refused(Refusal::TooManyNew(_)) => {
+                "too many new monitors from this address (limits.new_monitors_per_hour)"
+            }
+            Fault::Refused(Refusal::Full) => "no room for another monitor (limits.monitors)",
+        }
+    }
+
+    /// As an element of a batch's `rejected`.
+    pub fn item(&self, index: usize) -> Value {
+        match self {
+            Fault::Wrong(BeatError { field: Some(field), reason, .. }) => {
+                json!({ "index": index, "field": field, "error": reason })
+            }
+            _ => json!({ "index": index, "error": self.reason() }),
+        }
+    }
+}
