@@ -1,8 +1,9 @@
-//! heartbeat-server: receives heartbeats, writes every one down, knows who is alive.
+//! heartbeat-server: receives heartbeats, writes every one down, knows who is alive; and `heartbeat`, which sends them.
 //!
 //! The map of the modules, and what each must never do, is ARCHITECTURE.md.
 
 pub mod app;
+pub mod client;
 pub mod command;
 pub mod config;
 pub mod domain;

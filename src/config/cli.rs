@@ -1,18 +1,19 @@
 //! The command line: what somebody typed, word by word, and nothing more.
 //!
 //! There is one definition, [`Args`]; help, manual and completions are made from it. The Chinese help is the same
-//! definition with its texts exchanged, see [`super::words`]. Nothing here prints or exits: whoever calls gets either
+//! definition with its texts exchanged, see [`super::bilingual`] and [`super::words`]. Nothing here prints or exits: whoever calls gets either
 //! the arguments or a [`CliExit`] with the text, where it belongs, and the exit code.
 
 use super::Env;
-use super::fault::{EX_USAGE, Text};
-use super::language::{LangChoice, choose_language};
+pub use super::bilingual::CliExit;
+use super::bilingual::{Texts, language_of};
+use super::fault::Text;
+use super::language::LangChoice;
 use super::words;
 use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
 use crate::sys::log::{Format, Target};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -156,17 +157,6 @@ pub enum HttpChoice {
     At(ListenAddress),
 }
 
-/// Why the program ends before it has begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CliExit {
-    /// 0 after `--help` and `--version`, 64 for a wrong command line.
-    pub code: u8,
-    /// What to print; ends with a newline.
-    pub text: String,
-    /// Whether it belongs on standard output, else on standard error.
-    pub to_stdout: bool,
-}
-
 /// The variables of the environment and the options they stand for, as the manual lists them.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("HEARTBEAT_HTTP", "--http"),
@@ -210,10 +200,15 @@ const USAGE_ZH: &[(&str, &str)] = &[
     ("generate config", "heartbeat-server generate config"),
 ];
 
-const TEMPLATE_ZH: &str = "{about-with-newline}
-用法：{usage}
-
-{all-args}{after-help}";
+/// Its other language.
+const TEXTS: Texts = Texts {
+    about_zh: words::ABOUT_ZH,
+    after_help_zh: AFTER_HELP_ZH,
+    usage_en: USAGE_EN,
+    usage_zh: USAGE_ZH,
+    help_zh: words::HELP_ZH,
+    reason_zh: words::domain_zh,
+};
 
 /// Reads a command line; the first word is the program's name.
 pub fn parse(words: impl IntoIterator<Item = OsString>, env: &Env) -> Result<Args, CliExit> {
@@ -221,19 +216,16 @@ pub fn parse(words: impl IntoIterator<Item = OsString>, env: &Env) -> Result<Arg
     let lang = language_of(&words, env);
     let mut command = command(lang);
     let read = command.try_get_matches_from_mut(words).and_then(|matches| Args::from_arg_matches(&matches));
-    let args = read.map_err(|error| exit_of(&error, lang))?;
+    let args = read.map_err(|error| TEXTS.exit_of(&error, lang))?;
     match contradiction(&args) {
         None => Ok(args),
-        Some(text) => Err(usage_error(text.say(lang), lang)),
+        Some(text) => Err(TEXTS.usage_error(text.say(lang), lang)),
     }
 }
 
 /// The definition of the command line with its texts in one language.
 pub fn command(lang: Lang) -> Command {
-    match lang {
-        Lang::En => Args::command(),
-        Lang::Zh => in_chinese(Args::command(), "").about(words::ABOUT_ZH).after_help(AFTER_HELP_ZH),
-    }
+    TEXTS.speak(Args::command(), lang)
 }
 
 /// What clap's rules do not express.
@@ -258,21 +250,6 @@ fn contradiction(args: &Args) -> Option<Text> {
     }
 }
 
-/// The language for help and complaints, which are wanted before anything is parsed.
-fn language_of(words: &[OsString], env: &Env) -> Lang {
-    let mut choice = None;
-    let mut words = words.iter().skip(1).map(|word| word.to_string_lossy());
-    while let Some(word) = words.next() {
-        let value = match word.strip_prefix("--lang") {
-            Some("") => words.next().map(|value| value.to_string()),
-            Some(rest) => rest.strip_prefix('=').map(str::to_string),
-            None => None,
-        };
-        choice = value.and_then(|value| value.parse().ok()).or(choice);
-    }
-    choose_language(choice, None, env)
-}
-
 /// A port alone: digits, not an address. What is neither was probably meant as a command.
 fn port(text: &str) -> Result<u16, &'static str> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
@@ -288,88 +265,6 @@ impl FromStr for HttpChoice {
 
     fn from_str(text: &str) -> Result<HttpChoice, &'static str> {
         if text == "off" { Ok(HttpChoice::Off) } else { text.parse().map(HttpChoice::At) }
-    }
-}
-
-/// Exchanges the texts of a command and of all below it; `path` is its name without the program's.
-fn in_chinese(command: Command, path: &str) -> Command {
-    let text =
-        |arg: &str| words::HELP_ZH.iter().find(|(p, a, _)| *p == path && *a == arg).map(|(_, _, text)| *text);
-    let mut command = command
-        .help_template(TEMPLATE_ZH)
-        .subcommand_help_heading("命令")
-        .mut_args(|arg| {
-            let heading = if arg.is_positional() { "参数" } else { "选项" };
-            let help = text(arg.get_id().as_str());
-            let arg = arg.help_heading(heading);
-            match help {
-                Some(help) => arg.help(help),
-                None => arg,
-            }
-        })
-        .mut_subcommands(|sub| {
-            let below = format!("{path} {}", sub.get_name());
-            in_chinese(sub, below.trim_start())
-        });
-    if let Some(about) = text("") {
-        command = command.about(about);
-    }
-    match USAGE_ZH.iter().find(|(p, _)| *p == path) {
-        Some((_, usage)) => command.override_usage(*usage),
-        None => command,
-    }
-}
-
-/// What clap wants to say, with our exit codes and in the caller's language.
-fn exit_of(error: &clap::Error, lang: Lang) -> CliExit {
-    let text = error.render().to_string();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => CliExit { code: 0, text, to_stdout: true },
-        _ if lang == Lang::En || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            CliExit { code: EX_USAGE, text, to_stdout: false }
-        }
-        _ => usage_error(&reason_zh(error), lang),
-    }
-}
-
-fn usage_error(reason: &str, lang: Lang) -> CliExit {
-    let text = match lang {
-        Lang::En => format!("error: {reason}\n\nUsage: {USAGE_EN}\n\nFor more information, try '--help'.\n"),
-        Lang::Zh => format!("错误：{reason}\n\n用法：{}\n\n更多信息请用 --help 查看。\n", USAGE_ZH[0].1),
-    };
-    CliExit { code: EX_USAGE, text, to_stdout: false }
-}
-
-/// clap's complaint in Chinese, from its kind and what it says it is about.
-fn reason_zh(error: &clap::Error) -> String {
-    let said = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => text.clone(),
-        Some(ContextValue::Strings(texts)) => texts.join("、"),
-        _ => String::new(),
-    };
-    let (arg, value) = (said(ContextKind::InvalidArg), said(ContextKind::InvalidValue));
-    match error.kind() {
-        ErrorKind::InvalidValue if value.is_empty() => format!("{arg} 缺少值"),
-        ErrorKind::InvalidValue => {
-            format!("{arg} 的值 '{value}' 无效，可用的值：{}", said(ContextKind::ValidValue))
-        }
-        ErrorKind::ValueValidation => {
-            let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-            let cause = words::domain_zh(&cause).map_or(cause.clone(), str::to_string);
-            format!("{arg} 的值 '{value}' 无效：{cause}")
-        }
-        ErrorKind::UnknownArgument => match said(ContextKind::SuggestedArg) {
-            near if near.is_empty() => format!("未知的参数 {arg}"),
-            near => format!("未知的参数 {arg}；是否想写 {near}？"),
-        },
-        ErrorKind::InvalidSubcommand => format!("未知的命令 {}", said(ContextKind::InvalidSubcommand)),
-        ErrorKind::ArgumentConflict => match said(ContextKind::PriorArg) {
-            prior if prior.is_empty() || prior == arg => format!("{arg} 不能重复"),
-            prior => format!("{arg} 不能与 {prior} 同时使用"),
-        },
-        ErrorKind::MissingRequiredArgument => format!("缺少参数 {arg}"),
-        ErrorKind::MissingSubcommand => "缺少命令".to_string(),
-        _ => error.render().to_string().lines().next().unwrap_or_default().replace("error: ", ""),
     }
 }
 

@@ -13,29 +13,29 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// sysexits: the command line is wrong.
-pub(super) const EX_USAGE: u8 = 64;
+pub(crate) const EX_USAGE: u8 = 64;
 /// sysexits: a file is missing.
-pub(super) const EX_NOINPUT: u8 = 66;
+pub(crate) const EX_NOINPUT: u8 = 66;
 /// sysexits: reading failed.
-pub(super) const EX_IOERR: u8 = 74;
+pub(crate) const EX_IOERR: u8 = 74;
 /// sysexits: no permission.
-pub(super) const EX_NOPERM: u8 = 77;
+pub(crate) const EX_NOPERM: u8 = 77;
 /// sysexits: the configuration is wrong.
-pub(super) const EX_CONFIG: u8 = 78;
+pub(crate) const EX_CONFIG: u8 = 78;
 
 /// Most faults, and most warnings, that are kept: a person reads no more, and a file can hold a million.
 const FINDINGS_MAX: usize = 200;
 
 /// A sentence in both languages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Text {
+pub(crate) struct Text {
     en: String,
     zh: String,
 }
 
 /// Where something was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// A line, counted from 1, of a file.
     Line(Arc<Path>, usize),
     /// A file as a whole.
@@ -48,20 +48,20 @@ pub(super) enum Place {
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     /// Where it stands.
-    pub(super) place: Place,
+    pub(crate) place: Place,
     /// The dotted key; empty when the place says it all.
-    pub(super) key: String,
+    pub(crate) key: String,
     /// Why it is wrong and what to write instead.
-    pub(super) reason: Text,
+    pub(crate) reason: Text,
     /// The exit code it asks for.
-    pub(super) exit_code: u8,
+    pub(crate) exit_code: u8,
 }
 
 /// Collects faults and warnings while everything is read, so that all of them are told at once.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(crate) struct Findings {
     faults: RefCell<Vec<Fault>>,
     warnings: RefCell<Vec<Text>>,
 }
@@ -100,11 +100,11 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Text {
-    pub(super) fn new(en: impl Into<String>, zh: impl Into<String>) -> Text {
+    pub(crate) fn new(en: impl Into<String>, zh: impl Into<String>) -> Text {
         Text { en: en.into(), zh: zh.into() }
     }
 
-    pub(super) fn say(&self, lang: Lang) -> &str {
+    pub(crate) fn say(&self, lang: Lang) -> &str {
         match lang {
             Lang::En => &self.en,
             Lang::Zh => &self.zh,
@@ -131,12 +131,12 @@ impl Fault {
 
 impl Findings {
     /// Notes a fault of the configuration.
-    pub(super) fn fault(&self, place: Place, key: impl Into<String>, reason: Text) {
+    pub(crate) fn fault(&self, place: Place, key: impl Into<String>, reason: Text) {
         self.fault_with_code(place, key, reason, EX_CONFIG);
     }
 
     /// Notes a fault that asks for another exit code.
-    pub(super) fn fault_with_code(&self, place: Place, key: impl Into<String>, reason: Text, exit_code: u8) {
+    pub(crate) fn fault_with_code(&self, place: Place, key: impl Into<String>, reason: Text, exit_code: u8) {
         let mut faults = self.faults.borrow_mut();
         match faults.len().cmp(&FINDINGS_MAX) {
             Ordering::Less => faults.push(Fault { place, key: key.into(), reason, exit_code }),
@@ -151,7 +151,7 @@ impl Findings {
     }
 
     /// Notes that a file could not be read.
-    pub(super) fn unreadable(&self, place: Place, key: impl Into<String>, what: &Path, error: &io::Error) {
+    pub(crate) fn unreadable(&self, place: Place, key: impl Into<String>, what: &Path, error: &io::Error) {
         let (why, exit_code) = match error.kind() {
             io::ErrorKind::NotFound => (Text::new("no such file", "文件不存在"), EX_NOINPUT),
             io::ErrorKind::PermissionDenied => (
@@ -178,7 +178,7 @@ impl Findings {
     }
 
     /// Notes something that works but is hardly meant.
-    pub(super) fn warn(&self, place: &Place, key: &str, text: Text) {
+    pub(crate) fn warn(&self, place: &Place, key: &str, text: Text) {
         if self.warnings.borrow().len() >= FINDINGS_MAX {
             return;
         }
@@ -191,7 +191,7 @@ impl Findings {
 
     /// The warnings in one language; an error if there was any fault. Faults of flags and variables come first, then
     /// those of the files in the order in which they were read, each from its top down.
-    pub(super) fn into_warnings(self, lang: Lang, sources: &[PathBuf]) -> Result<Vec<String>, ConfigError> {
+    pub(crate) fn into_warnings(self, lang: Lang, sources: &[PathBuf]) -> Result<Vec<String>, ConfigError> {
         let mut faults = self.faults.into_inner();
         let rank = |path: &Path| sources.iter().position(|source| source == path).unwrap_or(sources.len());
         faults.sort_by_key(|fault| match &fault.place {

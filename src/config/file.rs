@@ -42,6 +42,16 @@ pub(super) fn read(named: Option<&Path>, env: &Env, findings: &Findings) -> Read
 /// Parses one file into the draft.
 fn take(path: &Path, fetched: io::Result<Vec<u8>>, reading: &mut Reading, findings: &Findings) {
     reading.sources.push(path.to_path_buf());
+    parse(path, fetched, findings, |document, table| schema::read(document, table, &mut reading.draft));
+}
+
+/// Hands what a file says to its reader, if it is TOML at all.
+pub(crate) fn parse(
+    path: &Path,
+    fetched: io::Result<Vec<u8>>,
+    findings: &Findings,
+    read: impl FnOnce(&Document<'_>, &DeTable<'_>),
+) {
     let bytes = match fetched {
         Ok(bytes) => bytes,
         Err(error) => return findings.unreadable(Place::File(path.into()), "", path, &error),
@@ -72,12 +82,12 @@ fn take(path: &Path, fetched: io::Result<Vec<u8>>, reading: &mut Reading, findin
         findings.fault(place, "", reason);
     }
     if errors.is_empty() {
-        schema::read(&document, table.get_ref(), &mut reading.draft);
+        read(&document, table.get_ref());
     }
 }
 
 /// A whole file, or a little more than the longest one allowed.
-pub(super) fn fetch(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn fetch(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

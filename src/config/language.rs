@@ -27,7 +27,7 @@ impl FromStr for LangChoice {
 }
 
 /// The flag, the variable, the file, the locale.
-pub(super) fn choose_language(flag: Option<LangChoice>, file: Option<LangChoice>, env: &Env) -> Lang {
+pub(crate) fn choose_language(flag: Option<LangChoice>, file: Option<LangChoice>, env: &Env) -> Lang {
     let variable = || env.get("HEARTBEAT_LANG").and_then(|v| v.to_str().and_then(|v| v.parse().ok()));
     match flag.or_else(variable).or(file) {
         Some(LangChoice::Fixed(lang)) => lang,

@@ -7,22 +7,23 @@
 //! The files are read by [`file`], their keys stand in the tables of [`schema`] and [`monitor`], secrets are fetched by
 //! [`tokens`]. Nothing here prints, exits or reads the process's environment by itself: the facts come in through [`Env`].
 
+pub(crate) mod bilingual;
 pub mod cli;
 mod decide;
 mod describe;
 mod env;
-mod fault;
-mod file;
-mod language;
+pub(crate) mod fault;
+pub(crate) mod file;
+pub(crate) mod language;
 mod monitor;
 mod resolve;
 pub mod schema;
 mod settings;
 #[cfg(test)]
 pub(crate) mod testing;
-mod tokens;
-mod value;
-mod words;
+pub(crate) mod tokens;
+pub(crate) mod value;
+pub(crate) mod words;
 
 pub use crate::domain::policy::Defaults;
 pub use env::Env;

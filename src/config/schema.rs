@@ -104,7 +104,7 @@ pub(super) struct AccessDraft {
 
 /// Where tokens are to be found.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum TokenSource {
+pub(crate) enum TokenSource {
     /// A file with a token a line.
     File(PathBuf),
     /// The same, as a credential of that name in `$CREDENTIALS_DIRECTORY`.
@@ -491,7 +491,7 @@ fn token_sources(value: Value<'_>, into: &mut Vec<Located<TokenSource>>) {
     }
 }
 
-fn credential(value: Value<'_>) -> Option<TokenSource> {
+pub(crate) fn credential(value: Value<'_>) -> Option<TokenSource> {
     let name = value.string()?;
     // The name is a file name in a directory that is not ours to leave.
     if name.is_empty() || name.contains(['/', '\0']) || matches!(name, "." | "..") {

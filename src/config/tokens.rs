@@ -16,7 +16,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Reads all tokens of one kind.
-pub(super) fn read(sources: &[Located<TokenSource>], env: &Env, findings: &Findings) -> Vec<Token> {
+pub(crate) fn read(sources: &[Located<TokenSource>], env: &Env, findings: &Findings) -> Vec<Token> {
     let mut tokens = Vec::new();
     for source in sources {
         let Some(path) = locate(source, env, findings) else { continue };

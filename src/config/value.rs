@@ -22,7 +22,7 @@ use toml::de::{DeTable, DeValue};
 const MOMENT_ZH: &str = "日期，例如 2026-12-24T18:00:00Z 或 2026-12-24T18:00:00";
 
 /// A file being read: its name, and where its lines begin.
-pub(super) struct Document<'a> {
+pub(crate) struct Document<'a> {
     path: Arc<Path>,
     /// Where the line feeds are.
     feeds: Vec<usize>,
@@ -31,21 +31,21 @@ pub(super) struct Document<'a> {
 
 /// A value with its key and its file.
 #[derive(Clone, Copy)]
-pub(super) struct Value<'a> {
+pub(crate) struct Value<'a> {
     document: &'a Document<'a>,
     key: &'a str,
     raw: &'a Spanned<DeValue<'a>>,
 }
 
 /// A key of a table: its name and how its value becomes part of `T`.
-pub(super) struct Key<T> {
-    pub(super) name: &'static str,
-    pub(super) read: fn(&mut T, Value<'_>),
+pub(crate) struct Key<T> {
+    pub(crate) name: &'static str,
+    pub(crate) read: fn(&mut T, Value<'_>),
 }
 
 /// A point in time as a person writes it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Moment {
+pub(crate) enum Moment {
     /// With its distance from UTC.
     Instant(Wall),
     /// What clocks show, in a zone that is said elsewhere.
@@ -54,32 +54,32 @@ pub(super) enum Moment {
 
 /// Where a value stood, for faults that show only when it is held against another one.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Origin {
-    pub(super) place: Place,
-    pub(super) key: String,
+pub(crate) struct Origin {
+    pub(crate) place: Place,
+    pub(crate) key: String,
 }
 
 /// A value and where it stood.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Located<T> {
-    pub(super) value: T,
-    pub(super) origin: Origin,
+pub(crate) struct Located<T> {
+    pub(crate) value: T,
+    pub(crate) origin: Origin,
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn new(path: &Path, text: &str, findings: &'a Findings) -> Document<'a> {
+    pub(crate) fn new(path: &Path, text: &str, findings: &'a Findings) -> Document<'a> {
         let feeds = text.match_indices('\n').map(|(offset, _)| offset).collect();
         Document { path: path.into(), feeds, findings }
     }
 
     /// The place of a byte of the text.
-    pub(super) fn place(&self, offset: usize) -> Place {
+    pub(crate) fn place(&self, offset: usize) -> Place {
         Place::Line(self.path.clone(), 1 + self.feeds.partition_point(|feed| *feed < offset))
     }
 
     /// Reads a table by its keys. `prefix` is the dotted name of the table, empty at the top. `elsewhere` tells
     /// which section knows a key that this one does not.
-    pub(super) fn table<T>(
+    pub(crate) fn table<T>(
         &self,
         table: &DeTable<'_>,
         prefix: &str,
@@ -109,34 +109,34 @@ impl<'a> Document<'a> {
 
 impl<'a> Value<'a> {
     /// Where it stands.
-    pub(super) fn origin(self) -> Origin {
+    pub(crate) fn origin(self) -> Origin {
         Origin { place: self.document.place(self.raw.span().start), key: self.key.to_string() }
     }
 
     /// Notes a fault here.
-    pub(super) fn fault(self, reason: Text) {
+    pub(crate) fn fault(self, reason: Text) {
         let origin = self.origin();
         self.document.findings.fault(origin.place, origin.key, reason);
     }
 
     /// Notes a fault elsewhere in the same file.
-    pub(super) fn fault_at(self, origin: &Origin, reason: Text) {
+    pub(crate) fn fault_at(self, origin: &Origin, reason: Text) {
         self.document.findings.fault(origin.place.clone(), origin.key.clone(), reason);
     }
 
     /// Notes a warning here.
-    pub(super) fn warn(self, text: Text) {
+    pub(crate) fn warn(self, text: Text) {
         let origin = self.origin();
         self.document.findings.warn(&origin.place, &origin.key, text);
     }
 
     /// Joins what was read with where it stood.
-    pub(super) fn located<T>(self, value: Option<T>) -> Option<Located<T>> {
+    pub(crate) fn located<T>(self, value: Option<T>) -> Option<Located<T>> {
         value.map(|value| Located { value, origin: self.origin() })
     }
 
     /// A string.
-    pub(super) fn string(self) -> Option<&'a str> {
+    pub(crate) fn string(self) -> Option<&'a str> {
         let found = self.raw.get_ref().as_str();
         if found.is_none() {
             self.expected("a string", "字符串");
@@ -145,7 +145,7 @@ impl<'a> Value<'a> {
     }
 
     /// `true` or `false`.
-    pub(super) fn boolean(self) -> Option<bool> {
+    pub(crate) fn boolean(self) -> Option<bool> {
         let found = self.raw.get_ref().as_bool();
         if found.is_none() {
             self.expected("true or false", "true 或 false");
@@ -154,7 +154,7 @@ impl<'a> Value<'a> {
     }
 
     /// A string that a type of the domain can read.
-    pub(super) fn parsed<T: FromStr<Err = &'static str>>(self) -> Option<T> {
+    pub(crate) fn parsed<T: FromStr<Err = &'static str>>(self) -> Option<T> {
         match self.string()?.parse() {
             Ok(value) => Some(value),
             Err(reason) => {
@@ -165,7 +165,7 @@ impl<'a> Value<'a> {
     }
 
     /// A path; a relative one stands in the directory of the file that names it.
-    pub(super) fn path(self) -> Option<PathBuf> {
+    pub(crate) fn path(self) -> Option<PathBuf> {
         match self.string()? {
             "" => {
                 self.fault(Text::new("a path is missing", "缺少路径"));
@@ -176,12 +176,12 @@ impl<'a> Value<'a> {
     }
 
     /// A path seen from the directory of this file.
-    pub(super) fn beside(self, path: &Path) -> PathBuf {
+    pub(crate) fn beside(self, path: &Path) -> PathBuf {
         self.document.path.parent().unwrap_or(Path::new("/")).join(path)
     }
 
     /// An integer within bounds.
-    pub(super) fn integer(self, bounds: RangeInclusive<u64>) -> Option<u64> {
+    pub(crate) fn integer(self, bounds: RangeInclusive<u64>) -> Option<u64> {
         match self.whole() {
             Some(number) => self.within(number, bounds, |n| n.to_string()),
             None if self.raw.get_ref().is_integer() => {
@@ -198,7 +198,7 @@ impl<'a> Value<'a> {
     }
 
     /// An integer within bounds, or the word that stands for none (`Some(None)`).
-    pub(super) fn integer_or(self, word: &str, bounds: RangeInclusive<u64>) -> Option<Option<u64>> {
+    pub(crate) fn integer_or(self, word: &str, bounds: RangeInclusive<u64>) -> Option<Option<u64>> {
         if self.raw.get_ref().as_str() == Some(word) {
             return Some(None);
         }
@@ -210,7 +210,7 @@ impl<'a> Value<'a> {
     }
 
     /// A size in bytes: an integer, or a string such as `100M`; K, M and G are powers of 1024.
-    pub(super) fn size(self, bounds: RangeInclusive<u64>) -> Option<u64> {
+    pub(crate) fn size(self, bounds: RangeInclusive<u64>) -> Option<u64> {
         let bytes = match self.raw.get_ref().as_str() {
             Some(text) => parse_size(text),
             None => self.whole(),
@@ -228,7 +228,7 @@ impl<'a> Value<'a> {
     }
 
     /// A length of time: seconds as a number, or a string such as `1h30m`.
-    pub(super) fn span(self, bounds: RangeInclusive<Span>) -> Option<Span> {
+    pub(crate) fn span(self, bounds: RangeInclusive<Span>) -> Option<Span> {
         let raw = self.raw.get_ref();
         let text = match (raw.as_str(), raw.as_float()) {
             (Some(text), _) => text.to_string(),
@@ -245,7 +245,7 @@ impl<'a> Value<'a> {
     }
 
     /// A length of time, or the word that stands for none (`Some(None)`).
-    pub(super) fn span_or(self, word: &str, bounds: RangeInclusive<Span>) -> Option<Option<Span>> {
+    pub(crate) fn span_or(self, word: &str, bounds: RangeInclusive<Span>) -> Option<Option<Span>> {
         if self.raw.get_ref().as_str() == Some(word) {
             return Some(None);
         }
@@ -253,7 +253,7 @@ impl<'a> Value<'a> {
     }
 
     /// A date, with a time or without, and with an offset or without.
-    pub(super) fn moment(self) -> Option<Moment> {
+    pub(crate) fn moment(self) -> Option<Moment> {
         let Some(written) = self.raw.get_ref().as_datetime().filter(|written| written.date.is_some()) else {
             self.expected("a date such as 2026-12-24T18:00:00Z or 2026-12-24T18:00:00", MOMENT_ZH);
             return None;
@@ -271,7 +271,7 @@ impl<'a> Value<'a> {
     }
 
     /// A time of the day to the minute, `"02:30"` or a time of TOML's own: hour and minute.
-    pub(super) fn time_of_day(self) -> Option<(u8, u8)> {
+    pub(crate) fn time_of_day(self) -> Option<(u8, u8)> {
         let raw = self.raw.get_ref();
         let own =
             raw.as_datetime().filter(|written| written.date.is_none()).map(|written| written.to_string());
@@ -290,7 +290,7 @@ impl<'a> Value<'a> {
     }
 
     /// The elements of an array, at most `most`.
-    pub(super) fn elements(self, most: usize) -> Option<Vec<Value<'a>>> {
+    pub(crate) fn elements(self, most: usize) -> Option<Vec<Value<'a>>> {
         let Some(array) = self.raw.get_ref().as_array() else {
             self.expected("a list in [ ]", "用 [ ] 括起的列表");
             return None;
@@ -303,12 +303,12 @@ impl<'a> Value<'a> {
     }
 
     /// Whether it is a table.
-    pub(super) fn is_table(self) -> bool {
+    pub(crate) fn is_table(self) -> bool {
         self.raw.get_ref().is_table()
     }
 
     /// A table read by its keys; whether it was one.
-    pub(super) fn section<T>(
+    pub(crate) fn section<T>(
         self,
         keys: &[Key<T>],
         elsewhere: fn(&str) -> Option<String>,
@@ -323,7 +323,7 @@ impl<'a> Value<'a> {
     }
 
     /// A network: `10.0.0.0/8`, `fd00::/8` or a single address.
-    pub(super) fn network(self) -> Option<IpNet> {
+    pub(crate) fn network(self) -> Option<IpNet> {
         let text = self.string()?;
         let single = || text.parse::<IpAddr>().map(IpNet::from).ok();
         let Some(net) = text.parse::<IpNet>().ok().or_else(single) else {
@@ -342,7 +342,7 @@ impl<'a> Value<'a> {
     }
 
     /// Notes that something else was expected here.
-    pub(super) fn expected(self, en: &str, zh: &str) {
+    pub(crate) fn expected(self, en: &str, zh: &str) {
         let found = self.raw.get_ref().type_str();
         self.fault(Text::new(
             format!("{en} is expected, not {}", words::type_name(found).0),
@@ -378,7 +378,7 @@ fn printable(name: &str) -> String {
 }
 
 /// The shortest exact form of a size: `1M`, `1536K`, `100`.
-pub(super) fn size_text(bytes: u64) -> String {
+pub(crate) fn size_text(bytes: u64) -> String {
     for (unit, letter) in [(1 << 30, 'G'), (1 << 20, 'M'), (1 << 10, 'K')] {
         if bytes >= unit && bytes % unit == 0 {
             return format!("{}{letter}", bytes / unit);

@@ -38,8 +38,43 @@ pub(super) const HELP_ZH: &[(&str, &str, &str)] = &[
     ("generate config", "", "带说明的配置示例"),
 ];
 
-/// The domain's reasons in Chinese.
+/// The domain's reasons in Chinese, and those of the client's own types.
 const DOMAIN_ZH: &[(&str, &str)] = &[
+    ("must not be empty", "不能为空"),
+    ("must be at most 128 bytes", "最长 128 字节"),
+    (
+        "must not hold white space, control or format characters or any of / \\ ? # % \" < >",
+        "不能含有空白、控制或格式字符，以及 / \\ ? # % \" < > 中的任何一个",
+    ),
+    ("must not be . or ..", "不能是 . 或 .."),
+    (
+        "not a URL: write http://, https://, tcp://, tls://, ws:// or wss:// and HOST[:PORT], or unix:PATH",
+        "不是 URL：请写 http://、https://、tcp://、tls://、ws:// 或 wss:// 加 主机[:端口]，或 unix:路径",
+    ),
+    ("the URL has no host", "URL 中缺少主机"),
+    ("not a host name", "不是主机名"),
+    (
+        "a URL holds no user or password here: put a token in a file and name it with --token-file",
+        "URL 中不能含有用户名或密码：请把令牌写入文件，并用 --token-file 指定",
+    ),
+    ("a URL holds no ? or # here", "此处的 URL 不能含有 ? 或 #"),
+    ("raw TCP has no path: end the URL behind the port", "TCP 没有路径：URL 应在端口后结束"),
+    (
+        "the path of a URL is visible ASCII; write anything else in percent-encoding",
+        "URL 的路径只能是可见 ASCII 字符；其余请用百分号编码",
+    ),
+    (
+        "not a dialect: write auto, line, pong, hello or frame",
+        "不是方言：请写 auto、line、pong、hello 或 frame",
+    ),
+    (
+        "not a status: write ok, fail, start, log or an exit code from 0 to 255",
+        "不是状态：请写 ok、fail、start、log，或 0 到 255 的退出码",
+    ),
+    ("must be from 1s to 366d", "应在 1s 到 366d 之间"),
+    ("must be from 100ms to 1d", "应在 100ms 到 1d 之间"),
+    ("must be at most 10000 bytes", "最长 10000 字节"),
+    ("at most 16 tags of 1 to 64 bytes", "标签最多 16 个，每个 1 到 64 字节"),
     (
         "not an address: write PORT, HOST:PORT, [IPV6]:PORT or unix:PATH",
         "不是地址：请写 端口、主机:端口、[IPv6]:端口 或 unix:路径",
@@ -73,24 +108,20 @@ const DOMAIN_ZH: &[(&str, &str)] = &[
 ];
 
 /// A reason of the domain in both languages; one without a translation stays English.
-pub(super) fn domain(reason: &'static str) -> Text {
+pub(crate) fn domain(reason: &'static str) -> Text {
     Text::new(reason, domain_zh(reason).unwrap_or(reason))
 }
 
 /// A reason of the domain in Chinese.
-pub(super) fn domain_zh(reason: &str) -> Option<&'static str> {
+pub(crate) fn domain_zh(reason: &str) -> Option<&'static str> {
     DOMAIN_ZH.iter().find(|(en, _)| *en == reason).map(|(_, zh)| *zh)
 }
 
 /// Why a text is no id, in both languages.
-pub(super) fn id(error: IdError) -> Text {
-    let zh = match error {
-        IdError::Empty => "不能为空",
-        IdError::TooLong => "最长 128 字节",
-        IdError::Character => "不能含有空白、控制或格式字符，以及 / \\ ? # % \" < > 中的任何一个",
-        IdError::Dots => "不能是 . 或 ..",
-    };
-    Text::new(error.to_string(), zh)
+pub(crate) fn id(error: IdError) -> Text {
+    let reason = error.to_string();
+    let zh = domain_zh(&reason).unwrap_or_default();
+    Text::new(reason.as_str(), zh)
 }
 
 /// Why a name is no time zone, in both languages.

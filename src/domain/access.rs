@@ -120,6 +120,11 @@ impl Token {
         Ok(Token(secret.as_bytes().into()))
     }
 
+    /// The secret itself, for whoever has to show it.
+    pub fn reveal(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Compares in a time that does not depend on where the two differ.
     pub fn matches(&self, shown: &[u8]) -> bool {
         self.0.ct_eq(shown).into()

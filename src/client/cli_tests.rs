@@ -1,0 +1,110 @@
+//! Tests of the client's command line: what is understood, what is refused, and both languages of its help.
+
+use super::*;
+use crate::config::testing::env;
+
+fn read(line: &str) -> Result<Args, CliExit> {
+    parse(std::iter::once("heartbeat").chain(line.split_whitespace()).map(Into::into), &env(&[]))
+}
+
+#[test]
+fn every_command_of_the_manual_is_understood() {
+    for line in [
+        "send",
+        "send --to http://hb --id web --status fail -m broken --interval 5m --grace 1m --tags a,b --rid 7",
+        "--to hb:7777 send --status 3",
+        "agent --to tcp://hb --id web --every 30s --timeout 10s --dialect pong --on-down d --on-up u -v",
+        "run --to http://hb --id job -- true --to x",
+        "run --id job true -x",
+        "install --to localhost:7777 --every 60s",
+        "list",
+        "list --state down --match web --json",
+        "show web",
+        "watch",
+        "pause web --for 2h",
+        "resume web",
+        "remove web",
+        "generate man",
+        "generate completions zsh",
+        "list --to unix:/run/heartbeat-server/control.sock",
+    ] {
+        assert!(read(line).is_ok(), "{line}: {:?}", read(line));
+    }
+}
+
+#[test]
+fn what_stands_behind_the_dashes_is_the_jobs() {
+    for line in ["run --id job -- tool --id x --lang zh", "run --id job tool --id x --lang zh"] {
+        let args = read(line).unwrap();
+        let Task::Run(run) = args.command else { panic!("{line}") };
+        assert_eq!(run.command, ["tool", "--id", "x", "--lang", "zh"], "{line}");
+        assert_eq!(run.id, Id::new("job").ok());
+        assert_eq!(args.lang, None);
+    }
+}
+
+#[test]
+fn a_wrong_command_line_exits_64_and_speaks_on_stderr() {
+    for (line, says) in [
+        ("", "Usage"),
+        ("beat", "beat"),
+        ("send --to ftp://x", "not a URL"),
+        ("send --id a/b", "must not hold"),
+        ("send --status 256", "not a status"),
+        ("send --interval 0.5", "must be from 1s to 366d"),
+        ("send x", "x"),
+        ("agent --dialect morse", "auto, line, pong, hello, frame"),
+        ("agent --timeout 0", "must be from 100ms to 1d"),
+        ("run --id x", "COMMAND"),
+        ("show", "ID"),
+        ("pause web --for", "a value is required"),
+        ("generate completions ksh", "bash, zsh, fish"),
+    ] {
+        let exit = read(line).unwrap_err();
+        assert_eq!((exit.code, exit.to_stdout), (64, false), "{line}");
+        assert!(exit.text.contains(says), "{line}: {}", exit.text);
+    }
+    let long = format!("send -m {}", "x".repeat(10_001));
+    assert!(read(&long).unwrap_err().text.contains("must be at most 10000 bytes"));
+}
+
+#[test]
+fn complaints_are_chinese_when_chinese_is_asked_for() {
+    for (line, says) in [
+        ("--lang zh send --to ftp://x", "不是 URL"),
+        ("--lang zh send --id a/b", "不能含有空白"),
+        ("--lang zh send --status x", "不是状态"),
+        ("--lang zh beat", "未知的命令 beat"),
+        ("--lang zh agent --every 0", "应在 1s 到 366d 之间"),
+    ] {
+        let exit = read(line).unwrap_err();
+        assert_eq!(exit.code, 64, "{line}");
+        assert!(exit.text.contains(says), "{line}: {}", exit.text);
+    }
+}
+
+/// Every text of the definition has its Chinese, down to the last subcommand.
+#[test]
+fn nothing_of_the_help_stays_english() {
+    fn visit(command: &Command) {
+        let texts = command.get_arguments().map(|arg| (arg.get_id().to_string(), arg.get_help()));
+        let about = (command.get_name().to_string(), command.get_about());
+        for (name, text) in texts.chain([about]) {
+            let text = text.map(ToString::to_string).unwrap_or_default();
+            // The names of shells are the same in all languages.
+            assert!(!text.is_ascii(), "{} {name}: {text:?}", command.get_name());
+        }
+        command.get_subcommands().for_each(visit);
+    }
+    visit(&command(Lang::Zh));
+}
+
+#[test]
+fn help_goes_to_stdout() {
+    for line in ["--help", "send --help", "run -h"] {
+        let exit = read(line).unwrap_err();
+        assert_eq!((exit.code, exit.to_stdout), (0, true), "{line}");
+    }
+    let text = concat!("heartbeat ", env!("CARGO_PKG_VERSION"), "\n").to_string();
+    assert_eq!(read("--version"), Err(CliExit { code: 0, text, to_stdout: true }));
+}

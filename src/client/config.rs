@@ -1,0 +1,300 @@
+//! What the client needs to know: from flags, the environment and its configuration file, in this order of precedence.
+//!
+//! The file is small and flat; a key that nobody knows is a fault with its file and line, like those of the server's
+//! configuration, whose readers are used here. It need not exist unless somebody named it.
+
+use super::cli::{Args, Dialect, Task, interval, timeout};
+use super::failure::{EX_USAGE, Failure};
+use super::target::Target;
+use crate::config::fault::{ConfigError, Findings, Place, Text};
+use crate::config::language::{LangChoice, choose_language};
+use crate::config::schema::{TokenSource, credential};
+use crate::config::value::{Key, Located, Origin, Value};
+use crate::config::{Env, file, tokens, words};
+use crate::domain::access::Token;
+use crate::domain::id::Id;
+use crate::domain::lang::Lang;
+use crate::domain::limits::{INTERVAL_MAX, INTERVAL_MIN};
+use crate::domain::time::Span;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// The file that is read when none is named, if it exists.
+pub const DEFAULT_FILE: &str = "/etc/heartbeat-client/heartbeat-client.toml";
+
+/// How long an answer may take when nobody says.
+pub const TIMEOUT: Span = Span::secs(10);
+/// How often the agent sends when nobody says.
+pub const EVERY: Span = Span::secs(30);
+
+/// Everything the client needs to know.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The configuration file, whether it exists or not.
+    pub file: PathBuf,
+    /// The language of output, log and messages.
+    pub lang: Lang,
+    /// The server.
+    pub to: Target,
+    /// Whether nobody named it.
+    pub to_is_default: bool,
+    /// The monitor, if somebody named it.
+    pub id: Option<Id>,
+    /// How often the agent sends, if somebody said so.
+    pub every: Option<Span>,
+    /// How long an answer may take.
+    pub timeout: Span,
+    /// What is spoken over raw TCP.
+    pub dialect: Dialect,
+    /// Run when the server is found dead.
+    pub on_down: Option<String>,
+    /// Run when it answers again.
+    pub on_up: Option<String>,
+    /// Shown to the server.
+    pub token: Option<Token>,
+    /// For TLS.
+    pub tls: TlsFiles,
+    /// What works but is hardly meant: sentences in [`Settings::lang`].
+    pub warnings: Vec<String>,
+}
+
+/// What TLS is to use besides the system's own authorities.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Authorities to trust instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// Our own certificate.
+    pub cert: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+}
+
+/// What the file says; `None` where it says nothing.
+#[derive(Default)]
+struct Draft {
+    to: Option<Target>,
+    id: Option<Id>,
+    every: Option<Span>,
+    timeout: Option<Span>,
+    dialect: Option<Dialect>,
+    on_down: Option<String>,
+    on_up: Option<String>,
+    token: Option<Located<TokenSource>>,
+    ca: Option<PathBuf>,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+    lang: Option<LangChoice>,
+}
+
+/// Every key that may stand in the file, in the order of the manual.
+pub fn keys() -> Vec<&'static str> {
+    KEYS.iter().map(|key| key.name).collect()
+}
+
+const KEYS: &[Key<Draft>] = &[
+    Key { name: "to", read: |draft, value| draft.to = value.parsed() },
+    Key {
+        name: "id",
+        read: |draft, value| {
+            draft.id =
+                value.string().and_then(|text| Id::new(text).map_err(|e| value.fault(words::id(e))).ok());
+        },
+    },
+    Key { name: "every", read: |draft, value| draft.every = value.span(INTERVAL_MIN..=INTERVAL_MAX) },
+    Key { name: "timeout", read: |draft, value| draft.timeout = value.span(Span(100)..=Span::secs(86_400)) },
+    Key { name: "dialect", read: |draft, value| draft.dialect = value.parsed() },
+    Key { name: "on_down", read: |draft, value| draft.on_down = value.string().map(str::to_string) },
+    Key { name: "on_up", read: |draft, value| draft.on_up = value.string().map(str::to_string) },
+    Key {
+        name: "token_file",
+        read: |draft, value| take_token(draft, value, value.path().map(TokenSource::File)),
+    },
+    Key { name: "credential", read: |draft, value| take_token(draft, value, credential(value)) },
+    Key { name: "ca", read: |draft, value| draft.ca = value.path() },
+    Key { name: "cert", read: |draft, value| draft.cert = value.path() },
+    Key { name: "key", read: |draft, value| draft.key = value.path() },
+    Key { name: "lang", read: |draft, value| draft.lang = value.parsed() },
+];
+
+fn take_token(draft: &mut Draft, value: Value<'_>, source: Option<TokenSource>) {
+    if draft.token.is_some() {
+        let both =
+            Text::new("token_file and credential exclude each other", "token_file 与 credential 只能选其一");
+        return value.fault(both);
+    }
+    draft.token = value.located(source);
+}
+
+impl Settings {
+    /// Reads the file and decides everything. Called again on SIGHUP with the same arguments and the same facts.
+    ///
+    /// # Errors
+    /// Every fault found, with its place; see [`ConfigError::exit_code`].
+    pub fn load(args: &Args, env: &Env) -> Result<Settings, ConfigError> {
+        let findings = Findings::default();
+        let sight = Sight { env, findings: &findings };
+        let named = args.config.clone().or_else(|| env.get("HEARTBEAT_CLIENT_CONFIG").map(PathBuf::from));
+        let path = env.absolute(named.as_deref().unwrap_or(&env.default_file));
+        // Whoever names a server can do without a file that is not his to read; to others it may say where the server is.
+        let named_server = args.to.is_some() || env.get("HEARTBEAT_URL").is_some();
+        let draft = read(&path, named.is_some(), named_server, &findings);
+        let flags = Flags::of(&args.command);
+        let choice = sight.parsed(args.lang, "HEARTBEAT_LANG", LangChoice::from_str);
+        let lang = choose_language(choice, draft.lang, env);
+        let to = sight.parsed(args.to.clone(), "HEARTBEAT_URL", Target::from_str).or(draft.to);
+        let token = match sight.path(args.token_file.as_deref(), "--token-file", "HEARTBEAT_TOKEN_FILE") {
+            Some((name, path)) => Some(Located {
+                value: TokenSource::File(path),
+                origin: Origin { place: Place::Named(name), key: String::new() },
+            }),
+            None => draft.token,
+        };
+        let file = |flag: Option<&Path>, name, variable, drafted: Option<PathBuf>| {
+            sight.path(flag, name, variable).map(|(_, path)| path).or(drafted)
+        };
+        let tls = TlsFiles {
+            ca: file(args.ca.as_deref(), "--ca", "HEARTBEAT_CA", draft.ca),
+            cert: file(args.cert.as_deref(), "--cert", "HEARTBEAT_CERT", draft.cert),
+            key: file(args.key.as_deref(), "--key", "HEARTBEAT_KEY", draft.key),
+        };
+        if tls.cert.is_some() != tls.key.is_some() {
+            let text = Text::new("cert and key belong together: give both", "cert 与 key 须同时给出");
+            findings.fault(Place::Nowhere, "", text);
+        }
+        let id = flags.id.or_else(|| {
+            let text = env.get("HEARTBEAT_ID")?;
+            let read = Id::new(&text.to_string_lossy());
+            read.map_err(|e| findings.fault(Place::Named("HEARTBEAT_ID"), "", words::id(e))).ok()
+        });
+        let mut settings = Settings {
+            file: path.clone(),
+            lang,
+            to_is_default: to.is_none(),
+            to: to.unwrap_or_default(),
+            id: id.or(draft.id),
+            every: sight.parsed(flags.every, "HEARTBEAT_EVERY", interval).or(draft.every),
+            timeout: sight
+                .parsed(args.timeout, "HEARTBEAT_TIMEOUT", timeout)
+                .or(draft.timeout)
+                .unwrap_or(TIMEOUT),
+            dialect: sight
+                .parsed(flags.dialect, "HEARTBEAT_DIALECT", Dialect::from_str)
+                .or(draft.dialect)
+                .unwrap_or_default(),
+            on_down: sight.text(flags.on_down, "HEARTBEAT_ON_DOWN").or(draft.on_down),
+            on_up: sight.text(flags.on_up, "HEARTBEAT_ON_UP").or(draft.on_up),
+            token: token.and_then(|token| tokens::read(&[token], env, &findings).into_iter().next()),
+            tls,
+            warnings: Vec::new(),
+        };
+        settings.warnings = findings.into_warnings(lang, &[path])?;
+        Ok(settings)
+    }
+
+    /// The monitor for which beats are sent: the one somebody named, else this machine's host name.
+    ///
+    /// # Errors
+    /// When nobody named one and the host name cannot be one.
+    pub fn id_or_host(&self) -> Result<Id, Failure> {
+        if let Some(id) = &self.id {
+            return Ok(id.clone());
+        }
+        let host = nix::unistd::gethostname().unwrap_or_default();
+        Id::new(&host.to_string_lossy()).map_err(|error| {
+            let host = host.to_string_lossy();
+            Failure::new(
+                EX_USAGE,
+                format!("the host name {host:?} cannot name a monitor ({error}): give one with --id"),
+                format!("主机名 {host:?} 不能用作标识：请用 --id 指定"),
+            )
+        })
+    }
+}
+
+/// The language for what must be said before there are settings.
+pub fn language(args: &Args, env: &Env) -> Lang {
+    choose_language(args.lang, None, env)
+}
+
+/// The flags that only some commands have.
+#[derive(Default)]
+struct Flags {
+    id: Option<Id>,
+    every: Option<Span>,
+    dialect: Option<Dialect>,
+    on_down: Option<String>,
+    on_up: Option<String>,
+}
+
+impl Flags {
+    fn of(task: &Task) -> Flags {
+        match task.clone() {
+            Task::Send(send) => Flags { id: send.id, ..Flags::default() },
+            Task::Run(run) => Flags { id: run.id, ..Flags::default() },
+            Task::Install(install) => Flags { id: install.id, every: install.every, ..Flags::default() },
+            Task::Agent(agent) => Flags {
+                id: agent.id,
+                every: agent.every,
+                dialect: agent.dialect,
+                on_down: agent.on_down,
+                on_up: agent.on_up,
+            },
+            _ => Flags::default(),
+        }
+    }
+}
+
+fn read(path: &Path, must_exist: bool, is_dispensable: bool, findings: &Findings) -> Draft {
+    let mut draft = Draft::default();
+    match file::fetch(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => {}
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && !must_exist && is_dispensable => {}
+        fetched => file::parse(path, fetched, findings, |document, table| {
+            document.table(table, "", KEYS, |_| None, &mut draft);
+        }),
+    }
+    draft
+}
+
+/// Flags before variables.
+struct Sight<'a> {
+    env: &'a Env,
+    findings: &'a Findings,
+}
+
+impl Sight<'_> {
+    fn parsed<T>(
+        &self,
+        flag: Option<T>,
+        variable: &'static str,
+        parse: impl Fn(&str) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        flag.or_else(|| {
+            let text = self.env.get(variable)?;
+            let read = parse(&text.to_string_lossy());
+            read.map_err(|reason| self.findings.fault(Place::Named(variable), "", words::domain(reason))).ok()
+        })
+    }
+
+    fn text(&self, flag: Option<String>, variable: &'static str) -> Option<String> {
+        flag.or_else(|| self.env.get(variable).map(|text| text.to_string_lossy().into_owned()))
+    }
+
+    /// A path with the name of whoever gave it.
+    fn path(
+        &self,
+        flag: Option<&Path>,
+        name: &'static str,
+        variable: &'static str,
+    ) -> Option<(&'static str, PathBuf)> {
+        match flag {
+            Some(path) => Some((name, self.env.absolute(path))),
+            None => self.env.get(variable).map(|path| (variable, self.env.absolute(Path::new(&path)))),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

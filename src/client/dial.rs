@@ -1,0 +1,180 @@
+//! A connection to the server: the name resolved anew at each attempt, every address tried, each within its share of
+//! the time, and TLS on top where the URL says so.
+//!
+//! A name is never kept: when it comes to mean another machine, the next attempt goes there. Keep-alive probes of the
+//! kernel find out about a cable that was cut while nothing is being said, and keep a NAT's memory awake.
+
+use super::config::{Settings, TlsFiles};
+use super::failure::{EX_CONFIG, EX_UNAVAILABLE, Failure};
+use super::target::{Place, Target};
+use crate::transport::stream::Stream;
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// Silence on a connection before the kernel probes it, and between two probes.
+const PROBE_AFTER: Duration = Duration::from_secs(30);
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+/// Probes without an answer after which a connection is dead.
+const PROBES: u32 = 3;
+/// Most addresses of a name that are tried.
+const ADDRESSES_MAX: usize = 16;
+
+/// Makes connections to one server.
+#[derive(Debug)]
+pub struct Dialer {
+    target: Target,
+    /// How long sent bytes may stay unacknowledged before the kernel gives the connection up.
+    unacknowledged_max: Duration,
+}
+
+impl Dialer {
+    /// Reads what TLS needs, so that what is wrong with it is told at once.
+    ///
+    /// # Errors
+    /// When a certificate or a key cannot be used.
+    pub fn new(settings: &Settings) -> Result<Dialer, Failure> {
+        if settings.to.tls {
+            prepare_tls(&settings.tls)?;
+        }
+        let unacknowledged_max = Duration::from_millis(settings.timeout.0.max(5_000));
+        Ok(Dialer { target: settings.to.clone(), unacknowledged_max })
+    }
+
+    /// Where it leads.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// A connection, within a time.
+    ///
+    /// # Errors
+    /// Why there is none, with the last address that was tried.
+    pub async fn dial(&self, within: Duration) -> Result<Stream, Failure> {
+        let deadline = tokio::time::Instant::now() + within;
+        match &self.target.place {
+            Place::Unix(path) => match timeout_at(deadline, UnixStream::connect(path)).await {
+                Ok(Ok(stream)) => Ok(Stream::Unix(stream)),
+                Ok(Err(error)) => {
+                    Err(self.unreachable(&no_socket(path, &error), &no_socket_zh(path, &error)))
+                }
+                Err(_) => Err(self.too_slow(within)),
+            },
+            Place::Net { host, port } => {
+                let stream = self.connect(host, *port, deadline, within).await?;
+                if self.target.tls {
+                    return secure(stream, host).await;
+                }
+                Ok(Stream::Tcp(stream))
+            }
+        }
+    }
+
+    async fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        deadline: Instant,
+        within: Duration,
+    ) -> Result<TcpStream, Failure> {
+        let found = match timeout_at(deadline, lookup_host((host, port))).await {
+            Ok(Ok(found)) => found.take(ADDRESSES_MAX).collect::<Vec<SocketAddr>>(),
+            Ok(Err(error)) => {
+                let reason = said(&error);
+                return Err(self.unreachable(
+                    &format!("{host} cannot be resolved: {reason}"),
+                    &format!("无法解析 {host}：{reason}"),
+                ));
+            }
+            Err(_) => {
+                return Err(self.unreachable(
+                    &format!("{host} is not resolved within {within:?}"),
+                    &format!("在 {within:?} 内未能解析 {host}"),
+                ));
+            }
+        };
+        let mut last = None;
+        for (tried, address) in found.iter().enumerate() {
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            let share = left / (found.len() - tried) as u32;
+            match timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
+                    self.tune(&stream);
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => last = Some(format!("{address}: {}", said(&error))),
+                Err(_) => last = Some(format!("{address}: {}", said(&io::ErrorKind::TimedOut.into()))),
+            }
+        }
+        let reason = last.unwrap_or_else(|| format!("{host}: no address"));
+        Err(self.unreachable(&reason, &reason))
+    }
+
+    /// What the system does not take is no reason to go without a connection.
+    fn tune(&self, stream: &TcpStream) {
+        let _ = stream.set_nodelay(true);
+        let socket = SockRef::from(stream);
+        let probes =
+            TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY).with_retries(PROBES);
+        let _ = socket.set_tcp_keepalive(&probes);
+        #[cfg(target_os = "linux")]
+        let _ = socket.set_tcp_user_timeout(Some(self.unacknowledged_max));
+    }
+
+    fn unreachable(&self, en: &str, zh: &str) -> Failure {
+        unreachable(&self.target, en, zh)
+    }
+
+    fn too_slow(&self, within: Duration) -> Failure {
+        self.unreachable(&format!("no connection within {within:?}"), &format!("在 {within:?} 内未能连接"))
+    }
+}
+
+/// The server cannot be reached.
+pub fn unreachable(target: &Target, en: &str, zh: &str) -> Failure {
+    Failure::new(EX_UNAVAILABLE, format!("cannot reach {target}: {en}"), format!("无法连接 {target}：{zh}"))
+}
+
+/// What the system said, without its number.
+pub fn said(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".to_string(),
+        io::ErrorKind::TimedOut => "timed out".to_string(),
+        io::ErrorKind::UnexpectedEof => "the connection was closed".to_string(),
+        _ => error.to_string(),
+    }
+}
+
+fn no_socket(path: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("there is no socket {}; is the server running?", path.display()),
+        _ => said(error),
+    }
+}
+
+fn no_socket_zh(path: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("没有套接字 {}；服务器在运行吗？", path.display()),
+        _ => said(error),
+    }
+}
+
+fn prepare_tls(_files: &TlsFiles) -> Result<(), Failure> {
+    Err(no_tls())
+}
+
+async fn secure(_stream: TcpStream, _host: &str) -> Result<Stream, Failure> {
+    Err(no_tls())
+}
+
+fn no_tls() -> Failure {
+    Failure::new(
+        EX_CONFIG,
+        "this build has no TLS: use http://, tcp:// or ws://",
+        "此版本不支持 TLS：请使用 http://、tcp:// 或 ws://",
+    )
+}

@@ -1,0 +1,55 @@
+//! Why a command of the client did not do what it was asked: one sentence in either language, and an exit code of
+//! sysexits(3).
+
+use crate::config::fault::Text;
+use crate::domain::lang::Lang;
+use std::fmt;
+
+/// The command line is wrong.
+pub const EX_USAGE: u8 = 64;
+/// The server did not like what was said.
+pub const EX_DATAERR: u8 = 65;
+/// There is no such monitor, or a file is missing.
+pub const EX_NOINPUT: u8 = 66;
+/// The server cannot be reached or does not answer.
+pub const EX_UNAVAILABLE: u8 = 69;
+/// The system refuses something.
+pub const EX_OSERR: u8 = 71;
+/// Reading or writing failed.
+pub const EX_IOERR: u8 = 74;
+/// Not now; the same may work later.
+pub const EX_TEMPFAIL: u8 = 75;
+/// Whoever answered does not speak our protocol.
+pub const EX_PROTOCOL: u8 = 76;
+/// The server does not allow it.
+pub const EX_NOPERM: u8 = 77;
+/// The configuration is wrong.
+pub const EX_CONFIG: u8 = 78;
+
+/// A sentence and an exit code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The code of sysexits(3).
+    pub exit_code: u8,
+    text: Text,
+}
+
+impl Failure {
+    /// With the same sentence in English and in Chinese.
+    pub fn new(exit_code: u8, en: impl Into<String>, zh: impl Into<String>) -> Failure {
+        Failure { exit_code, text: Text::new(en, zh) }
+    }
+
+    /// The sentence: what failed, where, and what to do.
+    pub fn say(&self, lang: Lang) -> &str {
+        self.text.say(lang)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.say(Lang::En))
+    }
+}
+
+impl std::error::Error for Failure {}

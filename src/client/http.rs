@@ -1,0 +1,292 @@
+//! One request at a time over a connection that is kept, with a bound on every answer and on the time it takes.
+
+use super::config::Settings;
+use super::dial::{Dialer, said};
+use super::failure::{EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_PROTOCOL, EX_TEMPFAIL, EX_UNAVAILABLE, Failure};
+use super::target::Target;
+use crate::domain::access::Token;
+use crate::transport::stream::Stream;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::http::response::Parts;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::{Method, Request};
+use serde_json::Value;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Longest answer that is read whole.
+pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("heartbeat/", env!("CARGO_PKG_VERSION")));
+
+/// A connection on which requests can be made.
+#[derive(Debug)]
+pub struct Link {
+    sender: SendRequest<Full<Bytes>>,
+    driver: JoinHandle<()>,
+    target: Target,
+    token: Option<Token>,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Its method.
+    pub method: Method,
+    /// The path and the query behind the path of the server's URL; begins with a slash.
+    pub path: String,
+    /// JSON to send.
+    pub body: Option<Bytes>,
+}
+
+/// A whole answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Ask {
+    /// A question.
+    pub fn get(path: impl Into<String>) -> Ask {
+        Ask { method: Method::GET, path: path.into(), body: None }
+    }
+
+    /// A beat or a batch of them.
+    pub fn beats(json: impl Into<Bytes>) -> Ask {
+        Ask { method: Method::POST, path: "/".to_string(), body: Some(json.into()) }
+    }
+}
+
+/// One request on a connection of its own, within the time the settings allow.
+///
+/// # Errors
+/// When there is no answer. An answer that says no is an answer: see [`Reply::ok`].
+pub async fn ask(settings: &Settings, ask: Ask) -> Result<Reply, Failure> {
+    let within = Duration::from_millis(settings.timeout.0);
+    let dialer = Dialer::new(settings)?;
+    Link::open(&dialer, settings.token.clone(), within).await?.ask(ask, within).await
+}
+
+impl Link {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When there is no connection within the time.
+    pub async fn open(dialer: &Dialer, token: Option<Token>, within: Duration) -> Result<Link, Failure> {
+        let stream = dialer.dial(within).await?;
+        Link::over(stream, dialer.target().clone(), token).await
+    }
+
+    /// Takes a connection.
+    ///
+    /// # Errors
+    /// When it is already closed.
+    pub async fn over(stream: Stream, target: Target, token: Option<Token>) -> Result<Link, Failure> {
+        let (sender, connection) = handshake(Io(stream)).await.map_err(|e| broken(&target, &e))?;
+        // What goes wrong with it is heard by whoever waits for an answer.
+        let driver = tokio::spawn(async move { _ = connection.await });
+        Ok(Link { sender, driver, target, token })
+    }
+
+    /// Resolves when the connection is over.
+    pub async fn ended(&mut self) {
+        let _ = (&mut self.driver).await;
+    }
+
+    /// The whole answer to a request.
+    ///
+    /// # Errors
+    /// When there is none within the time, or it is longer than [`ANSWER_BYTES_MAX`].
+    pub async fn ask(&mut self, ask: Ask, within: Duration) -> Result<Reply, Failure> {
+        let target = self.target.clone();
+        let whole = async {
+            let (parts, body) = self.send(ask).await?;
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|e| {
+                if e.is::<LengthLimitError>() {
+                    return not_ours(&target, "the answer is too long", "应答过长");
+                }
+                no_answer(&target, &e.to_string())
+            })?;
+            Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body: body.to_bytes() })
+        };
+        timeout(within, whole).await.unwrap_or_else(|_| Err(silent(&self.target, within)))
+    }
+
+    /// The head of an answer within a time, and its body as it comes.
+    ///
+    /// # Errors
+    /// When there is no head.
+    pub async fn stream(&mut self, ask: Ask, within: Duration) -> Result<(Parts, Incoming), Failure> {
+        let target = self.target.clone();
+        timeout(within, self.send(ask)).await.unwrap_or_else(|_| Err(silent(&target, within)))
+    }
+
+    async fn send(&mut self, ask: Ask) -> Result<(Parts, Incoming), Failure> {
+        let target = &self.target;
+        let path = format!("{}{}", target.path, ask.path);
+        let mut request = Request::new(Full::new(ask.body.clone().unwrap_or_default()));
+        *request.method_mut() = ask.method;
+        *request.uri_mut() = path.parse().map_err(|e| no_answer(target, &format!("{path}: {e}")))?;
+        let headers = request.headers_mut();
+        let host = HeaderValue::from_str(&target.authority());
+        headers.insert(HOST, host.map_err(|e| no_answer(target, &e.to_string()))?);
+        headers.insert(USER_AGENT, AGENT);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        if ask.body.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(token) = &self.token {
+            let shown = [b"Bearer ", token.reveal()].concat();
+            let mut value = HeaderValue::from_bytes(&shown).map_err(|e| no_answer(target, &e.to_string()))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        self.sender.ready().await.map_err(|e| broken(&self.target, &e))?;
+        let answer = self.sender.send_request(request).await.map_err(|e| broken(&self.target, &e))?;
+        Ok(answer.into_parts())
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Reply {
+    /// The reply itself when it is a success, else a sentence and an exit code for what it says.
+    ///
+    /// # Errors
+    /// For every status but 2xx.
+    pub fn ok(self, target: &Target) -> Result<Reply, Failure> {
+        if (200..300).contains(&self.status) {
+            return Ok(self);
+        }
+        let reason = self.reason();
+        let code = match self.status {
+            401 | 403 => EX_NOPERM,
+            404 => EX_NOINPUT,
+            408 | 429 | 503 => EX_TEMPFAIL,
+            500.. => EX_UNAVAILABLE,
+            300..=399 => EX_PROTOCOL,
+            _ => EX_DATAERR,
+        };
+        let status = self.status;
+        Err(Failure::new(
+            code,
+            format!("{target} refuses: {status} {reason}"),
+            format!("{target} 拒绝：{status} {reason}"),
+        ))
+    }
+
+    /// What it says is wrong, in one line.
+    pub fn reason(&self) -> String {
+        let json: Option<Value> = serde_json::from_slice(&self.body).ok();
+        let said = json.as_ref().and_then(|json| json.get("error")?.as_str());
+        let field = json.as_ref().and_then(|json| json.get("field")?.as_str());
+        match (said, field) {
+            (Some(said), Some(field)) => format!("{field}: {said}"),
+            (Some(said), None) => said.to_string(),
+            _ => {
+                let text = String::from_utf8_lossy(&self.body[..self.body.len().min(200)]).into_owned();
+                text.lines().next().unwrap_or_default().trim().to_string()
+            }
+        }
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// When it is anything else: then whoever answered is no heartbeat-server.
+    pub fn json(&self, target: &Target) -> Result<Value, Failure> {
+        serde_json::from_slice(&self.body)
+            .map_err(|_| not_ours(target, "its answer is no JSON", "应答不是 JSON"))
+    }
+}
+
+/// Whoever answers does not speak our protocol.
+pub fn not_ours(target: &Target, en: &str, zh: &str) -> Failure {
+    Failure::new(
+        EX_PROTOCOL,
+        format!("{target} does not speak like a heartbeat-server: {en}"),
+        format!("{target} 不像是 heartbeat-server：{zh}"),
+    )
+}
+
+/// There is a connection, but no answer.
+pub fn silent(target: &Target, within: Duration) -> Failure {
+    Failure::new(
+        EX_UNAVAILABLE,
+        format!("no answer from {target} within {within:?}"),
+        format!("{target} 在 {within:?} 内没有应答"),
+    )
+}
+
+/// There is no answer any more.
+pub fn no_answer(target: &Target, reason: &str) -> Failure {
+    Failure::new(
+        EX_UNAVAILABLE,
+        format!("no answer from {target}: {reason}"),
+        format!("{target} 没有应答：{reason}"),
+    )
+}
+
+fn broken(target: &Target, error: &hyper::Error) -> Failure {
+    if error.is_parse() {
+        return not_ours(target, "its answer is not HTTP", "应答不是 HTTP");
+    }
+    let cause = std::error::Error::source(error).and_then(|e| e.downcast_ref::<io::Error>());
+    match cause {
+        Some(cause) => no_answer(target, &said(cause)),
+        None if error.is_incomplete_message() || error.is_canceled() || error.is_closed() => {
+            no_answer(target, &said(&io::ErrorKind::UnexpectedEof.into()))
+        }
+        None => no_answer(target, &error.to_string()),
+    }
+}
+
+/// Our streams as hyper wants them.
+struct Io(Stream);
+
+impl Read for Io {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut scratch = [0u8; 8192];
+        let room = cursor.remaining().min(scratch.len());
+        let mut buf = ReadBuf::new(&mut scratch[..room]);
+        ready!(Pin::new(&mut self.get_mut().0).poll_read(cx, &mut buf))?;
+        cursor.put_slice(buf.filled());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Write for Io {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,118 @@
+//! `heartbeat`: sends beats, wraps jobs in them, and asks the server who is alive.
+//!
+//! [`main`] reads the command line and the configuration and hands over to one file for each command. Whatever does
+//! not succeed ends as a [`Failure`]: one sentence on standard error and an exit code of sysexits(3); nothing below
+//! prints it or exits by itself.
+
+mod ask;
+pub mod cli;
+pub mod config;
+pub mod dial;
+pub mod failure;
+mod generate;
+pub mod http;
+mod install;
+pub mod target;
+mod watch;
+mod words;
+
+pub use failure::Failure;
+
+use crate::config::Env;
+use cli::{Args, Task};
+use config::Settings;
+use failure::{EX_IOERR, EX_OSERR, EX_UNAVAILABLE};
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+/// Threads that may look up names at once; a name that hangs holds one.
+const LOOKUPS_MAX: usize = 4;
+
+/// Does what the command line asks; returns the exit code.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let env = Env { default_file: config::DEFAULT_FILE.into(), ..Env::of_process() };
+    let args = match cli::parse(words, &env) {
+        Ok(args) => args,
+        Err(exit) => {
+            let written = if exit.to_stdout {
+                io::stdout().write_all(exit.text.as_bytes())
+            } else {
+                io::stderr().write_all(exit.text.as_bytes())
+            };
+            return if written.is_ok() { exit.code } else { EX_IOERR };
+        }
+    };
+    if let Task::Generate { what } = &args.command {
+        return generate::run(*what, &mut io::stdout()).map_or(EX_IOERR, |()| 0);
+    }
+    let settings = match Settings::load(&args, &env) {
+        Ok(settings) => settings,
+        Err(error) => {
+            complain(error.sentence(error.lang()));
+            return error.exit_code();
+        }
+    };
+    for warning in &settings.warnings {
+        complain(warning);
+    }
+    perform(&args, &settings).unwrap_or_else(|failure| {
+        complain(failure.say(settings.lang));
+        failure.exit_code
+    })
+}
+
+fn perform(args: &Args, settings: &Settings) -> Result<u8, Failure> {
+    match &args.command {
+        Task::Send(_) | Task::Agent(_) | Task::Run(_) => Err(not_yet()),
+        Task::Install(install) => until_done(install::install(settings, install)),
+        Task::List(list) => until_done(ask::list(settings, list)),
+        Task::Show(show) => until_done(ask::show(settings, show)),
+        Task::Watch(watch) => until_done(watch::watch(settings, watch)),
+        Task::Pause(pause) => until_done(ask::pause(settings, pause)),
+        Task::Resume(named) => until_done(ask::resume(settings, named)),
+        Task::Remove(named) => until_done(ask::remove(settings, named)),
+        Task::Generate { .. } => Ok(0),
+    }
+}
+
+/// Runs something asynchronous on this thread. A name that is still being looked up does not hold up the end.
+pub(crate) fn until_done<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let built =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(LOOKUPS_MAX).build();
+    let runtime = built.map_err(|error| {
+        Failure::new(
+            EX_OSERR,
+            format!("the system gives no event queue: {error}; see ulimit -n"),
+            format!("系统无法提供事件队列：{error}；请检查 ulimit -n"),
+        )
+    })?;
+    let done = runtime.block_on(future);
+    runtime.shutdown_background();
+    done
+}
+
+/// Prints for whoever asked.
+///
+/// # Errors
+/// When it cannot be written. A reader who has seen enough, such as head(1), is none.
+#[allow(dead_code)] // until the commands that ask stand
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
+            EX_IOERR,
+            format!("cannot write to standard output: {error}"),
+            format!("无法写入标准输出：{error}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// One sentence on standard error.
+pub(crate) fn complain(sentence: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "heartbeat: {sentence}");
+}
+
+pub(crate) fn not_yet() -> Failure {
+    Failure::new(EX_UNAVAILABLE, "not yet", "尚未实现")
+}

@@ -1,0 +1,255 @@
+//! Where the server is: a URL as a person writes it, taken apart and checked.
+//!
+//! `http`, `https`, `ws` and `wss` may have a path, for a server that stands behind a proxy; raw TCP has none. `unix:PATH`
+//! is HTTP over a unix socket. What has no scheme is HTTP: `localhost:7777`.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// The port of HTTP and WebSocket when the URL names none.
+const HTTP_PORT: u16 = 7777;
+/// That of raw TCP.
+const TCP_PORT: u16 = 7778;
+
+/// What is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http,
+    /// Raw TCP, in one of its dialects.
+    Tcp,
+    /// WebSocket.
+    WebSocket,
+}
+
+/// Where somebody listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A host, by name or address, and a port.
+    Net {
+        /// As it was written, an IPv6 address without its brackets.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+/// A server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// Whether inside TLS.
+    pub tls: bool,
+    /// Where.
+    pub place: Place,
+    /// The path of the URL without a slash at its end; empty for most.
+    pub path: String,
+}
+
+impl Default for Target {
+    /// The server when nobody names one: this machine's own.
+    fn default() -> Target {
+        let place = Place::Net { host: "localhost".to_string(), port: HTTP_PORT };
+        Target { protocol: Protocol::Http, tls: false, place, path: String::new() }
+    }
+}
+
+impl Target {
+    /// What a `Host` header says.
+    pub fn authority(&self) -> String {
+        match &self.place {
+            Place::Net { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+            Place::Net { host, port } => format!("{host}:{port}"),
+            Place::Unix(_) => "localhost".to_string(),
+        }
+    }
+
+    fn scheme(&self) -> &'static str {
+        match (self.protocol, self.tls) {
+            (Protocol::Http, false) => "http",
+            (Protocol::Http, true) => "https",
+            (Protocol::Tcp, false) => "tcp",
+            (Protocol::Tcp, true) => "tls",
+            (Protocol::WebSocket, false) => "ws",
+            (Protocol::WebSocket, true) => "wss",
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Unix(path) => write!(f, "unix:{}", path.display()),
+            Place::Net { .. } => write!(f, "{}://{}{}", self.scheme(), self.authority(), self.path),
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Target, &'static str> {
+        const FORMS: &str = "not a URL: write http://, https://, tcp://, tls://, ws:// or wss:// and HOST[:PORT], or unix:PATH";
+        if let Some(path) = text.strip_prefix("unix:") {
+            return unix(path.strip_prefix("//").unwrap_or(path));
+        }
+        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        let (protocol, tls) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => (Protocol::Http, false),
+            "https" => (Protocol::Http, true),
+            "tcp" => (Protocol::Tcp, false),
+            "tls" => (Protocol::Tcp, true),
+            "ws" => (Protocol::WebSocket, false),
+            "wss" => (Protocol::WebSocket, true),
+            _ => return Err(FORMS),
+        };
+        if rest.contains(['?', '#']) {
+            return Err("a URL holds no ? or # here");
+        }
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if authority.contains('@') {
+            return Err(
+                "a URL holds no user or password here: put a token in a file and name it with --token-file",
+            );
+        }
+        let path = path.trim_end_matches('/');
+        if !path.is_empty() && protocol == Protocol::Tcp {
+            return Err("raw TCP has no path: end the URL behind the port");
+        }
+        if !path.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err("the path of a URL is visible ASCII; write anything else in percent-encoding");
+        }
+        let (host, port) = host_and_port(authority)?;
+        let port = port.unwrap_or(if protocol == Protocol::Tcp { TCP_PORT } else { HTTP_PORT });
+        Ok(Target { protocol, tls, place: Place::Net { host, port }, path: path.to_string() })
+    }
+}
+
+fn unix(path: &str) -> Result<Target, &'static str> {
+    match path {
+        "" => Err("unix: needs a path"),
+        path if path.len() > 107 => Err("the path of a unix socket is at most 107 bytes"),
+        path if path.contains('\0') => Err("a path holds no NUL"),
+        path => Ok(Target {
+            protocol: Protocol::Http,
+            tls: false,
+            place: Place::Unix(path.into()),
+            path: String::new(),
+        }),
+    }
+}
+
+fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str> {
+    let port = |text: &str| {
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let port = text.parse::<u16>().ok().filter(|port| digits && *port != 0);
+        port.map(Some).ok_or("not a port: write a number from 1 to 65535")
+    };
+    if let Some(rest) = authority.strip_prefix('[') {
+        let Some((host, behind)) = rest.split_once(']') else {
+            return Err("not an IPv6 address between the brackets");
+        };
+        let bare = host.split('%').next().unwrap_or(host);
+        if bare.parse::<Ipv6Addr>().is_err() {
+            return Err("not an IPv6 address between the brackets");
+        }
+        return match behind {
+            "" => Ok((host.to_string(), None)),
+            _ => Ok((host.to_string(), port(behind.strip_prefix(':').unwrap_or_default())?)),
+        };
+    }
+    let (host, number) = match authority.split_once(':') {
+        Some((_, rest)) if rest.contains(':') => return Err("an IPv6 address needs brackets: [::1]:7777"),
+        Some((host, text)) => (host, port(text)?),
+        None => (authority, None),
+    };
+    let fits = host.len() <= 253 && host.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'));
+    match host {
+        "" => Err("the URL has no host"),
+        _ if !fits => Err("not a host name"),
+        // Some resolvers read 1.2.3 as 1.2.0.3; nobody means that.
+        _ if host.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+            && host.parse::<std::net::Ipv4Addr>().is_err() =>
+        {
+            Err("not an IPv4 address")
+        }
+        _ => Ok((host.to_string(), number)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<String, &'static str> {
+        text.parse::<Target>().map(|target| target.to_string())
+    }
+
+    #[test]
+    fn what_people_write_is_understood_and_printed_in_full() {
+        for (text, full) in [
+            ("http://hb", "http://hb:7777"),
+            ("hb.example.org", "http://hb.example.org:7777"),
+            ("localhost:8080", "http://localhost:8080"),
+            ("HTTPS://hb:443/beats/", "https://hb:443/beats"),
+            ("tcp://10.0.0.1", "tcp://10.0.0.1:7778"),
+            ("tls://hb", "tls://hb:7778"),
+            ("ws://hb/", "ws://hb:7777"),
+            ("wss://hb/x/ws", "wss://hb:7777/x/ws"),
+            ("tcp://[::1]:9", "tcp://[::1]:9"),
+            ("http://[fe80::1%eth0]", "http://[fe80::1%eth0]:7777"),
+            ("unix:/run/hb.sock", "unix:/run/hb.sock"),
+            ("unix:///run/hb.sock", "unix:/run/hb.sock"),
+            ("unix:here", "unix:here"),
+            ("http://服务器", "http://服务器:7777"),
+        ] {
+            assert_eq!(read(text).as_deref(), Ok(full), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_a_reason() {
+        for (text, reason) in [
+            ("", "no host"),
+            ("ftp://hb", "not a URL"),
+            ("http://", "no host"),
+            ("http://:80", "no host"),
+            ("http://hb:0", "not a port"),
+            ("http://hb:", "not a port"),
+            ("http://hb:99999", "not a port"),
+            ("http://u:p@hb", "--token-file"),
+            ("http://hb/?id=x", "no ? or #"),
+            ("http://hb/a b", "visible ASCII"),
+            ("http://a b", "not a host name"),
+            ("tcp://hb/x", "no path"),
+            ("::1", "brackets"),
+            ("http://::1", "brackets"),
+            ("http://[::1", "between the brackets"),
+            ("http://[x]", "between the brackets"),
+            ("http://[::1]x", "not a port"),
+            ("http://1.2.3", "not an IPv4 address"),
+            ("unix:", "needs a path"),
+        ] {
+            assert!(read(text).is_err_and(|e| e.contains(reason)), "{text}: {:?}", read(text));
+        }
+    }
+
+    #[test]
+    fn without_any_the_server_is_this_machine() {
+        assert_eq!(Target::default().to_string(), "http://localhost:7777");
+        assert_eq!(Target::default().to_string().parse(), Ok(Target::default()));
+    }
+
+    #[test]
+    fn a_host_header_has_brackets_where_they_belong() {
+        let authority = |text: &str| text.parse::<Target>().unwrap().authority();
+        assert_eq!(authority("http://[::1]:80"), "[::1]:80");
+        assert_eq!(authority("http://hb"), "hb:7777");
+        assert_eq!(authority("unix:/x"), "localhost");
+    }
+}

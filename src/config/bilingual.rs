@@ -1,0 +1,156 @@
+//! A command line in two languages: clap knows one definition, in English, and this exchanges its texts.
+//!
+//! Both programs of this house use it, each with tables of its own. Nothing here prints or exits.
+
+use super::Env;
+use super::fault::EX_USAGE;
+use super::language::choose_language;
+use crate::domain::lang::Lang;
+use clap::Command;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::ffi::OsString;
+
+/// Why the program ends before it has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CliExit {
+    /// 0 after `--help` and `--version`, 64 for a wrong command line.
+    pub code: u8,
+    /// What to print; ends with a newline.
+    pub text: String,
+    /// Whether it belongs on standard output, else on standard error.
+    pub to_stdout: bool,
+}
+
+/// What a program says besides what clap has by itself.
+pub(crate) struct Texts {
+    /// What the program is, in Chinese.
+    pub(crate) about_zh: &'static str,
+    /// The last lines of its help, in Chinese.
+    pub(crate) after_help_zh: &'static str,
+    /// Its usage, for complaints that clap does not make.
+    pub(crate) usage_en: &'static str,
+    /// Usage lines in Chinese, by command; the first is that of the program itself.
+    pub(crate) usage_zh: &'static [(&'static str, &'static str)],
+    /// Help texts in Chinese: command (empty: the program itself), argument (empty: the command), text.
+    pub(crate) help_zh: &'static [(&'static str, &'static str, &'static str)],
+    /// Reasons of our own value parsers, from English.
+    pub(crate) reason_zh: fn(&str) -> Option<&'static str>,
+}
+
+const TEMPLATE_ZH: &str = "{about-with-newline}
+用法：{usage}
+
+{all-args}{after-help}";
+
+impl Texts {
+    /// A definition with its texts in one language.
+    pub(crate) fn speak(&self, english: Command, lang: Lang) -> Command {
+        match lang {
+            Lang::En => english,
+            Lang::Zh => self.in_chinese(english, "").about(self.about_zh).after_help(self.after_help_zh),
+        }
+    }
+
+    /// Exchanges the texts of a command and of all below it; `path` is its name without the program's.
+    fn in_chinese(&self, command: Command, path: &str) -> Command {
+        let text = |arg: &str| {
+            self.help_zh.iter().find(|(p, a, _)| *p == path && *a == arg).map(|(_, _, text)| *text)
+        };
+        let mut command = command
+            .help_template(TEMPLATE_ZH)
+            .subcommand_help_heading("命令")
+            .mut_args(|arg| {
+                let heading = if arg.is_positional() { "参数" } else { "选项" };
+                let help = text(arg.get_id().as_str());
+                let arg = arg.help_heading(heading);
+                match help {
+                    Some(help) => arg.help(help),
+                    None => arg,
+                }
+            })
+            .mut_subcommands(|sub| {
+                let below = format!("{path} {}", sub.get_name());
+                self.in_chinese(sub, below.trim_start())
+            });
+        if let Some(about) = text("") {
+            command = command.about(about);
+        }
+        match self.usage_zh.iter().find(|(p, _)| *p == path) {
+            Some((_, usage)) => command.override_usage(*usage),
+            None => command,
+        }
+    }
+
+    /// What clap wants to say, with our exit codes and in the caller's language.
+    pub(crate) fn exit_of(&self, error: &clap::Error, lang: Lang) -> CliExit {
+        let text = error.render().to_string();
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => CliExit { code: 0, text, to_stdout: true },
+            _ if lang == Lang::En || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                CliExit { code: EX_USAGE, text, to_stdout: false }
+            }
+            _ => self.usage_error(&self.complaint_zh(error), lang),
+        }
+    }
+
+    pub(crate) fn usage_error(&self, reason: &str, lang: Lang) -> CliExit {
+        let text = match lang {
+            Lang::En => format!(
+                "error: {reason}\n\nUsage: {}\n\nFor more information, try '--help'.\n",
+                self.usage_en
+            ),
+            Lang::Zh => {
+                format!("错误：{reason}\n\n用法：{}\n\n更多信息请用 --help 查看。\n", self.usage_zh[0].1)
+            }
+        };
+        CliExit { code: EX_USAGE, text, to_stdout: false }
+    }
+    /// clap's complaint in Chinese, from its kind and what it says it is about.
+    fn complaint_zh(&self, error: &clap::Error) -> String {
+        let said = |kind| match error.get(kind) {
+            Some(ContextValue::String(text)) => text.clone(),
+            Some(ContextValue::Strings(texts)) => texts.join("、"),
+            _ => String::new(),
+        };
+        let (arg, value) = (said(ContextKind::InvalidArg), said(ContextKind::InvalidValue));
+        match error.kind() {
+            ErrorKind::InvalidValue if value.is_empty() => format!("{arg} 缺少值"),
+            ErrorKind::InvalidValue => {
+                format!("{arg} 的值 '{value}' 无效，可用的值：{}", said(ContextKind::ValidValue))
+            }
+            ErrorKind::ValueValidation => {
+                let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+                let cause = (self.reason_zh)(&cause).map_or(cause.clone(), str::to_string);
+                format!("{arg} 的值 '{value}' 无效：{cause}")
+            }
+            ErrorKind::UnknownArgument => match said(ContextKind::SuggestedArg) {
+                near if near.is_empty() => format!("未知的参数 {arg}"),
+                near => format!("未知的参数 {arg}；是否想写 {near}？"),
+            },
+            ErrorKind::InvalidSubcommand => format!("未知的命令 {}", said(ContextKind::InvalidSubcommand)),
+            ErrorKind::ArgumentConflict => match said(ContextKind::PriorArg) {
+                prior if prior.is_empty() || prior == arg => format!("{arg} 不能重复"),
+                prior => format!("{arg} 不能与 {prior} 同时使用"),
+            },
+            ErrorKind::MissingRequiredArgument => format!("缺少参数 {arg}"),
+            ErrorKind::MissingSubcommand => "缺少命令".to_string(),
+            _ => error.render().to_string().lines().next().unwrap_or_default().replace("error: ", ""),
+        }
+    }
+}
+
+/// The language for help and complaints, which are wanted before anything is parsed.
+pub(crate) fn language_of(words: &[OsString], env: &Env) -> Lang {
+    let mut choice = None;
+    // Behind `--` stands what is somebody else's to read.
+    let mut words = words.iter().skip(1).map(|word| word.to_string_lossy()).take_while(|word| word != "--");
+    while let Some(word) = words.next() {
+        let value = match word.strip_prefix("--lang") {
+            Some("") => words.next().map(|value| value.to_string()),
+            Some(rest) => rest.strip_prefix('=').map(str::to_string),
+            None => None,
+        };
+        choice = value.and_then(|value| value.parse().ok()).or(choice);
+    }
+    choose_language(choice, None, env)
+}
