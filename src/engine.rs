@@ -3,7 +3,7 @@
 //! A thread that has read beats calls [`Engine::beat`] for each, which holds one shard's lock for the length of one table
 //! look-up and writes down in the thread's own [`Batch`] how the monitor then stands. Before the thread answers anybody it
 //! calls [`Engine::commit`], which puts the batch into the journal by one write. `watch` is the loop that finds whose
-//! time is up; `keep` brings what the journal holds into the tables that people query, and puts the engine together again
+//! time is up, `govern` what it asks of senders under load; `keep` brings what the journal holds into the tables that people query, and puts the engine together again
 //! after a start.
 
 use crate::domain::address::Peer;
@@ -20,11 +20,12 @@ use crate::store::{Batch, Partition, Store, StoreError};
 use crate::sys::log::Log;
 use arc_swap::ArcSwap;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, broadcast};
 
 mod ask;
+mod govern;
 pub mod keep;
 pub mod seed;
 pub mod stats;
@@ -57,6 +58,8 @@ pub struct Incoming<'a> {
     pub beat: &'a Beat<'a>,
     /// Where it came from.
     pub source: Source,
+    /// Whether its sender is told the interval that comes of it, and so can follow it.
+    pub hears: bool,
 }
 
 /// Why a beat was not taken though it was well formed.
@@ -107,6 +110,8 @@ pub struct Engine {
     wake: Notify,
     tidings: broadcast::Sender<Arc<Tidings>>,
     trouble: Mutex<Trouble>,
+    /// How many times intervals are stretched, in thousandths.
+    stretch_permille: AtomicU32,
 }
 
 /// What the journal would not take.
@@ -148,6 +153,7 @@ impl Engine {
             wake: Notify::new(),
             tidings: broadcast::Sender::new(TIDINGS_MAX),
             trouble: Mutex::default(),
+            stretch_permille: AtomicU32::new(1000),
             policy: ArcSwap::new(policy),
         }
     }
@@ -167,11 +173,11 @@ impl Engine {
         batch: &mut Batch,
         taken: impl FnOnce(),
     ) -> Result<Receipt, Refusal> {
-        let Incoming { now, monitor, beat, source } = *incoming;
+        let Incoming { now, monitor, beat, source, hears } = *incoming;
         let (shard, monitor) = self.place_of(monitor);
         let mut registry = lock(shard);
         let mut keep = |record: &Record<'_>| batch.push(record);
-        let known = Arrival { monitor, beat, source, create: None };
+        let known = Arrival { monitor, beat, source, hears, create: None };
         let receipt = match registry.handle(now, known, &mut keep) {
             Ok(receipt) => receipt,
             Err(Unknown) => {

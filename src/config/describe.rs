@@ -68,6 +68,16 @@ impl Settings {
         rows.push((say("control", "控制"), optional(control, say("off", "关闭"))));
         rows.extend(describe_access(&self.access, lang));
         rows.extend(self.describe_limits(lang));
+        if let Some(most) = self.governor.beats_per_second {
+            let times = self.governor.stretch_max;
+            rows.push(match lang {
+                Lang::En => (
+                    "governor",
+                    format!("above {most} beats/s intervals are stretched, {times} times at most"),
+                ),
+                Lang::Zh => ("调节", format!("每秒超过 {most} 个心跳时延长间隔，最多 {times} 倍")),
+            });
+        }
         let Defaults { interval, grace, forget_after } = self.defaults;
         let forget = optional(forget_after, say("never", "从不"));
         rows.push(match lang {

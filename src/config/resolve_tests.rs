@@ -8,6 +8,7 @@ use crate::domain::access::Access;
 use crate::domain::access::Wish;
 use crate::domain::address::ListenAddress;
 use crate::domain::address::Peer;
+use crate::domain::governor::Terms;
 use crate::domain::limits::Limits;
 use crate::domain::notice::Level;
 use crate::domain::policy::Defaults;
@@ -319,6 +320,13 @@ fn sizes_spans_and_words_are_read() {
     assert_eq!(s.state, State { sync: Sync::Always, history: Span::secs(7 * 86_400) });
     let s = settings("[limits]\nconnections = \"auto\"\nbeats_per_second = \"off\"\nthreads = \"auto\"");
     assert_eq!((s.limits.connections, s.limits.beats_per_second, s.threads), (None, None, 3));
+    assert_eq!(s.governor, Terms { beats_per_second: None, stretch_max: 8 });
+    let s = settings("[governor]\nbeats_per_second = 500\nstretch_max = 20");
+    assert_eq!(s.governor, Terms { beats_per_second: Some(500), stretch_max: 20 });
+    assert!(s.describe(Lang::En).contains("above 500 beats/s intervals are stretched, 20 times at most"));
+    for off in ["0", "\"off\""] {
+        assert_eq!(settings(&format!("governor.beats_per_second = {off}")).governor, Terms::default());
+    }
 }
 
 #[test]
@@ -326,11 +334,11 @@ fn every_fault_is_told_with_file_line_and_key() {
     for (text, says) in [
         (
             "x = 1",
-            "1: x: unknown key; known here: lang, listen, log, state, control, access, limits, defaults, monitor",
+            "1: x: unknown key; known here: lang, listen, log, state, control, access, limits, governor, defaults, monitor",
         ),
         (
             "\n[tcp]",
-            "2: tcp: unknown key; known here: lang, listen, log, state, control, access, limits, defaults, monitor",
+            "2: tcp: unknown key; known here: lang, listen, log, state, control, access, limits, governor, defaults, monitor",
         ),
         ("lang = \"fr\"", "1: lang: not a language: write auto, en or zh"),
         ("lang = 1", "1: lang: a string is expected, not an integer"),
@@ -404,6 +412,7 @@ fn every_fault_is_told_with_file_line_and_key() {
         ("state.history = \"1h\"", "1: state.history: 1h is out of range: 1d to 3660d"),
         ("control.socket = false", "1: control.socket: a string is expected, not true or false"),
         ("control.socket = \"\"", "1: control.socket: a path is missing"),
+        ("governor.stretch_max = 0", "1: governor.stretch_max: 0 is out of range: 1 to 100"),
         ("defaults.forget_after = \"1s\"", "1: defaults.forget_after: 1s is out of range: 1m to 3660d"),
         (
             "access.allow = [\"x\"]",
@@ -424,7 +433,7 @@ fn every_fault_is_told_with_file_line_and_key() {
         ),
         (
             "\"a\\nb\" = 1",
-            "1: \"a\\nb\": unknown key; known here: lang, listen, log, state, control, access, limits, defaults, monitor",
+            "1: \"a\\nb\": unknown key; known here: lang, listen, log, state, control, access, limits, governor, defaults, monitor",
         ),
         ("\na = 1\na = 2", "3: not TOML: duplicate key"),
     ] {

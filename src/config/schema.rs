@@ -9,6 +9,7 @@ use super::language::LangChoice;
 use super::monitor;
 use super::value::{Document, Key, Located, Origin, Value};
 use crate::domain::address::ListenAddress;
+use crate::domain::governor::{STRETCH_MAX, Terms};
 use crate::domain::limits::{
     FAST_BODY_BYTES_MAX, FORGET_MAX, FORGET_MIN, HISTORY_MAX, HISTORY_MIN, INTERVAL_MAX, INTERVAL_MIN,
     LISTENERS_MAX, Limits, NETWORKS_MAX, SCRATCH_BYTES, TOKENS_MAX,
@@ -43,6 +44,7 @@ pub(super) struct Draft {
     pub(super) control: Option<Located<Option<PathBuf>>>,
     pub(super) access: AccessDraft,
     pub(super) limits: LimitsDraft,
+    pub(super) governor: Terms,
     pub(super) interval: Option<Span>,
     pub(super) grace: Option<Span>,
     /// `Some(None)`: never.
@@ -147,6 +149,7 @@ pub fn keys() -> Vec<String> {
     all.extend(names("control", CONTROL));
     all.extend(names("access", ACCESS));
     all.extend(names("limits", LIMITS));
+    all.extend(names("governor", GOVERNOR));
     all.extend(names("defaults", DEFAULTS));
     all.extend(names("monitor", monitor::KEYS));
     all
@@ -212,6 +215,12 @@ const TOP: &[Key<Draft>] = &[
         name: "limits",
         read: |draft, value| {
             value.section(LIMITS, section_of, &mut draft.limits);
+        },
+    },
+    Key {
+        name: "governor",
+        read: |draft, value| {
+            value.section(GOVERNOR, section_of, &mut draft.governor);
         },
     },
     Key {
@@ -391,6 +400,22 @@ const LIMITS: &[Key<LimitsDraft>] = &[
         name: "threads",
         read: |d, v| {
             d.threads = v.integer_or("auto", 1..=THREADS_MAX as u64).map(|n| n.map(|n| n as usize));
+        },
+    },
+];
+
+const GOVERNOR: &[Key<Terms>] = &[
+    Key {
+        name: "beats_per_second",
+        read: |terms, value| {
+            let read = value.integer_or("off", 0..=10_000_000);
+            put(&mut terms.beats_per_second, read.map(|n| n.filter(|n| *n > 0).map(|n| n as u32)));
+        },
+    },
+    Key {
+        name: "stretch_max",
+        read: |terms, value| {
+            put(&mut terms.stretch_max, value.integer(1..=u64::from(STRETCH_MAX)).map(|n| n as u32));
         },
     },
 ];

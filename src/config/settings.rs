@@ -2,6 +2,7 @@
 
 use crate::domain::access::Access;
 use crate::domain::address::ListenAddress;
+use crate::domain::governor::Terms;
 use crate::domain::lang::Lang;
 use crate::domain::limits::Limits;
 use crate::domain::policy::Defaults;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub access: Access,
     /// What is too much.
     pub limits: Limits,
+    /// When senders are asked for patience.
+    pub governor: Terms,
     /// Worker threads.
     pub threads: usize,
     /// What a monitor gets that does not say.

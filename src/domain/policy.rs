@@ -3,6 +3,7 @@
 
 use super::access::Access;
 use super::alert::AlertPolicy;
+use super::governor::Terms;
 use super::lang::Lang;
 use super::limits::Limits;
 use super::rules::Rules;
@@ -19,6 +20,8 @@ pub struct Policy {
     pub limits: Limits,
     /// What a new monitor is held to.
     pub defaults: Defaults,
+    /// When patience is asked for.
+    pub governor: Terms,
     /// What particular monitors are held to.
     pub rules: Arc<Rules>,
     /// The page's language where the browser does not say.

@@ -45,6 +45,9 @@ pub struct Record<'a> {
     pub interval: Span,
     /// Time after that before it is down.
     pub grace: Span,
+    /// The longer interval that its sender was told at its last beat, and is held to until the next; `None`: it was told
+    /// `interval`.
+    pub asked: Option<Span>,
     /// The incident that is open.
     pub incident: Option<OpenIncident>,
     /// What seldom changes; `None`: as it was.

@@ -16,6 +16,7 @@ mod recover;
 mod row;
 
 use super::beat::{Beat, Source, Status};
+use super::governor::{Load, STRETCHED_INTERVAL_MAX, Sight, Step};
 use super::id::{Id, IdRef};
 use super::index::Index;
 use super::notice::State;
@@ -50,6 +51,8 @@ pub struct Arrival<'a> {
     pub beat: &'a Beat<'a>,
     /// Where it came from.
     pub source: Source,
+    /// Whether its sender is told the interval that we want of it.
+    pub hears: bool,
     /// The number of the monitor to be made where the id is unknown; `None`: none may be made.
     pub create: Option<u64>,
 }
@@ -117,6 +120,10 @@ pub struct Registry {
     wheel: Wheel,
     counts: Counts,
     tidings: VecDeque<Tidings>,
+    /// What is asked of senders; `None`: there is no governor, and nothing is counted for it.
+    wish: Option<Step>,
+    /// What has come since the governor last looked.
+    load: Load,
     /// Only while a registry is put together again.
     loading: Option<Box<Loading>>,
 }
@@ -133,6 +140,8 @@ impl Registry {
             wheel: Wheel::new(now.mono),
             counts: [0; State::ALL.len()],
             tidings: VecDeque::new(),
+            wish: None,
+            load: Load::default(),
             loading: None,
         }
     }
@@ -144,7 +153,7 @@ impl Registry {
         arrival: Arrival<'_>,
         keep: &mut impl FnMut(&Record<'_>),
     ) -> Result<Receipt, Unknown> {
-        let Arrival { monitor, beat, source, create } = arrival;
+        let Arrival { monitor, beat, source, hears, create } = arrival;
         let (key, created) = match (self.find(monitor), create) {
             (Some(key), _) => (key, false),
             (None, Some(number)) => (self.create(now, monitor, number, source, keep), true),
@@ -157,10 +166,22 @@ impl Registry {
         let armed = row.deadline;
         // Who says that it fails has not been silent.
         let heard = if verdict == Some(false) { now.mono } else { row.last_mono };
+        let governed = self.wish.is_some() || row.asked.is_stretched();
+        let (last, told, interval) = (row.last_mono, row.held(), row.interval);
         let mut detailed = row.take(now, monitor.id, beat, source, rule);
+        let ended = verdict.is_some() && row.end_runs(now, beat.rid);
+        detailed |= ended;
+        if governed {
+            // Neither a schedule nor a run can be stretched, and who fails is to be heard of soon.
+            let by_interval = rule.is_none_or(|rule| rule.schedule.is_none())
+                && row.interval <= STRETCHED_INTERVAL_MAX
+                && !(ended || beat.rid.is_some() || row.is_running());
+            let may = hears && verdict == Some(true) && by_interval;
+            let sight = Sight { gap: now.mono.since(last), told, interval, beats: row.beats, may };
+            self.load.add(row.asked.beat(sight, self.wish.unwrap_or_default()));
+        }
         let deadline = match verdict {
             Some(true) => {
-                detailed |= row.end_runs(now, beat.rid);
                 // A run that was begun while it was down and never ended is no reason to be down again.
                 if row.state == State::Down {
                     detailed |= row.drop_overdue_runs(now);
@@ -169,7 +190,6 @@ impl Registry {
                 row.due(now, rule)
             }
             Some(false) => {
-                detailed |= row.end_runs(now, beat.rid);
                 row.state = State::Down;
                 row.forgotten_at(rule, &self.defaults)
             }
@@ -189,7 +209,7 @@ impl Registry {
         if !row.is_paused() {
             row.deadline = deadline;
         }
-        let interval = row.interval;
+        let interval = row.held();
         let silent = now.mono.since(heard);
         let change = self.compare(now, key, was, silent, None);
         let row = &mut self.monitors[key as usize];
@@ -226,6 +246,16 @@ impl Registry {
     /// The next thing that nobody has been told of yet.
     pub fn poll_tidings(&mut self) -> Option<Tidings> {
         self.tidings.pop_front()
+    }
+
+    /// Asks senders for a stretched interval from now on (`None`: there is no governor).
+    pub fn ask(&mut self, wish: Option<Step>) {
+        self.wish = wish;
+    }
+
+    /// What has come since this was last asked.
+    pub fn take_load(&mut self) -> Load {
+        std::mem::take(&mut self.load)
     }
 
     /// How many monitors there are.

@@ -1,7 +1,8 @@
 //! The loop that owns time: it finds whose time is up, and notices when time has passed in which nobody listened.
 //!
 //! [`Engine::turn`] is one turn of it, given the clocks; [`Engine::run`] turns it. Order of a turn: was anybody away or
-//! stuck, and has the wall clock been set; do maintenance windows begin; judge what is due; sleep until the first deadline
+//! stuck, and has the wall clock been set; do maintenance windows begin; what is asked of senders;
+//! judge what is due; sleep until the first deadline
 //! of all shards, a second at most. A beat that brings an earlier deadline wakes it.
 //!
 //! Nobody is judged for a time in which beats could not be read. That is so while the machine sleeps, while the whole
@@ -10,6 +11,7 @@
 //! ([`Stats::busy`](super::stats::Stats::busy)), and as long as one takes more than a second nobody is judged; after it
 //! everybody has a whole interval again.
 
+use super::govern::Governing;
 use super::{Engine, lock};
 use crate::domain::notice::Level;
 use crate::domain::policy::Policy;
@@ -44,6 +46,7 @@ pub struct Watch {
     policy: Option<Arc<Policy>>,
     /// When a maintenance window next begins.
     boundary: Option<Wall>,
+    pub(super) governing: Governing,
     batch: Batch,
 }
 
@@ -66,6 +69,7 @@ impl Watch {
             stuck_since: None,
             policy: None,
             boundary: None,
+            governing: Governing::new(now.mono),
             batch: Batch::new(),
         }
     }
@@ -106,6 +110,7 @@ impl Engine {
         self.forgive_absence(watch, now, asleep);
         self.follow_clock(watch, now);
         self.hold_windows(watch, now);
+        self.govern(watch, now);
         let (mut more, mut next) = (false, now.mono.after(REST));
         for shard in &self.shards {
             let mut registry = lock(shard);

@@ -7,11 +7,11 @@
 //! ```text
 //! byte 0    format << 5 | has details << 4 | has incident << 3 | change
 //! byte 1    last beat is `at` << 7 | has last beat << 6 | beneath << 3 | state
-//! byte 2    has sequence << 5 | kind of peer << 3 | status
+//! byte 2    is asked for patience << 6 | has sequence << 5 | kind of peer << 3 | status
 //! byte 3    transport
 //! byte 4    length of the id
 //! then      [state before] [exit code] number version at-base at-since [at-last beat] beats [address]
-//!           [last window:u32 gaps repeats] interval grace [beats at-started cause], the id, [details]
+//!           [last window:u32 gaps repeats] interval grace [asked] [beats at-started cause], the id, [details]
 //! ```
 //!
 //! Times are differences: `at` to a base that the whole batch shares, the others to `at`; all are exact for every
@@ -67,7 +67,7 @@ pub fn decode<'a>(input: &mut &'a [u8], base: Wall) -> Result<Record<'a>, CodecE
 }
 
 /// Room for everything but the id and the details, when every number is as long as it can be.
-const FIXED_BYTES_MAX: usize = 5 + 2 + 6 * 10 + 16 + 10 + 4 + 5 + 5 + 2 * 10 + 2 * 10 + 1;
+const FIXED_BYTES_MAX: usize = 5 + 2 + 6 * 10 + 16 + 10 + 4 + 5 + 5 + 2 * 10 + 10 + 2 * 10 + 1;
 
 const PEER_UNIX: u8 = 0;
 const PEER_V4: u8 = 1;
@@ -113,7 +113,7 @@ fn write(record: &Record<'_>, base: Wall, details: Option<&Details<'_>>, out: &m
             | state_code(record.beneath) << 3
             | state_code(record.state),
     );
-    pen.byte(bit(record.sequence.is_some(), 5) | peer << 3 | status);
+    pen.byte(bit(record.asked.is_some(), 6) | bit(record.sequence.is_some(), 5) | peer << 3 | status);
     pen.byte(transport_code(record.source.transport));
     pen.byte(id.len() as u8); // an IdRef has at most 128 bytes
     if let Some(state) = before {
@@ -143,6 +143,9 @@ fn write(record: &Record<'_>, base: Wall, details: Option<&Details<'_>>, out: &m
     }
     pen.number(record.interval.0);
     pen.number(record.grace.0);
+    if let Some(asked) = record.asked {
+        pen.number(asked.0);
+    }
     if let Some(incident) = &record.incident {
         pen.number(incident.beats);
         pen.difference(record.at, incident.started);
@@ -297,7 +300,7 @@ impl<'a> Reader<'a> {
         if head >> 5 != FORMAT {
             return Err(CodecError::Format(head >> 5));
         }
-        if form & 0xc0 != 0 || states & 0xc0 == 0x80 {
+        if form & 0x80 != 0 || states & 0xc0 == 0x80 {
             return Err(CodecError::Value("flag"));
         }
         let change = match head & 7 {
@@ -341,6 +344,7 @@ impl<'a> Reader<'a> {
             }),
         };
         let (interval, grace) = (Span(self.number()?), Span(self.number()?));
+        let asked = if form & 0x40 == 0 { None } else { Some(Span(self.number()?)) };
         let incident = match head & 8 {
             0 => None,
             _ => Some(OpenIncident {
@@ -374,6 +378,7 @@ impl<'a> Reader<'a> {
             sequence,
             interval,
             grace,
+            asked,
             incident,
             details,
         })

@@ -87,6 +87,7 @@ pub(super) fn record(id: &str, number: u64, version: u64) -> Record<'_> {
         sequence: None,
         interval: Span::secs(60),
         grace: Span::secs(30),
+        asked: None,
         incident: None,
         details: None,
     }
@@ -214,6 +215,7 @@ fn a_snapshot_gives_back_what_was_put(store: &dyn Store, _: Owner) {
         status: Status::Exit(3),
         source: Source { peer: Peer::Unix, transport: Transport::Http },
         sequence: Some(Sequence { last: u64::MAX, window: 0xf0f0_f0f0, gaps: 7, repeats: u32::MAX }),
+        asked: Some(Span::secs(480)),
         incident: Some(OpenIncident { beats: 8, started: at(9), cause: Cause::Fail }),
         details: Some(Details {
             reported_ip: Some(IdRef::new("10.0.0.7").unwrap()),

@@ -82,6 +82,7 @@ pub(super) fn removed(number: u64) -> Option<Record<'static>> {
         sequence: None,
         interval: Span(0),
         grace: Span(0),
+        asked: None,
         incident: None,
         details: None,
     })
@@ -109,6 +110,7 @@ impl OwnedRecord {
                 sequence: record.sequence,
                 interval: record.interval,
                 grace: record.grace,
+                asked: record.asked,
                 incident: record.incident,
                 details: None,
             },

@@ -24,6 +24,8 @@ pub struct Taker<'a> {
     pub client: Peer,
     /// How.
     pub transport: Transport,
+    /// Whether each sender is told the interval wanted of it, so that the governor may ask it for a longer one.
+    pub hears: bool,
     /// Where what is to be kept is written down.
     pub batch: &'a mut Batch,
     /// The monitor of beats that name none; made of the address when it is first needed.
@@ -49,7 +51,7 @@ impl Taker<'_> {
     }
 
     fn enter(&mut self, beat: &Beat<'_>) -> Result<Span, Refusal> {
-        let Taker { engine, policy, now, client, transport, .. } = *self;
+        let Taker { engine, policy, now, client, transport, hears, .. } = *self;
         engine.may_send(now, client, policy)?;
         if beat.id.is_none() && beat.ip.is_none() && self.nameless.is_none() {
             self.nameless = id_of_peer(client);
@@ -63,7 +65,8 @@ impl Taker<'_> {
             transport: transport.name(),
             status: (beat.status.verdict() != Some(true)).then(|| beat.status.name()),
         };
-        let incoming = Incoming { now, monitor, beat, source: Source { peer: client, transport } };
+        let source = Source { peer: client, transport };
+        let incoming = Incoming { now, monitor, beat, source, hears };
         let log = || engine.log().beat(now.wall, &line);
         Ok(engine.beat(&incoming, policy, self.batch, log)?.interval)
     }

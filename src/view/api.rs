@@ -20,6 +20,7 @@ pub fn monitor(m: &Snapshot, past: Option<&Past>) -> Value {
         "last_beat": m.last_beat.map(Wall::rfc3339),
         "next_deadline": m.next_deadline.map(Wall::rfc3339),
         "interval_s": seconds(m.interval),
+        "asked_interval_s": m.asked.map(seconds),
         "grace_s": seconds(m.grace),
         "schedule": m.schedule.as_ref().map(|(expression, _)| expression),
         "timezone": m.schedule.as_ref().map(|(_, zone)| zone),
@@ -98,6 +99,8 @@ pub struct Status<'a> {
     pub journal_bytes: u64,
     /// Age of the oldest beat that a power cut would lose, in seconds.
     pub unsynced_s: f64,
+    /// How many times the governor stretches intervals; 1: not at all.
+    pub governor_stretch: f64,
     /// Why beats are refused.
     pub refusing: Option<&'a str>,
     /// What else is wrong.
@@ -115,6 +118,7 @@ pub fn status(status: &Status<'_>) -> Value {
         "log_lines_dropped": status.log_lines_dropped,
         "journal_bytes": status.journal_bytes,
         "unsynced_s": status.unsynced_s,
+        "governor_stretch": status.governor_stretch,
         "refusing": status.refusing,
         "degraded": status.degraded,
     })

@@ -38,6 +38,8 @@ pub struct Input<'a> {
     pub journal_bytes: u64,
     /// Age of the oldest beat that a power cut would lose, in seconds.
     pub unsynced_s: f64,
+    /// How many times the governor stretches intervals.
+    pub governor_stretch: f64,
     /// The process, where the system tells.
     pub process: Process,
     /// When the daemon started.
@@ -108,6 +110,12 @@ pub fn render(input: &Input<'_>, openmetrics: bool) -> String {
         "Age of the oldest beat that a power cut would lose; 0 where there is none.",
     );
     out.sample("heartbeat_unsynced_seconds", &[], input.unsynced_s);
+    out.family(
+        "heartbeat_governor_stretch",
+        "gauge",
+        "How many times longer than their own the intervals are that senders are asked for; 1: not at all.",
+    );
+    out.sample("heartbeat_governor_stretch", &[], input.governor_stretch);
     out.family("heartbeat_connections", "gauge", "Open connections.");
     for (transport, n) in input.connections {
         out.sample("heartbeat_connections", &[("transport", transport)], *n);
@@ -202,6 +210,7 @@ mod tests {
             beats_unstored: 0,
             journal_bytes: 4096,
             unsynced_s: 0.5,
+            governor_stretch: 1.25,
             process: Process { cpu_s: Some(1.5), ..Process::default() },
             started: Wall(1_770_000_000_500),
         }

@@ -110,6 +110,7 @@ fn up(id: &str) -> Snapshot {
         last_beat: Some(Wall(NOW.0 - 12_000)),
         next_deadline: Some(Wall(NOW.0 + 48_000)),
         interval: Span::secs(60),
+        asked: None,
         grace: Span::secs(30),
         address: Peer::Ip([192, 168, 1, 53].into()),
         reported_ip: None,

@@ -16,6 +16,7 @@ mod control;
 mod differential;
 mod durability;
 mod events;
+mod governor;
 mod http;
 mod lifecycle;
 mod limits;

@@ -28,6 +28,8 @@ pub struct Said {
     pub tags: Option<Vec<String>>,
     pub rid: Option<String>,
     pub ip: Option<String>,
+    /// Whether its sender hears the answer.
+    pub hears: bool,
 }
 
 /// A change of state that somebody is told of.
@@ -89,6 +91,8 @@ pub struct Mon {
     pub counter: Option<Counter>,
     pub interval: Span,
     pub grace: Span,
+    /// The longer interval that its sender was last told.
+    pub asked: Option<Span>,
     pub paused: bool,
     /// The state under a pause.
     pub state: State,
@@ -142,6 +146,7 @@ impl Mon {
             counter: None,
             interval: Span(0),
             grace: Span(0),
+            asked: None,
             paused: false,
             state: State::New,
             since: now.wall,
@@ -184,8 +189,16 @@ impl Mon {
         self.configured = rules.declares(&self.id);
         let rule = self.rule(rules);
         let (interval, grace) = (rule.and_then(|r| r.interval), rule.and_then(|r| r.grace));
-        self.interval = interval.unwrap_or(if own { self.interval } else { defaults.interval });
+        self.set_interval(interval.unwrap_or(if own { self.interval } else { defaults.interval }));
         self.grace = grace.unwrap_or(if own { self.grace } else { defaults.grace });
+    }
+
+    /// What it was told before is told in steps of the new interval, and no shorter.
+    pub fn set_interval(&mut self, interval: Span) {
+        self.interval = interval;
+        let told = |step: u64| Span::secs(((interval.0 * (8 + step % 8)) << (step / 8)).div_ceil(8000));
+        let keep = |asked: Span| (1..64).map(told).find(|told| *told >= asked).unwrap_or(told(63));
+        self.asked = self.asked.filter(|asked| *asked > interval).map(keep);
     }
 
     /// When it is late, heard just now.
@@ -194,10 +207,16 @@ impl Mon {
             return Some(first);
         }
         let Some(schedule) = self.rule(rules).and_then(|rule| rule.schedule.as_ref()) else {
-            return Some(now.mono.after(self.interval));
+            return Some(now.mono.after(self.asked.unwrap_or(self.interval)));
         };
         self.slot = schedule.next_after(now.wall);
-        self.slot.map(|slot| now.mono_of(slot))
+        self.slot_deadline(now)
+    }
+
+    /// Who has a schedule only since it was told a longer interval is held to the later of both.
+    fn slot_deadline(&self, now: Now) -> Option<Mono> {
+        let patience = self.asked.map_or(Mono(0), |asked| self.last_mono.after(asked));
+        self.slot.map(|slot| now.mono_of(slot).max(patience))
     }
 
     fn forgotten_at(&self, rules: &Rules, defaults: &Defaults) -> Option<Mono> {
@@ -206,8 +225,29 @@ impl Mon {
         Some(self.last_mono.after(after))
     }
 
-    /// A beat comes.
-    pub fn beat(&mut self, now: Now, said: &Said, peer: Peer, rules: &Rules, defaults: &Defaults) -> Effect {
+    /// Whether the sender of this beat may have been told so long an interval.
+    pub fn may_be_told(&self, said: &Said, told: Span, rules: &Rules) -> bool {
+        let interval = self.asked.filter(|asked| said.interval == Some(*asked)).or(said.interval);
+        let rule = self.rule(rules);
+        let fixed = rule.is_some_and(|rule| rule.interval.is_some() || rule.schedule.is_some());
+        let interval = interval.filter(|wish| !fixed && Some(*wish) != self.asked).unwrap_or(self.interval);
+        let runs = said.rid.is_some() || !self.details.runs.is_empty();
+        let scheduled = rule.is_some_and(|rule| rule.schedule.is_some());
+        let well = said.hears && said.status.verdict() == Some(true);
+        let may = well && !runs && !scheduled && interval <= Span::secs(3600);
+        told == interval || may && told > interval && told.0 <= 101 * interval.0
+    }
+
+    /// A beat comes; its sender was told an interval.
+    pub fn beat(
+        &mut self,
+        now: Now,
+        said: &Said,
+        peer: Peer,
+        told: Span,
+        rules: &Rules,
+        defaults: &Defaults,
+    ) -> Effect {
         let was = self.visible();
         self.beats += 1;
         self.last_wall = now.wall;
@@ -218,7 +258,9 @@ impl Mon {
         let scheduled = rule.is_some_and(|rule| rule.schedule.is_some());
         let own_interval = !scheduled && rule.is_none_or(|rule| rule.interval.is_none());
         let own_grace = own_interval && rule.is_none_or(|rule| rule.grace.is_none());
-        self.interval = said.interval.filter(|_| own_interval).unwrap_or(self.interval);
+        let wish = said.interval.filter(|wish| own_interval && Some(*wish) != self.asked);
+        self.interval = wish.unwrap_or(self.interval);
+        self.asked = (told != self.interval).then_some(told);
         self.grace = said.grace.filter(|_| own_grace).unwrap_or(self.grace);
         if let Some(seq) = said.seq {
             match &mut self.counter {
@@ -414,7 +456,7 @@ impl Mon {
             let Some(slot) = self.slot.filter(|_| self.deadline.is_some()) else { return };
             let skipped = slot <= now.wall && step_ms.abs() > 60_000;
             self.slot = if skipped { schedule.next_after(now.wall) } else { Some(slot) };
-            self.deadline = self.slot.map(|slot| now.mono_of(slot));
+            self.deadline = self.slot_deadline(now);
         }
     }
 
@@ -507,6 +549,7 @@ impl Mon {
         same!("last_beat", (self.beats > 0).then_some(self.last_wall), real.last_beat);
         same!("interval", self.interval, real.interval);
         same!("grace", self.grace, real.grace);
+        same!("asked", self.asked, real.asked);
         same!("seq", self.counter.as_ref().map(|c| c.last), real.seq);
         same!("gaps", self.counter.as_ref().map_or(0, |c| c.gaps), real.gaps);
         same!("repeats", self.counter.as_ref().map_or(0, |c| c.repeats), real.repeats);

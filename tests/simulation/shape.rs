@@ -1,5 +1,6 @@
 //! What a seed makes of a world: how many monitors, how often what happens, which rules.
 
+use heartbeat_server::domain::governor::Terms;
 use heartbeat_server::domain::limits::Limits;
 use heartbeat_server::domain::pattern::Pattern;
 use heartbeat_server::domain::policy::Defaults;
@@ -161,7 +162,15 @@ impl Shape {
         let count = random.of(&[0, 0, 1, 3, 6]);
         let rules = (0..count).map(|_| self.rule(random, now)).collect();
         let limits = Limits { monitors: 1000, ..Limits::default() };
-        Arc::new(Policy { limits, defaults, rules: Arc::new(Rules::new(rules)), ..Policy::default() })
+        let beats_per_second = random.of(&[None, None, Some(1), Some(2), Some(10)]);
+        let governor = Terms { beats_per_second, stretch_max: random.of(&[2, 8, 100]) };
+        Arc::new(Policy {
+            limits,
+            defaults,
+            governor,
+            rules: Arc::new(Rules::new(rules)),
+            ..Policy::default()
+        })
     }
 
     fn rule(&self, random: &mut Random, now: Wall) -> Rule {

@@ -115,12 +115,23 @@ impl Story {
         }
     }
 
-    /// A beat; `number` is that of the monitor if it makes one.
-    pub fn beat(&mut self, now: Now, id: &str, said: &Said, peer: Peer, number: u64) {
+    /// A beat; `number` is that of the monitor if it makes one, `told` the interval its sender was told.
+    pub fn beat(
+        &mut self,
+        now: Now,
+        id: &str,
+        said: &Said,
+        peer: Peer,
+        (number, told): (u64, Span),
+    ) -> Result<(), String> {
         if !self.live.contains_key(id) {
             self.make(now, id, peer, number);
         }
-        self.change(now, id, |mon, rules, defaults| mon.beat(now, said, peer, rules, defaults));
+        if self.live.get(id).is_some_and(|mon| !mon.may_be_told(said, told, &self.rules)) {
+            return Err(format!("the sender of {id} was told {told}"));
+        }
+        self.change(now, id, |mon, rules, defaults| mon.beat(now, said, peer, told, rules, defaults));
+        Ok(())
     }
 
     pub fn make(&mut self, now: Now, id: &str, peer: Peer, number: u64) {
@@ -179,7 +190,7 @@ impl Story {
         self.change(now, id, |mon, rules, defaults| {
             mon.details.declared = true;
             mon.details.tags = wish.tags.clone().unwrap_or(std::mem::take(&mut mon.details.tags));
-            mon.interval = wish.interval.unwrap_or(mon.interval);
+            mon.set_interval(wish.interval.unwrap_or(mon.interval));
             mon.grace = wish.grace.unwrap_or(mon.grace);
             mon.rearm(now, rules, defaults);
             Effect::default()

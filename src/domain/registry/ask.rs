@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub next_deadline: Option<Wall>,
     /// Time between two beats.
     pub interval: Span,
+    /// The longer time that its sender was asked for, and is held to until its next beat.
+    pub asked: Option<Span>,
     /// Time after that before it is down.
     pub grace: Span,
     /// Where its last beat came from.

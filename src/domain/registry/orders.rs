@@ -65,7 +65,7 @@ impl Registry {
                 if let Some(tags) = &wish.tags {
                     row.set_tags(tags.iter().map(String::as_str));
                 }
-                row.interval = wish.interval.unwrap_or(row.interval);
+                row.set_interval(wish.interval.unwrap_or(row.interval));
                 row.grace = wish.grace.unwrap_or(row.grace);
                 self.rearm(now, key);
                 self.ordered(now, key, Change::None, keep);

@@ -174,7 +174,7 @@ impl Registry {
                 let jumped_over = slot <= now.wall && step_ms.unsigned_abs() > SMALL_STEP.0;
                 let slot = if jumped_over { schedule.next_after(now.wall) } else { Some(slot) };
                 row.rare().slot = slot;
-                row.deadline = slot.map_or(NEVER, |slot| now.mono_of(slot));
+                row.deadline = row.slot_deadline(now, slot);
             }
             self.file(key);
             if running {

@@ -6,6 +6,7 @@
 mod paper;
 
 use crate::domain::beat::{Beat, Source, Status};
+use crate::domain::governor::Asked;
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{CHANGES_PER_HOUR_MAX, RUNS_MAX};
 use crate::domain::notice::State;
@@ -44,6 +45,8 @@ pub(super) struct Monitor {
     /// The hour in which changes of state were last counted, and how many there were in it.
     hour: u16,
     changes_in_hour: u8,
+    /// What it was told at its last beat.
+    pub(super) asked: Asked,
     /// Records made for other reasons than a beat.
     orders: u32,
     /// Of its id; what the index is asked with when it goes.
@@ -144,6 +147,7 @@ impl Monitor {
             rule: NO_RULE,
             hour: 0,
             changes_in_hour: 0,
+            asked: Asked::default(),
             orders: 0,
             hash,
             seq_window: 0,
@@ -194,11 +198,30 @@ impl Monitor {
         self.flags.set(Flags::CONFIGURED, rules.declares(self.id.as_str()));
         let rule = rules.get(self.rule);
         if let Some(interval) = rule.and_then(|rule| rule.interval).or((!own).then_some(defaults.interval)) {
-            self.interval = interval;
+            self.set_interval(interval);
         }
         if let Some(grace) = rule.and_then(|rule| rule.grace).or((!own).then_some(defaults.grace)) {
             self.grace = grace;
         }
+    }
+
+    /// Gives it another interval; what it was told before holds until its next beat.
+    pub(super) fn set_interval(&mut self, interval: Span) {
+        let held = self.held();
+        self.interval = interval;
+        if self.asked.is_stretched() {
+            self.asked.keep(held, interval);
+        }
+    }
+
+    /// The interval that it was told at its last beat.
+    pub(super) fn held(&self) -> Span {
+        self.asked.held(self.interval)
+    }
+
+    /// That interval where it is longer than its own.
+    pub(super) fn stretched(&self) -> Option<Span> {
+        self.asked.is_stretched().then(|| self.held())
     }
 
     /// Writes down what a beat says, its verdict apart; true when it changed any of the details.
@@ -217,7 +240,10 @@ impl Monitor {
         self.status = beat.status;
         if beat.interval.is_some() || beat.grace.is_some() {
             let fixed = rule.is_some_and(|rule| rule.interval.is_some() || rule.schedule.is_some());
-            self.interval = beat.interval.filter(|_| !fixed).unwrap_or(self.interval);
+            // Who repeats what it was told wishes nothing.
+            let told = self.stretched();
+            let wish = beat.interval.filter(|interval| !fixed && Some(*interval) != told);
+            self.interval = wish.unwrap_or(self.interval);
             let fixed = fixed || rule.is_some_and(|rule| rule.grace.is_some());
             self.grace = beat.grace.filter(|_| !fixed).unwrap_or(self.grace);
         }
@@ -300,11 +326,18 @@ impl Monitor {
             return deadline;
         }
         let Some(schedule) = rule.and_then(|rule| rule.schedule.as_ref()) else {
-            return now.mono.after(self.interval);
+            return now.mono.after(self.held());
         };
         let slot = schedule.next_after(now.wall);
         self.rare().slot = slot;
-        slot.map_or(NEVER, |slot| now.mono_of(slot))
+        self.slot_deadline(now, slot)
+    }
+
+    /// When a slot of its schedule has passed. A schedule that a reload has given to it binds nobody who was told a longer
+    /// interval just before.
+    pub(super) fn slot_deadline(&self, now: Now, slot: Option<Wall>) -> Mono {
+        let deadline = slot.map_or(NEVER, |slot| now.mono_of(slot));
+        self.stretched().map_or(deadline, |held| deadline.max(self.last_mono.after(held)))
     }
 
     /// When it is forgotten if it stays silent.

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 mod away;
+mod governed;
 
 fn at(ms: u64) -> Now {
     Now { mono: Mono(ms), wall: Wall(1_770_000_000_000 + ms as i64) }
@@ -35,7 +36,7 @@ fn ruled(rules: Rules) -> Registry {
 }
 
 fn beat(registry: &mut Registry, ms: u64, id: &str, beat: &Beat<'_>) -> Receipt {
-    let arrival = Arrival { monitor: name(id), beat, source: source(), create: Some(ms + 1) };
+    let arrival = Arrival { monitor: name(id), beat, source: source(), hears: true, create: Some(ms + 1) };
     registry.handle(at(ms), arrival, &mut |_| {}).unwrap()
 }
 
@@ -80,7 +81,8 @@ fn the_first_beat_makes_the_monitor_and_silence_makes_it_late_then_down() {
 #[test]
 fn a_stranger_is_not_made_where_none_may_be() {
     let mut r = registry();
-    let arrival = Arrival { monitor: name("a"), beat: &Beat::default(), source: source(), create: None };
+    let arrival =
+        Arrival { monitor: name("a"), beat: &Beat::default(), source: source(), hears: true, create: None };
     assert_eq!(r.handle(at(0), arrival, &mut |_| {}), Err(Unknown));
     assert!(r.is_empty());
 }

@@ -21,6 +21,7 @@ pub(crate) fn beat(id: &str, number: u64, version: u64, at: Wall) -> Record<'_> 
         sequence: Some(Sequence { last: version, window: u32::MAX, gaps: 1, repeats: 0 }),
         interval: Span::secs(60),
         grace: Span::secs(30),
+        asked: None,
         incident: None,
         details: None,
     }
@@ -106,7 +107,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record<'static>> {
     let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
     let times = (wall(), wall(), option::of(wall()), any::<bool>());
     let states = (change(), state(), state(), status(), peer());
-    let rest = (option::of(sequence), option::of(incident), option::of(details()));
+    let rest = (option::of(sequence), option::of(incident), option::of(details()), option::of(any::<u64>()));
     (id(), numbers, times, states, rest).prop_map(|(id, numbers, times, states, rest)| Record {
         id,
         number: numbers.0,
@@ -123,6 +124,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record<'static>> {
         sequence: rest.0,
         interval: Span(numbers.3),
         grace: Span(numbers.4),
+        asked: rest.3.map(Span),
         incident: rest.1,
         details: rest.2,
     })

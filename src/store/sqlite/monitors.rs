@@ -30,7 +30,7 @@ static UPDATE_ANY: LazyLock<String> = LazyLock::new(|| {
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     let places: Vec<String> = (1..=rows::COLUMNS.len()).map(|place| format!("?{place}")).collect();
     format!(
-        "INSERT INTO monitors ({}, created_ms) VALUES ({}, ?25)",
+        "INSERT INTO monitors ({}, created_ms) VALUES ({}, ?26)",
         rows::COLUMNS.join(", "),
         places.join(", ")
     )
@@ -106,7 +106,7 @@ impl<'c> Putter<'c> {
             None => {}
         }
         rows::bind(&mut self.insert, record, &mut self.text)?;
-        self.insert.raw_bind_parameter(25, (record.change == Change::Created).then_some(record.at.0))?;
+        self.insert.raw_bind_parameter(26, (record.change == Change::Created).then_some(record.at.0))?;
         self.insert.raw_execute()?;
         if record.incident.is_some() {
             put_incident(self.connection, record)?;

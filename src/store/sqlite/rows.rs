@@ -13,7 +13,7 @@ use rusqlite::{Row, Statement};
 use std::fmt::Write;
 
 /// The columns of a record, in the order in which they are bound and read.
-pub(super) const COLUMNS: [&str; 24] = [
+pub(super) const COLUMNS: [&str; 25] = [
     "number",
     "id",
     "version",
@@ -38,6 +38,7 @@ pub(super) const COLUMNS: [&str; 24] = [
     "incident_cause",
     "details",
     "details_version",
+    "asked_ms",
 ];
 
 /// Binds a record to the first parameters of a statement, one for each of [`COLUMNS`].
@@ -84,7 +85,8 @@ pub(super) fn bind(
     statement.raw_bind_parameter(21, incident.map(|incident| incident.started.0))?;
     statement.raw_bind_parameter(22, incident.map(|incident| incident.cause.name()))?;
     statement.raw_bind_parameter(23, details)?;
-    statement.raw_bind_parameter(24, record.details.as_ref().map(|_| int(record.version)))
+    statement.raw_bind_parameter(24, record.details.as_ref().map(|_| int(record.version)))?;
+    statement.raw_bind_parameter(25, record.asked.map(|asked| int(asked.0)))
 }
 
 /// Reads a record from a row that begins with [`COLUMNS`], and hands it on; a reason where it cannot be one. A person
@@ -135,6 +137,7 @@ pub(super) fn read(row: &Row<'_>, mut hand: impl FnMut(&Record<'_>)) -> Result<(
         sequence: sequence(row)?,
         interval: Span(number(must(17)?)),
         grace: Span(number(must(18)?)),
+        asked: whole(row, 24)?.map(|asked| Span(number(asked))),
         incident,
         details: details.as_ref().map(OwnedDetails::borrow),
     };

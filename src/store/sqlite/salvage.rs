@@ -35,7 +35,11 @@ pub(super) fn copy(damaged: &Path, to: &mut Connection, fresh: &Path) -> Result<
         copy_table(&from, &transaction, name, columns).map_err(|error| Fault::sort(fresh, "repair", error))
     };
     let monitors = {
-        let columns: Vec<&str> = super::rows::COLUMNS.iter().copied().chain(["created_ms"]).collect();
+        // A file that an earlier version wrote lacks what was added since.
+        let has = |column: &&str| from.prepare(&format!("SELECT {column} FROM monitors")).is_ok();
+        let asked = ["asked_ms"].into_iter().filter(has);
+        let old = super::rows::COLUMNS.iter().copied().filter(|column| *column != "asked_ms");
+        let columns: Vec<&str> = old.chain(["created_ms"]).chain(asked).collect();
         table("monitors", &columns)?
     };
     let removed = table("removed", &["number", "round"])?;

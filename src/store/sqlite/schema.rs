@@ -15,7 +15,7 @@ use std::path::Path;
 pub(super) const APPLICATION_ID: i32 = 0x4842_5354;
 
 /// Each brings the file one version on. What is published is never changed, only added to.
-const MIGRATIONS: &[&str] = &[VERSION_1];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 const VERSION_1: &str = "
 CREATE TABLE monitors (
@@ -114,6 +114,11 @@ CREATE VIEW incidents_utc AS
 CREATE VIEW changes_utc AS
     SELECT datetime(changes.at_ms / 1000, 'unixepoch') AS at, monitors.id AS monitor, from_state, to_state, changes.number
     FROM changes LEFT JOIN monitors USING (number) ORDER BY changes.at_ms DESC;
+";
+
+const VERSION_2: &str = "
+ALTER TABLE monitors ADD COLUMN
+    asked_ms /* the longer interval that its sender was last asked for; NULL: it was not */ INTEGER;
 ";
 
 /// The version of a file that has had all of [`MIGRATIONS`].

@@ -67,6 +67,23 @@ fn what_is_put_outlives_the_program() {
 }
 
 #[test]
+fn a_file_of_the_first_version_is_brought_up_and_keeps_what_it_held() {
+    let folder = Folder::new("sqlite-old");
+    filled(&folder);
+    let path = folder.path().join(FILE);
+    let back = "ALTER TABLE monitors DROP COLUMN asked_ms; PRAGMA user_version = 1";
+    Connection::open(&path).unwrap().execute_batch(back).unwrap();
+    let tables = open(&folder);
+    assert_eq!(numbers(&tables).0.len(), 1000);
+    assert_eq!(tables.take_repairs(), []);
+    let schema: String = Connection::open(&path)
+        .unwrap()
+        .query_row("SELECT sql FROM sqlite_master WHERE name = 'monitors'", [], |row| row.get(0))
+        .unwrap();
+    assert!(schema.contains("asked_ms /* the longer interval"), "people read it: {schema}");
+}
+
+#[test]
 fn a_file_of_a_later_version_is_left_alone() {
     let folder = Folder::new("sqlite-new");
     filled(&folder);

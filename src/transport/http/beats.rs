@@ -72,7 +72,10 @@ pub fn take(site: &Site, policy: &Policy, now: Now, client: Peer, body: &[u8], b
         }
     };
     let transport = Transport::Http;
-    let mut taker = Taker { engine: &site.engine, policy, now, client, transport, batch, nameless: None };
+    // The answer to many has one interval for all, so nobody among them is asked for a longer one.
+    let hears = matches!(parsed, Body::One(_));
+    let mut taker =
+        Taker { engine: &site.engine, policy, now, client, transport, hears, batch, nameless: None };
     match parsed {
         Body::One(fields) => match taker.take(fields.beat()) {
             Ok(interval) => Answer::ok(interval),

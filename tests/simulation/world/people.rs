@@ -59,6 +59,7 @@ impl World {
         if random.one_in(10) {
             said.ip = Some(random.of(&["192.168.1.1".to_string().as_str(), "192.168.1.2"]).to_string());
         }
+        said.hears = !random.one_in(6);
         said
     }
 
@@ -87,13 +88,15 @@ impl World {
         let policy = self.policy.clone();
         let life = self.life.as_mut().expect("a program runs");
         let monitor = IdRef::new(&id).map_err(|e| e.to_string())?;
-        let incoming = Incoming { now, monitor, beat: &beat, source };
+        let incoming = Incoming { now, monitor, beat: &beat, source, hears: said.hears };
         let made = life.engine.get_at(now, monitor).is_none();
         let (batch, _) = &mut life.batches[front];
-        life.engine.beat(&incoming, &policy, batch, || {}).map_err(|refusal| format!("{id}: {refusal:?}"))?;
+        let receipt = life.engine.beat(&incoming, &policy, batch, || {});
+        let told = receipt.map_err(|refusal| format!("{id}: {refusal:?}"))?.interval;
         let number = life.engine.get_at(now, monitor).map_or(0, |monitor| monitor.number);
         self.check_new(made, number)?;
-        self.story.beat(now, &id, &said, source.peer, number);
+        self.say(format!("is told {told}"));
+        self.story.beat(now, &id, &said, source.peer, (number, told))?;
         if let Some(version) = self.story.version_of(&id) {
             self.life().batches[front].1.push(version);
         }

@@ -1,6 +1,7 @@
 //! A row as others see it: written down for the journal and the store, read back after a start, and shown to people.
 
 use super::{Flags, Monitor, NEVER, OpenRun};
+use crate::domain::governor::Asked;
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::RUNS_MAX;
 use crate::domain::notice::State;
@@ -34,6 +35,7 @@ impl Monitor {
             sequence: self.sequence(),
             interval: self.interval,
             grace: self.grace,
+            asked: self.stretched(),
             incident: self.incident(),
             details: with_details.then(|| self.details()),
         }
@@ -70,6 +72,10 @@ impl Monitor {
         self.last_mono = now.mono_of(self.last_wall).min(now.mono);
         self.interval = record.interval;
         self.grace = record.grace;
+        self.asked = Asked::default();
+        if let Some(held) = record.asked {
+            self.asked.keep(held, record.interval);
+        }
         self.flags.set(Flags::PAUSED, record.state == State::Paused);
         self.set_sequence(record.sequence);
         self.close_incident();
@@ -133,6 +139,7 @@ impl Monitor {
                 slot.filter(|slot| slot.0.abs_diff(reckoned.0) <= 2).unwrap_or(reckoned)
             }),
             interval: self.interval,
+            asked: self.stretched(),
             grace: self.grace,
             address: self.source.peer,
             reported_ip: rare

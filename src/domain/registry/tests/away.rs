@@ -95,8 +95,13 @@ fn details_that_were_left_out_or_cleared_are_those_of_the_latest_record_that_had
     let mut next = registry();
     let texts = [Some("disk full"), Some(""), None];
     for (ms, message) in (0..).zip(texts) {
-        let arrival =
-            Arrival { monitor: name("a"), beat: &Beat { message, ..OK }, source: source(), create: Some(1) };
+        let arrival = Arrival {
+            monitor: name("a"),
+            beat: &Beat { message, ..OK },
+            source: source(),
+            hears: true,
+            create: Some(1),
+        };
         r.handle(at(ms), arrival, &mut |record| all.push((record.version, record.details.is_some())))
             .unwrap();
     }
@@ -109,6 +114,7 @@ fn details_that_were_left_out_or_cleared_are_those_of_the_latest_record_that_had
         monitor: name("a"),
         beat: &Beat { message: Some("disk full"), ..OK },
         source: source(),
+        hears: true,
         create: Some(1),
     };
     older.handle(at(0), arrival, &mut write).unwrap();

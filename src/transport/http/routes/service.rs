@@ -35,6 +35,7 @@ pub fn status(site: &Site) -> Answer {
         log_lines_dropped: engine.log().dropped(),
         journal_bytes: health.journal_bytes,
         unsynced_s: health.unsynced_s,
+        governor_stretch: engine.stretch(),
         refusing: health.refusing.as_deref(),
         degraded: &degraded(site, health.degraded),
     });
@@ -78,6 +79,7 @@ pub fn metrics_text(site: &Site, question: &Question<'_>) -> Answer {
         beats_unstored: sum.unstored,
         journal_bytes: health.journal_bytes,
         unsynced_s: health.unsynced_s,
+        governor_stretch: engine.stretch(),
         process: process::usage(),
         started: site.started.wall,
     };

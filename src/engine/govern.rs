@@ -1,0 +1,77 @@
+//! The governor's place in the loop: once a second it adds up what has come, and tells the shards what to ask for.
+
+use super::watch::Watch;
+use super::{Engine, SECOND, lock};
+use crate::domain::governor::{Governor, Load, Step};
+use crate::domain::notice::Level;
+use crate::domain::time::{Mono, Now};
+use std::sync::atomic::Ordering;
+
+/// Stretched so much, it is worth a line in the log.
+const NOTABLE: f64 = 1.5;
+
+/// What the loop remembers of it from one turn to the next.
+pub(super) struct Governing {
+    law: Governor,
+    counted: Mono,
+    /// What the shards ask for; `None`: there is no governor.
+    wish: Option<Step>,
+    /// Whether the log says that intervals are stretched.
+    said: bool,
+}
+
+impl Governing {
+    pub(super) fn new(now: Mono) -> Governing {
+        Governing { law: Governor::default(), counted: now, wish: None, said: false }
+    }
+}
+
+impl Engine {
+    /// How many times intervals are stretched.
+    pub fn stretch(&self) -> f64 {
+        f64::from(self.stretch_permille.load(Ordering::Relaxed)) / 1000.0
+    }
+
+    /// Once a second, where there is a governor.
+    pub(super) fn govern(&self, watch: &mut Watch, now: Now) {
+        let governing = &mut watch.governing;
+        let span = now.mono.since(governing.counted);
+        if span < SECOND {
+            return;
+        }
+        governing.counted = now.mono;
+        let terms = self.policy().governor;
+        if terms.beats_per_second.is_none() && governing.wish.is_none() {
+            return;
+        }
+        let mut load = Load::default();
+        for shard in &self.shards {
+            load.add(lock(shard).take_load());
+        }
+        let times = governing.law.count(load, span, terms);
+        let wish = terms.beats_per_second.map(|_| Step::of(times, terms.stretch_max));
+        if wish != governing.wish {
+            governing.wish = wish;
+            self.shards.iter().for_each(|shard| lock(shard).ask(wish));
+        }
+        self.stretch_permille.store((times * 1000.0).round() as u32, Ordering::Relaxed);
+        let says = if governing.said { times > 1.0 } else { times >= NOTABLE };
+        if says != governing.said {
+            governing.said = says;
+            let lang = self.policy().page_lang;
+            let most = terms.beats_per_second.unwrap_or_default();
+            let text = if says {
+                lang.pick(
+                    format!("more than {most} beats/s: senders are asked for longer intervals"),
+                    format!("每秒心跳超过 {most} 个：请求发送方延长间隔"),
+                )
+            } else {
+                lang.pick(
+                    "the load is over: senders are asked for their own intervals again".to_string(),
+                    "负载已降低：恢复各发送方自己的间隔".to_string(),
+                )
+            };
+            self.notice(now.wall, Level::Notice, "governor", text);
+        }
+    }
+}
