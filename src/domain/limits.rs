@@ -42,6 +42,14 @@ pub const RID_BYTES_MAX: usize = 64;
 pub const INTERVAL_MIN: Span = Span::secs(1);
 /// Longest interval and longest grace.
 pub const INTERVAL_MAX: Span = Span::secs(366 * 86_400);
+/// Longest line of the line dialect in bytes, its end apart: a beat with all its fields, or a token.
+pub const LINE_BYTES_MAX: usize = 1024 + MESSAGE_BYTES_MAX;
+/// How long nothing must have come before what has no end of its own is taken for whole.
+pub const QUIET: Span = Span(50);
+/// Bytes read of a raw TCP connection or a WebSocket before others get their turn.
+pub const TALK_READ_BYTES_MAX: usize = 8 * 1024;
+/// Bytes that a raw TCP connection may leave unread before it is closed.
+pub const TALK_UNSENT_BYTES_MAX: usize = 16 * 1024;
 /// Body of a beat that the fast path takes; a longer one goes to hyper.
 pub const FAST_BODY_BYTES_MAX: usize = 16 * 1024;
 /// Bytes one thread reads at once: a head and a body of the fast path always fit.
@@ -141,6 +149,8 @@ const _: () = {
         "a head and a fast body fit the scratch buffer"
     );
     assert!(MESSAGE_BYTES_MAX + TAGS_MAX * TAG_BYTES_MAX + ID_BYTES_MAX < 256 * 1024, "a full beat fits");
+    assert!(LINE_BYTES_MAX > 512 + 5, "an AUTH with the longest token fits");
+    assert!(TALK_READ_BYTES_MAX <= SCRATCH_BYTES, "a reading fits the scratch buffer");
     assert!(EVENTS_EVERY.0 < EVENTS_STALL_MAX.0, "a stream that is read is never taken for stalled");
     assert!(LIST_DEFAULT <= LIST_MAX && PAGE_ROWS_MAX <= LIST_MAX);
 };

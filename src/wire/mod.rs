@@ -2,9 +2,12 @@
 
 pub mod answer;
 pub mod control;
+pub mod dialect;
 pub mod fields;
 pub mod forwarded;
+pub mod frame;
 pub mod head;
 pub mod json;
+pub mod line;
 pub mod query;
 pub mod ws;

@@ -1,0 +1,339 @@
+//! What is spoken on a raw TCP connection: found out from its first bytes, then read for as long as it lasts.
+//!
+//! | Dialect | Begins with | An event is |
+//! |---|---|---|
+//! | frame | `00 00 00 00` or `01 00 00 00` | a whole frame, see [`super::frame`] |
+//! | pong | `pong` | each `pong`; what else comes means nothing |
+//! | line | `PING` and a line end, `HEARTBEAT\|`, `BEAT `, `AUTH `, `QUIT` | a line, see [`super::line`] |
+//! | ping | `PING` without a line end | each `PING`; any other byte makes it the line dialect |
+//! | text | `hello server`, or anything else | each `hello server`, and free text up to a NUL |
+//!
+//! No dialect but that of lines and of frames tells where something ends, so a `PING` might still become a line, and free
+//! text might go on. Both are taken for whole once nothing more came for a moment: [`Talk::wants_quiet`] asks for that, and
+//! [`Talk::quiet`] says that it has passed. A beginning of a known word is never taken for whole by that.
+//!
+//! Cut at any byte, the same bytes make the same events. An idle connection is a few bytes: only the beginning of a first
+//! word, a head or a line is kept.
+
+use super::frame::{self, Frames, Impossible};
+use super::line::{self, Command};
+use crate::domain::limits::LINE_BYTES_MAX;
+use std::borrow::Cow;
+
+/// Something that has come.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // looked at once where it was made
+pub enum Event<'a> {
+    /// A sign of life that wants no answer: a frame, a `pong`.
+    Sign,
+    /// A `PING` without a line end.
+    BarePing,
+    /// A packet of text.
+    Packet,
+    /// A line that says what it should.
+    Command(Command<'a>),
+    /// A line that does not; the reason.
+    Wrong(Cow<'static, str>),
+    /// Frames that cannot be read on; nothing more comes.
+    Impossible(Impossible),
+}
+
+/// What is spoken, as far as that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Nothing has come that would tell.
+    Unknown,
+    /// Frames.
+    Frame,
+    /// `pong`, to our `ping`.
+    Pong,
+    /// Lines.
+    Line,
+    /// `PING` without line ends.
+    Ping,
+    /// `hello server` and free text.
+    Text,
+}
+
+/// One connection's conversation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Talk(Stage);
+
+/// The longest beginning that is kept until it is known what it begins.
+const FIRST_BYTES_MAX: usize = 12;
+const HELLO: &[u8] = b"hello server";
+const PONG: &[u8] = b"pong";
+const PING: &[u8] = b"PING";
+
+/// Words by which a dialect is known. None begins with another one.
+const FIRST_WORDS: [(&[u8], Dialect); 11] = [
+    (&frame::HEART, Dialect::Frame),
+    (&frame::OTHER, Dialect::Frame),
+    (PONG, Dialect::Pong),
+    (PING, Dialect::Ping),
+    (b"HEARTBEAT|", Dialect::Line),
+    (b"BEAT ", Dialect::Line),
+    (b"AUTH ", Dialect::Line),
+    (b"QUIT", Dialect::Line),
+    (HELLO, Dialect::Text),
+    // An empty line of text; an empty line before anything else means nothing.
+    (b"\n\0", Dialect::Text),
+    (b"\r\n\0", Dialect::Text),
+];
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stage {
+    First { bytes: [u8; FIRST_BYTES_MAX], have: u8 },
+    Frame(Frames),
+    Pong { matched: u8 },
+    Line { begun: Vec<u8>, too_long: bool },
+    Ping { matched: u8 },
+    Text { matched: u8, open: Open },
+    Over,
+}
+
+/// Whether a packet of free text is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Open {
+    #[default]
+    No,
+    /// A line end came, which is a packet only if a NUL follows.
+    Blank,
+    Yes,
+}
+
+impl Default for Stage {
+    fn default() -> Stage {
+        Stage::First { bytes: [0; FIRST_BYTES_MAX], have: 0 }
+    }
+}
+
+impl Talk {
+    /// A connection on which nothing has been said.
+    pub fn new() -> Talk {
+        Talk::default()
+    }
+
+    /// What is spoken.
+    pub fn dialect(&self) -> Dialect {
+        match self.0 {
+            Stage::First { .. } | Stage::Over => Dialect::Unknown,
+            Stage::Frame(_) => Dialect::Frame,
+            Stage::Pong { .. } => Dialect::Pong,
+            Stage::Line { .. } => Dialect::Line,
+            Stage::Ping { .. } => Dialect::Ping,
+            Stage::Text { .. } => Dialect::Text,
+        }
+    }
+
+    /// Whether nothing at all has come.
+    pub fn is_silent(&self) -> bool {
+        matches!(self.0, Stage::First { have: 0, .. })
+    }
+
+    /// Whether it must be told when nothing more has come for a moment.
+    pub fn wants_quiet(&self) -> bool {
+        match self.0 {
+            Stage::Ping { matched } => usize::from(matched) == PING.len(),
+            Stage::Text { open, .. } => open == Open::Yes,
+            _ => false,
+        }
+    }
+
+    /// Nothing more has come for a moment.
+    pub fn quiet(&mut self, tell: &mut impl FnMut(Event<'_>)) {
+        if !self.wants_quiet() {
+            return;
+        }
+        match &mut self.0 {
+            Stage::Ping { matched } => {
+                *matched = 0;
+                tell(Event::BarePing);
+            }
+            Stage::Text { open, .. } => {
+                *open = Open::No;
+                tell(Event::Packet);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes bytes in. A frame's payload may have `length_max` bytes.
+    pub fn feed(&mut self, mut bytes: &[u8], length_max: usize, tell: &mut impl FnMut(Event<'_>)) {
+        while !bytes.is_empty() {
+            let used = match &mut self.0 {
+                Stage::First { .. } => self.first(bytes[0], length_max, tell),
+                Stage::Frame(frames) => {
+                    let fed = frames.feed(bytes, length_max, &mut || tell(Event::Sign));
+                    if let Err(impossible) = fed {
+                        self.0 = Stage::Over;
+                        tell(Event::Impossible(impossible));
+                    }
+                    bytes.len()
+                }
+                Stage::Pong { matched } => {
+                    for byte in bytes {
+                        if step(PONG, matched, *byte) == Step::Whole {
+                            tell(Event::Sign);
+                        }
+                    }
+                    bytes.len()
+                }
+                Stage::Text { matched, open } => {
+                    bytes.iter().for_each(|byte| text(matched, open, *byte, tell));
+                    bytes.len()
+                }
+                Stage::Ping { matched } => {
+                    let next = PING.get(usize::from(*matched)).or(PING.first());
+                    if next != Some(&bytes[0]) {
+                        // It was the beginning of a line all along.
+                        let begun = PING[..usize::from(*matched)].to_vec();
+                        self.0 = Stage::Line { begun, too_long: false };
+                        0
+                    } else {
+                        if usize::from(*matched) == PING.len() {
+                            *matched = 0;
+                            tell(Event::BarePing);
+                        }
+                        *matched += 1;
+                        1
+                    }
+                }
+                Stage::Line { begun, too_long } => {
+                    let (used, goes_on) = line_of(begun, too_long, bytes, tell);
+                    if !goes_on {
+                        self.0 = Stage::Over;
+                    }
+                    used
+                }
+                Stage::Over => return,
+            };
+            bytes = &bytes[used..];
+        }
+    }
+
+    /// Takes one of the first bytes; always uses it.
+    fn first(&mut self, byte: u8, length_max: usize, tell: &mut impl FnMut(Event<'_>)) -> usize {
+        let Stage::First { bytes, have } = &mut self.0 else { return 0 };
+        let begun = usize::from(*have);
+        if let Some(place) = bytes.get_mut(begun) {
+            *place = byte;
+        }
+        *have += 1;
+        let first = *bytes;
+        let first = &first[..(begun + 1).min(FIRST_BYTES_MAX)];
+        if let Some((_, dialect)) = FIRST_WORDS.iter().find(|(word, _)| *word == first) {
+            self.0 = match dialect {
+                Dialect::Frame => Stage::Frame(Frames::default()),
+                Dialect::Pong => Stage::Pong { matched: 0 },
+                Dialect::Ping => Stage::Ping { matched: 0 },
+                Dialect::Line => Stage::Line { begun: Vec::new(), too_long: false },
+                Dialect::Text | Dialect::Unknown => Stage::Text { matched: 0, open: Open::No },
+            };
+            self.feed(first, length_max, tell);
+        } else if !FIRST_WORDS.iter().any(|(word, _)| word.starts_with(first)) {
+            // An empty line, and what came behind it begins anew.
+            let blank = [&b"\r\n"[..], b"\n"].into_iter().find(|end| begun > 0 && first.starts_with(end));
+            self.0 = match blank {
+                Some(_) => Stage::default(),
+                None => Stage::Text { matched: 0, open: Open::No },
+            };
+            self.feed(&first[blank.map_or(0, <[u8]>::len)..], length_max, tell);
+        }
+        1
+    }
+}
+
+/// Takes as much as a line from `bytes`: how much that was, and whether more lines may follow.
+fn line_of(
+    begun: &mut Vec<u8>,
+    too_long: &mut bool,
+    bytes: &[u8],
+    tell: &mut impl FnMut(Event<'_>),
+) -> (usize, bool) {
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    let part = &bytes[..end.unwrap_or(bytes.len())];
+    if !*too_long && begun.len() + part.len() > LINE_BYTES_MAX {
+        *too_long = true;
+        *begun = Vec::new();
+        tell(Event::Wrong(Cow::Owned(format!("a line has at most {LINE_BYTES_MAX} bytes"))));
+    }
+    let Some(end) = end else {
+        if !*too_long {
+            begun.extend_from_slice(part);
+        }
+        return (bytes.len(), true);
+    };
+    if std::mem::take(too_long) {
+        return (end + 1, true);
+    }
+    let begun = std::mem::take(begun);
+    let whole = if begun.is_empty() { Cow::Borrowed(part) } else { Cow::Owned([&begun, part].concat()) };
+    let goes_on = match line::parse(whole.strip_suffix(b"\r").unwrap_or(&whole)) {
+        Ok(None) => true,
+        Ok(Some(command)) => {
+            let goes_on = !matches!(command, Command::Quit);
+            tell(Event::Command(command));
+            goes_on
+        }
+        Err(reason) => {
+            tell(Event::Wrong(reason));
+            true
+        }
+    };
+    (end + 1, goes_on)
+}
+
+/// What a byte does to the search for a word.
+#[derive(PartialEq, Eq)]
+enum Step {
+    /// It goes on.
+    Part,
+    /// The word is whole.
+    Whole,
+    /// The word was not meant; the byte may begin it anew.
+    Lost,
+}
+
+/// Looks for a word whose first byte stands in it only once.
+fn step(word: &[u8], matched: &mut u8, byte: u8) -> Step {
+    if word.get(usize::from(*matched)) == Some(&byte) {
+        *matched += 1;
+        if usize::from(*matched) < word.len() {
+            return Step::Part;
+        }
+        *matched = 0;
+        return Step::Whole;
+    }
+    *matched = u8::from(word.first() == Some(&byte));
+    Step::Lost
+}
+
+/// Takes a byte of text.
+fn text(matched: &mut u8, open: &mut Open, byte: u8, tell: &mut impl FnMut(Event<'_>)) {
+    let before = *matched;
+    match step(HELLO, matched, byte) {
+        Step::Part => {}
+        Step::Whole => {
+            if std::mem::take(open) == Open::Yes {
+                tell(Event::Packet);
+            }
+            tell(Event::Packet);
+        }
+        Step::Lost => {
+            if before > 0 {
+                *open = Open::Yes;
+            }
+            match byte {
+                _ if *matched > 0 => {}
+                0 if std::mem::take(open) != Open::No => tell(Event::Packet),
+                0 => {}
+                b'\r' | b'\n' if *open != Open::Yes => *open = Open::Blank,
+                _ => *open = Open::Yes,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! What first bytes mean, and that it does not matter how they are cut.
+
+use super::*;
+use proptest::prelude::*;
+
+const LENGTH_MAX: usize = 100;
+
+/// What is told, one word an event; `|` in between for a moment of quiet.
+fn told(pieces: &[&[u8]]) -> String {
+    let (mut talk, mut said) = (Talk::new(), Vec::new());
+    for piece in pieces {
+        talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(&event)));
+    }
+    said.join(" ")
+}
+
+fn told_quietly(pieces: &[&[u8]]) -> String {
+    let (mut talk, mut said) = (Talk::new(), Vec::new());
+    for piece in pieces {
+        talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(&event)));
+        talk.quiet(&mut |event| said.push(word(&event)));
+        said.push("|".into());
+    }
+    said.join(" ")
+}
+
+fn word(event: &Event<'_>) -> String {
+    match event {
+        Event::Sign => "sign".into(),
+        Event::BarePing => "bare".into(),
+        Event::Packet => "packet".into(),
+        Event::Wrong(reason) => format!("wrong({})", reason.split(' ').next().unwrap_or_default()),
+        Event::Impossible(_) => "impossible".into(),
+        Event::Command(Command::Beat(fields)) => format!("beat({:?})", fields.beat()),
+        Event::Command(command) => format!("{command:?}").to_lowercase(),
+    }
+}
+
+#[test]
+fn each_dialect_is_known_by_its_first_bytes() {
+    for (bytes, events, dialect) in [
+        (&b"\0\0\0\0\0\0\0\0"[..], "sign", Dialect::Frame),
+        (b"\x01\0\0\0\x02\0\0\0ab\0\0\0\0\0\0\0\0", "sign sign", Dialect::Frame),
+        (b"pong", "sign", Dialect::Pong),
+        (b"pongpong", "sign sign", Dialect::Pong),
+        (b"pongxpopong", "sign sign", Dialect::Pong),
+        (b"PING\n", "ping", Dialect::Line),
+        (b"PING\r\n", "ping", Dialect::Line),
+        (b"PING\nPING\n", "ping ping", Dialect::Line),
+        (b"PINGPING", "bare", Dialect::Ping),
+        (b"PINGX\nPING\n", "wrong(not) ping", Dialect::Line),
+        (b"PINGPINX\n", "bare wrong(not)", Dialect::Line),
+        (b"HEARTBEAT|ping\nHEARTBEAT|pong\n", "heartbeatping heartbeatpong", Dialect::Line),
+        (b"AUTH a\nnonsense\n\n\r\n", "auth([97]) wrong(not)", Dialect::Line),
+        (b"\n\r\nPING\n", "ping", Dialect::Line),
+        (b"hello server", "packet", Dialect::Text),
+        (b"hello serverhello server", "packet packet", Dialect::Text),
+        (b"a line of text\n\0another\n\0", "packet packet", Dialect::Text),
+        (b"texthello server\n", "packet packet", Dialect::Text),
+        (b"hehello server", "packet packet", Dialect::Text),
+        (b"\n\0", "packet", Dialect::Text),
+        (b"hello server\0hello server\n", "packet packet", Dialect::Text),
+        (b"\x02\0\0\0\0\0\0\0", "packet", Dialect::Text),
+        (b"GET / HTTP/1.1\r\n\r\n", "", Dialect::Text),
+        (b"hello serve", "", Dialect::Unknown),
+        (b"\x01\0\0", "", Dialect::Unknown),
+        (b"\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0", "impossible", Dialect::Unknown),
+        (b"QUIT\nPING\n", "quit", Dialect::Unknown),
+    ] {
+        let (mut talk, mut said) = (Talk::new(), Vec::new());
+        talk.feed(bytes, LENGTH_MAX, &mut |event| said.push(word(&event)));
+        assert_eq!((said.join(" ").as_str(), talk.dialect()), (events, dialect), "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn quiet_ends_what_has_no_end_of_its_own_and_nothing_that_may_go_on() {
+    for (pieces, events) in [
+        (&[&b"PING"[..], b"PING"][..], "bare | bare |"),
+        (&[b"PING", b"\n", b"PING\n"], "bare | | ping |"),
+        (&[b"PI", b"NG", b"PINGPING"], "| bare | bare bare |"),
+        (&[b"PING", b"BEAT"], "bare | |"),
+        (&[b"free text", b"and more"], "packet | packet |"),
+        (&[b"hello", b" server", b"hell"], "| packet | |"),
+        (&[b"texthell", b"o server"], "packet | packet |"),
+        (&[b"po", b"ng", b"po"], "| sign | |"),
+        (&[b"HEART", b"BEAT|ping", b"\n"], "| | heartbeatping |"),
+        (&[b"\0\0\0", b"\0\0\0\0\0"], "| sign |"),
+        (&[b"\n", b"PING\n"], "| ping |"),
+    ] {
+        assert_eq!(told_quietly(pieces), events, "{pieces:?}");
+    }
+}
+
+#[test]
+fn a_line_without_end_is_refused_once_and_not_kept() {
+    let mut talk = Talk::new();
+    let mut said = Vec::new();
+    talk.feed(b"PING\n", LENGTH_MAX, &mut |event| said.push(word(&event)));
+    for _ in 0..100 {
+        talk.feed(&[b'x'; 1000], LENGTH_MAX, &mut |event| said.push(word(&event)));
+    }
+    assert_eq!(talk, Talk(Stage::Line { begun: Vec::new(), too_long: true }));
+    talk.feed(b"\nPING\n", LENGTH_MAX, &mut |event| said.push(word(&event)));
+    assert_eq!(said, ["ping", "wrong(a)", "ping"]);
+}
+
+#[test]
+fn an_idle_connection_is_small() {
+    assert!(size_of::<Talk>() <= 40, "{}", size_of::<Talk>());
+}
+
+/// Streams of words that mean something somewhere, and of bytes that do not.
+fn streams() -> impl Strategy<Value = Vec<u8>> {
+    let words: Vec<&[u8]> = vec![
+        b"PING",
+        b"\n",
+        b"\r\n",
+        b"pong",
+        b"po",
+        b"hello server",
+        b"hello",
+        b"\0",
+        b"\n\0",
+        b"text",
+        b"HEARTBEAT|ping\n",
+        b"BEAT web seq=1\n",
+        b"BEAT a/b\n",
+        b"AUTH t\n",
+        b"QUIT\n",
+        b"\0\0\0\0\0\0\0\0",
+        b"\x01\0\0\0\x03\0\0\0abc",
+        b"\x01\0\0\0\xff\0\0\0",
+    ];
+    let piece = prop_oneof![
+        6 => prop::sample::select(words).prop_map(<[u8]>::to_vec),
+        1 => prop::collection::vec(any::<u8>(), 1..4),
+    ];
+    prop::collection::vec(piece, 1..10).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn it_does_not_matter_how_the_bytes_are_cut(stream in streams(), cuts in prop::collection::vec(1usize..7, 1..40)) {
+        let whole = told(&[&stream]);
+        let single: Vec<&[u8]> = stream.chunks(1).collect();
+        prop_assert_eq!(&told(&single), &whole);
+        for at in 0..stream.len() {
+            prop_assert_eq!(&told(&[&stream[..at], &stream[at..]]), &whole);
+        }
+        let (mut pieces, mut rest) = (Vec::new(), &stream[..]);
+        for cut in cuts {
+            let (piece, behind) = rest.split_at(cut.min(rest.len()));
+            pieces.push(piece);
+            rest = behind;
+        }
+        pieces.push(rest);
+        prop_assert_eq!(&told(&pieces), &whole);
+    }
+}

@@ -1,0 +1,227 @@
+//! The line dialect: one line is one command, and each is answered with one line.
+//!
+//! `PING` · `HEARTBEAT|ping` · `HEARTBEAT|pong` · `BEAT ID [seq=N] [interval=30s] [grace=30s] [status=fail] [rid=RUN]
+//! [message=the rest of the line]` · `AUTH TOKEN` · `QUIT`. Commands are case-sensitive; a line may end in `\r\n`. What is
+//! wrong is answered with `ERR` and a reason, and the connection stays.
+
+use crate::domain::time::Span;
+use crate::wire::fields::{BeatError, Fields};
+use std::borrow::Cow;
+use std::io::Write;
+
+/// A line, read.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // looked at once where it was made
+pub enum Command<'a> {
+    /// `PING`.
+    Ping,
+    /// `HEARTBEAT|ping`.
+    HeartbeatPing,
+    /// `HEARTBEAT|pong`: a sign of life that wants no answer.
+    HeartbeatPong,
+    /// `BEAT`, with its fields not yet judged.
+    Beat(Fields<'a>),
+    /// `AUTH`: shows a token.
+    Auth(&'a [u8]),
+    /// `QUIT`.
+    Quit,
+}
+
+/// What is said on a raw TCP connection, in whichever dialect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing: this dialect has no answers.
+    Nothing,
+    /// `PONG` without a line end, to a `PING` without one.
+    BarePong,
+    /// `hello client`, our word for the packet with which each packet is answered.
+    Hello,
+    /// `PONG`.
+    Pong,
+    /// `HEARTBEAT|pong`.
+    HeartbeatPong,
+    /// `OK`, with the interval that is wanted of the sender of a beat.
+    Ok(Option<Span>),
+    /// `ERR` and the reason.
+    Error(Cow<'static, str>),
+}
+
+const FORMS: &str = "not a command: write PING, HEARTBEAT|ping, BEAT ID, AUTH TOKEN or QUIT";
+const BEAT_FORM: &str =
+    "write BEAT ID [seq=N] [interval=30s] [grace=30s] [status=STATUS] [rid=RUN] [message=TEXT]";
+
+/// Reads a line without its end; `None`: it is blank.
+pub fn parse(line: &[u8]) -> Result<Option<Command<'_>>, Cow<'static, str>> {
+    if line.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let command = match line {
+        b"PING" => Command::Ping,
+        b"HEARTBEAT|ping" => Command::HeartbeatPing,
+        b"HEARTBEAT|pong" => Command::HeartbeatPong,
+        b"QUIT" => Command::Quit,
+        _ => match (line.strip_prefix(b"BEAT "), line.strip_prefix(b"AUTH ")) {
+            (Some(rest), _) => {
+                let rest = std::str::from_utf8(rest).map_err(|_| Cow::Borrowed("not UTF-8"))?;
+                Command::Beat(fields(rest)?)
+            }
+            (_, Some(token)) => Command::Auth(token.trim_ascii()),
+            _ if line == b"BEAT" => return Err(Cow::Borrowed(BEAT_FORM)),
+            _ => return Err(Cow::Borrowed(FORMS)),
+        },
+    };
+    Ok(Some(command))
+}
+
+/// What stands behind `BEAT`.
+fn fields(text: &str) -> Result<Fields<'_>, Cow<'static, str>> {
+    let mut fields = Fields::default();
+    let (id, mut rest) = word(text);
+    if id.is_empty() {
+        return Err(Cow::Borrowed(BEAT_FORM));
+    }
+    fields.put("id", id);
+    loop {
+        rest = rest.trim_start_matches(' ');
+        if let Some(message) = rest.strip_prefix("message=") {
+            fields.put("message", message);
+            return Ok(fields);
+        }
+        let (pair, behind) = word(rest);
+        if pair.is_empty() {
+            return Ok(fields);
+        }
+        match pair.split_once('=') {
+            Some((name, value)) if name != "id" && fields.put(name, value) => {}
+            _ => return Err(Cow::Borrowed(BEAT_FORM)),
+        }
+        rest = behind;
+    }
+}
+
+/// The first word, and what stands behind it.
+fn word(text: &str) -> (&str, &str) {
+    let text = text.trim_start_matches(' ');
+    text.split_once(' ').unwrap_or((text, ""))
+}
+
+/// Why a beat is none, as it stands behind `ERR`.
+pub fn reason(error: &BeatError) -> Cow<'static, str> {
+    match error.field {
+        Some(field) => Cow::Owned(format!("{field} {}", error.reason)),
+        None => error.reason.clone(),
+    }
+}
+
+impl Reply {
+    /// What becomes of it when the beat that it acknowledges cannot be kept and so is refused.
+    pub fn not_stored(&mut self) {
+        *self = match self {
+            Reply::Nothing | Reply::BarePong | Reply::Hello => Reply::Nothing,
+            _ => Reply::Error(Cow::Borrowed(
+                "not stored: the beat cannot be kept just now, see the server's log",
+            )),
+        };
+    }
+
+    /// Appends its bytes.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Reply::Nothing => {}
+            Reply::BarePong => out.extend_from_slice(b"PONG"),
+            Reply::Hello => out.extend_from_slice(b"hello client"),
+            Reply::Pong => out.extend_from_slice(b"PONG\n"),
+            Reply::HeartbeatPong => out.extend_from_slice(b"HEARTBEAT|pong\n"),
+            Reply::Ok(None) => out.extend_from_slice(b"OK\n"),
+            // Writing to a Vec cannot fail.
+            Reply::Ok(Some(interval)) => drop(writeln!(out, "OK {}", interval.as_secs_ceil())),
+            Reply::Error(reason) => drop(writeln!(out, "ERR {reason}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::beat::Status;
+
+    fn beat(line: &str) -> String {
+        match parse(line.as_bytes()) {
+            Ok(Some(Command::Beat(fields))) => match fields.beat() {
+                Ok(beat) => {
+                    let Status::Ok = beat.status else { return format!("{:?} {:?}", beat.id, beat.status) };
+                    format!("{:?} {:?} {:?} {:?}", beat.seq, beat.interval, beat.grace, beat.message)
+                }
+                Err(error) => reason(&error).into_owned(),
+            },
+            Ok(other) => format!("{other:?}"),
+            Err(reason) => reason.into_owned(),
+        }
+    }
+
+    #[test]
+    fn the_commands_are_what_they_are_written_like() {
+        assert!(matches!(parse(b"PING"), Ok(Some(Command::Ping))));
+        assert!(matches!(parse(b"HEARTBEAT|ping"), Ok(Some(Command::HeartbeatPing))));
+        assert!(matches!(parse(b"HEARTBEAT|pong"), Ok(Some(Command::HeartbeatPong))));
+        assert!(matches!(parse(b"QUIT"), Ok(Some(Command::Quit))));
+        assert!(matches!(
+            parse(b"AUTH secret-secret-secret"),
+            Ok(Some(Command::Auth(b"secret-secret-secret")))
+        ));
+        assert!(matches!(parse(b""), Ok(None)));
+        assert!(matches!(parse(b"  \t"), Ok(None)));
+        for wrong in ["ping", "PING x", "BEATS web", "HEARTBEAT|", "GET / HTTP/1.1", "quit"] {
+            assert_eq!(parse(wrong.as_bytes()).unwrap_err(), FORMS, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_beat_has_the_fields_and_the_rules_of_json() {
+        assert_eq!(beat("BEAT web-1"), "None None None None");
+        assert_eq!(
+            beat("BEAT web-1  seq=7 interval=90s grace=5 message=all  is = well"),
+            "Some(7) Some(Span(90000)) Some(Span(5000)) Some(\"all  is = well\")"
+        );
+        assert_eq!(beat("BEAT job status=3"), "Some(IdRef(\"job\")) Exit(3)");
+        assert_eq!(beat("BEAT job status=fail"), "Some(IdRef(\"job\")) Fail");
+        for (wrong, said) in [
+            ("BEAT a/b", "id must not hold"),
+            ("BEAT a interval=0", "interval must be from 1s to 366d"),
+            ("BEAT a seq=-1", "seq must be a whole number"),
+            ("BEAT a seq=", "seq must be a whole number"),
+            ("BEAT a status=great", "status must be ok"),
+            ("BEAT a rid=", "rid must be a text"),
+            ("BEAT", "write BEAT ID"),
+            ("BEAT   ", "write BEAT ID"),
+            ("BEAT a colour=red", "write BEAT ID"),
+            ("BEAT a tags=x", "write BEAT ID"),
+            ("BEAT a id=b", "write BEAT ID"),
+            ("BEAT a red", "write BEAT ID"),
+        ] {
+            assert!(beat(wrong).starts_with(said), "{wrong}: {}", beat(wrong));
+        }
+        assert_eq!(parse(b"BEAT \xff").unwrap_err(), "not UTF-8");
+    }
+
+    #[test]
+    fn replies_are_bytes() {
+        let text = |reply: Reply| {
+            let mut out = Vec::new();
+            reply.write(&mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(text(Reply::Ok(Some(Span(1_500)))), "OK 2\n");
+        assert_eq!(text(Reply::Ok(None)), "OK\n");
+        assert_eq!(text(Reply::Pong), "PONG\n");
+        assert_eq!(text(Reply::BarePong), "PONG");
+        assert_eq!(text(Reply::HeartbeatPong), "HEARTBEAT|pong\n");
+        assert_eq!(text(Reply::Error("no".into())), "ERR no\n");
+        let mut reply = Reply::Pong;
+        reply.not_stored();
+        assert!(text(reply).starts_with("ERR not stored"));
+        let mut reply = Reply::Hello;
+        reply.not_stored();
+        assert_eq!(text(reply), "");
+    }
+}
