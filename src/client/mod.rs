@@ -5,13 +5,20 @@
 //! prints it or exits by itself.
 
 mod ask;
+pub mod beat;
+pub mod channel;
 pub mod cli;
 pub mod config;
 pub mod dial;
+mod dice;
 pub mod failure;
 mod generate;
 pub mod http;
 mod install;
+mod line;
+mod pipe;
+mod send;
+mod socket;
 pub mod target;
 mod watch;
 mod words;
@@ -63,7 +70,8 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn perform(args: &Args, settings: &Settings) -> Result<u8, Failure> {
     match &args.command {
-        Task::Send(_) | Task::Agent(_) | Task::Run(_) => Err(not_yet()),
+        Task::Send(wanted) => until_done(send::send(settings, wanted)),
+        Task::Agent(_) | Task::Run(_) => Err(not_yet()),
         Task::Install(install) => until_done(install::install(settings, install)),
         Task::List(list) => until_done(ask::list(settings, list)),
         Task::Show(show) => until_done(ask::show(settings, show)),

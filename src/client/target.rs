@@ -118,6 +118,8 @@ impl FromStr for Target {
             );
         }
         let path = path.trim_end_matches('/');
+        // Who names the place where beats go means the server.
+        let path = path.strip_suffix("/api/v1/beats").filter(|_| protocol == Protocol::Http).unwrap_or(path);
         if !path.is_empty() && protocol == Protocol::Tcp {
             return Err("raw TCP has no path: end the URL behind the port");
         }
@@ -206,6 +208,7 @@ mod tests {
             ("unix:/run/hb.sock", "unix:/run/hb.sock"),
             ("unix:///run/hb.sock", "unix:/run/hb.sock"),
             ("unix:here", "unix:here"),
+            ("http://hb/x/api/v1/beats", "http://hb:7777/x"),
             ("http://服务器", "http://服务器:7777"),
         ] {
             assert_eq!(read(text).as_deref(), Ok(full), "{text}");

@@ -20,6 +20,9 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_heartbeat-server");
 
+/// The client under test.
+pub const CLIENT: &str = env!("CARGO_BIN_EXE_heartbeat");
+
 /// A folder and free ports, gone when the test is over.
 pub struct Place {
     dir: PathBuf,
@@ -74,7 +77,12 @@ impl Place {
 
     /// The program with nothing of our environment but the path.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(PROGRAM);
+        self.command_of(PROGRAM)
+    }
+
+    /// The same of another program.
+    pub fn command_of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("TZ", "UTC").env("HOME", &self.dir).current_dir(&self.dir).stdin(Stdio::null());
         // As root its usual place would be the same for all daemons of all tests.
@@ -317,6 +325,44 @@ impl Drop for Daemon {
             let last: Vec<&str> = last.into_iter().rev().collect();
             eprintln!("--- the end of the daemon's stderr\n{}\n---", last.join("\n"));
         }
+    }
+}
+
+/// A run of the client, in the folder of somebody else; texts may hold the placeholders of that.
+pub struct Client<'a> {
+    place: &'a Place,
+    command: Command,
+}
+
+impl<'a> Client<'a> {
+    /// Without a configuration.
+    pub fn new(place: &'a Place) -> Client<'a> {
+        let mut command = place.command_of(CLIENT);
+        command.env("HEARTBEAT_CLIENT_CONFIG", place.path("heartbeat-client.toml"));
+        if !place.path("heartbeat-client.toml").exists() {
+            place.write("heartbeat-client.toml", "");
+        }
+        Client { place, command }
+    }
+
+    /// With arguments.
+    pub fn args(mut self, args: &[&str]) -> Client<'a> {
+        self.command.args(args.iter().map(|arg| self.place.fill(arg)));
+        self
+    }
+
+    /// With a variable of the environment.
+    pub fn env(mut self, name: &str, value: &str) -> Client<'a> {
+        self.command.env(name, self.place.fill(value));
+        self
+    }
+
+    /// Runs it to its end: its exit code, and what it said on stdout and stderr.
+    pub fn run(mut self) -> (i32, String) {
+        let output = self.command.output().unwrap();
+        let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
+        said += &String::from_utf8_lossy(&output.stderr);
+        (output.status.code().unwrap_or(-1), said)
     }
 }
 

@@ -23,6 +23,7 @@ mod limits;
 mod malformed;
 mod reading;
 mod seed0;
+mod send;
 mod service;
 mod states;
 mod tidy;

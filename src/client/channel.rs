@@ -1,0 +1,283 @@
+//! Beats with answers, over whatever the URL says: HTTP, WebSocket or lines. A batch goes out, and what became of it
+//! comes back; one batch at a time.
+
+use super::beat::{Outgoing, json};
+use super::config::Settings;
+use super::dial::Dialer;
+use super::failure::{EX_DATAERR, EX_NOPERM, EX_TEMPFAIL, Failure};
+use super::http::{Ask, Link, Reply, not_ours, silent};
+use super::line::{Heard, Lines};
+use super::socket::Socket;
+use super::target::{Protocol, Target};
+use crate::domain::access::Token;
+use crate::domain::time::Span;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Reasons that are kept of a batch.
+const REASONS_MAX: usize = 3;
+
+/// A connection on which beats are answered.
+#[derive(Debug)]
+pub enum Channel {
+    /// HTTP.
+    Http(Box<Link>),
+    /// WebSocket.
+    Socket(Box<Socket>),
+    /// Lines over raw TCP.
+    Lines(Box<Lines>),
+}
+
+/// What became of a batch: of the beats, in their order, that many are settled.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Delivery {
+    /// Beats that the server has taken or will never take.
+    pub settled: usize,
+    /// How many of them it will never take.
+    pub rejected: usize,
+    /// Why, of some.
+    pub reasons: Vec<String>,
+    /// The interval it wants.
+    pub interval: Option<Span>,
+    /// Why the rest is not settled.
+    pub hitch: Option<Hitch>,
+}
+
+/// Why beats are not settled.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Hitch {
+    /// There is no answer, and the connection is of no use any more.
+    Lost(Failure),
+    /// The server answers, and will not take beats of ours.
+    Refused(Failure),
+    /// It may take them later.
+    Later(Failure, Option<Span>),
+    /// It does not like this batch.
+    Unfit(Failure),
+    /// It says `ping`, and so speaks another dialect.
+    Pings,
+}
+
+impl Hitch {
+    /// As the end of a command.
+    pub fn into_failure(self, target: &Target) -> Failure {
+        match self {
+            Hitch::Lost(failure) | Hitch::Refused(failure) | Hitch::Unfit(failure) => failure,
+            Hitch::Later(failure, _) => failure,
+            Hitch::Pings => not_ours(target, "it says ping", "它说 ping"),
+        }
+    }
+}
+
+impl Channel {
+    /// Connects. `may_ping`: whether a server over raw TCP may turn out to be one that says `ping`.
+    ///
+    /// # Errors
+    /// When there is no connection within the time.
+    pub async fn open(
+        dialer: &Dialer,
+        token: Option<&Token>,
+        may_ping: bool,
+        within: Duration,
+    ) -> Result<Channel, Failure> {
+        Ok(match dialer.target().protocol {
+            Protocol::Http => Channel::Http(Box::new(Link::open(dialer, token.cloned(), within).await?)),
+            Protocol::WebSocket => Channel::Socket(Box::new(Socket::open(dialer, token, within).await?)),
+            Protocol::Tcp => Channel::Lines(Box::new(Lines::open(dialer, may_ping, within).await?)),
+        })
+    }
+
+    /// Sends a batch and waits for what becomes of it; each answer may take that long.
+    pub async fn deliver(&mut self, beats: &[Outgoing], target: &Target, within: Duration) -> Delivery {
+        match self {
+            Channel::Http(link) => match link.ask(Ask::beats(json(beats)), within).await {
+                Ok(reply) => of_reply(&reply, beats.len(), target),
+                Err(failure) => Delivery::hitch(Hitch::Lost(failure)),
+            },
+            Channel::Socket(socket) => {
+                let answer = async {
+                    socket.say(&json(beats)).await?;
+                    socket.hear().await
+                };
+                match timeout(within, answer).await {
+                    Ok(Ok(value)) => of_json(&value, beats.len(), target),
+                    Ok(Err(failure)) => Delivery::hitch(Hitch::Lost(failure)),
+                    Err(_) => Delivery::hitch(Hitch::Lost(silent(target, within))),
+                }
+            }
+            Channel::Lines(lines) => by_lines(lines, beats, target, within).await,
+        }
+    }
+
+    /// Waits, while nothing is under way, for something to happen: the end of the connection, or a `ping`.
+    pub async fn idle(&mut self, target: &Target) -> Hitch {
+        let closed = || super::http::no_answer(target, "the connection was closed");
+        match self {
+            Channel::Http(link) => {
+                link.ended().await;
+                Hitch::Lost(closed())
+            }
+            Channel::Socket(socket) => loop {
+                if let Err(failure) = socket.hear().await {
+                    return Hitch::Lost(failure);
+                }
+            },
+            Channel::Lines(lines) => loop {
+                match lines.hear().await {
+                    Ok(Heard::Ping) => return Hitch::Pings,
+                    Ok(_) => {}
+                    Err(failure) => return Hitch::Lost(failure),
+                }
+            },
+        }
+    }
+}
+
+impl Delivery {
+    fn hitch(hitch: Hitch) -> Delivery {
+        Delivery { hitch: Some(hitch), ..Delivery::default() }
+    }
+
+    fn reject(&mut self, reason: &str) {
+        self.rejected += 1;
+        if self.reasons.len() < REASONS_MAX && !self.reasons.iter().any(|known| known == reason) {
+            self.reasons.push(reason.to_string());
+        }
+    }
+
+    /// Whether the server has answered at all.
+    pub fn is_answer(&self) -> bool {
+        self.settled > 0 || !matches!(self.hitch, Some(Hitch::Lost(_)) | None)
+    }
+}
+
+/// One beat over a connection of its own: `Ok` only when the server has taken it.
+///
+/// # Errors
+/// Why it is not known to be taken.
+pub async fn send_one(settings: &Settings, beat: Outgoing) -> Result<(), Failure> {
+    let within = Duration::from_millis(settings.timeout.0);
+    let dialer = Dialer::new(settings)?;
+    let mut channel = Channel::open(&dialer, settings.token.as_ref(), false, within).await?;
+    let outcome = channel.deliver(&[beat], &settings.to, within).await;
+    if let Channel::Socket(socket) = &mut channel {
+        let _ = timeout(within, socket.close()).await;
+    }
+    match outcome {
+        Delivery { hitch: Some(hitch), .. } => Err(hitch.into_failure(&settings.to)),
+        Delivery { rejected: 0, .. } => Ok(()),
+        Delivery { reasons, .. } => Err(rejected(&settings.to, &reasons.join("; "))),
+    }
+}
+
+async fn by_lines(lines: &mut Lines, beats: &[Outgoing], target: &Target, within: Duration) -> Delivery {
+    let mut delivery = Delivery::default();
+    let text: String = beats.iter().map(Outgoing::line).collect();
+    match timeout(within, lines.say(&text)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) => return Delivery::hitch(Hitch::Lost(failure)),
+        Err(_) => return Delivery::hitch(Hitch::Lost(silent(target, within))),
+    }
+    while delivery.settled < beats.len() {
+        let hitch = match timeout(within, lines.hear()).await {
+            Ok(Ok(Heard::Ok(interval))) => {
+                delivery.interval = interval.or(delivery.interval);
+                delivery.settled += 1;
+                continue;
+            }
+            Ok(Ok(Heard::Err(reason))) => {
+                delivery.reject(&reason);
+                delivery.settled += 1;
+                continue;
+            }
+            Ok(Ok(Heard::Ping)) => Hitch::Pings,
+            Ok(Err(failure)) => Hitch::Lost(failure),
+            Err(_) => Hitch::Lost(silent(target, within)),
+        };
+        delivery.hitch = Some(hitch);
+        break;
+    }
+    delivery
+}
+
+fn of_reply(reply: &Reply, sent: usize, target: &Target) -> Delivery {
+    let header = |name: &str| reply.headers.get(name).and_then(|value| value.to_str().ok());
+    let seconds =
+        |name: &str| header(name).and_then(|text| text.parse::<f64>().ok()).and_then(Span::from_secs_f64);
+    if reply.status == 200 {
+        let mut delivery = match serde_json::from_slice(&reply.body) {
+            Ok(value) => of_json(&value, sent, target),
+            Err(_) => {
+                Delivery::hitch(Hitch::Refused(not_ours(target, "its answer is no JSON", "应答不是 JSON")))
+            }
+        };
+        delivery.interval = seconds("heartbeat-interval").or(delivery.interval);
+        return delivery;
+    }
+    let Err(failure) = reply.clone().ok(target) else {
+        return Delivery::hitch(Hitch::Refused(not_ours(target, "its answer is no JSON", "应答不是 JSON")));
+    };
+    let is_ours = serde_json::from_slice::<Value>(&reply.body).is_ok_and(|said| said.get("error").is_some());
+    Delivery::hitch(match reply.status {
+        429 => Hitch::Later(failure, seconds("retry-after")),
+        // Proxies say it too, when there is nobody behind them.
+        503 if is_ours => Hitch::Later(failure, seconds("retry-after")),
+        500.. => Hitch::Lost(failure),
+        400 | 413 | 422 => Hitch::Unfit(failure),
+        _ => Hitch::Refused(failure),
+    })
+}
+
+/// What the JSON of an answer says, over HTTP after 200, over WebSocket always.
+fn of_json(said: &Value, sent: usize, target: &Target) -> Delivery {
+    let seconds = |name: &str| said.get(name).and_then(Value::as_f64).and_then(Span::from_secs_f64);
+    let interval = seconds("interval_s");
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_string);
+    if let Some(error) = text(said, "error") {
+        let reason = match text(said, "field") {
+            Some(field) => format!("{field}: {error}"),
+            None => error,
+        };
+        let wait = seconds("retry_after_s").or(seconds("retry_after"));
+        let failure = |code| {
+            Failure::new(code, format!("{target} refuses: {reason}"), format!("{target} 拒绝：{reason}"))
+        };
+        return Delivery::hitch(match said.get("key") {
+            _ if wait.is_some() => Hitch::Later(failure(EX_TEMPFAIL), wait),
+            Some(_) => Hitch::Refused(failure(EX_NOPERM)),
+            None => Hitch::Unfit(failure(EX_DATAERR)),
+        });
+    }
+    let is_ok = said.get("status").and_then(Value::as_str) == Some("ok");
+    let accepted = said.get("accepted").and_then(Value::as_u64);
+    if !is_ok && accepted.is_none() {
+        return Delivery::hitch(Hitch::Refused(not_ours(
+            target,
+            "its answer acknowledges nothing",
+            "应答没有确认任何心跳",
+        )));
+    }
+    let mut delivery = Delivery { settled: sent, interval, ..Delivery::default() };
+    for item in said.get("rejected").and_then(Value::as_array).into_iter().flatten().take(sent) {
+        let error = text(item, "error").unwrap_or_default();
+        match text(item, "field") {
+            Some(field) => delivery.reject(&format!("{field}: {error}")),
+            None => delivery.reject(&error),
+        }
+    }
+    delivery
+}
+
+/// The server will never take it.
+pub fn rejected(target: &Target, reason: &str) -> Failure {
+    Failure::new(
+        EX_DATAERR,
+        format!("{target} rejects the beat: {reason}"),
+        format!("{target} 不接受此心跳：{reason}"),
+    )
+}
+
+#[cfg(test)]
+#[path = "channel_tests.rs"]
+mod tests;

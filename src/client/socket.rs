@@ -1,0 +1,166 @@
+//! A WebSocket from the client's side: the handshake, JSON texts out, JSON texts in, pings answered on the way.
+
+use super::dial::{Dialer, said};
+use super::dice::secret;
+use super::failure::{EX_NOPERM, EX_PROTOCOL, EX_TEMPFAIL, Failure};
+use super::http::{no_answer, not_ours};
+use super::pipe::Pipe;
+use super::target::Target;
+use crate::domain::access::Token;
+use crate::wire::ws::handshake::{self, Key, NotOpened};
+use crate::wire::ws::{Code, Event, Mask, Opcode, Role, Session};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Longest message that is read.
+const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// The path where the URL has none.
+const PATH: &str = "/ws";
+
+/// A connection.
+#[derive(Debug)]
+pub struct Socket {
+    pipe: Pipe,
+    session: Session,
+    target: Target,
+}
+
+impl Socket {
+    /// Connects and shakes hands.
+    ///
+    /// # Errors
+    /// When there is no WebSocket within the time.
+    pub async fn open(dialer: &Dialer, token: Option<&Token>, within: Duration) -> Result<Socket, Failure> {
+        let target = dialer.target().clone();
+        let shaking = async {
+            let mut pipe = Pipe::new(dialer.dial(within).await?);
+            let key = key();
+            let path = if target.path.is_empty() { PATH } else { &target.path };
+            let bearer = token.map(|token| String::from_utf8_lossy(token.reveal()).into_owned());
+            pipe.out = handshake::request(&target.authority(), path, bearer.as_deref(), key);
+            pipe.flush().await.map_err(|e| no_answer(&target, &said(&e)))?;
+            loop {
+                match handshake::check(&pipe.input, key) {
+                    Ok(Some(head)) => {
+                        pipe.take(head);
+                        return Ok(pipe);
+                    }
+                    Ok(None) => pipe.more().await.map_err(|e| no_answer(&target, &said(&e)))?,
+                    Err(why) => return Err(not_opened(&target, why)),
+                }
+            }
+        };
+        match timeout(within, shaking).await {
+            Ok(pipe) => Ok(Socket { pipe: pipe?, session: Session::new(Role::Client), target }),
+            Err(_) => Err(super::http::silent(&target, within)),
+        }
+    }
+
+    /// Sends a text.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub async fn say(&mut self, text: &str) -> Result<(), Failure> {
+        self.session.send(Opcode::Text, text.as_bytes(), Some(mask()), &mut self.pipe.out);
+        self.flush().await
+    }
+
+    /// The next message that is JSON; pings on the way are answered, other texts passed over.
+    ///
+    /// # Errors
+    /// When the connection is over.
+    pub async fn hear(&mut self) -> Result<Value, Failure> {
+        loop {
+            self.flush().await?;
+            match self.step() {
+                Step::Heard(message) => return Ok(message),
+                Step::On => {}
+                Step::More => self.pipe.more().await.map_err(|e| no_answer(&self.target, &said(&e)))?,
+                Step::Over(failure) => {
+                    let _ = self.pipe.flush().await;
+                    return Err(failure);
+                }
+            }
+        }
+    }
+
+    /// Takes one event from the input and says what it is owed.
+    fn step(&mut self) -> Step {
+        let mut input = std::mem::take(&mut self.pipe.input);
+        let (used, step) = match self.session.next(&mut input, MESSAGE_BYTES_MAX) {
+            Ok((used, event)) => {
+                if let Some(event) = &event {
+                    self.session.reply(event, Some(mask()), &mut self.pipe.out);
+                }
+                let step = match event {
+                    Some(Event::Message { text: true, bytes }) => {
+                        serde_json::from_slice(&bytes).map_or(Step::On, Step::Heard)
+                    }
+                    Some(Event::Close { code, reason }) => {
+                        let code = code.map(|code| format!(" {}", code.0)).unwrap_or_default();
+                        Step::Over(no_answer(&self.target, format!("closed{code} {reason}").trim_end()))
+                    }
+                    Some(_) => Step::On,
+                    None => Step::More,
+                };
+                (used, step)
+            }
+            Err(fault) => {
+                let reason = fault.reason().into_owned();
+                self.session.close(fault.code(), &reason, Some(mask()), &mut self.pipe.out);
+                (0, Step::Over(not_ours(&self.target, &reason, &reason)))
+            }
+        };
+        input.drain(..used.min(input.len()));
+        self.pipe.input = input;
+        step
+    }
+
+    /// Says good-bye; whether it is heard matters to nobody.
+    pub async fn close(&mut self) {
+        self.session.close(Code::NORMAL, "", Some(mask()), &mut self.pipe.out);
+        let _ = self.pipe.flush().await;
+    }
+
+    async fn flush(&mut self) -> Result<(), Failure> {
+        self.pipe.flush().await.map_err(|e| no_answer(&self.target, &said(&e)))
+    }
+}
+
+/// What came of a look at the input.
+enum Step {
+    /// A message.
+    Heard(Value),
+    /// Something else; there may be more behind it.
+    On,
+    /// Nothing: all input is used up.
+    More,
+    /// The end.
+    Over(Failure),
+}
+
+fn not_opened(target: &Target, why: NotOpened) -> Failure {
+    let code = match why {
+        NotOpened::Status(401 | 403) => EX_NOPERM,
+        NotOpened::Status(429 | 503) => EX_TEMPFAIL,
+        NotOpened::Status(500..) => return no_answer(target, &why.to_string()),
+        _ => EX_PROTOCOL,
+    };
+    Failure::new(
+        code,
+        format!("no WebSocket at {target}: {why}"),
+        format!("{target} 没有打开 WebSocket：{why}"),
+    )
+}
+
+fn key() -> Key {
+    let mut key = Key::default();
+    key[..8].copy_from_slice(&secret().to_le_bytes());
+    key[8..].copy_from_slice(&secret().to_le_bytes());
+    key
+}
+
+fn mask() -> Mask {
+    (secret() as u32).to_le_bytes()
+}
