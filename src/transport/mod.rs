@@ -14,3 +14,4 @@ pub mod site;
 pub mod stream;
 mod taking;
 pub mod threads;
+pub mod tls;

@@ -1,6 +1,8 @@
-//! A connection's byte stream, TCP or unix, in the three forms it takes: with the front's loop, on its way between
-//! threads, and with a general thread's runtime.
+//! A connection's byte stream, TCP or unix, plain or under TLS, in the three forms it takes: with the front's loop, on
+//! its way between threads, and with a general thread's runtime.
 
+use crate::domain::id::IdRef;
+use crate::transport::tls::{Session, Tls};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -14,14 +16,61 @@ pub enum FrontStream {
     Tcp(mio::net::TcpStream),
     /// A unix socket.
     Unix(mio::net::UnixStream),
+    /// TLS over one of the others.
+    Tls(Box<Tls<FrontStream>>),
 }
 
 impl FrontStream {
+    /// The same under TLS; [`FrontStream::shake`] comes first.
+    pub fn under(self, session: Session) -> FrontStream {
+        FrontStream::Tls(Box::new(Tls { session, socket: self }))
+    }
+
+    /// Goes on with the handshake, if it is a TLS one; see [`Session::shake`].
+    pub fn shake(&mut self) -> io::Result<()> {
+        match self {
+            FrontStream::Tls(s) => s.shake(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it begins with a handshake that is not over.
+    pub fn is_shaking(&self) -> bool {
+        matches!(self, FrontStream::Tls(s) if s.session.is_shaking())
+    }
+
+    /// The name in the certificate that the client has shown, where that can name a monitor.
+    pub fn name(&self) -> Option<IdRef<'_>> {
+        match self {
+            FrontStream::Tls(s) => s.name(),
+            _ => None,
+        }
+    }
+
+    /// Whether bytes that it has taken still wait for the socket.
+    pub fn wants_write(&self) -> bool {
+        matches!(self, FrontStream::Tls(s) if s.session.wants_write())
+    }
+
+    /// Whether a reading that did not fill its buffer may have left something of which no readiness will be told.
+    pub fn may_hold_more(&self) -> bool {
+        matches!(self, FrontStream::Tls(s) if s.session.may_hold_more())
+    }
+
+    /// Sends what it has taken and the socket has not; `Ok` when nothing is left.
+    pub fn flush(&mut self) -> io::Result<()> {
+        match self {
+            FrontStream::Tls(s) => s.flush(),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads what is there at once.
     pub fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
             FrontStream::Tcp(s) => s.read(bytes),
             FrontStream::Unix(s) => s.read(bytes),
+            FrontStream::Tls(s) => s.read(bytes),
         }
     }
 
@@ -30,16 +79,30 @@ impl FrontStream {
         match self {
             FrontStream::Tcp(s) => s.write(bytes),
             FrontStream::Unix(s) => s.write(bytes),
+            FrontStream::Tls(s) => s.write(bytes),
         }
     }
 
     /// Says that nothing more will be written.
-    pub fn end_writing(&self) {
+    pub fn end_writing(&mut self) {
         // A peer that is gone already needs no telling.
         let _ = match self {
             FrontStream::Tcp(s) => s.shutdown(Shutdown::Write),
             FrontStream::Unix(s) => s.shutdown(Shutdown::Write),
+            FrontStream::Tls(s) => {
+                let _ = s.end();
+                s.socket.end_writing();
+                Ok(())
+            }
         };
+    }
+
+    /// What is said before it is closed: TLS has a word for it, without which the end may be somebody else's doing.
+    pub fn take_leave(&mut self) {
+        if let FrontStream::Tls(s) = self {
+            // As much of it as the socket takes.
+            let _ = s.end();
+        }
     }
 
     /// For registering with the loop.
@@ -47,6 +110,7 @@ impl FrontStream {
         match self {
             FrontStream::Tcp(s) => s,
             FrontStream::Unix(s) => s,
+            FrontStream::Tls(s) => s.socket.source(),
         }
     }
 
@@ -55,7 +119,24 @@ impl FrontStream {
         match self {
             FrontStream::Tcp(s) => StdStream::Tcp(s.into()),
             FrontStream::Unix(s) => StdStream::Unix(s.into()),
+            FrontStream::Tls(s) => StdStream::Tls(Box::new(s.over(FrontStream::into_std))),
         }
+    }
+}
+
+impl Read for FrontStream {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        FrontStream::read(self, bytes)
+    }
+}
+
+impl Write for FrontStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        FrontStream::write(self, bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        FrontStream::flush(self)
     }
 }
 
@@ -66,6 +147,8 @@ pub enum StdStream {
     Tcp(std::net::TcpStream),
     /// A unix socket.
     Unix(std::os::unix::net::UnixStream),
+    /// TLS over one of the others.
+    Tls(Box<Tls<StdStream>>),
 }
 
 impl StdStream {
@@ -74,6 +157,7 @@ impl StdStream {
         match self {
             StdStream::Tcp(s) => FrontStream::Tcp(mio::net::TcpStream::from_std(s)),
             StdStream::Unix(s) => FrontStream::Unix(mio::net::UnixStream::from_std(s)),
+            StdStream::Tls(s) => FrontStream::Tls(Box::new(s.over(StdStream::into_front))),
         }
     }
 
@@ -82,6 +166,7 @@ impl StdStream {
         match self {
             StdStream::Tcp(s) => tokio::net::TcpStream::from_std(s).map(Stream::Tcp),
             StdStream::Unix(s) => tokio::net::UnixStream::from_std(s).map(Stream::Unix),
+            StdStream::Tls(s) => s.try_over(StdStream::into_stream).map(|s| Stream::Tls(Box::new(s))),
         }
     }
 }
@@ -93,21 +178,43 @@ pub enum Stream {
     Tcp(tokio::net::TcpStream),
     /// A unix socket.
     Unix(tokio::net::UnixStream),
+    /// TLS over one of the others.
+    Tls(Box<Tls<Stream>>),
 }
 
 impl Stream {
+    /// Goes on with the handshake, if it is a TLS one; see [`Session::shake`].
+    pub fn poll_shake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Tls(s) => {
+                let Tls { session, socket } = &mut **s;
+                polled(session.shake(&mut Polled { socket, cx }))
+            }
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// The name in the certificate that the other side has shown, where that can name a monitor.
+    pub fn name(&self) -> Option<IdRef<'_>> {
+        match self {
+            Stream::Tls(s) => s.name(),
+            _ => None,
+        }
+    }
+
     /// Takes it out of the runtime.
     pub fn into_std(self) -> io::Result<StdStream> {
         match self {
             Stream::Tcp(s) => s.into_std().map(StdStream::Tcp),
             Stream::Unix(s) => s.into_std().map(StdStream::Unix),
+            Stream::Tls(s) => s.try_over(Stream::into_std).map(|s| StdStream::Tls(Box::new(s))),
         }
     }
 
     /// The user at the other end of a unix socket, as the system knows it: SO_PEERCRED, or getpeereid(3).
     pub fn peer_uid(&self) -> Option<u32> {
         match self {
-            Stream::Tcp(_) => None,
+            Stream::Tcp(_) | Stream::Tls(_) => None,
             Stream::Unix(s) => s.peer_cred().ok().map(|credentials| credentials.uid()),
         }
     }
@@ -118,6 +225,11 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Stream::Tcp(s) => Pin::new(s).poll_read(cx, buf),
             Stream::Unix(s) => Pin::new(s).poll_read(cx, buf),
+            Stream::Tls(s) => {
+                let Tls { session, socket } = &mut **s;
+                let read = session.read(&mut Polled { socket, cx }, buf.initialize_unfilled());
+                polled(read).map_ok(|read| buf.advance(read))
+            }
         }
     }
 }
@@ -127,17 +239,71 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Stream::Tcp(s) => Pin::new(s).poll_write(cx, buf),
             Stream::Unix(s) => Pin::new(s).poll_write(cx, buf),
+            Stream::Tls(s) => {
+                let Tls { session, socket } = &mut **s;
+                polled(session.write(&mut Polled { socket, cx }, buf))
+            }
         }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Tcp(_) | Stream::Unix(_) => Poll::Ready(Ok(())),
+            Stream::Tls(s) => {
+                let Tls { session, socket } = &mut **s;
+                polled(session.flush(&mut Polled { socket, cx }))
+            }
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Tcp(s) => Pin::new(s).poll_shutdown(cx),
             Stream::Unix(s) => Pin::new(s).poll_shutdown(cx),
+            Stream::Tls(s) => {
+                let Tls { session, socket } = &mut **s;
+                // A goodbye that cannot be said is no reason to keep the socket.
+                match session.end(&mut Polled { socket, cx }) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                    _ => Pin::new(socket).poll_shutdown(cx),
+                }
+            }
         }
+    }
+}
+
+/// A stream of the runtime as a session wants it: what would be pending would block, and wakes the task.
+struct Polled<'a, 'b> {
+    socket: &'a mut Stream,
+    cx: &'a mut Context<'b>,
+}
+
+impl Read for Polled<'_, '_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let mut buf = ReadBuf::new(bytes);
+        match Pin::new(&mut *self.socket).poll_read(self.cx, &mut buf) {
+            Poll::Ready(read) => read.map(|()| buf.filled().len()),
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl Write for Polled<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match Pin::new(&mut *self.socket).poll_write(self.cx, bytes) {
+            Poll::Ready(written) => written,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn polled<T>(outcome: io::Result<T>) -> Poll<io::Result<T>> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        outcome => Poll::Ready(outcome),
     }
 }

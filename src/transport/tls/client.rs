@@ -1,0 +1,145 @@
+//! What our own client needs for TLS: whom to believe, what to show of itself, and a stream that has shaken hands.
+//!
+//! Whom to believe are the authorities of the system, found where systems keep them, or those of a file.
+
+use crate::domain::lang::Lang;
+use crate::transport::stream::Stream;
+use crate::transport::tls::server::{self, Fault};
+use crate::transport::tls::{Session, Tls};
+use rustls::crypto::ring;
+use rustls::pki_types::{InvalidDnsNameError, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Longest file of certificates that is read.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Which files to use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// The authorities to believe, instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// The certificate to show and its key.
+    pub bearer: Option<(PathBuf, PathBuf)>,
+}
+
+/// Why there can be no TLS.
+#[derive(Debug)]
+pub enum Trouble {
+    /// A file cannot be read.
+    File(PathBuf, io::Error),
+    /// A file does not hold what it should.
+    Paper(PathBuf, Fault),
+    /// The system has no authorities where one looks for them.
+    NoRoots,
+    /// rustls does not want to.
+    Other(String),
+}
+
+impl Trouble {
+    /// What is wrong and what to do.
+    pub fn sentence(&self, lang: Lang) -> String {
+        let zh = lang == Lang::Zh;
+        match self {
+            Trouble::File(path, error) if zh => format!("无法读取 {}：{error}", path.display()),
+            Trouble::File(path, error) => format!("cannot read {}: {error}", path.display()),
+            Trouble::Paper(path, fault) if zh => format!("{}：{}", path.display(), fault.sentence(lang)),
+            Trouble::Paper(path, fault) => format!("{}: {}", path.display(), fault.sentence(lang)),
+            Trouble::NoRoots if zh => {
+                "系统中找不到受信任的证书颁发机构；请安装 ca-certificates 或用 ca 指定文件".into()
+            }
+            Trouble::NoRoots => {
+                "this system has no trusted authorities; install ca-certificates or name a file as ca".into()
+            }
+            Trouble::Other(text) => format!("TLS: {text}"),
+        }
+    }
+
+    /// The code of sysexits(3).
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Trouble::File(_, error) if error.kind() == io::ErrorKind::NotFound => 66,
+            Trouble::File(_, error) if error.kind() == io::ErrorKind::PermissionDenied => 77,
+            Trouble::File(..) => 74,
+            _ => 78,
+        }
+    }
+}
+
+/// What connections are made from; kept for all of them, for its tickets spare those who come back half the work.
+pub fn config(wish: &Wish) -> Result<Arc<ClientConfig>, Trouble> {
+    let roots = match &wish.ca {
+        Some(path) => roots_of(path)?,
+        None => system_roots()?,
+    };
+    let other = |error: rustls::Error| Trouble::Other(error.to_string());
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(other)?
+        .with_root_certificates(roots);
+    let mut config = match &wish.bearer {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let paper = |path: &Path, fault| Trouble::Paper(path.to_path_buf(), fault);
+            let chain =
+                server::certificates(&read(certificate)?).map_err(|fault| paper(certificate, fault))?;
+            let secret = server::key(&read(key)?).map_err(|fault| paper(key, fault))?;
+            builder.with_client_auth_cert(chain, secret).map_err(|error| match error {
+                rustls::Error::InconsistentKeys(_) => paper(key, Fault::Mismatch),
+                error => paper(key, Fault::Unusable(error.to_string())),
+            })?
+        }
+    };
+    config.alpn_protocols = Vec::new();
+    Ok(Arc::new(config))
+}
+
+/// The name that a server's certificate must bear: a DNS name, or an address without brackets.
+pub fn server_name(host: &str) -> Result<ServerName<'static>, InvalidDnsNameError> {
+    ServerName::try_from(host.to_string())
+}
+
+/// Shakes hands over a connected stream. It is for the caller to bound its time.
+///
+/// # Errors
+/// `InvalidData` where the other side speaks no TLS or shows no certificate that we believe; why is told by the error.
+pub async fn connect(
+    stream: Stream,
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+) -> io::Result<Stream> {
+    let session =
+        Session::client(config, name).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    let mut stream = Stream::Tls(Box::new(Tls { session, socket: stream }));
+    std::future::poll_fn(|cx| stream.poll_shake(cx)).await?;
+    Ok(stream)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes));
+    file.map(|_| bytes).map_err(|error| Trouble::File(path.to_path_buf(), error))
+}
+
+fn roots_of(path: &Path) -> Result<RootCertStore, Trouble> {
+    let paper = |fault| Trouble::Paper(path.to_path_buf(), fault);
+    let mut roots = RootCertStore::empty();
+    for certificate in server::certificates(&read(path)?).map_err(paper)? {
+        roots.add(certificate).map_err(|error| paper(Fault::Unusable(error.to_string())))?;
+    }
+    Ok(roots)
+}
+
+/// The system's authorities; those among them that rustls cannot use are left out.
+fn system_roots() -> Result<RootCertStore, Trouble> {
+    let mut roots = RootCertStore::empty();
+    if let Some(bundle) = openssl_probe::probe().cert_file {
+        if let Ok(found) = server::certificates(&read(&bundle)?) {
+            roots.add_parsable_certificates(found);
+        }
+    }
+    if roots.is_empty() { Err(Trouble::NoRoots) } else { Ok(roots) }
+}

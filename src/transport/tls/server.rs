@@ -1,0 +1,230 @@
+//! What a listener needs for TLS: its certificate and key, whom it lets in, and the whole of it replaced while it runs.
+
+use crate::domain::lang::Lang;
+use crate::transport::tls::Session;
+use arc_swap::ArcSwap;
+use rustls::crypto::ring::{self, Ticketer};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{Error, RootCertStore, ServerConfig};
+use std::sync::Arc;
+
+/// Most certificates in one file: a chain has a handful, a bundle of authorities some hundred.
+const CERTIFICATES_MAX: usize = 1_000;
+
+/// What the connections of a listener are made from; replaced whole, while those that run live on as they began.
+#[derive(Debug)]
+pub struct Acceptor {
+    config: ArcSwap<ServerConfig>,
+}
+
+impl Acceptor {
+    /// With what holds at first.
+    pub fn new(config: Arc<ServerConfig>) -> Acceptor {
+        Acceptor { config: ArcSwap::new(config) }
+    }
+
+    /// From now on this holds for newcomers. Tickets of the old one are worth nothing then: they may have been given to
+    /// somebody whom the new one would not let in.
+    pub fn replace(&self, config: Arc<ServerConfig>) {
+        self.config.store(config);
+    }
+
+    /// The session of a newcomer.
+    pub fn session(&self) -> Result<Session, Error> {
+        Session::server(self.config.load_full())
+    }
+}
+
+/// Whether clients show certificates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// Nobody is let in without.
+    #[default]
+    Required,
+    /// Whoever shows none is as good as over plain HTTP.
+    Optional,
+}
+
+/// What is read from files, as PEM.
+#[derive(Clone, Copy)]
+pub struct Papers<'a> {
+    /// The certificate, and those between it and an authority.
+    pub certificate: &'a [u8],
+    /// Its key.
+    pub key: &'a [u8],
+    /// The authorities that vouch for clients.
+    pub clients: Option<(&'a [u8], ClientAuth)>,
+    /// What is spoken over it, by its ALPN names; empty: anything.
+    pub protocols: &'a [&'a [u8]],
+}
+
+/// A file that is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paper {
+    /// The certificate.
+    Certificate,
+    /// The key.
+    Key,
+    /// The authorities for clients.
+    ClientCa,
+}
+
+/// What is wrong with one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is not PEM, or breaks off.
+    Pem(String),
+    /// There is none of what it should hold.
+    Nothing,
+    /// There are too many.
+    TooMany,
+    /// The key is under a passphrase.
+    Encrypted,
+    /// The key is another certificate's.
+    Mismatch,
+    /// It is PEM, but what it holds cannot be used.
+    Unusable(String),
+}
+
+impl Fault {
+    /// What is wrong and what to do.
+    pub fn sentence(&self, lang: Lang) -> String {
+        let en = lang == Lang::En;
+        match self {
+            Fault::Pem(why) if en => format!("not PEM: {why}"),
+            Fault::Pem(why) => format!("不是有效的 PEM：{why}"),
+            Fault::Nothing if en => {
+                "nothing of the kind is in it: PEM with BEGIN and END lines is wanted".into()
+            }
+            Fault::Nothing => "其中没有所需内容：应为带 BEGIN 和 END 行的 PEM".into(),
+            Fault::TooMany if en => format!("too many certificates: at most {CERTIFICATES_MAX}"),
+            Fault::TooMany => format!("证书过多：最多 {CERTIFICATES_MAX} 个"),
+            Fault::Encrypted if en => {
+                "the key is under a passphrase, which nobody could type at a start; store it without: \
+                 openssl pkey -in KEY -out NEW"
+                    .into()
+            }
+            Fault::Encrypted => {
+                "私钥受口令保护，启动时无人输入；请去除口令：openssl pkey -in 私钥 -out 新文件".into()
+            }
+            Fault::Mismatch if en => "the key does not belong to the certificate".into(),
+            Fault::Mismatch => "私钥与证书不匹配".into(),
+            Fault::Unusable(why) if en => format!("cannot be used: {why}"),
+            Fault::Unusable(why) => format!("无法使用：{why}"),
+        }
+    }
+}
+
+/// What the papers come to: what rustls needs, and the certificate itself.
+pub fn config(papers: &Papers<'_>) -> Result<(Arc<ServerConfig>, CertificateDer<'static>), (Paper, Fault)> {
+    let chain = certificates(papers.certificate).map_err(|fault| (Paper::Certificate, fault))?;
+    let Some(own) = chain.first().cloned() else { return Err((Paper::Certificate, Fault::Nothing)) };
+    let key = key(papers.key).map_err(|fault| (Paper::Key, fault))?;
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| (Paper::Certificate, unusable(error)))?;
+    let builder = match papers.clients {
+        None => builder.with_no_client_auth(),
+        Some((authorities, auth)) => {
+            let wrong = |fault| (Paper::ClientCa, fault);
+            let mut roots = RootCertStore::empty();
+            for authority in certificates(authorities).map_err(wrong)? {
+                roots.add(authority).map_err(|error| wrong(unusable(error)))?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let verifier = match auth {
+                ClientAuth::Required => verifier,
+                ClientAuth::Optional => verifier.allow_unauthenticated(),
+            };
+            builder.with_client_cert_verifier(verifier.build().map_err(|error| wrong(unusable(error)))?)
+        }
+    };
+    let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
+        Error::InconsistentKeys(_) => (Paper::Key, Fault::Mismatch),
+        // Of the key rustls says so in words only.
+        Error::General(text) => (Paper::Key, Fault::Unusable(text)),
+        error => (Paper::Certificate, unusable(error)),
+    })?;
+    config.alpn_protocols = papers.protocols.iter().map(|name| name.to_vec()).collect();
+    // Those who come back bring what we must know themselves, sealed; nothing is kept for those who do not.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.ticketer = Ticketer::new().map_err(|error| (Paper::Key, unusable(error)))?;
+    config.send_tls13_tickets = 1;
+    Ok((Arc::new(config), own))
+}
+
+/// The certificates of a PEM file; at least one.
+pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fault> {
+    let found: Vec<_> = CertificateDer::pem_slice_iter(pem).take(CERTIFICATES_MAX + 1).collect();
+    let found = found.into_iter().collect::<Result<Vec<_>, _>>().map_err(|error| fault_of(&error))?;
+    match found.len() {
+        0 => Err(Fault::Nothing),
+        n if n > CERTIFICATES_MAX => Err(Fault::TooMany),
+        _ => Ok(found),
+    }
+}
+
+/// The key of a PEM file.
+pub(super) fn key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Fault> {
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
+        pem::Error::NoItemsFound if String::from_utf8_lossy(pem).contains("ENCRYPTED") => Fault::Encrypted,
+        error => fault_of(&error),
+    })
+}
+
+fn fault_of(error: &pem::Error) -> Fault {
+    match error {
+        pem::Error::NoItemsFound => Fault::Nothing,
+        // Never what stands there: it may be a key.
+        pem::Error::MissingSectionEnd { .. } => Fault::Pem("a section has no END line".into()),
+        pem::Error::IllegalSectionStart { .. } => Fault::Pem("a BEGIN line is broken".into()),
+        pem::Error::Base64Decode(_) => Fault::Pem("a section is not base64".into()),
+        _ => Fault::Pem("it cannot be read".into()),
+    }
+}
+
+fn unusable(error: impl std::fmt::Display) -> Fault {
+    Fault::Unusable(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, KeyPair};
+
+    fn pair() -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec!["a.example".to_string()]).unwrap().self_signed(&key);
+        (certificate.unwrap().pem(), key.serialize_pem())
+    }
+
+    fn fault(certificate: &str, key: &str, clients: Option<&str>) -> Option<(Paper, Fault)> {
+        let clients = clients.map(|pem| (pem.as_bytes(), ClientAuth::Required));
+        let papers =
+            Papers { certificate: certificate.as_bytes(), key: key.as_bytes(), clients, protocols: &[] };
+        config(&papers).err()
+    }
+
+    #[test]
+    fn papers_in_order_make_a_configuration_and_each_that_is_not_is_named() {
+        let ((certificate, key), (other, other_key)) = (pair(), pair());
+        assert_eq!(fault(&certificate, &key, None), None);
+        assert_eq!(fault(&certificate, &key, Some(&other)), None);
+        assert_eq!(fault(&format!("{certificate}{other}"), &key, None), None, "a chain");
+        assert_eq!(fault("", &key, None), Some((Paper::Certificate, Fault::Nothing)));
+        assert_eq!(fault(&key, &key, None), Some((Paper::Certificate, Fault::Nothing)));
+        let half = &certificate[..certificate.len() / 2];
+        assert!(matches!(fault(half, &key, None), Some((Paper::Certificate, Fault::Pem(_)))));
+        assert_eq!(fault(&certificate, &certificate, None), Some((Paper::Key, Fault::Nothing)));
+        assert_eq!(fault(&certificate, &other_key, None), Some((Paper::Key, Fault::Mismatch)));
+        let secret = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        assert_eq!(fault(&certificate, secret, None), Some((Paper::Key, Fault::Encrypted)));
+        assert_eq!(fault(&certificate, &key, Some("")), Some((Paper::ClientCa, Fault::Nothing)));
+        let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(matches!(fault(&certificate, &key, Some(junk)), Some((Paper::ClientCa, Fault::Unusable(_)))));
+        assert!(matches!(fault(junk, &key, None), Some((Paper::Certificate, Fault::Unusable(_)))));
+    }
+}
