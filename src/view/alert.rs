@@ -124,6 +124,9 @@ fn english(message: &Message) -> String {
                     None => format!("{id} is down, never heard"),
                 },
                 Kind::Recovered if one.removed => format!("{id} was removed, it had been down for {lasted}"),
+                Kind::Recovered if message.flaps.is_some() => {
+                    format!("{id} does not flap any more, it is up and steady")
+                }
                 Kind::Recovered => format!("{id} is up again, it was down for {lasted}"),
                 Kind::Flapping => {
                     let (times, within) = message.flaps.unwrap_or((2, Span::secs(3600)));
@@ -176,12 +179,14 @@ fn chinese(message: &Message) -> String {
         (kind, Some(one)) if message.count <= 1 => {
             let id = &one.id;
             match kind {
+                Kind::Down if message.flaps.is_some() => format!("{id} 不再反复，已下线 {lasted}"),
                 Kind::Down if one.cause == Some(Cause::Fail) => format!("{id} 已下线，自报故障"),
                 Kind::Down => match one.last_beat {
                     Some(last) => format!("{id} 已失联，静默 {}", shown(silence(last, one, message.now))),
                     None => format!("{id} 已失联，从未收到心跳"),
                 },
                 Kind::Recovered if one.removed => format!("{id} 已移除，此前下线 {lasted}"),
+                Kind::Recovered if message.flaps.is_some() => format!("{id} 不再反复，已稳定恢复"),
                 Kind::Recovered => format!("{id} 已恢复，此前下线 {lasted}"),
                 Kind::Flapping => {
                     let (times, within) = message.flaps.unwrap_or((2, Span::secs(3600)));

@@ -133,7 +133,7 @@ pub struct Message {
     /// How many there are, named or not.
     #[serde(default)]
     pub dependants_count: u64,
-    /// With [`Kind::Flapping`]: how often it went down, and within which time.
+    /// With [`Kind::Flapping`], and when that is over: how often it went down, and within which time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flaps: Option<(u32, Span)>,
     /// With [`Kind::Own`]: why, and how many monitors there are in all.

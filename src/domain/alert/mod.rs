@@ -1,7 +1,11 @@
 //! Alerts: what of all that happens is told, to whom, and when; plain values and one machine, without a clock.
 
+mod compose;
+mod entry;
+pub mod machine;
 pub mod message;
 pub mod policy;
 
+pub use machine::{Lookup, Machine, Standing, Step};
 pub use message::{Kind, Message};
 pub use policy::{AlertPolicy, Notifier};

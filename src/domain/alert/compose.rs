@@ -1,0 +1,102 @@
+//! What a message says of those it is about.
+
+use super::entry::Entry;
+use super::machine::Lookup;
+use super::message::{LISTED_BYTES_MAX, LISTED_MAX, SAID_BYTES_MAX, Shared, Subject};
+use crate::domain::record::incident_id;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::IpAddr;
+
+/// The name of the incident by which a notifier knows, or is to know, that a monitor is down.
+pub(super) fn thread(entry: &Entry, to: &str) -> String {
+    let told = entry.line(to).and_then(|line| line.told.or(line.thread));
+    incident_id(entry.number, told.unwrap_or(entry.beats))
+}
+
+/// As many of them as a message lists.
+pub(super) fn subjects(entries: &[&Entry], to: &str, lookup: &dyn Lookup) -> Vec<Subject> {
+    let mut bytes = 0;
+    let mut subjects = Vec::new();
+    for entry in entries.iter().take(LISTED_MAX) {
+        let subject = subject(entry, to, lookup);
+        bytes += subject.id.len()
+            + subject.said.as_ref().map_or(0, String::len)
+            + subject.tags.iter().map(|tag| tag.len() + 3).sum::<usize>();
+        if bytes > LISTED_BYTES_MAX {
+            break;
+        }
+        subjects.push(subject);
+    }
+    subjects
+}
+
+fn subject(entry: &Entry, to: &str, lookup: &dyn Lookup) -> Subject {
+    let known = lookup.monitor(&entry.id).filter(|known| known.number == entry.number && !entry.removed);
+    let (mut tags, mut said, mut address) = (Vec::new(), None, entry.ip.map(|ip| ip.to_string()));
+    if let Some(known) = known {
+        address = known.last_beat.map(|_| known.address.to_string());
+        tags = known.tags;
+        said = known.message.map(cut);
+    }
+    Subject {
+        id: entry.id.clone(),
+        incident: Some(thread(entry, to)),
+        since: entry.started,
+        ended: entry.ended,
+        cause: Some(entry.cause),
+        last_beat: entry.last_beat,
+        address,
+        tags,
+        said,
+        removed: entry.removed,
+    }
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > SAID_BYTES_MAX {
+        let end = (0..=SAID_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+/// What several of them have in common: something they all depend on, or else their network.
+pub(super) fn shared(entries: &[&Entry]) -> Option<Shared> {
+    let (first, rest) = entries.split_first()?;
+    if rest.is_empty() {
+        return None;
+    }
+    let parent = first.after.iter().find(|id| rest.iter().all(|other| other.after.contains(id)));
+    if let Some(parent) = parent {
+        return Some(Shared::After(parent.clone()));
+    }
+    let network = network(first.ip?)?;
+    let inside = rest.iter().all(|other| other.ip.is_some_and(|ip| network.contains(&ip)));
+    inside.then(|| Shared::Network(network.to_string()))
+}
+
+fn network(ip: IpAddr) -> Option<IpNet> {
+    match ip {
+        IpAddr::V4(ip) => Ipv4Net::new(ip, 24).ok().map(|net| IpNet::V4(net.trunc())),
+        IpAddr::V6(ip) => Ipv6Net::new(ip, 64).ok().map(|net| IpNet::V6(net.trunc())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(cut("语".repeat(10)), "语".repeat(10));
+        let long = cut("语".repeat(1_000));
+        assert!(long.len() <= SAID_BYTES_MAX + 3 && long.ends_with("语…"), "{}", long.len());
+    }
+
+    #[test]
+    fn networks_are_those_of_the_house() {
+        assert_eq!(network("10.0.3.7".parse().unwrap()).unwrap().to_string(), "10.0.3.0/24");
+        assert_eq!(network("2001:db8::1:2".parse().unwrap()).unwrap().to_string(), "2001:db8::/64");
+    }
+}

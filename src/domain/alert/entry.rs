@@ -1,0 +1,208 @@
+//! What the machine knows of one monitor that is down or lately was, and of each notifier that is told of it.
+//!
+//! It is plain data with a form as JSON, one row of the table `alerts`: whatever of it outlives a crash is in there.
+
+use crate::domain::address::Peer;
+use crate::domain::record::{Cause, OpenIncident, Record};
+use crate::domain::time::{Span, Wall};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// Messages about one monitor that one notifier gets in [`HOUR`].
+pub const SAID_MAX: usize = 3;
+/// The hour in which messages are counted, and in which a monitor that goes down again is flapping.
+pub const HOUR: Span = Span::secs(3600);
+/// How long a monitor that was flapping must stay as it is before that is told.
+pub const STEADY: Span = Span::secs(1800);
+
+/// A monitor that is down, or was and of which something is still to be told or to be remembered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    #[serde(skip)]
+    pub(super) number: u64,
+    /// Of the latest record that was heard of it.
+    pub(super) version: u64,
+    pub(super) id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ip: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) last_beat: Option<Wall>,
+    /// Its interval and grace: how long it may take to be heard again.
+    pub(super) respite: Span,
+    /// The beats it had sent when its latest incident began, as the incident's name has them.
+    pub(super) beats: u64,
+    pub(super) started: Wall,
+    pub(super) cause: Cause,
+    /// When that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ended: Option<Wall>,
+    #[serde(default)]
+    pub(super) removed: bool,
+    #[serde(default)]
+    pub(super) paused: bool,
+    /// When it last went down or came up.
+    pub(super) changed: Wall,
+    /// How often it went down since `first_down`, with never an hour between.
+    pub(super) downs: u32,
+    pub(super) first_down: Wall,
+    pub(super) lines: Vec<Line>,
+    /// The ids that it depends on, by its rule.
+    #[serde(skip)]
+    pub(super) after: Vec<String>,
+    /// Its place among the timers.
+    #[serde(skip)]
+    pub(super) wake: Option<Wall>,
+}
+
+/// What one notifier was told of a monitor, and what it is to be told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Line {
+    /// The notifier.
+    pub(super) to: String,
+    /// When the present incident has lasted for long enough to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) due: Option<Wall>,
+    /// Nothing is said because something that it depends on is down.
+    #[serde(default)]
+    pub(super) covered: bool,
+    /// Incidents that lasted long enough and that were not told yet.
+    #[serde(default)]
+    pub(super) pending: u32,
+    /// The notifier knows it to be down, by the incident of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) told: Option<u64>,
+    /// The incident of which it was last told, known or not any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) thread: Option<u64>,
+    /// It was told that the monitor is flapping, and hears nothing until that is over.
+    #[serde(default)]
+    pub(super) flapping: bool,
+    /// What it was told last is the end of that.
+    #[serde(skip)]
+    pub(super) was_flapping: bool,
+    /// When it was last told anything, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) said: Vec<Wall>,
+    /// When it was last told that the monitor is up again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) recovered: Option<Wall>,
+    /// When it is told again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) remind: Option<Wall>,
+}
+
+impl Entry {
+    /// One that has just gone down.
+    pub(super) fn new(record: &Record<'_>, incident: OpenIncident) -> Entry {
+        Entry {
+            number: record.number,
+            version: record.version,
+            id: record.id.as_str().to_string(),
+            ip: None,
+            last_beat: None,
+            respite: Span(0),
+            beats: incident.beats,
+            started: incident.started,
+            cause: incident.cause,
+            ended: None,
+            removed: false,
+            paused: false,
+            changed: record.at,
+            downs: 0,
+            first_down: incident.started,
+            lines: Vec::new(),
+            after: Vec::new(),
+            wake: None,
+        }
+    }
+
+    /// An incident begins.
+    pub(super) fn begin(&mut self, record: &Record<'_>, incident: OpenIncident) {
+        if self.downs == 0 || after(self.changed, HOUR) < incident.started {
+            (self.downs, self.first_down) = (0, incident.started);
+        }
+        self.downs = self.downs.saturating_add(1);
+        (self.beats, self.started, self.cause) = (incident.beats, incident.started, incident.cause);
+        (self.ended, self.removed) = (None, false);
+        self.changed = record.at;
+        self.last_beat = record.last_beat;
+        self.respite = Span(record.interval.0.saturating_add(record.grace.0));
+        self.ip = match record.source.peer {
+            Peer::Ip(ip) if record.last_beat.is_some() => Some(ip),
+            _ => self.id.parse().ok(),
+        };
+    }
+
+    /// Whether it is down.
+    pub(super) fn is_down(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    /// The line of a notifier.
+    pub(super) fn line(&self, to: &str) -> Option<&Line> {
+        self.lines.iter().find(|line| line.to == to)
+    }
+
+    /// Whether nothing of it needs to be remembered any more.
+    pub(super) fn is_idle(&self, clock: Wall) -> bool {
+        !self.is_down() && self.lines.iter().all(|line| line.is_idle(clock))
+    }
+}
+
+impl Line {
+    /// One that has told nothing.
+    pub(super) fn new(to: &str) -> Line {
+        Line {
+            to: to.to_string(),
+            due: None,
+            covered: false,
+            pending: 0,
+            told: None,
+            thread: None,
+            flapping: false,
+            was_flapping: false,
+            said: Vec::new(),
+            recovered: None,
+            remind: None,
+        }
+    }
+
+    /// Notes that something is said now.
+    pub(super) fn say(&mut self, clock: Wall) {
+        self.was_flapping = false;
+        if self.said.len() >= SAID_MAX {
+            self.said.remove(0);
+        }
+        self.said.push(clock);
+    }
+
+    /// From when on it may be told that all is well: when one more message, should it go down again, stays within
+    /// [`SAID_MAX`] an hour.
+    pub(super) fn room_at(&self) -> Option<Wall> {
+        let place = self.said.len().checked_sub(SAID_MAX - 1)?;
+        self.said.get(place).map(|said| after(*said, HOUR))
+    }
+
+    /// When the end of a flapping may be told of a monitor that last changed then.
+    pub(super) fn steady_at(&self, changed: Wall) -> Wall {
+        let steady = after(changed, STEADY);
+        self.room_at().map_or(steady, |room| room.max(steady))
+    }
+
+    /// Whether a monitor that goes down at this moment is flapping.
+    pub(super) fn is_again(&self, clock: Wall) -> bool {
+        self.pending > 1
+            || self.told.is_some()
+            || self.recovered.is_some_and(|recovered| clock < after(recovered, HOUR))
+    }
+
+    fn is_idle(&self, clock: Wall) -> bool {
+        let busy = self.pending > 0 || self.told.is_some() || self.flapping || self.due.is_some();
+        !busy && self.said.last().is_none_or(|said| after(*said, HOUR) <= clock)
+    }
+}
+
+/// A moment, and a span after it.
+pub(super) fn after(wall: Wall, span: Span) -> Wall {
+    Wall(wall.0.saturating_add_unsigned(span.0))
+}

@@ -1,0 +1,221 @@
+//! What the machine does, one story each, in the world of the simulation.
+
+use super::Lookup;
+use super::simulation::{World, policy, rule, rules};
+use crate::domain::alert::AlertPolicy;
+use crate::domain::alert::entry::after;
+use crate::domain::alert::message::{Doubt, Kind, Shared};
+use crate::domain::record::Cause;
+use crate::domain::time::Span;
+
+#[test]
+fn a_thousand_that_vanish_are_one_message_that_says_what_they_share() {
+    let ids: Vec<String> = (0..1_000).map(|n| format!("web-{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut world = World::new(&ids, vec![rule("web-*", &["ops"], &["switch"])], policy());
+    for n in 0..1_000 {
+        world.down(n, Cause::Silence);
+        if n % 200 == 0 {
+            world.pass(1);
+        }
+    }
+    world.pass(60);
+    let (_, message) = &world.told[0];
+    assert_eq!((world.told.len(), message.count, message.monitors.len()), (1, 1_000, 1_000));
+    assert_eq!(message.shared, Some(Shared::After("switch".into())));
+    (0..1_000).for_each(|n| world.beat(n));
+    world.pass(60);
+    assert_eq!((world.told.len(), world.told[1].1.kind, world.told[1].1.count), (2, Kind::Recovered, 1_000));
+}
+
+#[test]
+fn children_of_a_dead_parent_are_silent_and_named_and_told_of_when_only_they_stay_silent() {
+    let mut world = World::new(&["router", "behind-1", "behind-2"], rules(), policy());
+    // The first child is found silent before anybody knows of the router.
+    let child = world.place("behind-1");
+    world.pass(30);
+    world.down(child, Cause::Silence);
+    world.pass(40);
+    assert_eq!(world.told, [], "first it waits to hear of the router");
+    world.down(world.place("router"), Cause::Silence);
+    world.down(world.place("behind-2"), Cause::Silence);
+    world.pass(60);
+    assert_eq!(world.told.len(), 1);
+    let message = world.told[0].1.clone();
+    assert_eq!((message.monitors[0].id.as_str(), message.dependants_count), ("router", 2));
+    assert_eq!(message.dependants, ["behind-1", "behind-2"]);
+    // The router and one child are back, the other is not.
+    world.beat(world.place("router"));
+    world.beat(world.place("behind-2"));
+    world.pass(300);
+    assert_eq!(world.kinds("ops", "router"), [Kind::Down, Kind::Recovered]);
+    assert_eq!(world.kinds("ops", "behind-2"), []);
+    assert_eq!(world.kinds("ops", "behind-1"), [Kind::Down]);
+}
+
+#[test]
+fn of_monitors_that_depend_on_each_other_one_is_told() {
+    let mut world = World::new(&["ring-1", "ring-2"], rules(), policy());
+    world.down(0, Cause::Silence);
+    world.down(1, Cause::Silence);
+    world.pass(200);
+    assert_eq!((world.kinds("ops", "ring-1"), world.kinds("ops", "ring-2")), (vec![Kind::Down], vec![]));
+}
+
+#[test]
+fn a_flapping_monitor_is_announced_once_and_its_end_when_it_is_steady() {
+    let mut world = World::new(&["a"], rules(), policy());
+    for _ in 0..40 {
+        world.down(0, Cause::Silence);
+        world.pass(60);
+        world.beat(0);
+        world.pass(60);
+    }
+    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered, Kind::Flapping]);
+    assert_eq!(world.told[2].1.flaps.map(|(downs, _)| downs), Some(2));
+    world.pass(7_300);
+    assert_eq!(world.kinds("ops", "a").last(), Some(&Kind::Recovered));
+    world.judge(0);
+    // One that stays down at last is told of as down.
+    for _ in 0..3 {
+        world.down(0, Cause::Silence);
+        world.pass(60);
+        world.beat(0);
+        world.pass(60);
+    }
+    world.down(0, Cause::Silence);
+    world.pass(7_200);
+    assert_eq!(world.kinds("ops", "a").last(), Some(&Kind::Down));
+    world.beat(0);
+    world.pass(7_200);
+    world.judge(0);
+}
+
+#[test]
+fn a_pause_silences_reminders_and_recoveries_until_it_is_over() {
+    let mut world = World::new(&["slow-1"], rules(), policy());
+    world.down(0, Cause::Silence);
+    world.pass(140);
+    assert_eq!(world.told, [], "not before min_down and group_wait");
+    world.pass(20);
+    assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down]);
+    world.pass(1_000);
+    assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down, Kind::Reminder]);
+    world.pause(0, true);
+    world.pass(3_600);
+    world.beat(0);
+    world.pass(3_600);
+    assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down, Kind::Reminder]);
+    world.pause(0, false);
+    world.pass(60);
+    assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down, Kind::Reminder, Kind::Recovered]);
+}
+
+#[test]
+fn what_is_shorter_than_min_down_is_nobodys_business() {
+    let mut world = World::new(&["slow-1"], rules(), policy());
+    world.down(0, Cause::Silence);
+    world.pass(119);
+    world.beat(0);
+    world.pass(600);
+    assert_eq!(world.told, []);
+}
+
+#[test]
+fn nobody_is_told_where_nobody_is_named() {
+    let mut world = World::new(&["a"], rules(), AlertPolicy { notify: Vec::new(), ..policy() });
+    world.down(0, Cause::Fail);
+    world.pass(600);
+    assert_eq!((world.told.len(), world.machine.len()), (0, 0));
+}
+
+/// Twenty monitors, and we come back from `doubt`.
+fn back_from(doubt: Doubt) -> World {
+    let ids: Vec<String> = (0..20).map(|n| format!("m-{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut world = World::new(&ids, rules(), policy());
+    world.pass(60);
+    world.restart();
+    world.machine.returned(world.now, Span::secs(30), doubt, world.monitors.counts());
+    world
+}
+
+#[test]
+fn when_most_are_silent_since_our_return_we_suspect_ourselves_once() {
+    let mut world = back_from(Doubt::Network);
+    world.pass(90);
+    (0..15).for_each(|n| world.down(n, Cause::Silence));
+    world.pass(60);
+    assert_eq!(world.told.len(), 1);
+    let message = &world.told[0].1;
+    assert_eq!((message.kind, message.doubt, message.count), (Kind::Own, Some((Doubt::Network, 20)), 15));
+    // All but two are back: of them one message tells, of the others none.
+    (2..15).for_each(|n| world.beat(n));
+    world.pass(60);
+    assert_eq!((world.told.len(), world.told[1].1.kind, world.told[1].1.count), (2, Kind::Down, 2));
+    // Whoever fails later is told of as ever.
+    world.down(17, Cause::Silence);
+    world.pass(60);
+    assert_eq!(world.kinds("ops", "m-17"), [Kind::Down]);
+}
+
+#[test]
+fn what_stays_silent_is_told_after_some_minutes_however_many_they_are() {
+    let mut world = back_from(Doubt::Restart);
+    world.pass(90);
+    (0..20).for_each(|n| world.down(n, Cause::Silence));
+    world.pass(600);
+    let kinds: Vec<(Kind, u64)> =
+        world.told.iter().map(|(_, message)| (message.kind, message.count)).collect();
+    assert_eq!(kinds, [(Kind::Own, 20), (Kind::Down, 20)]);
+}
+
+#[test]
+fn a_few_that_fall_silent_after_our_return_are_told_of_as_ever() {
+    let mut world = back_from(Doubt::Restart);
+    world.pass(90);
+    (0..5).for_each(|n| world.down(n, Cause::Silence));
+    world.pass(60);
+    assert_eq!((world.told.len(), world.told[0].1.kind), (1, Kind::Down));
+}
+
+#[test]
+fn a_change_that_was_overtaken_begins_nothing() {
+    let mut world = World::new(&["a"], rules(), policy());
+    world.down(0, Cause::Silence);
+    world.beat(0);
+    // The thread that saw it come back was the first to write.
+    let last = world.log.len() - 1;
+    world.log.swap(last, last - 1);
+    world.pass(600);
+    assert_eq!(world.told, []);
+}
+
+#[test]
+fn what_waits_is_not_due_sooner_because_we_were_away_or_the_clock_was_set() {
+    let mut world = World::new(&["slow-1"], rules(), policy());
+    world.down(0, Cause::Silence);
+    world.pass(100);
+    world.now = after(world.now, Span::secs(500));
+    world.restart();
+    world.machine.returned(world.now, Span::secs(500), Doubt::Restart, world.monitors.counts());
+    world.pass(15);
+    world.now = after(world.now, Span::secs(86_400));
+    world.machine.clock_stepped(86_400_000);
+    assert_eq!(world.told, []);
+    world.pass(60);
+    assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down]);
+}
+
+#[test]
+fn an_end_that_the_log_lost_is_told_after_a_start() {
+    let mut world = World::new(&["a"], rules(), policy());
+    world.down(0, Cause::Silence);
+    world.pass(60);
+    world.beat(0);
+    world.log.pop();
+    world.restart();
+    world.machine.reconcile(world.now, &world.monitors);
+    world.pass(60);
+    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered]);
+}
