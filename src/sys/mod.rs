@@ -9,3 +9,4 @@ pub mod service;
 pub mod signals;
 pub mod sockets;
 pub mod state_dir;
+pub mod tls;

@@ -18,6 +18,11 @@ pub fn usage() -> Process {
     }
 }
 
+/// The name of this machine, if it has one that can be said to others.
+pub fn host_name() -> Option<String> {
+    nix::unistd::gethostname().ok()?.into_string().ok().filter(|name| !name.is_empty() && name.is_ascii())
+}
+
 /// Virtual and resident bytes, where there is a /proc.
 fn memory() -> Option<(u64, u64)> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;

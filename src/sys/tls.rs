@@ -1,0 +1,118 @@
+//! TLS towards others: whose certificates are believed, and the configuration for connections that we open.
+//!
+//! The authorities are those of this system (wherever it keeps them; `SSL_CERT_FILE` moves them), or only those of one
+//! PEM bundle that somebody named. The cryptography is ring's.
+
+use crate::domain::lang::Lang;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Longest bundle of certificates.
+const BUNDLE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Why no connection can be trusted.
+#[derive(Debug)]
+pub enum TlsError {
+    /// The system has no certificates of authorities.
+    NoAuthorities,
+    /// A bundle cannot be read.
+    Unreadable(PathBuf, io::Error),
+    /// A bundle holds no certificate in PEM.
+    NoCertificate(PathBuf),
+    /// The cryptography refuses.
+    Refused(rustls::Error),
+}
+
+/// The certificates of authorities that are believed: those of a bundle, or the system's.
+///
+/// # Errors
+/// When there are none.
+pub fn authorities(bundle: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let Some(path) = bundle else {
+        // What of them cannot be read is left out; there may be one broken file among hundreds.
+        let found = rustls_native_certs::load_native_certs().certs;
+        return if found.is_empty() { Err(TlsError::NoAuthorities) } else { Ok(found) };
+    };
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(BUNDLE_BYTES_MAX).read_to_end(&mut bytes))
+        .map_err(|error| TlsError::Unreadable(path.into(), error))?;
+    let found: Vec<_> = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect();
+    if found.is_empty() { Err(TlsError::NoCertificate(path.into())) } else { Ok(found) }
+}
+
+/// The configuration for connections that we open. Each certificate must come from one of the authorities and bear the
+/// name that we called; nothing here turns that off.
+///
+/// # Errors
+/// When there are no authorities.
+pub fn client(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    let (taken, _) = roots.add_parsable_certificates(authorities(bundle)?);
+    if taken == 0 {
+        return Err(match bundle {
+            Some(path) => TlsError::NoCertificate(path.into()),
+            None => TlsError::NoAuthorities,
+        });
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Refused)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+impl TlsError {
+    /// What is wrong and what to do.
+    pub fn sentence(&self, lang: Lang) -> String {
+        match (self, lang) {
+            (TlsError::NoAuthorities, Lang::En) => {
+                "this system has no certificates of authorities: install ca-certificates, or name a bundle (ca)".into()
+            }
+            (TlsError::NoAuthorities, Lang::Zh) => {
+                "本系统没有根证书：请安装 ca-certificates，或指定证书文件（ca）".into()
+            }
+            (TlsError::Unreadable(path, error), Lang::En) => {
+                format!("cannot read {}: {error}", path.display())
+            }
+            (TlsError::Unreadable(path, error), Lang::Zh) => {
+                format!("无法读取 {}：{error}", path.display())
+            }
+            (TlsError::NoCertificate(path), Lang::En) => {
+                format!("{} holds no certificate in PEM format", path.display())
+            }
+            (TlsError::NoCertificate(path), Lang::Zh) => {
+                format!("{} 中没有 PEM 格式的证书", path.display())
+            }
+            (TlsError::Refused(error), Lang::En) => format!("TLS is not available: {error}"),
+            (TlsError::Refused(error), Lang::Zh) => format!("TLS 不可用：{error}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_is_read_and_what_is_none_is_named() {
+        let dir = std::env::temp_dir().join(format!("heartbeat-tls-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_string()]).unwrap();
+        let (good, bad) = (dir.join("good.pem"), dir.join("bad.pem"));
+        std::fs::write(&good, made.cert.pem().repeat(2)).unwrap();
+        std::fs::write(&bad, "not a certificate").unwrap();
+        assert_eq!(authorities(Some(&good)).unwrap().len(), 2);
+        assert!(client(Some(&good)).is_ok());
+        let said = |path: &Path, lang| client(Some(path)).unwrap_err().sentence(lang);
+        assert!(said(&bad, Lang::En).ends_with("bad.pem holds no certificate in PEM format"));
+        assert!(said(&dir.join("none.pem"), Lang::Zh).starts_with("无法读取 "));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}
