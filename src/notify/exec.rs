@@ -1,0 +1,221 @@
+//! Programs: one is started for each message, told of it by its environment and, as JSON, by its standard input.
+//!
+//! Exit status 0 means sent; everything else, 75 (EX_TEMPFAIL) among it, means to try again. No shell comes between:
+//! whoever wants one names it in the command. When its time is over the program goes, with all that it started.
+
+use super::{Envelope, Outcome, quoted};
+use crate::domain::lang::Lang;
+use crate::domain::time::Span;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+/// Output that is kept, of each of the two streams; the rest is read and thrown away.
+const OUTPUT_BYTES_MAX: usize = 4 * 1024;
+/// Longest value of a variable: the system takes none of 128 KiB, and all together have a bound too.
+const VARIABLE_BYTES_MAX: usize = 32 * 1024;
+/// How long after a program's end what it started may still write.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+/// sysexits: try again later.
+const EX_TEMPFAIL: i32 = 75;
+/// What the service manager says to us and nobody else.
+const OURS: [&str; 8] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PIDFDID",
+    "FDSTORE",
+];
+/// The variables, and the keys of the message's JSON that they hold.
+const VARIABLES: &[(&str, &str)] = &[
+    ("HEARTBEAT_KIND", "kind"),
+    ("HEARTBEAT_KEY", "key"),
+    ("HEARTBEAT_NOTIFIER", "notifier"),
+    ("HEARTBEAT_MONITOR", "monitor"),
+    ("HEARTBEAT_COUNT", "count"),
+    ("HEARTBEAT_INCIDENT", "incident"),
+    ("HEARTBEAT_SINCE", "since"),
+    ("HEARTBEAT_DURATION_S", "duration_s"),
+    ("HEARTBEAT_DELAYED_S", "delayed_s"),
+    ("HEARTBEAT_CAUSE", "cause"),
+    ("HEARTBEAT_MESSAGE", "message"),
+    ("HEARTBEAT_ADDRESS", "address"),
+    ("HEARTBEAT_TAGS", "tags"),
+    ("HEARTBEAT_TITLE", "title"),
+    ("HEARTBEAT_TEXT", "text"),
+];
+
+/// What the configuration says of a program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExecOptions {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// How long it may run.
+    pub timeout: Span,
+}
+
+/// A program, ready to be started.
+#[derive(Debug)]
+pub struct Exec {
+    options: ExecOptions,
+}
+
+impl Exec {
+    /// Makes it ready.
+    pub fn new(options: ExecOptions) -> Exec {
+        Exec { options }
+    }
+
+    /// Starts it once and waits for its end.
+    pub async fn send(&self, envelope: &Envelope<'_>) -> Outcome {
+        let lang = envelope.lang;
+        let mut command = self.command(envelope.json());
+        let name = self.options.command.first().map(String::as_str).unwrap_or_default();
+        let child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) => {
+                return Outcome::retry(
+                    lang.pick(format!("cannot start {name}: {error}"), format!("无法启动 {name}：{error}")),
+                );
+            }
+        };
+        let mut group = Group(child.id());
+        let input = envelope.json().to_string();
+        let run = run(child, input.into_bytes());
+        match tokio::time::timeout(Duration::from_millis(self.options.timeout.0), run).await {
+            Ok(Ok((status, said))) => {
+                group.0 = None;
+                judge(name, status, &said, lang)
+            }
+            Ok(Err(error)) => Outcome::retry(
+                lang.pick(format!("cannot wait for {name}: {error}"), format!("无法等待 {name}：{error}")),
+            ),
+            Err(_) => {
+                let limit = self.options.timeout;
+                Outcome::retry(lang.pick(
+                    format!("{name} was not done within {limit} and was killed"),
+                    format!("{name} 未在 {limit} 内完成，已被终止"),
+                ))
+            }
+        }
+    }
+
+    fn command(&self, json: &Value) -> Command {
+        let mut words = self.options.command.iter();
+        let mut command = Command::new(words.next().map(String::as_str).unwrap_or_default());
+        command.args(words).current_dir("/").process_group(0).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("HEARTBEAT_") {
+                command.env_remove(name);
+            }
+        }
+        OURS.iter().for_each(|name| _ = command.env_remove(name));
+        for (name, key) in VARIABLES {
+            command.env(name, variable(&json[*key]));
+        }
+        command
+    }
+}
+
+/// A value as a variable may hold it.
+fn variable(value: &Value) -> String {
+    let mut text = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(all) => all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    };
+    let mut end = VARIABLE_BYTES_MAX.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text.replace('\0', " ")
+}
+
+/// The process group of a program; whoever drops it while it is set ends all that is in it. Its leader has not been
+/// waited for then, so the number is nobody else's.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0.and_then(|pid| i32::try_from(pid).ok()) {
+            // Gone already is as good.
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+}
+
+/// Feeds it, hears it out and waits for its end. What it says is not waited for beyond that: something it left running
+/// may hold the streams open.
+async fn run(mut child: Child, input: Vec<u8>) -> io::Result<(ExitStatus, String)> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let status = {
+        let feed = async move {
+            if let Some(mut stdin) = stdin {
+                // One that reads nothing is not wrong.
+                let _ = stdin.write_all(&input).await;
+            }
+        };
+        let talk = async {
+            tokio::join!(feed, keep(stdout, &mut out), keep(stderr, &mut err));
+        };
+        tokio::pin!(talk);
+        let mut done = false;
+        let status = loop {
+            tokio::select! {
+                status = child.wait() => break status?,
+                () = &mut talk, if !done => done = true,
+            }
+        };
+        if !done {
+            let _ = tokio::time::timeout(LAST_WORDS, talk).await;
+        }
+        status
+    };
+    // What is wrong usually stands on standard error.
+    let said = if err.iter().all(u8::is_ascii_whitespace) { out } else { err };
+    Ok((status, String::from_utf8_lossy(&said).into_owned()))
+}
+
+async fn keep(stream: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
+    let Some(mut stream) = stream else { return };
+    let mut bytes = [0; 4096];
+    while let Ok(read @ 1..) = stream.read(&mut bytes).await {
+        let room = OUTPUT_BYTES_MAX - into.len();
+        into.extend_from_slice(&bytes[..read.min(room)]);
+    }
+}
+
+fn judge(name: &str, status: ExitStatus, said: &str, lang: Lang) -> Outcome {
+    let said = quoted(lang, said);
+    match status.code() {
+        Some(0) => Outcome::Sent,
+        Some(EX_TEMPFAIL) => Outcome::retry(lang.pick(
+            format!("{name} wants to be tried again later{said}"),
+            format!("{name} 要求稍后重试{said}"),
+        )),
+        Some(code) => Outcome::retry(lang.pick(
+            format!("{name} failed with exit status {code}{said}"),
+            format!("{name} 失败，退出码 {code}{said}"),
+        )),
+        None => Outcome::retry(lang.pick(
+            format!("{name} was ended by a signal ({status}){said}"),
+            format!("{name} 被信号终止（{status}）{said}"),
+        )),
+    }
+}
+
+#[cfg(test)]
+#[path = "exec_tests.rs"]
+mod tests;

@@ -1,0 +1,262 @@
+//! Mail, handed to one SMTP server: by STARTTLS, by TLS from the first byte, or in the clear to a neighbour.
+//!
+//! Subject and text are templates, ours in two languages or the administrator's own. The Message-ID is made of the
+//! message's key, so that a mail that had to be sent twice is one to whoever files it.
+
+use super::template::{Names, Scope, Template};
+use super::{Envelope, Outcome, Secret, Secrets, quoted, secret::redact};
+use crate::domain::lang::Lang;
+use crate::domain::time::{Span, Wall};
+use crate::sys::{process, tls};
+use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Mailboxes};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Letter, Tokio1Executor};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// The text when nobody wrote one; with the list of monitors that a line on a telephone has no room for.
+const BODY_EN: &str = "{{text}}
+
+{{#each monitors 200}}{{id}}
+  since {{since}}{{#if ended}} until {{ended}}{{/if}}{{#if cause fail}} (it reported a failure){{/if}}
+{{#if last_beat}}  last beat {{last_beat}}{{#if address}} from {{address}}{{/if}}
+{{/if}}{{#if tags}}  tags {{tags}}
+{{/if}}{{#if message}}  it said: {{message}}
+{{/if}}{{/each}}
+-- 
+heartbeat-server, {{key}}
+";
+const BODY_ZH: &str = "{{text}}
+
+{{#each monitors 200}}{{id}}
+  开始于 {{since}}{{#if ended}}，结束于 {{ended}}{{/if}}{{#if cause fail}}（自报故障）{{/if}}
+{{#if last_beat}}  最后心跳 {{last_beat}}{{#if address}}，来自 {{address}}{{/if}}
+{{/if}}{{#if tags}}  标签 {{tags}}
+{{/if}}{{#if message}}  其消息：{{message}}
+{{/if}}{{/each}}
+-- 
+heartbeat-server, {{key}}
+";
+const SUBJECT: &str = "{{cut 200 title}}";
+
+/// How the way to the server is protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MailTls {
+    /// STARTTLS, and nothing without it.
+    #[default]
+    StartTls,
+    /// TLS from the first byte.
+    Tls,
+    /// Not at all.
+    Off,
+}
+
+impl MailTls {
+    /// The port when nobody says.
+    pub fn port(self) -> u16 {
+        match self {
+            MailTls::StartTls => 587,
+            MailTls::Tls => 465,
+            MailTls::Off => 25,
+        }
+    }
+
+    /// The word for it in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            MailTls::StartTls => "starttls",
+            MailTls::Tls => "tls",
+            MailTls::Off => "none",
+        }
+    }
+}
+
+/// What the configuration says of a mail.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MailOptions {
+    /// The server, a name or an address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the way there is protected.
+    pub tls: MailTls,
+    /// The sender.
+    pub from: Mailbox,
+    /// Who gets it; a server that refuses one of them refuses all.
+    pub to: Vec<Mailbox>,
+    /// Who we are, if the server wants to know.
+    pub login: Option<(String, Secret)>,
+    /// A bundle with the authorities that are believed in place of the system's.
+    pub ca: Option<PathBuf>,
+    /// The subject, if not ours.
+    pub subject: Option<Template>,
+    /// The text, if not ours.
+    pub body: Option<Template>,
+    /// For the whole conversation.
+    pub timeout: Span,
+}
+
+/// Mails, ready to be sent.
+pub struct Mail {
+    options: MailOptions,
+    /// Made when it is first wanted, for it reads certificates.
+    tls: OnceLock<TlsParameters>,
+}
+
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.options.fmt(f)
+    }
+}
+
+impl Mail {
+    /// Makes it ready.
+    pub fn new(options: MailOptions) -> Mail {
+        Mail { options, tls: OnceLock::new() }
+    }
+
+    /// Tries once.
+    pub async fn send(&self, envelope: &Envelope<'_>) -> Outcome {
+        let lang = envelope.lang;
+        let letter = match self.letter(envelope) {
+            Ok(letter) => letter,
+            Err(reason) => {
+                return Outcome::refused(lang.pick(
+                    format!("no mail can be made of it: {reason}"),
+                    format!("无法生成邮件：{reason}"),
+                ));
+            }
+        };
+        let transport = match self.transport(lang) {
+            Ok(transport) => transport,
+            Err(reason) => return Outcome::retry(reason),
+        };
+        let limit = self.options.timeout;
+        let host = &self.options.host;
+        match tokio::time::timeout(Duration::from_millis(limit.0), transport.send(letter)).await {
+            Ok(Ok(_)) => Outcome::Sent,
+            Ok(Err(error)) => {
+                let mut said = quoted(lang, &chain(&error));
+                if let Some((_, password)) = &self.options.login {
+                    said = redact(said, password.reveal());
+                }
+                let reason = lang
+                    .pick(format!("{host} did not take the mail{said}"), format!("{host} 未接收邮件{said}"));
+                if error.is_permanent() { Outcome::refused(reason) } else { Outcome::retry(reason) }
+            }
+            Err(_) => Outcome::retry(lang.pick(
+                format!("{host} did not take the mail within {limit}"),
+                format!("{host} 未在 {limit} 内接收邮件"),
+            )),
+        }
+    }
+
+    fn letter(&self, envelope: &Envelope<'_>) -> Result<Letter, String> {
+        let (secrets, params) = (Secrets::default(), BTreeMap::new());
+        let scope = Scope::new(envelope, &secrets, &params);
+        let own = |text: &str| Template::parse(text, Names::default()).map_err(|e| e.sentence(envelope.lang));
+        let fill = |template: &Option<Template>, text: &str| -> Result<String, String> {
+            let rendered = match template {
+                Some(template) => template.render(&scope),
+                None => own(text)?.render(&scope),
+            };
+            rendered.map_err(|_| envelope.lang.pick("too long", "过长").to_string())
+        };
+        let subject = fill(&self.options.subject, SUBJECT)?;
+        let subject: String = subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let body = fill(&self.options.body, envelope.lang.pick(BODY_EN, BODY_ZH))?;
+        let Wall(ms) = envelope.now();
+        let at = UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+        let id = format!("<{}@{}>", envelope.message.key, self.options.from.email.domain());
+        let to: Mailboxes = self.options.to.iter().cloned().collect();
+        let builder = Letter::builder()
+            .from(self.options.from.clone())
+            .mailbox(lettre::message::header::To::from(to))
+            .subject(subject.trim())
+            .date(at)
+            .message_id(Some(id))
+            .header(AutoSubmitted)
+            .header(ContentType::TEXT_PLAIN);
+        builder.body(body).map_err(|error| error.to_string())
+    }
+
+    fn transport(&self, lang: Lang) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
+        let options = &self.options;
+        let tls = match options.tls {
+            MailTls::StartTls => Tls::Required(self.tls(lang)?),
+            MailTls::Tls => Tls::Wrapper(self.tls(lang)?),
+            MailTls::Off => Tls::None,
+        };
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&options.host)
+            .port(options.port)
+            .tls(tls)
+            .timeout(Some(Duration::from_millis(options.timeout.0)));
+        if let Some(name) = process::host_name() {
+            builder = builder.hello_name(ClientId::Domain(name));
+        }
+        if let Some((user, password)) = &options.login {
+            builder = builder.credentials(Credentials::new(user.clone(), password.reveal().to_string()));
+        }
+        Ok(builder.build())
+    }
+
+    fn tls(&self, lang: Lang) -> Result<TlsParameters, String> {
+        if let Some(made) = self.tls.get() {
+            return Ok(made.clone());
+        }
+        let mut builder =
+            TlsParameters::builder(self.options.host.clone()).certificate_store(CertificateStore::None);
+        let authorities = tls::authorities(self.options.ca.as_deref()).map_err(|e| e.sentence(lang))?;
+        for authority in authorities {
+            // One that cannot be used is left out, as elsewhere.
+            if let Ok(certificate) = Certificate::from_der(authority.to_vec()) {
+                builder = builder.add_root_certificate(certificate);
+            }
+        }
+        let made = builder.build_rustls().map_err(|error| chain(&error))?;
+        Ok(self.tls.get_or_init(|| made).clone())
+    }
+}
+
+/// RFC 3834: no holiday notices, please.
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        Ok(AutoSubmitted)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_string())
+    }
+}
+
+/// An error with what is behind it, each said once.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        next = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+#[path = "mail_tests.rs"]
+mod tests;

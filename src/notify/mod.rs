@@ -1,0 +1,156 @@
+//! Channels: how a message reaches a person, one module for each way.
+//!
+//! A channel tries once, within its own time limit, and says what came of it: sent, to be tried again, or refused. Who
+//! is told, when, how often and what happens to what is refused is not its business. Reasons are sentences in the
+//! configured language, and never hold a secret.
+
+pub mod exec;
+pub mod fields;
+pub mod mail;
+pub mod preset;
+mod secret;
+mod sign;
+pub mod template;
+#[cfg(test)]
+mod testing;
+pub mod webhook;
+
+pub use secret::{Secret, Secrets};
+
+use crate::domain::alert::Message;
+use crate::domain::lang::Lang;
+use crate::domain::time::{Span, Wall};
+use crate::view::alert;
+use serde_json::Value;
+use std::sync::OnceLock;
+
+/// How long a channel may take when nobody says.
+pub const TIMEOUT: Span = Span::secs(15);
+/// Most that is quoted of what a receiver says, in characters.
+const QUOTE_CHARS_MAX: usize = 200;
+
+/// A message on its way, as it is at the moment of this try.
+#[derive(Debug)]
+pub struct Envelope<'a> {
+    /// What is told; its `now` is the present moment.
+    pub message: &'a Message,
+    /// The language of its sentences, and of the reasons why it could not be sent.
+    pub lang: Lang,
+    json: OnceLock<Value>,
+}
+
+/// What came of a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was taken.
+    Sent,
+    /// Not this time.
+    Retry {
+        /// How long the receiver wants to be left alone.
+        after: Option<Span>,
+        /// Why.
+        reason: String,
+    },
+    /// It will not be taken however often it is tried.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A way to reach somebody, ready to be used.
+#[derive(Debug)]
+pub enum Channel {
+    /// A request over HTTP.
+    Webhook(webhook::Webhook),
+    /// A mail.
+    Mail(mail::Mail),
+    /// A program.
+    Exec(exec::Exec),
+}
+
+/// What the configuration says of a channel.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ChannelOptions {
+    /// `type = "webhook"`.
+    Webhook(webhook::WebhookOptions),
+    /// `type = "mail"`.
+    Mail(mail::MailOptions),
+    /// `type = "exec"`.
+    Exec(exec::ExecOptions),
+}
+
+impl Channel {
+    /// Makes it ready.
+    pub fn new(options: ChannelOptions) -> Channel {
+        match options {
+            ChannelOptions::Webhook(options) => Channel::Webhook(webhook::Webhook::new(options)),
+            ChannelOptions::Mail(options) => Channel::Mail(mail::Mail::new(options)),
+            ChannelOptions::Exec(options) => Channel::Exec(exec::Exec::new(options)),
+        }
+    }
+
+    /// Tries once.
+    pub async fn send(&self, envelope: &Envelope<'_>) -> Outcome {
+        match self {
+            Channel::Webhook(webhook) => webhook.send(envelope).await,
+            Channel::Mail(mail) => mail.send(envelope).await,
+            Channel::Exec(exec) => exec.send(envelope).await,
+        }
+    }
+}
+
+impl<'a> Envelope<'a> {
+    /// A message that has been brought up to the present, see [`Message::at`].
+    pub fn new(lang: Lang, message: &'a Message) -> Envelope<'a> {
+        Envelope { message, lang, json: OnceLock::new() }
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Wall {
+        self.message.now
+    }
+
+    /// The message as programs read it.
+    pub fn json(&self) -> &Value {
+        self.json.get_or_init(|| alert::json(self.lang, self.message))
+    }
+
+    /// The monitors in it.
+    fn monitors(&self) -> &[Value] {
+        self.json()["monitors"].as_array().map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Outcome {
+    fn retry(reason: String) -> Outcome {
+        Outcome::Retry { after: None, reason }
+    }
+
+    fn refused(reason: String) -> Outcome {
+        Outcome::Refused { reason }
+    }
+}
+
+/// What a receiver said, on one line and not too long.
+fn quote(text: &str) -> String {
+    let mut line = String::new();
+    for (count, word) in text.split(|c: char| c.is_whitespace() || c.is_control()).enumerate() {
+        if count > 0 && !word.is_empty() && !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    match line.char_indices().nth(QUOTE_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// `: ` and what a receiver said, if it said anything.
+fn quoted(lang: Lang, text: &str) -> String {
+    match quote(text) {
+        line if line.is_empty() => line,
+        line => format!("{}{line}", lang.pick(": ", "：")),
+    }
+}

@@ -1,0 +1,208 @@
+//! The small language in which bodies, headers and addresses of webhooks are written, and texts of mails.
+//!
+//! | | |
+//! |---|---|
+//! | `{{text}}` | a field as it is |
+//! | `{{json text}}`, `{{json "Alarm: " text}}` | as a whole JSON value, quotes included; several parts make one string |
+//! | `{{url …}}` `{{html …}}` `{{base64 …}}` `{{quiet …}}` `{{cut 2000 …}}` `{{cut_bytes 2048 …}}` | other filters; the last one named is applied first |
+//! | `{{#json}}…{{/json}}` | a filter around everything between |
+//! | `{{#each monitors 20}}…{{else}}…{{/each}}` | once for each monitor, here for the first 20; inside, `id` and others are the monitor's |
+//! | `{{#if kind down reminder}}…{{else}}…{{/if}}`, `{{#unless first}}…{{/unless}}` | when a field is one of these; without a word after it, when there is something in it |
+//!
+//! A template is read when the configuration is: what is wrong with it is told with its line and column. What it yields
+//! is bounded, and so are its own length and depth; the lists it goes through are.
+
+mod parse;
+mod render;
+
+pub use super::fields::Field;
+use crate::domain::lang::Lang;
+pub use render::Scope;
+
+/// Longest template, in bytes.
+pub const TEMPLATE_BYTES_MAX: usize = 64 * 1024;
+/// Deepest nesting of blocks.
+pub const DEPTH_MAX: usize = 8;
+/// Longest text that a template may yield, in bytes.
+pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+
+/// A template that has been read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Template {
+    nodes: Vec<Node>,
+}
+
+/// A piece of a template.
+#[derive(Clone, Debug, PartialEq)]
+enum Node {
+    Text(String),
+    Insert { filters: Vec<Filter>, parts: Vec<Part> },
+    Filter { filters: Vec<Filter>, body: Vec<Node> },
+    Each { most: usize, body: Vec<Node>, none: Vec<Node> },
+    If { field: Field, among: Vec<String>, then: Vec<Node>, or: Vec<Node> },
+}
+
+/// What stands between the braces, filters apart.
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    Text(String),
+    Field(Field),
+}
+
+/// How a text is changed for the place where it is to stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filter {
+    /// A JSON value.
+    Json,
+    /// Percent-encoded for a path or a query.
+    Url,
+    /// `&`, `<` and `>` as entities; Slack wants the same.
+    Html,
+    /// Base64.
+    Base64,
+    /// Nobody is mentioned: no `@all`, no `<at …>`. An id is chosen by whoever beats.
+    Quiet,
+    /// At most so many characters.
+    Cut(usize),
+    /// At most so many bytes.
+    CutBytes(usize),
+}
+
+/// Why a text is no template, and where: line and column count from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateError {
+    /// The line in the template.
+    pub line: usize,
+    /// The character in that line.
+    pub column: usize,
+    fault: Fault,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fault {
+    TooLong,
+    TooDeep,
+    /// `{{` without `}}`.
+    Unclosed,
+    /// A string literal without its end.
+    Quote,
+    /// Nothing between the braces.
+    Empty,
+    Word(String),
+    Secret(String),
+    Param(String),
+    Block(String),
+    /// The block that stands open here, or nothing.
+    End(Option<&'static str>),
+    /// A block without its end.
+    Open(&'static str),
+    Number(&'static str),
+    /// A field of one monitor outside of `each`.
+    Outside(&'static str),
+    Nested,
+}
+
+/// What a template asks for and is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing<'a> {
+    /// A secret.
+    Secret(&'a str),
+    /// A parameter.
+    Param(&'a str),
+}
+
+/// The text would be longer than allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
+/// Which names of secrets and parameters a template may use.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Names<'a> {
+    /// `{{secret.NAME}}`.
+    pub secrets: &'a [&'a str],
+    /// `{{param.NAME}}`.
+    pub params: &'a [&'a str],
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, and where.
+    pub fn parse(text: &str, names: Names<'_>) -> Result<Template, TemplateError> {
+        Ok(Template { nodes: parse::parse(text, names)? })
+    }
+
+    /// Fills it in.
+    ///
+    /// # Errors
+    /// When the text grows beyond [`OUTPUT_BYTES_MAX`].
+    pub fn render(&self, scope: &Scope<'_>) -> Result<String, TooLong> {
+        render::render(&self.nodes, scope)
+    }
+}
+
+impl TemplateError {
+    /// What is missing, where that is the fault.
+    pub fn missing(&self) -> Option<Missing<'_>> {
+        match &self.fault {
+            Fault::Secret(name) => Some(Missing::Secret(name)),
+            Fault::Param(name) => Some(Missing::Param(name)),
+            _ => None,
+        }
+    }
+
+    /// What is wrong, with its place.
+    pub fn sentence(&self, lang: Lang) -> String {
+        let reason = self.fault.sentence(lang);
+        match lang {
+            Lang::En => format!("line {}, column {} of the template: {reason}", self.line, self.column),
+            Lang::Zh => format!("模板第 {} 行第 {} 列：{reason}", self.line, self.column),
+        }
+    }
+}
+
+impl Fault {
+    fn sentence(&self, lang: Lang) -> String {
+        let zh = lang == Lang::Zh;
+        let known = || Field::names().join(if zh { "、" } else { ", " });
+        match (self, zh) {
+            (Fault::TooLong, false) => format!("a template has at most {TEMPLATE_BYTES_MAX} bytes"),
+            (Fault::TooLong, true) => format!("模板最多 {TEMPLATE_BYTES_MAX} 字节"),
+            (Fault::TooDeep, false) => format!("blocks are nested at most {DEPTH_MAX} deep"),
+            (Fault::TooDeep, true) => format!("块最多嵌套 {DEPTH_MAX} 层"),
+            (Fault::Unclosed, false) => "{{ without }}; write {{\"{{\"}} for two braces".into(),
+            (Fault::Unclosed, true) => "{{ 缺少对应的 }}；要写出两个花括号请用 {{\"{{\"}}".into(),
+            (Fault::Quote, false) => "a text in quotes without its end".into(),
+            (Fault::Quote, true) => "引号中的文本没有结束".into(),
+            (Fault::Empty, false) => format!("a field is missing; there are: {}", known()),
+            (Fault::Empty, true) => format!("缺少字段；可用：{}", known()),
+            (Fault::Word(word), false) => format!("unknown field {word:?}; there are: {}", known()),
+            (Fault::Word(word), true) => format!("未知的字段 {word:?}；可用：{}", known()),
+            (Fault::Secret(name), false) => format!("no secret {name:?}: name it under secrets"),
+            (Fault::Secret(name), true) => format!("没有密钥 {name:?}：请在 secrets 中写明"),
+            (Fault::Param(name), false) => format!("no parameter {name:?}: name it under params"),
+            (Fault::Param(name), true) => format!("没有参数 {name:?}：请在 params 中写明"),
+            (Fault::Block(word), false) => {
+                format!("unknown block {word:?}; there are each, if, unless and the filters")
+            }
+            (Fault::Block(word), true) => format!("未知的块 {word:?}；可用：each、if、unless 和各过滤器"),
+            (Fault::End(Some(open)), false) => format!("here {{{{/{open}}}}} is expected"),
+            (Fault::End(Some(open)), true) => format!("此处应为 {{{{/{open}}}}}"),
+            (Fault::End(None), false) => "no block is open here".into(),
+            (Fault::End(None), true) => "此处没有打开的块".into(),
+            (Fault::Open(block), false) => format!("the block {block} has no end: {{{{/{block}}}}}"),
+            (Fault::Open(block), true) => format!("块 {block} 没有结束：{{{{/{block}}}}}"),
+            (Fault::Number(word), false) => format!("after {word} comes a whole number from 1"),
+            (Fault::Number(word), true) => format!("{word} 之后应为不小于 1 的整数"),
+            (Fault::Outside(field), false) => format!("{field} stands only inside each"),
+            (Fault::Outside(field), true) => format!("{field} 只能用在 each 之内"),
+            (Fault::Nested, false) => "each does not stand inside each".into(),
+            (Fault::Nested, true) => "each 之内不能再有 each".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "template/tests.rs"]
+mod tests;

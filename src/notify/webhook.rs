@@ -1,0 +1,115 @@
+//! Requests over HTTP: a template for each part of the request, and a judgement on each answer.
+//!
+//! A redirect is not followed: it would take the message, and the secrets in its headers, to where nobody sent it. What
+//! an answer says is quoted in the reason, shortened and without the secrets; of the address only the host is ever said.
+//! The idempotency key of a message goes along as the header `Idempotency-Key`, the same each time it is tried.
+
+mod answer;
+mod compose;
+mod http;
+mod request;
+
+use super::preset::Verdict;
+use super::template::Template;
+use super::{Envelope, Outcome, Secrets};
+use crate::domain::alert::{Kind, Message};
+use crate::domain::time::Span;
+use crate::sys::tls;
+pub use compose::{Part, Written, Wrong};
+use hyper::Method;
+use hyper::header::HeaderName;
+use rustls::ClientConfig;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+/// What the configuration says of a webhook, its preset worked in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebhookOptions {
+    /// The method.
+    pub method: Method,
+    /// The address.
+    pub url: Template,
+    /// Headers.
+    pub headers: Vec<(HeaderName, Template)>,
+    /// The body; `None`: there is none.
+    pub body: Option<Template>,
+    /// For `{{secret.NAME}}`, and never shown.
+    pub secrets: Secrets,
+    /// For `{{param.NAME}}`.
+    pub params: BTreeMap<String, String>,
+    /// How to read an answer of 2xx.
+    pub verdict: Verdict,
+    /// Whether each monitor of a message has a request of its own.
+    pub each: bool,
+    /// A bundle with the authorities that are believed in place of the system's.
+    pub ca: Option<PathBuf>,
+    /// For one request, from the look-up of the name to the end of the answer.
+    pub timeout: Span,
+}
+
+/// A webhook, ready to be used.
+#[derive(Debug)]
+pub struct Webhook {
+    options: WebhookOptions,
+    /// Made when it is first wanted: many speak plain HTTP to a neighbour.
+    tls: OnceLock<Arc<ClientConfig>>,
+}
+
+impl Webhook {
+    /// Makes it ready.
+    pub fn new(options: WebhookOptions) -> Webhook {
+        Webhook { options, tls: OnceLock::new() }
+    }
+
+    /// Tries once. Where each monitor has a request of its own, the first that fails ends it: whoever keeps a state for
+    /// each does not mind being told again.
+    pub async fn send(&self, envelope: &Envelope<'_>) -> Outcome {
+        let message = envelope.message;
+        let of_monitors = !matches!(message.kind, Kind::Own | Kind::Test);
+        if !self.options.each || !of_monitors || message.monitors.len() < 2 {
+            return self.request(envelope).await;
+        }
+        for (index, monitor) in message.monitors.iter().enumerate() {
+            let key = format!("{}/{index}", message.key);
+            let mut part = Message::new(message.kind, key, &message.notifier, message.made);
+            (part.monitors, part.count) = (vec![monitor.clone()], 1);
+            (part.flaps, part.delayed, part.now) = (message.flaps, message.delayed, message.now);
+            match self.request(&Envelope::new(envelope.lang, &part)).await {
+                Outcome::Sent => {}
+                other => return other,
+            }
+        }
+        Outcome::Sent
+    }
+
+    async fn request(&self, envelope: &Envelope<'_>) -> Outcome {
+        let lang = envelope.lang;
+        let request = match request::make(&self.options, envelope) {
+            Ok(request) => request,
+            Err(fault) => return Outcome::refused(fault.sentence(lang)),
+        };
+        let host = request.target.host.clone();
+        let tls = match request.target.tls.then(|| self.tls()).transpose() {
+            Ok(tls) => tls,
+            Err(error) => return Outcome::retry(error.sentence(lang)),
+        };
+        // What a receiver says back may repeat the address, which is often a secret itself.
+        let path = request.target.path.clone();
+        match http::exchange(request, tls, self.options.timeout).await {
+            Ok(answer) => answer::judge(&answer, &self.options, &host, &path, envelope),
+            Err(failure) => Outcome::retry(self.options.secrets.redact(&failure.sentence(&host, lang))),
+        }
+    }
+
+    fn tls(&self) -> Result<Arc<ClientConfig>, tls::TlsError> {
+        if let Some(config) = self.tls.get() {
+            return Ok(config.clone());
+        }
+        let config = tls::client(self.options.ca.as_deref())?;
+        Ok(self.tls.get_or_init(|| config).clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;

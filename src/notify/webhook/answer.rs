@@ -1,0 +1,142 @@
+//! What an answer means.
+
+use super::WebhookOptions;
+use super::http::Answer;
+use crate::domain::lang::Lang;
+use crate::domain::time::{Span, Wall};
+use crate::notify::preset::Verdict;
+use crate::notify::secret::redact;
+use crate::notify::{Envelope, Outcome, quoted};
+use hyper::StatusCode;
+use hyper::header::{LOCATION, RETRY_AFTER};
+use jiff::fmt::rfc2822;
+use serde_json::Value;
+
+/// A path that is shorter is no secret.
+const PATH_BYTES_MIN: usize = 12;
+/// Longest time for which a receiver may ask to be left alone.
+const LEFT_ALONE_MAX: Span = Span::secs(86_400);
+
+pub(super) fn judge(
+    answer: &Answer,
+    options: &WebhookOptions,
+    host: &str,
+    path: &str,
+    envelope: &Envelope<'_>,
+) -> Outcome {
+    let lang = envelope.lang;
+    let status = answer.status;
+    let body = String::from_utf8_lossy(&answer.body);
+    let path = path.trim_start_matches('/');
+    let body_shown =
+        if path.len() >= PATH_BYTES_MIN { redact(body.to_string(), path) } else { body.to_string() };
+    let said = quoted(lang, &options.secrets.redact(&body_shown));
+    let answered = lang.pick(format!("{host} answered {status}"), format!("{host} 应答 {status}"));
+    if status.is_success() {
+        return match options.verdict {
+            Verdict::Status => Outcome::Sent,
+            // What it says is what counts, and it was not heard.
+            Verdict::Code { .. } if answer.broken => Outcome::retry(
+                lang.pick(format!("the answer of {host} broke off"), format!("{host} 的应答中途中断")),
+            ),
+            Verdict::Code { keys, busy } => judge_code(&body, keys, busy, host, &said, lang),
+        };
+    }
+    let reason = format!("{answered}{said}");
+    if status.is_redirection() {
+        let to = answer.headers.get(LOCATION).and_then(|to| to.to_str().ok()).and_then(origin);
+        let to = to.map(|to| lang.pick(format!(" to {to}"), format!("，指向 {to}"))).unwrap_or_default();
+        return Outcome::refused(lang.pick(
+            format!("{answered}{to}: redirects are not followed, write the final address as url"),
+            format!("{answered}{to}：不跟随重定向，请把最终地址写入 url"),
+        ));
+    }
+    let later = status.is_server_error()
+        || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS]
+            .contains(&status);
+    if !later {
+        return Outcome::refused(reason);
+    }
+    let asked = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let after = asked.and_then(|text| retry_after(text, envelope.now())).or_else(|| retry_in_body(&body));
+    Outcome::Retry { after: after.map(|after| after.min(LEFT_ALONE_MAX)), reason }
+}
+
+fn judge_code(body: &str, keys: &[&str], busy: &[i64], host: &str, said: &str, lang: Lang) -> Outcome {
+    let json: Value = serde_json::from_str(body).unwrap_or_default();
+    let code = keys.iter().find_map(|key| json.get(key)).and_then(Value::as_i64);
+    match code {
+        Some(0) => Outcome::Sent,
+        Some(code) => {
+            let reason = lang
+                .pick(format!("{host} refuses it ({code}){said}"), format!("{host} 拒绝（{code}）{said}"));
+            if busy.contains(&code) { Outcome::retry(reason) } else { Outcome::refused(reason) }
+        }
+        // Some gateway, not the service.
+        None => Outcome::retry(lang.pick(
+            format!("{host} does not say whether it took it{said}"),
+            format!("{host} 未说明是否已接收{said}"),
+        )),
+    }
+}
+
+/// RFC 9110, 10.2.3: seconds or a date.
+fn retry_after(text: &str, now: Wall) -> Option<Span> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<f64>() {
+        // Some services write a fraction.
+        return Span::from_secs_f64(seconds);
+    }
+    let at = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?.as_millisecond();
+    Some(Span(u64::try_from(at.saturating_sub(now.0)).unwrap_or(0)))
+}
+
+/// Telegram, Discord and Matrix say it in the body (too).
+fn retry_in_body(body: &str) -> Option<Span> {
+    let json: Value = serde_json::from_str(body).ok()?;
+    if let Some(ms) = json["retry_after_ms"].as_u64() {
+        return Some(Span(ms));
+    }
+    let seconds = json["retry_after"].as_f64().or_else(|| json["parameters"]["retry_after"].as_f64())?;
+    Span::from_secs_f64(seconds)
+}
+
+/// Scheme and host of an address; its path may be a secret.
+fn origin(location: &str) -> Option<String> {
+    let uri: hyper::Uri = location.parse().ok()?;
+    Some(format!("{}://{}", uri.scheme_str()?, uri.host()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_to_wait_is_read_in_all_its_forms() {
+        let now = Wall(1_445_412_400_000); // Wed, 21 Oct 2015 07:26:40 GMT
+        for (text, want) in [
+            ("120", Some(Span::secs(120))),
+            (" 0.5 ", Some(Span(500))),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", Some(Span::secs(80))),
+            ("Wed, 21 Oct 2015 07:20:00 GMT", Some(Span(0))),
+            ("soon", None),
+            ("-5", None),
+        ] {
+            assert_eq!(retry_after(text, now), want, "{text}");
+        }
+        assert_eq!(
+            retry_in_body(r#"{"errcode":"M_LIMIT_EXCEEDED","retry_after_ms":2000}"#),
+            Some(Span(2000))
+        );
+        assert_eq!(retry_in_body(r#"{"message":"x","retry_after":0.25}"#), Some(Span(250)));
+        let telegram = r#"{"ok":false,"error_code":429,"parameters":{"retry_after":14}}"#;
+        assert_eq!(retry_in_body(telegram), Some(Span::secs(14)));
+        assert_eq!(retry_in_body("<html>"), None);
+    }
+
+    #[test]
+    fn of_where_a_redirect_leads_only_the_host_is_said() {
+        assert_eq!(origin("https://a.example/hook/SECRET"), Some("https://a.example".into()));
+        assert_eq!(origin("/login"), None);
+    }
+}

@@ -1,0 +1,168 @@
+//! From what is written to options: a preset, and in place of its parts what somebody wrote.
+
+use super::request::{self, Fault};
+use super::{Secrets, WebhookOptions};
+use crate::domain::lang::Lang;
+use crate::domain::time::Span;
+use crate::notify::preset::Preset;
+use crate::notify::template::{Missing, Names, Template, TemplateError};
+use hyper::Method;
+use hyper::header::{CONTENT_TYPE, HeaderName};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A webhook as it is written.
+#[derive(Debug)]
+pub struct Written<'a> {
+    /// The service.
+    pub preset: &'static Preset,
+    /// `method`.
+    pub method: Option<Method>,
+    /// `url`.
+    pub url: Option<&'a str>,
+    /// `headers`.
+    pub headers: &'a [(HeaderName, String)],
+    /// `body`.
+    pub body: Option<&'a str>,
+    /// `secrets`, fetched.
+    pub secrets: Secrets,
+    /// `params`.
+    pub params: BTreeMap<String, String>,
+    /// `ca`.
+    pub ca: Option<PathBuf>,
+    /// `timeout`.
+    pub timeout: Span,
+}
+
+/// A part of a webhook: the key that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `url`.
+    Url,
+    /// `headers`, by the header's name.
+    Header(String),
+    /// `body`.
+    Body,
+    /// The whole, where nothing that is written is wrong, but something is not.
+    Whole,
+}
+
+/// Why no webhook comes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// The key.
+    pub part: Part,
+    reason: Reason,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Reason {
+    Template(TemplateError),
+    NoUrl,
+    NoSecret { preset: &'static str, name: String },
+    NoParam { preset: &'static str, name: String },
+    Request(Fault),
+}
+
+impl Written<'_> {
+    /// Puts it together and tries it out.
+    ///
+    /// # Errors
+    /// The first part that is wrong.
+    pub fn compose(self, secrets: &[&str], params: &[&str]) -> Result<WebhookOptions, Wrong> {
+        let names = Names { secrets, params };
+        let preset = self.preset;
+        let signed = preset.signed.as_ref().filter(|_| secrets.contains(&"sign"));
+        let own = |part: Part, text: &str| {
+            Template::parse(text, names).map_err(|error| Wrong { part, reason: Reason::Template(error) })
+        };
+        let given = |text: &str| Template::parse(text, names).map_err(|error| wrong_preset(preset, error));
+        let suffix = signed.map_or("", |signed| signed.url);
+        let url = match (self.url, preset.url) {
+            (Some(url), _) => own(Part::Url, &format!("{}{suffix}", url.trim()))?,
+            (None, Some(url)) => given(&format!("{url}{suffix}"))?,
+            (None, None) => return Err(Wrong { part: Part::Whole, reason: Reason::NoUrl }),
+        };
+        let method = match self.method {
+            Some(method) => method,
+            None => Method::from_bytes(preset.method.as_bytes()).unwrap_or(Method::POST),
+        };
+        let bare = matches!(method, Method::GET | Method::HEAD) && self.body.is_none();
+        let body = match (self.body, signed.and_then(|signed| signed.body)) {
+            _ if bare => None,
+            (Some(body), _) => Some(own(Part::Body, body)?),
+            (None, Some(body)) => Some(given(body)?),
+            (None, None) => Some(given(preset.body)?),
+        };
+        let mut headers: Vec<(HeaderName, Template)> = Vec::new();
+        for (name, text, needs) in preset.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap_or(CONTENT_TYPE);
+            let replaced = self.headers.iter().any(|(other, _)| *other == name);
+            if !replaced && needs.is_none_or(|secret| secrets.contains(&secret)) {
+                headers.push((name, given(text)?));
+            }
+        }
+        // What somebody wrote may be no JSON at all.
+        let plain = self.body.is_some_and(|body| !looks_like_json(body.trim_start()));
+        if plain {
+            let text = given("text/plain; charset=utf-8")?;
+            headers.iter_mut().filter(|(name, _)| *name == CONTENT_TYPE).for_each(|(_, t)| *t = text.clone());
+        }
+        for (name, text) in self.headers {
+            headers.push((name.clone(), own(Part::Header(name.to_string()), text)?));
+        }
+        let options = WebhookOptions {
+            method,
+            url,
+            headers,
+            body,
+            secrets: self.secrets,
+            params: self.params,
+            verdict: preset.verdict,
+            each: preset.each,
+            ca: self.ca,
+            timeout: self.timeout,
+        };
+        let part = if self.url.is_some() { Part::Url } else { Part::Whole };
+        match request::check(&options) {
+            Ok(()) => Ok(options),
+            Err(fault) => Err(Wrong { part, reason: Reason::Request(fault) }),
+        }
+    }
+}
+
+fn looks_like_json(body: &str) -> bool {
+    match body.strip_prefix("{{") {
+        Some(tag) => tag.trim_start().starts_with("payload") || tag.trim_start().starts_with("json"),
+        None => body.starts_with(['{', '[', '"']),
+    }
+}
+
+/// A preset itself is right; it lacks what only the administrator knows.
+fn wrong_preset(preset: &Preset, error: TemplateError) -> Wrong {
+    let reason = match error.missing() {
+        Some(Missing::Secret(name)) => Reason::NoSecret { preset: preset.name, name: name.to_string() },
+        Some(Missing::Param(name)) => Reason::NoParam { preset: preset.name, name: name.to_string() },
+        None => Reason::Template(error),
+    };
+    Wrong { part: Part::Whole, reason }
+}
+
+impl Wrong {
+    /// What is wrong and what to write.
+    pub fn sentence(&self, lang: Lang) -> String {
+        match &self.reason {
+            Reason::Template(error) => error.sentence(lang),
+            Reason::Request(fault) => fault.sentence(lang),
+            Reason::NoUrl => lang.pick("url is missing", "缺少 url").to_string(),
+            Reason::NoSecret { preset, name } => lang.pick(
+                format!("{preset} needs secrets = {{ {name} = {{ file = \"PATH\" }} }}, or {{ credential = \"NAME\" }}"),
+                format!("{preset} 需要 secrets = {{ {name} = {{ file = \"路径\" }} }}，或 {{ credential = \"名称\" }}"),
+            ),
+            Reason::NoParam { preset, name } => lang.pick(
+                format!("{preset} needs params = {{ {name} = \"…\" }}"),
+                format!("{preset} 需要 params = {{ {name} = \"…\" }}"),
+            ),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! One request and its answer over a connection of its own, all within one time.
+
+use super::request::{Request, Target};
+use crate::domain::lang::Lang;
+use crate::domain::time::Span;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::{HeaderMap, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+
+/// What is read of an answer's body; the rest does not matter to anybody.
+pub(super) const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Addresses of a host that are tried.
+const ADDRESSES_MAX: usize = 8;
+/// Longest answer head.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// As much of it as was wanted.
+    pub(super) body: Vec<u8>,
+    /// Whether it broke off before its end.
+    pub(super) broken: bool,
+}
+
+/// Why nothing came back.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Timeout(Span),
+    Resolve(io::Error),
+    NoAddress,
+    Connect(io::Error),
+    Tls(io::Error),
+    Broken(hyper::Error),
+}
+
+/// Sends the request and waits for the answer.
+pub(super) async fn exchange(
+    request: Request,
+    tls: Option<Arc<ClientConfig>>,
+    timeout: Span,
+) -> Result<Answer, Failure> {
+    let end = tokio::time::Instant::now() + Duration::from_millis(timeout.0);
+    match timeout_at(end, call(request, tls, end)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Failure::Timeout(timeout)),
+    }
+}
+
+async fn call(request: Request, tls: Option<Arc<ClientConfig>>, end: Instant) -> Result<Answer, Failure> {
+    let stream = connect(&request.target, end).await?;
+    let Some(config) = tls else { return speak(stream, request).await };
+    let name = ServerName::try_from(request.target.host.clone())
+        .map_err(|error| Failure::Tls(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(Failure::Tls)?;
+    speak(stream, request).await
+}
+
+/// Connects to the first address that answers. Each has its share of the time, so that one that swallows everything,
+/// as IPv6 does on many a broken network, leaves some to the next.
+async fn connect(target: &Target, end: Instant) -> Result<TcpStream, Failure> {
+    let found = lookup_host((target.host.as_str(), target.port)).await.map_err(Failure::Resolve)?;
+    let addresses: Vec<_> = found.take(ADDRESSES_MAX).collect();
+    let mut last = Failure::NoAddress;
+    for (index, address) in addresses.iter().enumerate() {
+        let left = end.saturating_duration_since(tokio::time::Instant::now());
+        let share = left / (addresses.len() - index) as u32;
+        match tokio::time::timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = Failure::Connect(error),
+            Err(_) => last = Failure::Connect(io::ErrorKind::TimedOut.into()),
+        }
+    }
+    Err(last)
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request,
+) -> Result<Answer, Failure> {
+    let Request { method, target, headers, body } = request;
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(HEAD_BYTES_MAX)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(Failure::Broken)?;
+    let mut sent = hyper::Request::new(Full::new(body));
+    *sent.method_mut() = method;
+    *sent.uri_mut() = target.path.parse().unwrap_or_default();
+    *sent.headers_mut() = headers;
+    let answered = async {
+        let response = sender.send_request(sent).await.map_err(Failure::Broken)?;
+        Ok(read(response).await)
+    };
+    // Both in one task: when this one is dropped, the connection is, and nothing goes on behind anybody's back.
+    tokio::pin!(answered, connection);
+    tokio::select! {
+        biased;
+        answer = &mut answered => answer,
+        _ = &mut connection => answered.await,
+    }
+}
+
+async fn read(response: Response<Incoming>) -> Answer {
+    let (head, mut incoming) = response.into_parts();
+    let mut answer = Answer { status: head.status, headers: head.headers, body: Vec::new(), broken: false };
+    while answer.body.len() < ANSWER_BYTES_MAX {
+        match incoming.frame().await {
+            Some(Ok(frame)) => {
+                let data: Bytes = frame.into_data().unwrap_or_default();
+                let room = ANSWER_BYTES_MAX - answer.body.len();
+                answer.body.extend_from_slice(&data[..data.len().min(room)]);
+            }
+            Some(Err(_)) => {
+                answer.broken = true;
+                break;
+            }
+            None => break,
+        }
+    }
+    answer
+}
+
+impl Failure {
+    pub(super) fn sentence(&self, host: &str, lang: Lang) -> String {
+        let zh = lang == Lang::Zh;
+        match (self, zh) {
+            (Failure::Timeout(span), false) => format!("{host} did not answer within {span}"),
+            (Failure::Timeout(span), true) => format!("{host} 在 {span} 内没有应答"),
+            (Failure::Resolve(error), false) => format!("cannot resolve {host}: {error}"),
+            (Failure::Resolve(error), true) => format!("无法解析 {host}：{error}"),
+            (Failure::NoAddress, false) => format!("{host} has no address"),
+            (Failure::NoAddress, true) => format!("{host} 没有地址"),
+            (Failure::Connect(error), false) => format!("cannot connect to {host}: {error}"),
+            (Failure::Connect(error), true) => format!("无法连接 {host}：{error}"),
+            (Failure::Tls(error), false) => format!("no TLS with {host}: {error}{}", advice(error, lang)),
+            (Failure::Tls(error), true) => format!("无法与 {host} 建立 TLS：{error}{}", advice(error, lang)),
+            (Failure::Broken(error), false) => {
+                format!("the connection to {host} broke before it answered: {error}")
+            }
+            (Failure::Broken(error), true) => format!("与 {host} 的连接在应答前中断：{error}"),
+        }
+    }
+}
+
+/// What to do when a certificate comes from somebody we do not know.
+fn advice(error: &io::Error, lang: Lang) -> &'static str {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
+            lang.pick("; name its authority with ca", "；可用 ca 指定其签发机构")
+        }
+        _ => "",
+    }
+}
