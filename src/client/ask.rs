@@ -1,31 +1,442 @@
 //! What is asked of the server about its monitors, and wished for them: list, show, pause, resume, remove.
+//!
+//! This machine's own server is asked over its control socket where that lets us in, as it does root and its own user,
+//! because there nobody needs a token; otherwise, and every other server, over HTTP. Whoever sends beats in another way
+//! is asked at the HTTP address of the same host.
 
 use super::cli::{List, Named, Pause, Show};
 use super::config::Settings;
-use super::failure::Failure;
-use super::not_yet;
+use super::failure::{EX_NOINPUT, EX_NOPERM, Failure};
+use super::http::{Ask, Reply, ask, not_ours};
+use super::table::{Look, Monitor, facts, percent};
+use super::target::{Place, Protocol, Target};
+use super::{complain, print};
+use crate::config::Env;
+use crate::domain::lang::Lang;
+use crate::domain::time::Span;
+use crate::sys::clock;
+use crate::view::words::one_line;
+use hyper::Method;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// What stands in a URL as it is (RFC 3986, 2.3).
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Monitors asked for at once.
+const PAGE: usize = 1000;
+/// Incidents that are shown of a monitor.
+const INCIDENTS_SHOWN: usize = 10;
+/// The ports of a server that nobody has told otherwise.
+const USUAL_PORTS: [(Protocol, u16); 2] = [(Protocol::Http, 7777), (Protocol::Tcp, 7778)];
 
 /// `heartbeat list`.
-pub async fn list(_settings: &Settings, _list: &List) -> Result<u8, Failure> {
-    Err(not_yet())
+pub async fn list(settings: &Settings, list: &List) -> Result<u8, Failure> {
+    let settings = &at_server(settings).await;
+    let mut all = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let wish = Wish { state: list.state.as_deref(), matching: list.matching.as_deref(), limit: PAGE };
+        let page = wish.ask(settings, after.as_deref()).await?;
+        match list.json {
+            true => print_json(&page, all.is_empty() && after.is_none())?,
+            false => all.extend(read_monitors(&page, settings)?),
+        }
+        after = page.get("next").and_then(Value::as_str).map(String::from);
+        if after.is_none() {
+            break;
+        }
+    }
+    if list.json {
+        return print("]}\n").map(|()| 0);
+    }
+    if all.is_empty() {
+        complain(settings.lang.pick("no monitor fits", "没有符合条件的监控项"));
+        return Ok(0);
+    }
+    let mut text = look(settings).table(&all, None).join("\n");
+    text.push('\n');
+    print(&text).map(|()| 0)
+}
+
+/// Prints the monitors of a page as a part of one list.
+fn print_json(page: &Value, first: bool) -> Result<(), Failure> {
+    let monitors = page.get("monitors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut text = String::from(if first { "{\"monitors\":[" } else { "" });
+    for (number, monitor) in monitors.iter().enumerate() {
+        text += if first && number == 0 { "" } else { "," };
+        text += "\n";
+        text += &monitor.to_string();
+    }
+    print(&text)
+}
+
+/// Which monitors, the worst first.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// Only those in this state.
+    pub state: Option<&'a str>,
+    /// Only those whose id fits.
+    pub matching: Option<&'a str>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Wish<'_> {
+    /// The server's page of them, behind a place.
+    pub async fn ask(self, settings: &Settings, after: Option<&str>) -> Result<Value, Failure> {
+        let mut path = format!("/api/v1/monitors?sort=state&limit={}", self.limit);
+        for (name, value) in [("state", self.state), ("match", self.matching), ("after", after)] {
+            if let Some(value) = value {
+                path += &format!("&{name}={}", utf8_percent_encode(value, PLAIN));
+            }
+        }
+        told(settings, Ask::get(path)).await?.json(&settings.to)
+    }
+}
+
+/// The monitors of a page.
+pub fn read_monitors(page: &Value, settings: &Settings) -> Result<Vec<Monitor>, Failure> {
+    let rows = page.get("monitors").map(Vec::<Monitor>::deserialize);
+    rows.and_then(Result::ok)
+        .ok_or_else(|| not_ours(&settings.to, "its list holds no monitors", "其列表中没有监控项"))
 }
 
 /// `heartbeat show`.
-pub async fn show(_settings: &Settings, _show: &Show) -> Result<u8, Failure> {
-    Err(not_yet())
+pub async fn show(settings: &Settings, show: &Show) -> Result<u8, Failure> {
+    let settings = &at_server(settings).await;
+    let monitor = told(settings, Ask::get(path_of(&show.id, ""))).await?.json(&settings.to)?;
+    let id = utf8_percent_encode(&show.id, PLAIN);
+    let path = format!("/api/v1/incidents?monitor={id}&limit={INCIDENTS_SHOWN}");
+    let incidents = told(settings, Ask::get(path)).await?.json(&settings.to)?;
+    let incidents = incidents.get("incidents").cloned().unwrap_or_default();
+    if show.json {
+        let both = json!({ "monitor": monitor, "incidents": incidents });
+        return print(&format!("{both:#}\n")).map(|()| 0);
+    }
+    print(&(about(&monitor, look(settings)) + &past(&incidents, look(settings)))).map(|()| 0)
+}
+
+/// Everything about a monitor that is anything.
+fn about(monitor: &Value, look: Look) -> String {
+    let text = |key: &str| monitor.get(key).and_then(Value::as_str).unwrap_or_default();
+    let number = |key: &str| monitor.get(key).and_then(Value::as_u64);
+    let span = |key: &str| monitor.get(key).and_then(Value::as_f64).and_then(Span::from_secs_f64);
+    let list = |key: &str| {
+        let all = monitor.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        all.iter().filter_map(Value::as_str).map(String::from).collect::<Vec<_>>()
+    };
+    let say = |en, zh| look.lang.pick(en, zh);
+    let when = |at: &str| format!("{} ({})", look.stamp(at), look.ago(at));
+    let mut rows: Vec<(&str, String)> = vec![
+        (say("monitor", "监控项"), text("id").into()),
+        (say("state", "状态"), {
+            format!("{}{}{}", look.state(text("state")), say(" since ", "，自 "), when(text("since")))
+        }),
+    ];
+    let mut row = |name, value: String| rows.extend((!value.is_empty()).then_some((name, value)));
+    row(
+        say("last beat", "上次心跳"),
+        match text("last_beat") {
+            "" => say("never", "从未").into(),
+            at => when(at),
+        },
+    );
+    let from = [text("address"), text("transport"), text("reported_ip")];
+    row(
+        say("from", "来自"),
+        match (from, look.lang) {
+            (["", ..], _) => String::new(),
+            ([address, transport, ""], _) => format!("{address} ({transport})"),
+            ([address, transport, ip], _) => format!("{address} ({transport}), IP {ip}"),
+        },
+    );
+    row(say("status", "状态报告"), text("status").into());
+    row(say("message", "消息"), text("message").into());
+    row(say("tags", "标签"), list("tags").join(", "));
+    if monitor.get("schedule").is_some_and(Value::is_string) {
+        row(say("schedule", "计划"), format!("{} ({})", text("schedule"), text("timezone")));
+    } else {
+        let asked = span("asked_interval_s").map(|asked| match look.lang {
+            Lang::En => format!(", asked for {asked}"),
+            Lang::Zh => format!("，已请求延长至 {asked}"),
+        });
+        row(
+            say("interval", "间隔"),
+            format!("{}{}", span("interval_s").unwrap_or_default(), asked.unwrap_or_default()),
+        );
+    }
+    row(say("grace", "宽限"), span("grace_s").unwrap_or_default().to_string());
+    row(
+        say("next deadline", "下次期限"),
+        match text("next_deadline") {
+            "" => String::new(),
+            at => format!("{} ({})", look.stamp(at), look.ahead(at)),
+        },
+    );
+    row(
+        say("paused until", "暂停至"),
+        match (text("state"), text("paused_until")) {
+            ("paused", "") => say("somebody resumes it", "有人恢复它").into(),
+            ("paused", at) => format!("{} ({})", look.stamp(at), look.ahead(at)),
+            _ => String::new(),
+        },
+    );
+    row(say("beats", "心跳数"), number("beats").unwrap_or_default().to_string());
+    if let Some(seq) = number("seq") {
+        let (gaps, repeats) = (number("gaps").unwrap_or(0), number("repeats").unwrap_or(0));
+        row(
+            say("counter", "序号"),
+            match look.lang {
+                Lang::En => format!("{seq}, {gaps} missing, {repeats} repeated"),
+                Lang::Zh => format!("{seq}，缺失 {gaps}，重复 {repeats}"),
+            },
+        );
+    }
+    row(
+        say("runs since", "运行开始于"),
+        list("runs").iter().map(|at| when(at)).collect::<Vec<_>>().join("\n"),
+    );
+    row(
+        say("last run took", "上次运行耗时"),
+        span("run_took_s").map(|took| took.to_string()).unwrap_or_default(),
+    );
+    let uptimes = [
+        ("uptime_24h", say("24 h", "24 小时")),
+        ("uptime_7d", say("7 d", "7 天")),
+        ("uptime_90d", say("90 d", "90 天")),
+    ];
+    let uptimes = uptimes.map(|(key, name)| {
+        monitor.get(key).and_then(Value::as_f64).map(|share| format!("{} ({name})", percent(share)))
+    });
+    row(say("uptime", "在线率"), uptimes.into_iter().flatten().collect::<Vec<_>>().join(say(", ", "，")));
+    facts(&rows)
+}
+
+/// The latest incidents of a monitor.
+fn past(incidents: &Value, look: Look) -> String {
+    let all = incidents.as_array().map(Vec::as_slice).unwrap_or_default();
+    if all.is_empty() {
+        return look.lang.pick("\nno incidents\n", "\n没有故障记录\n").into();
+    }
+    let mut text = look.lang.pick("\nincidents, newest first:\n", "\n故障记录（从新到旧）：\n").to_string();
+    for incident in all {
+        let field = |key: &str| incident.get(key).and_then(Value::as_str).unwrap_or_default();
+        let lasted = incident.get("duration_s").and_then(Value::as_f64).and_then(Span::from_secs_f64);
+        let lasted = look.span(lasted.unwrap_or_default());
+        let cause = match field("cause") {
+            "silence" => look.lang.pick("silence", "静默"),
+            "fail" => look.lang.pick("failure", "失败"),
+            other => other,
+        };
+        let open = incident.get("ended").is_none_or(Value::is_null);
+        let lasted = match (open, look.lang) {
+            (true, Lang::En) => format!("for {lasted}, not over"),
+            (true, Lang::Zh) => format!("已持续 {lasted}"),
+            (false, Lang::En) => format!("for {lasted}"),
+            (false, Lang::Zh) => format!("持续 {lasted}"),
+        };
+        text += &format!("  {}  {}  {lasted}\n", look.stamp(field("started")), one_line(cause));
+    }
+    text
 }
 
 /// `heartbeat pause`.
-pub async fn pause(_settings: &Settings, _pause: &Pause) -> Result<u8, Failure> {
-    Err(not_yet())
+pub async fn pause(settings: &Settings, pause: &Pause) -> Result<u8, Failure> {
+    let wish = pause.span.map_or_else(|| json!({}), |span| json!({ "for": span.to_string() }));
+    let (settings, monitor) = order(settings, Method::POST, pause.id.as_str(), "/pause", Some(wish)).await?;
+    let (id, look) = (pause.id.as_str(), look(&settings));
+    let until = monitor.get("paused_until").and_then(Value::as_str).map(|until| look.stamp(until));
+    print(&match until {
+        Some(until) => {
+            look.lang.pick(format!("{id} is paused until {until}\n"), format!("{id} 已暂停，至 {until}\n"))
+        }
+        None => look
+            .lang
+            .pick(format!("{id} is paused until it is resumed\n"), format!("{id} 已暂停，直到恢复\n")),
+    })
+    .map(|()| 0)
 }
 
 /// `heartbeat resume`.
-pub async fn resume(_settings: &Settings, _named: &Named) -> Result<u8, Failure> {
-    Err(not_yet())
+pub async fn resume(settings: &Settings, named: &Named) -> Result<u8, Failure> {
+    let (settings, monitor) = order(settings, Method::POST, named.id.as_str(), "/resume", None).await?;
+    let (id, look) = (named.id.as_str(), look(&settings));
+    let state = look.state(monitor.get("state").and_then(Value::as_str).unwrap_or_default());
+    print(&look.lang.pick(format!("{id} is no longer paused: {state}\n"), format!("{id} 已恢复：{state}\n")))
+        .map(|()| 0)
 }
 
 /// `heartbeat remove`.
-pub async fn remove(_settings: &Settings, _named: &Named) -> Result<u8, Failure> {
-    Err(not_yet())
+pub async fn remove(settings: &Settings, named: &Named) -> Result<u8, Failure> {
+    let (settings, _) = order(settings, Method::DELETE, named.id.as_str(), "", None).await?;
+    let id = named.id.as_str();
+    print(&settings.lang.pick(format!("{id} is removed\n"), format!("{id} 已移除\n"))).map(|()| 0)
+}
+
+/// An order about a monitor; how it stands then, `null` where it is gone.
+async fn order(
+    settings: &Settings,
+    method: Method,
+    id: &str,
+    what: &str,
+    body: Option<Value>,
+) -> Result<(Settings, Value), Failure> {
+    let settings = at_server(settings).await;
+    let body = body.map(|body| body.to_string().into());
+    let reply = told(&settings, Ask { method, path: path_of(id, what), body }).await?;
+    let monitor = if reply.body.is_empty() { Value::Null } else { reply.json(&settings.to)? };
+    Ok((settings, monitor))
+}
+
+fn path_of(id: &str, what: &str) -> String {
+    format!("/api/v1/monitors/{}{what}", utf8_percent_encode(id, PLAIN))
+}
+
+/// The answer, if it is a good one; otherwise why not and what to do about it.
+pub async fn told(settings: &Settings, question: Ask) -> Result<Reply, Failure> {
+    let reply = ask(settings, question).await?;
+    let (to, status, reason) = (&settings.to, reply.status, reply.reason());
+    match status {
+        401 | 403 => Err(Failure::new(
+            EX_NOPERM,
+            format!(
+                "{to} does not allow it: {reason}; give a token with --token-file, or ask as root on the server's machine"
+            ),
+            format!(
+                "{to} 不允许：{reason}；请用 --token-file 提供令牌，或在服务器所在机器上以 root 身份执行"
+            ),
+        )),
+        404 if reply.json(to).is_ok() => Err(Failure::new(
+            EX_NOINPUT,
+            format!("{to}: {reason}"),
+            format!("{to}：没有这个监控项（{reason}）"),
+        )),
+        _ => reply.ok(to),
+    }
+}
+
+/// How things are told to whoever asks.
+pub fn look(settings: &Settings) -> Look {
+    let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    Look { now: clock::wall(), lang: settings.lang, colours }
+}
+
+/// The settings with the place where questions are answered.
+pub async fn at_server(settings: &Settings) -> Settings {
+    let at = |to: Target| Settings { to, ..settings.clone() };
+    if is_own(&settings.to) {
+        for path in control_sockets(&Env::of_process()) {
+            let own = at(Target {
+                protocol: Protocol::Http,
+                tls: false,
+                place: Place::Unix(path),
+                path: String::new(),
+            });
+            if ask(&own, Ask::get("/api/v1/status")).await.is_ok_and(|reply| reply.status == 200) {
+                return own;
+            }
+        }
+    }
+    at(over_http(&settings.to))
+}
+
+/// Whether it is this machine's own server, which nobody has told to listen elsewhere.
+fn is_own(to: &Target) -> bool {
+    let Place::Net { host, port } = &to.place else { return false };
+    let here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1");
+    here && !to.tls && to.path.is_empty() && USUAL_PORTS.contains(&(to.protocol, *port))
+}
+
+/// Where control sockets stand, see the server's manual.
+fn control_sockets(env: &Env) -> Vec<PathBuf> {
+    let named = env.get("HEARTBEAT_CONTROL").filter(|path| path != "off").map(PathBuf::from);
+    let system = if cfg!(target_os = "macos") { "/var/run" } else { "/run" };
+    let of_user = env.get("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let usual = [Some(PathBuf::from(system)), of_user].into_iter().flatten();
+    let usual = usual.map(|folder| folder.join("heartbeat-server/control.sock"));
+    // Whoever names one means that one.
+    let all: Vec<PathBuf> = if named.is_some() { named.into_iter().collect() } else { usual.collect() };
+    all.into_iter().filter(|path| path.exists()).collect()
+}
+
+/// The HTTP address beside one for beats.
+fn over_http(to: &Target) -> Target {
+    match (to.protocol, &to.place) {
+        (Protocol::Tcp, Place::Net { host, .. }) => {
+            let place = Place::Net { host: host.clone(), port: USUAL_PORTS[0].1 };
+            Target { protocol: Protocol::Http, tls: to.tls, place, path: String::new() }
+        }
+        _ => {
+            let ends = ["/ws", "/api/v1/beats"];
+            let path = ends.into_iter().find_map(|end| to.path.strip_suffix(end)).unwrap_or(&to.path);
+            Target { protocol: Protocol::Http, path: path.to_string(), ..to.clone() }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Wall;
+
+    #[test]
+    fn questions_go_to_http_wherever_beats_go() {
+        for (to, asked) in [
+            ("http://hb/x", "http://hb:7777/x"),
+            ("https://hb", "https://hb:7777"),
+            ("tcp://hb:9", "http://hb:7777"),
+            ("tls://hb", "https://hb:7777"),
+            ("ws://hb:80/ws", "http://hb:80"),
+            ("wss://hb/x/ws", "https://hb:7777/x"),
+            ("http://hb/api/v1/beats", "http://hb:7777"),
+            ("unix:/x", "unix:/x"),
+        ] {
+            assert_eq!(over_http(&to.parse().unwrap()).to_string(), asked);
+        }
+    }
+
+    #[test]
+    fn only_the_usual_server_of_this_machine_is_asked_at_its_control_socket() {
+        for (to, own) in [
+            ("http://localhost:7777", true),
+            ("tcp://127.0.0.1", true),
+            ("http://[::1]", true),
+            ("http://localhost:8080", false),
+            ("http://hb", false),
+            ("https://localhost", false),
+            ("http://localhost/x", false),
+        ] {
+            assert_eq!(is_own(&to.parse().unwrap()), own, "{to}");
+        }
+    }
+
+    #[test]
+    fn a_monitor_is_told_of_with_what_there_is_and_without_what_is_not() {
+        let monitor = json!({
+            "id": "web", "state": "paused", "since": "2026-02-08T03:00:00Z", "last_beat": null, "interval_s": 60,
+            "asked_interval_s": 480, "grace_s": 30, "address": null, "beats": 0, "seq": null, "tags": ["a", "b"],
+            "runs": [], "paused_until": null, "uptime_24h": 0.5, "message": "one\ntwo",
+        });
+        let look = Look { now: Wall(1_770_521_420_000), lang: Lang::En, colours: false };
+        let text = about(&monitor, look);
+        for part in [
+            "paused since",
+            "last beat     never",
+            "1m, asked for 8m",
+            "a, b",
+            "somebody resumes it",
+            "50.00 % (24 h)",
+        ] {
+            assert!(text.contains(part), "no {part:?} in\n{text}");
+        }
+        for part in ["from", "counter", "schedule", "null"] {
+            assert!(!text.contains(part), "{part:?} in\n{text}");
+        }
+        assert!(past(&json!([]), look).contains("no incidents"));
+        let one = json!([{ "started": "2026-02-08T03:00:00Z", "ended": null, "duration_s": 90, "cause": "silence" }]);
+        assert!(past(&one, look).contains("silence  for 1 min, not over"), "{}", past(&one, look));
+    }
 }

@@ -223,7 +223,8 @@ pub struct Install {
 #[derive(Clone, Debug, Default, PartialEq, Group)]
 pub struct List {
     /// Only monitors in this state: new, up, late, down or paused
-    #[arg(long, value_name = "STATE")]
+    #[arg(long, value_name = "STATE", hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(STATES))]
     pub state: Option<String>,
 
     /// Only monitors whose id holds this text or fits this pattern
@@ -251,7 +252,8 @@ pub struct Show {
 #[derive(Clone, Debug, Default, PartialEq, Group)]
 pub struct Watch {
     /// Only monitors in this state: new, up, late, down or paused
-    #[arg(long, value_name = "STATE")]
+    #[arg(long, value_name = "STATE", hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(STATES))]
     pub state: Option<String>,
 
     /// Only monitors whose id holds this text or fits this pattern
@@ -330,6 +332,8 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("HEARTBEAT_KEY", "--key"),
     ("HEARTBEAT_LANG", "--lang"),
 ];
+
+const STATES: [&str; 5] = ["new", "up", "late", "down", "paused"];
 
 const USAGE_EN: &str = "heartbeat send [--id ID] [--status STATUS] [-m TEXT]
        heartbeat agent [--id ID] [--every 30s] [--on-down CMD] [--on-up CMD]

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod dial;
 mod dice;
+mod events;
 pub mod failure;
 mod generate;
 pub mod http;
@@ -19,6 +20,7 @@ mod line;
 mod pipe;
 mod send;
 mod socket;
+mod table;
 pub mod target;
 mod watch;
 mod words;
@@ -103,7 +105,6 @@ pub(crate) fn until_done<T>(future: impl Future<Output = Result<T, Failure>>) ->
 ///
 /// # Errors
 /// When it cannot be written. A reader who has seen enough, such as head(1), is none.
-#[allow(dead_code)] // until the commands that ask stand
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

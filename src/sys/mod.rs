@@ -9,4 +9,5 @@ pub mod service;
 pub mod signals;
 pub mod sockets;
 pub mod state_dir;
+pub mod terminal;
 pub mod tls;

@@ -10,6 +10,7 @@ mod client;
 mod harness;
 
 mod access;
+mod asking;
 mod beats;
 mod clients;
 mod control;
