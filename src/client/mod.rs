@@ -18,6 +18,7 @@ pub mod http;
 mod install;
 mod line;
 mod pipe;
+mod run;
 mod send;
 mod socket;
 mod table;
@@ -58,7 +59,11 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(settings) => settings,
         Err(error) => {
             complain(error.sentence(error.lang()));
-            return error.exit_code();
+            // What is wrong with the watching is no reason for the work not to be done.
+            return match &args.command {
+                Task::Run(run) => until_done(run::run(run, None, error.lang())).unwrap_or(error.exit_code()),
+                _ => error.exit_code(),
+            };
         }
     };
     for warning in &settings.warnings {
@@ -73,7 +78,8 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
 fn perform(args: &Args, settings: &Settings) -> Result<u8, Failure> {
     match &args.command {
         Task::Send(wanted) => until_done(send::send(settings, wanted)),
-        Task::Agent(_) | Task::Run(_) => Err(not_yet()),
+        Task::Run(wanted) => until_done(run::run(wanted, Some(settings), settings.lang)),
+        Task::Agent(_) => Err(not_yet()),
         Task::Install(install) => until_done(install::install(settings, install)),
         Task::List(list) => until_done(ask::list(settings, list)),
         Task::Show(show) => until_done(ask::show(settings, show)),

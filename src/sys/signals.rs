@@ -13,8 +13,9 @@
 use crate::domain::time::{Mono, Span};
 use crate::sys::clock;
 use nix::sys::signal::{SigHandler, Signal};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
-use signal_hook::iterator::Signals;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::iterator::exfiltrator::WithOrigin;
+use signal_hook::iterator::{Signals, SignalsInfo};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,6 +92,57 @@ fn watch_with(last_words: Duration, callback: impl Fn(Event) + Send + 'static) -
         }
     })?;
     Ok(handle)
+}
+
+/// A signal meant for a job that runs under us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForJob {
+    /// Its number.
+    pub number: i32,
+    /// Whether a process sent it to us alone. A terminal sends its own to the job as well.
+    pub by_process: bool,
+}
+
+impl ForJob {
+    /// Sends it on. A job that has ended needs no telling.
+    pub fn pass_on(self, job: u32) {
+        let signal = Signal::try_from(self.number).ok();
+        if let (Some(signal), Ok(pid)) = (signal, i32::try_from(job)) {
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);
+        }
+    }
+}
+
+/// Takes the signals that end or steer a job, so that they do not end us before it, and hands them to `callback`, which
+/// runs on the thread "signals" and must not block. One that whoever started us has set to be ignored (nohup(1)) stays so,
+/// for the job too.
+///
+/// # Errors
+/// When the system gives no thread or no descriptor.
+pub fn for_job(callback: impl Fn(ForJob) + Send + 'static) -> io::Result<()> {
+    let wanted = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+    let taken = wanted.into_iter().filter(|signal| !is_ignored(*signal));
+    let mut signals = SignalsInfo::<WithOrigin>::new(taken)?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        for origin in signals.forever() {
+            callback(ForJob { number: origin.signal, by_process: origin.process.is_some() });
+        }
+    })?;
+    Ok(())
+}
+
+/// Whether a signal is ignored as things stand.
+#[allow(unsafe_code)]
+fn is_ignored(signal: i32) -> bool {
+    use nix::libc;
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: with no new action the call only writes the present one, for which there is room; all zeros is a valid
+    // value of that type if it writes nothing.
+    let action = unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    action.sa_sigaction == libc::SIG_IGN
 }
 
 /// Counts the stop signals. Pure.

@@ -364,6 +364,11 @@ impl<'a> Client<'a> {
         said += &String::from_utf8_lossy(&output.stderr);
         (output.status.code().unwrap_or(-1), said)
     }
+
+    /// What is to be run, for whoever wants to do it otherwise.
+    pub fn command(self) -> Command {
+        self.command
+    }
 }
 
 /// Waits until something holds.

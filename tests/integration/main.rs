@@ -23,6 +23,7 @@ mod lifecycle;
 mod limits;
 mod malformed;
 mod reading;
+mod run;
 mod seed0;
 mod send;
 mod service;

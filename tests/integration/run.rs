@@ -1,0 +1,199 @@
+//! `heartbeat run`: a job under it is what it would be without, and the server hears how it went.
+
+use crate::harness::{Client, Place, daemon, until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+fn job<'a>(place: &'a Place, script: &str) -> Client<'a> {
+    let line = ["run", "--to", "127.0.0.1:{a}", "--id", "job", "--", "sh", "-c"];
+    Client::new(place).args(&line).args(&[script])
+}
+
+fn interrupt(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+}
+
+#[test]
+fn a_success_is_reported_with_the_end_of_its_output() {
+    let daemon = daemon("");
+    let output = job(&daemon.place, "echo out; echo err >&2; exit 0").command().output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b"out\n"[..], &b"err\n"[..]));
+    let monitor = daemon.monitor("job");
+    assert_eq!((monitor["state"].as_str(), monitor["beats"].as_u64()), (Some("up"), Some(2)));
+    let message = monitor["message"].as_str().unwrap();
+    assert!(message.contains("out\n") && message.contains("err\n"), "{message:?}");
+}
+
+#[test]
+fn the_jobs_own_exit_code_is_ours_and_the_servers() {
+    let daemon = daemon("");
+    for (script, code) in [("exit 1", 1), ("exit 255", 255), ("kill -9 $$", 137), ("kill -TERM $$", 143)] {
+        assert_eq!(job(&daemon.place, script).run().0, code, "{script}");
+        assert_eq!(daemon.monitor("job")["state"], "down", "{script}");
+        assert_eq!(job(&daemon.place, "true").run().0, 0);
+        assert_eq!(daemon.monitor("job")["state"], "up");
+    }
+}
+
+#[test]
+fn what_cannot_be_run_ends_as_in_a_shell_and_is_reported() {
+    let daemon = daemon("");
+    daemon.place.write("plain.txt", "no program\n");
+    for (program, code, says) in [("{dir}/none", 127, "not found"), ("{dir}/plain.txt", 126, "cannot be run")]
+    {
+        let line = ["run", "--to", "127.0.0.1:{a}", "--id", "job", program];
+        let (found, said) = Client::new(&daemon.place).args(&line).run();
+        assert_eq!(found, code, "{said}");
+        assert!(said.contains(says), "{said}");
+        let monitor = daemon.monitor("job");
+        assert_eq!(monitor["state"], "down");
+        assert!(monitor["message"].as_str().unwrap().contains(says), "{monitor}");
+        assert_eq!(job(&daemon.place, "true").run().0, 0);
+    }
+}
+
+#[test]
+fn input_passes_through_and_long_output_unchanged() {
+    let daemon = daemon("");
+    let mut child =
+        job(&daemon.place, "cat").command().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let sent: Vec<u8> = (0..3_000_000u32).map(|n| b'a' + (n % 23) as u8).collect();
+    let (mut stdin, copy) = (child.stdin.take().unwrap(), sent.clone());
+    let writing = std::thread::spawn(move || stdin.write_all(&copy).unwrap());
+    let mut read = Vec::new();
+    child.stdout.take().unwrap().read_to_end(&mut read).unwrap();
+    writing.join().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(read == sent, "{} bytes of {}", read.len(), sent.len());
+    let monitor = daemon.monitor("job");
+    assert_eq!(monitor["message"].as_str().unwrap().as_bytes(), &sent[sent.len() - 10_000..]);
+}
+
+#[test]
+fn the_job_runs_whatever_the_server_does() {
+    let place = Place::new();
+    let silent = TcpListener::bind(("127.0.0.1", place.port('b'))).unwrap();
+    place.write("broken.toml", "nonsense = 1\n");
+    for (more, says) in [
+        (&["--to", "http://127.0.0.1:{a}"][..], "connection refused"),
+        (&["--to", "http://127.0.0.1:{b}"][..], "no answer"),
+        (&["--to", "tcp://127.0.0.1:{b}"][..], "no answer"),
+        (&["--to", "http://no-such-host.invalid"][..], "no-such-host.invalid"),
+        (&["--config", "{dir}/broken.toml"][..], "broken.toml:1: nonsense"),
+    ] {
+        let line = ["--timeout", "400ms", "--retry-for", "1s", "--", "sh", "-c", "echo done; exit 5"];
+        let client = Client::new(&place).args(&["run", "--id", "job"]).args(more).args(&line);
+        let (code, said) = client.run();
+        assert_eq!(code, 5, "{more:?}: {said}");
+        assert!(said.starts_with("done\n") && said.contains(says), "{more:?}: {said}");
+    }
+    drop(silent);
+}
+
+#[test]
+fn a_silent_server_does_not_hold_up_the_start() {
+    let place = Place::new();
+    let silent = TcpListener::bind(("127.0.0.1", place.port('a'))).unwrap();
+    // The job sees the server's socket before anything was accepted there: it runs while its start waits for an answer.
+    let line = ["run", "--to", "127.0.0.1:{a}", "--id", "x", "--timeout", "1d", "--", "echo", "done"];
+    let mut child =
+        Client::new(&place).args(&line).args(&[]).command().stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(said, "done\n");
+    assert!(child.try_wait().unwrap().is_none(), "it tries to report for a while");
+    interrupt(&child, Signal::SIGTERM);
+    assert_eq!(child.wait().unwrap().code(), Some(0), "whoever wants an end gets it, with the job's code");
+    drop(silent);
+}
+
+#[test]
+fn a_server_that_comes_back_hears_the_result() {
+    let place = Place::new();
+    place.configure("");
+    let line = ["--retry-for", "60s", "--", "sh", "-c", "echo output; exit 4"];
+    let run = ["run", "--to", "127.0.0.1:{a}", "--id", "job"];
+    let mut child =
+        Client::new(&place).args(&run).args(&line).command().stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    // Only now is there a server, in a place of its own but on that port.
+    let config = format!("[[listen]]\naddress = \"127.0.0.1:{}\"\n", place.port('a'));
+    let daemon = crate::harness::Setup::new(&config).spawn();
+    assert_eq!(child.wait().unwrap().code(), Some(4));
+    let mut conn = crate::client::Conn::tcp(&format!("127.0.0.1:{}", place.port('a')));
+    conn.send(crate::client::get("/api/v1/monitors/job"));
+    let monitor = conn.reply().json();
+    assert_eq!(monitor["state"], "down");
+    assert!(monitor["message"].as_str().unwrap().starts_with("output\n[exit code 4 after"), "{monitor}");
+    drop(daemon);
+}
+
+#[test]
+fn signals_go_on_to_the_job() {
+    let daemon = daemon("");
+    for (signal, name) in [
+        (Signal::SIGTERM, "TERM"),
+        (Signal::SIGINT, "INT"),
+        (Signal::SIGHUP, "HUP"),
+        (Signal::SIGUSR1, "USR1"),
+    ] {
+        let script =
+            format!("trap 'echo got {name}; exit 9' {name}; echo ready; while :; do sleep 0.05; done");
+        let mut child = job(&daemon.place, &script).command().stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next().unwrap().unwrap(), "ready");
+        interrupt(&child, signal);
+        assert_eq!(lines.next().unwrap().unwrap(), format!("got {name}"));
+        assert_eq!(child.wait().unwrap().code(), Some(9), "{name}");
+        assert_eq!(daemon.monitor("job")["state"], "down");
+    }
+}
+
+#[test]
+fn what_nohup_protects_stays_protected() {
+    let place = Place::new();
+    let script = "trap '' HUP; exec \"$0\" run --to 127.0.0.1:1 --retry-for 100ms --id x -- \
+        sh -c 'kill -HUP $PPID $$; echo alive'";
+    let output = place.command_of("sh").args(["-c", script, crate::harness::CLIENT]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "alive\n");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_grandchild_that_keeps_the_output_open_is_not_waited_for() {
+    let daemon = daemon("");
+    let began = Instant::now();
+    let (code, said) = job(&daemon.place, "sleep 300 & echo $!; exit 0").run();
+    assert_eq!(code, 0);
+    assert!(began.elapsed() < Duration::from_secs(200), "it waited for the grandchild");
+    let pid: i32 = said.trim().parse().unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    assert_eq!(daemon.monitor("job")["state"], "up");
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_job_as_it_would_without_us() {
+    let daemon = daemon("");
+    let mut child = job(&daemon.place, "exec yes").command().stdout(Stdio::piped()).spawn().unwrap();
+    let mut some = [0; 10];
+    child.stdout.as_mut().unwrap().read_exact(&mut some).unwrap();
+    drop(child.stdout.take());
+    // yes(1) is killed by SIGPIPE, 13, or sees the error and exits 1.
+    assert!(matches!(child.wait().unwrap().code(), Some(141 | 1)));
+    until("the report", || daemon.monitor("job")["state"] == "down");
+}
+
+#[test]
+fn a_job_needs_a_name_of_its_own() {
+    let place = Place::new();
+    place.write("heartbeat-client.toml", "id = \"this-machine\"\n");
+    let (code, said) = Client::new(&place).args(&["run", "--", "echo", "ran"]).run();
+    assert_eq!(code, 64, "{said}");
+    assert!(said.contains("--id") && !said.contains("ran"), "{said}");
+}
