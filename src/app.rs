@@ -393,6 +393,7 @@ fn policy_of(settings: &Settings) -> Policy {
         access: settings.access.clone(),
         limits: settings.limits.clone(),
         defaults: settings.defaults,
+        websocket: settings.websocket,
         governor: settings.governor,
         rules: settings.rules.clone(),
         page_lang: settings.page_lang.unwrap_or(settings.lang),

@@ -129,12 +129,12 @@ fn check_config_tells_faults_and_warnings_on_stderr() {
     assert_eq!((code, out.as_str()), (78, ""));
     assert_eq!(
         err,
-        "main.toml:1: x: unknown key; known here: lang, listen, log, state, control, access, limits, governor, defaults, monitor\n\
+        "main.toml:1: x: unknown key; known here: lang, listen, log, state, control, access, limits, websocket, governor, defaults, monitor\n\
          main.toml:3: state.y: unknown key; known here: dir, sync, history\n"
     );
     let (code, out, err) = check("lang = \"zh\"\naccess.deny = [\"10.1.2.3/8\"]\n");
     assert_eq!((code, err.as_str()), (0, "警告：main.toml:2: access.deny: 10.1.2.3/8 即 10.0.0.0/8\n"));
-    assert!(out.starts_with("文件      main.toml\n"), "{out}");
+    assert!(out.starts_with("文件       main.toml\n"), "{out}");
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use super::cli::{Args, HttpChoice, Task};
 use super::fault::{EX_CONFIG, EX_USAGE, Findings, Place, Text};
 use super::schema::{
-    AccessDraft, LISTENER_NAME, LOG_TARGETS_MAX, LimitsDraft, ListenDraft, LogDraft, THREADS_MAX, TargetDraft,
+    AccessDraft, LISTENER_NAME, LOG_TARGETS_MAX, LimitsDraft, ListenDraft, LogDraft, SocketDraft,
+    THREADS_MAX, TargetDraft,
 };
 use super::settings::{Listen, Process};
 use super::value::{Located, Origin};
@@ -14,7 +15,7 @@ use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
 use crate::domain::limits::{LISTENERS_MAX, Limits, SOCKET_PATH_BYTES_MAX};
 use crate::domain::notice::Level;
-use crate::domain::policy::Defaults;
+use crate::domain::policy::{Defaults, SocketTimes};
 use crate::domain::time::Span;
 use crate::sys::log::{Format, LogOptions, Target, TargetOptions};
 use std::path::{Path, PathBuf};
@@ -247,6 +248,25 @@ impl Sight<'_> {
             self.findings.warn(&origin.place, &origin.key, text);
         }
         Defaults { interval, grace, forget_after }
+    }
+
+    /// When WebSockets are pinged and given up; a ping must have its time to be answered.
+    pub(super) fn websocket(self, draft: SocketDraft) -> SocketTimes {
+        let fallback = SocketTimes::default();
+        let of =
+            |draft: &Option<Located<Span>>, fallback| draft.as_ref().map_or(fallback, |found| found.value);
+        let ping_interval = of(&draft.ping_interval, fallback.ping_interval);
+        let timeout = of(&draft.timeout, fallback.timeout);
+        if timeout <= ping_interval {
+            let reason = Text::new(
+                format!("must be longer than websocket.ping_interval, which is {ping_interval}"),
+                format!("必须长于 websocket.ping_interval（{ping_interval}）"),
+            );
+            if let Some(Located { origin, .. }) = draft.timeout.or(draft.ping_interval) {
+                self.findings.fault(origin.place, "websocket.timeout", reason);
+            }
+        }
+        SocketTimes { ping_interval, timeout }
     }
 
     /// Networks and tokens.

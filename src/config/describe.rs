@@ -6,8 +6,7 @@ use super::value::size_text;
 use super::words;
 use crate::domain::access::Access;
 use crate::domain::lang::Lang;
-use crate::domain::policy::Defaults;
-use crate::domain::policy::Sync;
+use crate::domain::policy::{Defaults, SocketTimes, Sync};
 use crate::domain::rules::Rule;
 use crate::domain::time::Span;
 use crate::domain::window::Window;
@@ -68,6 +67,13 @@ impl Settings {
         rows.push((say("control", "控制"), optional(control, say("off", "关闭"))));
         rows.extend(describe_access(&self.access, lang));
         rows.extend(self.describe_limits(lang));
+        let SocketTimes { ping_interval, timeout } = self.websocket;
+        rows.push(match lang {
+            Lang::En => {
+                ("websocket", format!("ping every {ping_interval}, given up after {timeout} of silence"))
+            }
+            Lang::Zh => ("WebSocket", format!("每 {ping_interval} 探测一次，静默 {timeout} 后断开")),
+        });
         if let Some(most) = self.governor.beats_per_second {
             let times = self.governor.stretch_max;
             rows.push(match lang {

@@ -334,11 +334,11 @@ fn every_fault_is_told_with_file_line_and_key() {
     for (text, says) in [
         (
             "x = 1",
-            "1: x: unknown key; known here: lang, listen, log, state, control, access, limits, governor, defaults, monitor",
+            "1: x: unknown key; known here: lang, listen, log, state, control, access, limits, websocket, governor, defaults, monitor",
         ),
         (
             "\n[tcp]",
-            "2: tcp: unknown key; known here: lang, listen, log, state, control, access, limits, governor, defaults, monitor",
+            "2: tcp: unknown key; known here: lang, listen, log, state, control, access, limits, websocket, governor, defaults, monitor",
         ),
         ("lang = \"fr\"", "1: lang: not a language: write auto, en or zh"),
         ("lang = 1", "1: lang: a string is expected, not an integer"),
@@ -433,9 +433,18 @@ fn every_fault_is_told_with_file_line_and_key() {
         ),
         (
             "\"a\\nb\" = 1",
-            "1: \"a\\nb\": unknown key; known here: lang, listen, log, state, control, access, limits, governor, defaults, monitor",
+            "1: \"a\\nb\": unknown key; known here: lang, listen, log, state, control, access, limits, websocket, governor, defaults, monitor",
         ),
         ("\na = 1\na = 2", "3: not TOML: duplicate key"),
+        ("websocket.timeout = \"999ms\"", "1: websocket.timeout: 999ms is out of range: 1s to 1d"),
+        (
+            "websocket.timeout = \"30s\"",
+            "1: websocket.timeout: must be longer than websocket.ping_interval, which is 30s",
+        ),
+        (
+            "websocket.ping_interval = \"80s\"",
+            "1: websocket.timeout: must be longer than websocket.ping_interval, which is 1m20s",
+        ),
     ] {
         assert_eq!(faults(text), format!("main.toml:{says}"), "{text}");
     }

@@ -44,6 +44,7 @@ pub(super) struct Draft {
     pub(super) control: Option<Located<Option<PathBuf>>>,
     pub(super) access: AccessDraft,
     pub(super) limits: LimitsDraft,
+    pub(super) websocket: SocketDraft,
     pub(super) governor: Terms,
     pub(super) interval: Option<Span>,
     pub(super) grace: Option<Span>,
@@ -137,6 +138,13 @@ pub(super) struct LimitsDraft {
     pub(super) beat_bytes: Option<Origin>,
 }
 
+/// `[websocket]`.
+#[derive(Debug, Default)]
+pub(super) struct SocketDraft {
+    pub(super) ping_interval: Option<Located<Span>>,
+    pub(super) timeout: Option<Located<Span>>,
+}
+
 /// Every key that may stand in a file, dotted, in the order of the manual.
 pub fn keys() -> Vec<String> {
     fn names<T>(section: &str, keys: &[Key<T>]) -> Vec<String> {
@@ -149,6 +157,7 @@ pub fn keys() -> Vec<String> {
     all.extend(names("control", CONTROL));
     all.extend(names("access", ACCESS));
     all.extend(names("limits", LIMITS));
+    all.extend(names("websocket", WEBSOCKET));
     all.extend(names("governor", GOVERNOR));
     all.extend(names("defaults", DEFAULTS));
     all.extend(names("monitor", monitor::KEYS));
@@ -215,6 +224,12 @@ const TOP: &[Key<Draft>] = &[
         name: "limits",
         read: |draft, value| {
             value.section(LIMITS, section_of, &mut draft.limits);
+        },
+    },
+    Key {
+        name: "websocket",
+        read: |draft, value| {
+            value.section(WEBSOCKET, section_of, &mut draft.websocket);
         },
     },
     Key {
@@ -401,6 +416,17 @@ const LIMITS: &[Key<LimitsDraft>] = &[
         read: |d, v| {
             d.threads = v.integer_or("auto", 1..=THREADS_MAX as u64).map(|n| n.map(|n| n as usize));
         },
+    },
+];
+
+const WEBSOCKET: &[Key<SocketDraft>] = &[
+    Key {
+        name: "ping_interval",
+        read: |draft, value| draft.ping_interval = value.located(value.span(TIMEOUT_MIN..=TIMEOUT_MAX)),
+    },
+    Key {
+        name: "timeout",
+        read: |draft, value| draft.timeout = value.located(value.span(TIMEOUT_MIN..=TIMEOUT_MAX)),
     },
 ];
 

@@ -5,8 +5,7 @@ use crate::domain::address::ListenAddress;
 use crate::domain::governor::Terms;
 use crate::domain::lang::Lang;
 use crate::domain::limits::Limits;
-use crate::domain::policy::Defaults;
-use crate::domain::policy::Sync;
+use crate::domain::policy::{Defaults, SocketTimes, Sync};
 use crate::domain::rules::Rules;
 use crate::domain::time::Span;
 use crate::sys::log::LogOptions;
@@ -41,6 +40,8 @@ pub struct Settings {
     pub governor: Terms,
     /// Worker threads.
     pub threads: usize,
+    /// When WebSockets are pinged and given up.
+    pub websocket: SocketTimes,
     /// What a monitor gets that does not say.
     pub defaults: Defaults,
     /// What particular monitors are held to.

@@ -78,6 +78,10 @@ pub const LOG_BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long such a client is listened to.
 pub const LINGER_MAX: Span = Span::secs(2);
+/// Bytes that may wait for a WebSocket to take them before nothing more is read from it.
+pub const SOCKET_UNSENT_BYTES_MAX: usize = 64 * 1024;
+/// How long a WebSocket that we have closed may take to close its side.
+pub const SOCKET_PARTING_MAX: Span = Span::secs(1);
 /// How long a stopping daemon works on what has arrived.
 pub const STOP_MAX: Span = Span::secs(10);
 /// File descriptors kept back from connections for logs, state and listeners.

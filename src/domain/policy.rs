@@ -26,6 +26,8 @@ pub struct Policy {
     pub rules: Arc<Rules>,
     /// The page's language where the browser does not say.
     pub page_lang: Lang,
+    /// When WebSockets are pinged and given up.
+    pub websocket: SocketTimes,
     /// Who is told of changes, and when.
     pub alerts: Arc<AlertPolicy>,
 }
@@ -44,6 +46,28 @@ pub struct Defaults {
 impl Default for Defaults {
     fn default() -> Defaults {
         Defaults { interval: Span::secs(60), grace: Span::secs(30), forget_after: None }
+    }
+}
+
+/// How long the silence of a WebSocket may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketTimes {
+    /// How often it is pinged; also the interval that a sender is held to who names no monitor.
+    pub ping_interval: Span,
+    /// Silence after which it is closed; longer than the interval.
+    pub timeout: Span,
+}
+
+impl SocketTimes {
+    /// What is left of the timeout after an interval.
+    pub fn grace(self) -> Span {
+        Span(self.timeout.0.saturating_sub(self.ping_interval.0))
+    }
+}
+
+impl Default for SocketTimes {
+    fn default() -> SocketTimes {
+        SocketTimes { ping_interval: Span::secs(30), timeout: Span::secs(75) }
     }
 }
 

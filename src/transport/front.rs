@@ -14,6 +14,7 @@ mod connection;
 mod desk;
 mod http;
 mod link;
+mod ws;
 
 use crate::domain::address::Peer;
 use crate::domain::limits::STOP_MAX;

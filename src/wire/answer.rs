@@ -148,6 +148,23 @@ impl Answer {
         Answer { close: true, ..self }
     }
 
+    /// The same as a message of a WebSocket: its body, and in it what headers would have said.
+    pub fn message(&self) -> Vec<u8> {
+        let (interval, wait) =
+            (self.interval.map(Span::as_secs_ceil), self.retry_after.map(Span::as_secs_ceil));
+        if let (true, Some(interval)) = (self.is_plain_ok(), interval) {
+            return format!("{{\"status\":\"ok\",\"interval_s\":{interval}}}").into_bytes();
+        }
+        match serde_json::from_slice(&self.body) {
+            Ok(Value::Object(mut said)) => {
+                said.extend(interval.map(|s| ("interval_s".to_string(), s.into())));
+                said.extend(wait.map(|s| ("retry_after_s".to_string(), s.max(1).into())));
+                Value::Object(said).to_string().into_bytes()
+            }
+            _ => self.body.trim_ascii().to_vec(),
+        }
+    }
+
     /// The headers in the order in which they are written, those about framing apart.
     pub fn each_header(&self, mut header: impl FnMut(&'static str, &str)) {
         if let Some(content_type) = self.content_type {
@@ -195,6 +212,7 @@ const OK_BODY: &[u8] = b"{\"status\":\"ok\"}";
 /// The phrases of RFC 9110, as hyper writes them too.
 fn reason_of(status: u16) -> &'static str {
     match status {
+        101 => "Switching Protocols",
         200 => "OK",
         201 => "Created",
         204 => "No Content",
@@ -209,6 +227,7 @@ fn reason_of(status: u16) -> &'static str {
         413 => "Payload Too Large",
         414 => "URI Too Long",
         415 => "Unsupported Media Type",
+        426 => "Upgrade Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
@@ -235,6 +254,17 @@ mod tests {
         let want = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nheartbeat-interval: 60\r\n\
                     content-length: 15\r\ndate: Fri, 20 Nov 2026 16:42:37 GMT\r\n\r\n{\"status\":\"ok\"}";
         assert_eq!(String::from_utf8(out).unwrap(), want);
+    }
+
+    #[test]
+    fn as_a_message_it_says_in_its_body_what_headers_would() {
+        let message = |answer: Answer| String::from_utf8(answer.message()).unwrap();
+        assert_eq!(message(Answer::ok(Span(59_001))), "{\"status\":\"ok\",\"interval_s\":60}");
+        let mut unstored = Answer::ok(Span::secs(60));
+        unstored.not_stored(false);
+        assert_eq!(message(unstored), "{\"status\":\"ok\",\"stored\":false,\"interval_s\":60}");
+        assert_eq!(message(Answer::wrong(400, "no", Some("id"))), "{\"error\":\"no\",\"field\":\"id\"}");
+        assert_eq!(message(Answer::too_often("no", Span(1))), "{\"error\":\"no\",\"retry_after_s\":1}");
     }
 
     #[test]

@@ -29,3 +29,4 @@ mod send;
 mod service;
 mod states;
 mod tidy;
+mod ws;

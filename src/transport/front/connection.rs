@@ -4,15 +4,18 @@ use super::Home;
 use super::desk::{Desk, Moment, Next};
 use super::http::Http;
 use super::link::Link;
+use super::ws::Ws;
 use crate::domain::address::Protocol;
 use crate::domain::beat::Transport;
-use crate::transport::http::Guest;
+use crate::transport::http::{Guest, Opening};
 use std::ops::Range;
 
 /// A connection.
 pub enum Connection {
     /// HTTP, as far as the fast path goes.
     Http(Http),
+    /// A WebSocket; apart, because it is twice as large.
+    Ws(Box<Ws>),
 }
 
 /// What a connection is that comes back from a general thread.
@@ -20,6 +23,8 @@ pub enum Connection {
 pub enum Role {
     /// The same as before.
     Http,
+    /// A WebSocket.
+    Ws(Opening),
 }
 
 impl Connection {
@@ -36,6 +41,7 @@ impl Connection {
         let link = Link { unsent, ..Link::new(stream.into_front(), peer, site, place) };
         match role {
             Role::Http => Connection::Http(Http::returned(link, read, moment)),
+            Role::Ws(opening) => Connection::Ws(Box::new(Ws::new(link, read, opening, moment))),
         }
     }
 
@@ -43,6 +49,7 @@ impl Connection {
     pub fn transport(&self) -> Transport {
         match self {
             Connection::Http(_) => Transport::Http,
+            Connection::Ws(_) => Transport::Ws,
         }
     }
 
@@ -50,6 +57,7 @@ impl Connection {
     pub fn link(&self) -> &Link {
         match self {
             Connection::Http(http) => &http.link,
+            Connection::Ws(ws) => &ws.link,
         }
     }
 
@@ -57,6 +65,7 @@ impl Connection {
     pub fn link_mut(&mut self) -> &mut Link {
         match self {
             Connection::Http(http) => &mut http.link,
+            Connection::Ws(ws) => &mut ws.link,
         }
     }
 
@@ -79,6 +88,8 @@ impl Connection {
     pub fn is_idle(&self) -> bool {
         match self {
             Connection::Http(http) => http.is_idle(),
+            // It is told that we go.
+            Connection::Ws(_) => false,
         }
     }
 
@@ -86,6 +97,7 @@ impl Connection {
     pub fn may_stay(&self) -> bool {
         match self {
             Connection::Http(http) => http.link.site.setup.fast_path,
+            Connection::Ws(_) => true,
         }
     }
 
@@ -93,6 +105,7 @@ impl Connection {
     pub fn turn(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
         match self {
             Connection::Http(http) => http.turn(desk, moment),
+            Connection::Ws(ws) => ws.turn(desk, moment),
         }
     }
 
@@ -100,6 +113,7 @@ impl Connection {
     pub fn answer(&mut self, desk: &mut Desk, range: Range<usize>, moment: &Moment<'_>) -> Next {
         match self {
             Connection::Http(http) => http.answer(desk, range, moment),
+            Connection::Ws(ws) => ws.answer(desk, range, moment),
         }
     }
 
@@ -107,6 +121,7 @@ impl Connection {
     pub fn time_out(&mut self, moment: &Moment<'_>) -> Next {
         match self {
             Connection::Http(http) => http.time_out(moment),
+            Connection::Ws(ws) => ws.time_out(moment),
         }
     }
 
@@ -114,6 +129,7 @@ impl Connection {
     pub fn into_guest(self, home: Home) -> Option<Guest> {
         match self {
             Connection::Http(http) => Some(http.into_guest(home)),
+            Connection::Ws(_) => None,
         }
     }
 }

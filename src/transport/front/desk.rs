@@ -1,6 +1,7 @@
 //! What all connections of a front share while it turns: the buffers, the circumstances, and what is to happen next.
 
 use super::http::OkAnswer;
+use super::ws::Say;
 use crate::domain::limits::SCRATCH_BYTES;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Now, Span};
@@ -28,6 +29,8 @@ pub struct Desk {
 pub enum Said {
     /// To an HTTP request.
     Http(Answer),
+    /// In a WebSocket.
+    Ws(Say),
 }
 
 /// The circumstances of one reading.
@@ -86,6 +89,7 @@ impl Said {
     pub fn acknowledges(&self) -> u64 {
         match self {
             Said::Http(answer) => answer.acknowledges,
+            Said::Ws(say) => say.acknowledges(),
         }
     }
 
@@ -93,6 +97,7 @@ impl Said {
     pub fn not_stored(&mut self, refuse: bool) {
         match self {
             Said::Http(answer) => answer.not_stored(refuse),
+            Said::Ws(say) => say.not_stored(refuse),
         }
     }
 }

@@ -5,7 +5,7 @@
 use super::Home;
 use super::desk::{Desk, Moment, Next, Said};
 use super::link::Link;
-use crate::domain::limits::{LINGER_BYTES_MAX, LINGER_MAX};
+use crate::domain::limits::LINGER_MAX;
 use crate::domain::time::{Now, Span};
 use crate::transport::http::{Dates, Guest, beats, timeout_answer};
 use crate::wire::answer::Answer;
@@ -82,7 +82,7 @@ impl Http {
     /// Does what can be done now: sends what waits, reads, answers.
     pub fn turn(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
         if self.stage == Stage::Lingering {
-            return self.hear_out(desk);
+            return self.link.hear_out(desk, &mut self.heard_bytes);
         }
         if self.link.is_blocked() {
             match self.link.send_unsent() {
@@ -207,8 +207,9 @@ impl Http {
         self.link.awaits_answers = false;
         output.clear();
         for said in answers.get(range).unwrap_or_default() {
-            let Said::Http(answer) = said;
-            ok.write(answer, dates, moment.now, output);
+            if let Said::Http(answer) = said {
+                ok.write(answer, dates, moment.now, output);
+            }
         }
         if self.link.send(output).is_err() {
             return Next::Close;
@@ -261,19 +262,6 @@ impl Http {
                 Next::Again
             }
         }
-    }
-
-    fn hear_out(&mut self, desk: &mut Desk) -> Next {
-        while (self.heard_bytes as usize) < LINGER_BYTES_MAX {
-            match self.link.stream.read(&mut desk.input) {
-                Ok(0) => return Next::Close,
-                Ok(read) => self.heard_bytes += read as u32,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Next::Wait,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Next::Close,
-            }
-        }
-        Next::Close
     }
 }
 

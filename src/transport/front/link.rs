@@ -4,8 +4,9 @@
 //! An idle connection is its socket and a few words: bytes are read into the thread's desk, and only what cannot be used
 //! yet, or what the socket would not take at once, is kept.
 
-use super::desk::Moment;
+use super::desk::{Desk, Moment, Next};
 use crate::domain::address::Peer;
+use crate::domain::limits::LINGER_BYTES_MAX;
 use crate::domain::time::Span;
 use crate::transport::census::Place;
 use crate::transport::site::Site;
@@ -78,6 +79,21 @@ impl Link {
         };
         self.unsent.extend_from_slice(&bytes[sent..]);
         Ok(())
+    }
+
+    /// Hears the other end out after the last word, so that it gets to read it: closing with bytes unread would make the
+    /// kernel reset the connection. `heard_bytes` counts how much of that there was.
+    pub fn hear_out(&mut self, desk: &mut Desk, heard_bytes: &mut u32) -> Next {
+        while (*heard_bytes as usize) < LINGER_BYTES_MAX {
+            match self.stream.read(&mut desk.input) {
+                Ok(0) => return Next::Close,
+                Ok(read) => *heard_bytes += read as u32,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Next::Wait,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Next::Close,
+            }
+        }
+        Next::Close
     }
 
     /// Sends what is kept; true when nothing is left.

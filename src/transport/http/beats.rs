@@ -2,7 +2,8 @@
 
 use crate::domain::access::Wish;
 use crate::domain::address::Peer;
-use crate::domain::beat::Transport;
+use crate::domain::beat::{Beat, Transport};
+use crate::domain::limits::Limits;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Now, Span};
 use crate::engine::stats::BeatResult;
@@ -20,9 +21,20 @@ use std::sync::Arc;
 
 /// Decides by the head alone whether its sender may bring beats, and who that is.
 pub fn admit(site: &Site, policy: &Policy, peer: Peer, facts: &Facts<'_>) -> Result<Peer, Answer> {
+    admit_over(Transport::Http, site, policy, peer, facts)
+}
+
+/// The same where the head is that of another transport.
+pub fn admit_over(
+    transport: Transport,
+    site: &Site,
+    policy: &Policy,
+    peer: Peer,
+    facts: &Facts<'_>,
+) -> Result<Peer, Answer> {
     let client = site.setup.proxies.client(peer, facts);
     let denied = |answer: Answer| {
-        site.engine.stats().beats(Transport::Http, BeatResult::Denied, 1);
+        site.engine.stats().beats(transport, BeatResult::Denied, 1);
         // A stranger gets no second request on this connection.
         answer.closing()
     };
@@ -64,33 +76,43 @@ pub async fn bring(site: &Arc<Site>, policy: &Policy, client: Peer, body: &[u8])
 
 /// Takes the beats of a body. The answer must not be given before `batch` is committed.
 pub fn take(site: &Site, policy: &Policy, now: Now, client: Peer, body: &[u8], batch: &mut Batch) -> Answer {
-    let parsed = match json::parse(body, &policy.limits) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            site.engine.stats().beats(Transport::Http, BeatResult::Invalid, 1);
-            return invalid(&error);
-        }
-    };
     let transport = Transport::Http;
-    // The answer to many has one interval for all, so nobody among them is asked for a longer one.
-    let hears = matches!(parsed, Body::One(_));
-    let mut taker =
-        Taker { engine: &site.engine, policy, now, client, transport, hears, batch, nameless: None };
-    match parsed {
-        Body::One(fields) => match taker.take(fields.beat()) {
-            Ok(interval) => Answer::ok(interval),
-            Err(fault) => answer(&fault),
-        },
-        Body::Many(items) => many(taker, items),
+    let engine = &site.engine;
+    let mut taker = Taker { engine, policy, now, client, transport, hears: true, batch, nameless: None };
+    take_body(&policy.limits, body, |hears, beat| {
+        taker.hears = hears;
+        taker.take(beat)
+    })
+}
+
+/// Takes a body apart and answers it, whatever it came in. `take` has the beats one after another, and whether the
+/// answer names the interval that is wanted of that very one: the answer to many has one for all, so nobody among them
+/// is asked for a longer one.
+pub fn take_body(
+    limits: &Limits,
+    body: &[u8],
+    mut take: impl FnMut(bool, Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
+) -> Answer {
+    let taken = match json::parse(body, limits) {
+        Ok(Body::One(fields)) => take(true, fields.beat()),
+        Ok(Body::Many(items)) => return many(items, |beat| take(false, beat)),
+        Err(error) => take(true, Err(error)),
+    };
+    match taken {
+        Ok(interval) => Answer::ok(interval),
+        Err(fault) => refusal(&fault),
     }
 }
 
-fn many(mut taker: Taker<'_>, items: json::Many<'_>) -> Answer {
+fn many(
+    items: json::Many<'_>,
+    mut take: impl FnMut(Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
+) -> Answer {
     let mut accepted = 0u64;
     let mut rejected: Vec<Value> = Vec::new();
     let mut shortest: Option<Span> = None;
     for (index, item) in items.enumerate() {
-        match taker.take(item.as_ref().map_err(Clone::clone).and_then(Fields::beat)) {
+        match take(item.as_ref().map_err(Clone::clone).and_then(Fields::beat)) {
             Ok(interval) => {
                 accepted += 1;
                 shortest = shortest.into_iter().chain([interval]).min();
@@ -102,16 +124,15 @@ fn many(mut taker: Taker<'_>, items: json::Many<'_>) -> Answer {
     Answer { interval: shortest, acknowledges: accepted, ..Answer::json(200, &body) }
 }
 
-fn answer(fault: &Fault) -> Answer {
+/// What is answered to a beat that was not taken.
+pub fn refusal(fault: &Fault) -> Answer {
     match fault {
-        Fault::Wrong(error) => invalid(error),
+        Fault::Wrong(BeatError { reason, field, too_large, .. }) => {
+            Answer::wrong(if *too_large { 413 } else { 400 }, reason, *field)
+        }
         Fault::Refused(Refusal::TooManyBeats(wait) | Refusal::TooManyNew(wait)) => {
             Answer::too_often(fault.reason(), *wait)
         }
         Fault::Refused(Refusal::Full) => Answer::unavailable(fault.reason(), Span::secs(60)),
     }
-}
-
-fn invalid(error: &BeatError) -> Answer {
-    Answer::wrong(if error.too_large { 413 } else { 400 }, &error.reason, error.field)
 }

@@ -11,6 +11,7 @@ use crate::transport::deadline::{Call, Deadline};
 use crate::transport::http::beats;
 use crate::transport::http::io::{finish, last_words, linger, timed_out, timeout_answer};
 use crate::transport::http::routes::{self, Events, Question, Reply, Visitor};
+use crate::transport::http::upgrade::{self, Opening};
 use crate::transport::site::Site;
 use crate::transport::stream::Stream;
 use crate::wire::answer::Answer;
@@ -18,15 +19,15 @@ use crate::wire::head::{BEAT_PATHS, Facts};
 use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{HeaderName, HeaderValue, UPGRADE};
+use hyper::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::{Method, Request, Response, StatusCode, Version};
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -39,6 +40,8 @@ struct Phase {
     changes: AtomicU32,
     /// Whether the request asks for an upgrade: hyper then ends without waiting for its last bytes to be sent.
     upgrade: AtomicBool,
+    /// The WebSocket that the service has opened.
+    opening: OnceLock<Opening>,
 }
 
 /// Nothing of a request has come.
@@ -63,11 +66,32 @@ impl Phase {
     }
 }
 
-/// Serves a connection to its end. `read` is what was read of it so far.
-pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, deadline: Deadline) {
+/// A connection that speaks HTTP no more.
+pub struct Opened {
+    /// Its stream.
+    pub stream: Stream,
+    /// What was read of it behind the handshake.
+    pub read: Vec<u8>,
+    /// What it is now.
+    pub opening: Opening,
+}
+
+/// Serves a connection to its end, or until it has become a WebSocket. `read` is what was read of it so far.
+pub async fn serve(
+    stream: Stream,
+    read: Vec<u8>,
+    peer: Peer,
+    site: &Arc<Site>,
+    deadline: Deadline,
+) -> Option<Opened> {
     let limits = site.engine.policy().limits.clone();
     let now = AtomicU8::new(if read.is_empty() { IDLE } else { HEAD });
-    let phase = Arc::new(Phase { now, changes: AtomicU32::new(0), upgrade: AtomicBool::new(false) });
+    let phase = Arc::new(Phase {
+        now,
+        changes: AtomicU32::new(0),
+        upgrade: AtomicBool::new(false),
+        opening: OnceLock::new(),
+    });
     let wire = Wire { stream, ahead: Bytes::from(read), waiting: BytesMut::new(), phase: phase.clone() };
     let visitor = Visitor::of(site, peer, || wire.stream.peer_uid());
     let service = {
@@ -87,6 +111,11 @@ pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, 
                     Reply::Events(head, events) => {
                         phase.set(STREAMING);
                         response(head, Some(Flow { events, phase }))
+                    }
+                    Reply::Socket(accept, opening) => {
+                        let _ = phase.opening.set(opening);
+                        phase.set(ANSWERED);
+                        switching(&accept)
                     }
                 })
             })
@@ -132,15 +161,24 @@ pub async fn serve(stream: Stream, read: Vec<u8>, peer: Peer, site: &Arc<Site>, 
         }
     })
     .await;
-    let Wire { mut stream, waiting, .. } = connection.into_parts().io;
+    let parts = connection.into_parts();
+    let Wire { mut stream, waiting, ahead, .. } = parts.io;
     let last = match end {
         Some(HEAD) => timeout_answer(site, false),
-        Some(_) => return,
+        Some(_) => return None,
         None => waiting.to_vec(),
     };
-    if finish(&mut stream, &last, &deadline, site).await {
-        linger(stream, deadline).await;
+    let sent = finish(&mut stream, &last, &deadline, site).await;
+    match phase.opening.get() {
+        Some(opening) if sent && end.is_none() => {
+            // What hyper has read and not used, then what it has not read yet.
+            let read = [parts.read_buf, ahead].concat();
+            return Some(Opened { stream, read, opening: *opening });
+        }
+        None if sent => linger(stream, deadline).await,
+        _ => {}
     }
+    None
 }
 
 async fn answer(site: &Arc<Site>, peer: Peer, visitor: Visitor, request: Request<Incoming>) -> Reply {
@@ -159,6 +197,16 @@ async fn answer(site: &Arc<Site>, peer: Peer, visitor: Visitor, request: Request
     let coded = header("content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case(b"identity"));
     if head.method == Method::POST && BEAT_PATHS.contains(&path) {
         return Reply::Whole(bring(site, &policy, peer, visitor, &facts, coded, body).await);
+    }
+    if head.method == Method::GET && upgrade::is_wanted(path, headers()) {
+        return match upgrade::open(site, &policy, visitor, path, &facts, headers()) {
+            Ok(_) if !body.is_end_stream() => {
+                Reply::Whole(Answer::error(400, "a handshake has no body").closing())
+            }
+            Ok((accept, opening)) => Reply::Socket(accept, opening),
+            Err(refused) if body.is_end_stream() => Reply::Whole(refused),
+            Err(refused) => Reply::Whole(refused.closing()),
+        };
     }
     let text = |name: &str| header(name).and_then(|v| std::str::from_utf8(v).ok()).unwrap_or_default();
     let question = Question {
@@ -323,6 +371,17 @@ fn response(answer: Answer, flow: Option<Flow>) -> Response<Content> {
         (None, std::borrow::Cow::Borrowed(bytes)) => Content::Whole(Full::new(Bytes::from_static(bytes))),
         (None, std::borrow::Cow::Owned(bytes)) => Content::Whole(Full::new(Bytes::from(bytes))),
     };
+    response
+}
+
+/// The answer that makes a WebSocket of the connection.
+fn switching(accept: &str) -> Response<Content> {
+    let mut response = Response::new(Content::Whole(Full::default()));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.extend(HeaderValue::from_str(accept).ok().map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
     response
 }
 

@@ -8,17 +8,21 @@ pub(super) mod beats;
 mod hyper_path;
 mod io;
 mod routes;
+mod upgrade;
 
 pub(super) use io::{Dates, last_words, timeout_answer};
 pub use routes::VERSION;
+pub use upgrade::Opening;
 
 use crate::domain::address::Peer;
 use crate::domain::beat::Transport;
+use crate::engine::stats::Turned;
 use crate::transport::census::Place;
 use crate::transport::deadline::Deadline;
-use crate::transport::front::Home;
+use crate::transport::front::{Home, Role};
 use crate::transport::site::Site;
 use crate::transport::stream::StdStream;
+use hyper_path::Opened;
 use std::sync::Arc;
 
 /// A connection on its way from a front to a general thread.
@@ -39,16 +43,24 @@ pub struct Guest {
     pub home: Home,
 }
 
-/// Serves a connection to its end.
+/// Serves a connection to its end, or until a front has it back.
 pub(super) async fn serve(guest: Guest) {
-    let Guest { stream, unsent, read, peer, site, place, .. } = guest;
+    let Guest { stream, unsent, read, peer, site, place, home } = guest;
     site.engine.stats().connection(Transport::Http, 1);
+    let mut opened = None;
     if let Ok(mut stream) = stream.into_stream() {
         let deadline = Deadline::new();
         if unsent.is_empty() || io::finish(&mut stream, &unsent, &deadline, &site).await {
-            hyper_path::serve(stream, read, peer, &site, deadline).await;
+            opened = hyper_path::serve(stream, read, peer, &site, deadline).await;
         }
     }
     site.engine.stats().connection(Transport::Http, -1);
-    drop(place);
+    let Some(Opened { stream, read, opening }) = opened else { return };
+    let Ok(stream) = stream.into_std() else { return };
+    let guest =
+        Guest { stream, unsent: Vec::new(), read, peer, site: site.clone(), place, home: home.clone() };
+    // A front that has no room for it, or has ended, takes nobody: the connection is closed.
+    if home.adopt(Box::new(guest), Role::Ws(opening)).is_err() {
+        site.engine.stats().turned(Turned::Total);
+    }
 }

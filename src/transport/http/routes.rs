@@ -19,6 +19,7 @@ use crate::domain::time::Span;
 use crate::engine::Engine;
 use crate::store::StoreError;
 use crate::sys::sockets::control;
+use crate::transport::http::upgrade::Opening;
 use crate::transport::site::{Site, Trust};
 use crate::wire::answer::Answer;
 use crate::wire::control::Wrong;
@@ -52,6 +53,8 @@ pub enum Reply {
     Whole(Answer),
     /// The head of an answer, and a body that goes on until somebody has enough of it.
     Events(Answer, Events),
+    /// A WebSocket, and what its handshake is answered.
+    Socket(String, Opening),
 }
 
 /// Who asks.
@@ -95,6 +98,8 @@ pub enum Route<'a> {
     Badge(&'a str),
     /// Beats, which are taken elsewhere: here for its other methods.
     Beats,
+    /// WebSockets, which are opened elsewhere: the same.
+    Socket,
     /// All monitors.
     Monitors,
     /// One.
@@ -122,6 +127,8 @@ pub enum Route<'a> {
 }
 
 const READ: &str = "GET, HEAD";
+/// Where a WebSocket is always opened; at `/` it is when that is asked for.
+pub const SOCKET_PATH: &str = "/ws";
 
 impl<'a> Route<'a> {
     /// The route of a path.
@@ -130,6 +137,7 @@ impl<'a> Route<'a> {
             "/" => Route::Page,
             "/page.js" => Route::Script,
             "/api/v1/beats" => Route::Beats,
+            SOCKET_PATH => Route::Socket,
             "/api/v1/monitors" => Route::Monitors,
             "/api/v1/incidents" => Route::Incidents,
             "/api/v1/status" => Route::Status,
@@ -165,6 +173,7 @@ impl<'a> Route<'a> {
     pub fn allow(self) -> &'static str {
         match self {
             Route::Page => "GET, HEAD, POST",
+            Route::Socket => "GET",
             Route::Beats | Route::Pause(_) | Route::Resume(_) | Route::Acknowledge(_) => "POST",
             Route::Monitor(_) => "GET, HEAD, PUT, DELETE",
             _ => READ,
@@ -248,7 +257,7 @@ pub async fn answer(
         Route::Script => pages::script(),
         Route::Badge(id) => pages::badge(site, policy, id, question).await,
         // Whoever brings beats is not sent here.
-        Route::Beats => Answer::method_not_allowed(Route::Beats.allow()),
+        Route::Beats | Route::Socket => Answer::method_not_allowed(admitted.route.allow()),
         Route::Monitors => monitors::list(site, question).await,
         Route::Monitor(id) if question.method == "PUT" => monitors::declare(site, id, body).await,
         Route::Monitor(id) if changes => monitors::remove(site, id).await,
@@ -370,7 +379,7 @@ mod tests {
             allowed.sort();
             assert_eq!(methods, allowed, "{path}");
         }
-        let routes = 17;
+        let routes = 18;
         assert_eq!(paths.len(), routes, "a path is missing, or this number is old");
     }
 }

@@ -1,0 +1,381 @@
+//! A WebSocket of a front: what its messages mean, when it is pinged, and how it ends.
+//!
+//! Hyper has done the handshake; from then on the connection is here, and between two readings nothing is kept but the
+//! session and a few words. Every message, ping and pong is a beat: for the monitor that the connection's last beat
+//! named, else for its address. A mere sign of life says only that somebody is there, so it is no beat while the last word
+//! of the connection about its monitor was another than well.
+
+use super::desk::{Desk, Moment, Next, Said};
+use super::link::Link;
+use crate::domain::address::Peer;
+use crate::domain::beat::{Beat, Status, Transport};
+use crate::domain::id::{Id, IdRef};
+use crate::domain::limits::{LINGER_MAX, SOCKET_PARTING_MAX, SOCKET_UNSENT_BYTES_MAX};
+use crate::domain::time::Span;
+use crate::store::Batch;
+use crate::transport::http::{Opening, beats};
+use crate::transport::taking::{Fault, Taker};
+use crate::wire::answer::Answer;
+use crate::wire::ws::{Code, Event, Opcode, Role, Session, frame};
+use std::io;
+use std::ops::Range;
+
+/// Where in its life the connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// We have closed, and wait for the other end to do the same.
+    Parting,
+    /// All is said; what is not sent yet must be.
+    Ending,
+    /// All is sent; the other end is heard out so that it gets to read it.
+    Lingering,
+}
+
+/// A second that does not come.
+const NEVER: u32 = u32::MAX;
+/// Readings in one turn before other connections get theirs.
+const READINGS_MAX: usize = 4;
+/// What people send who know no JSON, and what they hear.
+const PING: &[u8] = b"PING";
+const PONG: &[u8] = b"PONG";
+
+/// A WebSocket.
+pub struct Ws {
+    /// What it has in common with the other kinds.
+    pub link: Link,
+    session: Session,
+    /// The monitor that its last beat named.
+    name: Option<Id>,
+    /// Who it is, as proxies say that are believed.
+    client: Peer,
+    /// Whether its last word about the monitor was well.
+    well: bool,
+    /// Whether it only says what it hears.
+    echo: bool,
+    stage: Stage,
+    /// Bytes that nobody has looked at yet.
+    ahead: Box<[u8]>,
+    /// When it will have been silent for too long.
+    silent_s: u32,
+    /// When the message that has begun must have ended.
+    message_s: u32,
+    /// When what it is sent must have been taken.
+    stalled_s: u32,
+    ping_s: u32,
+    heard_bytes: u32,
+}
+
+/// Something to say once the beats of the turn are kept.
+pub enum Say {
+    /// The word for a word.
+    Word(Answer),
+    /// The answer to JSON.
+    Json(Answer),
+    /// Bytes as they are, or none; and how many beats wait with them.
+    Frame(Vec<u8>, u64),
+}
+
+impl Ws {
+    /// One that was just opened; `read` was read of it already.
+    pub fn new(link: Link, read: Vec<u8>, opening: Opening, moment: &Moment<'_>) -> Ws {
+        let times = moment.policy.websocket;
+        let mut ws = Ws {
+            link,
+            session: Session::new(Role::Server),
+            name: None,
+            client: opening.client,
+            well: true,
+            echo: opening.echo,
+            stage: Stage::Open,
+            ahead: read.into(),
+            silent_s: moment.second_after(times.timeout),
+            message_s: NEVER,
+            stalled_s: NEVER,
+            ping_s: moment.second_after(times.ping_interval),
+            heard_bytes: 0,
+        };
+        ws.arm();
+        ws
+    }
+
+    /// Does what can be done now: sends what waits, reads, takes beats.
+    pub fn turn(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
+        if self.stage == Stage::Lingering {
+            return self.link.hear_out(desk, &mut self.heard_bytes);
+        }
+        match self.read(desk, moment) {
+            Next::Wait => self.rest(moment),
+            next => next,
+        }
+    }
+
+    fn read(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
+        if self.link.is_blocked() {
+            match self.link.send_unsent() {
+                Ok(true) => {}
+                Ok(false) if self.link.unsent.len() > SOCKET_UNSENT_BYTES_MAX => return Next::Wait,
+                Ok(false) => {}
+                Err(_) => return Next::Close,
+            }
+        }
+        if self.stage == Stage::Ending {
+            return Next::Wait;
+        }
+        while !self.ahead.is_empty() {
+            let ahead = std::mem::take(&mut self.ahead);
+            let (now, later) = ahead.split_at(ahead.len().min(desk.input.len()));
+            desk.input[..now.len()].copy_from_slice(now);
+            self.ahead = later.into();
+            if let Next::Answers(count, _) = self.hear(desk, now.len(), moment) {
+                // The socket may hold more, and has told so already.
+                return Next::Answers(count, true);
+            }
+        }
+        for _ in 0..READINGS_MAX {
+            let read = match self.link.stream.read(&mut desk.input) {
+                Ok(0) => return Next::Close,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Next::Wait,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return Next::Close,
+            };
+            let more = read == desk.input.len() || self.link.read_closed || self.link.stream.may_hold_more();
+            match self.hear(desk, read, moment) {
+                Next::Answers(count, _) => return Next::Answers(count, more),
+                // A reading that did not fill the buffer emptied the socket; readiness will be told anew.
+                _ if !more => return Next::Wait,
+                _ => {}
+            }
+        }
+        Next::Again
+    }
+
+    /// Takes in the first `filled` bytes of the desk; what is to be said about them stays there.
+    fn hear(&mut self, desk: &mut Desk, filled: usize, moment: &Moment<'_>) -> Next {
+        let Desk { input, batch, answers, .. } = desk;
+        let answers_before = answers.len();
+        let limits = &moment.policy.limits;
+        self.silent_s = moment.second_after(moment.policy.websocket.timeout);
+        let mut used = 0;
+        while used < filled {
+            match self.session.next(&mut input[used..filled], limits.body_bytes) {
+                Ok((more, event)) => {
+                    used += more;
+                    let Some(event) = event else { break };
+                    self.message_s = NEVER;
+                    answers.extend(self.take(event, batch, moment).map(Said::Ws));
+                }
+                Err(fault) => {
+                    answers.push(Said::Ws(self.farewell(fault.code(), &fault.reason())));
+                    break;
+                }
+            }
+        }
+        if self.session.is_between_messages() {
+            self.message_s = NEVER;
+        } else if self.message_s == NEVER {
+            self.message_s = moment.second_after(limits.body_timeout);
+        }
+        match answers.len() - answers_before {
+            0 => Next::Wait,
+            count => {
+                self.link.awaits_answers = true;
+                Next::Answers(count, false)
+            }
+        }
+    }
+
+    /// What an event means, and what is to be said to it once that is kept.
+    fn take(&mut self, event: Event<'_>, batch: &mut Batch, moment: &Moment<'_>) -> Option<Say> {
+        let mut owed = Vec::new();
+        self.session.reply(&event, None, &mut owed);
+        match event {
+            _ if self.stage != Stage::Open && !matches!(event, Event::Close { .. }) => None,
+            Event::Close { .. } => {
+                self.stage = Stage::Ending;
+                Some(Say::Frame(owed, 0))
+            }
+            Event::Message { text, bytes } if self.echo => {
+                let opcode = if text { Opcode::Text } else { Opcode::Binary };
+                self.session.send(opcode, &bytes, None, &mut owed);
+                Some(Say::Frame(owed, 0))
+            }
+            _ if self.echo => Some(Say::Frame(owed, 0)),
+            Event::Message { text: true, bytes } if bytes.trim_ascii() == PING => {
+                Some(Say::Word(match self.note_life(batch, moment) {
+                    Some(Ok(interval)) => Answer::ok(interval),
+                    Some(Err(fault)) => beats::refusal(&fault),
+                    None => Answer { acknowledges: 0, ..Answer::ok(moment.policy.websocket.ping_interval) },
+                }))
+            }
+            Event::Message { bytes, .. } => Some(Say::Json(self.take_json(&bytes, batch, moment))),
+            Event::Ping(_) | Event::Pong(_) => {
+                let taken = matches!(self.note_life(batch, moment), Some(Ok(_)));
+                Some(Say::Frame(owed, taken.into()))
+            }
+        }
+    }
+
+    /// A sign of life that says nothing else; `None` where it is no beat.
+    fn note_life(&mut self, batch: &mut Batch, moment: &Moment<'_>) -> Option<Result<Span, Fault>> {
+        let beat = signed(Beat::default(), self.name.as_ref(), moment);
+        self.well.then(|| taker(&self.link, self.client, batch, moment).take(Ok(beat)))
+    }
+
+    fn take_json(&mut self, body: &[u8], batch: &mut Batch, moment: &Moment<'_>) -> Answer {
+        let Ws { link, client, name, well, .. } = self;
+        let mut taker = taker(link, *client, batch, moment);
+        beats::take_body(&moment.policy.limits, body, |hears, beat| {
+            taker.hears = hears;
+            let beat = match beat {
+                Ok(beat) => beat,
+                Err(error) => return taker.take(Err(error)),
+            };
+            let (named, status) = (beat.id.or(beat.ip).map(IdRef::to_id), beat.status);
+            let interval = taker.take(Ok(signed(beat, name.as_ref(), moment)))?;
+            if named.is_some() {
+                *name = named;
+            }
+            match status {
+                Status::Log => {}
+                status => *well = status.verdict() == Some(true),
+            }
+            Ok(interval)
+        })
+    }
+
+    /// Sends what was to be said, `range` of the desk.
+    pub fn answer(&mut self, desk: &mut Desk, range: Range<usize>, moment: &Moment<'_>) -> Next {
+        let Desk { output, answers, .. } = desk;
+        self.link.awaits_answers = false;
+        output.clear();
+        for said in answers.get(range).unwrap_or_default() {
+            if let Said::Ws(say) = said {
+                say.write(output);
+            }
+        }
+        match self.link.send(output) {
+            Ok(()) => self.rest(moment),
+            Err(_) => Next::Close,
+        }
+    }
+
+    /// Pings, or ends what has been silent, slow or deaf for too long.
+    pub fn time_out(&mut self, moment: &Moment<'_>) -> Next {
+        let now_s = moment.now_s;
+        if self.stage != Stage::Open || self.stalled_s <= now_s {
+            return Next::Close;
+        }
+        let mut out = Vec::new();
+        let reason = if self.silent_s <= now_s {
+            format!("silent for {} (websocket.timeout)", moment.policy.websocket.timeout)
+        } else if self.message_s <= now_s {
+            "the message did not arrive in time (limits.body_timeout)".to_string()
+        } else {
+            String::new()
+        };
+        if !reason.is_empty() {
+            self.session.close(Code::POLICY, &reason, None, &mut out);
+            self.stage = Stage::Ending;
+        } else if self.ping_s <= now_s {
+            self.session.send(Opcode::Ping, &[], None, &mut out);
+            self.ping_s = moment.second_after(moment.policy.websocket.ping_interval);
+        }
+        match self.link.send(&out) {
+            Ok(()) => self.rest(moment),
+            Err(_) => Next::Close,
+        }
+    }
+
+    /// What comes when nothing more can be done for now.
+    fn rest(&mut self, moment: &Moment<'_>) -> Next {
+        if self.stage == Stage::Open && moment.draining {
+            let mut out = Vec::new();
+            self.session.close(Code::GOING_AWAY, "the server stops", None, &mut out);
+            self.stage = Stage::Parting;
+            self.link.due_in(moment, SOCKET_PARTING_MAX);
+            if self.link.send(&out).is_err() {
+                return Next::Close;
+            }
+        }
+        if !self.link.is_blocked() {
+            self.stalled_s = NEVER;
+        } else if self.stalled_s == NEVER {
+            self.stalled_s = moment.second_after(moment.policy.limits.body_timeout);
+        }
+        match self.stage {
+            Stage::Open => self.arm(),
+            Stage::Ending if !self.link.is_blocked() => {
+                self.link.stream.end_writing();
+                self.stage = Stage::Lingering;
+                self.link.due_in(moment, LINGER_MAX);
+                return Next::Again;
+            }
+            Stage::Ending => self.link.due_s = self.stalled_s,
+            Stage::Parting | Stage::Lingering => {}
+        }
+        Next::Wait
+    }
+
+    fn arm(&mut self) {
+        self.link.due_s = self.silent_s.min(self.message_s).min(self.stalled_s).min(self.ping_s);
+    }
+
+    /// Closes for what the other end did.
+    fn farewell(&mut self, code: Code, reason: &str) -> Say {
+        let mut out = Vec::new();
+        self.session.close(code, reason, None, &mut out);
+        self.stage = Stage::Ending;
+        Say::Frame(out, 0)
+    }
+}
+
+/// Takes beats that hear of no interval, as signs of life do not.
+fn taker<'a>(link: &'a Link, client: Peer, batch: &'a mut Batch, moment: &'a Moment<'_>) -> Taker<'a> {
+    let (engine, policy, now) = (&link.site.engine, moment.policy, moment.now);
+    let transport = Transport::Ws;
+    Taker { engine, policy, now, client, transport, hears: false, batch, nameless: None }
+}
+
+/// A beat that names nobody is for the monitor that was named before; where none was, the address is held to our own
+/// pings.
+fn signed<'a>(beat: Beat<'a>, known: Option<&'a Id>, moment: &Moment<'_>) -> Beat<'a> {
+    let times = moment.policy.websocket;
+    match known {
+        _ if beat.id.is_some() || beat.ip.is_some() => beat,
+        Some(id) => Beat { id: Some(id.as_ref()), ..beat },
+        None if beat.interval.is_some() => beat,
+        None => {
+            Beat { interval: Some(times.ping_interval), grace: beat.grace.or(Some(times.grace())), ..beat }
+        }
+    }
+}
+
+impl Say {
+    /// How many beats it acknowledges.
+    pub fn acknowledges(&self) -> u64 {
+        match self {
+            Say::Word(answer) | Say::Json(answer) => answer.acknowledges,
+            Say::Frame(_, beats) => *beats,
+        }
+    }
+
+    /// What becomes of it when those could not be kept, see [`Answer::not_stored`].
+    pub fn not_stored(&mut self, refuse: bool) {
+        match self {
+            Say::Word(answer) | Say::Json(answer) => answer.not_stored(refuse),
+            // The protocol owes it whatever becomes of the beat.
+            Say::Frame(..) => {}
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        let text = |out: &mut Vec<u8>, payload: &[u8]| frame::write(out, true, Opcode::Text, payload, None);
+        match self {
+            Say::Word(answer) if answer.status == 200 => text(out, PONG),
+            Say::Word(answer) | Say::Json(answer) => text(out, &answer.message()),
+            Say::Frame(bytes, _) => out.extend_from_slice(bytes),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The opening of a WebSocket: who may, and what becomes of the connection once hyper has answered 101.
+
+use super::beats;
+use super::routes::{SOCKET_PATH, Visitor};
+use crate::domain::address::Peer;
+use crate::domain::beat::Transport;
+use crate::domain::policy::Policy;
+use crate::transport::site::Site;
+use crate::wire::answer::Answer;
+use crate::wire::head::Facts;
+use crate::wire::ws::handshake::{self, Refusal};
+
+/// What the front has to know of a WebSocket that was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Who it is, as proxies say that are believed.
+    pub client: Peer,
+    /// Whether it only says what it hears; for conformance tests, and in no build that is shipped.
+    pub echo: bool,
+}
+
+/// Whether a GET asks for a WebSocket.
+pub fn is_wanted<'a>(path: &str, headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> bool {
+    path == SOCKET_PATH || is_echo(path) || (path == "/" && handshake::is_wanted(headers))
+}
+
+fn is_echo(path: &str) -> bool {
+    cfg!(feature = "ws-echo") && path == "/echo"
+}
+
+/// Decides by the head of a GET whether it opens one; what `Sec-WebSocket-Accept` then says.
+pub fn open<'a>(
+    site: &Site,
+    policy: &Policy,
+    visitor: Visitor,
+    path: &str,
+    facts: &Facts<'_>,
+    headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+) -> Result<(String, Opening), Answer> {
+    let client = match visitor {
+        Visitor::Guest(peer) => beats::admit_over(Transport::Ws, site, policy, peer, facts)?,
+        Visitor::Master => Peer::Unix,
+        Visitor::Intruder => return Err(Visitor::shown_out()),
+    };
+    match handshake::accept(headers) {
+        Ok(accept) => Ok((accept, Opening { client, echo: is_echo(path) })),
+        Err(Refusal::UpgradeRequired(reason)) => {
+            Err(Answer { more: UPGRADE_HEADERS, ..Answer::error(426, reason) })
+        }
+        Err(Refusal::Wrong(reason)) => Err(Answer::error(400, reason)),
+    }
+}
+
+/// What a 426 must say (RFC 9110, 15.5.22; RFC 6455, 4.4).
+const UPGRADE_HEADERS: &[(&str, &str)] =
+    &[("upgrade", "websocket"), ("sec-websocket-version", handshake::VERSION)];
