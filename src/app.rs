@@ -22,7 +22,7 @@ use crate::sys::signals::{self, Event};
 use crate::sys::sockets::control::{self, Control};
 use crate::sys::sockets::keepalive::KeepAlive;
 use crate::sys::sockets::{self, Inherited, Listening, Wanted};
-use crate::sys::{clock, privileges, state_dir};
+use crate::sys::{clock, firewall, privileges, state_dir};
 use crate::transport::census::Census;
 use crate::transport::site::{Setup, Site};
 use crate::transport::threads::Threads;
@@ -71,6 +71,10 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
     match &args.command {
         Some(Task::CheckConfig { .. }) => {
             command::check::run(&args, &env, &mut io::stdout(), &mut io::stderr())
+        }
+        Some(Task::Firewall(wish)) => {
+            let mut system = firewall::ask::System::default();
+            command::firewall::run(&args, wish, &env, &mut system, &mut io::stdout(), &mut io::stderr())
         }
         Some(Task::Generate { what }) => match command::generate::run(*what, &mut io::stdout()) {
             Ok(()) => 0,

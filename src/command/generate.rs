@@ -74,6 +74,9 @@ const COMMANDS: &str = r#".SH COMMANDS
 \fBcheck\-config\fR [\fIFILE\fR]
 Read the configuration as the daemon would, flags and environment included, and print what would run. Faults are told as \fIfile\fR:\fIline\fR: \fIkey\fR: \fIreason\fR, all of them at once.
 .TP
+\fBfirewall\fR \fBopen\fR|\fBclose\fR|\fBstatus\fR [\fB\-\-http\fR] [\fB\-\-tcp\fR] [\fB\-\-backend\fR \fINAME\fR] [\fB\-\-from\fR \fICIDR\fR]... [\fB\-\-dry\-run\fR]
+Open the ports of the configuration in the firewall, take that back, or say how they stand. See FIREWALL.
+.TP
 \fBgenerate man\fR
 Print this page.
 .TP
@@ -84,7 +87,28 @@ Print completions for a shell.
 Print the sample configuration with every key explained.
 "#;
 
-const MONITORS: &str = r#".SH MONITORS
+const MONITORS: &str = r#".SH FIREWALL
+\fBheartbeat\-server firewall open\fR lets clients in, \fBclose\fR takes out what \fBopen\fR made, \fBstatus\fR prints for each port what is open by us, and which rules of others speak of it. All three need root. The ports are those of the listeners in the configuration, as the daemon would read it with the same options; \fB\-\-http\fR and \fB\-\-tcp\fR choose one kind, both or neither mean both. What listens on loopback or a unix socket needs no opening.
+.PP
+.RS 4
+.nf
+heartbeat\-server firewall open \-\-dry\-run
+heartbeat\-server firewall open \-\-from 192.168.1.0/24 \-\-from fd00::/8
+heartbeat\-server firewall close
+.fi
+.RE
+.TP
+\fB\-\-backend\fR \fINAME\fR
+\fBfirewalld\fR, \fBufw\fR, \fBnft\fR, \fBiptables\fR or \fBsocketfilterfw\fR. By default, \fBauto\fR: \fBopen\fR takes firewalld if it runs, else ufw if it is active, else every input chain of nftables and iptables that holds anything back; \fBclose\fR and \fBstatus\fR look into all of them. Where no firewall is active \fBopen\fR says so and exits 0.
+.TP
+\fB\-\-from\fR \fICIDR\fR
+Open to this network or address only; repeatable. Whoever names networks wants nobody else: a rule of ours that lets everyone in is taken out. With \fBclose\fR only what is open to these networks is closed. Without it, and without \fB\-\-http\fR and \fB\-\-tcp\fR, \fBclose\fR takes out everything that was ever opened.
+.TP
+\fB\-\-dry\-run\fR
+Print the exact commands to standard output, everything else to standard error, and change nothing.
+.PP
+Both IPv4 and IPv6 are opened. What is open already is not opened again. Rules of others are never touched: ours are known by the comment heartbeat\-server; in firewalld by the service of that name and by the priority 7777 of rich rules; on macOS by the path of the program. firewalld is changed at run time and permanently, in its default zone; rules of nft and iptables last until the next start of the machine, unless they are saved as the others are. macOS knows programs only, neither ports nor networks. ufw and firewalld also find a profile and a service \fBheartbeat\-server\fR for 7777/tcp and 7778/tcp, for use by hand.
+.SH MONITORS
 Every id that has sent a beat is a monitor, and so is one that was declared, by \fB[[monitor]]\fR in the configuration or by the API. Each is in one of five states:
 .TP
 .B new
@@ -261,7 +285,7 @@ The command line is wrong.
 A file that was named is missing.
 .TP
 .B 69
-An address is in use, not of this machine or cannot be resolved, or the state is locked by another daemon.
+An address is in use, not of this machine or cannot be resolved, or the state is locked by another daemon; or a firewall cannot be asked or changed.
 .TP
 .B 70
 The process in the background ended without saying why.

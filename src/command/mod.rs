@@ -3,4 +3,5 @@
 //! They write to what they are given and answer with an exit code (sysexits), so that tests can read along.
 
 pub mod check;
+pub mod firewall;
 pub mod generate;

@@ -12,10 +12,13 @@ use super::language::LangChoice;
 use super::words;
 use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
+use crate::sys::firewall::plan::Backend;
 use crate::sys::log::{Format, Target};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
+use ipnet::IpNet;
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -110,6 +113,9 @@ pub enum Task {
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
         file: Option<PathBuf>,
     },
+    /// Open the ports of the configuration in the firewall, close them again, or say how they stand; needs root
+    #[command(disable_help_flag = true)]
+    Firewall(Firewall),
     /// Print what packaging needs
     #[command(disable_help_flag = true, disable_help_subcommand = true)]
     Generate {
@@ -118,6 +124,51 @@ pub enum Task {
         what: Product,
     },
 }
+
+/// What [`Task::Firewall`] shall do.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+pub struct Firewall {
+    /// open, close or status
+    #[arg(value_name = "ACTION", hide_possible_values = true)]
+    pub action: FirewallAction,
+
+    /// Only the ports of HTTP
+    #[arg(long)]
+    pub http: bool,
+
+    /// Only the ports of plain TCP
+    #[arg(long)]
+    pub tcp: bool,
+
+    /// auto, firewalld, ufw, nft, iptables or socketfilterfw
+    #[arg(long, value_name = "NAME", hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(["auto", "firewalld", "ufw", "nft", "iptables", "socketfilterfw"])
+            .map(|name| BackendChoice(Backend::ALL.into_iter().find(|backend| backend.name() == name))))]
+    pub backend: Option<BackendChoice>,
+
+    /// Open to this network only, or close to it; repeatable
+    #[arg(long, value_name = "CIDR", value_parser = network)]
+    pub from: Vec<IpNet>,
+
+    /// Print the commands and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What to do about the firewall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum FirewallAction {
+    /// Let clients in.
+    Open,
+    /// Take out what `open` made.
+    Close,
+    /// Say how it stands.
+    Status,
+}
+
+/// A NAME of `--backend`; nothing stands for `auto`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BackendChoice(pub Option<Backend>);
 
 /// What [`Task::Generate`] can print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
@@ -173,8 +224,12 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("HEARTBEAT_QUIET", "--quiet"),
 ];
 
+/// Most networks that one command may name: each is a rule that packets are held against.
+const FROM_MAX: usize = 64;
+
 const USAGE_EN: &str = "heartbeat-server [OPTIONS] [PORT]
        heartbeat-server [OPTIONS] check-config [FILE]
+       heartbeat-server [OPTIONS] firewall open|close|status [--from CIDR]... [--dry-run]
        heartbeat-server generate man|completions SHELL|config";
 
 const AFTER_HELP_EN: &str = "\
@@ -191,9 +246,11 @@ const USAGE_ZH: &[(&str, &str)] = &[
         "",
         "heartbeat-server [选项] [端口]
       heartbeat-server [选项] check-config [文件]
+      heartbeat-server [选项] firewall open|close|status [--from CIDR]... [--dry-run]
       heartbeat-server generate man|completions SHELL|config",
     ),
     ("check-config", "heartbeat-server check-config [选项] [文件]"),
+    ("firewall", "heartbeat-server firewall [选项] open|close|status"),
     ("generate", "heartbeat-server generate man|completions SHELL|config"),
     ("generate man", "heartbeat-server generate man"),
     ("generate completions", "heartbeat-server generate completions bash|zsh|fish"),
@@ -243,10 +300,26 @@ fn contradiction(args: &Args) -> Option<Text> {
             "FILE and --config cannot be used together: they name the same thing",
             "文件参数与 --config 不能同时使用：二者含义相同",
         )),
+        Some(Task::Firewall(firewall)) => firewall.contradiction(),
         _ if off && args.http.len() > 1 => {
             Some(Text::new("--http off stands alone", "--http off 只能单独使用"))
         }
         _ => None,
+    }
+}
+
+impl Firewall {
+    fn contradiction(&self) -> Option<Text> {
+        if self.action == FirewallAction::Status && !self.from.is_empty() {
+            return Some(Text::new("--from goes with open and close", "--from 只能与 open 和 close 同用"));
+        }
+        if self.from.len() > FROM_MAX {
+            return Some(Text::new(
+                format!("at most {FROM_MAX} times --from"),
+                format!("--from 最多 {FROM_MAX} 个"),
+            ));
+        }
+        None
     }
 }
 
@@ -257,6 +330,16 @@ fn port(text: &str) -> Result<u16, &'static str> {
         Ok(ListenAddress::Any(port)) if digits => Ok(port),
         _ if !digits => Err("neither a port nor a command"),
         _ => Err("not a port: write a number from 1 to 65535"),
+    }
+}
+
+/// A network, or an address as a network of one; what lies behind its length is cut off.
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    match text.parse::<IpNet>().or_else(|_| address()) {
+        Ok(net) if net.prefix_len() == 0 => Err("that is everyone: leave --from out"),
+        Ok(net) => Ok(net.trunc()),
+        Err(_) => Err("not a network: write an address or a network such as 192.168.1.0/24"),
     }
 }
 

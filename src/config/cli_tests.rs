@@ -55,12 +55,43 @@ fn global_options_stand_on_either_side_of_a_command() {
 }
 
 #[test]
+fn a_firewall_command_says_what_where_and_for_whom() {
+    let read = |line: &str| match read(line).unwrap().command {
+        Some(Task::Firewall(firewall)) => firewall,
+        other => panic!("{other:?}"),
+    };
+    let plain = Firewall {
+        action: FirewallAction::Open,
+        http: false,
+        tcp: false,
+        backend: None,
+        from: Vec::new(),
+        dry_run: false,
+    };
+    assert_eq!(read("firewall open"), plain);
+    assert_eq!(
+        read("firewall close --http --tcp --backend nft --from 10.1.2.3/8 --from ::1 --dry-run"),
+        Firewall {
+            action: FirewallAction::Close,
+            http: true,
+            tcp: true,
+            backend: Some(BackendChoice(Some(Backend::Nft))),
+            from: vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
+            dry_run: true,
+        }
+    );
+    assert_eq!(read("firewall status --backend auto").backend, Some(BackendChoice(None)));
+    // The daemon's --http takes an address and stands before the command; the command's own is a switch.
+    assert!(read("--http 8080 firewall open --http").http);
+}
+
+#[test]
 fn a_wrong_command_line_exits_64_and_speaks_on_stderr() {
     for (line, says) in [
         ("99999", "not a port"),
         ("0", "not a port"),
         ("+80", "neither a port nor a command"),
-        ("firewall", "neither a port nor a command"),
+        ("fierwall", "neither a port nor a command"),
         ("80 81", "81"),
         ("--tcp 7778", "--tcp"),
         ("--http 1.2.3:80", "not an IPv4 address"),
@@ -76,6 +107,13 @@ fn a_wrong_command_line_exits_64_and_speaks_on_stderr() {
         ("--log-format x", "classic, text, json"),
         ("--lang fr", "auto, en, zh"),
         ("--user=", "--user"),
+        ("firewall", "<ACTION>"),
+        ("firewall shut", "open, close, status"),
+        ("firewall open --backend pf", "firewalld"),
+        ("firewall open --from x", "not a network"),
+        ("firewall open --from 0.0.0.0/0", "leave --from out"),
+        ("firewall status --from 10.0.0.0/8", "--from goes with open and close"),
+        ("80 firewall open", "PORT cannot be used with a command"),
         ("generate", "completions"),
         ("generate completions", "SHELL"),
         ("generate completions ksh", "bash, zsh, fish"),
@@ -91,7 +129,7 @@ fn a_wrong_command_line_exits_64_and_speaks_on_stderr() {
 fn complaints_are_chinese_when_chinese_is_asked_for() {
     for (line, says) in [
         ("--lang zh 99999", "错误：[PORT] 的值 '99999' 无效：不是端口"),
-        ("--lang=zh firewall", "既不是端口，也不是命令"),
+        ("--lang=zh fierwall", "既不是端口，也不是命令"),
         ("--lang zh --http 1.2.3:80", "不是 IPv4 地址"),
         ("--lang zh --htp 80", "错误：未知的参数 --htp；是否想写 --http"),
         ("--lang zh 80 check-config", "端口不能与子命令同时使用"),
@@ -99,6 +137,7 @@ fn complaints_are_chinese_when_chinese_is_asked_for() {
         ("--lang zh -v -q", "不能与 --quiet"),
         ("--lang zh --log-format x", "可用的值：classic、text、json"),
         ("--lang zh -c", "缺少值"),
+        ("--lang zh firewall open --from x", "不是网络"),
         ("--lang zh generate completions", "缺少参数 <SHELL>"),
     ] {
         let exit = read(line).unwrap_err();

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod daemon;
+pub mod firewall;
 pub mod log;
 pub mod privileges;
 pub mod process;

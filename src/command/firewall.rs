@@ -1,0 +1,349 @@
+//! `heartbeat-server firewall`: opens the ports of the configuration, closes them again, says how they stand.
+//!
+//! What is to be done is worked out by `sys::firewall`; here the ports are taken from the configuration, the commands
+//! are run one by one, and afterwards the firewall is asked again whether it now says what was wanted. With `--dry-run`
+//! standard output is the commands and nothing else, so that it can be read, kept or given to a shell.
+
+use crate::config::cli::{Args, Firewall, FirewallAction};
+use crate::config::{self, Env, Listen, Settings};
+use crate::domain::address::ListenAddress;
+use crate::domain::lang::Lang;
+use crate::sys::firewall::ask::Ask;
+use crate::sys::firewall::plan::{self, Backend, Call, Choice, Source};
+use crate::sys::firewall::{Remark, Scope, Standing, survey};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+const EX_USAGE: u8 = 64;
+const EX_UNAVAILABLE: u8 = 69;
+const EX_IOERR: u8 = 74;
+const EX_NOPERM: u8 = 77;
+
+/// Most rules of others that are shown for one port.
+const OTHERS_SHOWN_MAX: usize = 8;
+
+/// Why it did not come to that.
+struct Failure {
+    sentence: String,
+    exit_code: u8,
+}
+
+/// Does what `wish` says. Answers 0; 77 without root; 69 when a firewall cannot be asked or changed; 64 when it cannot
+/// do what is wished; what the configuration asks for when that is wrong; 74 when nothing can be printed.
+pub fn run(
+    args: &Args,
+    wish: &Firewall,
+    env: &Env,
+    ask: &mut dyn Ask,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    let lang = config::language(args, env);
+    let done = attempt(args, wish, env, ask, out, err);
+    let (code, written) = match done {
+        Ok(()) => (0, Ok(())),
+        Err(failure) => {
+            (failure.exit_code, writeln!(err, "{}{}", lang.pick("error: ", "错误："), failure.sentence))
+        }
+    };
+    if written.and_then(|()| out.flush()).is_ok() { code } else { EX_IOERR }
+}
+
+fn attempt(
+    args: &Args,
+    wish: &Firewall,
+    env: &Env,
+    ask: &mut dyn Ask,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<(), Failure> {
+    let lang = config::language(args, env);
+    if !env.is_root {
+        let sentence = lang.pick(
+            "reading and changing the firewall needs root: run it with sudo",
+            "查看和更改防火墙需要 root 权限：请用 sudo 运行",
+        );
+        return Err(Failure { sentence: sentence.into(), exit_code: EX_NOPERM });
+    }
+    let everything = wish.action == FirewallAction::Close && !wish.http && !wish.tcp;
+    let settings = match Settings::load(args, env) {
+        Ok(settings) => Some(settings),
+        // A configuration that is wrong keeps nobody from closing what is open.
+        Err(_) if everything => None,
+        Err(error) => {
+            return Err(Failure { sentence: error.sentence(error.lang()), exit_code: error.exit_code() });
+        }
+    };
+    let lang = settings.as_ref().map_or(lang, |settings| settings.lang);
+    let listeners = settings.map(|settings| settings.listen).unwrap_or_default();
+    let mut job = Job { wish, lang, everything, wanted: BTreeMap::new(), ports: Vec::new(), ask, out, err };
+    job.choose(&listeners)?;
+    match wish.action {
+        FirewallAction::Status => job.status(),
+        FirewallAction::Open | FirewallAction::Close => job.change(),
+    }
+}
+
+/// One run of the command.
+struct Job<'a> {
+    wish: &'a Firewall,
+    lang: Lang,
+    /// Close whatever is ours, ports of an earlier configuration included.
+    everything: bool,
+    /// The chosen ports and what is spoken there.
+    wanted: BTreeMap<u16, &'static str>,
+    /// Every port of the configuration, chosen or not.
+    ports: Vec<u16>,
+    ask: &'a mut dyn Ask,
+    out: &'a mut dyn Write,
+    err: &'a mut dyn Write,
+}
+
+impl Job<'_> {
+    /// Takes the ports out of the listeners, and says which of them need no opening.
+    fn choose(&mut self, listeners: &[Listen]) -> Result<(), Failure> {
+        for listen in listeners {
+            let protocol = protocol(listen);
+            let chosen = match protocol {
+                "tcp" => self.wish.tcp || !self.wish.http,
+                _ => self.wish.http || !self.wish.tcp,
+            };
+            match (port_to_open(&listen.address), &listen.address) {
+                (Some(port), _) => {
+                    self.ports.push(port);
+                    if chosen {
+                        self.wanted.insert(port, protocol);
+                    }
+                }
+                (None, address) if chosen && !self.everything => {
+                    let text = match self.lang {
+                        Lang::En => {
+                            format!("{address} ({protocol}) is for this machine only and needs no opening")
+                        }
+                        Lang::Zh => format!("{address}（{protocol}）仅供本机使用，无需开放"),
+                    };
+                    self.say(&text)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn status(&mut self) -> Result<(), Failure> {
+        let standings = self.look(Scope::All)?;
+        self.report(&standings)
+    }
+
+    /// Opens or closes.
+    fn change(&mut self) -> Result<(), Failure> {
+        let opening = self.wish.action == FirewallAction::Open;
+        if self.wanted.is_empty() && !self.everything {
+            let text = self.lang.pick("nothing to open or close", "没有需要开放或关闭的端口");
+            return self.say(text);
+        }
+        let standings = self.look(if opening { Scope::Working } else { Scope::All })?;
+        let forced = self.wish.backend.unwrap_or_default().0;
+        for standing in &standings {
+            if forced == Some(Backend::Firewalld) && !standing.active {
+                let sentence = self.lang.pick(
+                    "firewalld does not run: start it, or choose another --backend",
+                    "firewalld 未运行：请先启动它，或选择其他 --backend",
+                );
+                return Err(Failure { sentence: sentence.into(), exit_code: EX_UNAVAILABLE });
+            }
+            if standing.backend == Backend::Socketfilterfw && !self.wish.from.is_empty() {
+                let sentence = self.lang.pick(
+                    "this firewall knows programs, not networks, so --from cannot be kept; use access.allow and \
+                     access.read of the configuration",
+                    "此防火墙只认程序，不认网络，无法满足 --from；请用配置中的 access.allow 和 access.read",
+                );
+                return Err(Failure { sentence: sentence.into(), exit_code: EX_USAGE });
+            }
+        }
+        if opening && forced.is_none() && !standings.iter().any(|standing| standing.active) {
+            return self.nothing_active(&standings);
+        }
+        let calls = self.plan(&standings);
+        if calls.is_empty() {
+            self.say(self.lang.pick("nothing to do", "无需更改"))?;
+        }
+        if self.wish.dry_run {
+            for call in &calls {
+                writeln!(self.out, "{call}").map_err(unwritten)?;
+            }
+            return self.remarks(&standings);
+        }
+        for (at, call) in calls.iter().enumerate() {
+            writeln!(self.out, "{call}").and_then(|()| self.out.flush()).map_err(unwritten)?;
+            self.ask.must(call).map_err(|trouble| {
+                let (what, count) = (trouble.sentence(self.lang), calls.len());
+                let sentence = match self.lang {
+                    Lang::En => format!(
+                        "{what}\n{at} of {count} commands were carried out; run it again once that is mended"
+                    ),
+                    Lang::Zh => format!("{what}\n{count} 条命令中已执行 {at} 条；排除问题后请再次运行"),
+                };
+                Failure { sentence, exit_code: trouble.exit_code() }
+            })?;
+        }
+        let standings = self.look(if opening { Scope::Working } else { Scope::All })?;
+        let left = self.plan(&standings);
+        if let Some(call) = left.first() {
+            let sentence = match self.lang {
+                Lang::En => {
+                    format!("the firewall took every command, but it does not show; still missing: {call}")
+                }
+                Lang::Zh => format!("防火墙接受了所有命令，但没有生效；仍缺少：{call}"),
+            };
+            return Err(Failure { sentence, exit_code: EX_UNAVAILABLE });
+        }
+        self.report(&standings)
+    }
+
+    fn look(&mut self, scope: Scope) -> Result<Vec<Standing>, Failure> {
+        let scope = self.wish.backend.unwrap_or_default().0.map_or(scope, Scope::Only);
+        let program = std::env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default();
+        survey(self.ask, scope, &program.to_string_lossy(), &self.ports).map_err(|trouble| Failure {
+            sentence: trouble.sentence(self.lang),
+            exit_code: trouble.exit_code(),
+        })
+    }
+
+    /// The commands, place by place.
+    fn plan(&self, standings: &[Standing]) -> Vec<Call> {
+        let ports: Vec<u16> = self.wanted.keys().copied().collect();
+        let mut calls = Vec::new();
+        for standing in standings {
+            let whole = standing.backend == Backend::Socketfilterfw;
+            for place in &standing.places {
+                calls.extend(match self.wish.action {
+                    FirewallAction::Open if whole => plan::open(place, &self.ports, &[]),
+                    FirewallAction::Open => plan::open(place, &ports, &self.wish.from),
+                    FirewallAction::Close => {
+                        let ports = (!self.everything && !whole).then(|| ports.clone());
+                        plan::close(place, &Choice { ports, from: self.wish.from.clone() })
+                    }
+                    FirewallAction::Status => Vec::new(),
+                });
+            }
+        }
+        calls
+    }
+
+    fn nothing_active(&mut self, standings: &[Standing]) -> Result<(), Failure> {
+        let text = self.lang.pick(
+            "no firewall is active on this machine: there is nothing to open",
+            "本机没有启用防火墙：无需开放",
+        );
+        self.say(text)?;
+        self.remarks(standings)
+    }
+
+    /// How the ports stand, one line for each and each place that has to do with it.
+    fn report(&mut self, standings: &[Standing]) -> Result<(), Failure> {
+        if self.wish.action == FirewallAction::Status && !standings.iter().any(|standing| standing.active) {
+            let text = self.lang.pick(
+                "no firewall is active on this machine: it keeps nobody from these ports",
+                "本机没有启用防火墙：这些端口不受限制",
+            );
+            self.say(text)?;
+        }
+        let ours =
+            standings.iter().flat_map(|s| &s.places).flat_map(|p| &p.ours).flat_map(|rule| &rule.grants);
+        let left: BTreeSet<u16> =
+            ours.map(|grant| grant.port).filter(|port| !self.ports.contains(port)).collect();
+        let unheard = self.lang.pick("not in the configuration", "不在配置中");
+        let rows: Vec<(u16, &str)> = self
+            .wanted
+            .iter()
+            .map(|(p, w)| (*p, *w))
+            .chain(left.into_iter().map(|port| (port, unheard)))
+            .collect();
+        for (port, what) in rows {
+            for standing in standings {
+                for place in &standing.places {
+                    let granted = place.granted(port);
+                    if granted.is_empty() && !standing.active {
+                        continue;
+                    }
+                    let stands = self.stands(&granted, place.filters || standing.backend == Backend::Ufw);
+                    let (backend, name) = (standing.backend.name(), &place.name);
+                    let line = match self.lang {
+                        Lang::En => format!("{port} ({what})  {backend}, {name}: {stands}"),
+                        Lang::Zh => format!("{port}（{what}）  {backend}，{name}：{stands}"),
+                    };
+                    self.say(&line)?;
+                    for other in place.others_on(port).take(OTHERS_SHOWN_MAX) {
+                        let about = self.lang.pick("    not ours: ", "    他人的规则：");
+                        self.say(&format!("{about}{}", other.text))?;
+                    }
+                }
+            }
+        }
+        self.remarks(standings)
+    }
+
+    fn stands(&self, granted: &BTreeSet<Source>, filters: bool) -> String {
+        let networks: Vec<String> = granted.iter().map(Source::to_string).collect();
+        let all = self.lang.pick(", ", "、");
+        if granted.contains(&Source::Everyone) {
+            self.lang.pick("open to everyone", "对所有人开放").into()
+        } else if !granted.is_empty() {
+            match self.lang {
+                Lang::En => format!("open to {}", networks.join(all)),
+                Lang::Zh => format!("对 {} 开放", networks.join(all)),
+            }
+        } else if filters {
+            self.lang.pick("not opened by heartbeat-server", "heartbeat-server 未开放").into()
+        } else {
+            self.lang.pick("nothing is held back here", "此处不限制").into()
+        }
+    }
+
+    /// What people should know. Somebody who closes need not hear how long an opening lasts.
+    fn remarks(&mut self, standings: &[Standing]) -> Result<(), Failure> {
+        let closing = self.wish.action == FirewallAction::Close;
+        for remark in standings.iter().flat_map(|standing| &standing.remarks) {
+            let idle = matches!(remark, Remark::Volatile(_) | Remark::OtherZone { .. } | Remark::BlocksAll);
+            if !(closing && idle) {
+                let note = self.lang.pick("note: ", "注意：");
+                self.say(&format!("{note}{}", remark.sentence(self.lang)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says something to the person, out of the way of the commands of a dry run.
+    fn say(&mut self, text: &str) -> Result<(), Failure> {
+        let to = if self.wish.dry_run { &mut *self.err } else { &mut *self.out };
+        writeln!(to, "{text}").map_err(unwritten)
+    }
+}
+
+/// What is spoken at a listener.
+fn protocol(_: &Listen) -> &'static str {
+    "http"
+}
+
+/// The port that others have to reach; nothing for what only this machine can reach.
+fn port_to_open(address: &ListenAddress) -> Option<u16> {
+    match address {
+        ListenAddress::Any(port) => Some(*port),
+        ListenAddress::Ip(ip, port) => (!ip.to_canonical().is_loopback()).then_some(*port),
+        ListenAddress::Name(name, port) => {
+            let local =
+                name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
+            (!local).then_some(*port)
+        }
+        ListenAddress::Unix(_) => None,
+    }
+}
+
+fn unwritten(error: io::Error) -> Failure {
+    Failure { sentence: error.to_string(), exit_code: EX_IOERR }
+}
+
+#[cfg(test)]
+#[path = "firewall_tests.rs"]
+mod tests;
