@@ -92,7 +92,6 @@ impl Monitor {
             interval: Span::secs(60),
             asked: None,
             grace: Span::secs(30),
-            asked: None,
             address: source(self.number).peer,
             reported_ip: None,
             transport: Transport::Http,
