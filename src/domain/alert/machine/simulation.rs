@@ -76,7 +76,6 @@ impl Monitor {
             interval: Span::secs(60),
             asked: None,
             grace: Span::secs(30),
-            asked: None,
             incident: self.incident,
             details: None,
         }
@@ -110,7 +109,6 @@ impl Monitor {
             runs: Vec::new(),
             run_took: None,
             schedule: None,
-            asked: None,
             declared: false,
         }
     }
