@@ -54,7 +54,7 @@ run:
 
 # --- tests
 
-test: needs unit-test browser-test system-test
+test: needs unit-test browser-test ws-conformance system-test
 
 unit-test:
 	$(CARGO) test --locked
@@ -64,6 +64,12 @@ unit-test:
 browser-test:
 	$(CARGO) build --locked
 	python3 tests/browser/run.py '$(TARGET)/debug/heartbeat-server' $(PAGES)
+
+# With a program that has an endpoint for it, which no package has. Chosen ones: make ws-conformance CASES='6.* 7.*'
+.PHONY: ws-conformance
+ws-conformance:
+	$(CARGO) build --locked --features ws-echo
+	TOOLS='$(TOOLS)' python3 tests/conformance/run.py '$(TARGET)/debug/heartbeat-server' $(CASES)
 
 # Chosen ones: make system-test SCENARIOS='install purge'
 system-test:

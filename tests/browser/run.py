@@ -238,7 +238,31 @@ def looks(daemon, browser, pictures):
                 tab.picture(pictures / f"status-{size}-{'dark' if dark else 'light'}.png")
 
 
-SCENARIOS = {f.__name__: f for f in (empty, live, search, without_scripts, one, gone, many, looks)}
+def socket_(daemon, browser, pictures):
+    """A page keeps a WebSocket alive with the lines that everybody copies, and may send beats on it."""
+    tab = browser.open(daemon.url)
+    tab.run(
+        """
+        window.heard = [];
+        window.ws = new WebSocket(location.origin.replace("http", "ws"));
+        setInterval(() => ws.send("PING"), 50);
+        ws.onmessage = (event) => {
+          if (event.data === "PONG") heard.push("Alive"); else heard.push(JSON.parse(event.data).status);
+        };
+        0
+        """
+    )
+    tab.wait("heard.filter((word) => word === 'Alive').length > 2", "the server to be alive")
+    tab.run("ws.send('{\"id\": \"browser\"}'); 0")
+    tab.wait("heard.includes('ok')", "the answer to a beat")
+    want("the beat", json.loads(daemon.get("api/v1/monitors/browser"))["transport"], "ws")
+    tab.run("ws.onclose = (event) => { heard.push(event.code + ' ' + event.wasClean) }; ws.close(1000); 0")
+    tab.wait("heard.includes('1000 true')", "a clean close")
+
+
+SCENARIOS = {
+    f.__name__.strip("_"): f for f in (empty, live, search, without_scripts, one, gone, many, looks, socket_)
+}
 
 
 def main():
