@@ -439,6 +439,47 @@ fn who_never_reads_is_given_up_and_costs_little() {
 }
 
 #[test]
+fn answers_keep_their_order_though_they_are_read_late() {
+    let hb = daemon("log.beats = false\n");
+    let mut raw = Raw::open(&hb, b"");
+    let mut sender = raw.0.try_clone().unwrap();
+    let sending = std::thread::spawn(move || {
+        for count in 9_000..9_030 {
+            let many = format!("[{}0]", "0,".repeat(count - 1));
+            sender.write_all(&masked(0x81, many.as_bytes())).unwrap();
+            sender.write_all(&masked(0x81, b"PING")).unwrap();
+        }
+    });
+    // Long enough for the socket to be full; on a busy machine it is only less of a test.
+    std::thread::sleep(Duration::from_millis(500));
+    for count in 9_000..9_030 {
+        let (first, payload) = raw.frame().unwrap();
+        let said: Value = serde_json::from_str(&in_words(first, &payload)).unwrap();
+        assert_eq!(said["rejected"].as_array().unwrap().len(), count);
+        assert_eq!(raw.frame().map(|(first, payload)| in_words(first, &payload)).as_deref(), Some("PONG"));
+    }
+    sending.join().unwrap();
+}
+
+#[test]
+fn whose_network_is_shut_out_is_closed_at_his_next_word() {
+    let hb = daemon("");
+    let mut socket = open(&hb);
+    assert_eq!(ask(&mut socket, "PING"), "PONG");
+    hb.place.configure("access.deny = [\"127.0.0.1\"]\n");
+    hb.signal(Signal::SIGHUP);
+    hb.wait_for_log("configuration");
+    socket.send(Message::text("PING")).unwrap();
+    match socket.read().unwrap() {
+        Message::Close(Some(close)) => {
+            assert_eq!(close.code, CloseCode::Policy);
+            assert!(close.reason.contains("access.deny"), "{}", close.reason);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn a_control_socket_opens_one_too() {
     let hb = daemon("");
     let mut conn: Conn = hb.control();

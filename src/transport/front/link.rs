@@ -67,9 +67,13 @@ impl Link {
         self.due_s = moment.second_after(span);
     }
 
-    /// Sends bytes, and keeps what the socket does not take.
+    /// Sends bytes behind those that wait already, and keeps what the socket does not take.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {
+            return Ok(());
+        }
+        if !self.unsent.is_empty() {
+            self.unsent.extend_from_slice(bytes);
             return Ok(());
         }
         let sent = match self.stream.write(bytes) {

@@ -7,11 +7,13 @@
 
 use super::desk::{Desk, Moment, Next, Said};
 use super::link::Link;
+use crate::domain::access::{Denied, Wish};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Status, Transport};
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{LINGER_MAX, SOCKET_PARTING_MAX, SOCKET_UNSENT_BYTES_MAX};
 use crate::domain::time::Span;
+use crate::engine::stats::BeatResult;
 use crate::store::Batch;
 use crate::transport::http::{Opening, beats};
 use crate::transport::taking::{Fault, Taker};
@@ -158,6 +160,12 @@ impl Ws {
         let limits = &moment.policy.limits;
         self.silent_s = moment.second_after(moment.policy.websocket.timeout);
         let mut used = 0;
+        // Tokens were shown at the handshake; the network rules may have changed since.
+        if let Err(Denied::Network(key)) = moment.policy.access.check(Wish::Beat, self.client, None) {
+            self.link.site.engine.stats().beats(Transport::Ws, BeatResult::Denied, 1);
+            answers.push(Said::Ws(self.farewell(Code::POLICY, &format!("not allowed any more: see {key}"))));
+            used = filled;
+        }
         while used < filled {
             match self.session.next(&mut input[used..filled], limits.body_bytes) {
                 Ok((more, event)) => {
