@@ -26,6 +26,7 @@ use crate::sys::{clock, firewall, privileges, state_dir};
 use crate::transport::census::Census;
 use crate::transport::site::{Setup, Site};
 use crate::transport::threads::Threads;
+use crate::transport::tls::server::Acceptor;
 use crate::view::status::{self, Standing};
 use crate::wire::forwarded::Proxies;
 use crate::{command, config};
@@ -148,6 +149,8 @@ struct Daemon {
     /// Until its thread has it.
     keeper: Option<Keeper>,
     census: Arc<Census>,
+    /// What TLS needs, and the listener of the configuration that it is for.
+    acceptors: Vec<(usize, Arc<Acceptor>)>,
     started: Now,
     /// Held for the life of the daemon: the state directory is ours.
     state_lock: PidFile,
@@ -198,6 +201,7 @@ impl Daemon {
             engine,
             keeper: Some(keeper),
             census,
+            acceptors: Vec::new(),
             started,
             state_lock,
             last,
@@ -320,6 +324,10 @@ impl Daemon {
             let proxies = configured
                 .map(|l| Proxies { networks: l.proxies.clone(), unix: l.proxy_unix })
                 .unwrap_or_default();
+            let acceptor = configured
+                .and_then(|l| l.tls.as_ref())
+                .map(|tls| Arc::new(Acceptor::new(tls.config.clone())));
+            self.acceptors.extend(acceptor.clone().map(|acceptor| (wanted, acceptor)));
             let setup = Setup {
                 name,
                 address: address.clone(),
@@ -327,6 +335,7 @@ impl Daemon {
                 keepalive: Some(KeepAlive::default()),
                 proxies,
                 fast_path: configured.is_none_or(|l| l.fast_path),
+                tls: acceptor,
             };
             let site = Site::new(self.engine.clone(), self.census.clone(), self.started, setup);
             threads.listen(socket, Arc::new(site));
@@ -355,6 +364,7 @@ impl Daemon {
                     warn(&self.log, "configuration", text.clone());
                 }
                 self.engine.set_policy(clock::now(), Arc::new(policy_of(&new)));
+                self.renew_certificates(&new);
                 self.settings.lang = new.lang;
                 self.settings.log = new.log;
                 self.log.notice(now, Notice::Reloaded);
@@ -369,6 +379,18 @@ impl Daemon {
             warn(&self.log, "log", error.sentence(self.settings.lang));
         }
         service.ready(&self.standing());
+    }
+
+    /// Has each listener that is still the same one go on with the papers that were just read.
+    fn renew_certificates(&self, new: &Settings) {
+        for (index, acceptor) in &self.acceptors {
+            let (Some(old), Some(new)) = (self.settings.listen.get(*index), new.listen.get(*index)) else {
+                continue;
+            };
+            if let Some(tls) = new.tls.as_ref().filter(|_| old.can_become(new)) {
+                acceptor.replace(tls.config.clone());
+            }
+        }
     }
 
     /// Where things stand, in one line.

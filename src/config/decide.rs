@@ -9,7 +9,7 @@ use super::schema::{
 };
 use super::settings::{Listen, Process};
 use super::value::{Located, Origin};
-use super::{Env, monitor, tokens, words};
+use super::{Env, monitor, tls, tokens, words};
 use crate::domain::access::Access;
 use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
@@ -64,6 +64,7 @@ impl Sight<'_> {
             proxies: Vec::new(),
             proxy_unix: false,
             fast_path: true,
+            tls: None,
         };
         for choice in typed {
             if let HttpChoice::At(address) = choice {
@@ -81,6 +82,7 @@ impl Sight<'_> {
                 proxies: draft.proxies,
                 proxy_unix: draft.proxy_unix,
                 fast_path: draft.fast_path.unwrap_or(true),
+                tls: draft.tls.and_then(|draft| tls::papers(draft, &[b"http/1.1"], self.env, self.findings)),
             };
             self.add_listener(&mut listen, one, &draft.origin.place, "listen.address");
         }

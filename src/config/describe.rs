@@ -1,7 +1,8 @@
 //! What `check-config` prints: what would run, in a few lines that a person reads at a glance. Secrets are counted,
 //! never shown.
 
-use super::settings::{Listen, Settings};
+use super::settings::{Listen, ListenTls, Settings};
+use super::tls;
 use super::value::size_text;
 use super::words;
 use crate::domain::access::Access;
@@ -10,6 +11,8 @@ use crate::domain::policy::{Defaults, SocketTimes, Sync};
 use crate::domain::rules::Rule;
 use crate::domain::time::Span;
 use crate::domain::window::Window;
+use crate::transport::tls::certificate::Summary;
+use crate::transport::tls::server::ClientAuth;
 use ipnet::IpNet;
 use std::fmt::Display;
 
@@ -181,7 +184,30 @@ fn describe_listen(listen: &Listen, lang: Lang) -> String {
     if !listen.fast_path {
         text.push_str(if lang == Lang::Zh { "，不用快速路径" } else { "; without the fast path" });
     }
+    if let Some(tls) = &listen.tls {
+        text.push_str(&describe_tls(tls, lang));
+    }
     text.push(')');
+    text
+}
+
+fn describe_tls(tls: &ListenTls, lang: Lang) -> String {
+    let zh = lang == Lang::Zh;
+    let mut text = match (&tls.summary, zh) {
+        (Some(Summary { subject, ends }), false) => format!("; TLS as {subject} until {}", tls::day(*ends)),
+        (Some(Summary { subject, ends }), true) => {
+            format!("，TLS：{subject}，有效至 {}", tls::day(*ends))
+        }
+        (None, false) => "; TLS".to_string(),
+        (None, true) => "，TLS".to_string(),
+    };
+    text.push_str(match (&tls.clients, zh) {
+        (None, _) => "",
+        (Some((_, ClientAuth::Required)), false) => ", clients must show a certificate",
+        (Some((_, ClientAuth::Optional)), false) => ", clients may show a certificate",
+        (Some((_, ClientAuth::Required)), true) => "，客户端必须出示证书",
+        (Some((_, ClientAuth::Optional)), true) => "，客户端可出示证书",
+    });
     text
 }
 

@@ -21,6 +21,7 @@ pub mod schema;
 mod settings;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 pub(crate) mod tokens;
 pub(crate) mod value;
 pub(crate) mod words;

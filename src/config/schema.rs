@@ -7,6 +7,7 @@
 use super::fault::{Place, Text};
 use super::language::LangChoice;
 use super::monitor;
+use super::tls::{self, TlsDraft};
 use super::value::{Document, Key, Located, Origin, Value};
 use crate::domain::address::ListenAddress;
 use crate::domain::governor::{STRETCH_MAX, Terms};
@@ -62,6 +63,7 @@ pub(super) struct ListenDraft {
     pub(super) proxies: Vec<IpNet>,
     pub(super) proxy_unix: bool,
     pub(super) fast_path: Option<bool>,
+    pub(super) tls: Option<TlsDraft>,
     /// Whether `address` was given at all, rightly or wrongly.
     addressed: bool,
 }
@@ -114,7 +116,7 @@ pub(crate) enum TokenSource {
     Credential(String),
 }
 
-/// An element of a list of tokens.
+/// A table that says where something is.
 #[derive(Default)]
 struct TokenDraft {
     source: Option<TokenSource>,
@@ -187,6 +189,7 @@ const TOP: &[Key<Draft>] = &[
                     proxies: Vec::new(),
                     proxy_unix: false,
                     fast_path: None,
+                    tls: None,
                     addressed: false,
                 };
                 if element.section(LISTEN, section_of, &mut listen) && !listen.addressed {
@@ -280,6 +283,7 @@ const LISTEN: &[Key<ListenDraft>] = &[
         },
     },
     Key { name: "fast_path", read: |listen, value| listen.fast_path = value.boolean() },
+    Key { name: "tls", read: |listen, value| listen.tls = tls::read(value, section_of) },
 ];
 
 const LOG: &[Key<LogDraft>] = &[
@@ -329,7 +333,7 @@ const ACCESS: &[Key<AccessDraft>] = &[
     Key { name: "admin_tokens", read: |access, value| token_sources(value, &mut access.admin_tokens) },
 ];
 
-const TOKEN: &[Key<TokenDraft>] = &[
+const SOURCE: &[Key<TokenDraft>] = &[
     Key { name: "file", read: |draft, value| draft.take(value.path().map(TokenSource::File)) },
     Key { name: "credential", read: |draft, value| draft.take(credential(value)) },
 ];
@@ -528,18 +532,35 @@ fn networks(value: Value<'_>) -> Option<Vec<IpNet>> {
 
 fn token_sources(value: Value<'_>, into: &mut Vec<Located<TokenSource>>) {
     for element in value.elements(TOKENS_MAX).unwrap_or_default() {
-        let mut draft = TokenDraft::default();
-        if !element.section(TOKEN, |_| None, &mut draft) {
-            continue;
-        }
-        if draft.given != 1 {
-            element.fault(Text::new(
-                "say where the tokens are: { file = \"PATH\" } or { credential = \"NAME\" }",
-                "请指明令牌的位置：{ file = \"路径\" } 或 { credential = \"名称\" }",
-            ));
-        }
-        into.extend(element.located(draft.source));
+        let nowhere = Text::new(
+            "say where the tokens are: { file = \"PATH\" } or { credential = \"NAME\" }",
+            "请指明令牌的位置：{ file = \"路径\" } 或 { credential = \"名称\" }",
+        );
+        into.extend(source_table(element, nowhere));
     }
+}
+
+/// A path, or a table that says where something is.
+pub(super) fn source(value: Value<'_>) -> Option<Located<TokenSource>> {
+    if value.is_table() {
+        let nowhere = Text::new(
+            "say where it is: \"PATH\" or { credential = \"NAME\" }",
+            "请指明位置：\"路径\" 或 { credential = \"名称\" }",
+        );
+        return source_table(value, nowhere);
+    }
+    value.located(value.path().map(TokenSource::File))
+}
+
+fn source_table(value: Value<'_>, nowhere: Text) -> Option<Located<TokenSource>> {
+    let mut draft = TokenDraft::default();
+    if !value.section(SOURCE, |_| None, &mut draft) {
+        return None;
+    }
+    if draft.given != 1 {
+        value.fault(nowhere);
+    }
+    value.located(draft.source)
 }
 
 pub(crate) fn credential(value: Value<'_>) -> Option<TokenSource> {

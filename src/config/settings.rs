@@ -9,7 +9,10 @@ use crate::domain::policy::{Defaults, SocketTimes, Sync};
 use crate::domain::rules::Rules;
 use crate::domain::time::Span;
 use crate::sys::log::LogOptions;
+use crate::transport::tls::certificate::Summary;
+use crate::transport::tls::server::ClientAuth;
 use ipnet::IpNet;
+use rustls::ServerConfig;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -65,6 +68,39 @@ pub struct Listen {
     pub proxy_unix: bool,
     /// Whether plain beats take the fast path; off only to look for faults.
     pub fast_path: bool,
+    /// What TLS needs, where it is spoken.
+    pub tls: Option<ListenTls>,
+}
+
+/// A listener's TLS, read and found in order.
+#[derive(Clone, Debug)]
+pub struct ListenTls {
+    /// The file of the certificate.
+    pub certificate: PathBuf,
+    /// The file of its key.
+    pub key: PathBuf,
+    /// The file of the authorities that vouch for clients, and whether each must show a certificate.
+    pub clients: Option<(PathBuf, ClientAuth)>,
+    /// What the certificate says.
+    pub summary: Option<Summary>,
+    /// What connections are made from.
+    pub config: Arc<ServerConfig>,
+}
+
+impl PartialEq for ListenTls {
+    /// Whether the same was configured; what stands in the files may differ.
+    fn eq(&self, other: &ListenTls) -> bool {
+        (&self.certificate, &self.key, &self.clients) == (&other.certificate, &other.key, &other.clients)
+    }
+}
+
+impl Listen {
+    /// Whether it is the same listener, which can go on as `other` while the program runs: all but the papers of its TLS,
+    /// which are replaced.
+    pub fn can_become(&self, other: &Listen) -> bool {
+        let bare = |listen: &Listen| Listen { tls: None, ..listen.clone() };
+        bare(self) == bare(other) && self.tls.is_some() == other.tls.is_some()
+    }
 }
 
 /// How state is kept.
@@ -99,7 +135,11 @@ impl Settings {
     /// The keys that differ in `new` and cannot change while the program runs.
     pub fn needs_restart(&self, new: &Settings) -> Vec<&'static str> {
         [
-            ("listen", self.listen != new.listen),
+            (
+                "listen",
+                self.listen.len() != new.listen.len()
+                    || self.listen.iter().zip(&new.listen).any(|(old, new)| !old.can_become(new)),
+            ),
             ("state.dir", self.state_dir != new.state_dir),
             ("state.sync", self.state.sync != new.state.sync),
             ("state.history", self.state.history != new.state.history),

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 pub(crate) fn read(sources: &[Located<TokenSource>], env: &Env, findings: &Findings) -> Vec<Token> {
     let mut tokens = Vec::new();
     for source in sources {
-        let Some(path) = locate(source, env, findings) else { continue };
+        let Some(path) = locate(source, true, env, findings) else { continue };
         let found = read_file(&path, source, findings);
         if tokens.len() + found.len() > TOKENS_MAX {
             let reason = Text::new(
@@ -34,13 +34,19 @@ pub(crate) fn read(sources: &[Located<TokenSource>], env: &Env, findings: &Findi
     tokens
 }
 
-/// The file of a source. A plain file that others may read gets a warning; a credential is the manager's to guard.
-fn locate(source: &Located<TokenSource>, env: &Env, findings: &Findings) -> Option<PathBuf> {
+/// The file of a source. A plain file with a secret that others may read gets a warning; a credential is the manager's to
+/// guard.
+pub(super) fn locate(
+    source: &Located<TokenSource>,
+    secret: bool,
+    env: &Env,
+    findings: &Findings,
+) -> Option<PathBuf> {
     let origin = &source.origin;
     match &source.value {
         TokenSource::File(path) => {
             let mode = std::fs::metadata(path).map_or(0, |meta| meta.permissions().mode());
-            if mode & 0o004 != 0 {
+            if secret && mode & 0o004 != 0 {
                 let path = path.display();
                 let text = Text::new(
                     format!("{path} can be read by everybody on this machine; chmod o= {path}"),

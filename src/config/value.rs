@@ -302,6 +302,11 @@ impl<'a> Value<'a> {
         Some(array.iter().map(|raw| Value { raw, ..self }).collect())
     }
 
+    /// Whether it is this very word.
+    pub(super) fn is_word(self, word: &str) -> bool {
+        self.raw.get_ref().as_str() == Some(word)
+    }
+
     /// Whether it is a table.
     pub(crate) fn is_table(self) -> bool {
         self.raw.get_ref().is_table()

@@ -1,6 +1,7 @@
 //! What the daemon tells people besides the beats themselves: typed, so that every log format and language can
 //! say it in its own way. The sentences stand in `view::words`.
 
+use super::address::Peer;
 use super::time::{Span, Wall};
 use std::sync::Arc;
 
@@ -117,6 +118,15 @@ pub enum Notice {
         /// Lines that did not reach it.
         lost: u64,
     },
+    /// A client was not let in: it spoke no TLS, or showed no certificate that we accept.
+    TlsRefused {
+        /// Its address.
+        peer: Peer,
+        /// The listener it came to.
+        address: String,
+        /// Why.
+        reason: String,
+    },
     /// SIGUSR1: where things stand. The text is ready to print.
     Summary {
         /// E.g. `4 up, 1 late, 0 down; 66 beats/s; 5 connections`.
@@ -139,6 +149,7 @@ impl Notice {
         match self {
             Notice::Started { .. } | Notice::Stopping | Notice::Stopped | Notice::Reloaded => Level::Info,
             Notice::Summary { .. } => Level::Info,
+            Notice::TlsRefused { .. } => Level::Debug,
             Notice::ReloadFailed { .. } | Notice::LogTargetFailed { .. } => Level::Error,
             Notice::NeedsRestart { .. } | Notice::LogTargetBack { .. } => Level::Warning,
             Notice::Transition { to: State::Down, .. } => Level::Warning,
@@ -159,6 +170,7 @@ impl Notice {
             Notice::Transition { .. } => "transition",
             Notice::LogTargetFailed { .. } => "log_target_failed",
             Notice::LogTargetBack { .. } => "log_target_back",
+            Notice::TlsRefused { .. } => "tls_refused",
             Notice::Summary { .. } => "summary",
             Notice::Other { kind, .. } => kind,
         }

@@ -52,11 +52,13 @@ pub enum Turned {
     Address,
     /// It did not finish its request in time.
     Timeout,
+    /// It spoke no TLS where that is spoken, or showed no certificate that we accept.
+    Tls,
 }
 
 impl Turned {
     /// All of them.
-    pub const ALL: [Turned; 3] = [Turned::Total, Turned::Address, Turned::Timeout];
+    pub const ALL: [Turned; 4] = [Turned::Total, Turned::Address, Turned::Timeout, Turned::Tls];
 
     /// Its name in metrics.
     pub fn name(self) -> &'static str {
@@ -64,6 +66,7 @@ impl Turned {
             Turned::Total => "connections",
             Turned::Address => "connections_per_address",
             Turned::Timeout => "timeout",
+            Turned::Tls => "tls",
         }
     }
 }

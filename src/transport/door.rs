@@ -7,7 +7,7 @@ use crate::engine::stats::Turned;
 use crate::sys::clock;
 use crate::sys::sockets::{Socket, keepalive};
 use crate::transport::http::last_words;
-use crate::transport::site::Site;
+use crate::transport::site::{Setup, Site};
 use crate::transport::stream::FrontStream;
 use crate::wire::answer::Answer;
 use std::io;
@@ -108,9 +108,9 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// Says why, as far as the socket takes it at once, and closes. Nothing waits here: whoever is turned away is one of
 /// too many.
-pub fn turn_away(mut stream: FrontStream, protocol: Protocol, why: Turned) {
-    if protocol != Protocol::Http {
-        // Nobody knows yet what the client would understand.
+pub fn turn_away(mut stream: FrontStream, setup: &Setup, why: Turned) {
+    if setup.protocol != Protocol::Http || setup.tls.is_some() {
+        // Nobody knows yet what the client would understand, or shakes hands with one too many.
         return;
     }
     let answer = match why {

@@ -14,6 +14,7 @@ mod connection;
 mod desk;
 mod http;
 mod link;
+mod shake;
 mod ws;
 
 use crate::domain::address::Peer;
@@ -313,7 +314,7 @@ impl Front {
                         Ok(place) => self.deal(stream, peer, site, place, moment),
                         Err(why) => {
                             self.engine.stats().turned(why);
-                            turn_away(stream, site.setup.protocol, why);
+                            turn_away(stream, &site.setup, why);
                         }
                     }
                 }
@@ -337,11 +338,16 @@ impl Front {
             self.fronts[index].tell(Order::Serve(stream, peer, site, place))
         {
             self.engine.stats().turned(Turned::Total);
-            turn_away(stream, site.setup.protocol, Turned::Total);
+            turn_away(stream, &site.setup, Turned::Total);
         }
     }
 
     fn begin(&mut self, stream: FrontStream, peer: Peer, site: Arc<Site>, place: Place, moment: &Moment<'_>) {
+        let stream = match site.setup.tls.as_ref().map(|acceptor| acceptor.session()) {
+            None => stream,
+            Some(Ok(session)) => stream.under(session),
+            Some(Err(_)) => return self.engine.stats().turned(Turned::Tls),
+        };
         self.admit(Connection::new(Link::new(stream, peer, site, place), moment), moment);
     }
 
@@ -361,6 +367,23 @@ impl Front {
         }
     }
 
+    /// Has a connection that has shaken hands begin what it is for.
+    fn begin_in_earnest(&mut self, key: usize, moment: &Moment<'_>) {
+        let Some(Connection::Shake(shake)) = self.connections.try_remove(key) else { return };
+        let mut connection = Connection::new(shake.link, moment);
+        let may_stay = connection.may_stay();
+        // The place that was given back last is the next one to be taken; if it were not, the loop would have to know.
+        let place = self.connections.vacant_key();
+        let known = place == key
+            || self.poll.registry().reregister(connection.source(), Token(place), Interest::READABLE).is_ok();
+        self.connections.insert(connection);
+        match (known, may_stay) {
+            (false, _) => self.end(place),
+            (true, false) => self.hand_over(place),
+            (true, true) => self.turn(place, moment),
+        }
+    }
+
     fn turn(&mut self, key: usize, moment: &Moment<'_>) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         // One thing after the other: its last beats are not answered yet.
@@ -368,7 +391,7 @@ impl Front {
             return self.again.push(key);
         }
         let next = connection.turn(&mut self.desk, moment);
-        self.follow(key, next);
+        self.follow(key, next, moment);
     }
 
     /// Keeps what the beats of this turn have changed, by one write, and then answers them.
@@ -391,17 +414,18 @@ impl Front {
             let Some(connection) = self.connections.get_mut(key) else { continue };
             match connection.answer(&mut self.desk, range, moment) {
                 Next::Wait if again && !connection.is_blocked() => self.again.push(key),
-                next => self.follow(key, next),
+                next => self.follow(key, next, moment),
             }
         }
         self.desk.answers.clear();
         self.unanswered = unanswered;
     }
 
-    fn follow(&mut self, key: usize, next: Next) {
+    fn follow(&mut self, key: usize, next: Next, moment: &Moment<'_>) {
         match next {
             Next::Close => self.end(key),
             Next::HandOver => self.hand_over(key),
+            Next::Begin => self.begin_in_earnest(key, moment),
             Next::Again => self.again.push(key),
             Next::Answers(count, again) => self.unanswered.push((key, count, again)),
             Next::Wait => {
@@ -433,7 +457,9 @@ impl Front {
 
     fn end(&mut self, key: usize) {
         // Closing the socket takes it out of the loop.
-        drop(self.take(key));
+        if let Some(mut connection) = self.take(key) {
+            connection.link_mut().stream.take_leave();
+        }
     }
 
     fn take(&mut self, key: usize) -> Option<Connection> {
@@ -455,7 +481,7 @@ impl Front {
         for key in due {
             if let Some(connection) = self.connections.get_mut(key) {
                 let next = connection.time_out(moment);
-                self.follow(key, next);
+                self.follow(key, next, moment);
             }
         }
         for door in std::mem::take(&mut self.barred) {

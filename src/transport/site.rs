@@ -5,6 +5,7 @@ use crate::domain::time::{Mono, Now, Span};
 use crate::engine::Engine;
 use crate::sys::sockets::keepalive::KeepAlive;
 use crate::transport::census::Census;
+use crate::transport::tls::server::Acceptor;
 use crate::wire::forwarded::Proxies;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +40,8 @@ pub struct Setup {
     pub proxies: Proxies,
     /// Whether plain beats take the fast path; off only to find faults.
     pub fast_path: bool,
+    /// What TLS needs, where it is spoken.
+    pub tls: Option<Arc<Acceptor>>,
 }
 
 /// How far those are trusted who come through a listener.

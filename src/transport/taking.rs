@@ -28,8 +28,14 @@ pub struct Taker<'a> {
     pub hears: bool,
     /// Where what is to be kept is written down.
     pub batch: &'a mut Batch,
-    /// The monitor of beats that name none; made of the address when it is first needed.
+    /// The monitor of beats that name none: what [`named_by`] says, else made of the address when it is first needed.
     pub nameless: Option<Id>,
+}
+
+/// The monitor of beats that name none, where a certificate names their sender. That of a proxy says nothing of those
+/// for whom it speaks.
+pub fn named_by(certificate: Option<IdRef<'_>>, peer: Peer, client: Peer) -> Option<Id> {
+    certificate.filter(|_| client == peer).map(IdRef::to_id)
 }
 
 /// Why a beat was not taken.

@@ -63,6 +63,9 @@ pub fn facts(notice: &Notice) -> Vec<(&'static str, Value<'_>)> {
         Notice::LogTargetBack { target, lost } => {
             vec![("target", text(target)), ("lost", Value::Number(*lost))]
         }
+        Notice::TlsRefused { peer, address, reason } => {
+            vec![("address", text(&peer.to_string())), ("listener", text(address)), ("reason", text(reason))]
+        }
         Notice::Stopping
         | Notice::Stopped
         | Notice::Reloaded
@@ -143,6 +146,9 @@ fn english(notice: &Notice) -> String {
         Notice::LogTargetBack { target, lost } => {
             format!("log target {target} works again; lines lost: {lost}")
         }
+        Notice::TlsRefused { peer, address, reason } => {
+            format!("TLS refused: {peer} on {address}: {reason}")
+        }
         Notice::Summary { text } | Notice::Other { text, .. } => text.clone(),
     }
 }
@@ -173,6 +179,9 @@ fn chinese(notice: &Notice) -> String {
         },
         Notice::LogTargetFailed { target, reason } => format!("日志目标 {target} 写入失败：{reason}"),
         Notice::LogTargetBack { target, lost } => format!("日志目标 {target} 已恢复，丢失 {lost} 行"),
+        Notice::TlsRefused { peer, address, reason } => {
+            format!("TLS 握手被拒: {peer}，监听 {address}：{reason}")
+        }
         Notice::Summary { text } | Notice::Other { text, .. } => text.clone(),
     }
 }
@@ -255,6 +264,15 @@ mod tests {
                 Notice::LogTargetBack { target: "file:/a".into(), lost: 12 },
                 "log target file:/a works again; lines lost: 12",
                 "日志目标 file:/a 已恢复，丢失 12 行",
+            ),
+            (
+                Notice::TlsRefused {
+                    peer: crate::domain::address::Peer::Ip([127, 0, 0, 1].into()),
+                    address: "[::]:8443".into(),
+                    reason: "no TLS".into(),
+                },
+                "TLS refused: 127.0.0.1 on [::]:8443: no TLS",
+                "TLS 握手被拒: 127.0.0.1，监听 [::]:8443：no TLS",
             ),
             (Notice::Summary { text: "4 up".into() }, "4 up", "4 up"),
         ];

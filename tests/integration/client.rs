@@ -1,9 +1,11 @@
 //! A client that sends exactly the bytes it is given and reads answers one by one.
 
 use crate::harness::PATIENCE;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 /// A connection.
 pub struct Conn {
@@ -15,6 +17,7 @@ pub struct Conn {
 enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 /// One answer.
@@ -40,6 +43,22 @@ impl Conn {
         Conn { stream: Stream::Tcp(stream), ahead: Vec::new() }
     }
 
+    /// Over TLS; the handshake happens with the first word, or where it is asked for.
+    pub fn tls(address: &str, config: Arc<ClientConfig>) -> Conn {
+        let Stream::Tcp(stream) = Conn::tcp(address).stream else { unreachable!() };
+        let session = ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
+        Conn { stream: Stream::Tls(Box::new(StreamOwned::new(session, stream))), ahead: Vec::new() }
+    }
+
+    /// Shakes hands; says why not.
+    pub fn shake(&mut self) -> Result<&ClientConnection, String> {
+        let Stream::Tls(stream) = &mut self.stream else { panic!("no TLS") };
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).map_err(|e| e.to_string())?;
+        }
+        Ok(&stream.conn)
+    }
+
     /// Over a unix socket.
     pub fn unix(path: &str) -> Conn {
         let stream = UnixStream::connect(path).unwrap_or_else(|e| panic!("cannot reach {path}: {e}"));
@@ -53,6 +72,7 @@ impl Conn {
         let stream = match &self.stream {
             Stream::Tcp(s) => Stream::Tcp(s.try_clone().unwrap()),
             Stream::Unix(s) => Stream::Unix(s.try_clone().unwrap()),
+            Stream::Tls(_) => panic!("a session has one owner"),
         };
         Conn { stream, ahead: Vec::new() }
     }
@@ -63,21 +83,38 @@ impl Conn {
         match &mut self.stream {
             Stream::Tcp(s) => s.write_all(bytes),
             Stream::Unix(s) => s.write_all(bytes),
+            Stream::Tls(s) => s.write_all(bytes).and_then(|()| s.flush()),
         }
         .is_ok()
     }
 
     /// Says that nothing more will come.
     pub fn end_writing(&mut self) {
-        let _ = match &self.stream {
+        let _ = match &mut self.stream {
             Stream::Tcp(s) => s.shutdown(Shutdown::Write),
             Stream::Unix(s) => s.shutdown(Shutdown::Write),
+            Stream::Tls(s) => {
+                s.conn.send_close_notify();
+                s.flush()
+            }
         };
     }
 
     /// The next answer; panics when there is none.
     pub fn reply(&mut self) -> Reply {
         self.reply_or_end().expect("an answer, but the connection was closed")
+    }
+
+    /// The next answer of a TLS connection, or why there is none.
+    pub fn try_reply(&mut self) -> Result<Reply, String> {
+        let Stream::Tls(stream) = &mut self.stream else { panic!("no TLS") };
+        let mut some = [0u8; 16 * 1024];
+        match stream.read(&mut some) {
+            Ok(0) => return Err("closed".into()),
+            Ok(n) => self.ahead.extend_from_slice(&some[..n]),
+            Err(error) => return Err(error.to_string()),
+        }
+        Ok(self.reply())
     }
 
     /// The next answer, or nothing when the connection ended before one began.
@@ -141,6 +178,8 @@ impl Conn {
         let read = match &mut self.stream {
             Stream::Tcp(s) => s.read(&mut some),
             Stream::Unix(s) => s.read(&mut some),
+            // An end without a goodbye is an error here, and a failure of the test.
+            Stream::Tls(s) => s.read(&mut some),
         };
         match read {
             Ok(0) => false,

@@ -29,4 +29,5 @@ mod send;
 mod service;
 mod states;
 mod tidy;
+mod tls;
 mod ws;

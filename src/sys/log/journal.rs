@@ -16,7 +16,7 @@ use std::path::Path;
 pub(super) const JOURNAL_PATH: &str = "/run/systemd/journal/socket";
 
 /// `MESSAGE_ID` by kind of event; the last one is for kinds that have none of their own.
-pub const MESSAGE_IDS: [(&str, &str); 12] = [
+pub const MESSAGE_IDS: [(&str, &str); 13] = [
     ("beat", "28c1e6af2a7e4daebe4d6ecf5105bcfc"),
     ("transition", "e2914b1d7ba74d919cabeb8c4365d582"),
     ("started", "e0389b29d43a4bb194dff45ad45f9190"),
@@ -27,6 +27,7 @@ pub const MESSAGE_IDS: [(&str, &str); 12] = [
     ("needs_restart", "12dc0f253de44c6b92379a7b9c82124a"),
     ("log_target_failed", "f7ba17403dac40a9a54fbbf26d3ca45d"),
     ("log_target_back", "221f601ac90b4afbb83b5546745d245f"),
+    ("tls_refused", "a98c0af7593449bf9edf471ef6da02ce"),
     ("summary", "166464a1dc1344b89793d4741a8426a9"),
     ("other", "56efb2abd90648ea82de5c2c6b9f546b"),
 ];

@@ -4,6 +4,7 @@ use super::Home;
 use super::desk::{Desk, Moment, Next};
 use super::http::Http;
 use super::link::Link;
+use super::shake::Shake;
 use super::ws::Ws;
 use crate::domain::address::Protocol;
 use crate::domain::beat::Transport;
@@ -12,6 +13,8 @@ use std::ops::Range;
 
 /// A connection.
 pub enum Connection {
+    /// TLS that does not stand yet.
+    Shake(Shake),
     /// HTTP, as far as the fast path goes.
     Http(Http),
     /// A WebSocket; apart, because it is twice as large.
@@ -30,6 +33,9 @@ pub enum Role {
 impl Connection {
     /// A newcomer.
     pub fn new(link: Link, moment: &Moment<'_>) -> Connection {
+        if link.stream.is_shaking() {
+            return Connection::Shake(Shake::new(link, moment));
+        }
         match link.site.setup.protocol {
             Protocol::Http | Protocol::Tcp => Connection::Http(Http::new(link, moment)),
         }
@@ -50,6 +56,10 @@ impl Connection {
         match self {
             Connection::Http(_) => Transport::Http,
             Connection::Ws(_) => Transport::Ws,
+            Connection::Shake(shake) => match shake.link.site.setup.protocol {
+                Protocol::Http => Transport::Http,
+                Protocol::Tcp => Transport::Tcp,
+            },
         }
     }
 
@@ -58,6 +68,7 @@ impl Connection {
         match self {
             Connection::Http(http) => &http.link,
             Connection::Ws(ws) => &ws.link,
+            Connection::Shake(shake) => &shake.link,
         }
     }
 
@@ -66,6 +77,7 @@ impl Connection {
         match self {
             Connection::Http(http) => &mut http.link,
             Connection::Ws(ws) => &mut ws.link,
+            Connection::Shake(shake) => &mut shake.link,
         }
     }
 
@@ -90,6 +102,7 @@ impl Connection {
             Connection::Http(http) => http.is_idle(),
             // It is told that we go.
             Connection::Ws(_) => false,
+            Connection::Shake(_) => true,
         }
     }
 
@@ -98,6 +111,7 @@ impl Connection {
         match self {
             Connection::Http(http) => http.link.site.setup.fast_path,
             Connection::Ws(_) => true,
+            Connection::Shake(_) => true,
         }
     }
 
@@ -106,6 +120,7 @@ impl Connection {
         match self {
             Connection::Http(http) => http.turn(desk, moment),
             Connection::Ws(ws) => ws.turn(desk, moment),
+            Connection::Shake(shake) => shake.turn(moment),
         }
     }
 
@@ -114,6 +129,7 @@ impl Connection {
         match self {
             Connection::Http(http) => http.answer(desk, range, moment),
             Connection::Ws(ws) => ws.answer(desk, range, moment),
+            Connection::Shake(_) => Next::Wait,
         }
     }
 
@@ -122,6 +138,7 @@ impl Connection {
         match self {
             Connection::Http(http) => http.time_out(moment),
             Connection::Ws(ws) => ws.time_out(moment),
+            Connection::Shake(shake) => shake.time_out(moment),
         }
     }
 
@@ -130,6 +147,7 @@ impl Connection {
         match self {
             Connection::Http(http) => Some(http.into_guest(home)),
             Connection::Ws(_) => None,
+            Connection::Shake(_) => None,
         }
     }
 }

@@ -57,6 +57,8 @@ pub enum Next {
     Again,
     /// So many answers wait on the desk until what they acknowledge is kept; and whether to come back after that.
     Answers(usize, bool),
+    /// The handshake is over, and what the connection is for can begin.
+    Begin,
     /// It is over.
     Close,
     /// Hyper shall have it.

@@ -8,6 +8,7 @@ use super::link::Link;
 use crate::domain::limits::LINGER_MAX;
 use crate::domain::time::{Now, Span};
 use crate::transport::http::{Dates, Guest, beats, timeout_answer};
+use crate::transport::taking::named_by;
 use crate::wire::answer::Answer;
 use crate::wire::head::{self, Step};
 use std::io;
@@ -120,11 +121,9 @@ impl Http {
             };
             match self.take(desk, kept + read, moment) {
                 Next::Answers(count, _) => {
-                    return Next::Answers(count, read == room || self.link.read_closed);
+                    return Next::Answers(count, self.link.may_have_left(read, room));
                 }
-                // A reading that did not fill the buffer emptied the socket; readiness will be told anew. Only the
-                // end of the client's side is told together with its last bytes.
-                Next::Wait if read < room && !self.link.read_closed => return Next::Wait,
+                Next::Wait if !self.link.may_have_left(read, room) => return Next::Wait,
                 Next::Wait if self.link.is_blocked() => return Next::Wait,
                 Next::Wait => {}
                 next => return next,
@@ -166,6 +165,7 @@ impl Http {
                                 moment.policy,
                                 moment.now,
                                 client,
+                                named_by(self.link.stream.name(), self.link.peer, client),
                                 plain.body,
                                 batch,
                             ),

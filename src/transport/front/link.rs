@@ -54,12 +54,19 @@ impl Link {
 
     /// Whether bytes wait for the socket.
     pub fn is_blocked(&self) -> bool {
-        !self.unsent.is_empty()
+        !self.unsent.is_empty() || self.stream.wants_write()
+    }
+
+    /// Whether a reading of `read` bytes where there was room for `room` may have left something. One that did not fill
+    /// its room emptied the socket, and readiness will be told anew; only the end of the client's side is told together
+    /// with its last bytes, and a TLS stream can hold more by itself.
+    pub fn may_have_left(&self, read: usize, room: usize) -> bool {
+        read == room || self.read_closed || self.stream.may_hold_more()
     }
 
     /// Whether nothing waits to be sent.
     pub fn is_free(&self) -> bool {
-        self.unsent.is_empty() && !self.awaits_answers
+        !self.is_blocked() && !self.awaits_answers
     }
 
     /// Sets the deadline: it passes after the span, or up to a second later.
@@ -112,6 +119,10 @@ impl Link {
             }
         }
         self.unsent = Vec::new();
-        Ok(true)
+        match self.stream.flush() {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }

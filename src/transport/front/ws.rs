@@ -16,7 +16,7 @@ use crate::domain::time::Span;
 use crate::engine::stats::BeatResult;
 use crate::store::Batch;
 use crate::transport::http::{Opening, beats};
-use crate::transport::taking::{Fault, Taker};
+use crate::transport::taking::{Fault, Taker, named_by};
 use crate::wire::answer::Answer;
 use crate::wire::ws::{Code, Event, Opcode, Role, Session, frame};
 use std::io;
@@ -47,7 +47,7 @@ pub struct Ws {
     /// What it has in common with the other kinds.
     pub link: Link,
     session: Session,
-    /// The monitor that its last beat named.
+    /// The monitor that its last beat named, or its certificate before that.
     name: Option<Id>,
     /// Who it is, as proxies say that are believed.
     client: Peer,
@@ -82,10 +82,11 @@ impl Ws {
     /// One that was just opened; `read` was read of it already.
     pub fn new(link: Link, read: Vec<u8>, opening: Opening, moment: &Moment<'_>) -> Ws {
         let times = moment.policy.websocket;
+        let name = named_by(link.stream.name(), link.peer, opening.client);
         let mut ws = Ws {
             link,
             session: Session::new(Role::Server),
-            name: None,
+            name,
             client: opening.client,
             well: true,
             echo: opening.echo,
@@ -142,7 +143,7 @@ impl Ws {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return Next::Close,
             };
-            let more = read == desk.input.len() || self.link.read_closed || self.link.stream.may_hold_more();
+            let more = self.link.may_have_left(read, desk.input.len());
             match self.hear(desk, read, moment) {
                 Next::Answers(count, _) => return Next::Answers(count, more),
                 // A reading that did not fill the buffer emptied the socket; readiness will be told anew.

@@ -3,6 +3,7 @@
 use crate::domain::access::Wish;
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Transport};
+use crate::domain::id::Id;
 use crate::domain::limits::Limits;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Now, Span};
@@ -51,12 +52,18 @@ pub fn admit_over(
 }
 
 /// Takes the beats of a body, and keeps them before it answers.
-pub async fn bring(site: &Arc<Site>, policy: &Policy, client: Peer, body: &[u8]) -> Answer {
+pub async fn bring(
+    site: &Arc<Site>,
+    policy: &Policy,
+    client: Peer,
+    nameless: Option<Id>,
+    body: &[u8],
+) -> Answer {
     let now = clock::now();
     let engine = &site.engine;
     let mut batch = Batch::new();
     engine.stats().busy(now.mono);
-    let mut answer = take(site, policy, now, client, body, &mut batch);
+    let mut answer = take(site, policy, now, client, nameless, body, &mut batch);
     let stored = if engine.refuses_unstored() && !batch.is_empty() {
         engine.stats().idle();
         // Several requests that wait for the disk wait for one and the same sync.
@@ -74,11 +81,20 @@ pub async fn bring(site: &Arc<Site>, policy: &Policy, client: Peer, body: &[u8])
     answer
 }
 
-/// Takes the beats of a body. The answer must not be given before `batch` is committed.
-pub fn take(site: &Site, policy: &Policy, now: Now, client: Peer, body: &[u8], batch: &mut Batch) -> Answer {
+/// Takes the beats of a body; those that name no monitor are for `nameless`, else for the address. The answer must not
+/// be given before `batch` is committed.
+pub fn take(
+    site: &Site,
+    policy: &Policy,
+    now: Now,
+    client: Peer,
+    nameless: Option<Id>,
+    body: &[u8],
+    batch: &mut Batch,
+) -> Answer {
     let transport = Transport::Http;
     let engine = &site.engine;
-    let mut taker = Taker { engine, policy, now, client, transport, hears: true, batch, nameless: None };
+    let mut taker = Taker { engine, policy, now, client, transport, hears: true, batch, nameless };
     take_body(&policy.limits, body, |hears, beat| {
         taker.hears = hears;
         taker.take(beat)

@@ -5,15 +5,17 @@
 //! refusal, and a JSON reason where hyper itself refuses a head (it would answer with a bare status line).
 
 use crate::domain::address::Peer;
+use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{CONTROL_BODY_BYTES_MAX, EVENTS_STALL_MAX, LINGER_MAX};
 use crate::domain::policy::Policy;
 use crate::transport::deadline::{Call, Deadline};
 use crate::transport::http::beats;
-use crate::transport::http::io::{finish, last_words, linger, timed_out, timeout_answer};
+use crate::transport::http::io::{finish, last_words, leave, linger, timed_out, timeout_answer};
 use crate::transport::http::routes::{self, Events, Question, Reply, Visitor};
 use crate::transport::http::upgrade::{self, Opening};
 use crate::transport::site::Site;
 use crate::transport::stream::Stream;
+use crate::transport::taking::named_by;
 use crate::wire::answer::Answer;
 use crate::wire::head::{BEAT_PATHS, Facts};
 use bytes::{Buf, Bytes, BytesMut};
@@ -94,15 +96,16 @@ pub async fn serve(
     });
     let wire = Wire { stream, ahead: Bytes::from(read), waiting: BytesMut::new(), phase: phase.clone() };
     let visitor = Visitor::of(site, peer, || wire.stream.peer_uid());
+    let name = wire.stream.name().map(IdRef::to_id);
     let service = {
         let (site, phase) = (site.clone(), phase.clone());
         hyper::service::service_fn(move |request: Request<Incoming>| {
-            let (site, phase) = (site.clone(), phase.clone());
+            let (site, phase, name) = (site.clone(), phase.clone(), name.clone());
             phase.upgrade.store(request.headers().contains_key(UPGRADE), Ordering::Relaxed);
             // hyper hands its connection back only from futures that can be moved.
             Box::pin(async move {
                 phase.set(BUSY);
-                let reply = answer(&site, peer, visitor, request).await;
+                let reply = answer(&site, peer, name, visitor, request).await;
                 Ok::<_, Infallible>(match reply {
                     Reply::Whole(answer) => {
                         phase.set(ANSWERED);
@@ -165,7 +168,10 @@ pub async fn serve(
     let Wire { mut stream, waiting, ahead, .. } = parts.io;
     let last = match end {
         Some(HEAD) => timeout_answer(site, false),
-        Some(_) => return None,
+        Some(_) => {
+            leave(stream).await;
+            return None;
+        }
         None => waiting.to_vec(),
     };
     let sent = finish(&mut stream, &last, &deadline, site).await;
@@ -181,7 +187,13 @@ pub async fn serve(
     None
 }
 
-async fn answer(site: &Arc<Site>, peer: Peer, visitor: Visitor, request: Request<Incoming>) -> Reply {
+async fn answer(
+    site: &Arc<Site>,
+    peer: Peer,
+    name: Option<Id>,
+    visitor: Visitor,
+    request: Request<Incoming>,
+) -> Reply {
     let policy = site.engine.policy().clone();
     let (head, body) = request.into_parts();
     let headers = || head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
@@ -196,7 +208,7 @@ async fn answer(site: &Arc<Site>, peer: Peer, visitor: Visitor, request: Request
     let header = |name: &str| head.headers.get(name).map(HeaderValue::as_bytes);
     let coded = header("content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case(b"identity"));
     if head.method == Method::POST && BEAT_PATHS.contains(&path) {
-        return Reply::Whole(bring(site, &policy, peer, visitor, &facts, coded, body).await);
+        return Reply::Whole(bring(site, &policy, (peer, name), visitor, &facts, coded, body).await);
     }
     if head.method == Method::GET && upgrade::is_wanted(path, headers()) {
         return match upgrade::open(site, &policy, visitor, path, &facts, headers()) {
@@ -246,7 +258,7 @@ async fn answer(site: &Arc<Site>, peer: Peer, visitor: Visitor, request: Request
 async fn bring(
     site: &Arc<Site>,
     policy: &Policy,
-    peer: Peer,
+    (peer, name): (Peer, Option<Id>),
     visitor: Visitor,
     facts: &Facts<'_>,
     coded: bool,
@@ -265,7 +277,10 @@ async fn bring(
         return not_as_it_is();
     }
     match read_body(body, (policy.limits.body_bytes, "limits.body_bytes"), policy).await {
-        Ok(body) => beats::bring(site, policy, client, &body).await,
+        Ok(body) => {
+            let name = named_by(name.as_ref().map(Id::as_ref), peer, client);
+            beats::bring(site, policy, client, name, &body).await
+        }
         Err(refused) => refused,
     }
 }
@@ -460,6 +475,7 @@ impl Write for Wire {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_waiting(cx))?;
+        ready!(Pin::new(&mut this.stream).poll_flush(cx))?;
         if this.phase.get() == ANSWERED {
             this.phase.set(IDLE);
         }

@@ -11,7 +11,7 @@ use crate::wire::answer::{Answer, http_date};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The `Date` header, made once a second.
 #[derive(Default)]
@@ -44,7 +44,10 @@ pub async fn finish(stream: &mut Stream, bytes: &[u8], deadline: &Deadline, site
                 Poll::Pending => return deadline.poll(cx, false).map(|_| false),
             }
         }
-        Poll::Ready(true)
+        match Pin::new(&mut *stream).poll_flush(cx) {
+            Poll::Ready(flushed) => Poll::Ready(flushed.is_ok()),
+            Poll::Pending => deadline.poll(cx, false).map(|_| false),
+        }
     })
     .await;
     deadline.set(site.engine.policy().limits.idle_timeout);
@@ -55,10 +58,14 @@ pub async fn finish(stream: &mut Stream, bytes: &[u8], deadline: &Deadline, site
 /// Closing with bytes unread would make the kernel reset the connection and the client lose the answer.
 pub async fn linger(mut stream: Stream, deadline: Deadline) {
     deadline.set(LINGER_MAX);
-    let _ = stream.shutdown().await;
-    let mut heard = 0;
+    let (mut said, mut heard) = (false, 0);
     let mut waste = [0u8; 2048];
     poll_fn(|cx| {
+        // With TLS there is a word for the end, and it may have to wait.
+        said = said || Pin::new(&mut stream).poll_shutdown(cx).is_ready();
+        if !said {
+            return deadline.poll(cx, true).map(|_| ());
+        }
         while heard < LINGER_BYTES_MAX {
             let mut buf = ReadBuf::new(&mut waste);
             match Pin::new(&mut stream).poll_read(cx, &mut buf) {
@@ -67,6 +74,15 @@ pub async fn linger(mut stream: Stream, deadline: Deadline) {
                 Poll::Pending => return deadline.poll(cx, true).map(|_| ()),
             }
         }
+        Poll::Ready(())
+    })
+    .await
+}
+
+/// Closes at once; what is said before that is what the socket takes.
+pub async fn leave(mut stream: Stream) {
+    poll_fn(|cx| {
+        let _ = Pin::new(&mut stream).poll_shutdown(cx);
         Poll::Ready(())
     })
     .await

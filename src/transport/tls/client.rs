@@ -1,8 +1,9 @@
 //! What our own client needs for TLS: whom to believe, what to show of itself, and a stream that has shaken hands.
 //!
-//! Whom to believe are the authorities of the system, found where systems keep them, or those of a file.
+//! Whom to believe is decided in `sys::tls`: the authorities of the system, or those of a file.
 
 use crate::domain::lang::Lang;
+use crate::sys::tls::{TlsError, authorities};
 use crate::transport::stream::Stream;
 use crate::transport::tls::server::{self, Fault};
 use crate::transport::tls::{Session, Tls};
@@ -33,8 +34,8 @@ pub enum Trouble {
     File(PathBuf, io::Error),
     /// A file does not hold what it should.
     Paper(PathBuf, Fault),
-    /// The system has no authorities where one looks for them.
-    NoRoots,
+    /// There is nobody to believe.
+    Roots(TlsError),
     /// rustls does not want to.
     Other(String),
 }
@@ -48,12 +49,7 @@ impl Trouble {
             Trouble::File(path, error) => format!("cannot read {}: {error}", path.display()),
             Trouble::Paper(path, fault) if zh => format!("{}：{}", path.display(), fault.sentence(lang)),
             Trouble::Paper(path, fault) => format!("{}: {}", path.display(), fault.sentence(lang)),
-            Trouble::NoRoots if zh => {
-                "系统中找不到受信任的证书颁发机构；请安装 ca-certificates 或用 ca 指定文件".into()
-            }
-            Trouble::NoRoots => {
-                "this system has no trusted authorities; install ca-certificates or name a file as ca".into()
-            }
+            Trouble::Roots(error) => error.sentence(lang),
             Trouble::Other(text) => format!("TLS: {text}"),
         }
     }
@@ -63,6 +59,7 @@ impl Trouble {
         match self {
             Trouble::File(_, error) if error.kind() == io::ErrorKind::NotFound => 66,
             Trouble::File(_, error) if error.kind() == io::ErrorKind::PermissionDenied => 77,
+            Trouble::Roots(TlsError::Unreadable(_, error)) if error.kind() == io::ErrorKind::NotFound => 66,
             Trouble::File(..) => 74,
             _ => 78,
         }
@@ -71,10 +68,8 @@ impl Trouble {
 
 /// What connections are made from; kept for all of them, for its tickets spare those who come back half the work.
 pub fn config(wish: &Wish) -> Result<Arc<ClientConfig>, Trouble> {
-    let roots = match &wish.ca {
-        Some(path) => roots_of(path)?,
-        None => system_roots()?,
-    };
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(authorities(wish.ca.as_deref()).map_err(Trouble::Roots)?);
     let other = |error: rustls::Error| Trouble::Other(error.to_string());
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -122,24 +117,4 @@ fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
     let mut bytes = Vec::new();
     let file = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes));
     file.map(|_| bytes).map_err(|error| Trouble::File(path.to_path_buf(), error))
-}
-
-fn roots_of(path: &Path) -> Result<RootCertStore, Trouble> {
-    let paper = |fault| Trouble::Paper(path.to_path_buf(), fault);
-    let mut roots = RootCertStore::empty();
-    for certificate in server::certificates(&read(path)?).map_err(paper)? {
-        roots.add(certificate).map_err(|error| paper(Fault::Unusable(error.to_string())))?;
-    }
-    Ok(roots)
-}
-
-/// The system's authorities; those among them that rustls cannot use are left out.
-fn system_roots() -> Result<RootCertStore, Trouble> {
-    let mut roots = RootCertStore::empty();
-    if let Some(bundle) = openssl_probe::probe().cert_file {
-        if let Ok(found) = server::certificates(&read(&bundle)?) {
-            roots.add_parsable_certificates(found);
-        }
-    }
-    if roots.is_empty() { Err(Trouble::NoRoots) } else { Ok(roots) }
 }
