@@ -9,6 +9,7 @@ DESTDIR  ?=
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
 TOOLS    ?= $(abspath $(TARGET)/tools)
 BIN      := $(TARGET)/release/heartbeat-server
+CLIENT   := $(TARGET)/release/heartbeat
 # What packages hold besides the program. Not under CARGO_TARGET_DIR: Cargo.toml names it.
 PACKAGE  := target/package
 DEB_DIR  ?= target/debian
@@ -38,16 +39,16 @@ help:
 	@echo 'make lint           formatting, clippy, scripts'
 	@echo 'make bench          what a beat costs: the core, a million monitors, and next to nginx'
 	@echo 'make fuzz           every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
-	@echo 'make deb            a Debian package in $(DEB_DIR)'
+	@echo 'make deb            Debian packages of server and client in $(DEB_DIR)'
 	@echo 'make install        into DESTDIR and PREFIX ($(PREFIX)); make uninstall takes it out again'
 	@echo 'make check-macos    compile and link the macOS side on Linux (root)'
 	@echo 'make clean          remove target/'
 
 # `sudo make install` often finds no cargo: what was built before is then taken as it is.
 build:
-	@if command -v $(CARGO) >/dev/null || ! test -x '$(BIN)'; then \
+	@if command -v $(CARGO) >/dev/null || ! test -x '$(BIN)' -a -x '$(CLIENT)'; then \
 	  echo '$(CARGO) build --release --locked'; $(CARGO) build --release --locked; \
-	else echo '$(CARGO) is not here, so $(BIN) is taken as it is'; fi
+	else echo '$(CARGO) is not here, so $(BIN) and $(CLIENT) are taken as they are'; fi
 
 run:
 	HEARTBEAT_CONTROL=target/run/control.sock $(CARGO) run --release --locked -- --state-dir target/run/state
@@ -82,7 +83,7 @@ simulate:
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
-	set -e; for script in packaging/debian/preinst packaging/debian/postinst packaging/debian/prerm packaging/debian/postrm; do sh -n $$script; done
+	set -e; for script in packaging/debian*/preinst packaging/debian*/postinst packaging/debian*/prerm packaging/debian*/postrm; do sh -n $$script; done
 	set -e; for script in .ci/run tests/system/needs packaging/macos/check; do bash -n $$script; done
 	if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; fi
 
@@ -111,11 +112,16 @@ completions: build
 	$(BIN) generate completions bash > $(PACKAGE)/heartbeat-server.bash
 	$(BIN) generate completions zsh > $(PACKAGE)/_heartbeat-server
 	$(BIN) generate completions fish > $(PACKAGE)/heartbeat-server.fish
+	$(CLIENT) generate completions bash > $(PACKAGE)/heartbeat.bash
+	$(CLIENT) generate completions zsh > $(PACKAGE)/_heartbeat
+	$(CLIENT) generate completions fish > $(PACKAGE)/heartbeat.fish
 
 deb: completions $(TOOLS)/bin/cargo-deb
 	mkdir -p $(DEB_DIR)
-	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(TOOLS)/bin/cargo-deb --no-build --locked --output $(DEB_DIR) \
-	  $(if $(DEB_VERSION),--deb-version $(DEB_VERSION))
+	set -e; for variant in '' '--variant=client'; do \
+	  SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(TOOLS)/bin/cargo-deb --no-build --locked --output $(DEB_DIR) \
+	    $$variant $(if $(DEB_VERSION),--deb-version $(DEB_VERSION)); \
+	done
 
 # A build folder of their own, or the tools' features would unsettle ours.
 $(TOOLS)/bin/cargo-deb:
@@ -130,11 +136,18 @@ $(TOOLS)/bin/cargo-fuzz:
 
 install: completions
 	install -D -m 755 $(BIN) '$(DESTDIR)$(PREFIX)/sbin/heartbeat-server'
+	install -D -m 755 $(CLIENT) '$(DESTDIR)$(PREFIX)/bin/heartbeat'
+	install -D -m 644 man/heartbeat.1 '$(DESTDIR)$(PREFIX)/share/man/man1/heartbeat.1'
 	install -D -m 644 man/heartbeat-server.8 '$(DESTDIR)$(PREFIX)/share/man/man8/heartbeat-server.8'
 	install -D -m 644 man/heartbeat-server.toml.5 '$(DESTDIR)$(PREFIX)/share/man/man5/heartbeat-server.toml.5'
 	install -D -m 644 $(PACKAGE)/heartbeat-server.bash '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/heartbeat-server'
 	install -D -m 644 $(PACKAGE)/_heartbeat-server '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_heartbeat-server'
 	install -D -m 644 $(PACKAGE)/heartbeat-server.fish '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/heartbeat-server.fish'
+	install -D -m 644 $(PACKAGE)/heartbeat.bash '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/heartbeat'
+	install -D -m 644 $(PACKAGE)/_heartbeat '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_heartbeat'
+	install -D -m 644 $(PACKAGE)/heartbeat.fish '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/heartbeat.fish'
+	test -e '$(DESTDIR)/etc/heartbeat-client/heartbeat-client.toml' || \
+	  install -D -m 644 packaging/heartbeat-client.toml '$(DESTDIR)/etc/heartbeat-client/heartbeat-client.toml'
 	test -e '$(DESTDIR)/etc/heartbeat-server/heartbeat-server.toml' || \
 	  install -D -m 644 packaging/heartbeat-server.toml '$(DESTDIR)/etc/heartbeat-server/heartbeat-server.toml'
 ifeq ($(shell uname -s),Linux)
@@ -142,15 +155,24 @@ ifeq ($(shell uname -s),Linux)
 	sed 's|/usr/sbin/heartbeat-server|$(PREFIX)/sbin/heartbeat-server|' packaging/systemd/heartbeat-server.service \
 	  > '$(DESTDIR)$(UNITDIR)/heartbeat-server.service'
 	chmod 644 '$(DESTDIR)$(UNITDIR)/heartbeat-server.service'
+	sed 's|/usr/bin/heartbeat|$(PREFIX)/bin/heartbeat|' packaging/systemd/heartbeat-client.service \
+	  > '$(DESTDIR)$(UNITDIR)/heartbeat-client.service'
+	chmod 644 '$(DESTDIR)$(UNITDIR)/heartbeat-client.service'
+	install -D -m 644 packaging/sysusers/heartbeat-client.conf '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-client.conf'
 	install -m 644 packaging/systemd/heartbeat-server.socket '$(DESTDIR)$(UNITDIR)/heartbeat-server.socket'
 	install -D -m 644 packaging/sysusers/heartbeat-server.conf '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-server.conf'
 	install -D -m 644 packaging/logrotate/heartbeat-server '$(DESTDIR)/etc/logrotate.d/heartbeat-server'
-	@echo 'Next: systemd-sysusers $(SYSUSERSDIR)/heartbeat-server.conf && systemctl daemon-reload &&' \
+	@echo 'Next: systemd-sysusers $(SYSUSERSDIR)/heartbeat-server.conf $(SYSUSERSDIR)/heartbeat-client.conf && systemctl daemon-reload &&' \
 	  'systemctl enable --now $(if $(filter /usr /usr/local,$(PREFIX)),heartbeat-server,$(UNITDIR)/heartbeat-server.service)'
 endif
 
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/sbin/heartbeat-server' \
+	rm -f '$(DESTDIR)$(PREFIX)/sbin/heartbeat-server' '$(DESTDIR)$(PREFIX)/bin/heartbeat' \
+	  '$(DESTDIR)$(PREFIX)/share/man/man1/heartbeat.1' \
+	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/heartbeat' \
+	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_heartbeat' \
+	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/heartbeat.fish' \
+	  '$(DESTDIR)$(UNITDIR)/heartbeat-client.service' '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-client.conf' \
 	  '$(DESTDIR)$(PREFIX)/share/man/man8/heartbeat-server.8' \
 	  '$(DESTDIR)$(PREFIX)/share/man/man5/heartbeat-server.toml.5' \
 	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/heartbeat-server' \
@@ -158,7 +180,7 @@ uninstall:
 	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/heartbeat-server.fish' \
 	  '$(DESTDIR)$(UNITDIR)/heartbeat-server.service' '$(DESTDIR)$(UNITDIR)/heartbeat-server.socket' \
 	  '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-server.conf' '$(DESTDIR)/etc/logrotate.d/heartbeat-server'
-	@echo 'Kept: /etc/heartbeat-server, /var/lib/heartbeat-server, /var/log/heartbeat-server'
+	@echo 'Kept: /etc/heartbeat-server, /etc/heartbeat-client, /var/lib/heartbeat-server, /var/log/heartbeat-server'
 
 clean:
 	rm -rf $(TARGET) target

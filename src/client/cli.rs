@@ -210,6 +210,10 @@ pub struct Run {
 /// `heartbeat install`.
 #[derive(Clone, Debug, Default, PartialEq, Group)]
 pub struct Install {
+    /// The server, as with --to
+    #[arg(value_name = "URL", value_hint = ValueHint::Url, conflicts_with = "to")]
+    pub server: Option<Target>,
+
     /// The monitor [default: this machine's host name]
     #[arg(long, value_name = "ID", value_parser = id)]
     pub id: Option<Id>,
@@ -338,7 +342,7 @@ const STATES: [&str; 5] = ["new", "up", "late", "down", "paused"];
 const USAGE_EN: &str = "heartbeat send [--id ID] [--status STATUS] [-m TEXT]
        heartbeat agent [--id ID] [--every 30s] [--on-down CMD] [--on-up CMD]
        heartbeat run [--id ID] -- COMMAND...
-       heartbeat install [--every 60s]
+       heartbeat install [URL] [--every 60s]
        heartbeat list | show ID | watch | pause ID [--for 2h] | resume ID | remove ID";
 
 const AFTER_HELP_EN: &str = "\

@@ -137,12 +137,13 @@ impl Settings {
         let named = args.config.clone().or_else(|| env.get("HEARTBEAT_CLIENT_CONFIG").map(PathBuf::from));
         let path = env.absolute(named.as_deref().unwrap_or(&env.default_file));
         // Whoever names a server can do without a file that is not his to read; to others it may say where the server is.
-        let named_server = args.to.is_some() || env.get("HEARTBEAT_URL").is_some();
-        let draft = read(&path, named.is_some(), named_server, &findings);
         let flags = Flags::of(&args.command);
+        let flagged = args.to.clone().or_else(|| flags.to.clone());
+        let named_server = flagged.is_some() || env.get("HEARTBEAT_URL").is_some();
+        let draft = read(&path, named.is_some(), named_server, &findings);
         let choice = sight.parsed(args.lang, "HEARTBEAT_LANG", LangChoice::from_str);
         let lang = choose_language(choice, draft.lang, env);
-        let to = sight.parsed(args.to.clone(), "HEARTBEAT_URL", Target::from_str).or(draft.to);
+        let to = sight.parsed(flagged, "HEARTBEAT_URL", Target::from_str).or(draft.to);
         let token = match sight.path(args.token_file.as_deref(), "--token-file", "HEARTBEAT_TOKEN_FILE") {
             Some((name, path)) => Some(Located {
                 value: TokenSource::File(path),
@@ -220,6 +221,7 @@ pub fn language(args: &Args, env: &Env) -> Lang {
 /// The flags that only some commands have.
 #[derive(Default)]
 struct Flags {
+    to: Option<Target>,
     id: Option<Id>,
     every: Option<Span>,
     dialect: Option<Dialect>,
@@ -232,8 +234,11 @@ impl Flags {
         match task.clone() {
             Task::Send(send) => Flags { id: send.id, ..Flags::default() },
             Task::Run(run) => Flags { id: run.id, ..Flags::default() },
-            Task::Install(install) => Flags { id: install.id, every: install.every, ..Flags::default() },
+            Task::Install(install) => {
+                Flags { to: install.server, id: install.id, every: install.every, ..Flags::default() }
+            }
             Task::Agent(agent) => Flags {
+                to: None,
                 id: agent.id,
                 every: agent.every,
                 dialect: agent.dialect,

@@ -1,11 +1,271 @@
-//! `heartbeat install`: writes the configuration, enables the service and shows the first beat answered.
+//! `heartbeat install`: writes the configuration, enables and starts the service, and shows the first beat answered.
+//!
+//! Run again it changes what it is told to change and nothing else. Of the configuration only the keys that were given
+//! are touched. Where there is no service manager that we know, or the configuration is not the one that the service
+//! reads, it says what to run instead.
 
-use super::cli::Install;
-use super::config::Settings;
-use super::failure::Failure;
-use super::not_yet;
+use super::beat::Outgoing;
+use super::channel::send_one;
+use super::cli::{Args, Dialect, Install};
+use super::config::{DEFAULT_FILE, Settings};
+use super::edit::{quoted, set};
+use super::failure::{EX_CONFIG, EX_IOERR, EX_NOPERM, EX_OSERR, EX_UNAVAILABLE, Failure};
+use super::print;
+use super::target::Protocol;
+use crate::config::Env;
+use crate::domain::time::Span;
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The sample that packages install, for those who come without one.
+pub const SAMPLE_CONFIG: &str = include_str!("../../packaging/heartbeat-client.toml");
+const PLIST: &str = include_str!("../../packaging/launchd/com.heartbeat-client.plist");
+
+const UNIT: &str = "heartbeat-client.service";
+const PLIST_FILE: &str = "/Library/LaunchDaemons/com.heartbeat-client.plist";
+const LABEL: &str = "system/com.heartbeat-client";
+/// How often the agent sends when nobody says, once it is installed.
+const EVERY: Span = Span::secs(60);
 
 /// `heartbeat install`.
-pub async fn install(_settings: &Settings, _install: &Install) -> Result<u8, Failure> {
-    Err(not_yet())
+pub async fn install(args: &Args, settings: &Settings, wanted: &Install) -> Result<u8, Failure> {
+    let env = Env::of_process();
+    if !env.is_root {
+        return Err(Failure::new(
+            EX_NOPERM,
+            "installing writes to /etc and starts a service: run it as root, for example with sudo",
+            "安装需要写入 /etc 并启动服务：请以 root 身份运行，例如使用 sudo",
+        ));
+    }
+    let id = settings.id_or_host()?;
+    let every = settings.every.unwrap_or(EVERY);
+    let path = fs::canonicalize(&settings.file).unwrap_or_else(|_| settings.file.clone());
+    let written = configure(&path, &wishes(args, settings, wanted, &env))?;
+    let shown = path.display();
+    say(
+        settings,
+        match written {
+            true => (format!("wrote {shown}"), format!("已写入 {shown}")),
+            false => (format!("{shown} says so already"), format!("{shown} 已是如此")),
+        },
+    )?;
+    start(settings, &path)?;
+    if settings.to.protocol == Protocol::Tcp && !matches!(settings.dialect, Dialect::Auto | Dialect::Line) {
+        // A beat of its own would need an id, which these dialects do not carry.
+        return Ok(0);
+    }
+    send_one(settings, Outgoing::of(&id).every(Some(every))).await?;
+    let (id, to) = (id.as_str(), &settings.to);
+    say(
+        settings,
+        (
+            format!("{to} has answered the first beat of {id}; there will be one every {every}"),
+            format!("{to} 已应答 {id} 的第一次心跳；此后每 {every} 一次"),
+        ),
+    )?;
+    Ok(0)
+}
+
+/// The keys to be set, with their values as TOML writes them.
+fn wishes(args: &Args, settings: &Settings, wanted: &Install, env: &Env) -> Vec<(&'static str, String)> {
+    let path = |path: &PathBuf| quoted(&env.absolute(path).to_string_lossy());
+    let every = wanted.every.or((settings.every.is_none()).then_some(EVERY));
+    let all = [
+        ("to", Some(quoted(&settings.to.to_string()))),
+        ("id", wanted.id.as_ref().map(|id| quoted(id.as_str()))),
+        ("every", every.map(|every| quoted(&every.to_string()))),
+        ("timeout", args.timeout.map(|timeout| quoted(&timeout.to_string()))),
+        ("token_file", args.token_file.as_ref().map(path)),
+        ("ca", args.ca.as_ref().map(path)),
+        ("cert", args.cert.as_ref().map(path)),
+        ("key", args.key.as_ref().map(path)),
+    ];
+    all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+}
+
+/// Sets the keys in the file; false where it said so already.
+fn configure(path: &Path, wishes: &[(&str, String)]) -> Result<bool, Failure> {
+    let failed = |error: &io::Error| {
+        let shown = path.display();
+        Failure::new(EX_IOERR, format!("cannot write {shown}: {error}"), format!("无法写入 {shown}：{error}"))
+    };
+    let known = match fs::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(failed(&error)),
+    };
+    let mut text = known.clone().unwrap_or_else(|| SAMPLE_CONFIG.to_string());
+    for (key, value) in wishes {
+        text = set(&text, key, value).map_err(|()| {
+            let shown = path.display();
+            Failure::new(EX_CONFIG, format!("{shown} is not TOML"), format!("{shown} 不是 TOML"))
+        })?;
+    }
+    if known.as_ref() == Some(&text) {
+        return Ok(false);
+    }
+    write(path, &text).map_err(|error| failed(&error))?;
+    Ok(true)
+}
+
+/// Puts a text in the place of a file, whole or not at all.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(folder)?;
+    let mode = fs::metadata(path).map_or(Permissions::from_mode(0o644), |known| known.permissions());
+    let unfinished = path.with_extension(format!("toml.{}", std::process::id()));
+    let written = (|| {
+        let mut file = File::create(&unfinished)?;
+        file.set_permissions(mode)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
+}
+
+/// Enables and starts the service, or says what to run where that cannot be done.
+fn start(settings: &Settings, path: &Path) -> Result<(), Failure> {
+    let shown = path.display();
+    if path != Path::new(DEFAULT_FILE) {
+        return say(
+            settings,
+            (
+                format!(
+                    "the service reads {DEFAULT_FILE}; with this file run: heartbeat agent --config {shown}"
+                ),
+                format!("服务读取的是 {DEFAULT_FILE}；要使用此文件请运行：heartbeat agent --config {shown}"),
+            ),
+        );
+    }
+    if cfg!(target_os = "macos") {
+        return launchd(settings);
+    }
+    if !Path::new("/run/systemd/system").is_dir() {
+        return say(
+            settings,
+            (
+                "there is no systemd here; let whatever starts services run: heartbeat agent".to_string(),
+                "此处没有 systemd；请让启动服务的程序运行：heartbeat agent".to_string(),
+            ),
+        );
+    }
+    let hint = (
+        format!("; the package heartbeat-client brings {UNIT}, and journalctl -u {UNIT} tells more"),
+        format!("；{UNIT} 由软件包 heartbeat-client 提供，详情见 journalctl -u {UNIT}"),
+    );
+    // Enabled first, so that it comes back though it cannot start now.
+    run("systemctl", &["enable", "--quiet", UNIT], &hint)?;
+    run("systemctl", &["restart", UNIT], &hint)?;
+    say(settings, (format!("{UNIT} is enabled and running"), format!("{UNIT} 已启用并正在运行")))
+}
+
+/// The same with launchd, which is given the program as it was called.
+fn launchd(settings: &Settings) -> Result<(), Failure> {
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/usr/local/bin/heartbeat"));
+    let plist = PLIST.replace("/usr/local/bin/heartbeat", &program.to_string_lossy());
+    write(Path::new(PLIST_FILE), &plist).map_err(|error| {
+        Failure::new(
+            EX_IOERR,
+            format!("cannot write {PLIST_FILE}: {error}"),
+            format!("无法写入 {PLIST_FILE}：{error}"),
+        )
+    })?;
+    let hint = (String::new(), String::new());
+    // One that is not loaded cannot be taken out.
+    let _ = run("launchctl", &["bootout", LABEL], &hint);
+    run("launchctl", &["enable", LABEL], &hint)?;
+    run("launchctl", &["bootstrap", "system", PLIST_FILE], &hint)?;
+    say(settings, (format!("{LABEL} is enabled and running"), format!("{LABEL} 已启用并正在运行")))
+}
+
+fn run(program: &str, arguments: &[&str], hint: &(String, String)) -> Result<(), Failure> {
+    let line = format!("{program} {}", arguments.join(" "));
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().map_err(|error| {
+        Failure::new(EX_OSERR, format!("cannot run {line}: {error}"), format!("无法运行 {line}：{error}"))
+    })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+    let (en, zh) = hint;
+    Err(Failure::new(
+        EX_UNAVAILABLE,
+        format!("{line} failed: {said}{en}"),
+        format!("{line} 失败：{said}{zh}"),
+    ))
+}
+
+fn say(settings: &Settings, (en, zh): (String, String)) -> Result<(), Failure> {
+    print(&(settings.lang.pick(en, zh) + "\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::config;
+    use crate::config::testing::{Dir, env};
+
+    /// The sample with every commented-out key put into force.
+    fn everything() -> String {
+        let uncommented = |line: &str| match line.strip_prefix('#') {
+            Some(rest) if !rest.is_empty() && !rest.starts_with(' ') => rest.to_string(),
+            _ => line.to_string(),
+        };
+        SAMPLE_CONFIG.lines().map(|line| uncommented(line) + "\n").collect()
+    }
+
+    #[test]
+    fn every_key_stands_in_the_sample_with_a_line_about_it() {
+        for key in config::keys() {
+            let lines: Vec<&str> = SAMPLE_CONFIG.lines().collect();
+            let at = lines.iter().position(|line| line.starts_with(&format!("#{key} = ")));
+            assert!(at.is_some_and(|at| at > 0 && lines[at - 1].starts_with("# ")), "{key}");
+        }
+        let read: toml::Table = everything().parse().unwrap();
+        assert_eq!(read.len(), config::keys().len());
+    }
+
+    #[test]
+    fn what_is_in_the_configuration_stays_and_what_is_told_is_set() {
+        let dir = Dir::new();
+        let path = dir.0.join("sub/heartbeat-client.toml");
+        let wish = |to: &str| [("to", quoted(to)), ("every", quoted("1m"))];
+        assert_eq!(configure(&path, &wish("http://a:7777")), Ok(true));
+        assert_eq!(configure(&path, &wish("http://a:7777")), Ok(false), "nothing to do the second time");
+        fs::write(&path, "# mine\nid = \"nas\" # the old one\nto = \"http://a:7777\"\n").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(configure(&path, &wish("http://b:7777")), Ok(true));
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            "# mine\nid = \"nas\" # the old one\nto = \"http://b:7777\"\nevery = \"1m\"\n"
+        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing else is left there");
+        fs::write(&path, "to = ").unwrap();
+        assert!(configure(&path, &wish("http://a")).is_err_and(|failure| failure.exit_code == EX_CONFIG));
+    }
+
+    #[test]
+    fn only_what_was_said_is_wished_for() {
+        let line = ["heartbeat", "install", "hb:8080", "--token-file", "/t"].map(Into::into);
+        let args = crate::client::cli::parse(line, &env(&[])).unwrap();
+        let file = Dir::new();
+        let mut facts = env(&[]);
+        facts.default_file = file.0.join("none.toml");
+        // The token itself is not there to be read.
+        let settings = Settings::load(&Args { token_file: None, ..args.clone() }, &facts).unwrap();
+        let crate::client::cli::Task::Install(wanted) = &args.command else { panic!() };
+        let wishes = wishes(&args, &settings, wanted, &facts);
+        let keys: Vec<&str> = wishes.iter().map(|(key, _)| *key).collect();
+        assert_eq!(keys, ["to", "every", "token_file"]);
+        assert_eq!(wishes[0].1, "\"http://hb:8080\"");
+    }
 }

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod dial;
 mod dice;
+mod edit;
 mod events;
 pub mod failure;
 mod generate;
@@ -80,7 +81,7 @@ fn perform(args: &Args, settings: &Settings) -> Result<u8, Failure> {
         Task::Send(wanted) => until_done(send::send(settings, wanted)),
         Task::Run(wanted) => until_done(run::run(wanted, Some(settings), settings.lang)),
         Task::Agent(_) => Err(not_yet()),
-        Task::Install(install) => until_done(install::install(settings, install)),
+        Task::Install(install) => until_done(install::install(args, settings, install)),
         Task::List(list) => until_done(ask::list(settings, list)),
         Task::Show(show) => until_done(ask::show(settings, show)),
         Task::Watch(watch) => until_done(watch::watch(settings, watch)),

@@ -15,13 +15,13 @@ pub(super) const USAGE_ZH: &[(&str, &str)] = &[
         "heartbeat send [--id 标识] [--status 状态] [-m 文本]
       heartbeat agent [--id 标识] [--every 30s] [--on-down 命令] [--on-up 命令]
       heartbeat run [--id 标识] -- 命令...
-      heartbeat install [--every 60s]
+      heartbeat install [URL] [--every 60s]
       heartbeat list | show 标识 | watch | pause 标识 [--for 2h] | resume 标识 | remove 标识",
     ),
     ("send", "heartbeat send [选项]"),
     ("agent", "heartbeat agent [选项]"),
     ("run", "heartbeat run [选项] -- 命令..."),
-    ("install", "heartbeat install [选项]"),
+    ("install", "heartbeat install [选项] [URL]"),
     ("list", "heartbeat list [选项]"),
     ("show", "heartbeat show [选项] 标识"),
     ("watch", "heartbeat watch [选项]"),
@@ -66,6 +66,7 @@ pub(super) const HELP_ZH: &[(&str, &str, &str)] = &[
     ("run", "retry_for", "报告结果时最长重试多久；默认 10s"),
     ("run", "command", "任务及其参数；不经过 shell"),
     ("install", "", "让本机开始发送心跳：配置、服务、第一次心跳"),
+    ("install", "server", "服务器，与 --to 相同"),
     ("install", "id", "监控项；默认为本机主机名"),
     ("install", "every", "发送间隔；默认 60s"),
     ("list", "", "列出监控项"),

@@ -19,6 +19,7 @@ mod durability;
 mod events;
 mod governor;
 mod http;
+mod installing;
 mod lifecycle;
 mod limits;
 mod malformed;
