@@ -10,7 +10,7 @@ use crate::domain::notice::Level;
 use crate::domain::record::{Change, Record};
 use crate::domain::time::{Mono, Now, Span, Wall};
 use crate::store::Batch;
-use crate::store::{Owner, Position, StoreError, Wanted};
+use crate::store::{Owner, Position, StoreError, Told, Wanted};
 use std::sync::atomic::Ordering;
 
 /// Journal bytes after which a snapshot is due.
@@ -186,7 +186,7 @@ impl Engine {
         let done = records.chunks(CHANGES_AT_ONCE).enumerate().try_for_each(|(n, part)| {
             // Whoever reads on from `upto` sees none of these again, so it is noted with the last of them only.
             let upto = upto.filter(|_| n == last).unwrap_or_default();
-            self.store.transit(HERE, owner, part, &[], upto)
+            self.store.transit(HERE, owner, part, &Told::default(), upto)
         });
         drop(records);
         held.clear();
@@ -212,7 +212,7 @@ impl Engine {
                 return Err(error);
             }
         }
-        self.store.transit(HERE, keeper.owner, &[], &[], end)?;
+        self.store.transit(HERE, keeper.owner, &[], &Told::default(), end)?;
         self.store.trim(HERE, end)
     }
 

@@ -1,8 +1,9 @@
 //! What every store must do, as tests over the trait: whoever adds one runs it through [`all`].
 
 use super::tables::FORGET_ROWS_MAX;
-use super::{Batch, IncidentQuery, Outgoing, Owner, Partition, Position, Store, StoreError, Wanted};
+use super::{Batch, IncidentQuery, Owner, Partition, Position, Store, StoreError, Told, Wanted};
 use crate::domain::address::Peer;
+use crate::domain::alert::Standing;
 use crate::domain::beat::{Source, Status, Transport};
 use crate::domain::history::Incident;
 use crate::domain::id::IdRef;
@@ -12,6 +13,10 @@ use crate::domain::record::{
 };
 use crate::domain::time::{Span, Wall};
 use std::sync::Arc;
+
+mod outbox;
+
+pub(super) use outbox::outgoing;
 
 pub(super) const PARTITION: Partition = Partition(0);
 pub(super) const NOW: Wall = Wall(1_770_521_420_000);
@@ -38,7 +43,10 @@ pub(super) fn all(fresh: impl Fn() -> (Arc<dyn Store>, Owner)) {
         incidents_are_listed_newest_first_page_by_page,
         incidents_can_be_narrowed_down,
         an_incident_is_acknowledged_by_name,
-        what_is_to_be_told_comes_when_due_and_once,
+        outbox::what_is_to_be_told_comes_in_order_and_once,
+        outbox::what_fails_goes_to_another_in_the_same_step_and_lets_others_pass,
+        outbox::no_more_wait_than_may,
+        outbox::what_was_told_of_a_monitor_is_remembered_until_it_is_not,
         the_past_is_known_of_who_is_there,
         what_is_old_is_forgotten_bit_by_bit,
     ] {
@@ -127,7 +135,7 @@ fn put(store: &dyn Store, records: &[Record<'_>]) {
 }
 
 fn transit(store: &dyn Store, owner: Owner, changes: &[Record<'_>]) {
-    store.transit(PARTITION, owner, changes, &[], place(1)).unwrap();
+    store.transit(PARTITION, owner, changes, &Told::default(), place(1)).unwrap();
 }
 
 /// Id, number and version of what a snapshot holds.
@@ -317,18 +325,20 @@ fn a_removed_monitor_stays_removed(store: &dyn Store, owner: Owner) {
 fn a_stale_owner_is_refused_and_leaves_nothing(store: &dyn Store, owner: Owner) {
     let later = Owner { epoch: owner.epoch + 1 };
     assert_eq!(store.transited(PARTITION).unwrap(), None);
-    store.transit(PARTITION, later, &[created("a", 1)], &[], place(10)).unwrap();
-    let outgoing = Outgoing { key: "k".into(), due: NOW, tries: 0, payload: vec![] };
+    store.transit(PARTITION, later, &[created("a", 1)], &Told::default(), place(10)).unwrap();
+    let standing = Standing { number: 1, state: Some("{}".into()) };
+    let told = Told { outbox: &[outgoing("k", 0)], standings: &[standing] };
     let changes = [change("a", 1, 2, State::Up, State::Down), created("b", 2)];
-    let refused = store.transit(PARTITION, owner, &changes, &[outgoing], place(20));
+    let refused = store.transit(PARTITION, owner, &changes, &told, place(20));
     assert!(matches!(refused, Err(StoreError::Stale)), "{refused:?}");
     assert_eq!(held(store), [("a".into(), 1, 1)]);
     assert_eq!(incidents(store, IncidentQuery::default()), []);
-    assert_eq!(store.outbox_next(PARTITION, NOW, 10).unwrap(), []);
+    assert_eq!(store.outbox_next(PARTITION, "ops", NOW).unwrap(), None);
+    assert_eq!(store.standings(PARTITION).unwrap(), []);
     assert_eq!(store.transited(PARTITION).unwrap(), Some(place(10)));
-    store.transit(PARTITION, later, &changes, &[], place(20)).unwrap();
+    store.transit(PARTITION, later, &changes, &Told::default(), place(20)).unwrap();
     assert_eq!(store.transited(PARTITION).unwrap(), Some(place(20)));
-    store.transit(PARTITION, later, &changes, &[], Position::default()).unwrap();
+    store.transit(PARTITION, later, &changes, &Told::default(), Position::default()).unwrap();
     assert_eq!(store.transited(PARTITION).unwrap(), Some(place(20)), "it never goes back");
 }
 
@@ -503,39 +513,6 @@ fn an_incident_is_acknowledged_by_name(store: &dyn Store, owner: Owner) {
     assert!(store.acknowledge_incident(&incident_id(1, 2)).unwrap());
     transit(store, owner, &[change("a", 1, 2, State::Up, State::Down)]);
     assert!(incidents(store, IncidentQuery::default())[0].acknowledged);
-}
-
-fn what_is_to_be_told_comes_when_due_and_once(store: &dyn Store, owner: Owner) {
-    let outgoing = |key: &str, due| Outgoing {
-        key: key.into(),
-        due: at(due),
-        tries: 0,
-        payload: key.as_bytes().to_vec(),
-    };
-    let tell = |all: &[Outgoing]| store.transit(PARTITION, owner, &[], all, place(1)).unwrap();
-    let next = |now, most| -> Vec<(String, u32)> {
-        let found = store.outbox_next(PARTITION, at(now), most).unwrap();
-        found.into_iter().map(|outgoing| (outgoing.key, outgoing.tries)).collect()
-    };
-    tell(&[outgoing("c", 3), outgoing("a", 1), outgoing("b", 2), outgoing("z", 9)]);
-    tell(&[Outgoing { payload: b"other".to_vec(), ..outgoing("a", 0) }]);
-    assert_eq!(next(0, 10), []);
-    assert_eq!(next(3, 10), [("a".into(), 0), ("b".into(), 0), ("c".into(), 0)]);
-    assert_eq!(next(3, 2), [("a".into(), 0), ("b".into(), 0)]);
-    assert_eq!(
-        store.outbox_next(PARTITION, at(1), 1).unwrap(),
-        [outgoing("a", 1)],
-        "the first that was put holds"
-    );
-    store.outbox_acknowledge(PARTITION, "a", None).unwrap();
-    store.outbox_acknowledge(PARTITION, "b", Some(at(5))).unwrap();
-    store.outbox_acknowledge(PARTITION, "never put", None).unwrap();
-    assert_eq!(next(4, 10), [("c".into(), 0)]);
-    assert_eq!(next(5, 10), [("c".into(), 0), ("b".into(), 1)]);
-    // What was told is not told again, whoever says so.
-    tell(&[outgoing("a", 1)]);
-    store.outbox_acknowledge(PARTITION, "a", Some(at(1))).unwrap();
-    assert_eq!(next(8, 10), [("c".into(), 0), ("b".into(), 1)]);
 }
 
 fn the_past_is_known_of_who_is_there(store: &dyn Store, owner: Owner) {

@@ -6,7 +6,8 @@
 
 use super::tables::Tables;
 use super::{
-    Batch, Condition, IncidentQuery, Life, Outgoing, Owner, Partition, Position, Store, StoreError, Wanted,
+    Batch, Condition, IncidentQuery, Life, OutboxQuery, Outgoing, Owner, Partition, Position, Posted,
+    Settled, Store, StoreError, Told, Wanted,
 };
 use crate::domain::history::{Incident, Past};
 use crate::domain::lang::Lang;
@@ -165,11 +166,11 @@ impl<L: Log, T: Tables> Store for Embedded<L, T> {
         partition: Partition,
         owner: Owner,
         changes: &[Record<'_>],
-        outbox: &[Outgoing],
+        told: &Told<'_>,
         upto: Position,
     ) -> Result<(), StoreError> {
         only(partition)?;
-        self.tables.transit(owner, changes, outbox, upto)
+        self.tables.transit(owner, changes, told, upto)
     }
 
     fn transited(&self, partition: Partition) -> Result<Option<Position>, StoreError> {
@@ -177,19 +178,49 @@ impl<L: Log, T: Tables> Store for Embedded<L, T> {
         self.tables.transited()
     }
 
-    fn outbox_next(&self, partition: Partition, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError> {
+    fn standings(&self, partition: Partition) -> Result<Vec<(u64, String)>, StoreError> {
         only(partition)?;
-        self.tables.outbox_next(now, most)
+        self.tables.standings()
     }
 
-    fn outbox_acknowledge(
+    fn outbox_put(&self, partition: Partition, outgoing: &Outgoing) -> Result<(), StoreError> {
+        only(partition)?;
+        self.tables.outbox_put(outgoing)
+    }
+
+    fn outbox_next(
+        &self,
+        partition: Partition,
+        notifier: &str,
+        now: Wall,
+    ) -> Result<Option<Outgoing>, StoreError> {
+        only(partition)?;
+        self.tables.outbox_next(notifier, now)
+    }
+
+    fn outbox_settle(
         &self,
         partition: Partition,
         key: &str,
-        retry: Option<Wall>,
+        now: Wall,
+        settled: &Settled,
+        instead: Option<&Outgoing>,
     ) -> Result<(), StoreError> {
         only(partition)?;
-        self.tables.outbox_acknowledge(key, retry)
+        self.tables.outbox_settle(key, now, settled, instead)
+    }
+
+    fn outbox_hasten(&self, partition: Partition, notifier: &str, now: Wall) -> Result<(), StoreError> {
+        only(partition)?;
+        self.tables.outbox_hasten(notifier, now)
+    }
+
+    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {
+        self.tables.outbox_list(query)
+    }
+
+    fn outbox_pending(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.tables.outbox_pending()
     }
 
     fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError> {

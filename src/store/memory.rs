@@ -2,10 +2,14 @@
 //! SQLite are tested against them. Nothing outlives the process.
 
 use super::embedded::Log;
+use super::outbox::{PENDING_MAX, STUBBORN_TRIES, TOO_MANY};
 use super::owned::{self, OwnedRecord};
 use super::tables::{FORGET_ROWS_MAX, PAST_CHANGES_MAX, Tables, incident_key};
 use super::uptime::{DAY, Tally, before};
-use super::{Batch, Condition, IncidentQuery, Life, Outgoing, Owner, Position, StoreError, Wanted};
+use super::{
+    Batch, Condition, Delivery, IncidentQuery, Life, OutboxQuery, Outgoing, Owner, Position, Posted, Settled,
+    StoreError, Told, Wanted,
+};
 use crate::domain::history::{Incident, Past, StateChange, Uptime};
 use crate::domain::notice::State;
 use crate::domain::record::{Cause, Change, Record, incident_id};
@@ -39,7 +43,12 @@ struct Inner {
     changes: BTreeMap<(u64, u64), StateChange>,
     /// By number and beats.
     incidents: BTreeMap<(u64, u64), Row>,
-    outbox: BTreeMap<String, (Outgoing, bool)>,
+    /// By place.
+    outbox: BTreeMap<u64, Posted>,
+    /// The place of each message by its name.
+    posted: BTreeMap<String, u64>,
+    /// What was told of monitors, by number.
+    standings: BTreeMap<u64, String>,
     last_number: u64,
     epoch: u64,
     rounds: u64,
@@ -263,6 +272,37 @@ impl Inner {
         }
     }
 
+    /// Messages that wait for a notifier.
+    fn waiting(&self, notifier: &str) -> impl Iterator<Item = &Posted> {
+        let waits = move |posted: &&Posted| {
+            posted.delivery == Delivery::Pending && posted.outgoing.notifier == notifier
+        };
+        self.outbox.values().filter(waits)
+    }
+
+    fn post(&mut self, outbox: &[Outgoing]) {
+        for outgoing in outbox.iter() {
+            if self.posted.contains_key(&outgoing.key) {
+                continue;
+            }
+            let place = self.outbox.last_key_value().map_or(1, |(place, _)| place + 1);
+            let posted =
+                Posted { place, outgoing: outgoing.clone(), delivery: Delivery::Pending, reason: None };
+            self.outbox.insert(place, posted);
+            self.posted.insert(outgoing.key.clone(), place);
+        }
+        let notifiers: BTreeSet<&str> = outbox.iter().map(|outgoing| outgoing.notifier.as_str()).collect();
+        for notifier in notifiers {
+            let waiting: Vec<u64> = self.waiting(notifier).map(|posted| posted.place).collect();
+            for place in waiting.iter().rev().skip(PENDING_MAX) {
+                if let Some(posted) = self.outbox.get_mut(place) {
+                    (posted.delivery, posted.outgoing.due) = (Delivery::Failed, posted.outgoing.made);
+                    posted.reason = Some(TOO_MANY.to_string());
+                }
+            }
+        }
+    }
+
     fn past(&self, id: &str, state: State, now: Wall) -> Past {
         let Some((number, monitor)) =
             self.ids.get(id).and_then(|number| Some((*number, self.monitors.get(number)?)))
@@ -349,7 +389,7 @@ impl Tables for MemoryTables {
         &self,
         owner: Owner,
         changes: &[Record<'_>],
-        outbox: &[Outgoing],
+        told: &Told<'_>,
         upto: Position,
     ) -> Result<(), StoreError> {
         let mut inner = self.inner();
@@ -358,8 +398,12 @@ impl Tables for MemoryTables {
         }
         inner.epoch = owner.epoch;
         changes.iter().for_each(|record| inner.transit(record));
-        for outgoing in outbox {
-            inner.outbox.entry(outgoing.key.clone()).or_insert_with(|| (outgoing.clone(), false));
+        inner.post(told.outbox);
+        for standing in told.standings {
+            match &standing.state {
+                Some(state) => inner.standings.insert(standing.number, state.clone()),
+                None => inner.standings.remove(&standing.number),
+            };
         }
         inner.transited = inner.transited.max(Some(upto).filter(|upto| *upto > Position::default()));
         Ok(())
@@ -374,21 +418,71 @@ impl Tables for MemoryTables {
         Ok(self.inner().transited)
     }
 
-    fn outbox_next(&self, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError> {
-        let inner = self.inner();
-        let due = inner.outbox.values().filter(|(outgoing, done)| !done && outgoing.due <= now);
-        let by_time: BTreeMap<(Wall, &str), &Outgoing> =
-            due.map(|(outgoing, _)| ((outgoing.due, outgoing.key.as_str()), outgoing)).collect();
-        Ok(by_time.into_values().take(most).cloned().collect())
+    fn standings(&self) -> Result<Vec<(u64, String)>, StoreError> {
+        Ok(self.inner().standings.iter().map(|(number, state)| (*number, state.clone())).collect())
     }
 
-    fn outbox_acknowledge(&self, key: &str, retry: Option<Wall>) -> Result<(), StoreError> {
-        if let Some((outgoing, done)) = self.inner().outbox.get_mut(key).filter(|(_, done)| !done) {
-            outgoing.tries += 1;
-            outgoing.due = retry.unwrap_or(outgoing.due);
-            *done = retry.is_none();
+    fn outbox_put(&self, outgoing: &Outgoing) -> Result<(), StoreError> {
+        self.inner().post(std::slice::from_ref(outgoing));
+        Ok(())
+    }
+
+    fn outbox_next(&self, notifier: &str, now: Wall) -> Result<Option<Outgoing>, StoreError> {
+        let inner = self.inner();
+        let due = inner.waiting(notifier).filter(|posted| posted.outgoing.due <= now);
+        let first = due.min_by_key(|posted| (posted.outgoing.tries >= STUBBORN_TRIES, posted.place));
+        Ok(first.map(|posted| posted.outgoing.clone()))
+    }
+
+    fn outbox_settle(
+        &self,
+        key: &str,
+        now: Wall,
+        settled: &Settled,
+        instead: Option<&Outgoing>,
+    ) -> Result<(), StoreError> {
+        let mut inner = self.inner();
+        let Some(place) = inner.posted.get(key).copied() else { return Ok(()) };
+        let Some(posted) = inner.outbox.get_mut(&place) else { return Ok(()) };
+        if posted.delivery != Delivery::Pending {
+            return Ok(());
+        }
+        posted.outgoing.tries += 1;
+        (posted.delivery, posted.outgoing.due, posted.reason) = match settled {
+            Settled::Sent => (Delivery::Sent, now, None),
+            Settled::Retry { due, reason } => (Delivery::Pending, *due, Some(reason.clone())),
+            Settled::Failed { reason } => (Delivery::Failed, now, Some(reason.clone())),
+        };
+        inner.post(instead.map(std::slice::from_ref).unwrap_or_default());
+        Ok(())
+    }
+
+    fn outbox_hasten(&self, notifier: &str, now: Wall) -> Result<(), StoreError> {
+        for posted in self.inner().outbox.values_mut() {
+            let outgoing = &mut posted.outgoing;
+            let waits = posted.delivery == Delivery::Pending && outgoing.notifier == notifier;
+            if waits && outgoing.tries < STUBBORN_TRIES {
+                outgoing.due = outgoing.due.min(now);
+            }
         }
         Ok(())
+    }
+
+    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {
+        let inner = self.inner();
+        let wanted = |posted: &&Posted| {
+            query.delivery.is_none_or(|delivery| delivery == posted.delivery)
+                && query.before.is_none_or(|before| posted.place < before)
+        };
+        Ok(inner.outbox.values().rev().filter(wanted).take(query.limit).cloned().collect())
+    }
+
+    fn outbox_pending(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let mut counts = BTreeMap::new();
+        for posted in self.inner().outbox.values().filter(|posted| posted.delivery == Delivery::Pending) {
+            *counts.entry(posted.outgoing.notifier.clone()).or_insert(0) += 1;
+        }
+        Ok(counts.into_iter().collect())
     }
 
     fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError> {
@@ -445,8 +539,8 @@ impl Tables for MemoryTables {
         let outbox: BTreeSet<_> = inner
             .outbox
             .values()
-            .filter(|(outgoing, done)| *done && outgoing.due < before)
-            .map(|(outgoing, _)| (outgoing.due, outgoing.key.clone()))
+            .filter(|posted| posted.delivery != Delivery::Pending && posted.outgoing.due < before)
+            .map(|posted| (posted.outgoing.due, posted.place))
             .collect();
         let more =
             [changes.len(), incidents.len(), outbox.len()].iter().any(|count| *count >= FORGET_ROWS_MAX);
@@ -456,8 +550,9 @@ impl Tables for MemoryTables {
         for (_, key) in incidents.iter().take(FORGET_ROWS_MAX) {
             inner.incidents.remove(key);
         }
-        for (_, key) in outbox.iter().take(FORGET_ROWS_MAX) {
-            inner.outbox.remove(key);
+        for (_, place) in outbox.iter().take(FORGET_ROWS_MAX) {
+            inner.outbox.remove(place);
+            inner.posted.retain(|_, posted| posted != place);
         }
         Ok(more)
     }

@@ -2,7 +2,7 @@
 //!
 //! Two things are kept apart because they are asked for differently. Every beat is *appended* to a log before it is
 //! acknowledged; the log is only read again after a start, and by whoever follows it. What people query (monitors,
-//! incidents, changes of state, later the outbox of alerts) is put into tables, in batches, behind the log; once it is
+//! incidents, changes of state, the outbox of alerts) is put into tables, in batches, behind the log; once it is
 //! there the log is trimmed.
 //!
 //! [`Store`] is both, as the engine sees them. The store that comes with us is [`embedded`]: files in the state
@@ -30,6 +30,7 @@ pub mod embedded;
 pub mod error;
 pub mod journal;
 pub mod memory;
+pub mod outbox;
 pub mod owned;
 pub mod sqlite;
 pub mod tables;
@@ -37,6 +38,7 @@ mod uptime;
 
 pub use batch::Batch;
 pub use error::StoreError;
+pub use outbox::{Delivery, OutboxQuery, Outgoing, Posted, Settled, Told};
 
 /// The journal's place in the state directory.
 const JOURNAL: &str = "journal";
@@ -106,19 +108,6 @@ pub struct Condition {
     pub unsynced_ms: u64,
     /// What is wrong, a sentence each.
     pub degraded: Vec<String>,
-}
-
-/// An intent to tell somebody, waiting until it is done. Its meaning belongs to the notifiers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
-    /// Its name; putting the same twice is putting it once.
-    pub key: String,
-    /// When it may be tried next.
-    pub due: Wall,
-    /// How often it was tried.
-    pub tries: u32,
-    /// What to say, to whom.
-    pub payload: Vec<u8>,
 }
 
 /// Which incidents to list.
@@ -197,23 +186,49 @@ pub trait Store: Send + Sync {
         partition: Partition,
         owner: Owner,
         changes: &[Record<'_>],
-        outbox: &[Outgoing],
+        told: &Told<'_>,
         upto: Position,
     ) -> Result<(), StoreError>;
 
     /// The position behind the last change on record.
     fn transited(&self, partition: Partition) -> Result<Option<Position>, StoreError>;
 
-    /// What is to be told by `now`, at most `most`, the longest due first.
-    fn outbox_next(&self, partition: Partition, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError>;
+    /// What is remembered of what was told: by the monitor's number, the latest that was put with
+    /// [`Store::transit`].
+    fn standings(&self, partition: Partition) -> Result<Vec<(u64, String)>, StoreError>;
 
-    /// Something was told and is done (`retry` `None`), or is to be tried again then.
-    fn outbox_acknowledge(
+    /// Puts a message into the outbox that no change has brought about.
+    fn outbox_put(&self, partition: Partition, outgoing: &Outgoing) -> Result<(), StoreError>;
+
+    /// The message that a notifier is to be told next: of those that are due by `now` the one that was put first; those
+    /// that have failed [`STUBBORN_TRIES`](outbox::STUBBORN_TRIES) times come last.
+    fn outbox_next(
+        &self,
+        partition: Partition,
+        notifier: &str,
+        now: Wall,
+    ) -> Result<Option<Outgoing>, StoreError>;
+
+    /// Notes what came of one try of a message that is pending; one that is not is left alone. In the same step
+    /// `instead` is put into the outbox, for whoever is to get what has failed.
+    fn outbox_settle(
         &self,
         partition: Partition,
         key: &str,
-        retry: Option<Wall>,
+        now: Wall,
+        settled: &Settled,
+        instead: Option<&Outgoing>,
     ) -> Result<(), StoreError>;
+
+    /// A notifier that took nothing takes something again: what waits for its next try is due at once, the stubborn
+    /// apart.
+    fn outbox_hasten(&self, partition: Partition, notifier: &str, now: Wall) -> Result<(), StoreError>;
+
+    /// Messages, newest first.
+    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError>;
+
+    /// How many messages wait for each notifier.
+    fn outbox_pending(&self) -> Result<Vec<(String, u64)>, StoreError>;
 
     /// Incidents, newest first.
     fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError>;

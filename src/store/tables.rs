@@ -12,7 +12,8 @@
 //! - An incident stands as the latest record of its monitor says, be it a change or part of a snapshot: open while the
 //!   record names it, ended when a later one names another or none. A muted change opens none.
 
-use super::{IncidentQuery, Outgoing, Owner, Position, StoreError};
+use super::outbox::{OutboxQuery, Outgoing, Posted, Settled, Told};
+use super::{IncidentQuery, Owner, Position, StoreError};
 use crate::domain::history::{Incident, Past};
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
@@ -55,18 +56,39 @@ pub trait Tables: Send + Sync {
         &self,
         owner: Owner,
         changes: &[Record<'_>],
-        outbox: &[Outgoing],
+        told: &Told<'_>,
         upto: Position,
     ) -> Result<(), StoreError>;
 
     /// The position behind the last change on record.
     fn transited(&self) -> Result<Option<Position>, StoreError>;
 
-    /// What is to be told by `now`, the longest due first.
-    fn outbox_next(&self, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError>;
+    /// What is remembered of what was told.
+    fn standings(&self) -> Result<Vec<(u64, String)>, StoreError>;
 
-    /// Something was told and is done, or is to be tried again.
-    fn outbox_acknowledge(&self, key: &str, retry: Option<Wall>) -> Result<(), StoreError>;
+    /// Puts a message into the outbox that no change has brought about.
+    fn outbox_put(&self, outgoing: &Outgoing) -> Result<(), StoreError>;
+
+    /// The message that a notifier is to be told next.
+    fn outbox_next(&self, notifier: &str, now: Wall) -> Result<Option<Outgoing>, StoreError>;
+
+    /// Notes what came of one try.
+    fn outbox_settle(
+        &self,
+        key: &str,
+        now: Wall,
+        settled: &Settled,
+        instead: Option<&Outgoing>,
+    ) -> Result<(), StoreError>;
+
+    /// What waits for its next try is due at once.
+    fn outbox_hasten(&self, notifier: &str, now: Wall) -> Result<(), StoreError>;
+
+    /// Messages, newest first.
+    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError>;
+
+    /// How many messages wait for each notifier.
+    fn outbox_pending(&self) -> Result<Vec<(String, u64)>, StoreError>;
 
     /// Incidents, newest first; of the same moment the one with the greater number of its monitor, then of beats.
     fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError>;

@@ -12,7 +12,8 @@ use heartbeat_server::store::journal::sim::SimDisk;
 use heartbeat_server::store::memory::MemoryTables;
 use heartbeat_server::store::tables::Tables;
 use heartbeat_server::store::{
-    Batch, Condition, IncidentQuery, Life, Outgoing, Owner, Position, StoreError, Wanted,
+    Batch, Condition, IncidentQuery, Life, OutboxQuery, Outgoing, Owner, Position, Posted, Settled,
+    StoreError, Told, Wanted,
 };
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -214,11 +215,11 @@ impl Tables for SimTables {
         &self,
         owner: Owner,
         changes: &[Record<'_>],
-        outbox: &[Outgoing],
+        told: &Told<'_>,
         upto: Position,
     ) -> Result<(), StoreError> {
         self.probe.table(&self.disk)?;
-        self.inner.transit(owner, changes, outbox, upto)?;
+        self.inner.transit(owner, changes, told, upto)?;
         for record in changes.iter().filter(|record| record.change != Change::None) {
             self.probe.see(Seen::Tabled(record.number, record.version, record.details.is_some()));
         }
@@ -233,12 +234,38 @@ impl Tables for SimTables {
         self.inner.transited()
     }
 
-    fn outbox_next(&self, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError> {
-        self.inner.outbox_next(now, most)
+    fn standings(&self) -> Result<Vec<(u64, String)>, StoreError> {
+        self.inner.standings()
     }
 
-    fn outbox_acknowledge(&self, key: &str, retry: Option<Wall>) -> Result<(), StoreError> {
-        self.inner.outbox_acknowledge(key, retry)
+    fn outbox_put(&self, outgoing: &Outgoing) -> Result<(), StoreError> {
+        self.inner.outbox_put(outgoing)
+    }
+
+    fn outbox_next(&self, notifier: &str, now: Wall) -> Result<Option<Outgoing>, StoreError> {
+        self.inner.outbox_next(notifier, now)
+    }
+
+    fn outbox_settle(
+        &self,
+        key: &str,
+        now: Wall,
+        settled: &Settled,
+        instead: Option<&Outgoing>,
+    ) -> Result<(), StoreError> {
+        self.inner.outbox_settle(key, now, settled, instead)
+    }
+
+    fn outbox_hasten(&self, notifier: &str, now: Wall) -> Result<(), StoreError> {
+        self.inner.outbox_hasten(notifier, now)
+    }
+
+    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {
+        self.inner.outbox_list(query)
+    }
+
+    fn outbox_pending(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.inner.outbox_pending()
     }
 
     fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError> {

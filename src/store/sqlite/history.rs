@@ -166,7 +166,7 @@ pub(super) fn forget(connection: &Connection, before: Wall) -> Result<bool, rusq
         "DELETE FROM incidents WHERE (number, beats) IN
              (SELECT number, beats FROM incidents WHERE ended_ms < ?1 ORDER BY ended_ms LIMIT ?2)",
         "DELETE FROM outbox WHERE key IN
-             (SELECT key FROM outbox WHERE done = 1 AND due_ms < ?1 ORDER BY due_ms LIMIT ?2)",
+             (SELECT key FROM outbox WHERE state <> 'pending' AND due_ms < ?1 ORDER BY due_ms LIMIT ?2)",
     ];
     let mut more = false;
     for statement in statements {

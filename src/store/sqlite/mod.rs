@@ -24,8 +24,9 @@ mod transit;
 
 pub use repair::Repair;
 
+use super::outbox::{OutboxQuery, Outgoing, Posted, Settled, Told};
 use super::tables::Tables;
-use super::{IncidentQuery, Outgoing, Owner, Position, StoreError};
+use super::{IncidentQuery, Owner, Position, StoreError};
 use crate::domain::history::{Incident, Past};
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
@@ -367,7 +368,7 @@ impl Tables for SqliteTables {
         &self,
         owner: Owner,
         changes: &[Record<'_>],
-        outbox: &[Outgoing],
+        told: &Told<'_>,
         upto: Position,
     ) -> Result<(), StoreError> {
         self.write("transit", |transaction| {
@@ -379,7 +380,7 @@ impl Tables for SqliteTables {
                 set_meta(transaction, "epoch", &int(owner.epoch))?;
             }
             transit::put(transaction, changes)?;
-            outbox::put(transaction, outbox)?;
+            outbox::put(transaction, told)?;
             if position(transaction, "transited")?.unwrap_or_default() < upto {
                 set_meta(transaction, "transited", &position_text(upto))?;
             }
@@ -397,12 +398,42 @@ impl Tables for SqliteTables {
         self.read("transited", |connection| Ok(position(connection, "transited")?))
     }
 
-    fn outbox_next(&self, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError> {
-        self.read("outbox_next", |connection| Ok(outbox::next(connection, now, most)?))
+    fn standings(&self) -> Result<Vec<(u64, String)>, StoreError> {
+        self.read("standings", |connection| Ok(outbox::standings(connection)?))
     }
 
-    fn outbox_acknowledge(&self, key: &str, retry: Option<Wall>) -> Result<(), StoreError> {
-        self.write("outbox_acknowledge", |transaction| Ok(outbox::acknowledge(transaction, key, retry)?))
+    fn outbox_put(&self, outgoing: &Outgoing) -> Result<(), StoreError> {
+        self.write("outbox_put", |transaction| {
+            Ok(outbox::put_messages(transaction, std::slice::from_ref(outgoing))?)
+        })
+    }
+
+    fn outbox_next(&self, notifier: &str, now: Wall) -> Result<Option<Outgoing>, StoreError> {
+        self.read("outbox_next", |connection| Ok(outbox::next(connection, notifier, now)?))
+    }
+
+    fn outbox_settle(
+        &self,
+        key: &str,
+        now: Wall,
+        settled: &Settled,
+        instead: Option<&Outgoing>,
+    ) -> Result<(), StoreError> {
+        self.write("outbox_settle", |transaction| {
+            Ok(outbox::settle(transaction, key, now, settled, instead)?)
+        })
+    }
+
+    fn outbox_hasten(&self, notifier: &str, now: Wall) -> Result<(), StoreError> {
+        self.write("outbox_hasten", |transaction| Ok(outbox::hasten(transaction, notifier, now)?))
+    }
+
+    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {
+        self.read("outbox_list", |connection| Ok(outbox::list(connection, query)?))
+    }
+
+    fn outbox_pending(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.read("outbox_pending", |connection| Ok(outbox::pending(connection)?))
     }
 
     fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError> {

@@ -1,43 +1,136 @@
 //! What is to be told, and what was: a row stays, marked, after it was told, so that putting it again does nothing.
 
-use super::int;
+use super::{int, number};
+use crate::domain::alert::Standing;
 use crate::domain::time::Wall;
-use crate::store::Outgoing;
-use rusqlite::Connection;
+use crate::store::outbox::{
+    Delivery, OutboxQuery, Outgoing, PENDING_MAX, Posted, STUBBORN_TRIES, Settled, TOO_MANY, Told,
+};
+use rusqlite::{Connection, OptionalExtension, Row};
+use std::collections::BTreeSet;
 
-pub(super) fn put(connection: &Connection, outbox: &[Outgoing]) -> Result<(), rusqlite::Error> {
-    let mut insert = connection.prepare_cached(
-        "INSERT OR IGNORE INTO outbox (key, due_ms, tries, payload) VALUES (?1, ?2, ?3, ?4)",
+const COLUMNS: &str = "key, notifier, made_ms, due_ms, tries, message";
+
+pub(super) fn put(connection: &Connection, told: &Told<'_>) -> Result<(), rusqlite::Error> {
+    put_messages(connection, told.outbox)?;
+    let mut keep = connection.prepare_cached(
+        "INSERT INTO alerts (number, state) VALUES (?1, ?2)
+         ON CONFLICT (number) DO UPDATE SET state = excluded.state",
     )?;
-    for outgoing in outbox {
-        insert.execute((&outgoing.key, outgoing.due.0, outgoing.tries, &outgoing.payload))?;
+    let mut forget = connection.prepare_cached("DELETE FROM alerts WHERE number = ?1")?;
+    for Standing { number, state } in told.standings {
+        match state {
+            Some(state) => keep.execute((int(*number), state))?,
+            None => forget.execute([int(*number)])?,
+        };
     }
     Ok(())
 }
 
+pub(super) fn put_messages(connection: &Connection, outbox: &[Outgoing]) -> Result<(), rusqlite::Error> {
+    let mut insert = connection.prepare_cached(
+        "INSERT OR IGNORE INTO outbox (key, notifier, state, made_ms, due_ms, tries, message)
+         VALUES (?1, ?2, 'pending', ?3, ?4, ?5, ?6)",
+    )?;
+    for one in outbox {
+        insert.execute((&one.key, &one.notifier, one.made.0, one.due.0, one.tries, &one.message))?;
+    }
+    let notifiers: BTreeSet<&str> = outbox.iter().map(|one| one.notifier.as_str()).collect();
+    let mut overflow = connection.prepare_cached(
+        "UPDATE outbox SET state = 'failed', reason = ?3, due_ms = made_ms
+         WHERE state = 'pending' AND notifier = ?1 AND place <=
+             (SELECT place FROM outbox WHERE state = 'pending' AND notifier = ?1
+              ORDER BY place DESC LIMIT 1 OFFSET ?2)",
+    )?;
+    for notifier in notifiers {
+        overflow.execute((notifier, int(PENDING_MAX as u64), TOO_MANY))?;
+    }
+    Ok(())
+}
+
+pub(super) fn standings(connection: &Connection) -> Result<Vec<(u64, String)>, rusqlite::Error> {
+    let mut select = connection.prepare_cached("SELECT number, state FROM alerts ORDER BY number")?;
+    let found = select.query_map([], |row| Ok((number(row.get(0)?), row.get(1)?)))?;
+    found.collect()
+}
+
 pub(super) fn next(
     connection: &Connection,
+    notifier: &str,
     now: Wall,
-    most: usize,
-) -> Result<Vec<Outgoing>, rusqlite::Error> {
-    let mut select = connection.prepare_cached(
-        "SELECT key, due_ms, tries, payload FROM outbox WHERE done = 0 AND due_ms <= ?1
-         ORDER BY due_ms, key LIMIT ?2",
+) -> Result<Option<Outgoing>, rusqlite::Error> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND notifier = ?1 AND due_ms <= ?2
+         ORDER BY tries >= ?3, place LIMIT 1"
+    ))?;
+    select.query_row((notifier, now.0, STUBBORN_TRIES), outgoing).optional()
+}
+
+fn outgoing(row: &Row<'_>) -> Result<Outgoing, rusqlite::Error> {
+    Ok(Outgoing {
+        key: row.get(0)?,
+        notifier: row.get(1)?,
+        made: Wall(row.get(2)?),
+        due: Wall(row.get(3)?),
+        tries: row.get(4)?,
+        message: row.get(5)?,
+    })
+}
+
+pub(super) fn settle(
+    connection: &Connection,
+    key: &str,
+    now: Wall,
+    settled: &Settled,
+    instead: Option<&Outgoing>,
+) -> Result<(), rusqlite::Error> {
+    let (state, due, reason) = match settled {
+        Settled::Sent => (Delivery::Sent, now, None),
+        Settled::Retry { due, reason } => (Delivery::Pending, *due, Some(reason)),
+        Settled::Failed { reason } => (Delivery::Failed, now, Some(reason)),
+    };
+    let mut update = connection.prepare_cached(
+        "UPDATE outbox SET tries = tries + 1, state = ?2, due_ms = ?3, reason = ?4
+         WHERE key = ?1 AND state = 'pending'",
     )?;
-    let found = select.query_map((now.0, int(most as u64)), |row| {
-        Ok(Outgoing { key: row.get(0)?, due: Wall(row.get(1)?), tries: row.get(2)?, payload: row.get(3)? })
+    let changed = update.execute((key, state.name(), due.0, reason))?;
+    match instead {
+        Some(instead) if changed > 0 => put_messages(connection, std::slice::from_ref(instead)),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn hasten(connection: &Connection, notifier: &str, now: Wall) -> Result<(), rusqlite::Error> {
+    let mut update = connection.prepare_cached(
+        "UPDATE outbox SET due_ms = ?2
+         WHERE state = 'pending' AND notifier = ?1 AND due_ms > ?2 AND tries < ?3",
+    )?;
+    update.execute((notifier, now.0, STUBBORN_TRIES)).map(drop)
+}
+
+pub(super) fn list(connection: &Connection, query: &OutboxQuery) -> Result<Vec<Posted>, rusqlite::Error> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS}, place, state, reason FROM outbox
+         WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR place < ?2) ORDER BY place DESC LIMIT ?3"
+    ))?;
+    let state = query.delivery.map(Delivery::name);
+    let found = select.query_map((state, query.before.map(int), int(query.limit as u64)), |row| {
+        let state: String = row.get(7)?;
+        Ok(Posted {
+            outgoing: outgoing(row)?,
+            place: number(row.get(6)?),
+            // A word we do not write was written by a person, who wants it left alone.
+            delivery: Delivery::parse(&state).unwrap_or(Delivery::Failed),
+            reason: row.get(8)?,
+        })
     })?;
     found.collect()
 }
 
-pub(super) fn acknowledge(
-    connection: &Connection,
-    key: &str,
-    retry: Option<Wall>,
-) -> Result<(), rusqlite::Error> {
-    let mut update = connection.prepare_cached(
-        "UPDATE outbox SET tries = tries + 1, done = ?2 IS NULL, due_ms = ifnull(?2, due_ms)
-         WHERE key = ?1 AND done = 0",
+pub(super) fn pending(connection: &Connection) -> Result<Vec<(String, u64)>, rusqlite::Error> {
+    let mut select = connection.prepare_cached(
+        "SELECT notifier, count(*) FROM outbox WHERE state = 'pending' GROUP BY notifier ORDER BY notifier",
     )?;
-    update.execute((key, retry.map(|retry| retry.0))).map(drop)
+    let found = select.query_map([], |row| Ok((row.get(0)?, number(row.get(1)?))))?;
+    found.collect()
 }

@@ -48,13 +48,17 @@ pub(super) fn copy(damaged: &Path, to: &mut Connection, fresh: &Path) -> Result<
         "incidents",
         &["number", "beats", "monitor", "cause", "started_ms", "ended_ms", "acknowledged", "version"],
     )?;
-    let outbox = table("outbox", &["key", "due_ms", "tries", "done", "payload"])?;
+    let outbox = table(
+        "outbox",
+        &["place", "key", "notifier", "state", "made_ms", "due_ms", "tries", "reason", "message"],
+    )?;
+    let alerts = table("alerts", &["number", "state"])?;
     let meta = table("meta", &["key", "value"])?;
     let drop = |key: &str, whole: bool| match whole {
         true => Ok(0),
         false => transaction.execute("DELETE FROM meta WHERE key = ?1", [key]),
     };
-    let told = changes.complete && incidents.complete && outbox.complete;
+    let told = changes.complete && incidents.complete && outbox.complete && alerts.complete;
     drop("snapshot", monitors.complete && removed.complete && meta.complete)
         .and_then(|_| drop("transited", told && meta.complete))
         .map_err(faults(fresh, "repair"))?;

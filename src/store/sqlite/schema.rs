@@ -15,7 +15,7 @@ use std::path::Path;
 pub(super) const APPLICATION_ID: i32 = 0x4842_5354;
 
 /// Each brings the file one version on. What is published is never changed, only added to.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 
 const VERSION_1: &str = "
 CREATE TABLE monitors (
@@ -119,6 +119,38 @@ CREATE VIEW changes_utc AS
 const VERSION_2: &str = "
 ALTER TABLE monitors ADD COLUMN
     asked_ms /* the longer interval that its sender was last asked for; NULL: it was not */ INTEGER;
+";
+
+/// The outbox was made in the first version for what came later; nothing was ever put into it.
+const VERSION_3: &str = "
+DROP TABLE outbox;
+CREATE TABLE outbox (
+    -- Alerts that are to be told, and those that were.
+    place INTEGER PRIMARY KEY,    -- their order
+    key TEXT NOT NULL UNIQUE,     -- its name: what is put twice is told once
+    notifier TEXT NOT NULL,       -- whom to tell
+    state TEXT NOT NULL,          -- pending, sent, failed
+    made_ms INTEGER NOT NULL,     -- when it was made
+    due_ms INTEGER NOT NULL,      -- when it may be tried next; when it was sent or has failed
+    tries INTEGER NOT NULL,       -- how often it was tried
+    reason TEXT,                  -- why it was not taken the last time
+    message TEXT NOT NULL         -- JSON of what is told
+);
+CREATE INDEX outbox_pending ON outbox (notifier, place, due_ms, tries) WHERE state = 'pending';
+CREATE INDEX outbox_done ON outbox (due_ms) WHERE state <> 'pending';
+CREATE INDEX outbox_by_state ON outbox (state, place);
+
+CREATE TABLE alerts (
+    -- What was told of monitors that are down or lately were, and to whom.
+    number INTEGER PRIMARY KEY,   -- monitors.number
+    state TEXT NOT NULL           -- JSON
+);
+
+CREATE VIEW outbox_utc AS
+    SELECT datetime(made_ms / 1000, 'unixepoch') AS made, notifier, state, tries, reason,
+        datetime(due_ms / 1000, 'unixepoch') AS due, json_extract(message, '$.kind') AS kind,
+        json_extract(message, '$.monitors[0].id') AS monitor, json_extract(message, '$.count') AS monitors, key
+    FROM outbox ORDER BY place DESC;
 ";
 
 /// The version of a file that has had all of [`MIGRATIONS`].

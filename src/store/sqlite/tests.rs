@@ -24,7 +24,9 @@ fn filled(folder: &Folder) {
     tables.put_snapshot(&records).unwrap();
     tables.finish_snapshot(place(7)).unwrap();
     let owner = tables.new_owner().unwrap();
-    tables.transit(owner, &[change("m-1", 1, 6, State::Up, State::Down)], &[], place(8)).unwrap();
+    tables
+        .transit(owner, &[change("m-1", 1, 6, State::Up, State::Down)], &Told::default(), place(8))
+        .unwrap();
 }
 
 fn numbers(tables: &SqliteTables) -> (std::collections::BTreeSet<u64>, Option<Position>) {
@@ -71,7 +73,10 @@ fn a_file_of_the_first_version_is_brought_up_and_keeps_what_it_held() {
     let folder = Folder::new("sqlite-old");
     filled(&folder);
     let path = folder.path().join(FILE);
-    let back = "ALTER TABLE monitors DROP COLUMN asked_ms; PRAGMA user_version = 1";
+    let back = "ALTER TABLE monitors DROP COLUMN asked_ms; DROP VIEW outbox_utc; DROP TABLE alerts; DROP TABLE outbox;
+        CREATE TABLE outbox (key TEXT PRIMARY KEY, due_ms INTEGER NOT NULL, tries INTEGER NOT NULL,
+            done INTEGER NOT NULL DEFAULT 0, payload BLOB NOT NULL) WITHOUT ROWID;
+        CREATE INDEX outbox_pending ON outbox (due_ms) WHERE done = 0; PRAGMA user_version = 1";
     Connection::open(&path).unwrap().execute_batch(back).unwrap();
     let tables = open(&folder);
     assert_eq!(numbers(&tables).0.len(), 1000);
@@ -81,6 +86,8 @@ fn a_file_of_the_first_version_is_brought_up_and_keeps_what_it_held() {
         .query_row("SELECT sql FROM sqlite_master WHERE name = 'monitors'", [], |row| row.get(0))
         .unwrap();
     assert!(schema.contains("asked_ms /* the longer interval"), "people read it: {schema}");
+    tables.outbox_put(&crate::store::conformance::outgoing("k", 0)).unwrap();
+    assert_eq!(tables.outbox_pending().unwrap(), [("ops".into(), 1)]);
 }
 
 #[test]
@@ -333,22 +340,31 @@ fn done(tables: &dyn Tables, act: &Act, step: u64) -> String {
     let records = |stamps: &[(u64, u64)]| -> Vec<Record<'static>> {
         stamps.iter().map(|(number, version)| said(*number, *version)).collect()
     };
-    let outgoing = Outgoing {
-        key: format!("k{}", step % 3),
-        due: Wall(NOW.0 + step as i64),
-        tries: 0,
-        payload: vec![7],
-    };
+    let outgoing = crate::store::conformance::outgoing(&format!("k{}", step % 3), step);
+    let state = (step % 2 == 0).then(|| format!("s{step}"));
+    let standing = crate::domain::alert::Standing { number: step % 5, state };
+    let told = Told { outbox: &[outgoing], standings: &[standing] };
     let owner = Owner { epoch: step / 4 };
     let result = match act {
         Act::Put(stamps) => format!("{:?}", tables.put_snapshot(&records(stamps))),
         Act::Transit(stamps) => {
-            format!("{:?}", tables.transit(owner, &records(stamps), &[outgoing], place(step)))
+            format!("{:?}", tables.transit(owner, &records(stamps), &told, place(step)))
         }
         Act::Finish => format!("{:?}", tables.finish_snapshot(place(step))),
         Act::Forget(version) => format!("{:?}", tables.forget(Wall(NOW.0 + *version as i64 * 1000))),
         Act::Acknowledge(number, beats) => {
-            tables.outbox_acknowledge(&format!("k{beats}"), (*number > 2).then_some(NOW)).unwrap();
+            let reason = "r".to_string();
+            let settled = match number {
+                1 => Settled::Sent,
+                2 => Settled::Failed { reason },
+                _ => Settled::Retry { due: Wall(NOW.0 + 60_000), reason },
+            };
+            let instead = crate::store::conformance::outgoing(&format!("i{beats}"), step);
+            let instead = (*number == 2).then_some(&instead);
+            tables.outbox_settle(&format!("k{beats}"), NOW, &settled, instead).unwrap();
+            if *number == 4 {
+                tables.outbox_hasten("ops", NOW).unwrap();
+            }
             format!("{:?}", tables.acknowledge_incident(&format!("{number}-{beats}")))
         }
     };
@@ -370,7 +386,10 @@ fn done(tables: &dyn Tables, act: &Act, step: u64) -> String {
             seen += &format!("{:#?}", tables.incidents(&query).unwrap());
         }
     }
-    seen + &format!("{:?}", tables.outbox_next(now, 9).unwrap())
+    let query = OutboxQuery { limit: 20, ..OutboxQuery::default() };
+    seen + &format!("{:?}", tables.outbox_next("ops", now).unwrap())
+        + &format!("{:#?}", tables.outbox_list(&query).unwrap())
+        + &format!("{:?} {:?}", tables.outbox_pending().unwrap(), tables.standings().unwrap())
 }
 
 proptest! {
@@ -395,7 +414,7 @@ proptest! {
         let found = numbers(&tables).0;
         let owner = tables.new_owner().unwrap();
         let changes = [change("m-1", 1, 7, State::Down, State::Up), change("m-900", 900, 6, State::Up, State::Down)];
-        tables.transit(owner, &changes, &[], place(9)).unwrap();
+        tables.transit(owner, &changes, &Told::default(), place(9)).unwrap();
         let ids: Vec<String> = (1..=1000).map(|number| format!("m-{number}")).collect();
         let records: Vec<_> = (1..).zip(&ids).map(|(number, id)| record(id, number, 9)).collect();
         tables.put_snapshot(&records).unwrap();

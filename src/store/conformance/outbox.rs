@@ -1,0 +1,113 @@
+//! What every store must do with what is to be told.
+
+use super::{NOW, PARTITION, at, place};
+use crate::domain::alert::Standing;
+use crate::store::outbox::{PENDING_MAX, STUBBORN_TRIES};
+use crate::store::{Delivery, OutboxQuery, Outgoing, Owner, Settled, Store, Told};
+
+/// A message to `ops`, due some seconds after [`NOW`].
+pub(in crate::store) fn outgoing(key: &str, due: u64) -> Outgoing {
+    let (key, notifier, message) = (key.to_string(), "ops".to_string(), format!("{{\"key\":\"{key}\"}}"));
+    Outgoing { key, notifier, made: NOW, due: at(due), tries: 0, message }
+}
+
+fn tell(store: &dyn Store, owner: Owner, outbox: &[Outgoing]) {
+    store.transit(PARTITION, owner, &[], &Told { outbox, standings: &[] }, place(1)).unwrap();
+}
+
+/// The name of what `ops` is to be told next, and how often that was tried.
+fn next(store: &dyn Store, now: u64) -> Option<(String, u32)> {
+    store.outbox_next(PARTITION, "ops", at(now)).unwrap().map(|one| (one.key, one.tries))
+}
+
+fn settle(store: &dyn Store, key: &str, settled: Settled) {
+    store.outbox_settle(PARTITION, key, at(7), &settled, None).unwrap();
+}
+
+fn retry(due: u64) -> Settled {
+    Settled::Retry { due: at(due), reason: "refused".into() }
+}
+
+pub(super) fn what_is_to_be_told_comes_in_order_and_once(store: &dyn Store, owner: Owner) {
+    let other = Outgoing { notifier: "other".into(), ..outgoing("o", 0) };
+    tell(store, owner, &[outgoing("c", 3), outgoing("a", 1), other.clone(), outgoing("z", 9)]);
+    tell(store, owner, &[Outgoing { message: "other".into(), ..outgoing("a", 0) }]);
+    assert_eq!(next(store, 0), None);
+    assert_eq!(
+        store.outbox_next(PARTITION, "ops", at(1)).unwrap(),
+        Some(outgoing("a", 1)),
+        "the first holds"
+    );
+    assert_eq!(next(store, 3), Some(("c".into(), 0)), "in the order in which they were put");
+    assert_eq!(store.outbox_next(PARTITION, "other", at(0)).unwrap(), Some(other));
+    assert_eq!(store.outbox_pending().unwrap(), [("ops".into(), 3), ("other".into(), 1)]);
+    settle(store, "c", retry(5));
+    settle(store, "a", Settled::Sent);
+    settle(store, "never put", Settled::Sent);
+    assert_eq!((next(store, 4), next(store, 5)), (None, Some(("c".into(), 1))));
+    // What was told is not told again, whoever says so.
+    tell(store, owner, &[outgoing("a", 1)]);
+    settle(store, "a", retry(1));
+    assert_eq!(next(store, 8), Some(("c".into(), 1)));
+    store.outbox_put(PARTITION, &outgoing("test", 0)).unwrap();
+    assert_eq!(next(store, 1), Some(("test".into(), 0)));
+    let listed = |delivery| -> Vec<String> {
+        let query = OutboxQuery { delivery, before: None, limit: 9 };
+        store.outbox_list(&query).unwrap().into_iter().map(|posted| posted.outgoing.key).collect()
+    };
+    assert_eq!(listed(None), ["test", "z", "o", "a", "c"]);
+    assert_eq!(listed(Some(Delivery::Sent)), ["a"]);
+    let page = OutboxQuery { delivery: Some(Delivery::Pending), before: None, limit: 2 };
+    let first = store.outbox_list(&page).unwrap();
+    let rest = store.outbox_list(&OutboxQuery { before: Some(first[1].place), ..page }).unwrap();
+    assert_eq!(rest.iter().map(|posted| posted.outgoing.key.as_str()).collect::<Vec<_>>(), ["o", "c"]);
+    assert_eq!(rest[1].reason.as_deref(), Some("refused"));
+}
+
+pub(super) fn what_fails_goes_to_another_in_the_same_step_and_lets_others_pass(
+    store: &dyn Store,
+    owner: Owner,
+) {
+    tell(store, owner, &[outgoing("a", 0), outgoing("b", 0), outgoing("c", 0)]);
+    let instead = Outgoing { notifier: "other".into(), ..outgoing("b-other", 0) };
+    let failed = Settled::Failed { reason: "404".into() };
+    for _ in 0..2 {
+        store.outbox_settle(PARTITION, "b", at(1), &failed, Some(&instead)).unwrap();
+    }
+    assert_eq!(store.outbox_next(PARTITION, "other", NOW).unwrap(), Some(instead));
+    let query = OutboxQuery { delivery: Some(Delivery::Failed), before: None, limit: 9 };
+    let posted = store.outbox_list(&query).unwrap();
+    assert_eq!(posted.len(), 1);
+    assert_eq!((posted[0].reason.as_deref(), posted[0].outgoing.due), (Some("404"), at(1)));
+    (0..STUBBORN_TRIES).for_each(|_| settle(store, "a", retry(0)));
+    assert_eq!(next(store, 0), Some(("c".into(), 0)), "the stubborn one waits");
+    settle(store, "c", retry(50));
+    settle(store, "a", retry(50));
+    assert_eq!(next(store, 1), None);
+    store.outbox_hasten(PARTITION, "ops", at(1)).unwrap();
+    assert_eq!(next(store, 1), Some(("c".into(), 1)));
+    settle(store, "c", Settled::Sent);
+    assert_eq!(next(store, 1), None, "the stubborn one has its own time");
+    assert_eq!(next(store, 50), Some(("a".into(), STUBBORN_TRIES + 1)));
+}
+
+pub(super) fn no_more_wait_than_may(store: &dyn Store, owner: Owner) {
+    let all: Vec<Outgoing> = (0..PENDING_MAX + 2).map(|n| outgoing(&format!("k{n}"), 0)).collect();
+    for part in all.chunks(PENDING_MAX / 2) {
+        tell(store, owner, part);
+    }
+    assert_eq!(store.outbox_pending().unwrap(), [("ops".into(), PENDING_MAX as u64)]);
+    assert_eq!(next(store, 0), Some(("k2".into(), 0)), "the oldest have failed");
+}
+
+pub(super) fn what_was_told_of_a_monitor_is_remembered_until_it_is_not(store: &dyn Store, owner: Owner) {
+    let standing = |number, state: Option<&str>| Standing { number, state: state.map(Into::into) };
+    let put = |standings: &[Standing]| {
+        store.transit(PARTITION, owner, &[], &Told { outbox: &[], standings }, place(1)).unwrap();
+    };
+    put(&[standing(2, Some("b")), standing(1, Some("a"))]);
+    put(&[standing(2, Some("c")), standing(3, None)]);
+    assert_eq!(store.standings(PARTITION).unwrap(), [(1, "a".into()), (2, "c".into())]);
+    put(&[standing(1, None)]);
+    assert_eq!(store.standings(PARTITION).unwrap(), [(2, "c".into())]);
+}

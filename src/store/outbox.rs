@@ -1,0 +1,114 @@
+//! What is to be told to somebody, until it is done, and what became of it.
+//!
+//! A message is put into the outbox in the same step as the change it tells of. It stays there, pending, until its
+//! notifier has taken it or has finally not; after that its row stays for as long as history is kept, so that putting it
+//! again does nothing and people can see what was told. Its meaning belongs to `domain::alert`.
+
+use crate::domain::alert::Standing;
+use crate::domain::time::Wall;
+
+/// Messages that may wait for one notifier; beyond that the oldest count as failed.
+pub const PENDING_MAX: usize = 10_000;
+/// Why those have failed.
+pub const TOO_MANY: &str = "too many are waiting for this notifier";
+/// One that has failed so often lets others pass.
+pub const STUBBORN_TRIES: u32 = 5;
+
+/// A message to a notifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its name; putting the same twice is putting it once.
+    pub key: String,
+    /// Whom to tell.
+    pub notifier: String,
+    /// When it was made.
+    pub made: Wall,
+    /// When it may be tried next.
+    pub due: Wall,
+    /// How often it was tried.
+    pub tries: u32,
+    /// What to say: the JSON of a [`Message`](crate::domain::alert::Message).
+    pub message: String,
+}
+
+/// What a change of state brings about, put on record in one step with it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told<'a> {
+    /// What is to be told.
+    pub outbox: &'a [Outgoing],
+    /// What is to be remembered of monitors so that nothing is told twice.
+    pub standings: &'a [Standing],
+}
+
+/// How a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Delivery {
+    /// It is to be told.
+    Pending,
+    /// It was told.
+    Sent,
+    /// It was not, and is tried no more.
+    Failed,
+}
+
+impl Delivery {
+    /// All of them.
+    pub const ALL: [Delivery; 3] = [Delivery::Pending, Delivery::Sent, Delivery::Failed];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Delivery::Pending => "pending",
+            Delivery::Sent => "sent",
+            Delivery::Failed => "failed",
+        }
+    }
+
+    /// What a word means.
+    pub fn parse(text: &str) -> Option<Delivery> {
+        Delivery::ALL.into_iter().find(|one| one.name() == text)
+    }
+}
+
+/// What came of one try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It was told.
+    Sent,
+    /// It is to be tried again.
+    Retry {
+        /// Not before that.
+        due: Wall,
+        /// Why it was not taken.
+        reason: String,
+    },
+    /// It is tried no more.
+    Failed {
+        /// Why it was not taken.
+        reason: String,
+    },
+}
+
+/// A message and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// Its place: later ones have greater numbers.
+    pub place: u64,
+    /// The message. Once it is done its `due` is when that was.
+    pub outgoing: Outgoing,
+    /// How it stands.
+    pub delivery: Delivery,
+    /// Why it was not taken the last time.
+    pub reason: Option<String>,
+}
+
+/// Which messages to list, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutboxQuery {
+    /// Only those that stand so.
+    pub delivery: Option<Delivery>,
+    /// Only those before this place.
+    pub before: Option<u64>,
+    /// At most so many.
+    pub limit: usize,
+}
