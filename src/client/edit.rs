@@ -32,9 +32,9 @@ pub fn set(text: &str, key: &str, value: &str) -> Result<String, ()> {
     Ok(format!("{before}{newline}{line}{after}"))
 }
 
-/// A text as TOML writes it. What JSON escapes TOML reads the same.
+/// A text as TOML writes it. What JSON escapes TOML reads the same, and wants one character more escaped.
 pub fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 #[cfg(test)]
