@@ -2,6 +2,7 @@
 
 use crate::client::{Conn, beat, beat_with, get};
 use crate::harness::{Daemon, Setup, until};
+use crate::ws::{OPENED, handshake, masked};
 use nix::sys::signal::Signal;
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -232,6 +233,32 @@ fn the_name_in_the_certificate_of_a_client_is_its_monitor() {
     }
     until("both are counted", || refused(&daemon, "tls") == before + 2);
     assert_eq!(daemon.get("/api/v1/monitors/stranger").status, 404);
+}
+
+#[test]
+fn a_web_socket_stays_under_tls_and_speaks_for_its_certificate() {
+    let authority = Authority::new();
+    let mut daemon = setup(&authority, ", client_ca = \"ca.pem\"", "").start();
+    let shows = authority.issue("socket-1", &[], DAY_S);
+    let mut conn = connect(&daemon, &authority.client(Some(&shows)));
+    // Frames in the same record as the handshake are not lost on the way between the threads.
+    conn.send([handshake(&[]).as_bytes(), &masked(0x81, b"PING")].concat());
+    assert_eq!(conn.head().unwrap().line, OPENED);
+    assert_eq!(conn.text_until("PONG"), "\u{fffd}\u{4}PONG");
+    conn.send(masked(0x81, b"{\"seq\":1}"));
+    conn.text_until("{\"status\":\"ok\",\"interval_s\":60}");
+    // More than one record holds, in both directions.
+    let many = (0..9_000).map(|n| format!("{{\"id\":\"m\",\"message\":\"{n:0>60}\"}}")).collect::<Vec<_>>();
+    conn.send(masked(0x81, format!("[{}]", many.join(",")).as_bytes()));
+    conn.text_until("\"accepted\":9000");
+    conn.send(masked(0x81, format!("[{}]", "0,".repeat(9_000) + "0").as_bytes()));
+    conn.text_until("\"index\":9000");
+    assert_eq!(daemon.monitor("socket-1")["beats"], 2);
+    assert_eq!(daemon.monitor("socket-1")["transport"], "ws");
+    daemon.signal(Signal::SIGTERM);
+    conn.text_until("the server stops");
+    conn.send(masked(0x88, b"\x03\xe9"));
+    assert_eq!(daemon.wait().code(), Some(0));
 }
 
 #[test]

@@ -16,7 +16,8 @@ use tungstenite::{Message, WebSocket};
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
-const OPENED: &str = "HTTP/1.1 101 Switching Protocols";
+/// How an opened one is answered.
+pub const OPENED: &str = "HTTP/1.1 101 Switching Protocols";
 
 type Socket = WebSocket<TcpStream>;
 
@@ -51,7 +52,8 @@ fn ask_json(socket: &mut Socket, message: &str) -> Value {
     serde_json::from_str(&ask(socket, message)).unwrap()
 }
 
-fn handshake(changes: &[(&str, &str)]) -> String {
+/// A handshake, with some of its headers changed, added or, where they are empty, left out.
+pub fn handshake(changes: &[(&str, &str)]) -> String {
     let mut request = String::from("GET /ws HTTP/1.1\r\nHost: hb.lan\r\n");
     let usual = [
         ("Upgrade", "websocket"),
@@ -67,7 +69,8 @@ fn handshake(changes: &[(&str, &str)]) -> String {
     request + "\r\n"
 }
 
-fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+/// A frame as a client sends it.
+pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match payload.len() {
         short @ 0..126 => frame.push(0x80 | short as u8),
