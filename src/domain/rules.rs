@@ -42,8 +42,8 @@ pub struct Rule {
     pub tags: Vec<String>,
     /// When silence is expected.
     pub windows: Vec<Window>,
-    /// Whom to tell of its changes.
-    pub notify: Vec<String>,
+    /// Whom to tell of its changes: those notifiers and no others, with none of them nobody.
+    pub notify: Option<Vec<String>>,
     /// Ids of the monitors that it depends on.
     pub after: Vec<String>,
 }
@@ -73,7 +73,7 @@ impl Rule {
             forget_after: None,
             tags: Vec::new(),
             windows: Vec::new(),
-            notify: Vec::new(),
+            notify: None,
             after: Vec::new(),
         }
     }

@@ -26,6 +26,12 @@ use std::sync::OnceLock;
 
 /// How long a channel may take when nobody says.
 pub const TIMEOUT: Span = Span::secs(15);
+/// Longest time that a channel may be given.
+pub const TIMEOUT_MAX: Span = Span::secs(600);
+/// Messages that may be on their way at once when nobody says.
+pub const CONCURRENCY: usize = 4;
+/// Most messages that may be on their way at once through one channel.
+pub const CONCURRENCY_MAX: usize = 64;
 /// Most that is quoted of what a receiver says, in characters.
 const QUOTE_CHARS_MAX: usize = 200;
 
@@ -78,6 +84,17 @@ pub enum ChannelOptions {
     Mail(mail::MailOptions),
     /// `type = "exec"`.
     Exec(exec::ExecOptions),
+}
+
+/// A channel by the name of its notifier, as the configuration has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelSettings {
+    /// The notifier.
+    pub name: String,
+    /// How many messages may be on their way at once.
+    pub concurrency: usize,
+    /// The channel.
+    pub options: ChannelOptions,
 }
 
 impl Channel {

@@ -16,8 +16,8 @@ use crate::domain::alert::{Kind, Message};
 use crate::domain::time::Span;
 use crate::sys::tls;
 pub use compose::{Part, Written, Wrong};
-use hyper::Method;
-use hyper::header::HeaderName;
+pub use hyper::Method;
+pub use hyper::header::HeaderName;
 use rustls::ClientConfig;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,6 +30,8 @@ pub struct WebhookOptions {
     pub method: Method,
     /// The address.
     pub url: Template,
+    /// The host in it, for showing.
+    pub host: String,
     /// Headers.
     pub headers: Vec<(HeaderName, Template)>,
     /// The body; `None`: there is none.

@@ -241,7 +241,7 @@ impl Machine {
     /// Whom the rules, or else the defaults, name for a monitor.
     fn notifiers_of(&self, id: &str, peer: Peer) -> Vec<String> {
         let rule = self.rules.find(id, peer).and_then(|number| self.rules.get(number));
-        let own = rule.map(|rule| &rule.notify).filter(|notify| !notify.is_empty());
+        let own = rule.and_then(|rule| rule.notify.as_ref());
         let mut names: Vec<String> = Vec::new();
         for name in own.unwrap_or(&self.policy.notify) {
             if names.len() < NOTIFY_MAX && self.policy.notifier(name).is_some() && !names.contains(name) {

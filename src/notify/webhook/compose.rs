@@ -111,9 +111,10 @@ impl Written<'_> {
         for (name, text) in self.headers {
             headers.push((name.clone(), own(Part::Header(name.to_string()), text)?));
         }
-        let options = WebhookOptions {
+        let mut options = WebhookOptions {
             method,
             url,
+            host: String::new(),
             headers,
             body,
             secrets: self.secrets,
@@ -125,7 +126,10 @@ impl Written<'_> {
         };
         let part = if self.url.is_some() { Part::Url } else { Part::Whole };
         match request::check(&options) {
-            Ok(()) => Ok(options),
+            Ok(host) => {
+                options.host = host;
+                Ok(options)
+            }
             Err(fault) => Err(Wrong { part, reason: Reason::Request(fault) }),
         }
     }

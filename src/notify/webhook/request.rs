@@ -45,13 +45,13 @@ pub enum Fault {
     UserInfo,
 }
 
-/// Tries out whether templates, secrets and parameters make a request.
+/// Tries out whether templates, secrets and parameters make a request; the host that it would call.
 ///
 /// # Errors
 /// What is wrong with it; it holds nothing of the address.
-pub(super) fn check(options: &WebhookOptions) -> Result<(), Fault> {
+pub(super) fn check(options: &WebhookOptions) -> Result<String, Fault> {
     let message = Message::new(Kind::Test, "test".into(), "test", Wall(0));
-    make(options, &Envelope::new(Lang::En, &message)).map(|_| ())
+    make(options, &Envelope::new(Lang::En, &message)).map(|request| request.target.host)
 }
 
 pub(super) fn make(options: &WebhookOptions, envelope: &Envelope<'_>) -> Result<Request, Fault> {

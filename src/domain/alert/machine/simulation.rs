@@ -162,7 +162,7 @@ impl Lookup for Vec<Monitor> {
 
 pub(super) fn rule(id: &str, notify: &[&str], after: &[&str]) -> Rule {
     let mut rule = Rule::new(Match::Id(Pattern::parse(id).unwrap()));
-    rule.notify = notify.iter().map(ToString::to_string).collect();
+    rule.notify = (!notify.is_empty()).then(|| notify.iter().map(ToString::to_string).collect());
     rule.after = after.iter().map(ToString::to_string).collect();
     rule
 }
@@ -352,7 +352,7 @@ impl World {
             {
                 self.wrong.push(format!("{} is behind a dead parent: {message:?}", subject.id));
             }
-            let notify = rule.map(|rule| &rule.notify).filter(|notify| !notify.is_empty());
+            let notify = rule.and_then(|rule| rule.notify.as_ref());
             if !notify.unwrap_or(&self.policy.notify).contains(&message.notifier) {
                 self.wrong.push(format!("{} is none of its business: {message:?}", subject.id));
             }
@@ -425,7 +425,7 @@ impl World {
         }
         let own: Vec<&Truth> = self.truths.iter().filter(|truth| truth.name.starts_with(number)).collect();
         let rule = self.rules.find(id, Peer::Unix).and_then(|number| self.rules.get(number));
-        let notify = rule.map(|rule| &rule.notify).filter(|notify| !notify.is_empty());
+        let notify = rule.and_then(|rule| rule.notify.as_ref());
         if !notify.unwrap_or(&self.policy.notify).contains(to) {
             return;
         }
