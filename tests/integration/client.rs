@@ -50,6 +50,12 @@ impl Conn {
         Conn { stream: Stream::Tls(Box::new(StreamOwned::new(session, stream))), ahead: Vec::new() }
     }
 
+    /// Has the kernel keep little of what is not read.
+    pub fn take_little_at_once(&self) {
+        let Stream::Tls(stream) = &self.stream else { panic!("no TLS") };
+        socket2::SockRef::from(&stream.sock).set_recv_buffer_size(64 * 1024).unwrap();
+    }
+
     /// Shakes hands; says why not.
     pub fn shake(&mut self) -> Result<&ClientConnection, String> {
         let Stream::Tls(stream) = &mut self.stream else { panic!("no TLS") };

@@ -159,6 +159,57 @@ fn a_body_that_is_larger_than_every_buffer_goes_through_and_a_large_answer_comes
 }
 
 #[test]
+fn a_client_that_reads_late_gets_every_answer() {
+    const BEATS: usize = 40_000;
+    let authority = Authority::new();
+    let daemon = setup(&authority, "", "log.beats = false").start();
+    let mut conn = connect(&daemon, &authority.client(None));
+    // Its kernel takes little, so that the server's socket is full long before it reads.
+    conn.take_little_at_once();
+    let some = beat("{\"id\":\"late\"}").repeat(BEATS / 100);
+    for _ in 0..100 {
+        assert!(conn.send(&some));
+    }
+    for n in 0..BEATS {
+        assert_eq!(conn.reply().status, 200, "answer {n}");
+    }
+    assert_eq!(daemon.monitor("late")["beats"], BEATS);
+    // The same over hyper, with answers of their own size.
+    let big = "x".repeat(9_000);
+    for n in 0..200 {
+        assert_eq!(daemon.beat(&format!("{{\"id\":\"big-{n}\",\"message\":\"{big}\"}}")).status, 200);
+    }
+    for _ in 0..10 {
+        conn.send(get("/api/v1/monitors?limit=1000"));
+    }
+    for _ in 0..10 {
+        assert_eq!(conn.reply().json()["monitors"].as_array().map(Vec::len), Some(201));
+    }
+}
+
+#[test]
+fn events_come_over_tls_as_they_happen_and_a_stop_says_goodbye() {
+    let authority = Authority::new();
+    let mut daemon = setup(&authority, "", "").start();
+    let client = authority.client(None);
+    let mut events = connect(&daemon, &client);
+    events.send(get("/api/v1/events"));
+    assert_eq!(events.head().unwrap().status, 200);
+    daemon.beat("{\"id\":\"told\"}");
+    events.text_until("told");
+    let mut idle = connect(&daemon, &client);
+    idle.send(beat("{}"));
+    assert_eq!(idle.reply().status, 200);
+    let mut shaking = Conn::tcp(&daemon.address_of('b'));
+    shaking.send([22, 3, 1]);
+    daemon.signal(Signal::SIGTERM);
+    assert!(idle.is_closed(), "with a goodbye");
+    assert!(shaking.is_closed());
+    events.everything();
+    assert!(daemon.wait().success());
+}
+
+#[test]
 fn what_is_no_tls_ends_cleanly_and_is_counted() {
     let authority = Authority::new();
     let top = "log.level = \"debug\"\nlimits.header_timeout = \"1s\"";
