@@ -302,6 +302,19 @@ fn who_answers_pings_stays_and_who_is_silent_is_closed() {
 }
 
 #[test]
+fn nobody_is_closed_for_time_in_which_the_server_stood_still() {
+    let hb = daemon("[websocket]\nping_interval = \"1s\"\ntimeout = \"5s\"\n");
+    let mut socket = open(&hb);
+    assert_eq!(ask(&mut socket, "PING"), "PONG");
+    hb.signal(Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_secs(9));
+    hb.signal(Signal::SIGCONT);
+    // It looks for silence before it hears us.
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(ask(&mut socket, "PING"), "PONG");
+}
+
+#[test]
 fn a_stop_says_that_it_goes_away() {
     let mut hb = daemon("");
     let mut socket = open(&hb);

@@ -36,6 +36,9 @@ enum Stage {
 
 /// A second that does not come.
 const NEVER: u32 = u32::MAX;
+/// Seconds by which the loop, which looks every second, may find a silence late. When it is later than that it stood
+/// still itself, and nobody is judged for time in which nothing could be heard.
+const LATE_S: u32 = 2;
 /// Readings in one turn before other connections get theirs.
 const READINGS_MAX: usize = 4;
 /// What people send who know no JSON, and what they hear.
@@ -275,6 +278,9 @@ impl Ws {
         let now_s = moment.now_s;
         if self.stage != Stage::Open || self.stalled_s <= now_s {
             return Next::Close;
+        }
+        if self.silent_s.saturating_add(LATE_S) < now_s {
+            self.silent_s = moment.second_after(moment.policy.websocket.timeout);
         }
         let mut out = Vec::new();
         let reason = if self.silent_s <= now_s {
