@@ -5,13 +5,17 @@
 //! kernel find out about a cable that was cut while nothing is being said, and keep a NAT's memory awake.
 
 use super::config::{Settings, TlsFiles};
-use super::failure::{EX_CONFIG, EX_UNAVAILABLE, Failure};
+use super::failure::{EX_PROTOCOL, EX_UNAVAILABLE, Failure};
 use super::target::{Place, Target};
+use crate::domain::lang::Lang;
 use crate::transport::stream::Stream;
+use crate::transport::tls::client as tls;
+use rustls::ClientConfig;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -30,6 +34,7 @@ pub struct Dialer {
     target: Target,
     /// How long sent bytes may stay unacknowledged before the kernel gives the connection up.
     unacknowledged_max: Duration,
+    tls: Option<Arc<ClientConfig>>,
 }
 
 impl Dialer {
@@ -38,11 +43,9 @@ impl Dialer {
     /// # Errors
     /// When a certificate or a key cannot be used.
     pub fn new(settings: &Settings) -> Result<Dialer, Failure> {
-        if settings.to.tls {
-            prepare_tls(&settings.tls)?;
-        }
+        let tls = settings.to.tls.then(|| prepare_tls(&settings.tls)).transpose()?;
         let unacknowledged_max = Duration::from_millis(settings.timeout.0.max(5_000));
-        Ok(Dialer { target: settings.to.clone(), unacknowledged_max })
+        Ok(Dialer { target: settings.to.clone(), unacknowledged_max, tls })
     }
 
     /// Where it leads.
@@ -65,11 +68,11 @@ impl Dialer {
                 Err(_) => Err(self.too_slow(within)),
             },
             Place::Net { host, port } => {
-                let stream = self.connect(host, *port, deadline, within).await?;
-                if self.target.tls {
-                    return secure(stream, host).await;
+                let stream = Stream::Tcp(self.connect(host, *port, deadline, within).await?);
+                match &self.tls {
+                    Some(config) => self.secure(stream, host, config.clone(), deadline, within).await,
+                    None => Ok(stream),
                 }
-                Ok(Stream::Tcp(stream))
             }
         }
     }
@@ -112,6 +115,35 @@ impl Dialer {
         }
         let reason = last.unwrap_or_else(|| format!("{host}: no address"));
         Err(self.unreachable(&reason, &reason))
+    }
+
+    async fn secure(
+        &self,
+        stream: Stream,
+        host: &str,
+        config: Arc<ClientConfig>,
+        deadline: tokio::time::Instant,
+        within: Duration,
+    ) -> Result<Stream, Failure> {
+        let name = tls::server_name(host).map_err(|error| self.no_tls(&error.to_string()))?;
+        match timeout_at(deadline, tls::connect(stream, config, name)).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(self.no_tls(&error.to_string()))
+            }
+            Ok(Err(error)) => Err(self.unreachable(&said(&error), &said(&error))),
+            Err(_) => Err(self.too_slow(within)),
+        }
+    }
+
+    /// The other side is not who it should be, or speaks no TLS.
+    fn no_tls(&self, reason: &str) -> Failure {
+        let target = &self.target;
+        Failure::new(
+            EX_PROTOCOL,
+            format!("no TLS with {target}: {reason}"),
+            format!("无法与 {target} 建立 TLS：{reason}"),
+        )
     }
 
     /// What the system does not take is no reason to go without a connection.
@@ -163,18 +195,10 @@ fn no_socket_zh(path: &Path, error: &io::Error) -> String {
     }
 }
 
-fn prepare_tls(_files: &TlsFiles) -> Result<(), Failure> {
-    Err(no_tls())
-}
-
-async fn secure(_stream: TcpStream, _host: &str) -> Result<Stream, Failure> {
-    Err(no_tls())
-}
-
-fn no_tls() -> Failure {
-    Failure::new(
-        EX_CONFIG,
-        "this build has no TLS: use http://, tcp:// or ws://",
-        "此版本不支持 TLS：请使用 http://、tcp:// 或 ws://",
-    )
+fn prepare_tls(files: &TlsFiles) -> Result<Arc<ClientConfig>, Failure> {
+    let bearer = files.cert.clone().zip(files.key.clone());
+    let wish = tls::Wish { ca: files.ca.clone(), bearer };
+    tls::config(&wish).map_err(|trouble| {
+        Failure::new(trouble.exit_code(), trouble.sentence(Lang::En), trouble.sentence(Lang::Zh))
+    })
 }

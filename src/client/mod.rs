@@ -4,6 +4,7 @@
 //! not succeed ends as a [`Failure`]: one sentence on standard error and an exit code of sysexits(3); nothing below
 //! prints it or exits by itself.
 
+mod agent;
 mod ask;
 pub mod beat;
 pub mod channel;
@@ -32,7 +33,7 @@ pub use failure::Failure;
 use crate::config::Env;
 use cli::{Args, Task};
 use config::Settings;
-use failure::{EX_IOERR, EX_OSERR, EX_UNAVAILABLE};
+use failure::{EX_IOERR, EX_OSERR};
 use std::ffi::OsString;
 use std::io::{self, Write};
 
@@ -70,17 +71,17 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
     for warning in &settings.warnings {
         complain(warning);
     }
-    perform(&args, &settings).unwrap_or_else(|failure| {
+    perform(&args, &env, &settings).unwrap_or_else(|failure| {
         complain(failure.say(settings.lang));
         failure.exit_code
     })
 }
 
-fn perform(args: &Args, settings: &Settings) -> Result<u8, Failure> {
+fn perform(args: &Args, env: &Env, settings: &Settings) -> Result<u8, Failure> {
     match &args.command {
         Task::Send(wanted) => until_done(send::send(settings, wanted)),
         Task::Run(wanted) => until_done(run::run(wanted, Some(settings), settings.lang)),
-        Task::Agent(_) => Err(not_yet()),
+        Task::Agent(_) => agent::run(args, env, settings),
         Task::Install(install) => until_done(install::install(args, settings, install)),
         Task::List(list) => until_done(ask::list(settings, list)),
         Task::Show(show) => until_done(ask::show(settings, show)),
@@ -127,8 +128,4 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// One sentence on standard error.
 pub(crate) fn complain(sentence: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "heartbeat: {sentence}");
-}
-
-pub(crate) fn not_yet() -> Failure {
-    Failure::new(EX_UNAVAILABLE, "not yet", "尚未实现")
 }

@@ -52,8 +52,8 @@ pub async fn run(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang) -> 
         Ok(child) => {
             // Only now that it runs is there time for anything else.
             let sending = report.map(Report::start);
-            let (end, output) = attend(child, &mut signals).await;
-            (end, Ended { sending, output })
+            let (end, output, is_wanted) = attend(child, &mut signals).await;
+            (end, Ended { sending: sending.filter(|_| is_wanted), output })
         }
         Err(error) => {
             let (code, sentence) =
@@ -125,8 +125,8 @@ fn start(wanted: &cli::Run) -> std::io::Result<Child> {
     command.spawn()
 }
 
-/// Sees the job through to its end: how it ended and the last of what it said.
-async fn attend(mut child: Child, signals: &mut mpsc::Receiver<ForJob>) -> (End, String) {
+/// Sees the job through to its end: how it ended, the last of what it said, and whether there is time to tell anybody.
+async fn attend(mut child: Child, signals: &mut mpsc::Receiver<ForJob>) -> (End, String, bool) {
     let tail = Arc::new(Mutex::new(Tail::default()));
     let (ended, over) = watch::channel(false);
     let out = child.stdout.take().map(|from| copy(from, tokio::io::stdout(), tail.clone(), over.clone()));
@@ -143,15 +143,19 @@ async fn attend(mut child: Child, signals: &mut mpsc::Receiver<ForJob>) -> (End,
         }
     };
     let _ = ended.send(true);
+    let mut is_wanted = true;
     for copying in copies.into_iter().flatten() {
         tokio::select! {
             _ = copying => {}
-            () = stop(signals) => break,
+            () = stop(signals) => {
+                is_wanted = false;
+                break;
+            }
         }
     }
     // Nobody else is left who could hold it, or who it is does not matter any more.
     let text = tail.lock().map(|tail| tail.text()).unwrap_or_default();
-    (status.map_or(End::Code(NOT_EXECUTABLE), End::of), text)
+    (status.map_or(End::Code(NOT_EXECUTABLE), End::of), text, is_wanted)
 }
 
 /// Resolves when somebody wants an end.

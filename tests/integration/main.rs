@@ -10,6 +10,7 @@ mod client;
 mod harness;
 
 mod access;
+mod agent;
 mod asking;
 mod beats;
 mod clients;

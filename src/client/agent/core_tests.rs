@@ -1,0 +1,459 @@
+//! Tests of the agent's machine in simulated time: single scenes, and random stories from seeds.
+
+use super::*;
+use crate::client::target::Target;
+
+const EVERY: Span = Span::secs(30);
+const TIMEOUT: Span = Span::secs(10);
+
+/// How the server of a story behaves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Server {
+    /// Takes everything, at once, and wants this interval.
+    Well(Span),
+    /// Refuses connections.
+    Refuses,
+    /// Takes connections and never answers.
+    Hangs,
+}
+
+/// An agent and a server in one time.
+struct Story {
+    core: Core,
+    now: Now,
+    server: Server,
+    connected: bool,
+    /// What the server has taken, in its order.
+    taken: Vec<Note>,
+    spoken: usize,
+    connects: usize,
+    told: Vec<(Mono, Tiding)>,
+    /// When a batch under way, or a connection being made, is given up by whoever carries it.
+    gives_up: Option<Mono>,
+    under_way: bool,
+}
+
+fn failure() -> Failure {
+    crate::client::http::no_answer(&Target::default(), "gone")
+}
+
+fn plan(speech: Speech) -> Plan {
+    Plan { every: EVERY, timeout: TIMEOUT, speech, batch_max: 1_000 }
+}
+
+impl Story {
+    fn begin(speech: Speech, server: Server, seed: u64) -> Story {
+        let now = Now { mono: Mono(1_000_000), wall: Wall(1_770_521_420_000) };
+        let core = Core::new(now, plan(speech), Dice::seeded(seed));
+        let mut story = Story {
+            core,
+            now,
+            server,
+            connected: false,
+            taken: Vec::new(),
+            spoken: 0,
+            connects: 0,
+            told: Vec::new(),
+            gives_up: None,
+            under_way: false,
+        };
+        story.core.pass(now);
+        story.carry_out();
+        story
+    }
+
+    fn carry_out(&mut self) {
+        for _ in 0..100_000 {
+            let Some(command) = self.core.poll() else { return };
+            match command {
+                Command::Connect => {
+                    assert!(!self.connected, "one connection at a time");
+                    self.connects += 1;
+                    match self.server {
+                        Server::Refuses => self.core.handle(self.now, Event::Lost(failure())),
+                        Server::Well(_) | Server::Hangs => {
+                            self.connected = true;
+                            self.core.handle(self.now, Event::Connected);
+                        }
+                    }
+                }
+                Command::HangUp => {
+                    (self.connected, self.under_way, self.gives_up) = (false, false, None);
+                }
+                Command::Deliver(notes) => {
+                    assert!(self.connected && !self.under_way, "one batch at a time, on a connection");
+                    assert!(notes.len() <= 1_000 && !notes.is_empty());
+                    match self.server {
+                        Server::Well(interval) => {
+                            let settled = notes.len();
+                            self.taken.extend(notes);
+                            let delivery =
+                                Delivery { settled, interval: Some(interval), ..Delivery::default() };
+                            self.core.handle(self.now, Event::Delivered(delivery));
+                        }
+                        _ => {
+                            self.under_way = true;
+                            self.gives_up = Some(self.now.mono.after(TIMEOUT));
+                        }
+                    }
+                }
+                Command::Speak => {
+                    self.spoken += 1;
+                    if matches!(self.server, Server::Well(_)) && self.core.speech == Speech::Hello {
+                        self.core.handle(self.now, Event::Heard);
+                    }
+                }
+                Command::Tell(tiding) => self.told.push((self.now.mono, tiding)),
+            }
+        }
+        panic!("the machine never rests");
+    }
+
+    fn set_time(&mut self, at: Mono) {
+        let passed = at.since(self.now.mono);
+        self.now = Now { mono: at, wall: Wall(self.now.wall.0 + passed.0 as i64) };
+    }
+
+    fn lose(&mut self) {
+        if self.connected {
+            (self.connected, self.under_way, self.gives_up) = (false, false, None);
+            self.core.handle(self.now, Event::Lost(failure()));
+            self.carry_out();
+        }
+    }
+
+    /// Lets so much time pass.
+    fn pass(&mut self, span: Span) {
+        let end = self.now.mono.after(span);
+        let mut turns = 0;
+        loop {
+            let next = self.core.next();
+            assert!(next > self.now.mono, "the machine wants to be asked again at once");
+            let at = self.gives_up.map_or(next, |until| until.min(next));
+            if at > end {
+                break;
+            }
+            self.set_time(at);
+            if self.gives_up == Some(at) {
+                self.lose();
+            } else {
+                self.core.pass(self.now);
+            }
+            self.carry_out();
+            turns += 1;
+            assert!(turns as u64 <= 1000 + span.0 / 100, "the machine is too busy");
+        }
+        self.set_time(end);
+    }
+
+    /// The server is another one now; a connection to a dead one breaks.
+    fn becomes(&mut self, server: Server) {
+        let breaks = matches!(server, Server::Refuses);
+        self.server = server;
+        if breaks {
+            self.lose();
+        }
+    }
+
+    fn deaths(&self) -> usize {
+        self.told.iter().filter(|(_, t)| matches!(t, Tiding::Dead { .. })).count()
+    }
+
+    fn returns(&self) -> usize {
+        self.told.iter().filter(|(_, t)| matches!(t, Tiding::Back { .. })).count()
+    }
+}
+
+#[test]
+fn beats_go_every_interval_and_never_later() {
+    let mut story = Story::begin(Speech::Asking, Server::Well(EVERY), 1);
+    assert_eq!(story.taken.len(), 1, "the first goes at once");
+    story.pass(Span::secs(3_600 * 24));
+    let gaps: Vec<i64> = story.taken.windows(2).map(|pair| pair[1].at.0 - pair[0].at.0).collect();
+    assert!(gaps.iter().all(|gap| (27_000..=30_000).contains(gap)), "{gaps:?}");
+    assert!(gaps.iter().any(|gap| *gap < 28_000) && gaps.iter().any(|gap| *gap > 29_000), "they vary");
+    let numbers: Vec<u64> = story.taken.iter().map(|note| note.seq).collect();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+    assert_eq!(story.connects, 1, "the connection is kept");
+    assert!(matches!(story.told.as_slice(), [(_, Tiding::Answers)]), "{:?}", story.told);
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_dead_after_the_timeout_and_once() {
+    for server in [Server::Refuses, Server::Hangs] {
+        for speech in [Speech::Asking, Speech::Holding, Speech::Hello] {
+            let mut story = Story::begin(speech, server, 2);
+            story.pass(Span(9_999));
+            assert_eq!(story.deaths(), 0, "{speech:?} {server:?}");
+            story.pass(Span(1));
+            assert_eq!(story.deaths(), 1, "{speech:?} {server:?}");
+            story.pass(Span::secs(86_400));
+            assert_eq!(story.deaths(), 1, "{speech:?} {server:?}");
+            assert!(story.connects > 1_000, "it never gives up: {}", story.connects);
+            story.becomes(Server::Well(EVERY));
+            story.pass(Span::secs(100));
+            assert_eq!((story.deaths(), story.returns()), (1, 1), "{speech:?} {server:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_due_meanwhile_is_kept_and_delivered_with_its_time() {
+    let mut story = Story::begin(Speech::Asking, Server::Well(EVERY), 3);
+    story.becomes(Server::Refuses);
+    story.pass(Span::secs(3_600));
+    let before = story.core.standing(story.now.mono);
+    assert!((100..=140).contains(&before.kept), "{before:?}");
+    assert_eq!(before.alive, Some(false));
+    story.becomes(Server::Well(EVERY));
+    story.pass(Span::secs(61));
+    assert_eq!(story.core.standing(story.now.mono).kept, 0);
+    let numbers: Vec<u64> = story.taken.iter().map(|note| note.seq).collect();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "in order, none twice, none missing");
+    assert!(story.taken.windows(2).all(|pair| pair[1].at.0 - pair[0].at.0 <= 30_000));
+    let Some((_, Tiding::Back { away, kept })) = story.told.last() else { panic!("{:?}", story.told) };
+    assert!(away.0 > 3_000_000 && *kept < 5, "{away:?} {kept}");
+}
+
+#[test]
+fn what_is_kept_has_a_bound_and_what_is_lost_is_told() {
+    let mut story = Story::begin(Speech::Asking, Server::Refuses, 4);
+    story.pass(Span::secs(30 * 11_000));
+    let standing = story.core.standing(story.now.mono);
+    assert_eq!(standing.kept, KEPT_MAX);
+    assert!(standing.dropped > 900, "{standing:?}");
+    story.becomes(Server::Well(EVERY));
+    story.pass(Span::secs(61));
+    assert!(story.taken.len() >= KEPT_MAX);
+    assert!(story.taken.windows(2).all(|pair| pair[1].seq == pair[0].seq + 1), "the oldest were lost");
+    let told = story.told.iter().find_map(|(_, t)| match t {
+        Tiding::Dropped(beats) => Some(*beats),
+        _ => None,
+    });
+    assert!(told.is_some_and(|beats| beats >= standing.dropped), "{:?}", story.told);
+    assert_eq!(story.taken[0].seq, told.unwrap_or_default() + 1, "as many as were told of");
+}
+
+#[test]
+fn a_restart_shorter_than_the_timeout_is_no_death() {
+    for speech in [Speech::Asking, Speech::Holding, Speech::Hello] {
+        let mut story = Story::begin(speech, Server::Well(EVERY), 5);
+        for _ in 0..200 {
+            story.becomes(Server::Refuses);
+            story.pass(Span::secs(3));
+            story.becomes(Server::Well(EVERY));
+            story.pass(Span::secs(17));
+        }
+        assert_eq!(story.deaths(), 0, "{speech:?} {:?}", story.told);
+    }
+}
+
+#[test]
+fn the_servers_interval_is_followed_but_never_below_our_own() {
+    let mut story = Story::begin(Speech::Asking, Server::Well(Span::secs(300)), 6);
+    story.pass(Span::secs(3_000));
+    assert!((10..=12).contains(&story.taken.len()), "{}", story.taken.len());
+    assert!(story.told.iter().any(|(_, t)| *t == Tiding::Interval(Span::secs(300))));
+    story.becomes(Server::Well(Span::secs(5)));
+    story.pass(Span::secs(3_600));
+    assert_eq!(story.core.standing(story.now.mono).interval, EVERY);
+    let short = story.taken.windows(2).any(|pair| pair[1].at.0 - pair[0].at.0 < 27_000);
+    assert!(!short);
+    let expected = Tiding::TooSeldom { expected: Span::secs(5) };
+    assert_eq!(story.told.iter().filter(|(_, t)| *t == expected).count(), 1);
+}
+
+#[test]
+fn attempts_are_spread_and_never_more_than_a_minute_apart() {
+    let mut starts = Vec::new();
+    for seed in 0..50 {
+        let mut story = Story::begin(Speech::Holding, Server::Refuses, seed);
+        let mut last = story.now.mono;
+        while story.now.mono.since(Mono(1_000_000)) < Span::secs(1_200) {
+            let connects = story.connects;
+            story.pass(Span(100));
+            if story.connects > connects {
+                assert!(story.now.mono.since(last) <= Span(60_200));
+                last = story.now.mono;
+            }
+        }
+        starts.push(last);
+    }
+    starts.sort();
+    starts.dedup();
+    assert!(starts.len() > 40, "not all at once");
+}
+
+#[test]
+fn pong_lives_by_pings_alone() {
+    let mut story = Story::begin(Speech::Pong, Server::Well(EVERY), 7);
+    for _ in 0..100 {
+        story.pass(Span::secs(3));
+        story.core.handle(story.now, Event::Heard);
+        story.carry_out();
+    }
+    assert_eq!((story.deaths(), story.connects, story.taken.len()), (0, 1, 0));
+    story.pass(Span(9_999));
+    assert_eq!(story.deaths(), 0);
+    story.pass(Span(1));
+    assert_eq!(story.deaths(), 1);
+    story.pass(Span::secs(600));
+    assert!(story.connects > 5, "a silent connection is given up: {}", story.connects);
+    story.core.handle(story.now, Event::Heard);
+    story.carry_out();
+    assert_eq!((story.deaths(), story.returns()), (1, 1));
+}
+
+#[test]
+fn a_frame_is_never_answered_so_the_end_of_the_connection_is_death() {
+    let mut story = Story::begin(Speech::Frame, Server::Well(EVERY), 8);
+    story.pass(Span::secs(3_000));
+    assert!((100..=112).contains(&story.spoken), "{}", story.spoken);
+    assert_eq!(story.deaths(), 0);
+    story.becomes(Server::Refuses);
+    assert_eq!(story.deaths(), 1, "at once");
+    story.pass(Span::secs(600));
+    story.becomes(Server::Well(EVERY));
+    story.pass(Span::secs(61));
+    assert_eq!((story.deaths(), story.returns()), (1, 1));
+}
+
+#[test]
+fn a_server_that_says_ping_is_answered_and_sent_no_beats() {
+    let mut story = Story::begin(Speech::Holding, Server::Hangs, 9);
+    story.pass(Span::secs(3));
+    story.core.handle(story.now, Event::Pings);
+    story.gives_up = None;
+    story.carry_out();
+    for _ in 0..100 {
+        story.pass(Span::secs(3));
+        story.core.handle(story.now, Event::Heard);
+        story.carry_out();
+    }
+    assert_eq!((story.deaths(), story.connects), (0, 1));
+    assert_eq!(story.core.standing(story.now.mono).kept, 0);
+    story.becomes(Server::Refuses);
+    story.pass(Span::secs(60));
+    assert_eq!(story.deaths(), 1);
+    story.becomes(Server::Well(EVERY));
+    story.pass(Span::secs(61));
+    assert_eq!(story.returns(), 1, "on a new connection it is asked anew what is spoken");
+}
+
+fn hitch(story: &mut Story, hitch: Hitch) {
+    story.under_way = false;
+    story.gives_up = None;
+    story.core.handle(story.now, Event::Delivered(Delivery { hitch: Some(hitch), ..Delivery::default() }));
+    story.carry_out();
+}
+
+#[test]
+fn who_is_asked_to_wait_waits_and_takes_nobody_for_dead() {
+    let mut story = Story::begin(Speech::Asking, Server::Hangs, 10);
+    hitch(&mut story, Hitch::Later(failure(), Some(Span::secs(120))));
+    story.server = Server::Well(EVERY);
+    story.pass(Span(119_000));
+    assert_eq!((story.taken.len(), story.deaths()), (0, 0));
+    story.pass(Span::secs(2));
+    assert!(story.taken.len() >= 4);
+    let told: Vec<&Tiding> = story.told.iter().map(|(_, t)| t).collect();
+    assert!(told.contains(&&Tiding::Refused(failure())) && told.contains(&&Tiding::TakesAgain), "{told:?}");
+    // One that refuses and then falls silent is dead after all.
+    story.server = Server::Hangs;
+    story.pass(Span::secs(30));
+    hitch(&mut story, Hitch::Later(failure(), Some(Span::secs(5))));
+    story.pass(Span(14_900));
+    assert_eq!(story.deaths(), 0);
+    story.pass(Span(200));
+    assert_eq!(story.deaths(), 1);
+}
+
+#[test]
+fn a_batch_that_is_not_liked_is_halved_down_to_the_beat_that_is_to_blame() {
+    let mut story = Story::begin(Speech::Asking, Server::Refuses, 11);
+    story.pass(Span::secs(600));
+    story.server = Server::Hangs;
+    while !story.under_way {
+        story.pass(Span::secs(1));
+    }
+    let kept = story.core.standing(story.now.mono).kept;
+    for _ in 0..10 {
+        if story.told.iter().any(|(_, t)| matches!(t, Tiding::Rejected { .. })) {
+            break;
+        }
+        hitch(&mut story, Hitch::Unfit(failure()));
+    }
+    let rejected = |t: &Tiding| matches!(t, Tiding::Rejected { beats: 1, .. });
+    assert_eq!(story.told.iter().filter(|(_, t)| rejected(t)).count(), 1);
+    assert_eq!(story.core.standing(story.now.mono).kept, kept - 1);
+    assert_eq!(story.core.under_way, 1, "the next goes alone");
+}
+
+#[test]
+fn after_a_sleep_of_the_machine_a_new_connection_is_made_at_once() {
+    let mut story = Story::begin(Speech::Holding, Server::Well(EVERY), 12);
+    story.pass(Span::secs(5));
+    let taken = story.taken.len();
+    story.core.handle(story.now, Event::Woke);
+    story.carry_out();
+    assert_eq!((story.connects, story.taken.len(), story.deaths()), (2, taken + 1, 0));
+}
+
+#[test]
+fn a_new_plan_keeps_what_is_kept() {
+    let mut story = Story::begin(Speech::Asking, Server::Refuses, 13);
+    story.pass(Span::secs(300));
+    let kept = story.core.standing(story.now.mono).kept;
+    story.core.replan(story.now, Plan { every: Span::secs(60), ..plan(Speech::Holding) });
+    story.server = Server::Well(Span::secs(60));
+    story.core.pass(story.now);
+    story.carry_out();
+    assert_eq!(story.taken.len(), kept + 1);
+    assert_eq!(story.returns(), 1);
+    story.pass(Span::secs(600));
+    assert!((10..=12).contains(&(story.taken.len() - kept - 1)));
+}
+
+/// Random stories: whatever the server does, nothing is lost or disordered, people hear of each change once, and in the
+/// end all is well.
+#[test]
+fn whatever_happens_all_is_delivered_in_order_and_told_once() {
+    for seed in 0..300 {
+        let mut chance = Dice::seeded(seed);
+        let speech = [Speech::Asking, Speech::Holding][chance.below(2) as usize];
+        let mut story = Story::begin(speech, Server::Refuses, seed);
+        for _ in 0..40 {
+            let server = match chance.below(4) {
+                0 => Server::Refuses,
+                1 => Server::Hangs,
+                _ => Server::Well(Span::secs(30 + chance.below(60))),
+            };
+            story.becomes(server);
+            story.pass(Span(chance.below(200_000)));
+            match chance.below(8) {
+                0 => story.lose(),
+                1 => {
+                    story.core.handle(story.now, Event::Woke);
+                    story.carry_out();
+                }
+                _ => {}
+            }
+        }
+        story.becomes(Server::Well(EVERY));
+        story.pass(Span::secs(300));
+        let standing = story.core.standing(story.now.mono);
+        assert_eq!((standing.alive, standing.kept, standing.dropped), (Some(true), 0, 0), "seed {seed}");
+        let numbers: Vec<u64> = story.taken.iter().map(|note| note.seq).collect();
+        assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "seed {seed}");
+        let changes: Vec<bool> = story
+            .told
+            .iter()
+            .filter_map(|(_, t)| match t {
+                Tiding::Dead { .. } => Some(false),
+                Tiding::Back { .. } | Tiding::Answers => Some(true),
+                _ => None,
+            })
+            .collect();
+        assert!(changes.windows(2).all(|pair| pair[0] != pair[1]), "seed {seed}: {changes:?}");
+    }
+}
