@@ -32,11 +32,9 @@ pub enum TlsError {
 /// # Errors
 /// When there are none.
 pub fn authorities(bundle: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let Some(path) = bundle else {
-        // What of them cannot be read is left out; there may be one broken file among hundreds.
-        let found = rustls_native_certs::load_native_certs().certs;
-        return if found.is_empty() { Err(TlsError::NoAuthorities) } else { Ok(found) };
-    };
+    // A bundle is where every system has them, macOS too (/etc/ssl/cert.pem); its keychain would need Apple's frameworks.
+    let usual = || openssl_probe::probe().cert_file.ok_or(TlsError::NoAuthorities);
+    let path = &bundle.map_or_else(usual, |path| Ok(path.to_path_buf()))?;
     let mut bytes = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(BUNDLE_BYTES_MAX).read_to_end(&mut bytes))
