@@ -6,6 +6,7 @@
 
 pub mod exec;
 pub mod fields;
+pub mod local;
 pub mod mail;
 pub mod preset;
 mod secret;
@@ -28,8 +29,8 @@ use std::sync::OnceLock;
 pub const TIMEOUT: Span = Span::secs(15);
 /// Longest time that a channel may be given.
 pub const TIMEOUT_MAX: Span = Span::secs(600);
-/// Messages that may be on their way at once when nobody says.
-pub const CONCURRENCY: usize = 4;
+/// Messages that may be on their way at once when nobody says: one after the other keeps their order.
+pub const CONCURRENCY: usize = 1;
 /// Most messages that may be on their way at once through one channel.
 pub const CONCURRENCY_MAX: usize = 64;
 /// Most that is quoted of what a receiver says, in characters.
@@ -73,6 +74,8 @@ pub enum Channel {
     Mail(mail::Mail),
     /// A program.
     Exec(exec::Exec),
+    /// A log of this machine.
+    Local(local::Local),
 }
 
 /// What the configuration says of a channel.
@@ -84,6 +87,8 @@ pub enum ChannelOptions {
     Mail(mail::MailOptions),
     /// `type = "exec"`.
     Exec(exec::ExecOptions),
+    /// `type = "journal"` and `type = "syslog"`.
+    Local(local::Log),
 }
 
 /// A channel by the name of its notifier, as the configuration has it.
@@ -104,6 +109,7 @@ impl Channel {
             ChannelOptions::Webhook(options) => Channel::Webhook(webhook::Webhook::new(options)),
             ChannelOptions::Mail(options) => Channel::Mail(mail::Mail::new(options)),
             ChannelOptions::Exec(options) => Channel::Exec(exec::Exec::new(options)),
+            ChannelOptions::Local(log) => Channel::Local(local::Local::new(log)),
         }
     }
 
@@ -113,6 +119,7 @@ impl Channel {
             Channel::Webhook(webhook) => webhook.send(envelope).await,
             Channel::Mail(mail) => mail.send(envelope).await,
             Channel::Exec(exec) => exec.send(envelope).await,
+            Channel::Local(local) => local.send(envelope),
         }
     }
 }

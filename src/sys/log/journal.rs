@@ -13,10 +13,10 @@ use std::io;
 use std::path::Path;
 
 /// Where the journal listens.
-pub(super) const JOURNAL_PATH: &str = "/run/systemd/journal/socket";
+pub const JOURNAL_PATH: &str = "/run/systemd/journal/socket";
 
 /// `MESSAGE_ID` by kind of event; the last one is for kinds that have none of their own.
-pub const MESSAGE_IDS: [(&str, &str); 13] = [
+pub const MESSAGE_IDS: [(&str, &str); 14] = [
     ("beat", "28c1e6af2a7e4daebe4d6ecf5105bcfc"),
     ("transition", "e2914b1d7ba74d919cabeb8c4365d582"),
     ("started", "e0389b29d43a4bb194dff45ad45f9190"),
@@ -28,6 +28,7 @@ pub const MESSAGE_IDS: [(&str, &str); 13] = [
     ("log_target_failed", "f7ba17403dac40a9a54fbbf26d3ca45d"),
     ("log_target_back", "221f601ac90b4afbb83b5546745d245f"),
     ("tls_refused", "a98c0af7593449bf9edf471ef6da02ce"),
+    ("alert", "dfc4717891014f8d94ac7496e9fbd732"),
     ("summary", "166464a1dc1344b89793d4741a8426a9"),
     ("other", "56efb2abd90648ea82de5c2c6b9f546b"),
 ];
@@ -96,7 +97,7 @@ fn push_kind(packet: &mut Vec<u8>, kind: &str) {
 }
 
 /// `NAME=value`, or for a value of several lines the name alone, its length in 64 bits little endian, and the value.
-fn push_field(packet: &mut Vec<u8>, name: &str, value: &[u8]) {
+pub fn push_field(packet: &mut Vec<u8>, name: &str, value: &[u8]) {
     packet.extend_from_slice(name.as_bytes());
     if value.contains(&b'\n') {
         packet.push(b'\n');

@@ -19,8 +19,9 @@ mod syslog;
 mod writer;
 
 pub use error::LogError;
-pub use journal::MESSAGE_IDS;
+pub use journal::{JOURNAL_PATH, MESSAGE_IDS, push_field};
 pub use options::{Format, LogOptions, Target, TargetOptions};
+pub use syslog::{IDENTIFIER, SYSLOG_PATH};
 
 use crate::domain::notice::{Level, Notice};
 use crate::domain::time::Wall;

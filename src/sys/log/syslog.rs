@@ -12,10 +12,10 @@ use std::path::Path;
 use syslog::{Facility, Formatter3164, LogFormat, Severity};
 
 /// The name under which we appear in syslog and the journal.
-pub(super) const IDENTIFIER: &str = "heartbeat-server";
+pub const IDENTIFIER: &str = "heartbeat-server";
 
 /// Where the local syslog listens.
-pub(super) const SYSLOG_PATH: &str = if cfg!(target_os = "macos") { "/var/run/syslog" } else { "/dev/log" };
+pub const SYSLOG_PATH: &str = if cfg!(target_os = "macos") { "/var/run/syslog" } else { "/dev/log" };
 
 /// Bytes of `Feb  8 11:30:20`.
 const STAMP_BYTES: usize = 15;
