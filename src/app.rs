@@ -20,7 +20,6 @@ use crate::sys::log::Log;
 use crate::sys::service::{Pulse, Service};
 use crate::sys::signals::{self, Event};
 use crate::sys::sockets::control::{self, Control};
-use crate::sys::sockets::keepalive::KeepAlive;
 use crate::sys::sockets::{self, Inherited, Listening, Wanted};
 use crate::sys::{clock, firewall, privileges, state_dir};
 use crate::transport::census::Census;
@@ -129,7 +128,11 @@ fn listen(settings: &Settings, inherited: Inherited) -> Result<(Vec<Listening>, 
     let wanted: Vec<Wanted> = settings
         .listen
         .iter()
-        .map(|listen| Wanted { name: listen.name.clone(), address: listen.address.clone() })
+        .map(|listen| Wanted {
+            name: listen.name.clone(),
+            address: listen.address.clone(),
+            unasked: listen.unasked,
+        })
         .collect();
     sockets::open(&wanted, inherited, settings.lang)
         .map_err(|e| failure(e.sentence(settings.lang), e.exit_code()))
@@ -331,8 +334,8 @@ impl Daemon {
             let setup = Setup {
                 name,
                 address: address.clone(),
-                protocol: Protocol::Http,
-                keepalive: Some(KeepAlive::default()),
+                protocol: configured.map_or(Protocol::Http, |l| l.protocol),
+                keepalive: configured.and_then(|l| l.keepalive),
                 proxies,
                 fast_path: configured.is_none_or(|l| l.fast_path),
                 tls: acceptor,
@@ -423,6 +426,7 @@ fn policy_of(settings: &Settings) -> Policy {
         governor: settings.governor,
         rules: settings.rules.clone(),
         page_lang: settings.page_lang.unwrap_or(settings.lang),
+        tcp: settings.tcp,
         alerts: Arc::default(),
     }
 }

@@ -19,12 +19,14 @@ use crate::domain::time::{Now, Span, Wall};
 use crate::store::{Batch, Partition, Store, StoreError};
 use crate::sys::log::Log;
 use arc_swap::ArcSwap;
+use claims::Claims;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, broadcast};
 
 mod ask;
+pub mod claims;
 mod govern;
 pub mod keep;
 pub mod seed;
@@ -110,6 +112,7 @@ pub struct Engine {
     wake: Notify,
     tidings: broadcast::Sender<Arc<Tidings>>,
     trouble: Mutex<Trouble>,
+    claims: Arc<Claims>,
     /// How many times intervals are stretched, in thousandths.
     stretch_permille: AtomicU32,
 }
@@ -153,6 +156,7 @@ impl Engine {
             wake: Notify::new(),
             tidings: broadcast::Sender::new(TIDINGS_MAX),
             trouble: Mutex::default(),
+            claims: Arc::default(),
             stretch_permille: AtomicU32::new(1000),
             policy: ArcSwap::new(policy),
         }
@@ -274,6 +278,16 @@ impl Engine {
         Ok(snapshot)
     }
 
+    /// The connection has gone for which a monitor stood, after `silence` or otherwise, and the monitor goes with it.
+    pub fn depart(&self, now: Now, id: IdRef<'_>, silence: bool, batch: &mut Batch) {
+        let (shard, monitor) = self.place_of(id);
+        let mut registry = lock(shard);
+        registry.depart(now, monitor, silence, &mut |record| batch.push(record));
+        while let Some(tidings) = registry.poll_tidings() {
+            self.tell(now, tidings);
+        }
+    }
+
     /// Whether `peer` may send `beats` beats now, by `limits.beats_per_second`.
     pub fn may_send(&self, now: Now, peer: Peer, policy: &Policy) -> Result<(), Refusal> {
         let Some(most) = policy.limits.beats_per_second else { return Ok(()) };
@@ -302,6 +316,11 @@ impl Engine {
         self.declare(now, &policy);
         self.policy.store(policy);
         self.wake.notify_one();
+    }
+
+    /// Who speaks last for whom.
+    pub fn claims(&self) -> &Arc<Claims> {
+        &self.claims
     }
 
     /// The counters.

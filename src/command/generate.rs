@@ -64,9 +64,9 @@ curl \-d \(aq{"id":"nas"}\(aq http://localhost:7777/
 .fi
 .RE
 .PP
-Without any configuration it listens on port 7777 of all addresses, IPv6 and IPv4, takes beats from this machine and from private networks, logs to standard error, and stays in the foreground. The status page is \fIhttp://localhost:7777/\fR; \fIhttp://localhost:7777/api/v1/openapi.json\fR describes the API.
+Without any configuration it listens for HTTP on port 7777 and for raw TCP on port 7778 of all addresses, IPv6 and IPv4, takes beats from this machine and from private networks, logs to standard error, and stays in the foreground. The status page is \fIhttp://localhost:7777/\fR; \fIhttp://localhost:7777/api/v1/openapi.json\fR describes the API.
 .PP
-\fIADDR\fR is a port, \fIHOST\fR:\fIPORT\fR, [\fIIPV6\fR]:\fIPORT\fR, unix:\fIPATH\fR or \fBoff\fR. A \fIPORT\fR or \fB\-\-http\fR replaces every listener of the configuration, with its name and its trusted proxies.
+\fIADDR\fR is a port, \fIHOST\fR:\fIPORT\fR, [\fIIPV6\fR]:\fIPORT\fR, unix:\fIPATH\fR or \fBoff\fR. A \fIPORT\fR or \fB\-\-http\fR replaces every HTTP listener of the configuration, with its name and its trusted proxies; \fB\-\-tcp\fR replaces those for raw TCP.
 "#;
 
 const COMMANDS: &str = r#".SH COMMANDS

@@ -89,6 +89,8 @@ fn the_sample_is_right_and_says_what_would_run() {
     let out = String::from_utf8(out).unwrap();
     for line in [
         "listen       http 7777 (http)\n",
+        "listen       tcp 7778 (tcp)\n",
+        "tcp          ping every 3s; silence 10s, frames 15s, lines 1m15s; nameless by ip\n",
         "log          file:/var/log/heartbeat-server/heartbeat-server.log (beats and events)\n",
         "log          journal (events)\n",
         "state        /var/lib/heartbeat-server\n",
@@ -109,6 +111,9 @@ fn the_defaults_that_the_sample_shows_are_the_defaults() {
     let mut real = Settings::load(&Args::default(), &env(&[])).unwrap();
     real.sources.clone_from(&shown.sources);
     real.log.targets.clone_from(&shown.log.targets);
+    // Whoever writes it down asks for it.
+    assert_eq!(real.listen.iter().map(|listen| listen.unasked).collect::<Vec<_>>(), [false, true]);
+    real.listen.iter_mut().for_each(|listen| listen.unasked = false);
     // Rules are examples; without them there are none.
     assert_eq!((shown.rules.len(), real.rules.len()), (2, 0));
     real.rules.clone_from(&shown.rules);
@@ -129,7 +134,7 @@ fn check_config_tells_faults_and_warnings_on_stderr() {
     assert_eq!((code, out.as_str()), (78, ""));
     assert_eq!(
         err,
-        "main.toml:1: x: unknown key; known here: lang, listen, log, state, control, access, limits, websocket, governor, defaults, monitor\n\
+        "main.toml:1: x: unknown key; known here: lang, listen, log, state, control, access, limits, tcp, websocket, governor, defaults, monitor\n\
          main.toml:3: state.y: unknown key; known here: dir, sync, history\n"
     );
     let (code, out, err) = check("lang = \"zh\"\naccess.deny = [\"10.1.2.3/8\"]\n");

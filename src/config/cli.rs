@@ -35,13 +35,17 @@ use std::str::FromStr;
     after_help = AFTER_HELP_EN
 )]
 pub struct Args {
-    /// HTTP port, 7777 when not given; replaces all listeners of the configuration
+    /// HTTP port, 7777 when not given; replaces all HTTP listeners of the configuration
     #[arg(value_name = "PORT", value_parser = port)]
     pub port: Option<u16>,
 
-    /// Listen on PORT, HOST:PORT, [IPV6]:PORT, unix:PATH or off; repeatable; replaces as PORT does
+    /// HTTP on PORT, HOST:PORT, [IPV6]:PORT, unix:PATH or off; repeatable; replaces as PORT does
     #[arg(long, value_name = "ADDR")]
-    pub http: Vec<HttpChoice>,
+    pub http: Vec<ListenChoice>,
+
+    /// The same for raw TCP, 7778 when not given; replaces all TCP listeners of the configuration
+    #[arg(long, value_name = "ADDR")]
+    pub tcp: Vec<ListenChoice>,
 
     /// Read this configuration and the conf.d/*.toml beside it
     #[arg(short, long, value_name = "FILE", global = true, value_hint = ValueHint::FilePath)]
@@ -199,10 +203,10 @@ pub enum Shell {
     Fish,
 }
 
-/// An ADDR of `--http`.
+/// An ADDR of `--http` or `--tcp`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HttpChoice {
-    /// `off`: no HTTP.
+pub enum ListenChoice {
+    /// `off`: none.
     Off,
     /// An address.
     At(ListenAddress),
@@ -211,6 +215,7 @@ pub enum HttpChoice {
 /// The variables of the environment and the options they stand for, as the manual lists them.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("HEARTBEAT_HTTP", "--http"),
+    ("HEARTBEAT_TCP", "--tcp"),
     ("HEARTBEAT_CONFIG", "--config"),
     ("HEARTBEAT_STATE_DIR", "--state-dir"),
     ("HEARTBEAT_LOG", "--log"),
@@ -287,7 +292,7 @@ pub fn command(lang: Lang) -> Command {
 
 /// What clap's rules do not express.
 fn contradiction(args: &Args) -> Option<Text> {
-    let off = args.http.contains(&HttpChoice::Off);
+    let off = |choices: &[ListenChoice]| choices.contains(&ListenChoice::Off) && choices.len() > 1;
     match &args.command {
         _ if args.port.is_some() && !args.http.is_empty() => Some(Text::new(
             "PORT and --http cannot be used together: write --http PORT",
@@ -301,9 +306,8 @@ fn contradiction(args: &Args) -> Option<Text> {
             "文件参数与 --config 不能同时使用：二者含义相同",
         )),
         Some(Task::Firewall(firewall)) => firewall.contradiction(),
-        _ if off && args.http.len() > 1 => {
-            Some(Text::new("--http off stands alone", "--http off 只能单独使用"))
-        }
+        _ if off(&args.http) => Some(Text::new("--http off stands alone", "--http off 只能单独使用")),
+        _ if off(&args.tcp) => Some(Text::new("--tcp off stands alone", "--tcp off 只能单独使用")),
         _ => None,
     }
 }
@@ -343,11 +347,11 @@ fn network(text: &str) -> Result<IpNet, &'static str> {
     }
 }
 
-impl FromStr for HttpChoice {
+impl FromStr for ListenChoice {
     type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<HttpChoice, &'static str> {
-        if text == "off" { Ok(HttpChoice::Off) } else { text.parse().map(HttpChoice::At) }
+    fn from_str(text: &str) -> Result<ListenChoice, &'static str> {
+        if text == "off" { Ok(ListenChoice::Off) } else { text.parse().map(ListenChoice::At) }
     }
 }
 

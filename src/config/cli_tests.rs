@@ -19,8 +19,8 @@ fn what_is_typed_arrives_as_values() {
         args,
         Ok(Args {
             http: vec![
-                HttpChoice::At(ListenAddress::Any(80)),
-                HttpChoice::At(ListenAddress::Unix("x".into()))
+                ListenChoice::At(ListenAddress::Any(80)),
+                ListenChoice::At(ListenAddress::Unix("x".into()))
             ],
             config: Some("a.toml".into()),
             state_dir: Some("s".into()),
@@ -35,7 +35,7 @@ fn what_is_typed_arrives_as_values() {
             ..Args::default()
         })
     );
-    assert_eq!(read("--http off").map(|args| args.http), Ok(vec![HttpChoice::Off]));
+    assert_eq!(read("--http off").map(|args| args.http), Ok(vec![ListenChoice::Off]));
 }
 
 #[test]
@@ -93,12 +93,13 @@ fn a_wrong_command_line_exits_64_and_speaks_on_stderr() {
         ("+80", "neither a port nor a command"),
         ("fierwall", "neither a port nor a command"),
         ("80 81", "81"),
-        ("--tcp 7778", "--tcp"),
+        ("--udp 7778", "--udp"),
         ("--http 1.2.3:80", "not an IPv4 address"),
         ("--http 80 81 --http 82", "cannot be used together"),
         ("8080 --http 80", "PORT and --http cannot be used together"),
         ("8080 check-config", "PORT cannot be used with a command"),
         ("--http off --http 80", "--http off stands alone"),
+        ("--tcp off --tcp 80", "--tcp off stands alone"),
         ("check-config a -c b", "FILE and --config cannot be used together"),
         ("-c a -c b", "multiple times"),
         ("-c", "a value is required"),

@@ -1,28 +1,23 @@
 //! The single decisions behind [`super::Settings::load`]: for each setting the flag, else the variable of the
 //! environment, else the file, else the default.
 
-use super::cli::{Args, HttpChoice, Task};
+use super::cli::{Args, Task};
 use super::fault::{EX_CONFIG, EX_USAGE, Findings, Place, Text};
 use super::schema::{
-    AccessDraft, LISTENER_NAME, LOG_TARGETS_MAX, LimitsDraft, ListenDraft, LogDraft, SocketDraft,
-    THREADS_MAX, TargetDraft,
+    AccessDraft, LOG_TARGETS_MAX, LimitsDraft, LogDraft, SocketDraft, THREADS_MAX, TargetDraft,
 };
-use super::settings::{Listen, Process};
+use super::settings::Process;
 use super::value::{Located, Origin};
-use super::{Env, monitor, tls, tokens, words};
+use super::{Env, monitor, tokens, words};
 use crate::domain::access::Access;
-use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
-use crate::domain::limits::{LISTENERS_MAX, Limits, SOCKET_PATH_BYTES_MAX};
+use crate::domain::limits::{Limits, SOCKET_PATH_BYTES_MAX};
 use crate::domain::notice::Level;
 use crate::domain::policy::{Defaults, SocketTimes};
 use crate::domain::time::Span;
 use crate::sys::log::{Format, LogOptions, Target, TargetOptions};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-
-/// The port of HTTP when nobody says otherwise.
-const HTTP_PORT: u16 = 7777;
 
 /// What the decisions look at.
 #[derive(Clone, Copy)]
@@ -40,56 +35,6 @@ impl Sight<'_> {
             _ => self.args.config.as_ref(),
         };
         self.path(argument, "HEARTBEAT_CONFIG")
-    }
-
-    /// Where to listen. A PORT or an ADDR replaces everything the files say, names and proxies included: what was
-    /// written for a public address must not silently hold for another one.
-    pub(super) fn listen(self, drafts: Vec<ListenDraft>) -> Vec<Listen> {
-        let port = self.args.port.map(|port| HttpChoice::At(ListenAddress::Any(port)));
-        let flags = if port.is_some() { port.into_iter().collect() } else { self.args.http.clone() };
-        let source = Place::Named(if flags.is_empty() { "HEARTBEAT_HTTP" } else { "--http" });
-        let typed = self.list(&flags, "HEARTBEAT_HTTP", HttpChoice::from_str);
-        if typed.contains(&HttpChoice::Off) {
-            let reason = Text::new(
-                "nothing is left to listen on: give an address instead of off",
-                "没有可监听的地址：请给出地址而不是 off",
-            );
-            self.findings.fault(source, "", reason);
-            return Vec::new();
-        }
-        let mut listen: Vec<Listen> = Vec::new();
-        let plain = |address| Listen {
-            name: LISTENER_NAME.to_string(),
-            address,
-            proxies: Vec::new(),
-            proxy_unix: false,
-            fast_path: true,
-            tls: None,
-        };
-        for choice in typed {
-            if let HttpChoice::At(address) = choice {
-                self.add_listener(&mut listen, plain(self.absolute(address)), &source, "");
-            }
-        }
-        if !listen.is_empty() {
-            return listen;
-        }
-        for draft in drafts {
-            let Some(address) = draft.address else { continue };
-            let one = Listen {
-                name: draft.name.unwrap_or_else(|| LISTENER_NAME.to_string()),
-                address,
-                proxies: draft.proxies,
-                proxy_unix: draft.proxy_unix,
-                fast_path: draft.fast_path.unwrap_or(true),
-                tls: draft.tls.and_then(|draft| tls::papers(draft, &[b"http/1.1"], self.env, self.findings)),
-            };
-            self.add_listener(&mut listen, one, &draft.origin.place, "listen.address");
-        }
-        if listen.is_empty() {
-            listen.push(plain(ListenAddress::Any(HTTP_PORT)));
-        }
-        listen
     }
 
     /// The log. Without a wish it goes to standard error, or to whatever stands in for it.
@@ -337,28 +282,6 @@ impl Sight<'_> {
         ALL[(at + steps).clamp(0, ALL.len() as i32 - 1) as usize]
     }
 
-    fn add_listener(self, listen: &mut Vec<Listen>, one: Listen, place: &Place, key: &str) {
-        let reason = if listen.iter().any(|other| other.address == one.address) {
-            Text::new(format!("{} is named twice", one.address), format!("{} 出现了两次", one.address))
-        } else if listen.len() == LISTENERS_MAX {
-            Text::new(
-                format!("too many listeners: at most {LISTENERS_MAX}"),
-                format!("监听地址过多：最多 {LISTENERS_MAX} 个"),
-            )
-        } else {
-            listen.push(one);
-            return;
-        };
-        self.findings.fault(place.clone(), key, reason);
-    }
-
-    fn absolute(self, address: ListenAddress) -> ListenAddress {
-        match address {
-            ListenAddress::Unix(path) => ListenAddress::Unix(self.env.absolute(&path)),
-            other => other,
-        }
-    }
-
     fn absolute_target(self, target: Target) -> Target {
         match target {
             Target::File(path) => Target::File(self.env.absolute(&path)),
@@ -386,7 +309,7 @@ impl Sight<'_> {
     }
 
     /// The values of a repeatable flag, else those of the variable, where commas part them.
-    fn list<T: Clone>(
+    pub(super) fn list<T: Clone>(
         self,
         flags: &[T],
         name: &'static str,

@@ -7,10 +7,11 @@ use super::value::size_text;
 use super::words;
 use crate::domain::access::Access;
 use crate::domain::lang::Lang;
-use crate::domain::policy::{Defaults, SocketTimes, Sync};
+use crate::domain::policy::{Defaults, SocketTimes, Sync, TcpTimes};
 use crate::domain::rules::Rule;
 use crate::domain::time::Span;
 use crate::domain::window::Window;
+use crate::sys::sockets::keepalive::KeepAlive;
 use crate::transport::tls::certificate::Summary;
 use crate::transport::tls::server::ClientAuth;
 use ipnet::IpNet;
@@ -87,6 +88,24 @@ impl Settings {
                 Lang::Zh => ("调节", format!("每秒超过 {most} 个心跳时延长间隔，最多 {times} 倍")),
             });
         }
+        let TcpTimes { ping_interval, timeout, frame_timeout, line_timeout, anonymous } = self.tcp;
+        let nameless = anonymous.name();
+        rows.push(match lang {
+            Lang::En => (
+                "tcp",
+                format!(
+                    "ping every {ping_interval}; silence {timeout}, frames {frame_timeout}, lines {line_timeout}; \
+                     nameless by {nameless}"
+                ),
+            ),
+            Lang::Zh => (
+                "TCP",
+                format!(
+                    "每 {ping_interval} 发送 ping；静默 {timeout}，帧 {frame_timeout}，文本行 {line_timeout}；\
+                     匿名客户端按 {nameless}"
+                ),
+            ),
+        });
         let Defaults { interval, grace, forget_after } = self.defaults;
         let forget = optional(forget_after, say("never", "从不"));
         rows.push(match lang {
@@ -173,13 +192,24 @@ impl Settings {
 }
 
 fn describe_listen(listen: &Listen, lang: Lang) -> String {
-    let mut text = format!("http {} (", listen.address);
+    let mut text = format!("{} {} (", listen.protocol.name(), listen.address);
     text.push_str(&listen.name);
     let proxies = listen.proxies.iter().map(IpNet::to_string).chain(listen.proxy_unix.then(|| "unix".into()));
     let proxies: Vec<String> = proxies.collect();
     if !proxies.is_empty() {
         text.push_str(if lang == Lang::Zh { "，信任的代理：" } else { "; proxies believed: " });
         text.push_str(&proxies.join(", "));
+    }
+    match listen.keepalive {
+        None => text.push_str(if lang == Lang::Zh { "，不用 keepalive" } else { "; without keepalive" }),
+        Some(KeepAlive { idle, interval, count, user_timeout })
+            if listen.keepalive != Some(KeepAlive::default()) =>
+        {
+            let times = format!("keepalive {idle}, {interval}, {count}, {user_timeout}");
+            text.push_str(if lang == Lang::Zh { "，" } else { "; " });
+            text.push_str(&times);
+        }
+        Some(_) => {}
     }
     if !listen.fast_path {
         text.push_str(if lang == Lang::Zh { "，不用快速路径" } else { "; without the fast path" });

@@ -15,6 +15,7 @@ mod env;
 pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod language;
+mod listening;
 mod monitor;
 mod resolve;
 pub mod schema;

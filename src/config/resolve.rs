@@ -50,6 +50,7 @@ impl Settings {
             access: sight.access(draft.access),
             threads: sight.threads(&draft.limits),
             limits: sight.limits(draft.limits),
+            tcp: sight.tcp(draft.tcp),
             websocket: sight.websocket(draft.websocket),
             governor: draft.governor,
             defaults,

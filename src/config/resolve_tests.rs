@@ -1,21 +1,22 @@
 //! Tests of the settings: what is in force when several speak, and every kind of fault with its place.
 
 use super::*;
-use crate::config::cli::HttpChoice;
+use crate::config::cli::ListenChoice;
 use crate::config::testing::{Dir, env};
 use crate::config::{Process, State};
 use crate::domain::access::Access;
 use crate::domain::access::Wish;
-use crate::domain::address::ListenAddress;
 use crate::domain::address::Peer;
+use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::governor::Terms;
 use crate::domain::limits::Limits;
 use crate::domain::notice::Level;
 use crate::domain::policy::Defaults;
-use crate::domain::policy::Sync;
+use crate::domain::policy::{Sync, TcpTimes};
 use crate::domain::time::Span;
 use crate::sys::log::LogOptions;
 use crate::sys::log::{Format, Target, TargetOptions};
+use crate::sys::sockets::keepalive::KeepAlive;
 use ipnet::IpNet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -45,10 +46,13 @@ fn all_beats(target: Target) -> TargetOptions {
 }
 
 #[test]
-fn without_a_word_it_listens_on_7777_and_trusts_its_neighbours() {
+fn without_a_word_it_listens_on_7777_and_7778_and_trusts_its_neighbours() {
     let settings = Settings::load(&Args::default(), &env(&[])).unwrap();
-    assert_eq!(listens(&settings), ["7777"]);
-    assert_eq!(settings.listen[0].name, "http");
+    assert_eq!(listens(&settings), ["7777", "7778"]);
+    assert_eq!((settings.listen[0].name.as_str(), settings.listen[0].protocol), ("http", Protocol::Http));
+    assert_eq!((settings.listen[1].name.as_str(), settings.listen[1].protocol), ("tcp", Protocol::Tcp));
+    assert!(settings.listen.iter().all(|listen| listen.keepalive == Some(KeepAlive::default())));
+    assert_eq!(settings.tcp, TcpTimes::default());
     assert!(settings.listen[0].fast_path && settings.listen[0].proxies.is_empty());
     assert_eq!(settings.log, LogOptions::default());
     assert_eq!(settings.state_dir, Path::new("/var/lib/heartbeat-server"));
@@ -84,7 +88,7 @@ fn flag_wins_over_variable_over_file_over_default() {
         state_dir: Some("flag".into()),
         log: vec![Target::Stderr],
         log_format: Some(Format::Classic),
-        http: vec![HttpChoice::At(ListenAddress::Any(4))],
+        http: vec![ListenChoice::At(ListenAddress::Any(4))],
         lang: Some(LangChoice::Fixed(Lang::Zh)),
         ..Args::default()
     };
@@ -134,36 +138,6 @@ fn the_default_file_is_read_if_there_is_one() {
     assert_eq!(Settings::load(&Args::default(), &env).unwrap().limits.monitors, 5);
     fs::remove_file(&env.default_file).unwrap();
     assert_eq!(Settings::load(&Args::default(), &env).unwrap().limits.monitors, 100_000);
-}
-
-#[test]
-fn a_port_replaces_the_listeners_of_the_file_with_their_proxies() {
-    let dir = Dir::new();
-    dir.write(
-        "main.toml",
-        "[[listen]]\nname = \"a\"\naddress = \"1\"\nproxies = [\"unix\", \"10.0.0.0/8\"]\n",
-    );
-    let typed =
-        dir.load(Args { port: Some(8080), ..Args::default() }, &env(&[("HEARTBEAT_HTTP", "2")])).unwrap();
-    assert_eq!(listens(&typed), ["8080"]);
-    assert!(typed.listen[0].proxies.is_empty() && !typed.listen[0].proxy_unix);
-    let written = dir.load(Args::default(), &env(&[])).unwrap();
-    assert_eq!(written.listen[0].name, "a");
-    assert!(written.listen[0].proxy_unix);
-    assert_eq!(written.listen[0].proxies, ["10.0.0.0/8".parse::<IpNet>().unwrap()]);
-}
-
-#[test]
-fn http_off_leaves_nothing_and_says_so() {
-    let args = Args { http: vec![HttpChoice::Off], ..Args::default() };
-    let error = Settings::load(&args, &env(&[])).unwrap_err();
-    assert_eq!(
-        error.sentence(Lang::En),
-        "--http: nothing is left to listen on: give an address instead of off"
-    );
-    assert_eq!(error.exit_code(), 78);
-    let error = Settings::load(&Args::default(), &env(&[("HEARTBEAT_HTTP", "off")])).unwrap_err();
-    assert!(error.sentence(Lang::Zh).starts_with("HEARTBEAT_HTTP: 没有可监听的地址"));
 }
 
 #[test]
@@ -291,7 +265,7 @@ fn paths_become_absolute_before_a_daemon_leaves_its_directory() {
     let typed = Args {
         daemon: true,
         pid_file: Some("p".into()),
-        http: vec![HttpChoice::At(ListenAddress::Unix("u".into()))],
+        http: vec![ListenChoice::At(ListenAddress::Unix("u".into()))],
         log: vec![Target::File("l".into())],
         ..Args::default()
     };
@@ -334,11 +308,11 @@ fn every_fault_is_told_with_file_line_and_key() {
     for (text, says) in [
         (
             "x = 1",
-            "1: x: unknown key; known here: lang, listen, log, state, control, access, limits, websocket, governor, defaults, monitor",
+            "1: x: unknown key; known here: lang, listen, log, state, control, access, limits, tcp, websocket, governor, defaults, monitor",
         ),
         (
-            "\n[tcp]",
-            "2: tcp: unknown key; known here: lang, listen, log, state, control, access, limits, websocket, governor, defaults, monitor",
+            "\n[udp]",
+            "2: udp: unknown key; known here: lang, listen, log, state, control, access, limits, tcp, websocket, governor, defaults, monitor",
         ),
         ("lang = \"fr\"", "1: lang: not a language: write auto, en or zh"),
         ("lang = 1", "1: lang: a string is expected, not an integer"),
@@ -374,8 +348,8 @@ fn every_fault_is_told_with_file_line_and_key() {
         ("[[listen]]\nname = \"a\"", "1: listen: address is missing"),
         ("[[listen]]\naddress = \"1.2.3:80\"", "2: listen.address: not an IPv4 address"),
         (
-            "[[listen]]\naddress = \"80\"\nprotocol = \"tcp\"",
-            "3: listen.protocol: the only protocol is \"http\"",
+            "[[listen]]\naddress = \"80\"\nprotocol = \"udp\"",
+            "3: listen.protocol: not a protocol: write http or tcp",
         ),
         (
             "[[listen]]\naddress = \"80\"\nname = \"a:b\"",
@@ -433,7 +407,7 @@ fn every_fault_is_told_with_file_line_and_key() {
         ),
         (
             "\"a\\nb\" = 1",
-            "1: \"a\\nb\": unknown key; known here: lang, listen, log, state, control, access, limits, websocket, governor, defaults, monitor",
+            "1: \"a\\nb\": unknown key; known here: lang, listen, log, state, control, access, limits, tcp, websocket, governor, defaults, monitor",
         ),
         ("\na = 1\na = 2", "3: not TOML: duplicate key"),
         ("websocket.timeout = \"999ms\"", "1: websocket.timeout: 999ms is out of range: 1s to 1d"),

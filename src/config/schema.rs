@@ -9,17 +9,18 @@ use super::language::LangChoice;
 use super::monitor;
 use super::tls::{self, TlsDraft};
 use super::value::{Document, Key, Located, Origin, Value};
-use crate::domain::address::ListenAddress;
+use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::governor::{STRETCH_MAX, Terms};
 use crate::domain::limits::{
     FAST_BODY_BYTES_MAX, FORGET_MAX, FORGET_MIN, HISTORY_MAX, HISTORY_MIN, INTERVAL_MAX, INTERVAL_MIN,
     LISTENERS_MAX, Limits, NETWORKS_MAX, SCRATCH_BYTES, TOKENS_MAX,
 };
 use crate::domain::notice::Level;
-use crate::domain::policy::Sync;
+use crate::domain::policy::{Anonymous, Sync};
 use crate::domain::rules::Rule;
 use crate::domain::time::Span;
 use crate::sys::log::{Format, Target};
+use crate::sys::sockets::keepalive::KeepAlive;
 use crate::wire::head::HEADER_LINES_MAX;
 use ipnet::IpNet;
 use std::path::PathBuf;
@@ -31,8 +32,6 @@ const JSON_DEPTH_MAX: u64 = 100;
 pub(super) const LOG_TARGETS_MAX: usize = 16;
 /// Most worker threads.
 pub(super) const THREADS_MAX: usize = 256;
-/// The name of a listener that has none.
-pub(super) const LISTENER_NAME: &str = "http";
 
 /// What the files say; `None` where they say nothing.
 #[derive(Debug, Default)]
@@ -45,6 +44,7 @@ pub(super) struct Draft {
     pub(super) control: Option<Located<Option<PathBuf>>>,
     pub(super) access: AccessDraft,
     pub(super) limits: LimitsDraft,
+    pub(super) tcp: TcpDraft,
     pub(super) websocket: SocketDraft,
     pub(super) governor: Terms,
     pub(super) interval: Option<Span>,
@@ -64,6 +64,9 @@ pub(super) struct ListenDraft {
     pub(super) proxy_unix: bool,
     pub(super) fast_path: Option<bool>,
     pub(super) tls: Option<TlsDraft>,
+    pub(super) protocol: Option<Protocol>,
+    /// `Some(None)`: "off" was written.
+    pub(super) keepalive: Option<Option<KeepAlive>>,
     /// Whether `address` was given at all, rightly or wrongly.
     addressed: bool,
 }
@@ -140,6 +143,16 @@ pub(super) struct LimitsDraft {
     pub(super) beat_bytes: Option<Origin>,
 }
 
+/// `[tcp]`.
+#[derive(Debug, Default)]
+pub(super) struct TcpDraft {
+    pub(super) ping_interval: Option<Located<Span>>,
+    pub(super) timeout: Option<Located<Span>>,
+    pub(super) frame_timeout: Option<Located<Span>>,
+    pub(super) line_timeout: Option<Located<Span>>,
+    pub(super) anonymous: Option<Anonymous>,
+}
+
 /// `[websocket]`.
 #[derive(Debug, Default)]
 pub(super) struct SocketDraft {
@@ -159,6 +172,7 @@ pub fn keys() -> Vec<String> {
     all.extend(names("control", CONTROL));
     all.extend(names("access", ACCESS));
     all.extend(names("limits", LIMITS));
+    all.extend(names("tcp", TCP));
     all.extend(names("websocket", WEBSOCKET));
     all.extend(names("governor", GOVERNOR));
     all.extend(names("defaults", DEFAULTS));
@@ -190,6 +204,8 @@ const TOP: &[Key<Draft>] = &[
                     proxy_unix: false,
                     fast_path: None,
                     tls: None,
+                    protocol: None,
+                    keepalive: None,
                     addressed: false,
                 };
                 if element.section(LISTEN, section_of, &mut listen) && !listen.addressed {
@@ -230,6 +246,12 @@ const TOP: &[Key<Draft>] = &[
         },
     },
     Key {
+        name: "tcp",
+        read: |draft, value| {
+            value.section(TCP, section_of, &mut draft.tcp);
+        },
+    },
+    Key {
         name: "websocket",
         read: |draft, value| {
             value.section(WEBSOCKET, section_of, &mut draft.websocket);
@@ -252,14 +274,7 @@ const TOP: &[Key<Draft>] = &[
 
 const LISTEN: &[Key<ListenDraft>] = &[
     Key { name: "name", read: |listen, value| listen.name = listener_name(value) },
-    Key {
-        name: "protocol",
-        read: |_, value| {
-            if value.string().is_some_and(|protocol| protocol != "http") {
-                value.fault(Text::new("the only protocol is \"http\"", "目前只支持 \"http\" 协议"));
-            }
-        },
-    },
+    Key { name: "protocol", read: |listen, value| listen.protocol = value.parsed() },
     Key {
         name: "address",
         read: |listen, value| {
@@ -284,7 +299,40 @@ const LISTEN: &[Key<ListenDraft>] = &[
     },
     Key { name: "fast_path", read: |listen, value| listen.fast_path = value.boolean() },
     Key { name: "tls", read: |listen, value| listen.tls = tls::read(value, section_of) },
+    Key {
+        name: "keepalive",
+        read: |listen, value| {
+            let mut keepalive = KeepAlive::default();
+            if value.is_off() {
+                listen.keepalive = Some(None);
+            } else if value.section(KEEPALIVE, |_| None, &mut keepalive) {
+                listen.keepalive = Some(Some(keepalive));
+            }
+        },
+    },
 ];
+
+/// Times that the kernel counts in seconds, up to what Linux allows.
+const KEEPALIVE_MAX: Span = Span::secs(32_767);
+
+const KEEPALIVE: &[Key<KeepAlive>] = &[
+    Key { name: "idle", read: |k, v| put(&mut k.idle, v.span(TIMEOUT_MIN..=KEEPALIVE_MAX)) },
+    Key { name: "interval", read: |k, v| put(&mut k.interval, v.span(TIMEOUT_MIN..=KEEPALIVE_MAX)) },
+    Key { name: "count", read: |k, v| put(&mut k.count, v.integer(1..=127).map(|n| n as u32)) },
+    Key { name: "user_timeout", read: |k, v| put(&mut k.user_timeout, v.span(TIMEOUT_MIN..=TIMEOUT_MAX)) },
+];
+
+const TCP: &[Key<TcpDraft>] = &[
+    Key { name: "ping_interval", read: |tcp, value| tcp.ping_interval = time(value) },
+    Key { name: "timeout", read: |tcp, value| tcp.timeout = time(value) },
+    Key { name: "frame_timeout", read: |tcp, value| tcp.frame_timeout = time(value) },
+    Key { name: "line_timeout", read: |tcp, value| tcp.line_timeout = time(value) },
+    Key { name: "anonymous", read: |tcp, value| tcp.anonymous = value.parsed() },
+];
+
+fn time(value: Value<'_>) -> Option<Located<Span>> {
+    value.located(value.span(TIMEOUT_MIN..=TIMEOUT_MAX))
+}
 
 const LOG: &[Key<LogDraft>] = &[
     Key { name: "targets", read: |log, value| log.targets = targets(value) },

@@ -1,14 +1,15 @@
 //! What the program needs to know to run, in the shape in which the rest of it asks.
 
 use crate::domain::access::Access;
-use crate::domain::address::ListenAddress;
+use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::governor::Terms;
 use crate::domain::lang::Lang;
 use crate::domain::limits::Limits;
-use crate::domain::policy::{Defaults, SocketTimes, Sync};
+use crate::domain::policy::{Defaults, SocketTimes, Sync, TcpTimes};
 use crate::domain::rules::Rules;
 use crate::domain::time::Span;
 use crate::sys::log::LogOptions;
+use crate::sys::sockets::keepalive::KeepAlive;
 use crate::transport::tls::certificate::Summary;
 use crate::transport::tls::server::ClientAuth;
 use ipnet::IpNet;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub limits: Limits,
     /// When senders are asked for patience.
     pub governor: Terms,
+    /// The times of raw TCP.
+    pub tcp: TcpTimes,
     /// Worker threads.
     pub threads: usize,
     /// When WebSockets are pinged and given up.
@@ -60,6 +63,10 @@ pub struct Settings {
 pub struct Listen {
     /// Its name, by which a service manager hands it over.
     pub name: String,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// What is asked of the kernel for its connections; `None`: nothing.
+    pub keepalive: Option<KeepAlive>,
     /// Its address; a unix path is absolute.
     pub address: ListenAddress,
     /// Proxies whose Forwarded and X-Forwarded-For are believed.
@@ -68,6 +75,8 @@ pub struct Listen {
     pub proxy_unix: bool,
     /// Whether plain beats take the fast path; off only to look for faults.
     pub fast_path: bool,
+    /// Whether nobody asked for it, so that it may be done without.
+    pub unasked: bool,
     /// What TLS needs, where it is spoken.
     pub tls: Option<ListenTls>,
 }

@@ -144,6 +144,11 @@ impl<'a> Value<'a> {
         found
     }
 
+    /// Whether it is the word "off".
+    pub(super) fn is_off(self) -> bool {
+        self.raw.get_ref().as_str() == Some("off")
+    }
+
     /// `true` or `false`.
     pub(crate) fn boolean(self) -> Option<bool> {
         let found = self.raw.get_ref().as_bool();

@@ -14,8 +14,9 @@ pub(super) const ABOUT_ZH: &str = "接收机器、设备和定时任务的心跳
 
 /// Help texts in Chinese: command (empty: the program itself), argument (empty: the command), text.
 pub(super) const HELP_ZH: &[(&str, &str, &str)] = &[
-    ("", "port", "HTTP 端口，默认 7777；取代配置中的所有监听地址"),
-    ("", "http", "监听 端口、主机:端口、[IPv6]:端口、unix:路径 或 off；可重复；同样取代配置中的监听地址"),
+    ("", "port", "HTTP 端口，默认 7777；取代配置中的所有 HTTP 监听地址"),
+    ("", "http", "HTTP 监听 端口、主机:端口、[IPv6]:端口、unix:路径 或 off；可重复；取代方式同端口参数"),
+    ("", "tcp", "原始 TCP 的监听地址，写法相同，默认 7778；取代配置中的所有 TCP 监听地址"),
     ("", "config", "读取此配置文件及其旁边的 conf.d/*.toml"),
     ("", "state_dir", "状态保存目录"),
     ("", "log", "日志目标：stderr、journal、syslog 或 file:路径；可重复"),
@@ -104,6 +105,8 @@ const DOMAIN_ZH: &[(&str, &str)] = &[
         "不是时长：请写秒数，或带单位，例如 90s、1h30m、2d",
     ),
     ("not a language: write auto, en or zh", "不是语言：请写 auto、en 或 zh"),
+    ("not a protocol: write http or tcp", "不是协议：请写 http 或 tcp"),
+    ("not a way to name the nameless: write ip or ip:port", "不是为匿名客户端命名的方式：请写 ip 或 ip:port"),
     ("not a way to sync: write second or always", "不是同步方式：请写 second 或 always"),
     (
         "not a network: write an address or a network such as 192.168.1.0/24",

@@ -7,13 +7,13 @@ use std::fmt;
 /// `/ \ ? # % " < >`, not `.` or `..`; so it can stand in a path, a log line and a page as it is.
 ///
 /// Short ones, which is nearly all, lie in place: finding a monitor among a million is a matter of memory touched.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Id(Bytes);
 
 /// Bytes in place up to this length.
 const SHORT_BYTES_MAX: usize = 22;
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Bytes {
     /// Behind the end of a short one there are only zeros, so equal ids are equal bytes.
     Short(u8, [u8; SHORT_BYTES_MAX]),

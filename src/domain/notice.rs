@@ -127,6 +127,43 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
+    /// A client has been silent for too long, and its connection is closed.
+    ClientGone {
+        /// Whether it was one of those that we ask with `ping`, which people know by other words.
+        asked: bool,
+        /// Its address.
+        peer: Peer,
+        /// The monitor that it spoke for, where that is not its address.
+        monitor: Option<Arc<str>>,
+    },
+    /// A client that keeps its connection has come.
+    ClientConnected {
+        /// Its address.
+        peer: Peer,
+    },
+    /// A client from a network that may not send beats was sent away.
+    ClientDenied {
+        /// Its address.
+        peer: Peer,
+        /// The key of the configuration that says so.
+        key: &'static str,
+    },
+    /// A client sent a frame that cannot be read, and its connection is closed.
+    ClientBroken {
+        /// Its address.
+        peer: Peer,
+        /// The type of the frame.
+        kind: i32,
+        /// Its length.
+        length: i32,
+    },
+    /// It has gone, by itself.
+    ClientDisconnected {
+        /// Its address.
+        peer: Peer,
+        /// The monitor that it spoke for, where that is not its address.
+        monitor: Option<Arc<str>>,
+    },
     /// SIGUSR1: where things stand. The text is ready to print.
     Summary {
         /// E.g. `4 up, 1 late, 0 down; 66 beats/s; 5 connections`.
@@ -150,6 +187,11 @@ impl Notice {
             Notice::Started { .. } | Notice::Stopping | Notice::Stopped | Notice::Reloaded => Level::Info,
             Notice::Summary { .. } => Level::Info,
             Notice::TlsRefused { .. } => Level::Debug,
+            Notice::ClientGone { .. } => Level::Notice,
+            Notice::ClientConnected { .. }
+            | Notice::ClientDenied { .. }
+            | Notice::ClientBroken { .. }
+            | Notice::ClientDisconnected { .. } => Level::Debug,
             Notice::ReloadFailed { .. } | Notice::LogTargetFailed { .. } => Level::Error,
             Notice::NeedsRestart { .. } | Notice::LogTargetBack { .. } => Level::Warning,
             Notice::Transition { to: State::Down, .. } => Level::Warning,
@@ -171,6 +213,12 @@ impl Notice {
             Notice::LogTargetFailed { .. } => "log_target_failed",
             Notice::LogTargetBack { .. } => "log_target_back",
             Notice::TlsRefused { .. } => "tls_refused",
+            Notice::ClientGone { asked: false, .. } => "client_offline",
+            Notice::ClientGone { asked: true, .. } => "client_timeout",
+            Notice::ClientConnected { .. } => "client_connected",
+            Notice::ClientDenied { .. } => "client_denied",
+            Notice::ClientBroken { .. } => "client_broken",
+            Notice::ClientDisconnected { .. } => "client_disconnected",
             Notice::Summary { .. } => "summary",
             Notice::Other { kind, .. } => kind,
         }

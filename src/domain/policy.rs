@@ -26,6 +26,8 @@ pub struct Policy {
     pub rules: Arc<Rules>,
     /// The page's language where the browser does not say.
     pub page_lang: Lang,
+    /// How long silence on a raw TCP connection may be.
+    pub tcp: TcpTimes,
     /// When WebSockets are pinged and given up.
     pub websocket: SocketTimes,
     /// Who is told of changes, and when.
@@ -46,6 +48,62 @@ pub struct Defaults {
 impl Default for Defaults {
     fn default() -> Defaults {
         Defaults { interval: Span::secs(60), grace: Span::secs(30), forget_after: None }
+    }
+}
+
+/// The times of raw TCP connections, and who those are that give no name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpTimes {
+    /// How often `ping` is sent, where it is; also the interval that a nameless sender is held to.
+    pub ping_interval: Span,
+    /// Silence after which a connection is closed that speaks no other dialect than those below.
+    pub timeout: Span,
+    /// The same where frames are sent.
+    pub frame_timeout: Span,
+    /// The same where lines are sent, for a monitor that is not granted more.
+    pub line_timeout: Span,
+    /// Which monitor a sender is that gives no name.
+    pub anonymous: Anonymous,
+}
+
+/// Which monitor a sender is that gives no name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Anonymous {
+    /// That of its address, which all connections from there share.
+    #[default]
+    Ip,
+    /// One of its own, for as long as the connection lasts.
+    IpPort,
+}
+
+impl Default for TcpTimes {
+    fn default() -> TcpTimes {
+        TcpTimes {
+            ping_interval: Span::secs(3),
+            timeout: Span::secs(10),
+            frame_timeout: Span::secs(15),
+            line_timeout: Span::secs(75),
+            anonymous: Anonymous::Ip,
+        }
+    }
+}
+
+impl Anonymous {
+    /// As the configuration writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Anonymous::Ip => "ip",
+            Anonymous::IpPort => "ip:port",
+        }
+    }
+}
+
+impl FromStr for Anonymous {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Anonymous, &'static str> {
+        let known = [Anonymous::Ip, Anonymous::IpPort].into_iter().find(|anonymous| anonymous.name() == text);
+        known.ok_or("not a way to name the nameless: write ip or ip:port")
     }
 }
 

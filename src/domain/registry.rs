@@ -15,7 +15,7 @@ mod orders;
 mod recover;
 mod row;
 
-use super::beat::{Beat, Source, Status};
+use super::beat::{Beat, Source, Status, Transport};
 use super::governor::{Load, STRETCHED_INTERVAL_MAX, Sight, Step};
 use super::id::{Id, IdRef};
 use super::index::Index;
@@ -62,6 +62,8 @@ pub struct Arrival<'a> {
 pub struct Receipt {
     /// The interval we want of it.
     pub interval: Span,
+    /// The grace after it.
+    pub grace: Span,
     /// Whether the beat brought its monitor into being.
     pub created: bool,
     /// The earliest deadline this beat set, if it may lie before all others.
@@ -160,6 +162,9 @@ impl Registry {
             (None, None) => return Err(Unknown),
         };
         let row = &mut self.monitors[key as usize];
+        if row.source.transport == Transport::Tcp && row.outgrows(beat, source) {
+            row.hold_to(&self.rules, &self.defaults, false);
+        }
         let rule = self.rules.get(row.rule);
         let verdict = beat.status.verdict();
         let was = row.visible();
@@ -209,7 +214,7 @@ impl Registry {
         if !row.is_paused() {
             row.deadline = deadline;
         }
-        let interval = row.held();
+        let (interval, grace) = (row.held(), row.grace);
         let silent = now.mono.since(heard);
         let change = self.compare(now, key, was, silent, None);
         let row = &mut self.monitors[key as usize];
@@ -224,7 +229,7 @@ impl Registry {
         if let Some(deadline) = earlier {
             self.wheel.file(key, deadline);
         }
-        Ok(Receipt { interval, created, deadline: earlier })
+        Ok(Receipt { interval, grace, created, deadline: earlier })
     }
 
     /// When [`Registry::handle_timeout`] has something to do; never later than the first deadline.
@@ -386,7 +391,8 @@ impl Registry {
             State::Up | State::New if row.grace > Span(0) => row.state = State::Late,
             _ => row.state = State::Down,
         }
-        row.deadline = if row.state == State::Late { due.after(row.grace) } else { forgotten_at };
+        let left = Span(row.grace.0.saturating_sub(row.slack(rule).0));
+        row.deadline = if row.state == State::Late { due.after(left) } else { forgotten_at };
         let silent = now.mono.since(row.last_mono);
         let change = self.compare(now, key, was, silent, Some(due));
         self.ordered(now, key, change, keep);

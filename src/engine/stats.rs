@@ -50,15 +50,20 @@ pub enum Turned {
     Total,
     /// As many from its address as there may be.
     Address,
-    /// It did not finish its request in time.
+    /// It did not finish its request in time, or was silent for too long.
     Timeout,
     /// It spoke no TLS where that is spoken, or showed no certificate that we accept.
     Tls,
+    /// What it sent cannot be read on.
+    Protocol,
+    /// It does not read what it is sent.
+    Unread,
 }
 
 impl Turned {
     /// All of them.
-    pub const ALL: [Turned; 4] = [Turned::Total, Turned::Address, Turned::Timeout, Turned::Tls];
+    pub const ALL: [Turned; 6] =
+        [Turned::Total, Turned::Address, Turned::Timeout, Turned::Tls, Turned::Protocol, Turned::Unread];
 
     /// Its name in metrics.
     pub fn name(self) -> &'static str {
@@ -67,6 +72,8 @@ impl Turned {
             Turned::Address => "connections_per_address",
             Turned::Timeout => "timeout",
             Turned::Tls => "tls",
+            Turned::Protocol => "protocol",
+            Turned::Unread => "unread",
         }
     }
 }

@@ -15,14 +15,18 @@ mod desk;
 mod http;
 mod link;
 mod shake;
+mod talk;
 mod ws;
 
-use crate::domain::address::Peer;
+use crate::domain::access::{Denied, Wish};
+use crate::domain::address::{Peer, Protocol};
+use crate::domain::beat::Transport;
 use crate::domain::limits::STOP_MAX;
+use crate::domain::notice::Notice;
 use crate::domain::policy::Policy;
 use crate::domain::time::Mono;
 use crate::engine::Engine;
-use crate::engine::stats::Turned;
+use crate::engine::stats::{BeatResult, Turned};
 use crate::sys::clock;
 use crate::transport::census::Place;
 use crate::transport::door::{Arrival, Door, turn_away};
@@ -36,6 +40,7 @@ use desk::{Desk, Moment, Next};
 use link::Link;
 use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -163,6 +168,8 @@ pub struct Front {
     desk: Desk,
     /// Connections whose answers wait on the desk, how many each, and whether to come back to it.
     unanswered: Vec<(usize, usize, bool)>,
+    /// Connections to look at when nothing more has come for a moment, and when that is, in milliseconds of the thread.
+    quiets: VecDeque<(u64, usize)>,
     began: Mono,
     swept_s: u32,
     draining_since_s: Option<u32>,
@@ -192,6 +199,7 @@ impl Front {
             barred: Vec::new(),
             desk: Desk::new(),
             unanswered: Vec::new(),
+            quiets: VecDeque::new(),
             began: clock::mono(),
             swept_s: 0,
             draining_since_s: None,
@@ -204,7 +212,7 @@ impl Front {
         let engine = self.engine.clone();
         loop {
             let idle = self.again.is_empty() && self.crowded.is_empty();
-            let pause = if idle { self.until_next_second() } else { Duration::ZERO };
+            let pause = if idle { self.pause() } else { Duration::ZERO };
             match self.poll.poll(&mut events, Some(pause)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
                 _ => {}
@@ -230,6 +238,7 @@ impl Front {
                     }
                 }
             }
+            self.look_for_quiet(&moment);
             self.settle(&moment);
             // Looking costs less than remembering whether the waker rang, and serves where it could not ring.
             let go_on = self.take_orders(&moment);
@@ -243,10 +252,13 @@ impl Front {
         }
     }
 
-    /// Deadlines are in whole seconds of this thread, so that is when to look for whose time is up.
-    fn until_next_second(&self) -> Duration {
-        let into_ms = clock::mono().since(self.began).0 % 1000;
-        Duration::from_millis(1000 - into_ms)
+    /// How long there is nothing to do if nothing comes. Deadlines are in whole seconds of this thread, so at the beginning
+    /// of each one looks for whose time is up.
+    fn pause(&self) -> Duration {
+        let now_ms = clock::mono().since(self.began).0;
+        let until_second = 1000 - now_ms % 1000;
+        let until_quiet = self.quiets.front().map(|(at_ms, _)| at_ms.saturating_sub(now_ms));
+        Duration::from_millis(until_quiet.unwrap_or(u64::MAX).min(until_second))
     }
 
     fn moment<'a>(&self, policy: &'a Policy) -> Moment<'a> {
@@ -283,7 +295,7 @@ impl Front {
                     self.settle(moment);
                     for key in keys {
                         if self.connections.get(key).is_some_and(Connection::is_idle) {
-                            self.end(key);
+                            self.end(key, moment);
                         }
                     }
                 }
@@ -310,6 +322,9 @@ impl Front {
             match door.accept() {
                 Arrival::Newcomer(stream, peer) => {
                     let site = door.site.clone();
+                    if self.denies(&site, peer, moment) {
+                        continue;
+                    }
                     match site.census.enter(peer, moment.policy.limits.connections_per_address) {
                         Ok(place) => self.deal(stream, peer, site, place, moment),
                         Err(why) => {
@@ -324,6 +339,19 @@ impl Front {
             }
         }
         note(&mut self.crowded, number);
+    }
+
+    /// Whether somebody comes from where no beats may come from, and no other thing is there to be had.
+    fn denies(&self, site: &Site, peer: Peer, moment: &Moment<'_>) -> bool {
+        if site.setup.protocol != Protocol::Tcp {
+            return false;
+        }
+        let Err(Denied::Network(key)) = moment.policy.access.check(Wish::Beat, peer, None) else {
+            return false;
+        };
+        self.engine.stats().beats(Transport::Tcp, BeatResult::Denied, 1);
+        self.engine.log().notice(moment.now.wall, Notice::ClientDenied { peer, key });
+        true
     }
 
     fn deal(&mut self, stream: FrontStream, peer: Peer, site: Arc<Site>, place: Place, moment: &Moment<'_>) {
@@ -360,7 +388,7 @@ impl Front {
             self.poll.registry().register(connection.source(), Token(key), Interest::READABLE).is_ok()
         });
         match (registered, may_stay) {
-            (false, _) => self.end(key),
+            (false, _) => self.end(key, moment),
             (true, false) => self.hand_over(key),
             // A client usually has sent its request by the time it is let in.
             (true, true) => self.turn(key, moment),
@@ -378,7 +406,7 @@ impl Front {
             || self.poll.registry().reregister(connection.source(), Token(place), Interest::READABLE).is_ok();
         self.connections.insert(connection);
         match (known, may_stay) {
-            (false, _) => self.end(place),
+            (false, _) => self.end(place, moment),
             (true, false) => self.hand_over(place),
             (true, true) => self.turn(place, moment),
         }
@@ -392,11 +420,34 @@ impl Front {
         }
         let next = connection.turn(&mut self.desk, moment);
         self.follow(key, next, moment);
+        self.note_quiet(key);
+    }
+
+    /// Whoever has sent nothing more for a moment has sent something whole. What came meanwhile has been read before.
+    fn look_for_quiet(&mut self, moment: &Moment<'_>) {
+        while self.quiets.front().is_some_and(|(at_ms, _)| *at_ms <= moment.now_ms) {
+            let Some((_, key)) = self.quiets.pop_front() else { return };
+            let Some(connection) = self.connections.get_mut(key) else { continue };
+            if !connection.link().awaits_answers {
+                let next = connection.look_for_quiet(&mut self.desk, moment);
+                self.follow(key, next, moment);
+            } else {
+                // One thing after the other; then it is looked at again.
+                self.quiets.push_back((moment.now_ms + 1, key));
+            }
+            self.note_quiet(key);
+        }
+    }
+
+    fn note_quiet(&mut self, key: usize) {
+        if let Some(at_ms) = self.connections.get_mut(key).and_then(Connection::note_quiet) {
+            self.quiets.push_back((at_ms, key));
+        }
     }
 
     /// Keeps what the beats of this turn have changed, by one write, and then answers them.
     fn settle(&mut self, moment: &Moment<'_>) {
-        if self.unanswered.is_empty() {
+        if self.unanswered.is_empty() && self.desk.batch.is_empty() {
             return;
         }
         if self.engine.commit(moment.now.wall, &mut self.desk.batch).is_err() {
@@ -412,9 +463,11 @@ impl Front {
             let range = answered..answered + count;
             answered = range.end;
             let Some(connection) = self.connections.get_mut(key) else { continue };
-            match connection.answer(&mut self.desk, range, moment) {
-                Next::Wait if again && !connection.is_blocked() => self.again.push(key),
-                next => self.follow(key, next, moment),
+            let next = connection.answer(&mut self.desk, range, moment);
+            let go_on = again && next == Next::Wait && connection.reads_on();
+            self.follow(key, next, moment);
+            if go_on {
+                self.again.push(key);
             }
         }
         self.desk.answers.clear();
@@ -423,7 +476,7 @@ impl Front {
 
     fn follow(&mut self, key: usize, next: Next, moment: &Moment<'_>) {
         match next {
-            Next::Close => self.end(key),
+            Next::Close => self.end(key, moment),
             Next::HandOver => self.hand_over(key),
             Next::Begin => self.begin_in_earnest(key, moment),
             Next::Again => self.again.push(key),
@@ -438,7 +491,7 @@ impl Front {
                 let interest =
                     if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
                 if self.poll.registry().reregister(connection.source(), Token(key), interest).is_err() {
-                    self.end(key);
+                    self.end(key, moment);
                 }
             }
         }
@@ -455,9 +508,10 @@ impl Front {
         }
     }
 
-    fn end(&mut self, key: usize) {
+    fn end(&mut self, key: usize, moment: &Moment<'_>) {
         // Closing the socket takes it out of the loop.
         if let Some(mut connection) = self.take(key) {
+            connection.part(&mut self.desk.batch, moment);
             connection.link_mut().stream.take_leave();
         }
     }

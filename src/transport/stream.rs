@@ -83,6 +83,15 @@ impl FrontStream {
         }
     }
 
+    /// The port at the other end.
+    pub fn peer_port(&self) -> Option<u16> {
+        match self {
+            FrontStream::Tcp(s) => s.peer_addr().ok().map(|at| at.port()),
+            FrontStream::Unix(_) => None,
+            FrontStream::Tls(s) => s.socket.peer_port(),
+        }
+    }
+
     /// Says that nothing more will be written.
     pub fn end_writing(&mut self) {
         // A peer that is gone already needs no telling.

@@ -4,6 +4,7 @@ use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Source, Transport};
 use crate::domain::id::{Id, IdRef};
 use crate::domain::policy::Policy;
+use crate::domain::registry::Receipt;
 use crate::domain::time::{Now, Span};
 use crate::engine::stats::BeatResult;
 use crate::engine::{Engine, Incoming, Refusal, id_of_peer};
@@ -50,13 +51,18 @@ pub enum Fault {
 impl Taker<'_> {
     /// Takes a beat and counts what became of it; returns the interval that is wanted of its sender.
     pub fn take(&mut self, beat: Result<Beat<'_>, BeatError>) -> Result<Span, Fault> {
+        self.receive(beat).map(|receipt| receipt.interval)
+    }
+
+    /// The same; returns all that its sender is told.
+    pub fn receive(&mut self, beat: Result<Beat<'_>, BeatError>) -> Result<Receipt, Fault> {
         let taken = beat.map_err(Fault::Wrong).and_then(|beat| self.enter(&beat).map_err(Fault::Refused));
         let result = taken.as_ref().err().map_or(BeatResult::Accepted, Fault::result);
         self.engine.stats().beats(self.transport, result, 1);
         taken
     }
 
-    fn enter(&mut self, beat: &Beat<'_>) -> Result<Span, Refusal> {
+    fn enter(&mut self, beat: &Beat<'_>) -> Result<Receipt, Refusal> {
         let Taker { engine, policy, now, client, transport, hears, .. } = *self;
         engine.may_send(now, client, policy)?;
         if beat.id.is_none() && beat.ip.is_none() && self.nameless.is_none() {
@@ -74,7 +80,7 @@ impl Taker<'_> {
         let source = Source { peer: client, transport };
         let incoming = Incoming { now, monitor, beat, source, hears };
         let log = || engine.log().beat(now.wall, &line);
-        Ok(engine.beat(&incoming, policy, self.batch, log)?.interval)
+        engine.beat(&incoming, policy, self.batch, log)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::notice::{Notice, State};
 use crate::domain::time::Span;
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// Longest sentence, and longest text among the values, in bytes; the rest is cut off and marked with `…`.
 pub const TEXT_BYTES_MAX: usize = 2_000;
@@ -65,6 +66,17 @@ pub fn facts(notice: &Notice) -> Vec<(&'static str, Value<'_>)> {
         }
         Notice::TlsRefused { peer, address, reason } => {
             vec![("address", text(&peer.to_string())), ("listener", text(address)), ("reason", text(reason))]
+        }
+        Notice::ClientConnected { peer } | Notice::ClientBroken { peer, .. } => {
+            vec![("address", text(&peer.to_string()))]
+        }
+        Notice::ClientDenied { peer, key } => {
+            vec![("address", text(&peer.to_string())), ("key", Value::Text((*key).into()))]
+        }
+        Notice::ClientGone { peer, monitor, .. } | Notice::ClientDisconnected { peer, monitor } => {
+            let mut all = vec![("address", text(&peer.to_string()))];
+            all.extend(monitor.as_ref().map(|monitor| ("monitor", Value::Text(one_line(monitor)))));
+            all
         }
         Notice::Stopping
         | Notice::Stopped
@@ -149,8 +161,28 @@ fn english(notice: &Notice) -> String {
         Notice::TlsRefused { peer, address, reason } => {
             format!("TLS refused: {peer} on {address}: {reason}")
         }
+        // The words, grammar and all, are those that people grep for.
+        Notice::ClientGone { asked: false, peer, monitor } => {
+            format!("The client {peer} has be offline.{}", named(", id: ", monitor))
+        }
+        Notice::ClientGone { asked: true, peer, monitor } => {
+            format!("Client timeout, closing connection: {peer}{}", named(", id: ", monitor))
+        }
+        Notice::ClientConnected { peer } => format!("Client connected: {peer}"),
+        Notice::ClientDenied { peer, key } => format!("Client not allowed: {peer} ({key})"),
+        Notice::ClientBroken { peer, kind, length } => {
+            format!("Client closed: {peer} sent a frame of type {kind} and length {length}")
+        }
+        Notice::ClientDisconnected { peer, monitor } => {
+            format!("Client disconnected: {peer}{}", named(", id: ", monitor))
+        }
         Notice::Summary { text } | Notice::Other { text, .. } => text.clone(),
     }
+}
+
+/// What is said behind an address of the monitor that it spoke for.
+fn named(label: &str, monitor: &Option<Arc<str>>) -> String {
+    monitor.as_ref().map(|monitor| format!("{label}{monitor}")).unwrap_or_default()
 }
 
 fn chinese(notice: &Notice) -> String {
@@ -182,6 +214,20 @@ fn chinese(notice: &Notice) -> String {
         Notice::TlsRefused { peer, address, reason } => {
             format!("TLS 握手被拒: {peer}，监听 {address}：{reason}")
         }
+        Notice::ClientGone { asked: false, peer, monitor } => {
+            format!("客户端 {peer} 已掉线{}", named(", 标识: ", monitor))
+        }
+        Notice::ClientGone { asked: true, peer, monitor } => {
+            format!("客户端超时，关闭连接: {peer}{}", named(", 标识: ", monitor))
+        }
+        Notice::ClientConnected { peer } => format!("客户端已连接: {peer}"),
+        Notice::ClientDenied { peer, key } => format!("客户端不被允许: {peer}（{key}）"),
+        Notice::ClientBroken { peer, kind, length } => {
+            format!("客户端连接已关闭: {peer} 发送了类型为 {kind}、长度为 {length} 的帧")
+        }
+        Notice::ClientDisconnected { peer, monitor } => {
+            format!("客户端已断开: {peer}{}", named(", 标识: ", monitor))
+        }
         Notice::Summary { text } | Notice::Other { text, .. } => text.clone(),
     }
 }
@@ -207,6 +253,7 @@ mod tests {
 
     #[test]
     fn every_notice_reads_well_in_both_languages() {
+        let local = crate::domain::address::Peer::Ip([127, 0, 0, 1].into());
         let started = |address: &str, port| Notice::Started { address: address.into(), port };
         let table = [
             (
@@ -273,6 +320,36 @@ mod tests {
                 },
                 "TLS refused: 127.0.0.1 on [::]:8443: no TLS",
                 "TLS 握手被拒: 127.0.0.1，监听 [::]:8443：no TLS",
+            ),
+            (
+                Notice::ClientGone { asked: false, peer: local, monitor: None },
+                "The client 127.0.0.1 has be offline.",
+                "客户端 127.0.0.1 已掉线",
+            ),
+            (
+                Notice::ClientGone { asked: true, peer: local, monitor: Some("127.0.0.1:9".into()) },
+                "Client timeout, closing connection: 127.0.0.1, id: 127.0.0.1:9",
+                "客户端超时，关闭连接: 127.0.0.1, 标识: 127.0.0.1:9",
+            ),
+            (
+                Notice::ClientConnected { peer: local },
+                "Client connected: 127.0.0.1",
+                "客户端已连接: 127.0.0.1",
+            ),
+            (
+                Notice::ClientDenied { peer: local, key: "access.deny" },
+                "Client not allowed: 127.0.0.1 (access.deny)",
+                "客户端不被允许: 127.0.0.1（access.deny）",
+            ),
+            (
+                Notice::ClientBroken { peer: local, kind: 7, length: -1 },
+                "Client closed: 127.0.0.1 sent a frame of type 7 and length -1",
+                "客户端连接已关闭: 127.0.0.1 发送了类型为 7、长度为 -1 的帧",
+            ),
+            (
+                Notice::ClientDisconnected { peer: local, monitor: Some("web-1".into()) },
+                "Client disconnected: 127.0.0.1, id: web-1",
+                "客户端已断开: 127.0.0.1, 标识: web-1",
             ),
             (Notice::Summary { text: "4 up".into() }, "4 up", "4 up"),
         ];

@@ -24,8 +24,10 @@ use std::borrow::Cow;
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // looked at once where it was made
 pub enum Event<'a> {
-    /// A sign of life that wants no answer: a frame, a `pong`.
-    Sign,
+    /// A whole frame.
+    Frame,
+    /// A `pong`.
+    Pong,
     /// A `PING` without a line end.
     BarePing,
     /// A packet of text.
@@ -164,7 +166,7 @@ impl Talk {
             let used = match &mut self.0 {
                 Stage::First { .. } => self.first(bytes[0], length_max, tell),
                 Stage::Frame(frames) => {
-                    let fed = frames.feed(bytes, length_max, &mut || tell(Event::Sign));
+                    let fed = frames.feed(bytes, length_max, &mut || tell(Event::Frame));
                     if let Err(impossible) = fed {
                         self.0 = Stage::Over;
                         tell(Event::Impossible(impossible));
@@ -174,7 +176,7 @@ impl Talk {
                 Stage::Pong { matched } => {
                     for byte in bytes {
                         if step(PONG, matched, *byte) == Step::Whole {
-                            tell(Event::Sign);
+                            tell(Event::Pong);
                         }
                     }
                     bytes.len()

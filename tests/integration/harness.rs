@@ -130,7 +130,8 @@ impl Setup {
     pub fn bare() -> Setup {
         let place = Place::new();
         let mut command = place.command();
-        command.arg("--state-dir").arg(place.path("state"));
+        // All daemons of all tests would want the same port.
+        command.arg("--state-dir").arg(place.path("state")).env("HEARTBEAT_TCP", "off");
         Setup { place, command }
     }
 

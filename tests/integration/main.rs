@@ -30,6 +30,7 @@ mod seed0;
 mod send;
 mod service;
 mod states;
+mod tcp;
 mod tidy;
 mod tls;
 mod ws;

@@ -74,6 +74,22 @@ impl Registry {
         Ok(created)
     }
 
+    /// The connection has gone for which a monitor stood; after `silence` that is a reason to be down. Who declared it
+    /// keeps it.
+    pub fn depart(&mut self, now: Now, monitor: Name<'_>, silence: bool, keep: &mut impl FnMut(&Record<'_>)) {
+        let Some(key) = self.find(monitor) else { return };
+        let row = &mut self.monitors[key as usize];
+        let was = row.visible();
+        if silence && matches!(was, State::Up | State::Late) {
+            row.state = State::Down;
+            row.deadline = row.forgotten_at(self.rules.get(row.rule), &self.defaults);
+            self.stir(now, key, was, keep);
+        }
+        if !self.monitors[key as usize].is_kept() {
+            self.remove(now, key, keep);
+        }
+    }
+
     /// Puts maintenance windows in force that have begun. Those that end do so by themselves.
     pub fn hold_windows(&mut self, now: Now, keep: &mut impl FnMut(&Record<'_>)) {
         for key in 0..self.monitors.len() as u32 {

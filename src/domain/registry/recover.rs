@@ -107,6 +107,10 @@ impl Registry {
                 continue;
             }
             row.hold_to(&rules, &defaults, true);
+            if row.is_of_connection() {
+                self.remove(now, key, keep);
+                continue;
+            }
             if row.is_running() && away_ms != 0 {
                 if away_ms > 0 {
                     row.extend_runs(Span(away_ms.unsigned_abs()));

@@ -5,7 +5,8 @@
 
 mod paper;
 
-use crate::domain::beat::{Beat, Source, Status};
+use crate::domain::address::Peer;
+use crate::domain::beat::{Beat, Source, Status, Transport};
 use crate::domain::governor::Asked;
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{CHANGES_PER_HOUR_MAX, RUNS_MAX};
@@ -14,6 +15,7 @@ use crate::domain::policy::Defaults;
 use crate::domain::record::{Cause, OpenIncident, Pause, PausedBy, Sequence};
 use crate::domain::rules::{Rule, Rules};
 use crate::domain::time::{Mono, Now, Span, Wall};
+use std::net::SocketAddr;
 
 /// A deadline that nobody has; later than all that anybody has.
 pub(super) const NEVER: Mono = Mono(u64::MAX);
@@ -22,6 +24,8 @@ pub(super) const NO_RULE: u16 = u16::MAX;
 /// No incident is open.
 const NO_INCIDENT: u64 = u64::MAX;
 const HOUR_MS: u64 = 3_600_000;
+/// See [`Monitor::slack`].
+const KEPT_SLACK: Span = Span(500);
 /// A change of a sender's clock that is not written down by itself.
 const SKEW_NOISE_MS: u64 = 250;
 
@@ -224,6 +228,28 @@ impl Monitor {
         self.asked.is_stretched().then(|| self.held())
     }
 
+    /// Whether it was held to the times of a TCP dialect because nobody on the connection gave a name, and now beats by
+    /// another way that says nothing of times: those of the dialect are not meant for that.
+    pub(super) fn outgrows(&self, beat: &Beat<'_>, source: Source) -> bool {
+        self.source.transport == Transport::Tcp
+            && source.transport != Transport::Tcp
+            && beat.interval.is_none()
+            && beat.grace.is_none()
+            && !self.flags.has(Flags::DECLARED)
+            && self.id.as_str().parse().is_ok_and(|ip| Peer::from_ip(ip) == source.peer)
+    }
+
+    /// Whether it stands for a connection that gave no name, and goes with it.
+    pub(super) fn is_of_connection(&self) -> bool {
+        let own = |at: SocketAddr| Peer::from_ip(at.ip()) == self.source.peer;
+        self.source.transport == Transport::Tcp && !self.is_kept() && self.id.as_str().parse().is_ok_and(own)
+    }
+
+    /// Whether a person or the configuration wants it to be there.
+    pub(super) fn is_kept(&self) -> bool {
+        self.flags.has(Flags::DECLARED) || self.flags.has(Flags::CONFIGURED)
+    }
+
     /// Writes down what a beat says, its verdict apart; true when it changed any of the details.
     pub(super) fn take(
         &mut self,
@@ -320,13 +346,21 @@ impl Monitor {
         self.rare.as_ref().is_some_and(|rare| rare.tags.iter().any(|own| **own == *tag))
     }
 
+    /// How much later than its interval it is late. On a connection that is kept, both ends go by the same interval, and
+    /// each beat would be a hair's breadth late. It is taken from the grace, so what is down is so in time.
+    pub(super) fn slack(&self, rule: Option<&Rule>) -> Span {
+        let kept = self.source.transport != Transport::Http;
+        let scheduled = rule.is_some_and(|rule| rule.schedule.is_some());
+        if kept && !scheduled { KEPT_SLACK.min(self.grace) } else { Span(0) }
+    }
+
     /// When it is late if nothing more is heard, counted from now.
     pub(super) fn due(&mut self, now: Now, rule: Option<&Rule>) -> Mono {
         if let Some(deadline) = self.runs().map(OpenRun::deadline).min() {
             return deadline;
         }
         let Some(schedule) = rule.and_then(|rule| rule.schedule.as_ref()) else {
-            return now.mono.after(self.held());
+            return now.mono.after(self.held()).after(self.slack(rule));
         };
         let slot = schedule.next_after(now.wall);
         self.rare().slot = slot;
@@ -342,7 +376,7 @@ impl Monitor {
 
     /// When it is forgotten if it stays silent.
     pub(super) fn forgotten_at(&self, rule: Option<&Rule>, defaults: &Defaults) -> Mono {
-        let kept = self.flags.has(Flags::DECLARED) || self.flags.has(Flags::CONFIGURED);
+        let kept = self.is_kept();
         let after = match rule.and_then(|rule| rule.forget_after) {
             Some(own) => own,
             None => defaults.forget_after,

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 mod away;
 mod governed;
+mod kept;
 
 fn at(ms: u64) -> Now {
     Now { mono: Mono(ms), wall: Wall(1_770_000_000_000 + ms as i64) }

@@ -16,7 +16,7 @@ use std::path::Path;
 pub const JOURNAL_PATH: &str = "/run/systemd/journal/socket";
 
 /// `MESSAGE_ID` by kind of event; the last one is for kinds that have none of their own.
-pub const MESSAGE_IDS: [(&str, &str); 14] = [
+pub const MESSAGE_IDS: [(&str, &str); 16] = [
     ("beat", "28c1e6af2a7e4daebe4d6ecf5105bcfc"),
     ("transition", "e2914b1d7ba74d919cabeb8c4365d582"),
     ("started", "e0389b29d43a4bb194dff45ad45f9190"),
@@ -30,6 +30,8 @@ pub const MESSAGE_IDS: [(&str, &str); 14] = [
     ("tls_refused", "a98c0af7593449bf9edf471ef6da02ce"),
     ("alert", "dfc4717891014f8d94ac7496e9fbd732"),
     ("summary", "166464a1dc1344b89793d4741a8426a9"),
+    ("client_offline", "b5a22688aafb4574bd86fac7a77a2e5d"),
+    ("client_timeout", "a4a6ae445fb04ad49e20288840dfabd8"),
     ("other", "56efb2abd90648ea82de5c2c6b9f546b"),
 ];
 

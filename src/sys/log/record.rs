@@ -212,6 +212,10 @@ fn text_bytes(notice: &Notice) -> usize {
         Notice::TlsRefused { address, reason, .. } => address.capacity() + reason.capacity(),
         Notice::LogTargetFailed { target, reason } => target.capacity() + reason.capacity(),
         Notice::Transition { monitor, .. } => monitor.len(),
+        Notice::ClientGone { monitor, .. } | Notice::ClientDisconnected { monitor, .. } => {
+            monitor.as_ref().map_or(0, |monitor| monitor.len())
+        }
+        Notice::ClientConnected { .. } | Notice::ClientDenied { .. } | Notice::ClientBroken { .. } => 0,
         Notice::Stopping | Notice::Stopped | Notice::Reloaded => 0,
     }
 }

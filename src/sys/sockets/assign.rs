@@ -2,7 +2,7 @@
 //!
 //! The name decides: systemd's `FileDescriptorName=`, launchd's key under `Sockets`. A name that is not ours (a unit
 //! without `FileDescriptorName=` passes the unit's name; a manager that passes none leaves "unknown") still has an
-//! evident meaning when only one kind of listener is wanted. Anything else would be a guess, and is closed.
+//! evident meaning when only one kind of listener was asked for. Anything else would be a guess, and is closed.
 
 use super::Wanted;
 use super::error::Warning;
@@ -67,7 +67,8 @@ pub(super) struct Plan {
 /// Makes the plan. Several sockets may serve one name: a socket unit with several `ListenStream=`, launchd's v4 and v6.
 pub(super) fn assign(wanted: &[Wanted], offered: &[(&str, &Place)]) -> Plan {
     let names: BTreeSet<&str> = wanted.iter().map(|w| w.name.as_str()).collect();
-    let only = if names.len() == 1 { names.first().copied() } else { None };
+    let asked: BTreeSet<&str> = wanted.iter().filter(|w| !w.unasked).map(|w| w.name.as_str()).collect();
+    let only = if asked.len() == 1 { asked.first().copied() } else { None };
     let mut plan = Plan::default();
     for (name, _) in offered {
         let serves = names.get(name).copied().or(only).map(str::to_owned);
@@ -109,7 +110,9 @@ mod tests {
     use super::*;
 
     fn wanted(list: &[(&str, &str)]) -> Vec<Wanted> {
-        list.iter().map(|(n, a)| Wanted { name: (*n).into(), address: a.parse().unwrap() }).collect()
+        list.iter()
+            .map(|(n, a)| Wanted { name: (*n).into(), address: a.parse().unwrap(), unasked: false })
+            .collect()
     }
 
     /// Runs the plan over `name address` pairs and writes it as one line of text.

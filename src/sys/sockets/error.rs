@@ -237,6 +237,8 @@ pub(super) enum Warning {
     Unusable { name: String },
     /// One address of a name cannot be had, others can.
     OneOfName { host: String, error: SocketError },
+    /// A listener that nobody asked for cannot be had.
+    DoneWithout { name: String, error: Box<SocketError> },
 }
 
 impl Warning {
@@ -267,6 +269,15 @@ impl Warning {
             (Warning::Unusable { name }, Lang::Zh) => format!(
                 "传入的描述符 {name} 不是监听中的流套接字，已关闭；其单元需要 ListenStream= 和 Accept=no"
             ),
+            (Warning::DoneWithout { name, error }, Lang::En) => {
+                format!(
+                    "going on without the listener {name}, as nobody asked for it: {}",
+                    error.sentence(lang)
+                )
+            }
+            (Warning::DoneWithout { name, error }, Lang::Zh) => {
+                format!("监听器 {name} 并非明确要求，将不使用它而继续运行：{}", error.sentence(lang))
+            }
             (Warning::OneOfName { host, error }, Lang::En) => {
                 format!("of the addresses of {host} one is not served: {}", error.sentence(lang))
             }

@@ -254,7 +254,7 @@ mod tests {
         let mut inherited = Inherited::none();
         inherited.add("http".into(), Some(Socket::Tcp(theirs))).unwrap();
         assert!(inherited.any());
-        let wanted = Wanted { name: "http".into(), address: at.to_string().parse().unwrap() };
+        let wanted = Wanted { name: "http".into(), address: at.to_string().parse().unwrap(), unasked: false };
         let (all, warnings) = open(&[wanted], inherited, Lang::En).unwrap();
         assert!(warnings.is_empty(), "{warnings:?}");
         assert_eq!(all.len(), 1);
@@ -282,8 +282,11 @@ mod tests {
     fn part_of_a_daemon_that_inherits() {
         assert!(std::env::var_os("HB_PART").is_some(), "only as a child of another test");
         let inherited = inherit().unwrap();
-        let wanted = [("http", "7777"), ("tcp", "7778")]
-            .map(|(name, at)| Wanted { name: name.into(), address: at.parse().unwrap() });
+        let wanted = [("http", "7777"), ("tcp", "7778")].map(|(name, at)| Wanted {
+            name: name.into(),
+            address: at.parse().unwrap(),
+            unasked: false,
+        });
         let (all, _) = open(&wanted, inherited, Lang::En).unwrap();
         for one in &all {
             println!("got {} {} {}", one.name, one.address, one.inherited);

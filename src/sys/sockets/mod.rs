@@ -34,6 +34,8 @@ pub struct Wanted {
     pub name: String,
     /// Where it shall stand.
     pub address: ListenAddress,
+    /// Whether nobody asked for it: where its place is taken it is done without.
+    pub unasked: bool,
 }
 
 /// A listening socket: non-blocking, closed on exec.
@@ -94,7 +96,14 @@ pub fn open(
         }
     }
     for (which, wanted) in wanted.iter().enumerate().filter(|(_, w)| !plan.replaced.contains(&w.name)) {
-        for bound in bind::bind(&wanted.address, &mut warnings)? {
+        let bound = match bind::bind(&wanted.address, &mut warnings) {
+            Err(error) if wanted.unasked => {
+                warnings.push(Warning::DoneWithout { name: wanted.name.clone(), error: Box::new(error) });
+                continue;
+            }
+            bound => bound?,
+        };
+        for bound in bound {
             let mut one = stand(which, wanted.name.clone(), bound.socket, &bound.place, false);
             one.file = bound.file;
             listening.push(one);
@@ -117,7 +126,7 @@ mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
 
     fn wanted(name: &str, address: ListenAddress) -> Wanted {
-        Wanted { name: name.into(), address }
+        Wanted { name: name.into(), address, unasked: false }
     }
 
     fn talk(listening: &Listening, at: impl std::net::ToSocketAddrs) {
@@ -160,6 +169,18 @@ mod tests {
         assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
         let flags = nix::fcntl::fcntl(listener, nix::fcntl::FcntlArg::F_GETFD).unwrap();
         assert_eq!(flags & nix::libc::FD_CLOEXEC, nix::libc::FD_CLOEXEC);
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_done_without_where_its_port_is_taken() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let address = ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), port);
+        let wanted = Wanted { unasked: true, ..wanted("tcp", address) };
+        let (listening, warnings) = open(&[wanted], Inherited::none(), Lang::En).unwrap();
+        assert!(listening.is_empty());
+        assert!(warnings[0].contains("going on without the listener tcp"), "{warnings:?}");
+        assert!(warnings[0].contains(&format!("127.0.0.1:{port}")), "{warnings:?}");
     }
 
     #[test]

@@ -139,7 +139,8 @@ mod tests {
     }
 
     fn listen(path: &Path) -> Result<Listening, SocketError> {
-        let wanted = Wanted { name: "http".into(), address: ListenAddress::Unix(path.into()) };
+        let wanted =
+            Wanted { name: "http".into(), address: ListenAddress::Unix(path.into()), unasked: false };
         let (mut all, warnings) = open(&[wanted], Inherited::none(), Lang::En)?;
         assert!(warnings.is_empty() && all.len() == 1);
         Ok(all.remove(0))

@@ -5,9 +5,11 @@ use super::desk::{Desk, Moment, Next};
 use super::http::Http;
 use super::link::Link;
 use super::shake::Shake;
+use super::talk::Talk;
 use super::ws::Ws;
 use crate::domain::address::Protocol;
 use crate::domain::beat::Transport;
+use crate::store::Batch;
 use crate::transport::http::{Guest, Opening};
 use std::ops::Range;
 
@@ -17,6 +19,8 @@ pub enum Connection {
     Shake(Shake),
     /// HTTP, as far as the fast path goes.
     Http(Http),
+    /// Raw TCP.
+    Tcp(Talk),
     /// A WebSocket; apart, because it is twice as large.
     Ws(Box<Ws>),
 }
@@ -37,7 +41,8 @@ impl Connection {
             return Connection::Shake(Shake::new(link, moment));
         }
         match link.site.setup.protocol {
-            Protocol::Http | Protocol::Tcp => Connection::Http(Http::new(link, moment)),
+            Protocol::Http => Connection::Http(Http::new(link, moment)),
+            Protocol::Tcp => Connection::Tcp(Talk::new(link, moment)),
         }
     }
 
@@ -55,6 +60,7 @@ impl Connection {
     pub fn transport(&self) -> Transport {
         match self {
             Connection::Http(_) => Transport::Http,
+            Connection::Tcp(_) => Transport::Tcp,
             Connection::Ws(_) => Transport::Ws,
             Connection::Shake(shake) => match shake.link.site.setup.protocol {
                 Protocol::Http => Transport::Http,
@@ -67,6 +73,7 @@ impl Connection {
     pub fn link(&self) -> &Link {
         match self {
             Connection::Http(http) => &http.link,
+            Connection::Tcp(talk) => &talk.link,
             Connection::Ws(ws) => &ws.link,
             Connection::Shake(shake) => &shake.link,
         }
@@ -76,6 +83,7 @@ impl Connection {
     pub fn link_mut(&mut self) -> &mut Link {
         match self {
             Connection::Http(http) => &mut http.link,
+            Connection::Tcp(talk) => &mut talk.link,
             Connection::Ws(ws) => &mut ws.link,
             Connection::Shake(shake) => &mut shake.link,
         }
@@ -100,6 +108,7 @@ impl Connection {
     pub fn is_idle(&self) -> bool {
         match self {
             Connection::Http(http) => http.is_idle(),
+            Connection::Tcp(talk) => !talk.link.awaits_answers,
             // It is told that we go.
             Connection::Ws(_) => false,
             Connection::Shake(_) => true,
@@ -112,6 +121,38 @@ impl Connection {
             Connection::Http(http) => http.link.site.setup.fast_path,
             Connection::Ws(_) => true,
             Connection::Shake(_) => true,
+            Connection::Tcp(_) => true,
+        }
+    }
+
+    /// Whether it is read though it does not take what it is sent.
+    pub fn reads_on(&self) -> bool {
+        match self {
+            Connection::Http(http) => !http.link.is_blocked(),
+            Connection::Tcp(_) | Connection::Ws(_) | Connection::Shake(_) => true,
+        }
+    }
+
+    /// When the loop must look whether nothing more has come for a moment, in milliseconds of the thread; told once.
+    pub fn note_quiet(&mut self) -> Option<u64> {
+        match self {
+            Connection::Tcp(talk) => talk.note_quiet(),
+            _ => None,
+        }
+    }
+
+    /// The loop looks.
+    pub fn look_for_quiet(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
+        match self {
+            Connection::Tcp(talk) => talk.look_for_quiet(desk, moment),
+            _ => Next::Wait,
+        }
+    }
+
+    /// Its last step before it is closed.
+    pub fn part(&self, batch: &mut Batch, moment: &Moment<'_>) {
+        if let Connection::Tcp(talk) = self {
+            talk.part(batch, moment);
         }
     }
 
@@ -119,6 +160,7 @@ impl Connection {
     pub fn turn(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
         match self {
             Connection::Http(http) => http.turn(desk, moment),
+            Connection::Tcp(talk) => talk.turn(desk, moment),
             Connection::Ws(ws) => ws.turn(desk, moment),
             Connection::Shake(shake) => shake.turn(moment),
         }
@@ -128,6 +170,7 @@ impl Connection {
     pub fn answer(&mut self, desk: &mut Desk, range: Range<usize>, moment: &Moment<'_>) -> Next {
         match self {
             Connection::Http(http) => http.answer(desk, range, moment),
+            Connection::Tcp(talk) => talk.answer(desk, range, moment),
             Connection::Ws(ws) => ws.answer(desk, range, moment),
             Connection::Shake(_) => Next::Wait,
         }
@@ -137,6 +180,7 @@ impl Connection {
     pub fn time_out(&mut self, moment: &Moment<'_>) -> Next {
         match self {
             Connection::Http(http) => http.time_out(moment),
+            Connection::Tcp(talk) => talk.time_out(moment),
             Connection::Ws(ws) => ws.time_out(moment),
             Connection::Shake(shake) => shake.time_out(moment),
         }
@@ -146,6 +190,7 @@ impl Connection {
     pub fn into_guest(self, home: Home) -> Option<Guest> {
         match self {
             Connection::Http(http) => Some(http.into_guest(home)),
+            Connection::Tcp(_) => None,
             Connection::Ws(_) => None,
             Connection::Shake(_) => None,
         }

@@ -8,6 +8,7 @@ use crate::domain::time::{Now, Span};
 use crate::store::Batch;
 use crate::transport::http::Dates;
 use crate::wire::answer::Answer;
+use crate::wire::line::Reply;
 
 /// What all connections of a thread share: one buffer to read into, one to write from.
 pub struct Desk {
@@ -29,6 +30,8 @@ pub struct Desk {
 pub enum Said {
     /// To an HTTP request.
     Http(Answer),
+    /// On a raw TCP connection, and how many beats it acknowledges.
+    Tcp(Reply, u64),
     /// In a WebSocket.
     Ws(Say),
 }
@@ -91,6 +94,7 @@ impl Said {
     pub fn acknowledges(&self) -> u64 {
         match self {
             Said::Http(answer) => answer.acknowledges,
+            Said::Tcp(_, beats) => *beats,
             Said::Ws(say) => say.acknowledges(),
         }
     }
@@ -99,6 +103,8 @@ impl Said {
     pub fn not_stored(&mut self, refuse: bool) {
         match self {
             Said::Http(answer) => answer.not_stored(refuse),
+            Said::Tcp(reply, beats) if refuse && *beats > 0 => reply.not_stored(),
+            Said::Tcp(..) => {}
             Said::Ws(say) => say.not_stored(refuse),
         }
     }

@@ -26,7 +26,7 @@ fn told_quietly(pieces: &[&[u8]]) -> String {
 
 fn word(event: &Event<'_>) -> String {
     match event {
-        Event::Sign => "sign".into(),
+        Event::Frame | Event::Pong => "sign".into(),
         Event::BarePing => "bare".into(),
         Event::Packet => "packet".into(),
         Event::Wrong(reason) => format!("wrong({})", reason.split(' ').next().unwrap_or_default()),

@@ -1,0 +1,174 @@
+//! Where to listen: what was typed for a protocol replaces what the files say of that protocol, and where nobody says
+//! anything there are the two ports that people know.
+
+use super::cli::ListenChoice;
+use super::decide::Sight;
+use super::fault::{Place, Text};
+use super::schema::{ListenDraft, TcpDraft};
+use super::settings::Listen;
+use super::tls;
+use super::value::{Located, Origin};
+use crate::domain::address::{ListenAddress, Protocol};
+use crate::domain::limits::LISTENERS_MAX;
+use crate::domain::policy::TcpTimes;
+use crate::sys::sockets::keepalive::KeepAlive;
+use std::str::FromStr;
+
+/// The protocols with their variables, options, and ports when nobody says otherwise.
+const PROTOCOLS: [(Protocol, &str, &str, u16); 2] =
+    [(Protocol::Http, "HEARTBEAT_HTTP", "--http", 7777), (Protocol::Tcp, "HEARTBEAT_TCP", "--tcp", 7778)];
+
+impl Listen {
+    /// A listener of which only the address is known.
+    fn plain(protocol: Protocol, address: ListenAddress) -> Listen {
+        Listen {
+            name: protocol.name().to_string(),
+            protocol,
+            address,
+            keepalive: Some(KeepAlive::default()),
+            proxies: Vec::new(),
+            proxy_unix: false,
+            fast_path: true,
+            unasked: false,
+            tls: None,
+        }
+    }
+}
+
+impl Sight<'_> {
+    /// Where to listen. A PORT or an ADDR replaces everything the files say of its protocol, names and proxies included:
+    /// what was written for a public address must not silently hold for another one.
+    pub(super) fn listen(self, drafts: Vec<ListenDraft>) -> Vec<Listen> {
+        let mut listen: Vec<Listen> = Vec::new();
+        let mut off = None;
+        let mut open = Vec::new();
+        for known in PROTOCOLS {
+            let (protocol, variable, option, _) = known;
+            let flags = match (protocol, self.args.port) {
+                (Protocol::Http, Some(port)) => vec![ListenChoice::At(ListenAddress::Any(port))],
+                (Protocol::Http, None) => self.args.http.clone(),
+                (Protocol::Tcp, _) => self.args.tcp.clone(),
+            };
+            let source = Place::Named(if flags.is_empty() { variable } else { option });
+            let typed = self.list(&flags, variable, ListenChoice::from_str);
+            if typed.is_empty() {
+                open.push(known);
+            }
+            for choice in typed {
+                match choice {
+                    ListenChoice::Off => off = Some(source.clone()),
+                    ListenChoice::At(address) => {
+                        let one = Listen::plain(protocol, self.absolute(address));
+                        self.add_listener(&mut listen, one, &source, "");
+                    }
+                }
+            }
+        }
+        let silent = drafts.is_empty();
+        for draft in drafts {
+            let place = draft.origin.place.clone();
+            if let Some(one) =
+                self.drafted(draft).filter(|one| open.iter().any(|known| known.0 == one.protocol))
+            {
+                self.add_listener(&mut listen, one, &place, "listen.address");
+            }
+        }
+        for (protocol, _, _, port) in open.into_iter().filter(|_| silent) {
+            let address = ListenAddress::Any(port);
+            if !listen.iter().any(|other| other.address == address) {
+                let unasked = protocol == Protocol::Tcp;
+                listen.push(Listen { unasked, ..Listen::plain(protocol, address) });
+            }
+        }
+        if let (true, Some(source)) = (listen.is_empty(), off) {
+            let reason = Text::new(
+                "nothing is left to listen on: give an address instead of off",
+                "没有可监听的地址：请给出地址而不是 off",
+            );
+            self.findings.fault(source, "", reason);
+        }
+        listen
+    }
+
+    /// A listener of a file.
+    fn drafted(self, draft: ListenDraft) -> Option<Listen> {
+        let protocol = draft.protocol.unwrap_or_default();
+        let of_http = draft.proxy_unix || !draft.proxies.is_empty() || draft.fast_path.is_some();
+        if protocol != Protocol::Http && of_http {
+            let reason = Text::new(
+                "proxies and fast_path are for the protocol \"http\" only",
+                "proxies 和 fast_path 仅用于 \"http\" 协议",
+            );
+            self.findings.fault(draft.origin.place, "listen", reason);
+            return None;
+        }
+        let plain = Listen::plain(protocol, draft.address?);
+        let spoken: &[&[u8]] = if protocol == Protocol::Http { &[b"http/1.1"] } else { &[] };
+        Some(Listen {
+            name: draft.name.unwrap_or(plain.name),
+            keepalive: draft.keepalive.unwrap_or(plain.keepalive),
+            proxies: draft.proxies,
+            proxy_unix: draft.proxy_unix,
+            fast_path: draft.fast_path.unwrap_or(true),
+            tls: draft.tls.and_then(|draft| tls::papers(draft, spoken, self.env, self.findings)),
+            ..plain
+        })
+    }
+
+    fn add_listener(self, listen: &mut Vec<Listen>, one: Listen, place: &Place, key: &str) {
+        let reason = if listen.iter().any(|other| other.address == one.address) {
+            Text::new(format!("{} is named twice", one.address), format!("{} 出现了两次", one.address))
+        } else if listen.len() == LISTENERS_MAX {
+            Text::new(
+                format!("too many listeners: at most {LISTENERS_MAX}"),
+                format!("监听地址过多：最多 {LISTENERS_MAX} 个"),
+            )
+        } else {
+            listen.push(one);
+            return;
+        };
+        self.findings.fault(place.clone(), key, reason);
+    }
+
+    fn absolute(self, address: ListenAddress) -> ListenAddress {
+        match address {
+            ListenAddress::Unix(path) => ListenAddress::Unix(self.env.absolute(&path)),
+            other => other,
+        }
+    }
+
+    /// The times of raw TCP, held against each other.
+    pub(super) fn tcp(self, draft: TcpDraft) -> TcpTimes {
+        let mut times = TcpTimes { anonymous: draft.anonymous.unwrap_or_default(), ..TcpTimes::default() };
+        let mut located: [Option<Origin>; 4] = [None, None, None, None];
+        let TcpTimes { ping_interval, timeout, frame_timeout, line_timeout, .. } = &mut times;
+        let fields = [ping_interval, timeout, frame_timeout, line_timeout];
+        let drafts = [draft.ping_interval, draft.timeout, draft.frame_timeout, draft.line_timeout];
+        for ((field, origin), draft) in fields.into_iter().zip(&mut located).zip(drafts) {
+            if let Some(Located { value, origin: place }) = draft {
+                (*field, *origin) = (value, Some(place));
+            }
+        }
+        let [of_interval, of_timeout, of_frame_timeout, _] = located;
+        let interval = times.ping_interval;
+        for (name, timeout, origin) in
+            [("timeout", times.timeout, of_timeout), ("frame_timeout", times.frame_timeout, of_frame_timeout)]
+        {
+            // With neither written there is nothing wrong; with one, that is the one to look at.
+            if let Some(Origin { place, key }) =
+                origin.or(of_interval.clone()).filter(|_| timeout <= interval)
+            {
+                let reason = Text::new(
+                    format!("tcp.{name} ({timeout}) must be longer than tcp.ping_interval ({interval})"),
+                    format!("tcp.{name}（{timeout}）必须大于 tcp.ping_interval（{interval}）"),
+                );
+                self.findings.fault(place, key, reason);
+            }
+        }
+        times
+    }
+}
+
+#[cfg(test)]
+#[path = "listening_tests.rs"]
+mod tests;

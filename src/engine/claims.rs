@@ -1,0 +1,111 @@
+//! Who speaks last for whom: of several connections that send beats for one monitor, the one that did so last.
+//!
+//! A sender whose way breaks connects anew, and the old connection is found dead only later. Its end must then say
+//! nothing of the sender, who is well. So every connection that beats for an id claims it, and one that ends asks whether
+//! the claim is still its own.
+//!
+//! The table belongs to the engine. A connection holds one claim at most, and an entry goes with its last claim, so there
+//! are never more entries than connections.
+
+use super::lock;
+use crate::domain::id::{Id, IdRef};
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+const SHARDS: usize = 16;
+
+/// The claims on ids, by what tells their senders apart besides.
+#[derive(Default)]
+pub struct Claims {
+    shards: [Mutex<HashMap<Key, Arc<AtomicU64>>>; SHARDS],
+    next: AtomicU64,
+    hasher: std::hash::RandomState,
+}
+
+/// A kind of sender, and an id. Senders of different kinds do not replace each other.
+type Key = (u8, Id);
+
+/// A connection's claim on an id; given back when it is dropped.
+pub struct Claim {
+    claims: Arc<Claims>,
+    key: Key,
+    /// The generation of the connection that spoke last.
+    last: Arc<AtomicU64>,
+    /// Our own.
+    mine: u64,
+}
+
+impl Claims {
+    /// Claims an id for a new generation.
+    pub fn claim(self: &Arc<Claims>, kind: u8, id: IdRef<'_>) -> Claim {
+        let mine = self.next.fetch_add(1, Relaxed) + 1;
+        let key = (kind, id.to_id());
+        let last = lock(self.shard(&key)).entry(key.clone()).or_default().clone();
+        last.store(mine, Relaxed);
+        Claim { claims: self.clone(), key, last, mine }
+    }
+
+    fn shard(&self, key: &Key) -> &Mutex<HashMap<Key, Arc<AtomicU64>>> {
+        &self.shards[self.hasher.hash_one((key.0, key.1.as_bytes())) as usize % SHARDS]
+    }
+}
+
+impl Claim {
+    /// The id.
+    pub fn id(&self) -> IdRef<'_> {
+        self.key.1.as_ref()
+    }
+
+    /// Says that its connection speaks for the id now.
+    pub fn renew(&self) {
+        // Most ids have one connection, and then nothing has to be written.
+        if self.last.load(Relaxed) != self.mine {
+            self.last.store(self.mine, Relaxed);
+        }
+    }
+
+    /// Whether nobody else has spoken for the id since.
+    pub fn holds(&self) -> bool {
+        self.last.load(Relaxed) == self.mine
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut shard = lock(self.claims.shard(&self.key));
+        // Under the lock nobody takes another one: the table's and ours are the last two.
+        if Arc::strong_count(&self.last) <= 2 {
+            shard.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(claims: &Claims) -> usize {
+        claims.shards.iter().map(|shard| lock(shard).len()).sum()
+    }
+
+    #[test]
+    fn the_one_who_spoke_last_holds_the_claim() {
+        let claims: Arc<Claims> = Arc::default();
+        let id = IdRef::new("web-1").unwrap();
+        let old = claims.claim(1, id);
+        assert!(old.holds());
+        let new = claims.claim(1, id);
+        let other_kind = claims.claim(2, id);
+        assert!(!old.holds() && new.holds() && other_kind.holds());
+        old.renew();
+        assert!(old.holds() && !new.holds());
+        new.renew();
+        drop(old);
+        assert!(new.holds());
+        assert_eq!(entries(&claims), 2);
+        drop((new, other_kind));
+        assert_eq!(entries(&claims), 0);
+    }
+}

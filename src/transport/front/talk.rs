@@ -1,0 +1,491 @@
+//! A raw TCP connection of a front: what its bytes mean (`wire::dialect`) becomes beats, answers and, in the end, silence.
+//!
+//! A sender that gives a name, with `BEAT`, speaks for that monitor from then on: its `PING` is a beat too, unless its last
+//! word was other than well. One that gives none speaks for its address, or for a monitor of its own that goes with the
+//! connection. Whoever beats for an id holds the claim on it ([`Claim`]); the end of a connection that somebody else has
+//! replaced is told to nobody.
+//!
+//! Nothing waits for a client that does not read: what it leaves unread is bounded, and we read on.
+
+use super::desk::{Desk, Moment, Next, Said};
+use super::link::Link;
+use crate::domain::access::{Denied, Wish};
+use crate::domain::address::Peer;
+use crate::domain::beat::{Beat, Transport};
+use crate::domain::id::{Id, IdRef};
+use crate::domain::limits::{QUIET, TALK_READ_BYTES_MAX, TALK_UNSENT_BYTES_MAX};
+use crate::domain::notice::Notice;
+use crate::domain::policy::{Anonymous, TcpTimes};
+use crate::domain::time::Span;
+use crate::engine::claims::Claim;
+use crate::engine::id_of_peer;
+use crate::engine::stats::{BeatResult, Turned};
+use crate::store::Batch;
+use crate::transport::taking::{Fault, Taker};
+use crate::wire::dialect::{self, Dialect, Event};
+use crate::wire::fields::Fields;
+use crate::wire::line::{self, Command, Reply};
+use std::borrow::Cow;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Readings in one turn before other connections get theirs.
+const READINGS_MAX: usize = 4;
+/// How often those beat who send `PING` and no name, as far as we know.
+const PING_INTERVAL: Span = Span::secs(30);
+
+/// A raw TCP connection.
+pub struct Talk {
+    /// What it has in common with the other kinds.
+    pub link: Link,
+    talk: dialect::Talk,
+    whom: Whom,
+    /// On the id of the monitor that it speaks for; none before its first beat.
+    claim: Option<Claim>,
+    /// The client's port; 0 where there is none.
+    port: u16,
+    /// Whether it has shown a token.
+    authorized: bool,
+    /// Whether its last word about the monitor that it names was well.
+    well: bool,
+    /// Whether it is closed once all is said.
+    closing: bool,
+    /// Whether it was silent for too long.
+    gone: bool,
+    /// The interval and grace of the monitor that it names.
+    patience: Span,
+    /// When it will have been silent for too long.
+    silent_s: u32,
+    ping_s: u32,
+    /// When nothing will have come for a moment, in milliseconds of the thread; 0: nobody wants to know.
+    quiet_ms: u64,
+    /// Whether the loop has been told to look then.
+    quiet_noted: bool,
+}
+
+/// Which monitor a connection speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whom {
+    /// It has not beaten yet.
+    Nobody,
+    /// That of its address.
+    Address,
+    /// One of its own.
+    Own,
+    /// The one that it has named.
+    Named,
+}
+
+/// What is at hand while a connection is heard.
+struct Hearing<'a, 'm> {
+    batch: &'a mut Batch,
+    answers: &'a mut Vec<Said>,
+    /// Answers from here on are this connection's.
+    first: usize,
+    moment: &'a Moment<'m>,
+}
+
+impl Talk {
+    /// A newcomer.
+    pub fn new(link: Link, moment: &Moment<'_>) -> Talk {
+        let times = &moment.policy.tcp;
+        let port = link.stream.peer_port().unwrap_or(0);
+        let mut talk = Talk {
+            link,
+            talk: dialect::Talk::new(),
+            whom: Whom::Nobody,
+            claim: None,
+            port,
+            authorized: false,
+            well: true,
+            closing: false,
+            gone: false,
+            patience: Span(0),
+            silent_s: moment.second_after(times.timeout),
+            ping_s: next_ping(times, moment),
+            quiet_ms: 0,
+            quiet_noted: false,
+        };
+        talk.set_alarm();
+        let peer = talk.link.peer;
+        talk.link.site.engine.log().notice(moment.now.wall, Notice::ClientConnected { peer });
+        talk
+    }
+
+    /// When the loop must look whether something is whole by now; told once.
+    pub fn note_quiet(&mut self) -> Option<u64> {
+        if self.quiet_ms == 0 || self.quiet_noted {
+            return None;
+        }
+        self.quiet_noted = true;
+        Some(self.quiet_ms)
+    }
+
+    /// The loop looks.
+    pub fn look_for_quiet(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
+        self.quiet_noted = false;
+        if self.quiet_ms == 0 || self.quiet_ms > moment.now_ms {
+            return Next::Wait;
+        }
+        self.be_quiet(desk, moment)
+    }
+
+    /// Does what can be done now: sends what waits, reads, takes beats.
+    pub fn turn(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
+        if self.link.is_blocked() && self.link.send_unsent().is_err() {
+            return Next::Close;
+        }
+        for _ in 0..READINGS_MAX {
+            let room = TALK_READ_BYTES_MAX.min(desk.input.len());
+            let read = match self.link.stream.read(&mut desk.input[..room]) {
+                Ok(0) => return self.hear_the_end(desk, moment),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.rest(desk, moment),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return Next::Close,
+            };
+            // A reading that did not fill its room emptied the socket; only the end of the client's side is told together
+            // with its last bytes.
+            let more = read == room || self.link.read_closed || self.link.stream.may_hold_more();
+            match self.hear(desk, read, moment) {
+                Next::Answers(count, _) => return Next::Answers(count, more && !self.closing),
+                Next::Wait if !more => return self.rest(desk, moment),
+                Next::Wait => {}
+                next => return next,
+            }
+        }
+        Next::Again
+    }
+
+    /// Sends the answers that [`Next::Answers`] announced, `range` of those on the desk.
+    pub fn answer(&mut self, desk: &mut Desk, range: Range<usize>, moment: &Moment<'_>) -> Next {
+        let Desk { output, answers, .. } = desk;
+        self.link.awaits_answers = false;
+        output.clear();
+        for said in answers.get(range).unwrap_or_default() {
+            if let Said::Tcp(reply, _) = said {
+                reply.write(output);
+            }
+        }
+        // Before what waits already nothing may be sent.
+        if self.link.is_blocked() {
+            self.link.unsent.extend_from_slice(output);
+        } else if self.link.send(output).is_err() {
+            return Next::Close;
+        }
+        if self.link.unsent.len() > TALK_UNSENT_BYTES_MAX {
+            self.link.site.engine.stats().turned(Turned::Unread);
+            return Next::Close;
+        }
+        if self.closing || moment.draining { Next::Close } else { Next::Wait }
+    }
+
+    /// What happens when its time is up: it is asked, or it has been silent for too long.
+    pub fn time_out(&mut self, moment: &Moment<'_>) -> Next {
+        if moment.now_s >= self.silent_s {
+            return self.give_up(moment);
+        }
+        if self.is_asked() && moment.now_s >= self.ping_s {
+            self.ping_s = next_ping(&moment.policy.tcp, moment);
+            if !self.link.is_blocked() && self.link.send(b"ping").is_err() {
+                return Next::Close;
+            }
+        }
+        self.set_alarm();
+        Next::Wait
+    }
+
+    /// Its last step, whatever has ended it.
+    pub fn part(&self, batch: &mut Batch, moment: &Moment<'_>) {
+        let engine = &self.link.site.engine;
+        if !self.gone {
+            let notice = Notice::ClientDisconnected { peer: self.link.peer, monitor: self.monitor() };
+            engine.log().notice(moment.now.wall, notice);
+        }
+        if let Some(own) = self.claim.as_ref().filter(|claim| self.whom == Whom::Own && claim.holds()) {
+            engine.depart(moment.now, own.id(), self.gone, batch);
+        }
+    }
+
+    fn give_up(&mut self, moment: &Moment<'_>) -> Next {
+        self.gone = true;
+        let engine = &self.link.site.engine;
+        engine.stats().turned(Turned::Timeout);
+        if self.claim.as_ref().is_none_or(Claim::holds) {
+            let asked = matches!(self.talk.dialect(), Dialect::Unknown | Dialect::Pong);
+            let notice = Notice::ClientGone { asked, peer: self.link.peer, monitor: self.monitor() };
+            engine.log().notice(moment.now.wall, notice);
+        }
+        Next::Close
+    }
+
+    /// The monitor that it speaks for, where that is not its address.
+    fn monitor(&self) -> Option<Arc<str>> {
+        let claim = self.claim.as_ref().filter(|_| self.whom != Whom::Address)?;
+        Some(claim.id().as_str().into())
+    }
+
+    /// Whether we send `ping`: it has said nothing yet, or does answer that.
+    fn is_asked(&self) -> bool {
+        self.talk.is_silent() || self.talk.dialect() == Dialect::Pong
+    }
+
+    fn set_alarm(&mut self) {
+        self.link.due_s = if self.is_asked() { self.silent_s.min(self.ping_s) } else { self.silent_s };
+    }
+
+    /// Nothing more is there to read.
+    fn rest(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
+        // Who stops waits for nothing that has not come yet.
+        if moment.draining && self.quiet_ms != 0 { self.be_quiet(desk, moment) } else { Next::Wait }
+    }
+
+    /// The client will send no more.
+    fn hear_the_end(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
+        let last = if self.quiet_ms != 0 { self.be_quiet(desk, moment) } else { Next::Close };
+        self.closing = true;
+        if last == Next::Wait { Next::Close } else { last }
+    }
+
+    /// Takes the first `filled` bytes of the desk in.
+    fn hear(&mut self, desk: &mut Desk, filled: usize, moment: &Moment<'_>) -> Next {
+        let Desk { input, batch, answers, .. } = desk;
+        let mut hearing = Hearing { first: answers.len(), batch, answers, moment };
+        let mut talk = std::mem::take(&mut self.talk);
+        let length_max = moment.policy.limits.beat_bytes;
+        talk.feed(&input[..filled], length_max, &mut |event| self.take(event, &mut hearing));
+        self.talk = talk;
+        let times = &moment.policy.tcp;
+        self.silent_s = moment.second_after(match self.talk.dialect() {
+            Dialect::Frame => times.frame_timeout,
+            Dialect::Line | Dialect::Ping => times.line_timeout.max(self.patience),
+            Dialect::Unknown | Dialect::Pong | Dialect::Text => times.timeout,
+        });
+        self.set_alarm();
+        self.quiet_ms = if self.talk.wants_quiet() { moment.now_ms + QUIET.0 } else { 0 };
+        self.announce(&hearing)
+    }
+
+    /// Nothing has come for a moment.
+    fn be_quiet(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
+        let Desk { batch, answers, .. } = desk;
+        let mut hearing = Hearing { first: answers.len(), batch, answers, moment };
+        self.quiet_ms = 0;
+        let mut talk = std::mem::take(&mut self.talk);
+        talk.quiet(&mut |event| self.take(event, &mut hearing));
+        self.talk = talk;
+        self.announce(&hearing)
+    }
+
+    fn announce(&mut self, hearing: &Hearing<'_, '_>) -> Next {
+        match hearing.answers.len() - hearing.first {
+            0 if self.closing => Next::Close,
+            0 => Next::Wait,
+            count => {
+                self.link.awaits_answers = true;
+                Next::Answers(count, false)
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event<'_>, hearing: &mut Hearing<'_, '_>) {
+        if self.closing {
+            return;
+        }
+        match event {
+            Event::Frame => self.sign(Dialect::Frame, Reply::Nothing, hearing),
+            Event::Pong => self.sign(Dialect::Pong, Reply::Nothing, hearing),
+            Event::BarePing => self.sign(Dialect::Ping, Reply::BarePong, hearing),
+            Event::Packet => self.sign(Dialect::Text, Reply::Hello, hearing),
+            Event::Command(Command::Ping) => self.sign(Dialect::Line, Reply::Pong, hearing),
+            Event::Command(Command::HeartbeatPing) => self.sign(Dialect::Line, Reply::HeartbeatPong, hearing),
+            Event::Command(Command::HeartbeatPong) => self.sign(Dialect::Line, Reply::Nothing, hearing),
+            Event::Command(Command::Beat(fields)) => self.beat(&fields, hearing),
+            Event::Command(Command::Auth(token)) => self.authorize(token, hearing),
+            Event::Command(Command::Quit) => self.closing = true,
+            Event::Wrong(reason) => {
+                self.count(BeatResult::Invalid);
+                hearing.say(Reply::Error(reason), 0);
+            }
+            Event::Impossible(frame) => {
+                self.closing = true;
+                let engine = &self.link.site.engine;
+                engine.stats().turned(Turned::Protocol);
+                let notice =
+                    Notice::ClientBroken { peer: self.link.peer, kind: frame.kind, length: frame.length };
+                engine.log().notice(hearing.moment.now.wall, notice);
+            }
+        }
+    }
+
+    fn count(&self, result: BeatResult) {
+        self.link.site.engine.stats().beats(Transport::Tcp, result, 1);
+    }
+
+    /// Whether it may send beats; if not, says so where the dialect can.
+    fn may_beat(&self, dialect: Dialect, hearing: &mut Hearing<'_, '_>) -> bool {
+        let reason = match hearing.moment.policy.access.check(Wish::Beat, self.link.peer, None) {
+            Ok(()) => return true,
+            Err(Denied::Token(_)) if self.authorized => return true,
+            Err(Denied::Token(key)) => format!("a token from {key} is needed: AUTH TOKEN"),
+            Err(Denied::Network(key)) => format!("not allowed from {}: see {key}", self.link.peer),
+        };
+        self.count(BeatResult::Denied);
+        hearing.refuse(dialect, Cow::Owned(reason));
+        false
+    }
+
+    fn authorize(&mut self, token: &[u8], hearing: &mut Hearing<'_, '_>) {
+        let reply = match hearing.moment.policy.access.check(Wish::Beat, self.link.peer, Some(token)) {
+            Ok(()) => {
+                self.authorized = true;
+                Reply::Ok(None)
+            }
+            Err(denied) => {
+                self.count(BeatResult::Denied);
+                let (Denied::Token(key) | Denied::Network(key)) = denied;
+                Reply::Error(Cow::Owned(format!("not allowed: see {key}")))
+            }
+        };
+        hearing.say(reply, 0);
+    }
+
+    /// A sign of life that names nobody.
+    fn sign(&mut self, dialect: Dialect, reply: Reply, hearing: &mut Hearing<'_, '_>) {
+        if !self.may_beat(dialect, hearing) {
+            return;
+        }
+        if self.whom == Whom::Named && !self.well {
+            // That somebody is there does not mean that what was wrong is well.
+            return hearing.say(reply, 0);
+        }
+        if self.whom == Whom::Nobody {
+            let Some((whom, id)) = self.nameless(hearing.moment) else { return };
+            self.whom = whom;
+            self.claim = Some(self.link.site.engine.claims().claim(dialect as u8, id.as_ref()));
+        }
+        let Some(claim) = &self.claim else { return };
+        claim.renew();
+        let mut beat = Beat::default();
+        if self.whom != Whom::Address {
+            beat.id = Some(claim.id());
+        }
+        if self.whom != Whom::Named {
+            let (interval, timeout) = times_of(dialect, &hearing.moment.policy.tcp);
+            beat.interval = Some(interval);
+            beat.grace = Some(Span(timeout.0.saturating_sub(interval.0)));
+        }
+        let mut taker = self.taker(false, hearing.batch, hearing.moment);
+        if self.whom == Whom::Address {
+            taker.nameless = Some(claim.id().to_id());
+        }
+        match taker.receive(Ok(beat)) {
+            Ok(_) => hearing.say(reply, 1),
+            Err(fault) => hearing.refuse(dialect, reason(&fault)),
+        }
+    }
+
+    /// A beat that names its monitor.
+    fn beat(&mut self, fields: &Fields<'_>, hearing: &mut Hearing<'_, '_>) {
+        if !self.may_beat(Dialect::Line, hearing) {
+            return;
+        }
+        let beat = fields.beat();
+        let said = beat.as_ref().ok().and_then(|beat| Some((beat.id?, beat.status.verdict() == Some(true))));
+        match (self.taker(true, hearing.batch, hearing.moment).receive(beat), said) {
+            (Ok(receipt), Some((id, well))) => {
+                self.name(id, hearing);
+                self.well = well;
+                self.patience = Span(receipt.interval.0.saturating_add(receipt.grace.0));
+                hearing.say(Reply::Ok(Some(receipt.interval)), 1);
+            }
+            (Ok(receipt), None) => hearing.say(Reply::Ok(Some(receipt.interval)), 1),
+            (Err(fault), _) => hearing.refuse(Dialect::Line, reason(&fault)),
+        }
+    }
+
+    /// From now on it speaks for this monitor.
+    fn name(&mut self, id: IdRef<'_>, hearing: &mut Hearing<'_, '_>) {
+        let engine = &self.link.site.engine;
+        match &self.claim {
+            Some(claim) if self.whom == Whom::Named && claim.id() == id => return claim.renew(),
+            Some(own) if self.whom == Whom::Own => {
+                engine.depart(hearing.moment.now, own.id(), false, hearing.batch);
+            }
+            _ => {}
+        }
+        self.whom = Whom::Named;
+        self.claim = Some(engine.claims().claim(Dialect::Line as u8, id));
+    }
+
+    /// Whom a sender speaks for that gives no name; its certificate may.
+    fn nameless(&self, moment: &Moment<'_>) -> Option<(Whom, Id)> {
+        if let Some(name) = self.link.stream.name() {
+            return Some((Whom::Named, name.to_id()));
+        }
+        match (self.link.peer, moment.policy.tcp.anonymous) {
+            (Peer::Ip(ip), Anonymous::IpPort) if self.port != 0 => {
+                let own = std::net::SocketAddr::new(ip, self.port).to_string();
+                Id::new(&own).ok().map(|id| (Whom::Own, id))
+            }
+            (peer, _) => id_of_peer(peer).map(|id| (Whom::Address, id)),
+        }
+    }
+
+    fn taker<'a>(&'a self, hears: bool, batch: &'a mut Batch, moment: &'a Moment<'_>) -> Taker<'a> {
+        Taker {
+            engine: &self.link.site.engine,
+            policy: moment.policy,
+            now: moment.now,
+            client: self.link.peer,
+            transport: Transport::Tcp,
+            hears,
+            batch,
+            nameless: None,
+        }
+    }
+}
+
+impl Hearing<'_, '_> {
+    /// Something to say once the beats of this turn are kept, of which it acknowledges so many.
+    fn say(&mut self, reply: Reply, acknowledges: u64) {
+        // A dialect without answers needs no more than one for them all.
+        if let (Reply::Nothing, Some(Said::Tcp(Reply::Nothing, before))) =
+            (&reply, self.answers[self.first..].last_mut())
+        {
+            *before += acknowledges;
+        } else {
+            self.answers.push(Said::Tcp(reply, acknowledges));
+        }
+    }
+
+    /// Says why not, where the dialect has words for it.
+    fn refuse(&mut self, dialect: Dialect, reason: Cow<'static, str>) {
+        if dialect == Dialect::Line {
+            self.say(Reply::Error(reason), 0);
+        }
+    }
+}
+
+/// The interval and the timeout of those that give no name.
+fn times_of(dialect: Dialect, times: &TcpTimes) -> (Span, Span) {
+    match dialect {
+        Dialect::Frame => (times.ping_interval, times.frame_timeout),
+        Dialect::Line | Dialect::Ping => (PING_INTERVAL.min(times.line_timeout), times.line_timeout),
+        Dialect::Unknown | Dialect::Pong | Dialect::Text => (times.ping_interval, times.timeout),
+    }
+}
+
+/// The loop looks once at the beginning of each second, so pings are so many seconds apart and not one more.
+fn next_ping(times: &TcpTimes, moment: &Moment<'_>) -> u32 {
+    moment.now_s.saturating_add(u32::try_from(times.ping_interval.as_secs_ceil()).unwrap_or(u32::MAX))
+}
+
+/// Why a beat was not taken, as it stands behind `ERR`.
+fn reason(fault: &Fault) -> Cow<'static, str> {
+    match fault {
+        Fault::Wrong(error) => line::reason(error),
+        Fault::Refused(_) => Cow::Owned(fault.reason().to_string()),
+    }
+}
