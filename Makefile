@@ -29,6 +29,9 @@ pkgdir      = $(or $(shell pkg-config --define-variable=rootprefix=$(PREFIX) --d
                            --variable=$(1) systemd 2>/dev/null),$(PREFIX)/lib/$(2))
 UNITDIR     ?= $(call pkgdir,systemdsystemunitdir,systemd/system)
 SYSUSERSDIR ?= $(call pkgdir,sysusersdir,sysusers.d)
+# firewalld and ufw look nowhere else, whatever the prefix.
+FIREWALLDDIR ?= /usr/lib/firewalld/services
+UFWDIR       ?= /etc/ufw/applications.d
 
 .PHONY: help build run test unit-test system-test simulate lint bench fuzz deb install uninstall check-macos completions needs clean
 
@@ -162,6 +165,8 @@ ifeq ($(shell uname -s),Linux)
 	install -m 644 packaging/systemd/heartbeat-server.socket '$(DESTDIR)$(UNITDIR)/heartbeat-server.socket'
 	install -D -m 644 packaging/sysusers/heartbeat-server.conf '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-server.conf'
 	install -D -m 644 packaging/logrotate/heartbeat-server '$(DESTDIR)/etc/logrotate.d/heartbeat-server'
+	install -D -m 644 packaging/firewalld/heartbeat-server.xml '$(DESTDIR)$(FIREWALLDDIR)/heartbeat-server.xml'
+	install -D -m 644 packaging/ufw/heartbeat-server '$(DESTDIR)$(UFWDIR)/heartbeat-server'
 	@echo 'Next: systemd-sysusers $(SYSUSERSDIR)/heartbeat-server.conf $(SYSUSERSDIR)/heartbeat-client.conf && systemctl daemon-reload &&' \
 	  'systemctl enable --now $(if $(filter /usr /usr/local,$(PREFIX)),heartbeat-server,$(UNITDIR)/heartbeat-server.service)'
 endif
@@ -179,7 +184,8 @@ uninstall:
 	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_heartbeat-server' \
 	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/heartbeat-server.fish' \
 	  '$(DESTDIR)$(UNITDIR)/heartbeat-server.service' '$(DESTDIR)$(UNITDIR)/heartbeat-server.socket' \
-	  '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-server.conf' '$(DESTDIR)/etc/logrotate.d/heartbeat-server'
+	  '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-server.conf' '$(DESTDIR)/etc/logrotate.d/heartbeat-server' \
+	  '$(DESTDIR)$(FIREWALLDDIR)/heartbeat-server.xml' '$(DESTDIR)$(UFWDIR)/heartbeat-server'
 	@echo 'Kept: /etc/heartbeat-server, /etc/heartbeat-client, /var/lib/heartbeat-server, /var/log/heartbeat-server'
 
 clean:

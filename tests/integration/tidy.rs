@@ -160,6 +160,8 @@ fn what_is_shipped_is_there() {
         "packaging/systemd/heartbeat-server.service",
         "packaging/systemd/heartbeat-server.socket",
         "packaging/logrotate/heartbeat-server",
+        "packaging/ufw/heartbeat-server",
+        "packaging/firewalld/heartbeat-server.xml",
     ] {
         assert!(project(path).is_file(), "{path}");
     }

@@ -32,20 +32,21 @@ class Failure(Exception):
     """Something a scenario saw that should not be; its text is what the person reads."""
 
 
-def make_image(folder: pathlib.Path, suite: str) -> pathlib.Path:
-    """The folder of a minimal installed `suite`, made if it is not there yet."""
+def make_image(folder: pathlib.Path, suite: str, more: str = "") -> pathlib.Path:
+    """The folder of a minimal installed `suite`, made if it is not there yet; with `more` packages it is another one."""
+    packages = f"{PACKAGES},{more}" if more else PACKAGES
     # A changed list of packages is another image.
-    mark = hashlib.sha256(PACKAGES.encode()).hexdigest()[:8]
+    mark = hashlib.sha256(packages.encode()).hexdigest()[:8]
     image = folder / f"image-{suite}-{mark}"
     if image.exists():
         return image
-    print(f"making the image of {suite}, once, in {image}", flush=True)
+    print(f"making the image of {suite}{more and ' with '}{more}, once, in {image}", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f"{image.name}.{os.getpid()}"
     log = folder / f"{image.name}.log"
     with open(log, "w") as output:
         made = subprocess.run(
-            ["mmdebstrap", "--variant=apt", f"--include={PACKAGES}", suite, unfinished],
+            ["mmdebstrap", "--variant=apt", f"--include={packages}", suite, unfinished],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

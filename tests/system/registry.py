@@ -39,6 +39,8 @@ class Scenario:
     name: str
     run: Callable
     on_host: bool
+    # Packages that its machine has and the others do not, parted by commas.
+    packages: str = ""
 
 
 SCENARIOS: list[Scenario] = []
@@ -48,6 +50,16 @@ def scenario(function: Callable) -> Callable:
     """Makes a function a scenario that gets a machine of its own."""
     SCENARIOS.append(Scenario(function.__name__, function, False))
     return function
+
+
+def scenario_with(packages: str) -> Callable:
+    """The same, of an image with more packages."""
+
+    def decorate(function: Callable) -> Callable:
+        SCENARIOS.append(Scenario(function.__name__, function, False, packages))
+        return function
+
+    return decorate
 
 
 def host_scenario(function: Callable) -> Callable:

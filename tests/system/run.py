@@ -28,6 +28,7 @@ from machine import Failure, Machine, make_image, tail  # noqa: E402
 
 # Their decorators fill the list; those that wait longest come first, so that none of them is left over at the end.
 import scenarios_survival  # noqa: E402,F401
+import scenarios_firewall  # noqa: E402,F401
 import scenarios_service, scenarios_logs, scenarios_network, scenarios_package, scenarios_state  # noqa: E401,E402,F401
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -56,9 +57,10 @@ def main() -> int:
     scratch = FOLDER / f"run-{os.getpid()}"
     try:
         scratch.mkdir(parents=True)
-        image = make_image(FOLDER, arguments.suite)
+        wanted = {each.packages for each in chosen if not each.on_host}
+        images = {packages: make_image(FOLDER, arguments.suite, packages) for packages in sorted(wanted)}
         world = build(scratch)
-        for each, seconds, output, failure in run_all(chosen, arguments.jobs, image, world):
+        for each, seconds, output, failure in run_all(chosen, arguments.jobs, images, world):
             print(f"{'ok  ' if failure is None else 'FAIL'} {each.name} ({seconds:.1f} s)")
             print(output, end="")
             if failure is None:
@@ -108,10 +110,10 @@ def build(scratch: pathlib.Path) -> registry.World:
     return registry.World(deb=deb, older_deb=older, project=PROJECT, scratch=scratch)
 
 
-def run_all(chosen, jobs, image, world):
+def run_all(chosen, jobs, images, world):
     """Runs scenarios side by side; yields each as it ends."""
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(run_one, each, image, world) for each in chosen]
+        futures = [pool.submit(run_one, each, images.get(each.packages), world) for each in chosen]
         try:
             for future in concurrent.futures.as_completed(futures):
                 yield future.result()

@@ -8,6 +8,9 @@ use std::collections::BTreeSet;
 /// Targets that keep nobody out. Any other, a chain of somebody's own included, may.
 const HARMLESS: [&str; 8] = ["ACCEPT", "RETURN", "LOG", "NFLOG", "ULOG", "MARK", "CONNMARK", "AUDIT"];
 
+/// What iptables says where the kernel has none of it, or the table belongs to somebody who speaks nftables only.
+const NOT_THERE: [&str; 4] = ["can't initialize", "does not exist", "not supported", "is incompatible"];
+
 /// How iptables stands; `None` where it is not. A family that cannot be asked, because the kernel has none of it, is
 /// left out and said.
 pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, Trouble> {
@@ -18,10 +21,10 @@ pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, Trouble> {
         match ask.ask(&call) {
             Ok(Answer { code: 0, out, .. }) => standing.places.push(read(program, &out)),
             Err(Trouble::Missing { .. }) => {}
-            Ok(answer) if ["ermission denied", "not permitted"].iter().any(|w| answer.err.contains(w)) => {
-                return Err(Trouble::Failed { call, answer });
+            Ok(answer) if NOT_THERE.iter().any(|words| answer.said().contains(words)) => {
+                standing.remarks.push(Remark::LeftOut { program, reason: answer.said() });
             }
-            Ok(answer) => standing.remarks.push(Remark::LeftOut { program, reason: answer.said() }),
+            Ok(answer) => return Err(Trouble::Failed { call, answer }),
             Err(other) => return Err(other),
         }
     }
@@ -192,5 +195,8 @@ mod tests {
         assert_eq!(standing.places.len(), 1);
         assert!(matches!(&standing.remarks[0], Remark::LeftOut { program: "ip6tables", .. }));
         assert_eq!(look(&mut Script::new(&[])).unwrap(), None);
+        // Whoever cannot be asked for another reason may be shut.
+        let mut script = Script::new(&[("iptables -w 5 -S INPUT", 4, "Another app holds the lock")]);
+        assert!(matches!(look(&mut script), Err(Trouble::Failed { .. })));
     }
 }
