@@ -87,6 +87,7 @@ lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	set -e; for script in packaging/debian*/preinst packaging/debian*/postinst packaging/debian*/prerm packaging/debian*/postrm; do sh -n $$script; done
+	set -e; for script in packaging/launchd/install.sh packaging/openrc/heartbeat-server packaging/freebsd/heartbeat_server; do sh -n $$script; done
 	set -e; for script in .ci/run tests/system/needs packaging/macos/check; do bash -n $$script; done
 	if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; fi
 

@@ -162,6 +162,12 @@ fn what_is_shipped_is_there() {
         "packaging/logrotate/heartbeat-server",
         "packaging/ufw/heartbeat-server",
         "packaging/firewalld/heartbeat-server.xml",
+        "packaging/launchd/com.heartbeat-server.plist",
+        "packaging/launchd/com.heartbeat-server.agent.plist",
+        "packaging/launchd/newsyslog.conf",
+        "packaging/launchd/install.sh",
+        "packaging/openrc/heartbeat-server",
+        "packaging/freebsd/heartbeat_server",
     ] {
         assert!(project(path).is_file(), "{path}");
     }
