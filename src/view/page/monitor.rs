@@ -249,7 +249,14 @@ impl One<'_> {
                 text(out, zone);
                 write!(out, " <small>{}</small>", w.from_config)
             })?,
-            None => field(out, w.expected, |out| exact(out, m.interval, w.lang))?,
+            None => field(out, w.expected, |out| {
+                exact(out, m.interval, w.lang)?;
+                let Some(asked) = m.asked else { return Ok(()) };
+                write!(out, " <small>{}", w.asked)?;
+                exact(out, asked, w.lang)?;
+                out.push_str("</small>");
+                Ok(())
+            })?,
         }
         field(out, w.grace_field, |out| exact(out, m.grace, w.lang))?;
         field(out, w.tags, |out| {

@@ -57,7 +57,13 @@ impl View<'_> {
                 text(out, zone);
                 out.push_str("</small>");
             }
-            None => exact(out, monitor.interval, w.lang)?,
+            None => {
+                exact(out, monitor.interval, w.lang)?;
+                if let Some(asked) = monitor.asked {
+                    out.push_str(" → ");
+                    exact(out, asked, w.lang)?;
+                }
+            }
         }
         write!(out, " <small>{}", w.grace)?;
         exact(out, monitor.grace, w.lang)?;

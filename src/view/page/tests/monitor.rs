@@ -99,6 +99,16 @@ fn a_monitor_without_a_past_is_told_without_claims() {
 }
 
 #[test]
+fn a_longer_interval_that_was_asked_for_is_told_beside_its_own() {
+    let past = Past::default();
+    let html = one(&monitor_page(&snapshot("m", State::Up), &past, &[]));
+    assert!(!html.contains("under load"));
+    let m = Snapshot { asked: Some(Span::secs(480)), ..snapshot("m", State::Up) };
+    let html = one(&monitor_page(&m, &past, &[]));
+    assert!(html.contains("<small>under load, asked for 8 min</small>"), "{html}");
+}
+
+#[test]
 fn a_clock_nearly_right_agrees_with_ours() {
     let past = Past::default();
     for (skew_ms, want) in
