@@ -1,7 +1,7 @@
 //! TLS under HTTP: the fast path and hyper, certificates of both sides, and what is not TLS.
 
 use crate::client::{Conn, beat, beat_with, get};
-use crate::harness::{Daemon, Setup, until};
+use crate::harness::{Client, Daemon, Setup, until};
 use crate::ws::{OPENED, handshake, masked};
 use nix::sys::signal::Signal;
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
@@ -310,6 +310,80 @@ fn a_web_socket_stays_under_tls_and_speaks_for_its_certificate() {
     conn.text_until("the server stops");
     conn.send(masked(0x88, b"\x03\xe9"));
     assert_eq!(daemon.wait().code(), Some(0));
+}
+
+/// Raw TCP under TLS at `{c}`, where clients show certificates as they do at `{b}`.
+fn with_tcp(authority: &Authority) -> Setup {
+    let tcp = "[[listen]]\nprotocol = \"tcp\"\naddress = \"127.0.0.1:{c}\"";
+    let papers = "cert = \"cert.pem\", key = \"key.pem\", client_ca = \"ca.pem\"";
+    setup(authority, &format!(", client_ca = \"ca.pem\" }}\n{tcp}\ntls = {{ {papers}"), "")
+}
+
+#[test]
+fn every_dialect_of_raw_tcp_is_spoken_under_tls_too() {
+    let authority = Authority::new();
+    let daemon = with_tcp(&authority).start();
+    let connect_as = |name: &str| {
+        let shows = authority.issue(name, &[], DAY_S);
+        Conn::tls(&daemon.address_of('c'), authority.client(Some(&shows)))
+    };
+    let mut lines = connect_as("lines");
+    lines.send("PING\nBEAT web seq=7\n");
+    lines.text_until("PONG\n");
+    assert_eq!(lines.text_until("\n"), "OK 60\n");
+    // In records of a byte each.
+    for byte in b"BEAT web seq=8\n".chunks(1) {
+        lines.send(byte);
+    }
+    assert_eq!(lines.text_until("\n"), "OK 60\n");
+    lines.send("BEAT web\n".repeat(5_000));
+    for _ in 0..5_000 {
+        lines.text_until("OK 60\n");
+    }
+    assert_eq!((&daemon.monitor("web")["beats"], &daemon.monitor("web")["seq"]), (&5_002.into(), &8.into()));
+    lines.send("QUIT\n");
+    lines.everything();
+    // Who says nothing is asked, once the handshake is over.
+    let mut pong = connect_as("pong");
+    pong.shake().unwrap();
+    assert_eq!(pong.text_until("ping"), "ping");
+    pong.send("pong");
+    until("a beat of the certificate", || daemon.get("/api/v1/monitors/pong").status == 200);
+    assert_eq!(daemon.monitor("pong")["transport"], "tcp");
+    let mut frames = connect_as("frames");
+    frames.send([0u8; 8]);
+    until("a beat of the certificate", || daemon.get("/api/v1/monitors/frames").status == 200);
+    assert_eq!(daemon.get("/api/v1/monitors/127.0.0.1").status, 404);
+}
+
+#[test]
+fn our_own_client_speaks_tls_and_believes_nobody_else() {
+    let authority = Authority::new();
+    let daemon = with_tcp(&authority).start();
+    let (certificate, key) = authority.issue("client", &[], DAY_S);
+    daemon.place.write("client.pem", &certificate);
+    daemon.place.write("client-key.pem", &key);
+    daemon.place.write("other.pem", &Authority::new().pem());
+    let send = |url: &str, ca: &str, id: &str| {
+        let args =
+            ["send", "--to", url, "--id", id, "--ca", ca, "--cert", "client.pem", "--key", "client-key.pem"];
+        Client::new(&daemon.place).args(&args).run()
+    };
+    for (url, id) in [
+        ("https://localhost:{b}", "by-https"),
+        ("wss://localhost:{b}", "by-wss"),
+        ("tls://localhost:{c}", "by-tls"),
+    ] {
+        assert_eq!(send(url, "ca.pem", id), (0, String::new()), "{url}");
+        assert_eq!(daemon.monitor(id)["beats"], 1);
+        let (code, said) = send(url, "other.pem", id);
+        assert!(code == 76 && said.contains("no TLS with "), "{url}: {code}: {said}");
+        let (code, said) = send(&url.replace("localhost", "127.0.0.1"), "ca.pem", id);
+        assert!(code == 76 && said.contains("127.0.0.1"), "another name: {code}: {said}");
+    }
+    let (code, said) = send("https://localhost:{a}", "ca.pem", "plain");
+    assert!(code == 76 && said.contains("no TLS with "), "no TLS there: {code}: {said}");
+    assert_eq!(send("https://localhost:{b}", "none.pem", "x").0, 66);
 }
 
 #[test]

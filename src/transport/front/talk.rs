@@ -147,7 +147,7 @@ impl Talk {
             };
             // A reading that did not fill its room emptied the socket; only the end of the client's side is told together
             // with its last bytes.
-            let more = read == room || self.link.read_closed || self.link.stream.may_hold_more();
+            let more = self.link.may_have_left(read, room);
             match self.hear(desk, read, moment) {
                 Next::Answers(count, _) => return Next::Answers(count, more && !self.closing),
                 Next::Wait if !more => return self.rest(desk, moment),
