@@ -306,6 +306,8 @@ fn nobody_is_closed_for_time_in_which_the_server_stood_still() {
     let hb = daemon("[websocket]\nping_interval = \"1s\"\ntimeout = \"5s\"\n");
     let mut socket = open(&hb);
     assert_eq!(ask(&mut socket, "PING"), "PONG");
+    // Its thread shall be caught waiting, not in the middle of its turn.
+    std::thread::sleep(Duration::from_millis(500));
     hb.signal(Signal::SIGSTOP);
     std::thread::sleep(Duration::from_secs(9));
     hb.signal(Signal::SIGCONT);

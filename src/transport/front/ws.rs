@@ -98,7 +98,7 @@ impl Ws {
             silent_s: moment.second_after(times.timeout),
             message_s: NEVER,
             stalled_s: NEVER,
-            ping_s: moment.second_after(times.ping_interval),
+            ping_s: next_ping(moment),
             heard_bytes: 0,
         };
         ws.arm();
@@ -295,7 +295,7 @@ impl Ws {
             self.stage = Stage::Ending;
         } else if self.ping_s <= now_s {
             self.session.send(Opcode::Ping, &[], None, &mut out);
-            self.ping_s = moment.second_after(moment.policy.websocket.ping_interval);
+            self.ping_s = next_ping(moment);
         }
         match self.link.send(&out) {
             Ok(()) => self.rest(moment),
@@ -344,6 +344,12 @@ impl Ws {
         self.stage = Stage::Ending;
         Say::Frame(out, 0)
     }
+}
+
+/// The loop looks once at the beginning of each second, so pings are so many seconds apart and not one more.
+fn next_ping(moment: &Moment<'_>) -> u32 {
+    let interval = moment.policy.websocket.ping_interval.as_secs_ceil();
+    moment.now_s.saturating_add(u32::try_from(interval).unwrap_or(u32::MAX))
 }
 
 /// Takes beats that hear of no interval, as signs of life do not.
