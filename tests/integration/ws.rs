@@ -279,12 +279,18 @@ fn a_browser_line_by_line_as_the_seed_has_it() {
 fn who_answers_pings_stays_and_who_is_silent_is_closed() {
     let hb = daemon("[websocket]\nping_interval = \"1s\"\ntimeout = \"6s\"\n");
     let mut silent = Raw::open(&hb, b"");
+    let mut replaced = Raw::open(&hb, &masked(0x81, br#"{"id":"lively"}"#));
+    assert!(replaced.frame().is_some());
     let mut lively = open(&hb);
     ask(&mut lively, r#"{"id":"lively"}"#);
     // Reading answers the server's pings.
     let stream = lively.get_ref().try_clone().unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    let heard = std::thread::spawn(move || silent.rest());
+    let heard = std::thread::spawn(move || {
+        // The end of one whose sender has another connection by now is nobody's end.
+        assert_eq!(replaced.rest().last().map(String::as_str), Some("close 1008"));
+        silent.rest()
+    });
     while !heard.is_finished() {
         match lively.read() {
             Ok(Message::Ping(_)) => {}
@@ -296,6 +302,12 @@ fn who_answers_pings_stays_and_who_is_silent_is_closed() {
     let heard = heard.join().unwrap();
     assert!(heard.len() >= 2 && heard[..heard.len() - 1].iter().all(|frame| frame == "ping "), "{heard:?}");
     assert_eq!(heard.last().unwrap(), "close 1008");
+    hb.wait_for_log("The client 127.0.0.1 has be offline.");
+    assert!(
+        !hb.log().lines().any(|line| line.contains("offline") && line.contains("lively")),
+        "{}",
+        hb.log()
+    );
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(ask(&mut lively, "PING"), "PONG");
     assert!(hb.monitor("lively")["beats"].as_u64().unwrap() > 3, "pongs are beats");

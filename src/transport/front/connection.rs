@@ -21,8 +21,8 @@ pub enum Connection {
     Http(Http),
     /// Raw TCP.
     Tcp(Talk),
-    /// A WebSocket; apart, because it is twice as large.
-    Ws(Box<Ws>),
+    /// A WebSocket.
+    Ws(Ws),
 }
 
 /// What a connection is that comes back from a general thread.
@@ -52,7 +52,7 @@ impl Connection {
         let link = Link { unsent, ..Link::new(stream.into_front(), peer, site, place) };
         match role {
             Role::Http => Connection::Http(Http::returned(link, read, moment)),
-            Role::Ws(opening) => Connection::Ws(Box::new(Ws::new(link, read, opening, moment))),
+            Role::Ws(opening) => Connection::Ws(Ws::new(link, read, opening, moment)),
         }
     }
 
@@ -151,8 +151,10 @@ impl Connection {
 
     /// Its last step before it is closed.
     pub fn part(&self, batch: &mut Batch, moment: &Moment<'_>) {
-        if let Connection::Tcp(talk) = self {
-            talk.part(batch, moment);
+        match self {
+            Connection::Tcp(talk) => talk.part(batch, moment),
+            Connection::Ws(ws) => ws.part(moment),
+            _ => {}
         }
     }
 

@@ -3,17 +3,20 @@
 //! Hyper has done the handshake; from then on the connection is here, and between two readings nothing is kept but the
 //! session and a few words. Every message, ping and pong is a beat: for the monitor that the connection's last beat
 //! named, else for its address. A mere sign of life says only that somebody is there, so it is no beat while the last word
-//! of the connection about its monitor was another than well.
+//! of the connection about its monitor was another than well. Whoever beats for a monitor holds the claim on it
+//! ([`Claim`]); the end of a connection that somebody else has replaced is told to nobody.
 
 use super::desk::{Desk, Moment, Next, Said};
 use super::link::Link;
 use crate::domain::access::{Denied, Wish};
-use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Status, Transport};
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{LINGER_MAX, SOCKET_PARTING_MAX, SOCKET_UNSENT_BYTES_MAX};
+use crate::domain::notice::Notice;
 use crate::domain::time::Span;
-use crate::engine::stats::BeatResult;
+use crate::engine::claims::Claim;
+use crate::engine::id_of_peer;
+use crate::engine::stats::{BeatResult, Turned};
 use crate::store::Batch;
 use crate::transport::http::{Opening, beats};
 use crate::transport::taking::{Fault, Taker, named_by};
@@ -21,6 +24,7 @@ use crate::wire::answer::Answer;
 use crate::wire::ws::{Code, Event, Opcode, Role, Session, frame};
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Where in its life the connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,20 +48,24 @@ const READINGS_MAX: usize = 4;
 /// What people send who know no JSON, and what they hear.
 const PING: &[u8] = b"PING";
 const PONG: &[u8] = b"PONG";
+/// The kind of its claims; the dialects of raw TCP have others.
+const CLAIM_KIND: u8 = u8::MAX;
 
 /// A WebSocket.
 pub struct Ws {
-    /// What it has in common with the other kinds.
+    /// What it has in common with the other kinds; its peer is who proxies say that are believed.
     pub link: Link,
     session: Session,
-    /// The monitor that its last beat named, or its certificate before that.
-    name: Option<Id>,
-    /// Who it is, as proxies say that are believed.
-    client: Peer,
+    /// On the monitor for which it has beaten last; apart, because an idle one has none.
+    claim: Option<Box<Claim>>,
+    /// Whether a beat has named that monitor, or a certificate; else it is its address.
+    named: bool,
     /// Whether its last word about the monitor was well.
     well: bool,
     /// Whether it only says what it hears.
     echo: bool,
+    /// Whether it was silent for too long.
+    gone: bool,
     stage: Stage,
     /// Bytes that nobody has looked at yet.
     ahead: Box<[u8]>,
@@ -83,16 +91,18 @@ pub enum Say {
 
 impl Ws {
     /// One that was just opened; `read` was read of it already.
-    pub fn new(link: Link, read: Vec<u8>, opening: Opening, moment: &Moment<'_>) -> Ws {
+    pub fn new(mut link: Link, read: Vec<u8>, opening: Opening, moment: &Moment<'_>) -> Ws {
         let times = moment.policy.websocket;
         let name = named_by(link.stream.name(), link.peer, opening.client);
+        link.peer = opening.client;
         let mut ws = Ws {
             link,
             session: Session::new(Role::Server),
-            name,
-            client: opening.client,
+            claim: None,
+            named: false,
             well: true,
             echo: opening.echo,
+            gone: false,
             stage: Stage::Open,
             ahead: read.into(),
             silent_s: moment.second_after(times.timeout),
@@ -101,6 +111,10 @@ impl Ws {
             ping_s: next_ping(moment),
             heard_bytes: 0,
         };
+        if let Some(name) = name {
+            ws.speak_for(name.as_ref());
+            ws.named = true;
+        }
         ws.arm();
         ws
     }
@@ -165,7 +179,7 @@ impl Ws {
         self.silent_s = moment.second_after(moment.policy.websocket.timeout);
         let mut used = 0;
         // Tokens were shown at the handshake; the network rules may have changed since.
-        if let Err(Denied::Network(key)) = moment.policy.access.check(Wish::Beat, self.client, None) {
+        if let Err(Denied::Network(key)) = moment.policy.access.check(Wish::Beat, self.link.peer, None) {
             self.link.site.engine.stats().beats(Transport::Ws, BeatResult::Denied, 1);
             answers.push(Said::Ws(self.farewell(Code::POLICY, &format!("not allowed any more: see {key}"))));
             used = filled;
@@ -179,6 +193,7 @@ impl Ws {
                     answers.extend(self.take(event, batch, moment).map(Said::Ws));
                 }
                 Err(fault) => {
+                    self.link.site.engine.stats().turned(Turned::Protocol);
                     answers.push(Said::Ws(self.farewell(fault.code(), &fault.reason())));
                     break;
                 }
@@ -192,10 +207,36 @@ impl Ws {
         match answers.len() - answers_before {
             0 => Next::Wait,
             count => {
+                self.claim();
                 self.link.awaits_answers = true;
                 Next::Answers(count, false)
             }
         }
+    }
+
+    /// Says that it speaks for its monitor now; for its address, if none was named.
+    fn claim(&mut self) {
+        match &self.claim {
+            _ if self.echo || self.stage != Stage::Open => {}
+            Some(claim) => claim.renew(),
+            None => {
+                if let Some(address) = id_of_peer(self.link.peer) {
+                    self.speak_for(address.as_ref());
+                }
+            }
+        }
+    }
+
+    fn speak_for(&mut self, id: IdRef<'_>) {
+        if self.claim.as_ref().is_none_or(|claim| claim.id() != id) {
+            let claims = self.link.site.engine.claims();
+            self.claim = Some(Box::new(claims.claim(CLAIM_KIND, id)));
+        }
+    }
+
+    /// The monitor that was named.
+    fn name(&self) -> Option<IdRef<'_>> {
+        self.claim.as_ref().filter(|_| self.named).map(|claim| claim.id())
     }
 
     /// What an event means, and what is to be said to it once that is kept.
@@ -230,31 +271,37 @@ impl Ws {
     }
 
     /// A sign of life that says nothing else; `None` where it is no beat.
-    fn note_life(&mut self, batch: &mut Batch, moment: &Moment<'_>) -> Option<Result<Span, Fault>> {
-        let beat = signed(Beat::default(), self.name.as_ref(), moment);
-        self.well.then(|| taker(&self.link, self.client, batch, moment).take(Ok(beat)))
+    fn note_life(&self, batch: &mut Batch, moment: &Moment<'_>) -> Option<Result<Span, Fault>> {
+        let beat = signed(Beat::default(), self.name(), moment);
+        self.well.then(|| taker(&self.link, batch, moment).take(Ok(beat)))
     }
 
     fn take_json(&mut self, body: &[u8], batch: &mut Batch, moment: &Moment<'_>) -> Answer {
-        let Ws { link, client, name, well, .. } = self;
-        let mut taker = taker(link, *client, batch, moment);
-        beats::take_body(&moment.policy.limits, body, |hears, beat| {
+        let (mut named, mut well) = (None::<Id>, self.well);
+        let mut taker = taker(&self.link, batch, moment);
+        let answer = beats::take_body(&moment.policy.limits, body, |hears, beat| {
             taker.hears = hears;
             let beat = match beat {
                 Ok(beat) => beat,
                 Err(error) => return taker.take(Err(error)),
             };
-            let (named, status) = (beat.id.or(beat.ip).map(IdRef::to_id), beat.status);
-            let interval = taker.take(Ok(signed(beat, name.as_ref(), moment)))?;
-            if named.is_some() {
-                *name = named;
+            let (name, status) = (beat.id.or(beat.ip).map(IdRef::to_id), beat.status);
+            let known = named.as_ref().map(Id::as_ref).or(self.name());
+            let interval = taker.take(Ok(signed(beat, known, moment)))?;
+            if name.is_some() {
+                named = name;
             }
-            match status {
-                Status::Log => {}
-                status => *well = status.verdict() == Some(true),
+            if status != Status::Log {
+                well = status.verdict() == Some(true);
             }
             Ok(interval)
-        })
+        });
+        self.well = well;
+        if let Some(name) = named {
+            self.speak_for(name.as_ref());
+            self.named = true;
+        }
+        answer
     }
 
     /// Sends what was to be said, `range` of the desk.
@@ -276,7 +323,12 @@ impl Ws {
     /// Pings, or ends what has been silent, slow or deaf for too long.
     pub fn time_out(&mut self, moment: &Moment<'_>) -> Next {
         let now_s = moment.now_s;
-        if self.stage != Stage::Open || self.stalled_s <= now_s {
+        if self.stage != Stage::Open {
+            return Next::Close;
+        }
+        let turned = |why| self.link.site.engine.stats().turned(why);
+        if self.stalled_s <= now_s {
+            turned(Turned::Unread);
             return Next::Close;
         }
         if self.silent_s.saturating_add(LATE_S) < now_s {
@@ -284,8 +336,11 @@ impl Ws {
         }
         let mut out = Vec::new();
         let reason = if self.silent_s <= now_s {
+            turned(Turned::Timeout);
+            self.tell_gone(moment);
             format!("silent for {} (websocket.timeout)", moment.policy.websocket.timeout)
         } else if self.message_s <= now_s {
+            turned(Turned::Timeout);
             "the message did not arrive in time (limits.body_timeout)".to_string()
         } else {
             String::new()
@@ -301,6 +356,27 @@ impl Ws {
             Ok(()) => self.rest(moment),
             Err(_) => Next::Close,
         }
+    }
+
+    fn tell_gone(&mut self, moment: &Moment<'_>) {
+        self.gone = true;
+        if self.claim.as_ref().is_none_or(|claim| claim.holds()) {
+            let notice = Notice::ClientGone { asked: false, peer: self.link.peer, monitor: self.monitor() };
+            self.link.site.engine.log().notice(moment.now.wall, notice);
+        }
+    }
+
+    /// Its last step, whatever has ended it.
+    pub fn part(&self, moment: &Moment<'_>) {
+        if !self.gone {
+            let notice = Notice::ClientDisconnected { peer: self.link.peer, monitor: self.monitor() };
+            self.link.site.engine.log().notice(moment.now.wall, notice);
+        }
+    }
+
+    /// The monitor that it speaks for, where that is not its address.
+    fn monitor(&self) -> Option<Arc<str>> {
+        self.name().map(|name| name.as_str().into())
     }
 
     /// What comes when nothing more can be done for now.
@@ -353,19 +429,19 @@ fn next_ping(moment: &Moment<'_>) -> u32 {
 }
 
 /// Takes beats that hear of no interval, as signs of life do not.
-fn taker<'a>(link: &'a Link, client: Peer, batch: &'a mut Batch, moment: &'a Moment<'_>) -> Taker<'a> {
+fn taker<'a>(link: &'a Link, batch: &'a mut Batch, moment: &'a Moment<'_>) -> Taker<'a> {
     let (engine, policy, now) = (&link.site.engine, moment.policy, moment.now);
-    let transport = Transport::Ws;
+    let (client, transport) = (link.peer, Transport::Ws);
     Taker { engine, policy, now, client, transport, hears: false, batch, nameless: None }
 }
 
 /// A beat that names nobody is for the monitor that was named before; where none was, the address is held to our own
 /// pings.
-fn signed<'a>(beat: Beat<'a>, known: Option<&'a Id>, moment: &Moment<'_>) -> Beat<'a> {
+fn signed<'a>(beat: Beat<'a>, known: Option<IdRef<'a>>, moment: &Moment<'_>) -> Beat<'a> {
     let times = moment.policy.websocket;
     match known {
         _ if beat.id.is_some() || beat.ip.is_some() => beat,
-        Some(id) => Beat { id: Some(id.as_ref()), ..beat },
+        Some(id) => Beat { id: Some(id), ..beat },
         None if beat.interval.is_some() => beat,
         None => {
             Beat { interval: Some(times.ping_interval), grace: beat.grace.or(Some(times.grace())), ..beat }
