@@ -80,10 +80,10 @@ impl Outgoing {
 
     /// Whether it says what only JSON can carry.
     pub fn needs_json(&self) -> bool {
-        self.message.is_some() || self.tags.is_some()
+        self.tags.is_some()
     }
 
-    /// The line of the line dialect, with its end. What only JSON can carry is left out.
+    /// The line of the line dialect, with its end. Tags are left out; a message is made one line.
     pub fn line(&self) -> String {
         let mut line = format!("BEAT {}", self.id.as_deref().unwrap_or_default());
         if let Some(seq) = self.seq {
@@ -99,6 +99,10 @@ impl Outgoing {
             if let Some(text) = text {
                 let _ = write!(line, " {name}={text}");
             }
+        }
+        if let Some(message) = &self.message {
+            // It is the rest of the line.
+            let _ = write!(line, " message={}", message.trim_end().replace(char::is_control, " "));
         }
         line.push('\n');
         line
@@ -129,6 +133,7 @@ mod tests {
     use super::*;
     use crate::domain::limits::Limits;
     use crate::wire::json::{Body, parse};
+    use crate::wire::line::{self, Command};
 
     fn full() -> Outgoing {
         let id = Id::new("web").unwrap();
@@ -162,12 +167,24 @@ mod tests {
     }
 
     #[test]
-    fn a_line_carries_all_but_texts_and_tags() {
+    fn a_line_carries_all_but_tags() {
         assert_eq!(
-            full().line(),
-            "BEAT web seq=7 ts=2026-02-08T03:30:20.000Z interval=1m30s status=3 rid=r1\n"
+            full().message(Some("two\nlines\n")).line(),
+            "BEAT web seq=7 ts=2026-02-08T03:30:20.000Z interval=1m30s status=3 rid=r1 message=two lines\n"
         );
-        assert!(full().needs_json());
+        assert!(!full().needs_json());
+        assert!(full().tags(Some(vec!["a".into()])).needs_json());
+    }
+
+    #[test]
+    fn the_server_reads_our_lines() {
+        let line = full().line();
+        let Ok(Some(Command::Beat(fields))) = line::parse(line.trim_end().as_bytes()) else {
+            panic!("{line}")
+        };
+        let beat = fields.beat().unwrap();
+        assert_eq!((beat.id.unwrap().as_str(), beat.seq, beat.message), ("web", Some(7), Some("bad")));
+        assert_eq!((beat.ts, beat.interval), (Some(Wall(1_770_521_420_000)), Some(Span::secs(90))));
     }
 
     #[test]

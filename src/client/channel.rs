@@ -84,7 +84,7 @@ impl Channel {
         Ok(match dialer.target().protocol {
             Protocol::Http => Channel::Http(Box::new(Link::open(dialer, token.cloned(), within).await?)),
             Protocol::WebSocket => Channel::Socket(Box::new(Socket::open(dialer, token, within).await?)),
-            Protocol::Tcp => Channel::Lines(Box::new(Lines::open(dialer, may_ping, within).await?)),
+            Protocol::Tcp => Channel::Lines(Box::new(Lines::open(dialer, token, may_ping, within).await?)),
         })
     }
 

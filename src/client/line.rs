@@ -4,12 +4,14 @@
 //! that is noticed by the first bytes that come, see [`Heard::Ping`].
 
 use super::dial::{Dialer, said};
-use super::failure::Failure;
-use super::http::{no_answer, not_ours};
+use super::failure::{EX_NOPERM, Failure};
+use super::http::{no_answer, not_ours, silent};
 use super::pipe::Pipe;
 use super::target::Target;
+use crate::domain::access::Token;
 use crate::domain::time::Span;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// Longest line of an answer.
 const LINE_BYTES_MAX: usize = 4 * 1024;
@@ -36,13 +38,36 @@ pub enum Heard {
 }
 
 impl Lines {
-    /// Connects. `may_ping`: whether the server may turn out to be one that says `ping`.
+    /// Connects, and shows the token if there is one. `may_ping`: whether the server may turn out to be one that says
+    /// `ping`.
     ///
     /// # Errors
-    /// When there is no connection within the time.
-    pub async fn open(dialer: &Dialer, may_ping: bool, within: Duration) -> Result<Lines, Failure> {
+    /// When there is no connection within the time, or the token is not accepted.
+    pub async fn open(
+        dialer: &Dialer,
+        token: Option<&Token>,
+        may_ping: bool,
+        within: Duration,
+    ) -> Result<Lines, Failure> {
         let pipe = Pipe::new(dialer.dial(within).await?);
-        Ok(Lines { pipe, may_ping, target: dialer.target().clone() })
+        let target = dialer.target().clone();
+        let mut lines = Lines { pipe, may_ping, target };
+        if let Some(token) = token {
+            // It is made of visible ASCII.
+            let shown = format!("AUTH {}\n", String::from_utf8_lossy(token.reveal()));
+            let answer = async {
+                lines.say(&shown).await?;
+                lines.hear().await
+            };
+            match timeout(within, answer).await {
+                Ok(Ok(Heard::Ok(_))) => {}
+                Ok(Ok(Heard::Err(reason))) => return Err(refused(&lines.target, &reason)),
+                Ok(Ok(Heard::Ping)) => return Err(not_ours(&lines.target, "it says ping", "它说 ping")),
+                Ok(Err(failure)) => return Err(failure),
+                Err(_) => return Err(silent(&lines.target, within)),
+            }
+        }
+        Ok(lines)
     }
 
     /// Sends lines.
@@ -72,6 +97,11 @@ impl Lines {
             }
         }
     }
+}
+
+fn refused(target: &Target, reason: &str) -> Failure {
+    let (en, zh) = (format!("{target} refuses: {reason}"), format!("{target} 拒绝：{reason}"));
+    Failure::new(EX_NOPERM, en, zh)
 }
 
 /// What can be made of the input, and how much of it that was.

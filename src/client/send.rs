@@ -22,8 +22,8 @@ pub async fn send(settings: &Settings, wanted: &cli::Send) -> Result<u8, Failure
     if settings.to.protocol == Protocol::Tcp && beat.needs_json() {
         return Err(Failure::new(
             EX_USAGE,
-            "raw TCP carries neither messages nor tags: use http:// or ws://",
-            "TCP 不能传送消息和标签：请使用 http:// 或 ws://",
+            "raw TCP carries no tags: use http:// or ws://",
+            "TCP 不能传送标签：请使用 http:// 或 ws://",
         ));
     }
     send_one(settings, beat).await?;

@@ -24,6 +24,7 @@ mod installing;
 mod lifecycle;
 mod limits;
 mod malformed;
+mod over;
 mod reading;
 mod run;
 mod seed0;

@@ -139,6 +139,8 @@ fn a_line_that_is_acknowledged_is_enough() {
     let to = format!("tcp://127.0.0.1:{}", says(b"OK 60\n"));
     assert_eq!(Client::new(&place).args(&["send", "--to", &to, "--id", "x"]).run(), (0, String::new()));
     let (code, said) = Client::new(&place).args(&["send", "--to", &to, "--id", "x", "-m", "text"]).run();
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = Client::new(&place).args(&["send", "--to", &to, "--id", "x", "--tags", "a"]).run();
     assert_eq!(code, 64, "{said}");
 }
 

@@ -15,22 +15,22 @@ use std::sync::Arc;
 const DAY_S: u64 = 86_400;
 
 /// An authority of the test's own.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Authority {
+    pub fn new() -> Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, "the test");
         params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn pem(&self) -> String {
+    pub fn pem(&self) -> String {
         self.0.pem()
     }
 
     /// A certificate for names, which ends in so many seconds, and its key.
-    fn issue(&self, common_name: &str, names: &[&str], ends_in_s: u64) -> (String, String) {
+    pub fn issue(&self, common_name: &str, names: &[&str], ends_in_s: u64) -> (String, String) {
         let mut params =
             CertificateParams::new(names.iter().map(|name| name.to_string()).collect::<Vec<_>>()).unwrap();
         params.distinguished_name.push(DnType::CommonName, common_name);
