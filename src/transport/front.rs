@@ -419,8 +419,8 @@ impl Front {
             return self.again.push(key);
         }
         let next = connection.turn(&mut self.desk, moment);
+        self.quiets.extend(connection.note_quiet().map(|at_ms| (at_ms, key)));
         self.follow(key, next, moment);
-        self.note_quiet(key);
     }
 
     /// Whoever has sent nothing more for a moment has sent something whole. What came meanwhile has been read before.
@@ -428,20 +428,14 @@ impl Front {
         while self.quiets.front().is_some_and(|(at_ms, _)| *at_ms <= moment.now_ms) {
             let Some((_, key)) = self.quiets.pop_front() else { return };
             let Some(connection) = self.connections.get_mut(key) else { continue };
-            if !connection.link().awaits_answers {
-                let next = connection.look_for_quiet(&mut self.desk, moment);
-                self.follow(key, next, moment);
-            } else {
+            if connection.link().awaits_answers {
                 // One thing after the other; then it is looked at again.
                 self.quiets.push_back((moment.now_ms + 1, key));
+                continue;
             }
-            self.note_quiet(key);
-        }
-    }
-
-    fn note_quiet(&mut self, key: usize) {
-        if let Some(at_ms) = self.connections.get_mut(key).and_then(Connection::note_quiet) {
-            self.quiets.push_back((at_ms, key));
+            let next = connection.look_for_quiet(&mut self.desk, moment);
+            self.quiets.extend(connection.note_quiet().map(|at_ms| (at_ms, key)));
+            self.follow(key, next, moment);
         }
     }
 

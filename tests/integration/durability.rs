@@ -1,7 +1,7 @@
 //! Nothing that was acknowledged is ever missing: through kills, full disks and damaged files, as far as one machine can
 //! show it. What a power cut does is shown by the simulation. Tests that need root or strace say so and pass otherwise.
 
-use crate::client::{beat, get};
+use crate::client::{Conn, beat, get};
 use crate::harness::{Daemon, PATIENCE, Setup, daemon, until};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 const SECOND: &str = "[log]\nbeats = false\n[state]\nsync = \"second\"\n";
 const ALWAYS: &str = "[log]\nbeats = false\n[state]\nsync = \"always\"\n";
+const TCP_TOO: &str = "[[listen]]\naddress = \"127.0.0.1:{a}\"\n\
+                       [[listen]]\nprotocol = \"tcp\"\naddress = \"127.0.0.1:{b}\"\n";
 
 /// Ends a daemon as asked and starts another in its place.
 fn again(mut hb: Daemon, signal: Signal) -> Daemon {
@@ -315,7 +317,7 @@ fn with_a_full_disk_beats_are_tracked_and_all_is_kept_again_when_there_is_room()
 
 #[test]
 fn with_a_full_disk_and_every_beat_synced_none_is_acknowledged() {
-    let setup = Setup::new(ALWAYS);
+    let setup = Setup::new(&format!("{ALWAYS}{TCP_TOO}"));
     let Some(_mount) = Mount::new(&setup.place().path("state"), "size=3m") else { return };
     let hb = setup.start();
     let beat = || hb.beat(r#"{"id":"w","interval":"1h"}"#);
@@ -329,8 +331,21 @@ fn with_a_full_disk_and_every_beat_synced_none_is_acknowledged() {
         status == 503
     });
     assert_eq!(hb.get("/readyz").status, 503);
+    // A line is told so; what has no words for it hears nothing.
+    let mut lines = Conn::tcp(&hb.address_of('b'));
+    for line in ["BEAT w\n", "PING\n"] {
+        lines.send(line);
+        let said = lines.text_until("\n");
+        assert!(said.starts_with("ERR not stored"), "{line}: {said}");
+    }
+    let mut hello = Conn::tcp(&hb.address_of('b'));
+    hello.send("hello server");
+    hello.end_writing();
+    assert_eq!(hello.everything(), b"");
     std::fs::remove_file(&filler).unwrap();
     until("beats are taken again", || beat().status == 200);
+    lines.send("PING\n");
+    assert_eq!(lines.text_until("\n"), "PONG\n");
     acknowledged += 1;
     until("it is well again", || hb.get("/readyz").status == 200);
     let hb = again(hb, Signal::SIGKILL);

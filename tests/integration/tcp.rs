@@ -318,6 +318,19 @@ fn the_end_of_a_replaced_connection_is_told_to_nobody() {
 }
 
 #[test]
+fn nobody_is_given_up_for_time_in_which_the_server_stood_still() {
+    let hb = tcp(&IMPATIENT.replace("line_timeout = \"2s\"", "line_timeout = \"4s\""));
+    let mut conn = hb.dial();
+    talk(&mut conn, b"PING\n", "PONG\n");
+    hb.signal(Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_secs(7));
+    hb.signal(Signal::SIGCONT);
+    talk(&mut conn, b"PING\n", "PONG\n");
+    assert_eq!(conn.everything(), b"");
+    until("the line", || hb.says("has be offline") == 1);
+}
+
+#[test]
 fn new_times_hold_after_a_reload() {
     let hb = tcp("");
     let mut old = hb.dial();

@@ -183,7 +183,10 @@ impl Talk {
 
     /// What happens when its time is up: it is asked, or it has been silent for too long.
     pub fn time_out(&mut self, moment: &Moment<'_>) -> Next {
-        if moment.now_s >= self.silent_s {
+        if moment.now_s > self.silent_s.saturating_add(1) {
+            // Nobody has looked for a while, and what has come meanwhile may not have been read yet.
+            self.silent_s = moment.second_after(self.timeout(moment));
+        } else if moment.now_s >= self.silent_s {
             return self.give_up(moment);
         }
         if self.is_asked() && moment.now_s >= self.ping_s {
@@ -218,6 +221,16 @@ impl Talk {
             engine.log().notice(moment.now.wall, notice);
         }
         Next::Close
+    }
+
+    /// How long it may be silent.
+    fn timeout(&self, moment: &Moment<'_>) -> Span {
+        let times = &moment.policy.tcp;
+        match self.talk.dialect() {
+            Dialect::Frame => times.frame_timeout,
+            Dialect::Line | Dialect::Ping => times.line_timeout.max(self.patience),
+            Dialect::Unknown | Dialect::Pong | Dialect::Text => times.timeout,
+        }
     }
 
     /// The monitor that it speaks for, where that is not its address.
@@ -256,12 +269,7 @@ impl Talk {
         let length_max = moment.policy.limits.beat_bytes;
         talk.feed(&input[..filled], length_max, &mut |event| self.take(event, &mut hearing));
         self.talk = talk;
-        let times = &moment.policy.tcp;
-        self.silent_s = moment.second_after(match self.talk.dialect() {
-            Dialect::Frame => times.frame_timeout,
-            Dialect::Line | Dialect::Ping => times.line_timeout.max(self.patience),
-            Dialect::Unknown | Dialect::Pong | Dialect::Text => times.timeout,
-        });
+        self.silent_s = moment.second_after(self.timeout(moment));
         self.set_alarm();
         self.quiet_ms = if self.talk.wants_quiet() { moment.now_ms + QUIET.0 } else { 0 };
         self.announce(&hearing)
