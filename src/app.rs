@@ -76,6 +76,9 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
             let mut system = firewall::ask::System::default();
             command::firewall::run(&args, wish, &env, &mut system, &mut io::stdout(), &mut io::stderr())
         }
+        Some(Task::TestAlert { name }) => {
+            command::test_alert::run(name, &args, &env, &mut io::stdout(), &mut io::stderr())
+        }
         Some(Task::Generate { what }) => match command::generate::run(*what, &mut io::stdout()) {
             Ok(()) => 0,
             Err(_) => 74,
@@ -427,7 +430,7 @@ fn policy_of(settings: &Settings) -> Policy {
         rules: settings.rules.clone(),
         page_lang: settings.page_lang.unwrap_or(settings.lang),
         tcp: settings.tcp,
-        alerts: Arc::default(),
+        alerts: settings.alerts.clone(),
     }
 }
 

@@ -77,6 +77,9 @@ Read the configuration as the daemon would, flags and environment included, and 
 \fBfirewall\fR \fBopen\fR|\fBclose\fR|\fBstatus\fR [\fB\-\-http\fR] [\fB\-\-tcp\fR] [\fB\-\-backend\fR \fINAME\fR] [\fB\-\-from\fR \fICIDR\fR]... [\fB\-\-dry\-run\fR]
 Open the ports of the configuration in the firewall, take that back, or say how they stand. See FIREWALL.
 .TP
+\fBtest\-alert\fR \fINAME\fR
+Have the running daemon send a test message through the notifier \fINAME\fR, the way that its alerts take, and wait for what comes of it. Exit status 0: it was taken; 64: there is no such notifier; 69: no daemon answers; 75: it was not taken, for the reason that is printed. For root and the user of the service, over the control socket.
+.TP
 \fBgenerate man\fR
 Print this page.
 .TP

@@ -5,6 +5,8 @@ use crate::command::check;
 use crate::config::cli::{Args, Task};
 use crate::config::testing::{Dir, env};
 use crate::config::{Settings, schema};
+use crate::domain::alert::Notifier;
+use std::os::unix::fs::PermissionsExt;
 
 const MAN_5: &str = include_str!("../../man/heartbeat-server.toml.5");
 const MAN_8: &str = include_str!("../../man/heartbeat-server.8");
@@ -47,7 +49,7 @@ fn every_key_stands_in_the_manual_under_its_section() {
         let (section, name) = key.split_once('.').unwrap_or(("", &key));
         let heading = match section {
             "" => ".SH TOP LEVEL".to_string(),
-            "listen" | "monitor" => format!(".SH [[{section}]]"),
+            "listen" | "monitor" | "notifier" => format!(".SH [[{section}]]"),
             _ => format!(".SH [{section}]"),
         };
         let text =
@@ -106,7 +108,13 @@ fn the_sample_is_right_and_says_what_would_run() {
 #[test]
 fn the_defaults_that_the_sample_shows_are_the_defaults() {
     let dir = Dir::new();
-    dir.write("main.toml", everything());
+    // What it names is there.
+    let made = rcgen::generate_simple_self_signed(vec!["example.org".to_string()]).unwrap();
+    dir.write("ca.pem", made.cert.pem());
+    for secret in [dir.write("ops.secret", "token\n"), dir.write("mail.secret", "password\n")] {
+        std::fs::set_permissions(secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    dir.write("main.toml", everything().replace("/etc/heartbeat-server", &dir.0.to_string_lossy()));
     let shown = dir.load(Args::default(), &env(&[])).unwrap();
     let mut real = Settings::load(&Args::default(), &env(&[])).unwrap();
     real.sources.clone_from(&shown.sources);
@@ -117,6 +125,14 @@ fn the_defaults_that_the_sample_shows_are_the_defaults() {
     // Rules are examples; without them there are none.
     assert_eq!((shown.rules.len(), real.rules.len()), (2, 0));
     real.rules.clone_from(&shown.rules);
+    // And so are notifiers, but for what they are by default.
+    assert_eq!((shown.alerts.notifiers.len(), shown.channels.len(), real.channels.len()), (3, 3, 0));
+    for notifier in &shown.alerts.notifiers {
+        let fallback = notifier.fallback.clone();
+        assert_eq!(*notifier, Notifier { fallback, ..Notifier::new(&notifier.name) });
+    }
+    real.alerts.clone_from(&shown.alerts);
+    real.channels.clone_from(&shown.channels);
     assert_eq!(shown, real);
 }
 
@@ -134,7 +150,7 @@ fn check_config_tells_faults_and_warnings_on_stderr() {
     assert_eq!((code, out.as_str()), (78, ""));
     assert_eq!(
         err,
-        "main.toml:1: x: unknown key; known here: lang, listen, log, state, control, access, limits, tcp, websocket, governor, defaults, monitor\n\
+        "main.toml:1: x: unknown key; known here: lang, listen, log, state, control, access, limits, tcp, websocket, governor, defaults, monitor, notifier\n\
          main.toml:3: state.y: unknown key; known here: dir, sync, history\n"
     );
     let (code, out, err) = check("lang = \"zh\"\naccess.deny = [\"10.1.2.3/8\"]\n");

@@ -5,3 +5,4 @@
 pub mod check;
 pub mod firewall;
 pub mod generate;
+pub mod test_alert;

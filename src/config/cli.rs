@@ -120,6 +120,13 @@ pub enum Task {
     /// Open the ports of the configuration in the firewall, close them again, or say how they stand; needs root
     #[command(disable_help_flag = true)]
     Firewall(Firewall),
+    /// Have the running daemon send a test message through a notifier; exit 0 when it was taken
+    #[command(disable_help_flag = true)]
+    TestAlert {
+        /// The notifier's name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
     /// Print what packaging needs
     #[command(disable_help_flag = true, disable_help_subcommand = true)]
     Generate {
@@ -235,6 +242,7 @@ const FROM_MAX: usize = 64;
 const USAGE_EN: &str = "heartbeat-server [OPTIONS] [PORT]
        heartbeat-server [OPTIONS] check-config [FILE]
        heartbeat-server [OPTIONS] firewall open|close|status [--from CIDR]... [--dry-run]
+       heartbeat-server [OPTIONS] test-alert NAME
        heartbeat-server generate man|completions SHELL|config";
 
 const AFTER_HELP_EN: &str = "\
@@ -252,10 +260,12 @@ const USAGE_ZH: &[(&str, &str)] = &[
         "heartbeat-server [选项] [端口]
       heartbeat-server [选项] check-config [文件]
       heartbeat-server [选项] firewall open|close|status [--from CIDR]... [--dry-run]
+      heartbeat-server [选项] test-alert 名称
       heartbeat-server generate man|completions SHELL|config",
     ),
     ("check-config", "heartbeat-server check-config [选项] [文件]"),
     ("firewall", "heartbeat-server firewall [选项] open|close|status"),
+    ("test-alert", "heartbeat-server test-alert [选项] NAME"),
     ("generate", "heartbeat-server generate man|completions SHELL|config"),
     ("generate man", "heartbeat-server generate man"),
     ("generate completions", "heartbeat-server generate completions bash|zsh|fish"),

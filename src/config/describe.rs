@@ -6,11 +6,14 @@ use super::tls;
 use super::value::size_text;
 use super::words;
 use crate::domain::access::Access;
+use crate::domain::alert::Notifier;
 use crate::domain::lang::Lang;
 use crate::domain::policy::{Defaults, SocketTimes, Sync, TcpTimes};
 use crate::domain::rules::Rule;
 use crate::domain::time::Span;
 use crate::domain::window::Window;
+use crate::notify::local::Log;
+use crate::notify::{ChannelOptions, ChannelSettings};
 use crate::sys::sockets::keepalive::KeepAlive;
 use crate::transport::tls::certificate::Summary;
 use crate::transport::tls::server::ClientAuth;
@@ -114,6 +117,7 @@ impl Settings {
             }
             Lang::Zh => ("默认值", format!("间隔 {interval}，宽限 {grace}，静默后遗忘 {forget}")),
         });
+        rows.extend(self.describe_notifiers(lang));
         rows.extend(self.rules.iter().map(|rule| (say("monitor", "规则"), describe_rule(rule, lang))));
         rows.extend(self.describe_process(lang));
         table(&rows)
@@ -172,6 +176,27 @@ impl Settings {
                 ("每秒心跳", format!("每个地址：{}", optional(limits.beats_per_second, off))),
             ],
         }
+    }
+
+    /// The notifiers, and who is told where nobody says.
+    fn describe_notifiers(&self, lang: Lang) -> Vec<(&'static str, String)> {
+        let name = lang.pick("notifier", "通知渠道");
+        if self.channels.is_empty() {
+            return Vec::new();
+        }
+        let mut rows: Vec<_> = self
+            .channels
+            .iter()
+            .filter_map(|channel| {
+                Some((name, describe_notifier(channel, self.alerts.notifier(&channel.name)?, lang)))
+            })
+            .collect();
+        let whom = match self.alerts.notify.as_slice() {
+            [] => lang.pick("nobody, where no rule says whom", "无规则指明时不通知任何人").to_string(),
+            names => names.join(lang.pick(", ", "、")),
+        };
+        rows.push((lang.pick("told", "通知"), whom));
+        rows
     }
 
     fn describe_process(&self, lang: Lang) -> Vec<(&'static str, String)> {
@@ -272,6 +297,44 @@ fn describe_access(access: &Access, lang: Lang) -> Vec<(&'static str, String)> {
     }
 }
 
+/// How somebody is reached, and when; an address is shown by its host alone.
+fn describe_notifier(channel: &ChannelSettings, notifier: &Notifier, lang: Lang) -> String {
+    let (how, timeout) = match &channel.options {
+        ChannelOptions::Webhook(webhook) => {
+            (format!("webhook {} {}", webhook.method, webhook.host), webhook.timeout)
+        }
+        ChannelOptions::Mail(mail) => {
+            let to: Vec<String> = mail.to.iter().map(|to| to.email.to_string()).collect();
+            let way = format!("{}:{} ({})", mail.host, mail.port, mail.tls.name());
+            let to = to.join(", ");
+            (lang.pick(format!("mail to {to} by {way}"), format!("邮件 {to}，经 {way}")), mail.timeout)
+        }
+        ChannelOptions::Exec(exec) => {
+            (format!("exec {}", exec.command.first().map_or("", String::as_str)), exec.timeout)
+        }
+        ChannelOptions::Local(Log::Journal) => ("journal".to_string(), Span(0)),
+        ChannelOptions::Local(Log::Syslog) => ("syslog".to_string(), Span(0)),
+    };
+    let Notifier { name, group_wait, min_down, remind_every, rate_per_minute, retry_for, fallback } =
+        notifier;
+    let remind = optional(*remind_every, lang.pick("never", "从不"));
+    let concurrency = channel.concurrency;
+    let mut text = match lang {
+        Lang::En => format!(
+            "{name}: {how}; gathers {group_wait}, down for {min_down} at least, reminds every: {remind}, {rate_per_minute} a \
+             minute, {concurrency} at once, {timeout} a try, tried for {retry_for}"
+        ),
+        Lang::Zh => format!(
+            "{name}：{how}；合并 {group_wait}，离线满 {min_down} 才通知，提醒间隔 {remind}，每分钟 {rate_per_minute} 条，\
+             同时 {concurrency} 条，单次 {timeout}，重试 {retry_for}"
+        ),
+    };
+    if let Some(fallback) = fallback {
+        text.push_str(&lang.pick(format!(", then {fallback}"), format!("，之后改用 {fallback}")));
+    }
+    text
+}
+
 /// Whom a rule names and what it asks of them; the first that fits holds, so they stand in their order.
 fn describe_rule(rule: &Rule, lang: Lang) -> String {
     let say = |en: &'static str, zh: &'static str| if lang == Lang::Zh { zh } else { en };
@@ -294,6 +357,10 @@ fn describe_rule(rule: &Rule, lang: Lang) -> String {
     }
     if !rule.tags.is_empty() {
         part(say("tags", "标签"), rule.tags.join(", "));
+    }
+    if let Some(notify) = &rule.notify {
+        let nobody = notify.is_empty().then(|| say("nobody", "无人").to_string());
+        part(say("tells", "通知"), nobody.unwrap_or_else(|| notify.join(", ")));
     }
     if !rule.after.is_empty() {
         part(say("after", "依赖"), rule.after.join(", "));

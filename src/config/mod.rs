@@ -17,6 +17,7 @@ pub(crate) mod file;
 pub(crate) mod language;
 mod listening;
 mod monitor;
+mod notifier;
 mod resolve;
 pub mod schema;
 mod settings;

@@ -6,7 +6,7 @@
 
 use super::fault::{Findings, Text};
 use super::value::{Key, Located, Moment, Value};
-use super::words;
+use super::{notifier, schema, words};
 use crate::domain::id::IdRef;
 use crate::domain::limits::{
     FORGET_MAX, FORGET_MIN, INTERVAL_MAX, INTERVAL_MIN, RULE_AFTER_MAX, RULE_WINDOWS_MAX, RULES_MAX,
@@ -36,6 +36,7 @@ pub(super) struct Draft {
     zone: Option<Located<Zone>>,
     run_limit: Option<Span>,
     forget_after: Option<Option<Span>>,
+    notify: Option<Vec<Located<String>>>,
     after: Vec<Located<String>>,
     tags: Vec<String>,
     windows: Vec<Located<WindowDraft>>,
@@ -73,7 +74,7 @@ pub(super) const KEYS: &[Key<Draft>] = &[
         name: "forget_after",
         read: |draft, value| draft.forget_after = value.span_or("never", FORGET_MIN..=FORGET_MAX),
     },
-    Key { name: "notify", read: |_, value| notify(value) },
+    Key { name: "notify", read: |draft, value| draft.notify = notifier::names(value) },
     Key { name: "after", read: |draft, value| draft.after = after(value) },
     Key { name: "tags", read: |draft, value| draft.tags = tags(value) },
     Key {
@@ -136,7 +137,7 @@ const WINDOW: &[Key<WindowDraft>] = &[
 ];
 
 /// Reads all `[[monitor]]` of a file.
-pub(super) fn read(value: Value<'_>, elsewhere: fn(&str) -> Option<String>, into: &mut Vec<Located<Rule>>) {
+pub(super) fn read(value: Value<'_>, elsewhere: fn(&str) -> Option<String>, into: &mut schema::Draft) {
     for element in value.elements(RULES_MAX).unwrap_or_default() {
         let mut draft = Draft::default();
         if !element.section(KEYS, elsewhere, &mut draft) {
@@ -148,7 +149,8 @@ pub(super) fn read(value: Value<'_>, elsewhere: fn(&str) -> Option<String>, into
                 "缺少 match：请写标识、模式（例如 \"web-*\"）或网段",
             ));
         }
-        into.extend(element.located(draft.finish(element)));
+        into.rule_notify.extend(draft.notify.iter().flatten().cloned());
+        into.monitors.extend(element.located(draft.finish(element)));
     }
 }
 
@@ -248,6 +250,7 @@ impl Draft {
         rule.run_limit = self.run_limit;
         rule.forget_after = self.forget_after;
         rule.tags = self.tags;
+        rule.notify = self.notify.map(|names| names.into_iter().map(|name| name.value).collect());
         rule.after = self.after.into_iter().map(|id| id.value).collect();
         Some(rule)
     }
@@ -382,18 +385,6 @@ fn after(value: Value<'_>) -> Vec<Located<String>> {
         }
     }
     ids
-}
-
-/// Names of notifiers, of which there are none yet: a name kept without one would promise an alert that never comes.
-fn notify(value: Value<'_>) {
-    for element in value.elements(RULE_AFTER_MAX).unwrap_or_default() {
-        if let Some(name) = element.string() {
-            element.fault(Text::new(
-                format!("there is no notifier {name:?}: this version has none"),
-                format!("没有通知渠道 {name:?}：此版本尚不支持通知"),
-            ));
-        }
-    }
 }
 
 fn too_many(most: usize) -> Text {

@@ -65,7 +65,7 @@ fn a_rule_says_all_that_can_be_said() {
     assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
     let shown = settings.describe(Lang::En);
     for line in [
-        "monitor      web-*: interval 10s; grace 5s; run limit 1h; forgotten after: 1d; tags web, 数据; after router\n",
+        "monitor      web-*: interval 10s; grace 5s; run limit 1h; forgotten after: 1d; tags web, 数据; tells nobody; after router\n",
         "monitor      10.0.0.0/8: forgotten after: never\n",
         "monitor      backup: due at 0 3 * * * (Europe/Berlin)\n",
     ] {
@@ -137,7 +137,7 @@ fn every_fault_is_told_with_line_and_key() {
             "4: monitor.timezone: \"Europe/Atlantis\": not a time zone of this machine: write local, UTC or a name such as Europe/Berlin; names need tzdata".into(),
         ),
         (with("timezone = \"UTC\""), "3: monitor.timezone: has no effect without schedule or maintenance".into()),
-        (with("notify = [\"ops\"]"), "3: monitor.notify: there is no notifier \"ops\": this version has none".into()),
+(with("notify = [\"ops\"]"), "3: monitor.notify: there is no notifier \"ops\": there is none at all, write a [[notifier]]".into()),
         (with("after = [\"x\"]"), "3: monitor.after: a monitor cannot depend on itself".into()),
         (with("after = [\"\"]"), "3: monitor.after: must not be empty".into()),
         (with("tags = [\"\"]"), "3: monitor.tags: a tag is 1 to 64 bytes without control characters".into()),

@@ -10,8 +10,8 @@ use super::decide::Sight;
 use super::fault::{ConfigError, Findings};
 use super::file::{self, Reading};
 use super::language::{LangChoice, choose_language};
-use super::monitor;
 use super::settings::{Settings, State};
+use super::{monitor, notifier};
 use crate::domain::lang::Lang;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -32,6 +32,9 @@ impl Settings {
         let defaults = sight.defaults(draft.interval, draft.grace, draft.forget_after);
         let state_dir = sight.state_dir(draft.state.dir);
         let fallback = State::default();
+        let rules = monitor::rules(draft.monitors, &defaults, &findings);
+        let (alerts, channels) = notifier::resolve(draft.notifiers, draft.notify, env, &findings);
+        notifier::known(&draft.rule_notify, &alerts, &findings);
         let mut settings = Settings {
             sources,
             lang,
@@ -54,7 +57,9 @@ impl Settings {
             websocket: sight.websocket(draft.websocket),
             governor: draft.governor,
             defaults,
-            rules: Arc::new(monitor::rules(draft.monitors, &defaults, &findings)),
+            rules: Arc::new(rules),
+            alerts: Arc::new(alerts),
+            channels,
             process,
             warnings: Vec::new(),
         };

@@ -6,9 +6,9 @@
 
 use super::fault::{Place, Text};
 use super::language::LangChoice;
-use super::monitor;
 use super::tls::{self, TlsDraft};
 use super::value::{Document, Key, Located, Origin, Value};
+use super::{monitor, notifier, words};
 use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::governor::{STRETCH_MAX, Terms};
 use crate::domain::limits::{
@@ -52,6 +52,11 @@ pub(super) struct Draft {
     /// `Some(None)`: never.
     pub(super) forget_after: Option<Located<Option<Span>>>,
     pub(super) monitors: Vec<Located<Rule>>,
+    /// The names in the rules.
+    pub(super) rule_notify: Vec<Located<String>>,
+    /// Who is told where a rule does not say.
+    pub(super) notify: Vec<Located<String>>,
+    pub(super) notifiers: Vec<Located<notifier::Draft>>,
 }
 
 /// One `[[listen]]`.
@@ -177,6 +182,7 @@ pub fn keys() -> Vec<String> {
     all.extend(names("governor", GOVERNOR));
     all.extend(names("defaults", DEFAULTS));
     all.extend(names("monitor", monitor::KEYS));
+    all.extend(names("notifier", notifier::KEYS));
     all
 }
 
@@ -269,7 +275,8 @@ const TOP: &[Key<Draft>] = &[
             value.section(DEFAULTS, section_of, draft);
         },
     },
-    Key { name: "monitor", read: |draft, value| monitor::read(value, section_of, &mut draft.monitors) },
+    Key { name: "monitor", read: |draft, value| monitor::read(value, section_of, draft) },
+    Key { name: "notifier", read: |draft, value| notifier::read(value, section_of, &mut draft.notifiers) },
 ];
 
 const LISTEN: &[Key<ListenDraft>] = &[
@@ -507,6 +514,7 @@ const DEFAULTS: &[Key<Draft>] = &[
             draft.forget_after = value.located(value.span_or("never", FORGET_MIN..=FORGET_MAX));
         },
     },
+    Key { name: "notify", read: |draft, value| draft.notify = notifier::names(value).unwrap_or_default() },
 ];
 
 /// Puts a value that was read in its place; after a fault the old one stays, and nothing comes of it.
@@ -522,10 +530,7 @@ fn listener_name(value: Value<'_>) -> Option<String> {
     let fits = (1..=64).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     if !fits {
-        value.fault(Text::new(
-            "a name is 1 to 64 letters, digits, '-', '_' or '.'",
-            "名称应为 1 到 64 个字母、数字、'-'、'_' 或 '.'",
-        ));
+        value.fault(words::name());
         return None;
     }
     Some(name.to_string())
@@ -600,7 +605,7 @@ pub(super) fn source(value: Value<'_>) -> Option<Located<TokenSource>> {
     value.located(value.path().map(TokenSource::File))
 }
 
-fn source_table(value: Value<'_>, nowhere: Text) -> Option<Located<TokenSource>> {
+pub(super) fn source_table(value: Value<'_>, nowhere: Text) -> Option<Located<TokenSource>> {
     let mut draft = TokenDraft::default();
     if !value.section(SOURCE, |_| None, &mut draft) {
         return None;

@@ -2,12 +2,14 @@
 
 use crate::domain::access::Access;
 use crate::domain::address::{ListenAddress, Protocol};
+use crate::domain::alert::AlertPolicy;
 use crate::domain::governor::Terms;
 use crate::domain::lang::Lang;
 use crate::domain::limits::Limits;
 use crate::domain::policy::{Defaults, SocketTimes, Sync, TcpTimes};
 use crate::domain::rules::Rules;
 use crate::domain::time::Span;
+use crate::notify::ChannelSettings;
 use crate::sys::log::LogOptions;
 use crate::sys::sockets::keepalive::KeepAlive;
 use crate::transport::tls::certificate::Summary;
@@ -52,6 +54,10 @@ pub struct Settings {
     pub defaults: Defaults,
     /// What particular monitors are held to.
     pub rules: Arc<Rules>,
+    /// The notifiers, and who is told where a rule does not say.
+    pub alerts: Arc<AlertPolicy>,
+    /// How the notifiers reach people, in the same order.
+    pub channels: Vec<ChannelSettings>,
     /// How the process itself is to be.
     pub process: Process,
     /// What works but is hardly meant: sentences in [`Settings::lang`].

@@ -1,4 +1,4 @@
-//! Fetches bearer tokens from the files and credentials that the configuration names.
+//! Fetches bearer tokens, and secrets of other kinds, from the files and credentials that the configuration names.
 //!
 //! One token a line, `#` begins a comment line, empty lines do not count. What is reported names the file and the
 //! line, never what stands there. A source without any token is a fault: an empty list would open what the
@@ -12,8 +12,12 @@ use super::value::Located;
 use super::words;
 use crate::domain::access::Token;
 use crate::domain::limits::TOKENS_MAX;
+use crate::notify::Secret;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+/// Longest secret that is not a token.
+const SECRET_BYTES_MAX: usize = 4096;
 
 /// Reads all tokens of one kind.
 pub(crate) fn read(sources: &[Located<TokenSource>], env: &Env, findings: &Findings) -> Vec<Token> {
@@ -32,6 +36,31 @@ pub(crate) fn read(sources: &[Located<TokenSource>], env: &Env, findings: &Findi
         tokens.extend(found);
     }
     tokens
+}
+
+/// Reads a single secret: all that its file holds, without the white space around it.
+pub(super) fn secret(source: &Located<TokenSource>, env: &Env, findings: &Findings) -> Option<Secret> {
+    let origin = &source.origin;
+    let path = locate(source, true, env, findings)?;
+    let text = match fetch(&path).map(String::from_utf8) {
+        Ok(Ok(text)) => text,
+        Ok(Err(_)) => String::new(),
+        Err(error) => {
+            findings.unreadable(origin.place.clone(), origin.key.clone(), &path, &error);
+            return None;
+        }
+    };
+    let text = text.trim();
+    if !(1..=SECRET_BYTES_MAX).contains(&text.len()) || text.contains(char::is_control) {
+        let path = path.display();
+        let reason = Text::new(
+            format!("{path} is to hold one line of 1 to {SECRET_BYTES_MAX} bytes in UTF-8"),
+            format!("{path} 应只含一行 UTF-8 文本，1 到 {SECRET_BYTES_MAX} 字节"),
+        );
+        findings.fault(origin.place.clone(), origin.key.clone(), reason);
+        return None;
+    }
+    Some(Secret::new(text.to_string()))
 }
 
 /// The file of a source. A plain file with a secret that others may read gets a warning; a credential is the manager's to

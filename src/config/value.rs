@@ -312,6 +312,11 @@ impl<'a> Value<'a> {
         self.raw.get_ref().as_str() == Some(word)
     }
 
+    /// Whether it is a list.
+    pub(crate) fn is_list(self) -> bool {
+        self.raw.get_ref().is_array()
+    }
+
     /// Whether it is a table.
     pub(crate) fn is_table(self) -> bool {
         self.raw.get_ref().is_table()
@@ -329,6 +334,25 @@ impl<'a> Value<'a> {
             return false;
         };
         self.document.table(table, self.key, keys, elsewhere, into);
+        true
+    }
+
+    /// A table whose keys are anybody's names: each with its value, in the order of the text, at most `most`.
+    pub(crate) fn entries(self, most: usize, mut each: impl FnMut(&str, Value<'_>)) -> bool {
+        let Some(table) = self.raw.get_ref().as_table() else {
+            self.expected("a table", "表");
+            return false;
+        };
+        if table.len() > most {
+            self.fault(Text::new(format!("too many: at most {most}"), format!("过多：最多 {most} 个")));
+            return false;
+        }
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        for (name, raw) in entries {
+            let dotted = format!("{}.{}", self.key, printable(name.get_ref()));
+            each(name.get_ref(), Value { document: self.document, key: &dotted, raw });
+        }
         true
     }
 

@@ -39,6 +39,8 @@ pub(super) const HELP_ZH: &[(&str, &str, &str)] = &[
     ("firewall", "backend", "auto、firewalld、ufw、nft、iptables 或 socketfilterfw；默认 auto（自动）"),
     ("firewall", "from", "仅对此网络开放或关闭；可重复"),
     ("firewall", "dry_run", "只显示命令，不作任何更改"),
+    ("test-alert", "", "让运行中的守护进程经某个通知渠道发送测试消息；对方接收后以 0 退出"),
+    ("test-alert", "name", "通知渠道的名称"),
     ("generate", "", "输出打包所需的文件"),
     ("generate man", "", "手册页 heartbeat-server(8)"),
     ("generate completions", "", "命令补全脚本：bash、zsh 或 fish"),
@@ -137,6 +139,14 @@ pub(crate) fn id(error: IdError) -> Text {
     let reason = error.to_string();
     let zh = domain_zh(&reason).unwrap_or_default();
     Text::new(reason.as_str(), zh)
+}
+
+/// What a name of ours may be, in both languages.
+pub(super) fn name() -> Text {
+    Text::new(
+        "a name is 1 to 64 letters, digits, '-', '_' or '.'",
+        "名称应为 1 到 64 个字母、数字、'-'、'_' 或 '.'",
+    )
 }
 
 /// Why a name is no time zone, in both languages.
