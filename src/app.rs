@@ -12,8 +12,10 @@ use crate::domain::notice::{Level, Notice};
 use crate::domain::policy::Policy;
 use crate::domain::time::{Mono, Now};
 use crate::engine::Engine;
+use crate::engine::courier::{Courier, Outlet, Outlets};
 use crate::engine::keep::Keeper;
 use crate::engine::upkeep::Upkeep;
+use crate::notify::{Channel, ChannelSettings};
 use crate::store;
 use crate::sys::daemon::{Detach, PidFile, ReadyPipe, detach};
 use crate::sys::log::Log;
@@ -154,6 +156,8 @@ struct Daemon {
     engine: Arc<Engine>,
     /// Until its thread has it.
     keeper: Option<Keeper>,
+    /// While it runs.
+    courier: Option<Courier>,
     census: Arc<Census>,
     /// What TLS needs, and the listener of the configuration that it is for.
     acceptors: Vec<(usize, Arc<Acceptor>)>,
@@ -206,6 +210,7 @@ impl Daemon {
             log,
             engine,
             keeper: Some(keeper),
+            courier: None,
             census,
             acceptors: Vec::new(),
             started,
@@ -247,6 +252,7 @@ impl Daemon {
         let signals = signals::watch(move |event| _ = post.try_send(event));
         let started = signals.and_then(|_| {
             let keeper = self.keeper.take().map(|keeper| Upkeep::start(&self.engine, keeper)).transpose()?;
+            self.courier = Some(Courier::start(&self.engine, outlets_of(&self.settings))?);
             Ok((keeper, Threads::start(self.settings.threads, &self.engine)?))
         });
         let (upkeep, mut threads) = match started {
@@ -310,6 +316,9 @@ impl Daemon {
             () = threads.stop() => 0,
             () = hurried => STOPPED_NOW,
         };
+        if let Some(courier) = self.courier.take() {
+            courier.stop();
+        }
         if let Some(upkeep) = upkeep {
             upkeep.stop();
         }
@@ -370,6 +379,9 @@ impl Daemon {
                     warn(&self.log, "configuration", text.clone());
                 }
                 self.engine.set_policy(clock::now(), Arc::new(policy_of(&new)));
+                if let Some(courier) = &self.courier {
+                    courier.set_outlets(outlets_of(&new));
+                }
                 self.renew_certificates(&new);
                 self.settings.lang = new.lang;
                 self.settings.log = new.log;
@@ -432,6 +444,15 @@ fn policy_of(settings: &Settings) -> Policy {
         tcp: settings.tcp,
         alerts: settings.alerts.clone(),
     }
+}
+
+/// The channels that the settings name, ready to be used.
+fn outlets_of(settings: &Settings) -> Outlets {
+    let outlet = |one: &ChannelSettings| {
+        let channel = Arc::new(Channel::new(one.options.clone()));
+        (one.name.clone(), Outlet { channel, concurrency: one.concurrency })
+    };
+    settings.channels.iter().map(outlet).collect()
 }
 
 fn words_of_no_control(lang: Lang, reason: &str) -> String {

@@ -25,16 +25,21 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, broadcast};
 
+mod alerts;
 mod ask;
 pub mod claims;
+pub mod courier;
 mod govern;
 pub mod keep;
+pub mod post;
 pub mod seed;
 pub mod stats;
 pub mod upkeep;
 pub mod watch;
 
+use alerts::Lapses;
 pub use ask::Health;
+use post::Post;
 use seed::Seed;
 use stats::Stats;
 
@@ -113,6 +118,9 @@ pub struct Engine {
     tidings: broadcast::Sender<Arc<Tidings>>,
     trouble: Mutex<Trouble>,
     claims: Arc<Claims>,
+    /// What has happened to time, for the machine of the alerts.
+    lapses: Mutex<Lapses>,
+    post: Post,
     /// How many times intervals are stretched, in thousandths.
     stretch_permille: AtomicU32,
 }
@@ -157,6 +165,8 @@ impl Engine {
             tidings: broadcast::Sender::new(TIDINGS_MAX),
             trouble: Mutex::default(),
             claims: Arc::default(),
+            lapses: Mutex::default(),
+            post: Post::default(),
             stretch_permille: AtomicU32::new(1000),
             policy: ArcSwap::new(policy),
         }

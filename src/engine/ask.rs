@@ -100,9 +100,10 @@ impl Engine {
         let refusing = trouble.reason.clone().filter(|_| self.refuses_unstored());
         let unstored = trouble.reason.iter().filter(|_| !self.refuses_unstored());
         let degraded = unstored.chain(&trouble.tables).chain(&trouble.damage).cloned();
+        let untold = self.post.troubles(clock::wall(), self.policy().page_lang);
         Health {
             refusing,
-            degraded: degraded.chain(condition.degraded).collect(),
+            degraded: degraded.chain(condition.degraded).chain(untold).collect(),
             journal_bytes: condition.journal_bytes,
             unsynced_s: condition.unsynced_ms as f64 / 1000.0,
         }

@@ -5,6 +5,7 @@
 //! on where it stopped. How every monitor stands is *snapshot* now and then, from memory, only those that changed; after
 //! that the journal before it is let go. A start reads the snapshot and then the journal from the snapshot's beginning.
 
+use super::alerts::{Alerts, outgoing};
 use super::{Engine, HERE, lock};
 use crate::domain::notice::Level;
 use crate::domain::record::{Change, Record};
@@ -42,6 +43,10 @@ pub struct Keeper {
     snapshot_due: Mono,
     forget_due: Mono,
     retry_due: Mono,
+    /// What is to be told of the changes.
+    alerts: Alerts,
+    /// Messages were put into the outbox.
+    told: bool,
 }
 
 impl Keeper {
@@ -54,6 +59,8 @@ impl Keeper {
             snapshot_due: now.mono.after(SNAPSHOT_EVERY),
             forget_due: now.mono,
             retry_due: Mono(0),
+            alerts: Alerts::default(),
+            told: false,
         }
     }
 }
@@ -109,7 +116,7 @@ impl Engine {
         if now.mono < keeper.retry_due {
             return;
         }
-        let done = self.follow(keeper, usize::MAX).and_then(|(end, _)| {
+        let done = self.follow(keeper, now, usize::MAX).and_then(|(end, _)| {
             let large = self.store.condition(now.wall).journal_bytes >= JOURNAL_BYTES;
             if large || now.mono >= keeper.snapshot_due {
                 self.save(keeper, now, end)?;
@@ -132,7 +139,7 @@ impl Engine {
 
     /// The last turn: leaves everything in the tables, if that can be done in a moment.
     pub fn keep_last(&self, keeper: &mut Keeper, now: Now) -> Result<(), StoreError> {
-        let (end, all) = self.follow(keeper, LAST_MAX)?;
+        let (end, all) = self.follow(keeper, now, LAST_MAX)?;
         if !all || self.monitors.load(Ordering::Relaxed) > LAST_MAX as u64 {
             return Ok(());
         }
@@ -141,7 +148,21 @@ impl Engine {
 
     /// Puts the changes of state on record that the journal has and the tables have not, about `most` of them. Returns
     /// how far that reaches, and whether it is all.
-    fn follow(&self, keeper: &mut Keeper, most: usize) -> Result<(Position, bool), StoreError> {
+    fn follow(&self, keeper: &mut Keeper, now: Now, most: usize) -> Result<(Position, bool), StoreError> {
+        let followed =
+            self.ready_alerts(&mut keeper.alerts, now).and_then(|()| self.follow_on(keeper, now, most));
+        if followed.is_err() {
+            // What was put on record is put there, and heard, again.
+            keeper.alerts.drop_machine();
+        }
+        if followed.is_ok() && keeper.told {
+            keeper.told = false;
+            self.post.bell.notify_one();
+        }
+        followed
+    }
+
+    fn follow_on(&self, keeper: &mut Keeper, now: Now, most: usize) -> Result<(Position, bool), StoreError> {
         if keeper.followed.is_none() {
             keeper.followed = self.store.transited(HERE)?;
         }
@@ -158,7 +179,7 @@ impl Engine {
             if Some(position) != present {
                 (complete, present) = (present, Some(position));
                 if held.len() >= CHANGES_AT_ONCE && failed.is_none() {
-                    failed = self.transit(keeper.owner, &mut held, complete).err();
+                    failed = self.transit(keeper, &mut held, complete, None).err();
                 }
             }
             if failed.is_none() {
@@ -171,23 +192,34 @@ impl Engine {
         }
         let all = seen < most;
         let upto = if all { end } else { complete.unwrap_or_default() };
-        if !held.is_empty() {
-            self.transit(keeper.owner, &mut held, Some(upto))?;
-        }
+        self.transit(keeper, &mut held, Some(upto), all.then_some(now))?;
         keeper.followed = Some(upto);
         Ok((upto, all))
     }
 
-    fn transit(&self, owner: Owner, held: &mut Batch, upto: Option<Position>) -> Result<(), StoreError> {
+    /// Puts changes on record, with what is to be told of them. `all` is the present moment if that is all there is.
+    fn transit(
+        &self,
+        keeper: &mut Keeper,
+        held: &mut Batch,
+        upto: Option<Position>,
+        all: Option<Now>,
+    ) -> Result<(), StoreError> {
         let mut records = held.records();
+        keeper.alerts.hear(&records);
+        if let Some(now) = all {
+            self.advance_alerts(&mut keeper.alerts, now);
+        }
+        let step = keeper.alerts.take();
+        if records.is_empty() && step.is_empty() {
+            return Ok(());
+        }
         // Those of one monitor stay in their order.
         records.sort_by_key(|record| record.number);
-        let last = records.len().div_ceil(CHANGES_AT_ONCE).saturating_sub(1);
-        let done = records.chunks(CHANGES_AT_ONCE).enumerate().try_for_each(|(n, part)| {
-            // Whoever reads on from `upto` sees none of these again, so it is noted with the last of them only.
-            let upto = upto.filter(|_| n == last).unwrap_or_default();
-            self.store.transit(HERE, owner, part, &Told::default(), upto)
-        });
+        let outbox = outgoing(&step);
+        let told = Told { outbox: &outbox, standings: &step.standings };
+        let done = self.store.transit(HERE, keeper.owner, &records, &told, upto.unwrap_or_default());
+        keeper.told |= !outbox.is_empty();
         drop(records);
         held.clear();
         done

@@ -157,6 +157,10 @@ impl Engine {
             lock(shard).forgive(now, slept, stuck, &mut |record| batch.push(record));
         }
         let away = Span(slept.0.saturating_add(stuck.0));
+        {
+            let lapses = &mut lock(&self.lapses);
+            lapses.away = Span(lapses.away.0.saturating_add(away.0));
+        }
         let text = self.policy().page_lang.pick(
             format!("nothing could be heard for {away}; nobody is held to that time"),
             format!("有 {away} 无法接收心跳；这段时间不计入任何监控"),
@@ -171,6 +175,10 @@ impl Engine {
         }
         watch.offset_ms = offset_ms(now);
         watch.policy = None;
+        {
+            let lapses = &mut lock(&self.lapses);
+            lapses.step_ms = lapses.step_ms.saturating_add(step_ms);
+        }
         for shard in &self.shards {
             let batch = &mut watch.batch;
             lock(shard).clock_stepped(now, step_ms, &mut |record| batch.push(record));

@@ -333,7 +333,7 @@ fn a_stale_owner_is_refused_and_leaves_nothing(store: &dyn Store, owner: Owner) 
     assert!(matches!(refused, Err(StoreError::Stale)), "{refused:?}");
     assert_eq!(held(store), [("a".into(), 1, 1)]);
     assert_eq!(incidents(store, IncidentQuery::default()), []);
-    assert_eq!(store.outbox_next(PARTITION, "ops", NOW).unwrap(), None);
+    assert_eq!(store.outbox_next(PARTITION, "ops", NOW, 9).unwrap(), []);
     assert_eq!(store.standings(PARTITION).unwrap(), []);
     assert_eq!(store.transited(PARTITION).unwrap(), Some(place(10)));
     store.transit(PARTITION, later, &changes, &Told::default(), place(20)).unwrap();

@@ -193,9 +193,10 @@ impl<L: Log, T: Tables> Store for Embedded<L, T> {
         partition: Partition,
         notifier: &str,
         now: Wall,
-    ) -> Result<Option<Outgoing>, StoreError> {
+        most: usize,
+    ) -> Result<Vec<Outgoing>, StoreError> {
         only(partition)?;
-        self.tables.outbox_next(notifier, now)
+        self.tables.outbox_next(notifier, now, most)
     }
 
     fn outbox_settle(

@@ -427,11 +427,12 @@ impl Tables for MemoryTables {
         Ok(())
     }
 
-    fn outbox_next(&self, notifier: &str, now: Wall) -> Result<Option<Outgoing>, StoreError> {
+    fn outbox_next(&self, notifier: &str, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError> {
         let inner = self.inner();
-        let due = inner.waiting(notifier).filter(|posted| posted.outgoing.due <= now);
-        let first = due.min_by_key(|posted| (posted.outgoing.tries >= STUBBORN_TRIES, posted.place));
-        Ok(first.map(|posted| posted.outgoing.clone()))
+        let mut due: Vec<&Posted> =
+            inner.waiting(notifier).filter(|posted| posted.outgoing.due <= now).collect();
+        due.sort_by_key(|posted| (posted.outgoing.tries >= STUBBORN_TRIES, posted.place));
+        Ok(due.into_iter().take(most).map(|posted| posted.outgoing.clone()).collect())
     }
 
     fn outbox_settle(

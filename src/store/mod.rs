@@ -200,14 +200,14 @@ pub trait Store: Send + Sync {
     /// Puts a message into the outbox that no change has brought about.
     fn outbox_put(&self, partition: Partition, outgoing: &Outgoing) -> Result<(), StoreError>;
 
-    /// The message that a notifier is to be told next: of those that are due by `now` the one that was put first; those
-    /// that have failed [`STUBBORN_TRIES`](outbox::STUBBORN_TRIES) times come last.
+    /// What a notifier is to be told next: of what is due by `now` that which was put first; messages that have failed [`STUBBORN_TRIES`](outbox::STUBBORN_TRIES) times come last.
     fn outbox_next(
         &self,
         partition: Partition,
         notifier: &str,
         now: Wall,
-    ) -> Result<Option<Outgoing>, StoreError>;
+        most: usize,
+    ) -> Result<Vec<Outgoing>, StoreError>;
 
     /// Notes what came of one try of a message that is pending; one that is not is left alone. In the same step
     /// `instead` is put into the outbox, for whoever is to get what has failed.

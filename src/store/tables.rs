@@ -69,8 +69,8 @@ pub trait Tables: Send + Sync {
     /// Puts a message into the outbox that no change has brought about.
     fn outbox_put(&self, outgoing: &Outgoing) -> Result<(), StoreError>;
 
-    /// The message that a notifier is to be told next.
-    fn outbox_next(&self, notifier: &str, now: Wall) -> Result<Option<Outgoing>, StoreError>;
+    /// What a notifier is to be told next.
+    fn outbox_next(&self, notifier: &str, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError>;
 
     /// Notes what came of one try.
     fn outbox_settle(

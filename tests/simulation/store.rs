@@ -242,8 +242,8 @@ impl Tables for SimTables {
         self.inner.outbox_put(outgoing)
     }
 
-    fn outbox_next(&self, notifier: &str, now: Wall) -> Result<Option<Outgoing>, StoreError> {
-        self.inner.outbox_next(notifier, now)
+    fn outbox_next(&self, notifier: &str, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.inner.outbox_next(notifier, now, most)
     }
 
     fn outbox_settle(

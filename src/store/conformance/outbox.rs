@@ -17,7 +17,8 @@ fn tell(store: &dyn Store, owner: Owner, outbox: &[Outgoing]) {
 
 /// The name of what `ops` is to be told next, and how often that was tried.
 fn next(store: &dyn Store, now: u64) -> Option<(String, u32)> {
-    store.outbox_next(PARTITION, "ops", at(now)).unwrap().map(|one| (one.key, one.tries))
+    let found = store.outbox_next(PARTITION, "ops", at(now), 1).unwrap();
+    found.into_iter().next().map(|one| (one.key, one.tries))
 }
 
 fn settle(store: &dyn Store, key: &str, settled: Settled) {
@@ -33,13 +34,9 @@ pub(super) fn what_is_to_be_told_comes_in_order_and_once(store: &dyn Store, owne
     tell(store, owner, &[outgoing("c", 3), outgoing("a", 1), other.clone(), outgoing("z", 9)]);
     tell(store, owner, &[Outgoing { message: "other".into(), ..outgoing("a", 0) }]);
     assert_eq!(next(store, 0), None);
-    assert_eq!(
-        store.outbox_next(PARTITION, "ops", at(1)).unwrap(),
-        Some(outgoing("a", 1)),
-        "the first holds"
-    );
+    assert_eq!(store.outbox_next(PARTITION, "ops", at(1), 9).unwrap(), [outgoing("a", 1)], "the first holds");
     assert_eq!(next(store, 3), Some(("c".into(), 0)), "in the order in which they were put");
-    assert_eq!(store.outbox_next(PARTITION, "other", at(0)).unwrap(), Some(other));
+    assert_eq!(store.outbox_next(PARTITION, "other", at(0), 9).unwrap(), [other]);
     assert_eq!(store.outbox_pending().unwrap(), [("ops".into(), 3), ("other".into(), 1)]);
     settle(store, "c", retry(5));
     settle(store, "a", Settled::Sent);
@@ -74,7 +71,7 @@ pub(super) fn what_fails_goes_to_another_in_the_same_step_and_lets_others_pass(
     for _ in 0..2 {
         store.outbox_settle(PARTITION, "b", at(1), &failed, Some(&instead)).unwrap();
     }
-    assert_eq!(store.outbox_next(PARTITION, "other", NOW).unwrap(), Some(instead));
+    assert_eq!(store.outbox_next(PARTITION, "other", NOW, 9).unwrap(), [instead]);
     let query = OutboxQuery { delivery: Some(Delivery::Failed), before: None, limit: 9 };
     let posted = store.outbox_list(&query).unwrap();
     assert_eq!(posted.len(), 1);

@@ -408,8 +408,8 @@ impl Tables for SqliteTables {
         })
     }
 
-    fn outbox_next(&self, notifier: &str, now: Wall) -> Result<Option<Outgoing>, StoreError> {
-        self.read("outbox_next", |connection| Ok(outbox::next(connection, notifier, now)?))
+    fn outbox_next(&self, notifier: &str, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.read("outbox_next", |connection| Ok(outbox::next(connection, notifier, now, most)?))
     }
 
     fn outbox_settle(

@@ -6,7 +6,7 @@ use crate::domain::time::Wall;
 use crate::store::outbox::{
     Delivery, OutboxQuery, Outgoing, PENDING_MAX, Posted, STUBBORN_TRIES, Settled, TOO_MANY, Told,
 };
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 use std::collections::BTreeSet;
 
 const COLUMNS: &str = "key, notifier, made_ms, due_ms, tries, message";
@@ -58,12 +58,15 @@ pub(super) fn next(
     connection: &Connection,
     notifier: &str,
     now: Wall,
-) -> Result<Option<Outgoing>, rusqlite::Error> {
+    most: usize,
+) -> Result<Vec<Outgoing>, rusqlite::Error> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND notifier = ?1 AND due_ms <= ?2
-         ORDER BY tries >= ?3, place LIMIT 1"
+         ORDER BY tries >= ?3, place LIMIT ?4"
     ))?;
-    select.query_row((notifier, now.0, STUBBORN_TRIES), outgoing).optional()
+    let most = int(most as u64);
+    let found = select.query_map((notifier, now.0, STUBBORN_TRIES, most), outgoing)?;
+    found.collect()
 }
 
 fn outgoing(row: &Row<'_>) -> Result<Outgoing, rusqlite::Error> {

@@ -387,7 +387,7 @@ fn done(tables: &dyn Tables, act: &Act, step: u64) -> String {
         }
     }
     let query = OutboxQuery { limit: 20, ..OutboxQuery::default() };
-    seen + &format!("{:?}", tables.outbox_next("ops", now).unwrap())
+    seen + &format!("{:?}", tables.outbox_next("ops", now, 2).unwrap())
         + &format!("{:#?}", tables.outbox_list(&query).unwrap())
         + &format!("{:?} {:?}", tables.outbox_pending().unwrap(), tables.standings().unwrap())
 }

@@ -1,0 +1,222 @@
+//! What the courier shares with the rest: the bell that calls it, the tests that people ask for, and its tally.
+
+use super::{Engine, HERE, lock};
+use crate::domain::alert::message::age;
+use crate::domain::alert::policy::NOTIFIERS_MAX;
+use crate::domain::alert::{Kind, Message};
+use crate::domain::lang::Lang;
+use crate::domain::time::{Span, Wall};
+use crate::store::{OutboxQuery, Outgoing, Posted, StoreError};
+use crate::sys::clock;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+/// Tests that may wait for the courier.
+const TESTS_MAX: usize = 16;
+/// Messages given up that are remembered here; the outbox has all of them.
+const FAILED_MAX: usize = 1_000;
+/// How long it is shown that something was given up.
+const FAILED_SHOWN: Span = Span::secs(86_400);
+
+/// What became of a try; the `result` of `heartbeat_alerts_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AlertResult {
+    /// It was taken.
+    Sent,
+    /// It was not, and is tried again.
+    Retried,
+    /// It was not, and is tried no more.
+    Failed,
+}
+
+impl AlertResult {
+    /// All of them.
+    pub const ALL: [AlertResult; 3] = [AlertResult::Sent, AlertResult::Retried, AlertResult::Failed];
+
+    /// Its name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            AlertResult::Sent => "sent",
+            AlertResult::Retried => "retried",
+            AlertResult::Failed => "failed",
+        }
+    }
+}
+
+/// A test that somebody waits for.
+pub(super) struct Test {
+    pub(super) outgoing: Outgoing,
+    pub(super) done: oneshot::Sender<Result<(), String>>,
+}
+
+/// Why a test was not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotTested {
+    /// There is no such notifier.
+    Unknown,
+    /// It did not take the message; why.
+    NotTaken(String),
+    /// Nobody carries messages at the moment, or too many tests wait.
+    Busy,
+}
+
+/// See the module.
+pub(super) struct Post {
+    /// Rung when there is something new in the outbox.
+    pub(super) bell: Notify,
+    tests: mpsc::Sender<Test>,
+    /// The other end, until the courier takes it.
+    pub(super) door: Mutex<Option<mpsc::Receiver<Test>>>,
+    tally: Mutex<BTreeMap<String, [u64; AlertResult::ALL.len()]>>,
+    number: AtomicU64,
+    /// Alerts that wait, as the courier last counted them.
+    pub(super) pending: AtomicU64,
+    /// Notifiers that do not take what they are sent, with the reason.
+    failing: Mutex<BTreeMap<String, String>>,
+    /// What was given up of late: when, whom it was for, and why.
+    failed: Mutex<VecDeque<(Wall, String, String)>>,
+}
+
+impl Default for Post {
+    fn default() -> Post {
+        let (tests, door) = mpsc::channel(TESTS_MAX);
+        let door = Mutex::new(Some(door));
+        Post {
+            bell: Notify::new(),
+            tests,
+            door,
+            tally: Mutex::default(),
+            number: AtomicU64::new(0),
+            pending: AtomicU64::new(0),
+            failing: Mutex::default(),
+            failed: Mutex::default(),
+        }
+    }
+}
+
+impl Post {
+    /// Counts a try. Notifiers are as many as the configuration has had.
+    pub(super) fn count(&self, notifier: &str, result: AlertResult) {
+        let mut tally = lock(&self.tally);
+        if let Some(counts) = tally.get_mut(notifier) {
+            counts[result as usize] += 1;
+        } else if tally.len() < 4 * NOTIFIERS_MAX {
+            tally.entry(notifier.to_string()).or_default()[result as usize] += 1;
+        }
+    }
+}
+
+impl Post {
+    /// Notes whether a notifier takes what it is sent.
+    pub(super) fn set_failing(&self, notifier: &str, reason: Option<&str>) {
+        let mut failing = lock(&self.failing);
+        match reason {
+            None => _ = failing.remove(notifier),
+            Some(reason) if failing.len() < NOTIFIERS_MAX => {
+                failing.insert(notifier.to_string(), reason.to_string());
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Notes that a message was given up.
+    pub(super) fn gave_up(&self, at: Wall, notifier: &str, reason: &str) {
+        let mut failed = lock(&self.failed);
+        if failed.len() >= FAILED_MAX {
+            failed.pop_front();
+        }
+        failed.push_back((at, notifier.to_string(), reason.to_string()));
+    }
+
+    /// What is wrong, a sentence each: who takes nothing, and what was given up in the last day.
+    pub(super) fn troubles(&self, now: Wall, lang: Lang) -> Vec<String> {
+        let mut all: Vec<String> = lock(&self.failing)
+            .iter()
+            .map(|(name, reason)| {
+                lang.pick(
+                    format!("alerts do not reach {name}, they are tried again: {reason}"),
+                    format!("告警无法送达 {name}，正在重试：{reason}"),
+                )
+            })
+            .collect();
+        let mut failed = lock(&self.failed);
+        while failed.front().is_some_and(|(at, ..)| age(*at, now) > FAILED_SHOWN) {
+            failed.pop_front();
+        }
+        if let Some((_, name, reason)) = failed.back() {
+            let count = failed.len();
+            all.push(lang.pick(
+                format!(
+                    "{count} alerts could not be told in the last 24 hours, the last one to {name}: {reason}; see \
+                     /api/v1/alerts?state=failed"
+                ),
+                format!(
+                    "最近 24 小时有 {count} 条告警未能送达，最后一条的渠道为 {name}：{reason}；详见 \
+                     /api/v1/alerts?state=failed"
+                ),
+            ));
+        }
+        all
+    }
+}
+
+impl Engine {
+    /// Tries since the start, by notifier and by [`AlertResult::ALL`]; those of whom nothing was sent yet, too.
+    pub fn alert_tally(&self) -> BTreeMap<String, [u64; AlertResult::ALL.len()]> {
+        let mut tally = lock(&self.post.tally).clone();
+        for notifier in &self.policy().alerts.notifiers {
+            tally.entry(notifier.name.clone()).or_default();
+        }
+        tally
+    }
+
+    /// Alerts, newest first. It may wait for a disk.
+    pub fn alerts(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {
+        self.store.outbox_list(query)
+    }
+
+    /// How many alerts wait to be told.
+    pub fn alerts_pending(&self) -> u64 {
+        self.post.pending.load(Ordering::Relaxed)
+    }
+
+    /// Has a test sent, the way that alerts take, and waits for what comes of it.
+    pub async fn test_alert(&self, notifier: &str) -> Result<(), NotTested> {
+        if self.policy().alerts.notifier(notifier).is_none() {
+            return Err(NotTested::Unknown);
+        }
+        let now = clock::wall();
+        let number = self.post.number.fetch_add(1, Ordering::Relaxed);
+        let outgoing = test(notifier, now, number);
+        let (done, outcome) = oneshot::channel();
+        self.post.tests.try_send(Test { outgoing, done }).map_err(|_| NotTested::Busy)?;
+        match outcome.await {
+            Ok(taken) => taken.map_err(NotTested::NotTaken),
+            Err(_) => Err(NotTested::Busy),
+        }
+    }
+
+    /// What the courier takes tests from; once.
+    pub(super) fn take_post_door(&self) -> Option<mpsc::Receiver<Test>> {
+        lock(&self.post.door).take()
+    }
+
+    pub(super) fn post_test(&self, outgoing: &Outgoing) -> Result<(), StoreError> {
+        self.store.outbox_put(HERE, outgoing)
+    }
+}
+
+fn test(notifier: &str, now: Wall, number: u64) -> Outgoing {
+    let message = Message::new(Kind::Test, format!("test-{}-{number}-{notifier}", now.0), notifier, now);
+    Outgoing {
+        key: message.key.clone(),
+        notifier: notifier.to_string(),
+        made: now,
+        due: now,
+        tries: 0,
+        // A value of plain fields always has a JSON.
+        message: serde_json::to_string(&message).unwrap_or_default(),
+    }
+}
