@@ -62,6 +62,56 @@ fn subject(one: &Subject, now: Wall) -> Value {
     })
 }
 
+/// A message in the list of all that was told.
+pub struct Listed<'a> {
+    /// Its name.
+    pub key: &'a str,
+    /// Whom it is for.
+    pub notifier: &'a str,
+    /// `pending`, `sent` or `failed`.
+    pub state: &'a str,
+    /// When it was made.
+    pub made: Wall,
+    /// When it is tried next, or when it was done.
+    pub due: Wall,
+    /// Whether it waits.
+    pub is_pending: bool,
+    /// How often it was tried.
+    pub tries: u32,
+    /// Why it was not taken the last time.
+    pub reason: Option<&'a str>,
+    /// What it says, where that can be read.
+    pub message: Option<&'a Message>,
+}
+
+/// A page of that list and the cursor behind it.
+pub fn list_json(lang: Lang, rows: &[Listed<'_>], next: Option<&str>) -> Value {
+    let row = |row: &Listed<'_>| {
+        let first = row.message.and_then(Message::first);
+        json!({
+            "key": row.key,
+            "notifier": row.notifier,
+            "state": row.state,
+            "kind": row.message.map(|message| message.kind.name()),
+            "monitor": first.map(|one| &one.id),
+            "count": row.message.map_or(0, |message| message.count),
+            "incident": first.and_then(|one| one.incident.as_ref()),
+            "made": row.made.rfc3339(),
+            "due": row.is_pending.then(|| row.due.rfc3339()),
+            "done": (!row.is_pending).then(|| row.due.rfc3339()),
+            "tries": row.tries,
+            "reason": row.reason,
+            "text": row.message.map(|message| sentence(lang, message)),
+        })
+    };
+    json!({ "alerts": rows.iter().map(row).collect::<Vec<_>>(), "next": next })
+}
+
+/// A test that was taken.
+pub fn tested(notifier: &str) -> Value {
+    json!({ "status": "sent", "notifier": notifier })
+}
+
 /// A few words: the subject of a mail, the head of a card.
 pub fn title(lang: Lang, message: &Message) -> String {
     let whom = match (message.first(), message.count) {
@@ -157,7 +207,7 @@ fn english(message: &Message) -> String {
         text.push_str(&format!(": {said}"));
     }
     if message.dependants_count > 0 {
-        let named = list(&message.dependants, message.dependants_count, Lang::En);
+        let named = some(&message.dependants, message.dependants_count, Lang::En);
         text.push_str(&format!("; silent behind it: {named}"));
     }
     text
@@ -214,7 +264,7 @@ fn chinese(message: &Message) -> String {
         text.push_str(&format!("：{said}"));
     }
     if message.dependants_count > 0 {
-        let named = list(&message.dependants, message.dependants_count, Lang::Zh);
+        let named = some(&message.dependants, message.dependants_count, Lang::Zh);
         text.push_str(&format!("；依赖它而同时静默：{named}"));
     }
     text.trim_start().to_string()
@@ -241,10 +291,10 @@ fn silence(last_beat: Wall, one: &Subject, now: Wall) -> Span {
 
 fn names(lang: Lang, message: &Message) -> String {
     let names: Vec<&str> = message.monitors.iter().take(NAMED_MAX).map(|one| one.id.as_str()).collect();
-    list(&names, message.count, lang)
+    some(&names, message.count, lang)
 }
 
-fn list<T: AsRef<str>>(names: &[T], count: u64, lang: Lang) -> String {
+fn some<T: AsRef<str>>(names: &[T], count: u64, lang: Lang) -> String {
     let named: Vec<&str> = names.iter().take(NAMED_MAX).map(AsRef::as_ref).collect();
     let text = named.join(lang.pick(", ", "、"));
     match count.saturating_sub(named.len() as u64) {

@@ -40,6 +40,10 @@ pub struct Input<'a> {
     pub unsynced_s: f64,
     /// How many times the governor stretches intervals.
     pub governor_stretch: f64,
+    /// Tries to tell somebody, by notifier and result. A notifier's name needs no escaping.
+    pub alerts: &'a [(&'a str, &'static str, u64)],
+    /// Alerts that are to be told.
+    pub alerts_pending: u64,
     /// The process, where the system tells.
     pub process: Process,
     /// When the daemon started.
@@ -124,6 +128,12 @@ pub fn render(input: &Input<'_>, openmetrics: bool) -> String {
     for (reason, n) in input.refused {
         out.sample("heartbeat_connections_refused_total", &[("reason", reason)], *n);
     }
+    out.family("heartbeat_alerts", "counter", "Tries to tell a notifier, by what came of them.");
+    for (notifier, result, n) in input.alerts {
+        out.sample("heartbeat_alerts_total", &[("notifier", notifier), ("result", result)], *n);
+    }
+    out.family("heartbeat_alerts_pending", "gauge", "Alerts that are to be told.");
+    out.sample("heartbeat_alerts_pending", &[], input.alerts_pending);
     out.family("heartbeat_log_lines_dropped", "counter", "Log lines that reached no target.");
     out.sample("heartbeat_log_lines_dropped_total", &[], input.log_lines_dropped);
     out.family("heartbeat_build_info", "gauge", "Always 1; the version is its label.");
@@ -211,6 +221,8 @@ mod tests {
             journal_bytes: 4096,
             unsynced_s: 0.5,
             governor_stretch: 1.25,
+            alerts: &[("ops", "sent", 3)],
+            alerts_pending: 2,
             process: Process { cpu_s: Some(1.5), ..Process::default() },
             started: Wall(1_770_000_000_500),
         }

@@ -122,6 +122,37 @@ pub fn incidents(query: &str) -> Result<Incidents, Wrong> {
     Ok(wanted)
 }
 
+/// Which alerts to list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alerts {
+    /// Only those of this state, one of `states`.
+    pub state: Option<&'static str>,
+    /// At most so many.
+    pub limit: usize,
+    /// Only those before this place.
+    pub before: Option<u64>,
+}
+
+/// Reads the query of a list of alerts, whose states are named so.
+pub fn alerts(query: &str, states: &[&'static str]) -> Result<Alerts, Wrong> {
+    let mut wanted = Alerts { state: None, limit: LIST_DEFAULT, before: None };
+    let states: Vec<(&str, &'static str)> = states.iter().map(|name| (*name, *name)).collect();
+    each(query, |key, value| {
+        match key {
+            "state" => wanted.state = choice(&value, "state", &states)?,
+            "limit" => wanted.limit = limit(&value)?,
+            "after" if value.is_empty() => wanted.before = None,
+            "after" => {
+                let place = value.parse().map_err(|_| Wrong::of("after", "not a place in this list"))?;
+                wanted.before = Some(place);
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(wanted)
+}
+
 /// The language that `?lang=` asks for.
 pub fn lang(query: &str) -> Option<Lang> {
     let mut lang = None;

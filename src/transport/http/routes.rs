@@ -4,6 +4,7 @@
 //! may its sender. Only then is a body read, where one is wanted, and [`answer`] does what is asked. Whatever may wait for
 //! a disk or looks at every monitor is done on a thread that has the time ([`aside`]).
 
+mod alerts;
 mod events;
 mod incidents;
 mod monitors;
@@ -112,6 +113,10 @@ pub enum Route<'a> {
     Incidents,
     /// Says that one is known.
     Acknowledge(&'a str),
+    /// What was told and is to be told.
+    Alerts,
+    /// Sends a test to a notifier.
+    TestAlert(&'a str),
     /// The daemon as a whole.
     Status,
     /// What happens, as it happens.
@@ -140,6 +145,7 @@ impl<'a> Route<'a> {
             SOCKET_PATH => Route::Socket,
             "/api/v1/monitors" => Route::Monitors,
             "/api/v1/incidents" => Route::Incidents,
+            "/api/v1/alerts" => Route::Alerts,
             "/api/v1/status" => Route::Status,
             "/api/v1/events" => Route::Events,
             "/api/v1/openapi.json" => Route::OpenApi,
@@ -163,6 +169,9 @@ impl<'a> Route<'a> {
         if let Some(rest) = path.strip_prefix("/api/v1/incidents/") {
             return one(rest.strip_suffix("/acknowledge")?).map(Route::Acknowledge);
         }
+        if let Some(rest) = path.strip_prefix("/api/v1/alerts/test/") {
+            return one(rest).map(Route::TestAlert);
+        }
         if let Some(id) = path.strip_prefix("/monitors/") {
             return one(id).map(Route::MonitorPage);
         }
@@ -174,7 +183,11 @@ impl<'a> Route<'a> {
         match self {
             Route::Page => "GET, HEAD, POST",
             Route::Socket => "GET",
-            Route::Beats | Route::Pause(_) | Route::Resume(_) | Route::Acknowledge(_) => "POST",
+            Route::Beats
+            | Route::Pause(_)
+            | Route::Resume(_)
+            | Route::Acknowledge(_)
+            | Route::TestAlert(_) => "POST",
             Route::Monitor(_) => "GET, HEAD, PUT, DELETE",
             _ => READ,
         }
@@ -266,6 +279,8 @@ pub async fn answer(
         Route::Resume(id) => monitors::resume(site, id).await,
         Route::Incidents => incidents::list(site, question).await,
         Route::Acknowledge(id) => incidents::acknowledge(site, id).await,
+        Route::Alerts => alerts::list(site, policy, question).await,
+        Route::TestAlert(name) => alerts::test(site, name).await,
         Route::Status => service::status(site),
         Route::Events if question.method == "HEAD" => events::head(),
         Route::Events => {
@@ -339,6 +354,7 @@ mod tests {
             ("/api/v1/monitors/x/pause", Route::Pause("x")),
             ("/api/v1/monitors/x/resume", Route::Resume("x")),
             ("/api/v1/incidents/7-3/acknowledge", Route::Acknowledge("7-3")),
+            ("/api/v1/alerts/test/ops", Route::TestAlert("ops")),
         ] {
             assert_eq!(Route::of(path), Some(route), "{path}");
         }
@@ -369,7 +385,7 @@ mod tests {
         let document: serde_json::Value = serde_json::from_str(&crate::view::openapi::document("0")).unwrap();
         let paths = document["paths"].as_object().unwrap();
         for (path, item) in paths {
-            let example = path.replace("{id}", "x-1");
+            let example = path.replace("{id}", "x-1").replace("{name}", "ops");
             let route = Route::of(&example).unwrap_or_else(|| panic!("{path} leads nowhere"));
             let mut methods: Vec<String> =
                 item.as_object().unwrap().keys().map(|m| m.to_uppercase()).collect();
@@ -379,7 +395,7 @@ mod tests {
             allowed.sort();
             assert_eq!(methods, allowed, "{path}");
         }
-        let routes = 18;
+        let routes = 20;
         assert_eq!(paths.len(), routes, "a path is missing, or this number is old");
     }
 }

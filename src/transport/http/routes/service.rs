@@ -2,6 +2,7 @@
 
 use super::{Question, VERSION};
 use crate::domain::beat::Transport;
+use crate::engine::post::AlertResult;
 use crate::engine::stats::{BeatResult, DELAYS_MS, Turned};
 use crate::sys::process;
 use crate::transport::site::Site;
@@ -61,6 +62,13 @@ pub fn metrics_text(site: &Site, question: &Question<'_>) -> Answer {
     for (bucket, (most_ms, count)) in delays.iter_mut().zip(DELAYS_MS.iter().zip(sum.delays)) {
         *bucket = (*most_ms as f64 / 1000.0, count);
     }
+    let tally = engine.alert_tally();
+    let alerts: Vec<(&str, &'static str, u64)> = tally
+        .iter()
+        .flat_map(|(name, counts)| {
+            AlertResult::ALL.map(|result| (name.as_str(), result.name(), counts[result as usize]))
+        })
+        .collect();
     let input = metrics::Input {
         version: VERSION,
         beats: beats.as_flattened(),
@@ -80,6 +88,8 @@ pub fn metrics_text(site: &Site, question: &Question<'_>) -> Answer {
         journal_bytes: health.journal_bytes,
         unsynced_s: health.unsynced_s,
         governor_stretch: engine.stretch(),
+        alerts: &alerts,
+        alerts_pending: engine.alerts_pending(),
         process: process::usage(),
         started: site.started.wall,
     };
