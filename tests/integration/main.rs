@@ -8,9 +8,11 @@
 
 mod client;
 mod harness;
+mod receiver;
 
 mod access;
 mod agent;
+mod alerts;
 mod asking;
 mod beats;
 mod clients;
