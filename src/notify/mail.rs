@@ -144,7 +144,7 @@ impl Mail {
         match tokio::time::timeout(Duration::from_millis(limit.0), transport.send(letter)).await {
             Ok(Ok(_)) => Outcome::Sent,
             Ok(Err(error)) => {
-                let mut said = quoted(lang, &chain(&error));
+                let mut said = quoted(lang, &chain(&error)) + tls::advice(&error, lang);
                 if let Some((_, password)) = &self.options.login {
                     said = redact(said, password.reveal());
                 }
@@ -246,16 +246,17 @@ impl Header for AutoSubmitted {
 
 /// An error with what is behind it, each said once.
 fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
+    let mut parts: Vec<String> = Vec::new();
+    let mut next = Some(error);
     while let Some(error) = next {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
+        for part in error.to_string().split(": ") {
+            if !parts.iter().any(|said| said == part) {
+                parts.push(part.to_string());
+            }
         }
         next = error.source();
     }
-    text
+    parts.join(": ")
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use crate::domain::lang::Lang;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,6 +64,30 @@ pub fn client(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+/// What to do about a certificate that was refused, if a person can do something about it: to be appended to the reason.
+pub fn advice(error: &(dyn std::error::Error + 'static), lang: Lang) -> &'static str {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        // What an io::Error wraps is not its source.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let inner = wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if let Some(rustls::Error::InvalidCertificate(refused)) = inner.or(error.downcast_ref()) {
+            return match refused {
+                CertificateError::UnknownIssuer => {
+                    lang.pick("; name its authority with ca", "；可用 ca 指定其签发机构")
+                }
+                CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => lang.pick(
+                    "; it is the certificate of an authority, make the server's with -addext basicConstraints=CA:FALSE",
+                    "；这是签发机构的证书，服务器证书请加 -addext basicConstraints=CA:FALSE 生成",
+                ),
+                _ => "",
+            };
+        }
+        next = error.source();
+    }
+    ""
 }
 
 impl TlsError {

@@ -3,6 +3,7 @@
 use super::request::{Request, Target};
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
+use crate::sys::tls;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -146,23 +147,16 @@ impl Failure {
             (Failure::NoAddress, true) => format!("{host} 没有地址"),
             (Failure::Connect(error), false) => format!("cannot connect to {host}: {error}"),
             (Failure::Connect(error), true) => format!("无法连接 {host}：{error}"),
-            (Failure::Tls(error), false) => format!("no TLS with {host}: {error}{}", advice(error, lang)),
-            (Failure::Tls(error), true) => format!("无法与 {host} 建立 TLS：{error}{}", advice(error, lang)),
+            (Failure::Tls(error), false) => {
+                format!("no TLS with {host}: {error}{}", tls::advice(error, lang))
+            }
+            (Failure::Tls(error), true) => {
+                format!("无法与 {host} 建立 TLS：{error}{}", tls::advice(error, lang))
+            }
             (Failure::Broken(error), false) => {
                 format!("the connection to {host} broke before it answered: {error}")
             }
             (Failure::Broken(error), true) => format!("与 {host} 的连接在应答前中断：{error}"),
         }
-    }
-}
-
-/// What to do when a certificate comes from somebody we do not know.
-fn advice(error: &io::Error, lang: Lang) -> &'static str {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match inner {
-        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
-            lang.pick("; name its authority with ca", "；可用 ca 指定其签发机构")
-        }
-        _ => "",
     }
 }

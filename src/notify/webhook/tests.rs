@@ -263,17 +263,19 @@ fn where_a_service_keeps_states_each_monitor_has_a_request_of_its_own() {
 }
 
 /// A receiver behind TLS with a certificate for a name, and the bundle to trust it.
-fn behind_tls(name: &str, expired: bool) -> (Receiver, PathBuf) {
+fn behind_tls(name: &str, fault: &str) -> (Receiver, PathBuf) {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(vec![name.to_string()]).unwrap();
     // Whom somebody says to be is not enough to be taken for him, but the names are not to be the same by chance.
     params.distinguished_name.push(rcgen::DnType::CommonName, name);
-    if expired {
+    if fault == "authority" {
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    }
+    if fault == "expired" {
         params.not_after = rcgen::date_time_ymd(2020, 1, 1);
     }
     let certificate = params.self_signed(&key).unwrap();
-    let bundle =
-        std::env::temp_dir().join(format!("heartbeat-ca-{}-{name}-{expired}.pem", std::process::id()));
+    let bundle = std::env::temp_dir().join(format!("heartbeat-ca-{}-{name}-{fault}.pem", std::process::id()));
     std::fs::write(&bundle, certificate.pem()).unwrap();
     let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -298,16 +300,17 @@ fn behind_tls(name: &str, expired: bool) -> (Receiver, PathBuf) {
 
 #[test]
 fn a_certificate_must_come_from_whom_we_trust_and_bear_the_name_we_called() {
-    for (name, expired, trusted, want) in [
-        ("localhost", false, true, None),
-        ("localhost", false, false, Some("; name its authority with ca")),
-        ("other.example", false, true, Some("not valid for name \"localhost\"")),
-        ("localhost", true, true, Some("certificate expired")),
+    for (name, fault, trusted, want) in [
+        ("localhost", "", true, None),
+        ("localhost", "", false, Some("; name its authority with ca")),
+        ("other.example", "", true, Some("not valid for name \"localhost\"")),
+        ("localhost", "expired", true, Some("certificate expired")),
+        ("localhost", "authority", true, Some("; it is the certificate of an authority, make")),
     ] {
-        let (receiver, bundle) = behind_tls(name, expired);
+        let (receiver, bundle) = behind_tls(name, fault);
         let mut options = written(&preset::PLAIN, &format!("https://localhost:{}/hook", receiver.port));
         // Ours is one that nobody else trusts; what this machine trusts does not matter.
-        let (_, unrelated) = behind_tls("unrelated.example", false);
+        let (_, unrelated) = behind_tls("unrelated.example", "");
         options.ca = Some(if trusted { bundle.clone() } else { unrelated.clone() });
         match (send(options), want) {
             (Outcome::Sent, None) => assert!(receiver.request().0.starts_with("POST /hook")),
@@ -315,7 +318,7 @@ fn a_certificate_must_come_from_whom_we_trust_and_bear_the_name_we_called() {
                 assert!(reason.starts_with("no TLS with localhost: ") && reason.contains(want), "{reason}");
                 assert!(receiver.heard.try_recv().is_err());
             }
-            (outcome, _) => panic!("{name} {expired} {trusted}: {outcome:?}"),
+            (outcome, _) => panic!("{name} {fault} {trusted}: {outcome:?}"),
         }
         let _ = std::fs::remove_file(bundle);
         let _ = std::fs::remove_file(unrelated);
