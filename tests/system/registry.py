@@ -14,6 +14,8 @@ class World:
     """What every scenario may use: the packages built for this run, and the project's folder."""
 
     deb: pathlib.Path
+    # That of the client.
+    client_deb: pathlib.Path
     # The same package under an older version number, with another packaged configuration.
     older_deb: pathlib.Path
     project: pathlib.Path

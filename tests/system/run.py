@@ -31,6 +31,7 @@ import scenarios_survival  # noqa: E402,F401
 import scenarios_firewall  # noqa: E402,F401
 import scenarios_elsewhere  # noqa: E402,F401
 import scenarios_service, scenarios_logs, scenarios_network, scenarios_package, scenarios_state  # noqa: E401,E402,F401
+import scenarios_client  # noqa: E402,F401
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 # Images are kept here between runs, machines are not.
@@ -93,11 +94,12 @@ def parse() -> argparse.Namespace:
 
 
 def build(scratch: pathlib.Path) -> registry.World:
-    """Builds the package, and out of it one that passes for an older version."""
-    print("building the package", flush=True)
+    """Builds the packages, and out of the server's one that passes for an older version."""
+    print("building the packages", flush=True)
     folder = scratch / "deb"
     registry.make(PROJECT, "deb", f"DEB_DIR={folder}")
-    [deb] = folder.glob("*.deb")
+    [deb] = folder.glob("heartbeat-server_*.deb")
+    [client_deb] = folder.glob("heartbeat-client_*.deb")
     unpacked = scratch / "older"
     subprocess.run(["dpkg-deb", "-R", deb, unpacked], check=True)
     control = unpacked / "DEBIAN" / "control"
@@ -108,7 +110,7 @@ def build(scratch: pathlib.Path) -> registry.World:
         config.write("# of an older version\n")
     older = scratch / f"heartbeat-server_{OLDER_VERSION}_older.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "-b", unpacked, older], check=True, stdout=subprocess.DEVNULL)
-    return registry.World(deb=deb, older_deb=older, project=PROJECT, scratch=scratch)
+    return registry.World(deb=deb, client_deb=client_deb, older_deb=older, project=PROJECT, scratch=scratch)
 
 
 def run_all(chosen, jobs, images, world):

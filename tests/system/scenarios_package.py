@@ -10,19 +10,20 @@ from subject import CONFIG, CONTROL, LOG, SERVICE, SOCKET, STATE_DIR, Subject, e
 @host_scenario
 def lintian(_, world):
     """Debian's own checker finds neither errors nor warnings."""
-    command = ["lintian", "--allow-root", "-EvIL", "+pedantic", "--fail-on", "error,warning", world.deb]
+    command = ["lintian", "--allow-root", "-EvIL", "+pedantic", "--fail-on", "error,warning", world.deb, world.client_deb]
     done = subprocess.run(command, capture_output=True, text=True)
     expect(done.returncode == 0, f"lintian says:\n{tail(done.stdout + done.stderr)}")
 
 
 @host_scenario
 def reproducible(_, world):
-    """The same source twice is the same package to the byte."""
+    """The same source twice gives the same packages to the byte."""
     again = world.scratch / "again"
     again.mkdir()
     make(world.project, "deb", f"DEB_DIR={again}")
-    [second] = again.glob("*.deb")
-    expect(second.read_bytes() == world.deb.read_bytes(), f"{second.name} differs between two builds")
+    for first in (world.deb, world.client_deb):
+        second = again / first.name
+        expect(second.read_bytes() == first.read_bytes(), f"{second.name} differs between two builds")
 
 
 @scenario
@@ -114,7 +115,10 @@ def make_install(machine: Machine, world):
     machine.run("logrotate -f /etc/logrotate.d/heartbeat-server")
     subject.count(5, "made")
     equal(len(subject.ids("made", LOG)), 5, "lines after a rotation")
+    machine.run("/usr/local/bin/heartbeat install localhost:7777")
+    equal(machine.out("systemctl is-active heartbeat-client"), "active", "the agent after `heartbeat install`")
+    machine.run("systemctl disable --now heartbeat-client")
     machine.run(f"systemctl disable --now {SERVICE}")
     make(world.project, "uninstall", *where)
-    left = machine.out("find / -xdev -name '*heartbeat*' -not -path '/var/*' -not -path '/etc/heartbeat-server*'")
+    left = machine.out("find / -xdev -name '*heartbeat*' -not -path '/var/*' -not -path '/etc/heartbeat-*'")
     equal(left.split(), [], "files left after `make uninstall`")
