@@ -353,9 +353,9 @@ fn is_own(to: &Target) -> bool {
 /// Where control sockets stand, see the server's manual.
 fn control_sockets(env: &Env) -> Vec<PathBuf> {
     let named = env.get("HEARTBEAT_CONTROL").filter(|path| path != "off").map(PathBuf::from);
-    let system = if cfg!(target_os = "macos") { "/var/run" } else { "/run" };
+    let system = if cfg!(target_os = "macos") { &["/usr/local/var/lib", "/var/run"][..] } else { &["/run"] };
     let of_user = env.get("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let usual = [Some(PathBuf::from(system)), of_user].into_iter().flatten();
+    let usual = system.iter().map(PathBuf::from).chain(of_user);
     let usual = usual.map(|folder| folder.join("heartbeat-server/control.sock"));
     // Whoever names one means that one.
     let all: Vec<PathBuf> = if named.is_some() { named.into_iter().collect() } else { usual.collect() };

@@ -12,14 +12,14 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// An agent at work; ended with the test.
-struct Agent<'a> {
+pub struct Agent<'a> {
     child: Child,
     place: &'a Place,
     log: String,
 }
 
 impl<'a> Agent<'a> {
-    fn start(place: &'a Place, name: &str, args: &[&str]) -> Agent<'a> {
+    pub fn start(place: &'a Place, name: &str, args: &[&str]) -> Agent<'a> {
         let log = format!("{name}.log");
         let client = Client::new(place).args(&["agent", "--id", name, "--every", "1s"]).args(args);
         let mut command = client.command();
@@ -31,7 +31,7 @@ impl<'a> Agent<'a> {
         self.place.read(&self.log)
     }
 
-    fn wait_for(&self, part: &str) {
+    pub fn wait_for(&self, part: &str) {
         until(&format!("{part:?} in {}", self.log()), || self.log().contains(part));
     }
 

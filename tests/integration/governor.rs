@@ -1,5 +1,6 @@
 //! The governor over real sockets: too many beats, longer intervals, and nobody down for having been asked.
 
+use crate::agent::Agent;
 use crate::client::{beat, get};
 use crate::harness::{Daemon, daemon, until};
 use nix::sys::signal::Signal;
@@ -101,4 +102,29 @@ fn patience_that_was_asked_for_outlives_a_reload_and_a_restart_without_the_gover
     let reply = daemon.beat(&format!(r#"{{"id":"{patient}"}}"#));
     assert_eq!(reply.header("heartbeat-interval"), Some("50"));
     assert_eq!(asked(&daemon), Value::Null);
+}
+
+#[test]
+fn our_own_agent_follows_and_stays_up_over_every_way_that_tells_it() {
+    let config = format!(
+        "{CONFIG}[[listen]]\naddress = \"127.0.0.1:{{a}}\"\n[[listen]]\nprotocol = \"tcp\"\naddress = \"127.0.0.1:{{b}}\"\n"
+    );
+    let daemon = daemon(&config);
+    let load = Load::on(&daemon);
+    for (name, to) in [
+        ("over-http", "127.0.0.1:{a}"),
+        ("over-ws", "ws://127.0.0.1:{a}"),
+        ("over-tcp", "tcp://127.0.0.1:{b}"),
+    ] {
+        let agent = Agent::start(&daemon.place, name, &["--to", to]);
+        agent.wait_for("a beat every 2s from now on");
+        // It is taken for one that follows, however often it says what interval is its own.
+        let follows = || {
+            let seen = daemon.monitor(name);
+            seen["beats"].as_u64() > Some(4) && seen["asked_interval_s"] == 2 && seen["interval_s"] == 1
+        };
+        until("an agent that follows", follows);
+        assert_eq!(daemon.monitor(name)["state"], "up", "{name}");
+    }
+    drop(load);
 }
