@@ -6,7 +6,7 @@
 
 use crate::config::cli::{Args, Firewall, FirewallAction};
 use crate::config::{self, Env, Listen, Settings};
-use crate::domain::address::ListenAddress;
+use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::lang::Lang;
 use crate::sys::firewall::ask::Ask;
 use crate::sys::firewall::plan::{self, Backend, Call, Choice, Source};
@@ -103,11 +103,11 @@ impl Job<'_> {
     /// Takes the ports out of the listeners, and says which of them need no opening.
     fn choose(&mut self, listeners: &[Listen]) -> Result<(), Failure> {
         for listen in listeners {
-            let protocol = protocol(listen);
-            let chosen = match protocol {
-                "tcp" => self.wish.tcp || !self.wish.http,
-                _ => self.wish.http || !self.wish.tcp,
+            let chosen = match listen.protocol {
+                Protocol::Tcp => self.wish.tcp || !self.wish.http,
+                Protocol::Http => self.wish.http || !self.wish.tcp,
             };
+            let protocol = listen.protocol.name();
             match (port_to_open(&listen.address), &listen.address) {
                 (Some(port), _) => {
                     self.ports.push(port);
@@ -319,11 +319,6 @@ impl Job<'_> {
         let to = if self.wish.dry_run { &mut *self.err } else { &mut *self.out };
         writeln!(to, "{text}").map_err(unwritten)
     }
-}
-
-/// What is spoken at a listener.
-fn protocol(_: &Listen) -> &'static str {
-    "http"
 }
 
 /// The port that others have to reach; nothing for what only this machine can reach.

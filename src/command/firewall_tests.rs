@@ -96,6 +96,23 @@ fn open_twice_and_close_twice() {
 }
 
 #[test]
+fn http_and_tcp_are_chosen_by_what_is_spoken_there() {
+    let three =
+        format!("{ONE}[[listen]]\nprotocol = \"tcp\"\naddress = \"9\"\n[[listen]]\naddress = \"[::]:80\"\n");
+    let ports = |config: &str, http, tcp| {
+        let (code, out, _) =
+            run_with(config, &Firewall { http, tcp, dry_run: true, ..open() }, &mut active());
+        assert_eq!(code, 0);
+        out.lines().map(|line| line.split(' ').nth(2).unwrap().to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(ports(&three, false, false), "9/tcp 80/tcp 7777/tcp");
+    assert_eq!(ports(&three, true, true), "9/tcp 80/tcp 7777/tcp");
+    assert_eq!(ports(&three, true, false), "80/tcp 7777/tcp");
+    assert_eq!(ports(&three, false, true), "9/tcp");
+    assert_eq!(ports("", false, false), "7777/tcp 7778/tcp");
+}
+
+#[test]
 fn one_network_takes_the_place_of_everyone() {
     let mut ufw = active();
     run_with(ONE, &open(), &mut ufw);

@@ -147,7 +147,7 @@ pub struct Firewall {
     #[arg(long)]
     pub http: bool,
 
-    /// Only the ports of plain TCP
+    /// Only the ports of raw TCP
     #[arg(long)]
     pub tcp: bool,
 

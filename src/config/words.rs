@@ -35,7 +35,7 @@ pub(super) const HELP_ZH: &[(&str, &str, &str)] = &[
     ("firewall", "", "在防火墙中开放配置里的端口、再关闭，或查看现状；需要 root"),
     ("firewall", "action", "open（开放）、close（关闭）或 status（查看）"),
     ("firewall", "http", "仅 HTTP 端口"),
-    ("firewall", "tcp", "仅纯 TCP 端口"),
+    ("firewall", "tcp", "仅原始 TCP 端口"),
     ("firewall", "backend", "auto、firewalld、ufw、nft、iptables 或 socketfilterfw；默认 auto（自动）"),
     ("firewall", "from", "仅对此网络开放或关闭；可重复"),
     ("firewall", "dry_run", "只显示命令，不作任何更改"),

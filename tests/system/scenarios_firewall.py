@@ -60,8 +60,10 @@ def firewall_firewalld(machine: Machine, world):
     machine.run("firewall-cmd --add-rich-rule='rule family=ipv4 source address=198.51.100.7 port port=7777 protocol=tcp drop'")
     rules = "firewall-cmd --list-all-zones; firewall-cmd --permanent --list-all-zones"
     with far_host(machine) as host:
-        for options in ("", "--http"):
-            walk(machine, host, "firewalld", rules, options)
+        # Both ports are the service of our name, one of them is a rule of its own.
+        said = walk(machine, host, "firewalld", rules)
+        expect("--add-service=heartbeat-server" in said, f"the service is not used:\n{tail(said)}")
+        walk(machine, host, "firewalld", rules, "--http")
         # What is written only at run time is gone after a reload, what only in the files not there before it.
         machine.run("heartbeat-server firewall open")
         sees(host, EVERYONE, "before the reload")
@@ -183,6 +185,7 @@ def walk(machine: Machine, host: Host, backend: str, rules: str, options: str = 
     opened = machine.run(f"{command} open {options}").stdout
     expect("open to everyone" in opened and backend in opened, f"open says:\n{tail(opened)}")
     sees(host, EVERYONE, "open")
+    sees_tcp(host, options != "--http", f"open {options}")
     expect("nothing to do" in machine.run(f"{command} open {options}").stdout, "open twice is not the same as once")
     status = machine.run(f"{command} status {options}").stdout
     expect("7777 (http)" in status and "open to everyone" in status, f"status while open:\n{tail(status)}")
@@ -191,6 +194,7 @@ def walk(machine: Machine, host: Host, backend: str, rules: str, options: str = 
     sees(host, {PRIVATE_SERVER}, "open to one network, after it was open to everyone")
     machine.run(f"{command} close")
     sees(host, set(), "closed again")
+    sees_tcp(host, False, "closed again")
     expect("nothing to do" in machine.run(f"{command} close").stdout, "close twice is not the same as once")
     equal(machine.out(rules), before, "the rules after close")
 
@@ -203,6 +207,14 @@ def walk(machine: Machine, host: Host, backend: str, rules: str, options: str = 
     sees(host, set(), "closed at the end")
     equal(machine.out(rules), before, "the rules at the end")
     return opened
+
+
+def sees_tcp(host: Host, wanted: bool, when: str):
+    """Fails unless the other host reaches the port of raw TCP, or does not."""
+    patience = 60 if wanted else 2
+    connects = f"import socket; socket.create_connection((\"{PRIVATE_SERVER}\", 7778), {patience})"
+    done = host.machine.run(host.line(f"python3 -c '{connects}'"), check=False)
+    equal(done.returncode == 0, wanted, f"{when}: 7778 is reached ({tail(done.stdout, 1)})")
 
 
 def sees(host: Host, wanted: set, when: str):
