@@ -15,6 +15,7 @@ mod agent;
 mod alerts;
 mod asking;
 mod beats;
+mod channels;
 mod clients;
 mod control;
 mod differential;
