@@ -41,6 +41,8 @@ pub struct Settings {
     pub to_is_default: bool,
     /// The monitor, if somebody named it.
     pub id: Option<Id>,
+    /// The same if a flag or a variable named it: what the file names is this machine, not a job on it.
+    pub job: Option<Id>,
     /// How often the agent sends, if somebody said so.
     pub every: Option<Span>,
     /// How long an answer may take.
@@ -173,6 +175,7 @@ impl Settings {
             lang,
             to_is_default: to.is_none(),
             to: to.unwrap_or_default(),
+            job: id.clone(),
             id: id.or(draft.id),
             every: sight.parsed(flags.every, "HEARTBEAT_EVERY", interval).or(draft.every),
             timeout: sight

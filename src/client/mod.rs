@@ -37,8 +37,8 @@ use failure::{EX_IOERR, EX_OSERR};
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-/// Threads that may look up names at once; a name that hangs holds one.
-const LOOKUPS_MAX: usize = 4;
+/// Threads for what blocks: one for each name that is being looked up, and a name may hang, one for each output.
+const BLOCKING_MAX: usize = 16;
 
 /// Does what the command line asks; returns the exit code.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
@@ -96,7 +96,7 @@ fn perform(args: &Args, env: &Env, settings: &Settings) -> Result<u8, Failure> {
 /// Runs something asynchronous on this thread. A name that is still being looked up does not hold up the end.
 pub(crate) fn until_done<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let built =
-        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(LOOKUPS_MAX).build();
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_MAX).build();
     let runtime = built.map_err(|error| {
         Failure::new(
             EX_OSERR,

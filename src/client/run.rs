@@ -42,7 +42,7 @@ const NOT_EXECUTABLE: u8 = 126;
 /// # Errors
 /// When the job has no name to be reported under; then it does not run.
 pub async fn run(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang) -> Result<u8, Failure> {
-    let report = settings.map(|settings| Report::new(settings, wanted)).transpose()?;
+    let report = settings.map(Report::new).transpose()?;
     let (post, mut signals) = mpsc::channel(SIGNALS_MAX);
     for_job(move |signal| _ = post.try_send(signal)).map_err(|error| {
         Failure::new(EX_OSERR, format!("cannot watch signals: {error}"), format!("无法监听信号：{error}"))

@@ -1,7 +1,9 @@
 //! What the agent tells people, in both languages.
 
 use super::core::{Standing, Tiding};
+use crate::client::cli::Dialect;
 use crate::client::config::Settings;
+use crate::client::target::Protocol;
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::time::Span;
@@ -27,6 +29,7 @@ pub fn sentence(settings: &Settings, tiding: &Tiding) -> String {
     let url = &settings.to;
     match settings.lang {
         Lang::En => match tiding {
+            Tiding::Answers if is_mute(settings) => format!("connected: {url}"),
             Tiding::Answers => format!("the server answers: {url}"),
             Tiding::Dead { reason: None, waited } => {
                 format!("the server is dead: no answer from {url} for {}", shown(*waited))
@@ -48,6 +51,7 @@ pub fn sentence(settings: &Settings, tiding: &Tiding) -> String {
             Tiding::Dropped(beats) => format!("too many beats were kept, the oldest are lost: {beats}"),
         },
         Lang::Zh => match tiding {
+            Tiding::Answers if is_mute(settings) => format!("已连接：{url}"),
             Tiding::Answers => format!("服务器有应答：{url}"),
             Tiding::Dead { reason: None, waited } => {
                 format!("服务器挂了：{url} 已 {} 没有应答", shown(*waited))
@@ -71,6 +75,11 @@ pub fn sentence(settings: &Settings, tiding: &Tiding) -> String {
     }
 }
 
+/// Whether nothing ever answers: all that is known then is that there is a connection.
+fn is_mute(settings: &Settings) -> bool {
+    settings.to.protocol == Protocol::Tcp && settings.dialect == Dialect::Frame
+}
+
 /// The first line of a run.
 pub fn started(settings: &Settings, id: &str, every: Span) -> String {
     let url = &settings.to;
@@ -86,6 +95,9 @@ pub fn status(settings: &Settings, standing: &Standing) -> String {
     let url = &settings.to;
     let lang = settings.lang;
     let mut line = match (alive, answered) {
+        (Some(true), _) if is_mute(settings) => {
+            lang.pick(format!("connected to {url}"), format!("已连接 {url}"))
+        }
         (Some(true), Some(ago)) => lang.pick(
             format!("{url} answers, last {} ago", shown(ago)),
             format!("{url} 有应答，最近一次在 {} 前", shown(ago)),

@@ -4,7 +4,6 @@
 use super::{beat_of, new_rid, no_name};
 use crate::client::beat::{Outgoing, end_of};
 use crate::client::channel::{Channel, Hitch, rejected};
-use crate::client::cli;
 use crate::client::config::Settings;
 use crate::client::dial::Dialer;
 use crate::client::dice::Dice;
@@ -43,10 +42,9 @@ impl Report {
     /// For a job.
     ///
     /// # Errors
-    /// When it has no name. The configuration's id is this machine's and not the job's.
-    pub fn new(settings: &Settings, wanted: &cli::Run) -> Result<Report, Failure> {
-        let named = wanted.id.is_some() || std::env::var_os("HEARTBEAT_ID").is_some_and(|id| !id.is_empty());
-        let id = settings.id.clone().filter(|_| named).ok_or_else(no_name)?;
+    /// When it has no name.
+    pub fn new(settings: &Settings) -> Result<Report, Failure> {
+        let id = settings.job.clone().ok_or_else(no_name)?;
         Ok(Report { settings: settings.clone(), id, rid: new_rid() })
     }
 
