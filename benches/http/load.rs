@@ -1,6 +1,6 @@
 //! The load: connections that are kept, each with one request under way, over 100,000 ids of equal length.
 
-use crate::Outcome;
+use crate::common::Outcome;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::io::{ErrorKind, Read, Write};

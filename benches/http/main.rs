@@ -9,17 +9,17 @@
 
 #![allow(clippy::print_stdout)] // its table is what it is for
 
-mod constant;
+#[path = "../common/mod.rs"]
+mod common;
 mod load;
 mod measure;
-mod peers;
 
-use measure::{median, resident_bytes};
-use peers::Peer;
-use std::error::Error;
+use common::peers::Peer;
+use common::{Outcome, constant, median, number, raise_open_files, resident_bytes};
 use std::time::Duration;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nheartbeat-interval: 60\r\n\
+    content-length: 15\r\ndate: Fri, 20 Nov 2026 16:42:37 GMT\r\n\r\n{\"status\":\"ok\"}";
 
 struct Options {
     rounds: usize,
@@ -31,21 +31,16 @@ struct Options {
 fn main() -> Outcome<()> {
     let words: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     if words.first().is_some_and(|w| w == "constant-server") {
-        return constant::serve(words.get(1).and_then(|p| p.parse().ok()).ok_or("a port")?);
+        return constant::serve(words.get(1).and_then(|p| p.parse().ok()).ok_or("a port")?, ANSWER);
     }
-    let number = |name: &str, default: f64| -> Outcome<f64> {
-        match words.iter().position(|w| w == name) {
-            Some(at) => Ok(words.get(at + 1).ok_or(format!("{name} needs a number"))?.parse()?),
-            None => Ok(default),
-        }
-    };
+    let number = |name: &str, default: f64| number(&words, name, default);
     let options = Options {
         rounds: number("--rounds", 8.0)? as usize,
         seconds: number("--secs", 1.5)?,
         connections: number("--connections", 64.0)? as usize,
         idle: number("--idle", 10_000.0)? as usize,
     };
-    measure::raise_open_files();
+    raise_open_files();
     let scratch = std::env::temp_dir().join(format!("heartbeat-bench-{}", std::process::id()));
     std::fs::create_dir_all(&scratch)?;
     let result = run(&options, &scratch);
@@ -57,7 +52,7 @@ fn run(options: &Options, scratch: &std::path::Path) -> Outcome<()> {
     let ours = Peer::heartbeat_server(scratch)?;
     std::thread::sleep(Duration::from_millis(500));
     let at_start = resident_bytes(ours.pid())?;
-    let mut peers = vec![ours, Peer::constant(scratch)?];
+    let mut peers = vec![ours, Peer::constant()?];
     match Peer::nginx(scratch) {
         Ok(nginx) => peers.insert(0, nginx),
         Err(error) => println!("no nginx to compare with: {error}"),

@@ -1,8 +1,8 @@
-//! What the kernel says of the servers.
+//! One server under load, and what its idle connections weigh.
 
-use crate::peers::Peer;
-use crate::{Outcome, load};
-use std::fs;
+use crate::common::peers::Peer;
+use crate::common::{Outcome, cpu_ns, resident_bytes};
+use crate::load;
 use std::time::Duration;
 
 /// Puts a server under load from two threads; CPU microseconds per request of the whole process tree, and requests a
@@ -49,43 +49,4 @@ fn open(port: u16, connections: usize) -> Outcome<Vec<std::net::TcpStream>> {
             Ok(stream)
         })
         .collect()
-}
-
-/// Resident memory of one process.
-pub fn resident_bytes(pid: u32) -> Outcome<u64> {
-    let statm = fs::read_to_string(format!("/proc/{pid}/statm"))?;
-    Ok(statm.split(' ').nth(1).ok_or("statm")?.parse::<u64>()? * 4096)
-}
-
-/// Run time of every thread of a process and its children.
-fn cpu_ns(pid: u32) -> Outcome<u64> {
-    let mut sum = 0;
-    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let path = task?.path();
-        let stat = fs::read_to_string(path.join("schedstat"))?;
-        sum += stat.split(' ').next().ok_or("schedstat")?.parse::<u64>()?;
-        for child in fs::read_to_string(path.join("children"))?.split_whitespace() {
-            sum += cpu_ns(child.parse()?)?;
-        }
-    }
-    Ok(sum)
-}
-
-/// The median.
-pub fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => f64::NAN,
-        n if n % 2 == 1 => values[n / 2],
-        n => (values[n / 2 - 1] + values[n / 2]) / 2.0,
-    }
-}
-
-/// As many files as the system lets us have.
-pub fn raise_open_files() {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
 }

@@ -362,11 +362,10 @@ impl Front {
         if index == self.here {
             return self.begin(stream, peer, site, place, moment);
         }
-        if let Err(Order::Serve(stream, _, site, _)) =
-            self.fronts[index].tell(Order::Serve(stream, peer, site, place))
-        {
-            self.engine.stats().turned(Turned::Total);
-            turn_away(stream, &site.setup, Turned::Total);
+        // One that is far behind, in a crowd or on a busy machine, gets no more.
+        let order = Order::Serve(stream, peer, site, place);
+        if let Err(Order::Serve(stream, peer, site, place)) = self.fronts[index].tell(order) {
+            self.begin(stream, peer, site, place, moment);
         }
     }
 

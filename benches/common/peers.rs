@@ -1,6 +1,6 @@
 //! The servers that are compared, each as a process of its own.
 
-use crate::Outcome;
+use crate::common::Outcome;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -10,15 +10,17 @@ use std::time::Duration;
 pub struct Peer {
     /// What it is.
     pub name: &'static str,
-    /// Where it listens on 127.0.0.1.
+    /// Where it listens on 127.0.0.1: HTTP, but for a server that speaks something else.
     pub port: u16,
+    /// Where ours takes raw TCP.
+    pub tcp_port: u16,
     child: Child,
 }
 
 impl Peer {
     /// Ours, as it would run on this machine, with a line in the log for every beat.
     pub fn heartbeat_server(scratch: &Path) -> Outcome<Peer> {
-        let port = free_port()?;
+        let (port, tcp_port) = (free_port()?, free_port()?);
         let log = scratch.join(format!("beats-{port}.log"));
         let state = scratch.join(format!("state-{port}"));
         let config = scratch.join(format!("config-{port}.toml"));
@@ -31,11 +33,13 @@ impl Peer {
             .arg(config)
             .arg("--http")
             .arg(format!("127.0.0.1:{port}"))
+            .arg("--tcp")
+            .arg(format!("127.0.0.1:{tcp_port}"))
             .arg("--state-dir")
             .arg(state)
             .arg("--log")
             .arg(format!("file:{}", log.display()));
-        Peer::start("heartbeat-server, a log line per beat", port, command)
+        Peer::start("heartbeat-server, a log line per beat", (port, tcp_port), command)
     }
 
     /// nginx with two workers, a buffered access log and a constant answer.
@@ -59,20 +63,20 @@ impl Peer {
         std::fs::write(dir.join("nginx.conf"), config)?;
         let mut command = Command::new("nginx");
         command.arg("-p").arg(&dir).arg("-c").arg(dir.join("nginx.conf"));
-        Peer::start("nginx, access log", port, command)
+        Peer::start("nginx, access log", (port, port), command)
     }
 
-    /// The floor.
-    pub fn constant(_: &Path) -> Outcome<Peer> {
+    /// The floor: this very program, which must then call [`super::constant::serve`].
+    pub fn constant() -> Outcome<Peer> {
         let port = free_port()?;
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("constant-server").arg(port.to_string());
-        Peer::start("constant answer, no parsing, no log", port, command)
+        Peer::start("constant answer, no parsing, no log", (port, port), command)
     }
 
-    fn start(name: &'static str, port: u16, mut command: Command) -> Outcome<Peer> {
+    fn start(name: &'static str, (port, tcp_port): (u16, u16), mut command: Command) -> Outcome<Peer> {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let peer = Peer { name, port, child };
+        let peer = Peer { name, port, tcp_port, child };
         for _ in 0..500 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return Ok(peer);
