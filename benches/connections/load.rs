@@ -15,7 +15,8 @@ const PER_SOURCE: usize = 10_000;
 const STEP: Duration = Duration::from_millis(2);
 /// How long answers are waited for at the end.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
-const UPGRADE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+const UPGRADE: &[u8] =
+    b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
 
 /// What is spoken over a connection.

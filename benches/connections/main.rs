@@ -94,7 +94,10 @@ fn paced(options: &Options, scratch: &Path) -> Outcome<()> {
         }
     }
     println!();
-    println!("| {:.0} beats/s over {} connections | CPU per beat | × constant |", options.rate, options.connections);
+    println!(
+        "| {:.0} beats/s over {} connections | CPU per beat | × constant |",
+        options.rate, options.connections
+    );
     println!("|---|---|---|");
     for (at, (_, _, name)) in rows.iter().enumerate() {
         let ratio = median(costs[at].iter().zip(&costs[0]).map(|(a, b)| a / b));

@@ -79,7 +79,7 @@ impl Home {
     pub fn start(&self) -> Outcome<(Daemon, Started)> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_heartbeat-server"));
         command.arg("--config").arg(self.config()).arg("--state-dir").arg(self.state());
-        command.arg("--http").arg(format!("127.0.0.1:{}", self.port));
+        command.arg("--http").arg(format!("127.0.0.1:{}", self.port)).args(["--tcp", "off"]);
         command.env("HEARTBEAT_CONTROL", "off").env_remove("NOTIFY_SOCKET");
         let said = fs::File::create(self.scratch.join("stderr"))?;
         let began = now();
