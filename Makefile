@@ -40,7 +40,7 @@ help:
 	@echo 'make test           all tests; as root those in a booted Debian too'
 	@echo 'make simulate       the whole system in simulated time, SEEDS ($(SEEDS)) worlds'
 	@echo 'make lint           formatting, clippy, scripts'
-	@echo 'make bench          what a beat costs: the core, a million monitors, and next to nginx'
+	@echo 'make bench          what a beat costs: the core, a million monitors, next to nginx, and kept connections'
 	@echo 'make fuzz           every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
 	@echo 'make deb            Debian packages of server and client in $(DEB_DIR)'
 	@echo 'make install        into DESTDIR and PREFIX ($(PREFIX)); make uninstall takes it out again'
@@ -58,10 +58,16 @@ run:
 
 # --- tests
 
-test: needs unit-test browser-test ws-conformance system-test
+test: needs unit-test network-test browser-test ws-conformance system-test
 
 unit-test:
 	$(CARGO) test --locked
+
+# Old clients and servers, and networks that fail. Chosen ones: make network-test NETWORKS='slow crowd'
+.PHONY: network-test
+network-test:
+	$(CARGO) build --locked
+	python3 tests/network/run.py '$(TARGET)/debug' $(NETWORKS)
 
 # With the program that the tests before this one built. Chosen ones: make browser-test PAGES='live many'
 .PHONY: browser-test
@@ -96,6 +102,7 @@ bench: build
 	$(CARGO) bench --locked --bench core
 	$(CARGO) bench --locked --bench scale
 	$(CARGO) bench --locked --bench http
+	$(CARGO) bench --locked --bench connections
 
 fuzz: $(TOOLS)/bin/cargo-fuzz
 	set -e; for target in fuzz/fuzz_targets/*.rs; do \
