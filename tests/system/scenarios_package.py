@@ -4,7 +4,7 @@ import subprocess
 
 from machine import Machine, tail
 from registry import host_scenario, make, scenario
-from subject import CONFIG, CONTROL, LOG, SERVICE, SOCKET, STATE_DIR, Subject, equal, expect
+from subject import CONFIG, CONTROL, LOG, SERVICE, SOCKET, STATE_DIR, TCP_SOCKET, Subject, equal, expect
 
 
 @host_scenario
@@ -87,13 +87,13 @@ def purge(machine: Machine, world):
         subject.install(world.deb)
         if use_socket:
             machine.run(f"systemctl stop {SERVICE}")
-            machine.run(f"systemctl enable --now {SOCKET}")
+            machine.run(f"systemctl enable --now {SOCKET} {TCP_SOCKET}")
         subject.answers()
         # Or there would be nothing to purge.
         machine.run(f"test -s {STATE_DIR}/state.db && test -d {STATE_DIR}/journal && test -S {CONTROL}")
         machine.run("logrotate -f /etc/logrotate.d/heartbeat-server")
         said = machine.run("apt-get purge -y heartbeat-server").stdout
-        equal(machine.out("ss -Hltn 'sport = :7777'"), "", "listeners on 7777 after the purge")
+        equal(machine.out("ss -Hltn '( sport = :7777 or sport = :7778 )'"), "", "listeners after the purge")
         # Not ours to remove: the package we installed from lies where the person put it.
         left = machine.out(f"find / -xdev -name '*heartbeat*' -not -path '/root/{world.deb.name}'")
         left += machine.out("find /run /tmp /var/tmp -name '*heartbeat*'")

@@ -5,7 +5,7 @@ import time
 
 from machine import Machine, tail
 from registry import scenario
-from subject import CONFIG, LOG, SERVICE, SOCKET, STATUS, Subject, equal, expect
+from subject import CONFIG, LOG, SERVICE, SOCKET, STATUS, TCP_SOCKET, Subject, equal, expect
 
 
 @scenario
@@ -130,6 +130,32 @@ def socket_activation(machine: Machine, world):
     subject.whole("fresh", told)
     machine.run(f"systemctl stop {SOCKET} {SERVICE}")
     equal(machine.out("ss -Hltn 'sport = :7777'"), "", "listeners on 7777 after both are stopped")
+
+
+@scenario
+def both_sockets(machine: Machine, world):
+    """Each port may be systemd's, the daemon's or one of each; raw TCP starts the daemon as HTTP does."""
+    subject = Subject(machine)
+    subject.install(world.deb)
+    equal(subject.line("BEAT own"), "OK 60", "a line, with no socket unit in use")
+    machine.run(f"systemctl disable --now {SERVICE}")
+    machine.run(f"systemctl enable --now {TCP_SOCKET}")
+    expect(not subject.is_active(), "the service runs before the first beat")
+    equal(subject.line("BEAT tcp-first"), "OK 60", "the line that starts the daemon")
+    expect(subject.is_active(), "the service does not run after the first beat")
+    # The other port is none of systemd's.
+    subject.answers()
+    machine.run(f"systemctl stop {TCP_SOCKET} {SERVICE}")
+    machine.run(f"systemctl enable --now {SOCKET} {TCP_SOCKET}")
+    subject.answers()
+    pid = subject.show("MainPID")
+    equal(subject.line("BEAT tcp-second"), "OK 60", "a line, with both sockets in use")
+    equal(subject.show("MainPID"), pid, "the process that answers on both ports")
+    machine.run(f"systemctl restart {SERVICE}")
+    equal(subject.line("PING"), "PONG", "a line after a restart")
+    equal(subject.monitor("tcp-second")["transport"], "tcp", "the transport of its monitor")
+    machine.run(f"systemctl stop {SOCKET} {TCP_SOCKET} {SERVICE}")
+    equal(machine.out("ss -Hltn '( sport = :7777 or sport = :7778 )'"), "", "listeners after all are stopped")
 
 
 @scenario

@@ -12,6 +12,7 @@ from machine import Failure, Machine, tail
 
 SERVICE = "heartbeat-server.service"
 SOCKET = "heartbeat-server.socket"
+TCP_SOCKET = "heartbeat-server-tcp.socket"
 CONFIG = "/etc/heartbeat-server/heartbeat-server.toml"
 STATE_DIR = "/var/lib/heartbeat-server"
 CONTROL = "/run/heartbeat-server/control.sock"
@@ -70,6 +71,11 @@ class Subject:
     def post(self, body: str = "{}", port: int = 7777) -> str:
         """One beat by curl; its answer, head included."""
         return self.machine.run(f"curl -sS -i --max-time 30 -d '{body}' http://localhost:{port}/").stdout
+
+    def line(self, line: str, port: int = 7778) -> str:
+        """What a line over raw TCP is answered."""
+        talk = f"exec 3<>/dev/tcp/127.0.0.1/{port}; echo {shlex.quote(line)} >&3; read -r -t 30 answer <&3; echo \"$answer\""
+        return self.machine.run(talk).stdout.strip()
 
     def get(self, path: str):
         """What the API says, read."""
