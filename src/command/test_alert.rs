@@ -4,7 +4,7 @@
 //! secrets and its network. It is asked over its control socket, and answers when the first try is over.
 
 use crate::config::cli::Args;
-use crate::config::{Env, Settings};
+use crate::config::{Env, control_socket};
 use crate::domain::lang::Lang;
 use crate::notify::TIMEOUT_MAX;
 use http_body_util::{BodyExt, Empty, Limited};
@@ -35,15 +35,14 @@ const PATIENCE: Duration = Duration::from_millis(TIMEOUT_MAX.0 + 60_000);
 /// Asks for the test. Answers 0 when the message was taken, 64 when there is no such notifier, 69 when no daemon answers,
 /// 75 when the message was not taken, and what a wrong configuration asks for.
 pub fn run(name: &str, args: &Args, env: &Env, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let settings = match Settings::load(args, env) {
-        Ok(settings) => settings,
+    let (socket, lang) = match control_socket(args, env) {
+        Ok(found) => found,
         Err(error) => {
             let _ = writeln!(err, "{}", error.sentence(error.lang()));
             return error.exit_code();
         }
     };
-    let lang = settings.lang;
-    let outcome = match &settings.control {
+    let outcome = match &socket {
         None => Err(lang
             .pick(
                 "there is no control socket: control.socket is off",
@@ -128,7 +127,7 @@ mod tests {
     fn test_alert(answer: Option<&'static str>) -> (u8, String, String, String) {
         let dir = Dir::new();
         let socket = dir.0.join("control.sock");
-        let file = dir.write("main.toml", "lang = \"en\"\n[control]\nsocket = \"control.sock\"\n");
+        let file = dir.write("main.toml", "lang = \"en\"\n[control]\nsocket = \"control.sock\"\n[access]\nadmin_tokens = [{ credential = \"the-daemons\" }]\n");
         let asked = answer.map(|answer| {
             let listener = UnixListener::bind(&socket).unwrap();
             std::thread::spawn(move || {

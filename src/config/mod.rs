@@ -31,7 +31,7 @@ pub(crate) mod words;
 pub use crate::domain::policy::Defaults;
 pub use env::Env;
 pub use fault::ConfigError;
-pub use resolve::language;
+pub use resolve::{control_socket, language};
 pub use settings::{Listen, Process, Settings, State};
 
 /// The file that is read when none is named, if it exists.

@@ -13,6 +13,7 @@ use super::language::{LangChoice, choose_language};
 use super::settings::{Settings, State};
 use super::{monitor, notifier};
 use crate::domain::lang::Lang;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -66,6 +67,22 @@ impl Settings {
         settings.warnings = findings.into_warnings(lang, &settings.sources)?;
         Ok(settings)
     }
+}
+
+/// Where the daemon of this configuration takes orders, and the language to speak; `None`: nowhere. No secret is fetched
+/// for it: whoever asks may have none of the daemon's credentials.
+///
+/// # Errors
+/// Every fault of the files, and those of what decides.
+pub fn control_socket(args: &Args, env: &Env) -> Result<(Option<PathBuf>, Lang), ConfigError> {
+    let findings = Findings::default();
+    let sight = Sight { args, env, findings: &findings };
+    let Reading { draft, sources } = file::read(sight.config_file().as_deref(), env, &findings);
+    let choice = sight.one(args.lang, "HEARTBEAT_LANG", LangChoice::from_str);
+    let lang = choose_language(choice, draft.lang, env);
+    let state_dir = sight.state_dir(draft.state.dir);
+    let control = sight.control(draft.control, &state_dir);
+    findings.into_warnings(lang, &sources).map(|_| (control, lang))
 }
 
 /// The language for what must be said before there are settings, or when there are none.

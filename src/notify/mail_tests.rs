@@ -7,6 +7,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 
 /// How the server behaves.
@@ -27,8 +28,9 @@ impl Server {
     /// In the clear, by STARTTLS, or by TLS from the first byte.
     fn start(tls: MailTls, instead: &[(&'static str, &'static str)]) -> Server {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_string()]).unwrap();
-        let port_name = format!("heartbeat-mail-{}-{:?}", std::process::id(), std::thread::current().id());
-        let bundle = std::env::temp_dir().join(port_name);
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let bundle = std::env::temp_dir().join(format!("heartbeat-mail-{}-{number}", std::process::id()));
         std::fs::write(&bundle, made.cert.pem()).unwrap();
         let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
