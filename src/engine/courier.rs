@@ -86,9 +86,11 @@ impl Courier {
             swept: None,
         };
         let stopped = stop.clone();
-        let thread = Builder::new()
-            .name("courier".into())
-            .spawn(move || runtime.block_on(round.run(door, &stopped)))?;
+        let thread = Builder::new().name("courier".into()).spawn(move || {
+            runtime.block_on(round.run(door, &stopped));
+            // Where names are not resolved a thread hangs in it that nothing stops; the end does not wait for it.
+            runtime.shutdown_background();
+        })?;
         Ok(Courier { outlets, stop, engine: engine.clone(), thread })
     }
 
