@@ -23,8 +23,8 @@ pub(super) struct Lapses {
     pub(super) away: Span,
     /// How far the wall clock was set.
     pub(super) step_ms: i64,
-    /// Since when the network was gone, now that it is there again.
-    pub(super) doubt: Option<Doubt>,
+    /// Whether our network came or went, each time.
+    pub(super) network: Vec<bool>,
 }
 
 /// The machine, and what it goes by.
@@ -102,12 +102,15 @@ impl Engine {
     /// Lets time go by for the machine, once it has heard everything.
     pub(super) fn advance_alerts(&self, alerts: &mut Alerts, now: Now) {
         let Some(machine) = &mut alerts.machine else { return };
-        let Lapses { away, step_ms, doubt } = std::mem::take(&mut *lock(&self.lapses));
+        let Lapses { away, step_ms, network } = std::mem::take(&mut *lock(&self.lapses));
         if step_ms != 0 {
             machine.clock_stepped(step_ms);
         }
-        if away > Span(0) || doubt.is_some() {
-            machine.returned(now.wall, away, doubt.unwrap_or(Doubt::Restart), self.counts());
+        if away > Span(0) {
+            machine.returned(now.wall, away, Doubt::Restart, self.counts());
+        }
+        for there in network {
+            machine.network(now.wall, there, self.counts());
         }
         let present = Present { engine: self, now };
         if !alerts.reconciled {

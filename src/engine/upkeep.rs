@@ -3,8 +3,9 @@
 
 use super::keep::Keeper;
 use super::{Engine, HERE, lock};
+use crate::domain::notice::Level;
 use crate::domain::time::Wall;
-use crate::sys::clock;
+use crate::sys::{clock, network};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -14,6 +15,9 @@ use std::time::Duration;
 const TEND_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at what the tables lack.
 const KEEP_EVERY: Duration = Duration::from_millis(250);
+
+/// Comings and goings of the network that may wait for the machine of the alerts.
+const NETWORK_MAX: usize = 15;
 
 /// Both threads.
 pub struct Upkeep {
@@ -42,10 +46,12 @@ impl Upkeep {
     pub fn start(engine: &Arc<Engine>, mut keeper: Keeper) -> io::Result<Upkeep> {
         let mut upkeep = Upkeep { bell: Arc::default(), threads: Vec::new() };
         let (tended, bell) = (engine.clone(), upkeep.bell.clone());
+        let mut there = None;
         upkeep.threads.push(Builder::new().name("journal".into()).spawn(move || {
             loop {
                 let last = bell.wait(TEND_EVERY);
                 tended.tend(clock::wall());
+                tended.look_at_network(&mut there, network::is_there());
                 if last {
                     return;
                 }
@@ -78,6 +84,23 @@ impl Upkeep {
 }
 
 impl Engine {
+    /// Notices when this machine loses its network, if it ever had one, and when that is there again.
+    fn look_at_network(&self, known: &mut Option<bool>, there: Option<bool>) {
+        let Some(there) = there.filter(|there| *there || known.is_some()) else { return };
+        if known.replace(there).is_none_or(|known| known == there) {
+            return;
+        }
+        let network = &mut lock(&self.lapses).network;
+        // Whoever reads it does so several times a second; more than these are the last ones again.
+        network.truncate(NETWORK_MAX);
+        network.push(there);
+        let text = self.policy().page_lang.pick(
+            if there { "this machine has a network again" } else { "this machine has lost its network" },
+            if there { "本机网络已恢复" } else { "本机网络已中断" },
+        );
+        self.notice(clock::wall(), Level::Warning, "network", text.to_string());
+    }
+
     /// Leaves a sign of life in the journal and makes durable what is not yet.
     pub fn tend(&self, now: Wall) {
         if let Err(error) = self.store.tend(HERE, now) {

@@ -100,6 +100,10 @@ struct Suspicion {
     held_since: Option<Wall>,
     /// Since when that is over.
     over: Option<Wall>,
+    /// Our network is gone: then silence proves nothing, however few are silent and however long.
+    lost: bool,
+    /// It is there again, and who is silent has until then to be heard.
+    grace_until: Option<Wall>,
     /// Who has been told.
     told: BTreeSet<String>,
 }

@@ -11,6 +11,9 @@ use crate::domain::time::{Span, Wall};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// How long monitors have to be heard when our network is there again.
+const NETWORK_GRACE: Span = Span::secs(300);
+
 impl Machine {
     /// Goes by another policy from now on. Who was told of an outage is told of its end, though the rules say otherwise
     /// now; a notifier that is gone is told nothing.
@@ -68,8 +71,28 @@ impl Machine {
             down_before,
             held_since: None,
             over: None,
+            lost: false,
+            grace_until: None,
             told: BTreeSet::new(),
         });
+    }
+
+    /// Our network went, or is there again. While it is gone nobody is told of silence; when it is back those who are
+    /// silent still have some minutes to be heard.
+    pub fn network(&mut self, now: Wall, there: bool, counts: Counts) {
+        match &mut self.suspicion {
+            Some(suspicion) if there && suspicion.lost => {
+                suspicion.lost = false;
+                suspicion.grace_until = Some(after(now, NETWORK_GRACE));
+            }
+            _ if there => {}
+            _ => {
+                self.returned(now, Span(0), Doubt::Network, counts);
+                if let Some(suspicion) = &mut self.suspicion {
+                    suspicion.lost = true;
+                }
+            }
+        }
     }
 
     /// The wall clock was set: all that lies ahead moves with it.
@@ -93,7 +116,8 @@ impl Machine {
         moved(&mut self.passing_pruned);
         if let Some(suspicion) = &mut self.suspicion {
             moved(&mut suspicion.at);
-            suspicion.held_since.iter_mut().chain(&mut suspicion.over).for_each(moved);
+            let ahead = suspicion.held_since.iter_mut().chain(&mut suspicion.over);
+            ahead.chain(&mut suspicion.grace_until).for_each(moved);
         }
     }
 }

@@ -136,7 +136,9 @@ impl Machine {
     ) {
         let mut own = None;
         if let (Some(suspicion), false) = (&mut self.suspicion, sorted.held.is_empty()) {
-            if suspicion.told.len() < NOTIFIERS_MAX && suspicion.told.insert(notifier.name.clone()) {
+            let (silent, all) = suspicion.share(counts);
+            let most = all >= MONITORS_MIN && silent.saturating_mul(2) > all;
+            if most && suspicion.told.len() < NOTIFIERS_MAX && suspicion.told.insert(notifier.name.clone()) {
                 own = Some((suspicion.doubt, suspicion.share(counts)));
             }
         }
@@ -203,6 +205,10 @@ impl Machine {
         let Some(suspicion) = self.suspicion.as_mut().filter(|one| one.over.is_none()) else { return false };
         let (silent, all) = suspicion.share(counts);
         let doubted = all >= MONITORS_MIN && silent.saturating_mul(2) > all;
+        if suspicion.lost || suspicion.grace_until.is_some_and(|until| clock < until) {
+            suspicion.held_since.get_or_insert(clock);
+            return true;
+        }
         if doubted && clock < after(suspicion.at, DOUBT_LASTS) {
             let since = *suspicion.held_since.get_or_insert(clock);
             if clock < after(since, HELD_MAX) {
@@ -226,7 +232,7 @@ impl Suspicion {
         (silent, counts[State::Up as usize].saturating_add(silent))
     }
 
-    /// Whether a monitor went down in silence while we doubted ourselves, and was not heard since our return.
+    /// Whether a monitor went down in silence while we doubted ourselves, and was not heard since that began.
     fn covers(&self, entry: &Entry) -> bool {
         self.held_since.is_some()
             && self.over.is_none_or(|over| entry.started <= over)

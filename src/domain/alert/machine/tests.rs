@@ -180,6 +180,30 @@ fn a_few_that_fall_silent_after_our_return_are_told_of_as_ever() {
 }
 
 #[test]
+fn while_our_network_is_gone_silence_is_nobodys_fault() {
+    let ids: Vec<String> = (0..20).map(|n| format!("m-{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut world = World::new(&ids, rules(), policy());
+    world.pass(60);
+    world.machine.network(world.now, false, world.monitors.counts());
+    world.pass(90);
+    (0..5).for_each(|n| world.down(n, Cause::Silence));
+    world.down(6, Cause::Fail);
+    world.pass(3_600);
+    assert_eq!(world.told.len(), 1, "who says that it fails was heard");
+    assert_eq!(world.kinds("ops", "m-6"), [Kind::Down]);
+    (7..20).for_each(|n| world.down(n, Cause::Silence));
+    world.pass(3_600);
+    assert_eq!((world.told.len(), world.told[1].1.kind), (2, Kind::Own));
+    world.machine.network(world.now, true, world.monitors.counts());
+    world.pass(60);
+    (1..20).for_each(|n| world.beat(n));
+    world.pass(600);
+    assert_eq!(world.kinds("ops", "m-0"), [Kind::Own, Kind::Down]);
+    assert_eq!(world.kinds("ops", "m-7"), [Kind::Own]);
+}
+
+#[test]
 fn a_change_that_was_overtaken_begins_nothing() {
     let mut world = World::new(&["a"], rules(), policy());
     world.down(0, Cause::Silence);
