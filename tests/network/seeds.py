@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -31,9 +32,10 @@ def wanting() -> str:
 
 
 class Programs:
-    """The printed programs, built. Gone with the `with`."""
+    """The printed programs, built. They and what was started of them are gone with the `with`."""
 
     def __enter__(self) -> "Programs":
+        self.processes = []
         self.held = tempfile.TemporaryDirectory(prefix="heartbeat-seeds-")
         self.folder = pathlib.Path(self.held.name)
         c = text_of(1)
@@ -55,6 +57,10 @@ class Programs:
         return self
 
     def __exit__(self, *_):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
         self.held.cleanup()
 
     def _build(self, name: str, ending: str, text: str, compiler: str):
@@ -70,9 +76,31 @@ class Programs:
         path = self.folder / name
         # They print for a terminal; without one their words would wait in a buffer.
         command = ["node", path] if name.endswith(".js") else ["stdbuf", "-oL", path]
-        return subprocess.Popen(
-            [*command, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        return self._start([*command, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def agent(self, programs: pathlib.Path, port: int, *options: str) -> subprocess.Popen:
+        """Starts our own agent, talking raw TCP to a port; its hooks leave a word each, see `told`."""
+        note = f"echo {{}} >> {self.folder}/hooks"
+        command = [programs / "heartbeat", "agent", "--to", f"tcp://127.0.0.1:{port}", "--id", "agent", *options]
+        command += ["--on-down", note.format("down"), "--on-up", note.format("up")]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("HEARTBEAT")}
+        with open(self.folder / "agent.log", "w") as log:
+            return self._start(command, env=environment, stderr=log)
+
+    def told(self) -> list:
+        """What the agent's hooks were called for, in order."""
+        hooks = self.folder / "hooks"
+        return hooks.read_text().split() if hooks.exists() else []
+
+    def notices(self):
+        """Waits until the agent has found its server dead."""
+        log = self.folder / "agent.log"
+        until(lambda: self.told()[-1:] == ["down"], lambda: f"the agent notices:\n{log.read_text()}")
+
+    def _start(self, command: list, **options) -> subprocess.Popen:
+        process = subprocess.Popen([str(word) for word in command], text=True, **options)
+        self.processes.append(process)
+        return process
 
 
 def text_of(number: int) -> str:
@@ -95,11 +123,11 @@ def node_client(programs):
         expect(not daemon.logged("timeout, closing"), f"closed while alive:\n{daemon.said()}")
         beats = daemon.monitors()["127.0.0.1"]["beats"]
         expect(beats >= LIFE_S / 3 - 4, f"{beats} beats in a minute")
-        client.send_signal(19)  # SIGSTOP: the machine is there, the program is not.
+        client.send_signal(signal.SIGSTOP)  # The machine is there, the program is not.
         hung = time.monotonic()
         until(lambda: daemon.logged(r"Client timeout, closing connection: 127\.0\.0\.1"), "the timeout is logged")
         expect(time.monotonic() - hung > 5, "it was given up before its time")
-        client.send_signal(18)
+        client.send_signal(signal.SIGCONT)
         said, _ = client.communicate(timeout=60)
         pings = said.count("Received ping from server")
         expect(pings >= LIFE_S / 3 - 4, f"it saw {pings} pings")
@@ -121,10 +149,10 @@ def c_client(programs):
         expect(daemon.state("127.0.0.1") == "up", "it is up for a minute")
         beats = daemon.monitors()["127.0.0.1"]["beats"]
         expect(beats >= LIFE_S / 2 - 8, f"{beats} beats in a minute")
-        client.send_signal(19)
+        client.send_signal(signal.SIGSTOP)
         until(lambda: daemon.logged(r"The client 127\.0\.0\.1 has be offline\."), "offline is logged")
         until(lambda: daemon.state("127.0.0.1") == "down", "it is down")
-        client.send_signal(18)
+        client.send_signal(signal.SIGCONT)
         end(client)
 
 
@@ -143,16 +171,16 @@ def cpp_client(programs):
 
 def node_server(programs):
     """Our agent answers Node's pings for half a minute, and notices when that server hangs."""
-    with Programs() as printed, tempfile.TemporaryDirectory() as folder:
+    with Programs() as printed:
         port = free_port()
         server = printed.run("server.js", port)
         until(lambda: accepts(port), "the server listens")
-        agent, hooks = agent_of(programs, folder, port, "--timeout", "10s")
+        agent = printed.agent(programs, port, "--timeout", "10s")
         time.sleep(30)
-        expect(agent.poll() is None and "down" not in told(hooks), f"it is content: {told(hooks)}")
-        server.send_signal(19)
-        until(lambda: told(hooks)[-1:] == ["down"], lambda: f"it notices:\n{said_by_agent(folder)}")
-        server.send_signal(18)
+        expect(agent.poll() is None and "down" not in printed.told(), f"it is content: {printed.told()}")
+        server.send_signal(signal.SIGSTOP)
+        printed.notices()
+        server.send_signal(signal.SIGCONT)
         agent.terminate()
         agent.wait(60)
         said = end(server)
@@ -165,18 +193,18 @@ def node_server(programs):
 
 def cpp_server(programs):
     """Our agent sends frames to the C++ server, which hears each, and notices its end."""
-    with Programs() as printed, tempfile.TemporaryDirectory() as folder:
+    with Programs() as printed:
         port = free_port()
         # It cannot be asked whether it listens: it dies of a client that leaves.
         server = printed.run("frames-server", port)
         time.sleep(2)
-        agent, hooks = agent_of(programs, folder, port, "--dialect", "frame", "--every", "2s")
+        agent = printed.agent(programs, port, "--dialect", "frame", "--every", "2s")
         time.sleep(20)
-        expect(agent.poll() is None and "down" not in told(hooks), f"it is content: {told(hooks)}")
+        expect(agent.poll() is None and "down" not in printed.told(), f"it is content: {printed.told()}")
         said = end(server)
         hearts = said.count("Received heart-beat from client.")
         expect(hearts >= 7, f"the server heard {hearts} hearts:\n{said}")
-        until(lambda: told(hooks)[-1:] == ["down"], lambda: f"it notices:\n{said_by_agent(folder)}")
+        printed.notices()
         agent.terminate()
         agent.wait(60)
 
@@ -187,25 +215,6 @@ def accepts(port: int) -> bool:
         return True
     except OSError:
         return False
-
-
-def agent_of(programs, folder: str, port: int, *options: str):
-    """Our agent talking raw TCP to a port, and the file in which its hooks leave a word each."""
-    hooks = pathlib.Path(folder) / "hooks"
-    note = f"echo {{}} >> {hooks}"
-    command = [programs / "heartbeat", "agent", "--to", f"tcp://127.0.0.1:{port}", "--id", "agent", *options]
-    command += ["--on-down", note.format("down"), "--on-up", note.format("up")]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("HEARTBEAT")}
-    with open(pathlib.Path(folder) / "log", "w") as log:
-        return subprocess.Popen([str(word) for word in command], env=environment, stderr=log), hooks
-
-
-def said_by_agent(folder: str) -> str:
-    return (pathlib.Path(folder) / "log").read_text()
-
-
-def told(hooks: pathlib.Path) -> list:
-    return hooks.read_text().split() if hooks.exists() else []
 
 
 SCENARIOS = (node_client, c_client, cpp_client, node_server, cpp_server)
