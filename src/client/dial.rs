@@ -153,8 +153,15 @@ impl Dialer {
         let probes =
             TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY).with_retries(PROBES);
         let _ = socket.set_tcp_keepalive(&probes);
+        self.give_up_unacknowledged(&socket);
+    }
+
+    /// TCP_USER_TIMEOUT, which only Linux has.
+    fn give_up_unacknowledged(&self, socket: &SockRef<'_>) {
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(self.unacknowledged_max));
+        #[cfg(not(target_os = "linux"))]
+        let _ = (socket, self.unacknowledged_max);
     }
 
     fn unreachable(&self, en: &str, zh: &str) -> Failure {
