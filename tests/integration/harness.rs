@@ -346,6 +346,16 @@ impl<'a> Client<'a> {
         Client { place, command }
     }
 
+    /// With no signal ignored, whatever the tests themselves were started with: in the background of a script that is
+    /// SIGINT. env(1) becomes the program, so the process is the same.
+    pub fn heeding_signals(place: &'a Place) -> Client<'a> {
+        let config = place.path("heartbeat-client.toml");
+        let mut client = Client::new(place);
+        client.command = place.command_of("env");
+        client.command.env("HEARTBEAT_CLIENT_CONFIG", config).args(["--default-signal", CLIENT]);
+        client
+    }
+
     /// With arguments.
     pub fn args(mut self, args: &[&str]) -> Client<'a> {
         self.command.args(args.iter().map(|arg| self.place.fill(arg)));

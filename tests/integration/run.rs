@@ -8,9 +8,10 @@ use std::net::TcpListener;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+const JOB: &[&str] = &["run", "--to", "127.0.0.1:{a}", "--id", "job", "--", "sh", "-c"];
+
 fn job<'a>(place: &'a Place, script: &str) -> Client<'a> {
-    let line = ["run", "--to", "127.0.0.1:{a}", "--id", "job", "--", "sh", "-c"];
-    Client::new(place).args(&line).args(&[script])
+    Client::new(place).args(JOB).args(&[script])
 }
 
 fn interrupt(child: &Child, signal: Signal) {
@@ -145,7 +146,8 @@ fn signals_go_on_to_the_job() {
     ] {
         let script =
             format!("trap 'echo got {name}; exit 9' {name}; echo ready; while :; do sleep 0.05; done");
-        let mut child = job(&daemon.place, &script).command().stdout(Stdio::piped()).spawn().unwrap();
+        let job = Client::heeding_signals(&daemon.place).args(JOB).args(&[&script]);
+        let mut child = job.command().stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert_eq!(lines.next().unwrap().unwrap(), "ready");
         interrupt(&child, signal);
