@@ -7,9 +7,10 @@ use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Connections from one source address; the range of ports ends soon after twice as many.
+/// Connections from one source address, out of the range of ports that the system gives to clients.
 const PER_SOURCE: usize = 10_000;
 /// How often the pace is kept up with.
 const STEP: Duration = Duration::from_millis(2);
@@ -60,7 +61,7 @@ impl Kind {
 pub fn open(kind: Kind, port: u16, count: usize) -> Outcome<Vec<std::net::TcpStream>> {
     let mut all = Vec::with_capacity(count);
     for number in 0..count {
-        let mut stream = dial(port, number)?;
+        let mut stream = dial(port)?;
         if kind == Kind::WebSocket {
             stream.write_all(UPGRADE)?;
             hear(&mut stream)?;
@@ -79,10 +80,12 @@ fn hear(stream: &mut std::net::TcpStream) -> Outcome<()> {
     Ok(())
 }
 
-/// From one of several source addresses, so that looking for a free port stays cheap.
-fn dial(port: u16, number: usize) -> Outcome<std::net::TcpStream> {
+/// From a source address that has ports left: those of connections that are over are not free at once.
+fn dial(port: u16) -> Outcome<std::net::TcpStream> {
+    static DIALLED: AtomicUsize = AtomicUsize::new(0);
+    let source = DIALLED.fetch_add(1, Ordering::Relaxed) / PER_SOURCE;
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    let source = Ipv4Addr::new(127, 0, 0, 2 + (number / PER_SOURCE) as u8);
+    let source = Ipv4Addr::new(127, 0, 1 + (source / 250) as u8, 2 + (source % 250) as u8);
     socket.bind(&SocketAddrV4::new(source, 0).into())?;
     socket.connect(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, port).into())?;
     socket.set_tcp_nodelay(true)?;
