@@ -56,7 +56,7 @@ fn man(out: &mut dyn Write) -> io::Result<()> {
 }
 
 const DESCRIPTION: &str = r#".SH DESCRIPTION
-\fBheartbeat\-server\fR receives heartbeats over HTTP from machines, devices and cron jobs, writes every one to its journal before it answers, and knows at every moment who is up, late or down. Nobody registers anything: the first beat of an unknown id makes its monitor.
+\fBheartbeat\-server\fR receives heartbeats over HTTP, WebSocket and raw TCP, with or without TLS, from machines, devices and cron jobs, writes every one to its journal before it answers, and knows at every moment who is up, late or down. Nobody registers anything: the first beat of an unknown id makes its monitor.
 .PP
 .RS 4
 .nf
@@ -255,6 +255,12 @@ The age of the oldest beat that a power cut would lose.
 \fBheartbeat_connections\fR{transport}, \fBheartbeat_connections_refused_total\fR{reason}
 Connections that are open, and those that were turned away.
 .TP
+\fBheartbeat_alerts_total\fR{notifier,result}, \fBheartbeat_alerts_pending\fR
+Tries to tell a notifier, by what came of them; alerts that are still to be told.
+.TP
+\fBheartbeat_governor_stretch\fR
+By how much intervals are stretched; 1 while nobody is asked for patience.
+.TP
 \fBheartbeat_log_lines_dropped_total\fR
 Log lines that reached no target.
 .TP
@@ -318,7 +324,7 @@ Listen on loopback and on a unix socket only.
 heartbeat\-server check\-config && systemctl reload heartbeat\-server
 Take a changed configuration into use if it is right.
 .SH SEE ALSO
-\fBheartbeat\-server.toml\fR(5), \fBsystemd.socket\fR(5), \fBcurl\fR(1), \fBsqlite3\fR(1)
+\fBheartbeat\fR(1), \fBheartbeat\-server.toml\fR(5), \fBsystemd.socket\fR(5), \fBcurl\fR(1), \fBsqlite3\fR(1)
 "#;
 
 #[cfg(test)]
