@@ -16,6 +16,9 @@ use crate::domain::time::{Now, Span};
 use crate::store::{Outgoing, StoreError};
 use std::sync::Arc;
 
+/// A standstill shorter than this is no reason to doubt ourselves: everybody has had a whole interval since.
+const DOUBT_MIN: Span = Span::secs(30);
+
 /// What the loop that owns time has noticed and the machine has yet to hear.
 #[derive(Debug, Default)]
 pub(super) struct Lapses {
@@ -106,7 +109,9 @@ impl Engine {
         if step_ms != 0 {
             machine.clock_stepped(step_ms);
         }
-        if away > Span(0) {
+        if away > Span(0) && away < DOUBT_MIN {
+            machine.stood_still(now.wall, away);
+        } else if away > Span(0) {
             machine.returned(now.wall, away, Doubt::Restart, self.counts());
         }
         for there in network {

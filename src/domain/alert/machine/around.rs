@@ -52,9 +52,8 @@ impl Machine {
         }
     }
 
-    /// We were away until `now`, so nobody could be heard: what waits waits for that much longer, and whoever is silent
-    /// from now on may be so because of us.
-    pub fn returned(&mut self, now: Wall, away: Span, doubt: Doubt, counts: Counts) {
+    /// For so long nobody could be heard: what waits waits for that much longer.
+    pub fn stood_still(&mut self, now: Wall, away: Span) {
         self.clock = self.clock.max(now);
         for (number, entry) in &mut self.entries {
             for line in &mut entry.lines {
@@ -64,6 +63,12 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// We were away until `now`, so nobody could be heard: what waits waits for that much longer, and whoever is silent
+    /// from now on may be so because of us.
+    pub fn returned(&mut self, now: Wall, away: Span, doubt: Doubt, counts: Counts) {
+        self.stood_still(now, away);
         let down_before = counts[State::Down as usize];
         self.suspicion = Some(Suspicion {
             at: now,
