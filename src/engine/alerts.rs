@@ -12,7 +12,7 @@ use crate::domain::policy::Policy;
 use crate::domain::record::Record;
 use crate::domain::registry::{Counts, Snapshot};
 use crate::domain::rules::Rules;
-use crate::domain::time::{Now, Span};
+use crate::domain::time::{Now, Span, Wall};
 use crate::store::{Outgoing, StoreError};
 use std::sync::Arc;
 
@@ -31,14 +31,13 @@ pub(super) struct Lapses {
 }
 
 /// The machine, and what it goes by.
-#[derive(Default)]
 pub(super) struct Alerts {
     machine: Option<Machine>,
     policy: Option<Arc<Policy>>,
     /// It has been compared with how monitors stand.
     reconciled: bool,
-    /// The start of this process has been told to a machine.
-    started: bool,
+    /// When this process began, until a machine has been told of it.
+    started: Option<Wall>,
 }
 
 /// How monitors stand now.
@@ -58,6 +57,11 @@ impl Lookup for Present<'_> {
 }
 
 impl Alerts {
+    /// Those of a process that began then.
+    pub(super) fn new(started: Wall) -> Alerts {
+        Alerts { machine: None, policy: None, reconciled: false, started: Some(started) }
+    }
+
     /// Throws the machine away; it is made anew from the tables.
     pub(super) fn drop_machine(&mut self) {
         self.machine = None;
@@ -90,12 +94,12 @@ impl Engine {
                 let (told, rules): (Arc<AlertPolicy>, Arc<Rules>) =
                     (policy.alerts.clone(), policy.rules.clone());
                 let mut machine = Machine::new(now.wall, told, rules, self.store.standings(HERE)?);
-                if !alerts.started {
-                    let last_sign = self.store.life(HERE).last_sign.unwrap_or(now.wall);
-                    let away = crate::domain::alert::message::age(last_sign, now.wall);
-                    machine.returned(now.wall, away, Doubt::Restart, self.counts());
+                if let Some(started) = alerts.started.take() {
+                    let last_sign = self.store.life(HERE).last_sign.unwrap_or(started);
+                    let away = crate::domain::alert::message::age(last_sign, started);
+                    machine.returned(started, away, Doubt::Restart, self.counts());
                 }
-                (alerts.machine, alerts.reconciled, alerts.started) = (Some(machine), false, true);
+                (alerts.machine, alerts.reconciled) = (Some(machine), false);
             }
         }
         alerts.policy = Some(policy);

@@ -59,7 +59,7 @@ impl Keeper {
             snapshot_due: now.mono.after(SNAPSHOT_EVERY),
             forget_due: now.mono,
             retry_due: Mono(0),
-            alerts: Alerts::default(),
+            alerts: Alerts::new(now.wall),
             told: false,
         }
     }

@@ -204,7 +204,12 @@ impl Machine {
         let clock = self.clock;
         let Some(suspicion) = self.suspicion.as_mut().filter(|one| one.over.is_none()) else { return false };
         let (silent, all) = suspicion.share(counts);
-        let doubted = all >= MONITORS_MIN && silent.saturating_mul(2) > all;
+        // Whoever was heard since our return can reach us: when it is those who fall silent, it is not our fault.
+        let mut down = [0u64; 2];
+        for entry in self.entries.values().filter(|entry| entry.is_down() && entry.started >= suspicion.at) {
+            down[usize::from(suspicion.is_unheard(entry))] += 1;
+        }
+        let doubted = all >= MONITORS_MIN && silent.saturating_mul(2) > all && down[1] > down[0];
         if suspicion.lost || suspicion.grace_until.is_some_and(|until| clock < until) {
             suspicion.held_since.get_or_insert(clock);
             return true;
@@ -236,7 +241,12 @@ impl Suspicion {
     fn covers(&self, entry: &Entry) -> bool {
         self.held_since.is_some()
             && self.over.is_none_or(|over| entry.started <= over)
-            && entry.cause == Cause::Silence
+            && self.is_unheard(entry)
+    }
+
+    /// Whether a monitor went down in silence and was not heard since our return.
+    fn is_unheard(&self, entry: &Entry) -> bool {
+        entry.cause == Cause::Silence
             && entry.started >= self.at
             && entry.last_beat.is_none_or(|last| last < self.at)
     }

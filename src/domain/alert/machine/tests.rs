@@ -171,6 +171,16 @@ fn what_stays_silent_is_told_after_some_minutes_however_many_they_are() {
 }
 
 #[test]
+fn when_those_fall_silent_who_were_heard_since_our_return_it_is_not_our_fault() {
+    let mut world = back_from(Doubt::Restart);
+    (0..15).for_each(|n| world.beat(n));
+    world.pass(90);
+    (0..20).for_each(|n| world.down(n, Cause::Silence));
+    world.pass(60);
+    assert_eq!((world.told.len(), world.told[0].1.kind, world.told[0].1.count), (1, Kind::Down, 20));
+}
+
+#[test]
 fn a_few_that_fall_silent_after_our_return_are_told_of_as_ever() {
     let mut world = back_from(Doubt::Restart);
     world.pass(90);
