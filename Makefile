@@ -101,6 +101,7 @@ bench: build
 	command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y --no-install-recommends nginx-light; } || true
 	$(CARGO) bench --locked --bench core
 	$(CARGO) bench --locked --bench scale
+	$(CARGO) bench --locked --bench alerts
 	$(CARGO) bench --locked --bench http
 	$(CARGO) bench --locked --bench connections
 
