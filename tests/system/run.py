@@ -30,7 +30,7 @@ from machine import Failure, Machine, make_image, tail  # noqa: E402
 import scenarios_survival  # noqa: E402,F401
 import scenarios_firewall  # noqa: E402,F401
 import scenarios_elsewhere  # noqa: E402,F401
-import scenarios_service, scenarios_logs, scenarios_network, scenarios_package, scenarios_state  # noqa: E401,E402,F401
+import scenarios_alerts, scenarios_service, scenarios_logs, scenarios_network, scenarios_package, scenarios_state  # noqa: E401,E402,F401
 import scenarios_client  # noqa: E402,F401
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
