@@ -47,7 +47,7 @@ def transitions_in_journal(machine: Machine, world):
         equal(entry["SYSLOG_IDENTIFIER"], "heartbeat-server", "SYSLOG_IDENTIFIER of a change")
         expect("brief" in entry["MESSAGE"], f"the sentence does not name the monitor: {entry['MESSAGE']!r}")
     started = [entry for entry in entries if entry.get("HEARTBEAT_EVENT") == "started"]
-    equal([entry["HEARTBEAT_PORT"] for entry in started], ["7777"], "HEARTBEAT_PORT of the start")
+    equal([entry["HEARTBEAT_PORT"] for entry in started], ["7777", "7778"], "HEARTBEAT_PORT of the starts")
 
 
 @scenario
