@@ -61,14 +61,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
     let env = Env::of_process();
     let args = match cli::parse(words, &env) {
         Ok(args) => args,
-        Err(exit) => {
-            let written = if exit.to_stdout {
-                io::stdout().write_all(exit.text.as_bytes())
-            } else {
-                io::stderr().write_all(exit.text.as_bytes())
-            };
-            return if written.is_ok() { exit.code } else { 74 };
-        }
+        Err(exit) => return exit.tell(),
     };
     match &args.command {
         Some(Task::CheckConfig { .. }) => {

@@ -45,14 +45,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
     let env = Env { default_file: config::DEFAULT_FILE.into(), ..Env::of_process() };
     let args = match cli::parse(words, &env) {
         Ok(args) => args,
-        Err(exit) => {
-            let written = if exit.to_stdout {
-                io::stdout().write_all(exit.text.as_bytes())
-            } else {
-                io::stderr().write_all(exit.text.as_bytes())
-            };
-            return if written.is_ok() { exit.code } else { EX_IOERR };
-        }
+        Err(exit) => return exit.tell(),
     };
     if let Task::Generate { what } = &args.command {
         return generate::run(*what, &mut io::stdout()).map_or(EX_IOERR, |()| 0);

@@ -9,6 +9,7 @@ use crate::domain::lang::Lang;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::OsString;
+use std::io::{self, Write};
 
 /// Why the program ends before it has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,18 @@ pub struct CliExit {
     pub text: String,
     /// Whether it belongs on standard output, else on standard error.
     pub to_stdout: bool,
+}
+
+impl CliExit {
+    /// Prints the text where it belongs; returns the exit code, 74 where nothing takes it.
+    pub fn tell(&self) -> u8 {
+        let written = if self.to_stdout {
+            io::stdout().write_all(self.text.as_bytes())
+        } else {
+            io::stderr().write_all(self.text.as_bytes())
+        };
+        if written.is_ok() { self.code } else { 74 }
+    }
 }
 
 /// What a program says besides what clap has by itself.
