@@ -132,8 +132,10 @@ struct Trouble {
     reason: Option<String>,
     /// Changes of state since; the beats among them are in memory only.
     backlog: Batch,
-    /// What is wrong with the tables.
+    /// What is wrong with the tables, as the keeper finds them.
     tables: Option<String>,
+    /// What is wrong with the outbox, as the courier finds it.
+    outbox: Option<String>,
     /// What was found damaged at the start.
     damage: Vec<String>,
 }

@@ -99,7 +99,9 @@ impl Engine {
         let trouble = lock(&self.trouble);
         let refusing = trouble.reason.clone().filter(|_| self.refuses_unstored());
         let unstored = trouble.reason.iter().filter(|_| !self.refuses_unstored());
-        let degraded = unstored.chain(&trouble.tables).chain(&trouble.damage).cloned();
+        // The same disk is often said to be full by both.
+        let outbox = trouble.outbox.iter().filter(|text| trouble.tables.as_ref() != Some(*text));
+        let degraded = unstored.chain(&trouble.tables).chain(outbox).chain(&trouble.damage).cloned();
         let untold = self.post.troubles(clock::wall(), self.policy().page_lang);
         Health {
             refusing,

@@ -192,11 +192,10 @@ impl<L: Log, T: Tables> Store for Embedded<L, T> {
         &self,
         partition: Partition,
         notifier: &str,
-        now: Wall,
         most: usize,
     ) -> Result<Vec<Outgoing>, StoreError> {
         only(partition)?;
-        self.tables.outbox_next(notifier, now, most)
+        self.tables.outbox_next(notifier, most)
     }
 
     fn outbox_settle(
@@ -209,11 +208,6 @@ impl<L: Log, T: Tables> Store for Embedded<L, T> {
     ) -> Result<(), StoreError> {
         only(partition)?;
         self.tables.outbox_settle(key, now, settled, instead)
-    }
-
-    fn outbox_hasten(&self, partition: Partition, notifier: &str, now: Wall) -> Result<(), StoreError> {
-        only(partition)?;
-        self.tables.outbox_hasten(notifier, now)
     }
 
     fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {

@@ -2,7 +2,7 @@
 //! SQLite are tested against them. Nothing outlives the process.
 
 use super::embedded::Log;
-use super::outbox::{PENDING_MAX, STUBBORN_TRIES, TOO_MANY};
+use super::outbox::{PENDING_MAX, TOO_MANY};
 use super::owned::{self, OwnedRecord};
 use super::tables::{FORGET_ROWS_MAX, PAST_CHANGES_MAX, Tables, incident_key};
 use super::uptime::{DAY, Tally, before};
@@ -427,12 +427,8 @@ impl Tables for MemoryTables {
         Ok(())
     }
 
-    fn outbox_next(&self, notifier: &str, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError> {
-        let inner = self.inner();
-        let mut due: Vec<&Posted> =
-            inner.waiting(notifier).filter(|posted| posted.outgoing.due <= now).collect();
-        due.sort_by_key(|posted| (posted.outgoing.tries >= STUBBORN_TRIES, posted.place));
-        Ok(due.into_iter().take(most).map(|posted| posted.outgoing.clone()).collect())
+    fn outbox_next(&self, notifier: &str, most: usize) -> Result<Vec<Outgoing>, StoreError> {
+        Ok(self.inner().waiting(notifier).take(most).map(|posted| posted.outgoing.clone()).collect())
     }
 
     fn outbox_settle(
@@ -448,24 +444,15 @@ impl Tables for MemoryTables {
         if posted.delivery != Delivery::Pending {
             return Ok(());
         }
-        posted.outgoing.tries += 1;
+        posted.outgoing.tries += u32::from(!matches!(settled, Settled::GivenUp { .. }));
         (posted.delivery, posted.outgoing.due, posted.reason) = match settled {
             Settled::Sent => (Delivery::Sent, now, None),
             Settled::Retry { due, reason } => (Delivery::Pending, *due, Some(reason.clone())),
-            Settled::Failed { reason } => (Delivery::Failed, now, Some(reason.clone())),
+            Settled::Failed { reason } | Settled::GivenUp { reason } => {
+                (Delivery::Failed, now, Some(reason.clone()))
+            }
         };
         inner.post(instead.map(std::slice::from_ref).unwrap_or_default());
-        Ok(())
-    }
-
-    fn outbox_hasten(&self, notifier: &str, now: Wall) -> Result<(), StoreError> {
-        for posted in self.inner().outbox.values_mut() {
-            let outgoing = &mut posted.outgoing;
-            let waits = posted.delivery == Delivery::Pending && outgoing.notifier == notifier;
-            if waits && outgoing.tries < STUBBORN_TRIES {
-                outgoing.due = outgoing.due.min(now);
-            }
-        }
         Ok(())
     }
 

@@ -200,12 +200,11 @@ pub trait Store: Send + Sync {
     /// Puts a message into the outbox that no change has brought about.
     fn outbox_put(&self, partition: Partition, outgoing: &Outgoing) -> Result<(), StoreError>;
 
-    /// What a notifier is to be told next: of what is due by `now` that which was put first; messages that have failed [`STUBBORN_TRIES`](outbox::STUBBORN_TRIES) times come last.
+    /// What waits for a notifier, as many as `most`, in the order in which it was put.
     fn outbox_next(
         &self,
         partition: Partition,
         notifier: &str,
-        now: Wall,
         most: usize,
     ) -> Result<Vec<Outgoing>, StoreError>;
 
@@ -219,10 +218,6 @@ pub trait Store: Send + Sync {
         settled: &Settled,
         instead: Option<&Outgoing>,
     ) -> Result<(), StoreError>;
-
-    /// A notifier that took nothing takes something again: what waits for its next try is due at once, the stubborn
-    /// apart.
-    fn outbox_hasten(&self, partition: Partition, notifier: &str, now: Wall) -> Result<(), StoreError>;
 
     /// Messages, newest first.
     fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError>;

@@ -11,8 +11,6 @@ use crate::domain::time::Wall;
 pub const PENDING_MAX: usize = 10_000;
 /// Why those have failed.
 pub const TOO_MANY: &str = "too many are waiting for this notifier";
-/// One that has failed so often lets others pass.
-pub const STUBBORN_TRIES: u32 = 5;
 
 /// A message to a notifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +21,7 @@ pub struct Outgoing {
     pub notifier: String,
     /// When it was made.
     pub made: Wall,
-    /// When it may be tried next.
+    /// When it is to be tried next, as people are told; the courier decides by a clock that nobody sets.
     pub due: Wall,
     /// How often it was tried.
     pub tries: u32,
@@ -70,7 +68,7 @@ impl Delivery {
     }
 }
 
-/// What came of one try.
+/// What came of one try, or of none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settled {
     /// It was told.
@@ -85,6 +83,11 @@ pub enum Settled {
     /// It is tried no more.
     Failed {
         /// Why it was not taken.
+        reason: String,
+    },
+    /// The same, without this having been a try.
+    GivenUp {
+        /// Why.
         reason: String,
     },
 }

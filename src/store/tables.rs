@@ -69,8 +69,8 @@ pub trait Tables: Send + Sync {
     /// Puts a message into the outbox that no change has brought about.
     fn outbox_put(&self, outgoing: &Outgoing) -> Result<(), StoreError>;
 
-    /// What a notifier is to be told next.
-    fn outbox_next(&self, notifier: &str, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError>;
+    /// What waits for a notifier.
+    fn outbox_next(&self, notifier: &str, most: usize) -> Result<Vec<Outgoing>, StoreError>;
 
     /// Notes what came of one try.
     fn outbox_settle(
@@ -80,9 +80,6 @@ pub trait Tables: Send + Sync {
         settled: &Settled,
         instead: Option<&Outgoing>,
     ) -> Result<(), StoreError>;
-
-    /// What waits for its next try is due at once.
-    fn outbox_hasten(&self, notifier: &str, now: Wall) -> Result<(), StoreError>;
 
     /// Messages, newest first.
     fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError>;

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)] // a test that cannot go on may panic
 
 mod model;
+mod post;
 mod shape;
 mod store;
 mod story;

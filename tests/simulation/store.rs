@@ -242,8 +242,8 @@ impl Tables for SimTables {
         self.inner.outbox_put(outgoing)
     }
 
-    fn outbox_next(&self, notifier: &str, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError> {
-        self.inner.outbox_next(notifier, now, most)
+    fn outbox_next(&self, notifier: &str, most: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.inner.outbox_next(notifier, most)
     }
 
     fn outbox_settle(
@@ -254,10 +254,6 @@ impl Tables for SimTables {
         instead: Option<&Outgoing>,
     ) -> Result<(), StoreError> {
         self.inner.outbox_settle(key, now, settled, instead)
-    }
-
-    fn outbox_hasten(&self, notifier: &str, now: Wall) -> Result<(), StoreError> {
-        self.inner.outbox_hasten(notifier, now)
     }
 
     fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {

@@ -408,8 +408,8 @@ impl Tables for SqliteTables {
         })
     }
 
-    fn outbox_next(&self, notifier: &str, now: Wall, most: usize) -> Result<Vec<Outgoing>, StoreError> {
-        self.read("outbox_next", |connection| Ok(outbox::next(connection, notifier, now, most)?))
+    fn outbox_next(&self, notifier: &str, most: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.read("outbox_next", |connection| Ok(outbox::next(connection, notifier, most)?))
     }
 
     fn outbox_settle(
@@ -422,10 +422,6 @@ impl Tables for SqliteTables {
         self.write("outbox_settle", |transaction| {
             Ok(outbox::settle(transaction, key, now, settled, instead)?)
         })
-    }
-
-    fn outbox_hasten(&self, notifier: &str, now: Wall) -> Result<(), StoreError> {
-        self.write("outbox_hasten", |transaction| Ok(outbox::hasten(transaction, notifier, now)?))
     }
 
     fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {

@@ -3,9 +3,7 @@
 use super::{int, number};
 use crate::domain::alert::Standing;
 use crate::domain::time::Wall;
-use crate::store::outbox::{
-    Delivery, OutboxQuery, Outgoing, PENDING_MAX, Posted, STUBBORN_TRIES, Settled, TOO_MANY, Told,
-};
+use crate::store::outbox::{Delivery, OutboxQuery, Outgoing, PENDING_MAX, Posted, Settled, TOO_MANY, Told};
 use rusqlite::{Connection, Row};
 use std::collections::BTreeSet;
 
@@ -57,15 +55,12 @@ pub(super) fn standings(connection: &Connection) -> Result<Vec<(u64, String)>, r
 pub(super) fn next(
     connection: &Connection,
     notifier: &str,
-    now: Wall,
     most: usize,
 ) -> Result<Vec<Outgoing>, rusqlite::Error> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND notifier = ?1 AND due_ms <= ?2
-         ORDER BY tries >= ?3, place LIMIT ?4"
+        "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND notifier = ?1 ORDER BY place LIMIT ?2"
     ))?;
-    let most = int(most as u64);
-    let found = select.query_map((notifier, now.0, STUBBORN_TRIES, most), outgoing)?;
+    let found = select.query_map((notifier, int(most as u64)), outgoing)?;
     found.collect()
 }
 
@@ -87,28 +82,21 @@ pub(super) fn settle(
     settled: &Settled,
     instead: Option<&Outgoing>,
 ) -> Result<(), rusqlite::Error> {
-    let (state, due, reason) = match settled {
-        Settled::Sent => (Delivery::Sent, now, None),
-        Settled::Retry { due, reason } => (Delivery::Pending, *due, Some(reason)),
-        Settled::Failed { reason } => (Delivery::Failed, now, Some(reason)),
+    let (state, due, reason, tries) = match settled {
+        Settled::Sent => (Delivery::Sent, now, None, 1),
+        Settled::Retry { due, reason } => (Delivery::Pending, *due, Some(reason), 1),
+        Settled::Failed { reason } => (Delivery::Failed, now, Some(reason), 1),
+        Settled::GivenUp { reason } => (Delivery::Failed, now, Some(reason), 0),
     };
     let mut update = connection.prepare_cached(
-        "UPDATE outbox SET tries = tries + 1, state = ?2, due_ms = ?3, reason = ?4
+        "UPDATE outbox SET state = ?2, due_ms = ?3, reason = ?4, tries = tries + ?5
          WHERE key = ?1 AND state = 'pending'",
     )?;
-    let changed = update.execute((key, state.name(), due.0, reason))?;
+    let changed = update.execute((key, state.name(), due.0, reason, tries))?;
     match instead {
         Some(instead) if changed > 0 => put_messages(connection, std::slice::from_ref(instead)),
         _ => Ok(()),
     }
-}
-
-pub(super) fn hasten(connection: &Connection, notifier: &str, now: Wall) -> Result<(), rusqlite::Error> {
-    let mut update = connection.prepare_cached(
-        "UPDATE outbox SET due_ms = ?2
-         WHERE state = 'pending' AND notifier = ?1 AND due_ms > ?2 AND tries < ?3",
-    )?;
-    update.execute((notifier, now.0, STUBBORN_TRIES)).map(drop)
 }
 
 pub(super) fn list(connection: &Connection, query: &OutboxQuery) -> Result<Vec<Posted>, rusqlite::Error> {

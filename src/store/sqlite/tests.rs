@@ -357,14 +357,12 @@ fn done(tables: &dyn Tables, act: &Act, step: u64) -> String {
             let settled = match number {
                 1 => Settled::Sent,
                 2 => Settled::Failed { reason },
+                4 => Settled::GivenUp { reason },
                 _ => Settled::Retry { due: Wall(NOW.0 + 60_000), reason },
             };
             let instead = crate::store::conformance::outgoing(&format!("i{beats}"), step);
             let instead = (*number == 2).then_some(&instead);
             tables.outbox_settle(&format!("k{beats}"), NOW, &settled, instead).unwrap();
-            if *number == 4 {
-                tables.outbox_hasten("ops", NOW).unwrap();
-            }
             format!("{:?}", tables.acknowledge_incident(&format!("{number}-{beats}")))
         }
     };
@@ -387,7 +385,7 @@ fn done(tables: &dyn Tables, act: &Act, step: u64) -> String {
         }
     }
     let query = OutboxQuery { limit: 20, ..OutboxQuery::default() };
-    seen + &format!("{:?}", tables.outbox_next("ops", now, 2).unwrap())
+    seen + &format!("{:?}", tables.outbox_next("ops", 2).unwrap())
         + &format!("{:#?}", tables.outbox_list(&query).unwrap())
         + &format!("{:?} {:?}", tables.outbox_pending().unwrap(), tables.standings().unwrap())
 }

@@ -1,0 +1,140 @@
+use super::*;
+use crate::domain::alert::Kind;
+use crate::domain::alert::message::Subject;
+
+fn about(key: &str, ids: &[&str]) -> Outgoing {
+    let mut message = Message::new(Kind::Down, key.into(), "ops", Wall(0));
+    message.monitors = ids.iter().map(|id| Subject { id: id.to_string(), ..Subject::default() }).collect();
+    Outgoing {
+        key: key.into(),
+        notifier: "ops".into(),
+        made: Wall(0),
+        due: Wall(0),
+        tries: 0,
+        message: serde_json::to_string(&message).unwrap(),
+    }
+}
+
+fn tried(tries: u32) -> Outgoing {
+    Outgoing { tries, ..about("down-1-1-ops", &["a"]) }
+}
+
+fn at(s: u64) -> Now {
+    Now { mono: Mono(s * 1000), wall: Wall(s as i64 * 1000) }
+}
+
+fn failed(after: Option<u64>) -> Outcome {
+    Outcome::Retry { after: after.map(Span::secs), reason: "no".into() }
+}
+
+fn chosen(desk: &mut Desk, waiting: &[Outgoing], s: u64) -> Option<String> {
+    desk.choose(waiting, true, at(s).mono).map(|one| one.key.clone())
+}
+
+#[test]
+fn pauses_double_up_to_a_bound_and_are_never_quite_alike() {
+    for tries in 0..40 {
+        let (span, want) = (pause(&tried(tries), tries).0, (1000u64 << tries.min(20)).min(BACKOFF_MAX.0));
+        assert!((want * 3 / 4..=want * 5 / 4).contains(&span), "{tries}: {span}");
+    }
+    let other = Outgoing { key: "x".into(), ..tried(8) };
+    assert_ne!(pause(&tried(8), 8), pause(&other, 8));
+}
+
+#[test]
+fn what_is_handed_on_never_comes_back() {
+    let ops = Notifier { fallback: Some("mail".into()), ..Notifier::new("ops") };
+    let mail = Notifier { fallback: Some("ops".into()), ..Notifier::new("mail") };
+    let handed = handed_on(&tried(9), &ops, Wall(5)).unwrap();
+    assert_eq!((handed.key.as_str(), handed.tries, handed.made), ("down-1-1-ops~mail", 0, Wall(5)));
+    assert_eq!(handed_on(&handed, &mail, Wall(6)), None);
+    let own = Notifier { fallback: Some("mail".into()), ..Notifier::new("mail") };
+    assert_eq!(handed_on(&handed, &own, Wall(6)), None);
+}
+
+#[test]
+fn a_rate_is_a_rate() {
+    let notifier = Notifier { rate_per_minute: 6, ..Notifier::new("ops") };
+    let mut desk = Desk::default();
+    let mut sent = 0;
+    for second in 0..120 {
+        while desk.is_open(&notifier, 1, Mono(second * 1000)) {
+            desk.begin("k");
+            desk.end("k");
+            sent += 1;
+        }
+    }
+    assert!((17..=18).contains(&sent), "{sent}");
+}
+
+#[test]
+fn the_first_goes_first_but_none_overtakes_news_of_the_same_monitor() {
+    let waiting = [
+        about("down a", &["a"]),
+        about("up a", &["a"]),
+        about("down b", &["b"]),
+        about("up a b", &["a", "b"]),
+    ];
+    let (mut desk, ops) = (Desk::default(), Notifier::new("ops"));
+    assert_eq!(chosen(&mut desk, &waiting, 0), Some("down a".into()));
+    desk.begin("down a");
+    assert_eq!(chosen(&mut desk, &waiting, 0), Some("down b".into()), "the other is under way");
+    desk.begin("down b");
+    assert_eq!(chosen(&mut desk, &waiting, 0), None);
+    // It comes back: its own pause keeps the news of its monitor back, too.
+    desk.judge(Some(&ops), &Outgoing { tries: 9, ..waiting[0].clone() }, &failed(None), false, at(1));
+    desk.end("down a");
+    desk.judge(Some(&ops), &waiting[2], &Outcome::Sent, false, at(2));
+    desk.end("down b");
+    assert_eq!(chosen(&mut desk, &[waiting[0].clone(), waiting[1].clone()], 3), None);
+    assert_eq!(chosen(&mut desk, &waiting[..2], 500), Some("down a".into()));
+    assert_eq!(chosen(&mut desk, &waiting[1..2], 500), Some("up a".into()));
+}
+
+#[test]
+fn one_that_keeps_failing_lets_others_be_tried_and_all_of_them_in_turn() {
+    let waiting = [about("down a", &["a"]), about("up a", &["a"]), about("down b", &["b"])];
+    let (mut desk, ops) = (Desk::default(), Notifier::new("ops"));
+    let mut tried = Vec::new();
+    for round in 0..9 {
+        let now = at(round * 1000);
+        assert!(desk.is_open(&ops, 4, now.mono), "{round}");
+        let key = chosen(&mut desk, &waiting, round * 1000).unwrap();
+        let one = waiting.iter().find(|one| one.key == key).unwrap();
+        desk.begin(&key);
+        assert!(!desk.is_open(&ops, 4, now.mono) || round == 0, "one that fails is asked with one message");
+        desk.judge(Some(&ops), one, &failed(None), false, now);
+        desk.end(&key);
+        assert!(!desk.is_open(&ops, 4, now.mono));
+        tried.push(key);
+    }
+    let (a, b) = ("down a", "down b");
+    assert_eq!(tried, [a, a, a, a, a, b, a, b, a]);
+}
+
+#[test]
+fn as_long_as_it_asks_it_is_left_alone_with_everything() {
+    let (mut desk, ops) = (Desk::default(), Notifier::new("ops"));
+    let settled = desk.judge(Some(&ops), &tried(0), &failed(Some(900)), false, at(10));
+    assert_eq!(settled, Settled::Retry { due: at(910).wall, reason: "no".into() });
+    assert!(!desk.is_open(&ops, 1, at(909).mono) && desk.is_open(&ops, 1, at(910).mono));
+    // Several that fail together count for one failure.
+    let (mut one, mut two) = (Desk::default(), Desk::default());
+    one.judge(Some(&ops), &tried(0), &failed(None), false, at(1));
+    two.judge(Some(&ops), &tried(0), &failed(None), false, at(1));
+    two.judge(Some(&ops), &about("other", &["b"]), &failed(None), false, at(1));
+    assert_eq!((one.failures, two.failures), (1, 1));
+}
+
+#[test]
+fn a_try_after_its_time_is_the_last() {
+    let (mut desk, ops) = (Desk::default(), Notifier::new("ops"));
+    let late = Now { wall: Wall(86_400_000), ..at(9) };
+    let settled = desk.judge(Some(&ops), &tried(3), &failed(None), false, late);
+    assert_eq!(settled, Settled::Failed { reason: "no".into() });
+    assert_eq!(desk.failing(), Some("no"));
+    // A test is tried once, and says nothing of the notifier.
+    let mut desk = Desk::default();
+    desk.judge(Some(&ops), &tried(0), &failed(None), true, at(1));
+    assert_eq!(desk.failing(), None);
+}

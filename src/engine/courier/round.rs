@@ -1,0 +1,325 @@
+//! The courier's round without its thread: what is to be sent at a moment, and what is put on record when a try is over.
+//!
+//! It is driven by whoever has the time, so that an hour without a resolver can be tried in a moment. What it decides by
+//! stands in `desk`, what waits in the store.
+
+use super::desk::{Desk, handed_on, left};
+use crate::domain::alert::message::age;
+use crate::domain::alert::{Kind, Message, Notifier};
+use crate::domain::notice::Level;
+use crate::domain::policy::Policy;
+use crate::domain::time::{Mono, Now, Span, Wall};
+use crate::engine::post::AlertResult;
+use crate::engine::{Engine, HERE, lock};
+use crate::notify::Outcome;
+use crate::store::{Delivery, OutboxQuery, Outgoing, Settled, StoreError};
+use crate::view::alert;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+/// How often it is looked for what belongs to nobody.
+const SWEEP_EVERY: Span = Span::secs(60);
+/// Messages that are let go of in one step.
+const SWEPT_AT_ONCE: usize = 100;
+/// A message that is older says so.
+const LATE: Span = Span::secs(60);
+/// Between two tries to put on record what came of a message.
+const RECORD_EVERY: Span = Span::secs(5);
+/// Waiting messages that are looked through for one that may be sent.
+const WINDOW_MAX: usize = 256;
+/// Messages looked at for being too old, each time.
+const TOO_OLD_AT_ONCE: usize = 16;
+
+/// What the courier remembers from one turn to the next.
+#[derive(Debug, Default)]
+pub struct Round {
+    desks: BTreeMap<String, Desk>,
+    /// What could not be put on record. Until it is these count as being on their way, so that none is sent twice.
+    unrecorded: Vec<Unrecorded>,
+    record_due: Mono,
+    swept: Option<Mono>,
+}
+
+#[derive(Debug)]
+struct Unrecorded {
+    outgoing: Outgoing,
+    settled: Settled,
+    fallback: Option<Outgoing>,
+}
+
+/// A message that is to be sent now.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    /// As it stands in the outbox.
+    pub outgoing: Outgoing,
+    /// As it is at this moment.
+    pub message: Message,
+}
+
+impl Round {
+    /// Every notifier may be another one: each is asked again, with everything.
+    pub fn forget(&mut self) {
+        self.desks.values_mut().for_each(Desk::forget);
+    }
+
+    /// Makes a message ready; `None` if it cannot be read.
+    pub(super) fn wrap(&mut self, outgoing: Outgoing, now: Wall) -> Option<Parcel> {
+        let message = serde_json::from_str::<Message>(&outgoing.message).ok()?.at(now, LATE);
+        self.desk(&outgoing.notifier).begin(&outgoing.key);
+        Some(Parcel { outgoing, message })
+    }
+
+    fn desk(&mut self, notifier: &str) -> &mut Desk {
+        self.desks.entry(notifier.to_string()).or_default()
+    }
+}
+
+impl Engine {
+    /// What may be sent now. `slots`: how many messages may be on their way to a notifier at once; `None`: there is no
+    /// way there.
+    pub fn hand_out(
+        &self,
+        round: &mut Round,
+        slots: &dyn Fn(&str) -> Option<usize>,
+        now: Now,
+    ) -> Vec<Parcel> {
+        let mut parcels = Vec::new();
+        let done = self.record(round, now).and_then(|()| self.sweep(round, now)).and_then(|()| {
+            let policy = self.policy.load_full();
+            let pending = self.store.outbox_pending()?;
+            self.post.pending.store(pending.iter().map(|(_, count)| count).sum(), Ordering::Relaxed);
+            for notifier in &policy.alerts.notifiers {
+                let waits = pending.iter().any(|(name, _)| *name == notifier.name);
+                let Some(concurrency) = slots(&notifier.name).filter(|_| waits) else { continue };
+                self.give_up_old(round, notifier, now)?;
+                while round.desk(&notifier.name).is_open(notifier, concurrency, now.mono) {
+                    let Some(outgoing) = self.next(round, notifier, now.mono)? else { break };
+                    match round.wrap(outgoing.clone(), now.wall) {
+                        Some(parcel) => parcels.push(parcel),
+                        None => self.give_up_unreadable(&outgoing, &policy, now.wall)?,
+                    }
+                }
+            }
+            Ok(())
+        });
+        match done {
+            Ok(()) => self.outbox_works(round),
+            Err(error) => self.outbox_failed(&error, now.wall),
+        }
+        parcels
+    }
+
+    fn next(
+        &self,
+        round: &mut Round,
+        notifier: &Notifier,
+        now: Mono,
+    ) -> Result<Option<Outgoing>, StoreError> {
+        let desk = round.desk(&notifier.name);
+        let mut most = desk.busy() + 1;
+        loop {
+            let waiting = self.store.outbox_next(HERE, &notifier.name, most)?;
+            let all = waiting.len() < most || most >= WINDOW_MAX;
+            let found = desk.choose(&waiting, all, now).cloned();
+            if found.is_some() || all {
+                return Ok(found);
+            }
+            most = (most * 4).min(WINDOW_MAX);
+        }
+    }
+
+    /// Notes what came of a try; returns that.
+    pub fn settle(&self, round: &mut Round, parcel: Parcel, outcome: &Outcome, now: Now) -> Settled {
+        let Parcel { outgoing, message } = parcel;
+        let policy = self.policy.load_full();
+        let notifier = policy.alerts.notifier(&outgoing.notifier);
+        let once = message.kind == Kind::Test;
+        let settled = round.desk(&outgoing.notifier).judge(notifier, &outgoing, outcome, once, now);
+        match &settled {
+            Settled::Sent => self.post.set_failing(&outgoing.notifier, None),
+            Settled::Retry { reason, .. } => self.post.set_failing(&outgoing.notifier, Some(reason)),
+            Settled::Failed { .. } | Settled::GivenUp { .. } => {}
+        }
+        let fallback = match &settled {
+            Settled::Failed { .. } if !once => notifier.and_then(|one| handed_on(&outgoing, one, now.wall)),
+            _ => None,
+        };
+        self.tell_of(&outgoing, Some(&message), &settled, fallback.as_ref(), now.wall);
+        let stored = self.store.outbox_settle(HERE, &outgoing.key, now.wall, &settled, fallback.as_ref());
+        match stored {
+            Err(error) if !matches!(settled, Settled::Retry { .. }) => {
+                self.outbox_failed(&error, now.wall);
+                round.record_due = now.mono.after(RECORD_EVERY);
+                round.unrecorded.push(Unrecorded { outgoing, settled: settled.clone(), fallback });
+            }
+            stored => {
+                round.desk(&outgoing.notifier).end(&outgoing.key);
+                match stored {
+                    Ok(()) => self.outbox_works(round),
+                    // It stands there as before.
+                    Err(error) => self.outbox_failed(&error, now.wall),
+                }
+            }
+        }
+        settled
+    }
+
+    /// Puts on record what could not be before.
+    fn record(&self, round: &mut Round, now: Now) -> Result<(), StoreError> {
+        if round.unrecorded.is_empty() || now.mono < round.record_due {
+            return Ok(());
+        }
+        round.record_due = now.mono.after(RECORD_EVERY);
+        while let Some(Unrecorded { outgoing, settled, fallback }) = round.unrecorded.last() {
+            self.store.outbox_settle(HERE, &outgoing.key, now.wall, settled, fallback.as_ref())?;
+            let (notifier, key) = (outgoing.notifier.clone(), outgoing.key.clone());
+            round.desk(&notifier).end(&key);
+            round.unrecorded.pop();
+        }
+        self.outbox_works(round);
+        Ok(())
+    }
+
+    /// What was to be told for long enough and is not, while its notifier takes nothing, is given up.
+    fn give_up_old(&self, round: &mut Round, notifier: &Notifier, now: Now) -> Result<(), StoreError> {
+        let desk = round.desk(&notifier.name);
+        let Some(reason) = desk.failing().map(str::to_string) else { return Ok(()) };
+        for outgoing in self.store.outbox_next(HERE, &notifier.name, TOO_OLD_AT_ONCE)? {
+            if !desk.carries(&outgoing.key) && left(&outgoing, notifier, now.wall) == Span(0) {
+                let fallback = handed_on(&outgoing, notifier, now.wall);
+                self.give_up(&outgoing, reason.clone(), fallback.as_ref(), now.wall)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn give_up_unreadable(&self, outgoing: &Outgoing, policy: &Policy, now: Wall) -> Result<(), StoreError> {
+        let reason = policy.page_lang.pick("the message cannot be read", "无法读取该消息").to_string();
+        self.give_up(outgoing, reason, None, now)
+    }
+
+    /// Lets go of a message without a try.
+    fn give_up(
+        &self,
+        outgoing: &Outgoing,
+        reason: String,
+        fallback: Option<&Outgoing>,
+        now: Wall,
+    ) -> Result<(), StoreError> {
+        let settled = Settled::GivenUp { reason };
+        self.store.outbox_settle(HERE, &outgoing.key, now, &settled, fallback)?;
+        let message = serde_json::from_str::<Message>(&outgoing.message).ok();
+        self.tell_of(outgoing, message.map(|one| one.at(now, LATE)).as_ref(), &settled, fallback, now);
+        Ok(())
+    }
+
+    /// Counts and logs what came of a try.
+    fn tell_of(
+        &self,
+        outgoing: &Outgoing,
+        message: Option<&Message>,
+        settled: &Settled,
+        fallback: Option<&Outgoing>,
+        now: Wall,
+    ) {
+        let lang = self.policy().page_lang;
+        let to = &outgoing.notifier;
+        let tries = outgoing.tries + u32::from(!matches!(settled, Settled::GivenUp { .. }));
+        let what = message.map_or_else(|| outgoing.key.clone(), |message| alert::sentence(lang, message));
+        let (result, level, kind, text) = match settled {
+            Settled::Sent => (
+                AlertResult::Sent,
+                Level::Info,
+                "alert_sent",
+                lang.pick(format!("told {to}: {what}"), format!("已通知 {to}：{what}")),
+            ),
+            Settled::Retry { reason, .. } => (
+                AlertResult::Retried,
+                if tries == 1 { Level::Warning } else { Level::Debug },
+                "alert_delayed",
+                lang.pick(
+                    format!("{to} did not take an alert and is tried again: {reason}; {what}"),
+                    format!("{to} 未接收告警，将重试：{reason}；{what}"),
+                ),
+            ),
+            Settled::Failed { reason } | Settled::GivenUp { reason } => {
+                if message.is_none_or(|message| message.kind != Kind::Test) {
+                    self.post.gave_up(now, to, reason);
+                }
+                let then = match fallback {
+                    Some(other) => lang.pick(
+                        format!("; it goes to {} instead", other.notifier),
+                        format!("；改由 {} 通知", other.notifier),
+                    ),
+                    None => String::new(),
+                };
+                (
+                    AlertResult::Failed,
+                    Level::Error,
+                    "alert_failed",
+                    lang.pick(
+                        format!("{to} was not told, after {tries} tries: {reason}; {what}{then}"),
+                        format!("尝试 {tries} 次后仍未能通知 {to}：{reason}；{what}{then}"),
+                    ),
+                )
+            }
+        };
+        self.post.count(to, result);
+        self.notice(now, level, kind, text);
+    }
+
+    /// Lets go of what waits for notifiers that are no more.
+    fn sweep(&self, round: &mut Round, now: Now) -> Result<(), StoreError> {
+        if round.swept.is_some_and(|swept| now.mono < swept.after(SWEEP_EVERY)) {
+            return Ok(());
+        }
+        if round.swept.is_none() {
+            self.remember_failed(now.wall)?;
+        }
+        round.swept = Some(now.mono);
+        let policy = self.policy.load_full();
+        round.desks.retain(|name, desk| policy.alerts.notifier(name).is_some() || !desk.is_idle());
+        round.desks.values_mut().for_each(|desk| desk.tidy(now.mono));
+        let lang = policy.page_lang;
+        for (name, _) in self.store.outbox_pending()? {
+            if policy.alerts.notifier(&name).is_some() {
+                continue;
+            }
+            let reason = lang.pick("there is no such notifier any more", "该通知渠道已不存在").to_string();
+            for outgoing in self.store.outbox_next(HERE, &name, SWEPT_AT_ONCE)? {
+                if round.desks.get(&name).is_none_or(|desk| !desk.carries(&outgoing.key)) {
+                    self.give_up(&outgoing, reason.clone(), None, now.wall)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was given up before this start is shown for as long as if we had not been away.
+    fn remember_failed(&self, now: Wall) -> Result<(), StoreError> {
+        let query = OutboxQuery { delivery: Some(Delivery::Failed), before: None, limit: SWEPT_AT_ONCE };
+        for posted in self.store.outbox_list(&query)?.into_iter().rev() {
+            let reason = posted.reason.unwrap_or_default();
+            let is_test = posted.outgoing.key.starts_with("test-");
+            if !is_test && age(posted.outgoing.due, now) < Span::secs(86_400) {
+                self.post.gave_up(posted.outgoing.due, &posted.outgoing.notifier, &reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says once that the outbox cannot be read or written; the sentence stays until it can.
+    fn outbox_failed(&self, error: &StoreError, now: Wall) {
+        let sentence = error.sentence(self.policy().page_lang);
+        if lock(&self.trouble).outbox.replace(sentence.clone()).is_none() {
+            self.notice(now, Level::Error, "not_stored", sentence);
+        }
+    }
+
+    /// It can, with nothing left to be written.
+    fn outbox_works(&self, round: &Round) {
+        if round.unrecorded.is_empty() {
+            lock(&self.trouble).outbox = None;
+        }
+    }
+}
