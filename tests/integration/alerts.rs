@@ -1,5 +1,6 @@
 //! Alerts from the first beat to the receiver: who is told, of what, how often, and what happens when nobody takes it.
 
+use crate::durability::{Mount, fill};
 use crate::harness::{Daemon, Setup, daemon, until};
 use crate::receiver::{Answer, Receiver, Told};
 use nix::sys::signal::Signal;
@@ -237,4 +238,56 @@ fn killed_at_any_moment_it_loses_no_alert_and_repeats_only_the_one_under_way() {
     let repeated: usize = times_told.values().map(|times| times - 1).sum();
     assert!(repeated <= times, "{repeated} repeated in {times} kills");
     assert!(by_monitor.values().all(|keys| keys.len() == 1), "told in two messages: {by_monitor:?}");
+}
+
+#[test]
+fn with_a_full_disk_no_alert_is_lost_and_none_is_told_twice() {
+    let receiver = Receiver::new(&[]);
+    let setup = Setup::new(&all(&receiver, "timeout = \"5s\"").replace("1s\"\ngrace", "1h\"\ngrace"));
+    let Some(_mount) = Mount::new(&setup.place().path("state"), "size=6m") else { return };
+    let hb = setup.start();
+    let says = |id: &str, status: &str| {
+        let reply = hb.beat(&format!(r#"{{"id":"{id}","status":"{status}"}}"#));
+        assert_eq!(reply.status, 200);
+        reply.json()["stored"] != json!(false)
+    };
+    // Some wait for a receiver that is ill.
+    receiver.always(Answer::Status(500));
+    for n in 0..6 {
+        assert!(says(&format!("before-{n}"), "fail"));
+        let waits =
+            || alerts(&hb, "pending").iter().any(|alert| alert["monitor"] == json!(format!("before-{n}")));
+        until("it to wait", waits);
+    }
+    let filler = hb.place.path("state/filler");
+    fill(&filler);
+    until("beats that cannot be stored", || !says("filler", "ok"));
+    // Meanwhile others go down, and one comes back; and the receiver is well again.
+    for n in 0..6 {
+        says(&format!("during-{n}"), "fail");
+    }
+    says("before-0", "ok");
+    receiver.always(Answer::Ok);
+    until("the first to be told", || !receiver.taken().is_empty());
+    // Time in which what cannot be noted to have been told would be told again.
+    std::thread::sleep(Duration::from_secs(12));
+    assert!(hb.get("/readyz").text().contains("degraded"));
+    std::fs::remove_file(&filler).unwrap();
+    let told = |kind: &str| -> Vec<String> {
+        let taken = receiver.taken();
+        let of_kind = taken.iter().filter(|told| told.kind() == kind);
+        of_kind.flat_map(|told| told.ids().into_iter().map(String::from).collect::<Vec<_>>()).collect()
+    };
+    until("all to be told", || told("down").len() >= 12 && !told("recovered").is_empty());
+    until("nothing to wait", || alerts(&hb, "pending").is_empty());
+    until("it to be well", || hb.get("/readyz").json()["degraded"] == json!(false));
+    let mut down = told("down");
+    down.sort();
+    let named = |kind: &str| (0..6).map(|n| format!("{kind}-{n}")).collect::<Vec<_>>();
+    assert_eq!(down, [named("before"), named("during")].concat(), "each once");
+    assert_eq!(told("recovered"), ["before-0"]);
+    let mut keys: Vec<String> = receiver.taken().into_iter().map(|told| told.key).collect();
+    keys.sort();
+    assert!(keys.windows(2).all(|two| two[0] != two[1]), "{keys:?}");
+    assert_eq!(alerts(&hb, "failed").len(), 0);
 }

@@ -252,11 +252,11 @@ fn again_ended(hb: Daemon) -> Daemon {
 }
 
 /// A file system of its own, gone with this.
-struct Mount(PathBuf);
+pub struct Mount(PathBuf);
 
 impl Mount {
     /// `None`, and a word about it, where we may not mount.
-    fn new(path: &Path, options: &str) -> Option<Mount> {
+    pub fn new(path: &Path, options: &str) -> Option<Mount> {
         std::fs::create_dir_all(path).unwrap();
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", options, "tmpfs"])
@@ -278,7 +278,7 @@ impl Drop for Mount {
 }
 
 /// Takes all the space there is.
-fn fill(file: &Path) {
+pub fn fill(file: &Path) {
     let mut file = std::fs::File::create(file).unwrap();
     while file.write_all(&[1; 65_536]).is_ok() {}
     while file.write_all(&[1]).is_ok() {}

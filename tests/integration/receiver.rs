@@ -51,6 +51,8 @@ impl Told {
 struct Shared {
     told: Mutex<Vec<Told>>,
     answers: Mutex<VecDeque<Answer>>,
+    /// How it answers when there are no more of them.
+    usual: Mutex<Option<Answer>>,
     over: AtomicBool,
 }
 
@@ -80,6 +82,11 @@ impl Receiver {
         Receiver { port, shared }
     }
 
+    /// From now on it answers so, once it has answered as it was told at the beginning.
+    pub fn always(&self, answer: Answer) {
+        *self.shared.usual.lock().unwrap() = Some(answer);
+    }
+
     /// Where it listens.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/told", self.port)
@@ -106,7 +113,8 @@ impl Drop for Receiver {
 fn serve(stream: &TcpStream, shared: &Shared) {
     let mut reader = BufReader::new(stream);
     while let Some((key, body)) = request(&mut reader) {
-        let answer = shared.answers.lock().unwrap().pop_front().unwrap_or(Answer::Ok);
+        let usual = shared.usual.lock().unwrap().unwrap_or(Answer::Ok);
+        let answer = shared.answers.lock().unwrap().pop_front().unwrap_or(usual);
         let json = serde_json::from_slice(&body).unwrap_or_default();
         shared.told.lock().unwrap().push(Told { key, json, answer });
         let mut stream = stream;
