@@ -23,7 +23,7 @@ use crate::sys::service::{Pulse, Service};
 use crate::sys::signals::{self, Event};
 use crate::sys::sockets::control::{self, Control};
 use crate::sys::sockets::{self, Inherited, Listening, Wanted};
-use crate::sys::{clock, firewall, privileges, state_dir};
+use crate::sys::{clock, firewall, lot, privileges, state_dir};
 use crate::transport::census::Census;
 use crate::transport::site::{Setup, Site};
 use crate::transport::threads::Threads;
@@ -33,6 +33,7 @@ use crate::wire::forwarded::Proxies;
 use crate::{command, config};
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,12 +90,13 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
 fn run(args: &Args, env: &Env) -> Result<u8, Failure> {
     let lang = config::language(args, env);
     // Both change the environment, so they come before any thread.
-    let inherited = sockets::inherit().map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+    let mut inherited = sockets::inherit().map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
     let service = Service::from_env();
+    let before = Before::of(&mut inherited, &service);
     let settings = Settings::load(args, env).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
     privileges::harden();
     let supervised = inherited.any() || service.supervised();
-    let (listening, warnings) = listen(&settings, inherited)?;
+    let (listening, warnings) = listen(&settings, inherited, &service)?;
     let mut pipe = None;
     if settings.process.daemon {
         let pid_file = settings.process.pid_file.clone();
@@ -103,7 +105,7 @@ fn run(args: &Args, env: &Env) -> Result<u8, Failure> {
     }
     // From here on a detached daemon has no terminal; its parent says what is wrong.
     match Daemon::start(settings, listening, &warnings) {
-        Ok(daemon) => daemon.run(args, env, service, pipe),
+        Ok(daemon) => daemon.run(args, env, service, pipe, before),
         Err(failure) => Err(give_up(pipe, failure)),
     }
 }
@@ -122,7 +124,37 @@ fn complaint(failure: &Failure) -> String {
     format!("heartbeat-server: {}", failure.sentence)
 }
 
-fn listen(settings: &Settings, inherited: Inherited) -> Result<(Vec<Listening>, Vec<String>), Failure> {
+/// What the process before us has left in the service manager's store besides its listeners.
+#[derive(Default)]
+struct Before {
+    /// Its connections.
+    parcels: Vec<lot::Parcel>,
+    /// Why they are lost.
+    trouble: Option<io::Error>,
+}
+
+impl Before {
+    /// Takes it out of the store.
+    fn of(inherited: &mut Inherited, service: &Service) -> Before {
+        let files = inherited.take_lot();
+        if files.is_empty() {
+            return Before::default();
+        }
+        let before = match lot::unpack(files) {
+            Ok(parcels) => Before { parcels, trouble: None },
+            Err(error) => Before { parcels: Vec::new(), trouble: Some(error) },
+        };
+        // As long as the manager holds them too, a connection that we close does not end.
+        service.give_up(lot::NAME);
+        before
+    }
+}
+
+fn listen(
+    settings: &Settings,
+    inherited: Inherited,
+    service: &Service,
+) -> Result<(Vec<Listening>, Vec<String>), Failure> {
     let wanted: Vec<Wanted> = settings
         .listen
         .iter()
@@ -132,7 +164,11 @@ fn listen(settings: &Settings, inherited: Inherited) -> Result<(Vec<Listening>, 
             unasked: listen.unasked,
         })
         .collect();
-    sockets::open(&wanted, inherited, settings.lang)
+    let give_up = || {
+        service.give_up(sockets::KEPT);
+        service.barrier();
+    };
+    sockets::open(&wanted, inherited, settings.lang, give_up)
         .map_err(|e| failure(e.sentence(settings.lang), e.exit_code()))
 }
 
@@ -218,10 +254,11 @@ impl Daemon {
         env: &Env,
         service: Service,
         pipe: Option<ReadyPipe>,
+        before: Before,
     ) -> Result<u8, Failure> {
         let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let outcome = match built {
-            Ok(runtime) => runtime.block_on(self.serve(args, env, &service, pipe)),
+            Ok(runtime) => runtime.block_on(self.serve(args, env, &service, pipe, before)),
             Err(error) => Err(system_failure(self.settings.lang, &error)),
         };
         self.log.notice(clock::wall(), Notice::Stopped);
@@ -238,6 +275,7 @@ impl Daemon {
         env: &Env,
         service: &Service,
         pipe: Option<ReadyPipe>,
+        before: Before,
     ) -> Result<u8, Failure> {
         let lang = self.settings.lang;
         let (post, mut events) = mpsc::channel(EVENTS_MAX);
@@ -254,7 +292,7 @@ impl Daemon {
                 return Err(give_up(pipe, system_failure(lang, &error)));
             }
         };
-        let files = self.open_doors(&mut threads);
+        let files = self.open_doors(&mut threads, service, before);
         let opened = async {
             while !threads.is_listening() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -305,8 +343,16 @@ impl Daemon {
         service.extend_timeout(Duration::from_millis(crate::domain::limits::STOP_MAX.0 * 2));
         self.log.notice(clock::wall(), Notice::Stopping);
         let hurried = async { while !matches!(events.recv().await, Some(Event::StopNow)) {} };
+        let stopped = async {
+            if service.keeps_files() {
+                // SIGTERM does not say whether a next process follows; the manager closes what nobody comes for.
+                self.leave(threads.hand_over().await, service);
+            } else {
+                threads.stop().await;
+            }
+        };
         let exit_code = tokio::select! {
-            () = threads.stop() => 0,
+            () = stopped => 0,
             () = hurried => STOPPED_NOW,
         };
         if let Some(courier) = self.courier.take() {
@@ -315,17 +361,49 @@ impl Daemon {
         if let Some(upkeep) = upkeep {
             upkeep.stop();
         }
-        drop(files);
+        if service.keeps_files() {
+            // Their sockets live on in the store. Should nobody come for them, the next start finds the files stale.
+            files.into_iter().for_each(sockets::SocketFile::leave);
+            service.barrier();
+        } else {
+            drop(files);
+        }
         if let Some(pid_file) = pid_file {
             pid_file.remove();
         }
         Ok(exit_code)
     }
 
-    /// Opens a door in every socket; what comes back keeps the files of unix sockets until it is dropped.
-    fn open_doors(&mut self, threads: &mut Threads) -> Vec<sockets::SocketFile> {
-        let mut files = Vec::new();
+    /// Leaves connections to the next process.
+    fn leave(&self, parcels: Vec<lot::Parcel>, service: &Service) {
+        let all = parcels.len();
+        let left = match lot::pack(parcels) {
+            Ok((files, without_room)) => {
+                service.keep(lot::NAME, &files.iter().map(AsFd::as_fd).collect::<Vec<_>>());
+                service.barrier();
+                all - without_room.len()
+            }
+            Err(error) => {
+                warn(&self.log, "connections_lost", words_of_loss(self.settings.lang, &error));
+                0
+            }
+        };
+        self.inform("connections_left", words_of_leaving(self.settings.lang, left, all - left));
+    }
+
+    /// Opens a door in every socket, gives the manager to keep what it may, and goes on with the connections of the process
+    /// before us; what comes back keeps the files of unix sockets until it is dropped.
+    fn open_doors(
+        &mut self,
+        threads: &mut Threads,
+        service: &Service,
+        before: Before,
+    ) -> Vec<sockets::SocketFile> {
+        let (mut files, mut sites, mut sockets) = (Vec::new(), Vec::new(), Vec::new());
         for listening in std::mem::take(&mut self.listening) {
+            if service.keeps_files() && !listening.inherited {
+                service.keep(sockets::KEPT, &[listening.socket.as_fd()]);
+            }
             let Listening { name, wanted, socket, address, port, file, .. } = listening;
             files.extend(file);
             let configured = self.settings.listen.get(wanted);
@@ -346,8 +424,13 @@ impl Daemon {
                 tls: acceptor,
             };
             let site = Site::new(self.engine.clone(), self.census.clone(), self.started, setup);
-            threads.listen(socket, Arc::new(site));
+            sites.push(Arc::new(site));
+            sockets.push(socket);
             self.log.notice(clock::wall(), Notice::Started { address, port });
+        }
+        self.resume(threads, before, &sites);
+        for (socket, site) in sockets.into_iter().zip(sites) {
+            threads.listen(socket, site);
         }
         if let Some(Control { socket, file, .. }) = self.control.take() {
             let address = format!("unix:{}", file.path().display());
@@ -356,6 +439,23 @@ impl Daemon {
             files.push(file);
         }
         files
+    }
+
+    /// Goes on with the connections of the process before us.
+    fn resume(&self, threads: &Threads, before: Before, sites: &[Arc<Site>]) {
+        let lang = self.settings.lang;
+        if let Some(error) = before.trouble {
+            warn(&self.log, "connections_lost", words_of_loss(lang, &error));
+        }
+        let all = before.parcels.len();
+        if all > 0 {
+            let taken = threads.resume(before.parcels, sites);
+            self.inform("connections_taken", words_of_taking(lang, taken, all - taken));
+        }
+    }
+
+    fn inform(&self, kind: &'static str, text: String) {
+        self.log.notice(clock::wall(), Notice::Other { level: Level::Info, kind, text });
     }
 
     /// SIGHUP: reopens the logs and reads the configuration again. A bad one is reported and the old one stays.
@@ -452,6 +552,29 @@ fn words_of_no_control(lang: Lang, reason: &str) -> String {
     match lang {
         Lang::En => format!("going on without the control socket: {reason}"),
         Lang::Zh => format!("没有控制套接字，继续运行：{reason}"),
+    }
+}
+
+fn words_of_loss(lang: Lang, error: &io::Error) -> String {
+    match lang {
+        Lang::En => {
+            format!("the connections cannot be handed on and were closed: {error}; their clients come back")
+        }
+        Lang::Zh => format!("无法移交连接，连接已关闭：{error}；客户端会重新连接"),
+    }
+}
+
+fn words_of_leaving(lang: Lang, left: usize, ended: usize) -> String {
+    match lang {
+        Lang::En => format!("connections left to the next process: {left}; without room there: {ended}"),
+        Lang::Zh => format!("留给下一个进程的连接：{left}；没有位置的：{ended}"),
+    }
+}
+
+fn words_of_taking(lang: Lang, taken: usize, closed: usize) -> String {
+    match lang {
+        Lang::En => format!("connections taken over from the process before: {taken}; closed: {closed}"),
+        Lang::Zh => format!("从上一个进程接管的连接：{taken}；已关闭的：{closed}"),
     }
 }
 

@@ -9,6 +9,7 @@
 
 use super::lock;
 use crate::domain::id::{Id, IdRef};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -37,13 +38,34 @@ pub struct Claim {
     mine: u64,
 }
 
+/// A claim as it is left to the next process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    kind: u8,
+    id: String,
+    holds: bool,
+}
+
 impl Claims {
+    /// A claim of the process before us; `None` where its id is none. In whatever order they come back, the one that held
+    /// holds.
+    pub fn resume(self: &Arc<Claims>, kept: &Kept) -> Option<Claim> {
+        let id = Id::new(&kept.id).ok()?;
+        Some(self.enter(kept.kind, id.as_ref(), kept.holds))
+    }
+
     /// Claims an id for a new generation.
     pub fn claim(self: &Arc<Claims>, kind: u8, id: IdRef<'_>) -> Claim {
+        self.enter(kind, id, true)
+    }
+
+    fn enter(self: &Arc<Claims>, kind: u8, id: IdRef<'_>, holds: bool) -> Claim {
         let mine = self.next.fetch_add(1, Relaxed) + 1;
         let key = (kind, id.to_id());
         let last = lock(self.shard(&key)).entry(key.clone()).or_default().clone();
-        last.store(mine, Relaxed);
+        if holds {
+            last.store(mine, Relaxed);
+        }
         Claim { claims: self.clone(), key, last, mine }
     }
 
@@ -56,6 +78,11 @@ impl Claim {
     /// The id.
     pub fn id(&self) -> IdRef<'_> {
         self.key.1.as_ref()
+    }
+
+    /// As it is left to the next process.
+    pub fn keep(&self) -> Kept {
+        Kept { kind: self.key.0, id: self.id().as_str().into(), holds: self.holds() }
     }
 
     /// Says that its connection speaks for the id now.
@@ -102,6 +129,13 @@ mod tests {
         old.renew();
         assert!(old.holds() && !new.holds());
         new.renew();
+        let next: Arc<Claims> = Arc::default();
+        for order in [[&old, &new], [&new, &old]] {
+            let back: Vec<Claim> = order.iter().filter_map(|claim| next.resume(&claim.keep())).collect();
+            let held: Vec<bool> = order.iter().map(|claim| claim.holds()).collect();
+            assert_eq!(back.iter().map(Claim::holds).collect::<Vec<_>>(), held);
+        }
+        assert_eq!(entries(&next), 0);
         drop(old);
         assert!(new.holds());
         assert_eq!(entries(&claims), 2);

@@ -4,6 +4,7 @@ pub mod clock;
 pub mod daemon;
 pub mod firewall;
 pub mod log;
+pub mod lot;
 pub mod network;
 pub mod privileges;
 pub mod process;

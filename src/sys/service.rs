@@ -1,13 +1,16 @@
-//! Talking to the service manager: ready, reloading, stopping, status, watchdog (sd_notify(3)).
+//! Talking to the service manager: ready, reloading, stopping, status, watchdog (sd_notify(3)), and the files that it
+//! keeps for the next process (the fd store).
 //!
 //! The words come from the crate `sd-notify`. The sending is here, because that crate looks the socket up in the
 //! environment at each call, and ours is cleared of it so that no hook we start can speak in our name; because it
 //! cannot reach a socket in the abstract namespace; and because a watchdog word must never wait: a manager that is
 //! busy for a moment would stop the loop that the watchdog watches.
 
+use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
 use sd_notify::NotifyState;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
@@ -18,12 +21,15 @@ use std::time::Duration;
 const STATUS_BYTES_MAX: usize = 1024;
 /// How long a word that must arrive may wait for the manager to read.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Files sent with one datagram; systemd takes up to 768 at once, and the kernel 253.
+const FILES_MAX: usize = 128;
 
 /// The service manager that started us, if one did. Does nothing otherwise.
 #[derive(Debug, Default)]
 pub struct Service {
     line: Option<Line>,
     watchdog: Option<Duration>,
+    keeps_files: bool,
     told: Mutex<Told>,
 }
 
@@ -41,8 +47,10 @@ impl Service {
         managed(); // decided while the variables are still there
         let watchdog = sd_notify::watchdog_enabled();
         let socket = std::env::var_os("NOTIFY_SOCKET");
-        forget(&["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]);
-        Service::at(socket, watchdog)
+        let room = std::env::var_os("FDSTORE");
+        forget(&["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "FDSTORE"]);
+        let keeps_files = keeps_files(socket.as_deref(), room.as_deref());
+        Service { keeps_files, ..Service::at(socket, watchdog) }
     }
 
     fn at(socket: Option<OsString>, watchdog: Option<Duration>) -> Service {
@@ -61,6 +69,42 @@ impl Service {
     /// True when a manager waits for our words.
     pub fn supervised(&self) -> bool {
         self.line.is_some()
+    }
+
+    /// True when files may be given to the manager, who hands them to the next process of the service.
+    pub fn keeps_files(&self) -> bool {
+        self.keeps_files && self.line.is_some()
+    }
+
+    /// Gives files to the manager under a name, to be handed to the next process. What it has already it keeps once.
+    pub fn keep(&self, name: &str, files: &[BorrowedFd<'_>]) {
+        for files in files.chunks(FILES_MAX) {
+            self.send_with(files, &[NotifyState::FdStore, NotifyState::FdName(name)]);
+        }
+    }
+
+    /// Has the manager give up all files of a name.
+    pub fn give_up(&self, name: &str) {
+        self.send(true, &[NotifyState::FdStoreRemove, NotifyState::FdName(name)]);
+    }
+
+    /// Waits until the manager has read all that it was told, a few seconds at most: it would not look any more at files
+    /// sent by a process that has ended meanwhile.
+    pub fn barrier(&self) {
+        if self.line.is_none() {
+            return;
+        }
+        // It closes the end that it is sent once it has come to this word.
+        let Ok((here, there)) = nix::unistd::pipe() else { return };
+        if !self.send_with(&[there.as_fd()], &[NotifyState::Custom("BARRIER=1")]) {
+            return;
+        }
+        drop(there);
+        let mut heard = [nix::poll::PollFd::new(here.as_fd(), nix::poll::PollFlags::empty())];
+        let most = u16::try_from(PATIENCE.as_millis()).unwrap_or(u16::MAX);
+        if nix::poll::poll(&mut heard, most) == Ok(0) {
+            self.lock().trouble = Some("it did not read what it was told within 5 seconds".into());
+        }
     }
 
     /// The start, or a reload, is complete.
@@ -122,6 +166,19 @@ impl Service {
         let status = one_line(status);
         self.lock().status = Some(status.clone());
         status
+    }
+
+    /// Sends states and files in one datagram that must arrive; false when it did not go out.
+    fn send_with(&self, files: &[BorrowedFd<'_>], states: &[NotifyState]) -> bool {
+        let Some(line) = &self.line else { return false };
+        let message: String = states.iter().map(|s| format!("{s}\n")).collect();
+        match line.send_with(files, message.as_bytes()) {
+            Ok(()) => true,
+            Err(e) => {
+                self.lock().trouble = Some(e.to_string());
+                false
+            }
+        }
     }
 
     /// Sends states in one datagram; false when it did not go out.
@@ -244,6 +301,35 @@ impl Line {
         };
         Ok(())
     }
+
+    fn send_with(&self, files: &[BorrowedFd<'_>], message: &[u8]) -> io::Result<()> {
+        let raw: Vec<_> = files.iter().map(AsRawFd::as_raw_fd).collect();
+        let to = match &self.target {
+            Target::Path(path) => UnixAddr::new(path)?,
+            #[cfg(target_os = "linux")]
+            Target::Abstract(address) => {
+                use std::os::linux::net::SocketAddrExt;
+                UnixAddr::new_abstract(address.as_abstract_name().unwrap_or_default())?
+            }
+        };
+        sendmsg(
+            self.patient.as_raw_fd(),
+            &[io::IoSlice::new(message)],
+            &[ControlMessage::ScmRights(&raw)],
+            MsgFlags::empty(),
+            Some(&to),
+        )?;
+        Ok(())
+    }
+}
+
+/// Whether the manager has a store for files. systemd says so since version 254, by how many it takes (FDSTORE); before
+/// that it says nothing, and is known by its socket. Elsewhere the files would be closed with us, and their queues lost.
+fn keeps_files(socket: Option<&OsStr>, room: Option<&OsStr>) -> bool {
+    match room {
+        Some(room) => room != "0",
+        None => socket.is_some_and(|socket| socket.as_bytes().ends_with(b"/systemd/notify")),
+    }
 }
 
 /// A newline would let a status carry other words of the protocol, such as another MAINPID.
@@ -319,6 +405,62 @@ mod tests {
         service.status(&"心".repeat(2000));
         let long = manager.heard().unwrap();
         assert_eq!(long.len(), "STATUS=\n".len() + STATUS_BYTES_MAX / 3 * 3);
+    }
+
+    #[test]
+    fn files_are_kept_under_their_name_and_given_up_and_the_manager_is_waited_for() {
+        use nix::sys::socket::{ControlMessageOwned, recvmsg};
+        let manager = Manager::new("store");
+        manager.socket.set_nonblocking(false).unwrap();
+        let service = manager.service(None);
+        let file = UnixDatagram::unbound().unwrap();
+        let telling = std::thread::spawn(move || {
+            service.keep("listen", &[file.as_fd(), service_file().as_fd()]);
+            service.give_up("lot");
+            service.barrier();
+            service.trouble()
+        });
+        // What came, and how many files with it; those of the barrier are closed when it has been read.
+        let heard = || {
+            let mut bytes = [0; 256];
+            let mut iov = [io::IoSliceMut::new(&mut bytes)];
+            let mut space = nix::cmsg_space!([std::os::fd::RawFd; 4]);
+            let (length, files) = {
+                let got = recvmsg::<UnixAddr>(
+                    manager.socket.as_raw_fd(),
+                    &mut iov,
+                    Some(&mut space),
+                    MsgFlags::empty(),
+                )
+                .unwrap();
+                let files: Vec<_> = got
+                    .cmsgs()
+                    .unwrap()
+                    .flat_map(|c| if let ControlMessageOwned::ScmRights(f) = c { f } else { Vec::new() })
+                    .collect();
+                (got.bytes, files)
+            };
+            files.iter().for_each(|file| nix::unistd::close(*file).unwrap());
+            (String::from_utf8(bytes[..length].to_vec()).unwrap(), files.len())
+        };
+        assert_eq!(heard(), ("FDSTORE=1\nFDNAME=listen\n".into(), 2));
+        assert_eq!(heard(), ("FDSTOREREMOVE=1\nFDNAME=lot\n".into(), 0));
+        assert_eq!(heard(), ("BARRIER=1\n".into(), 1));
+        assert_eq!(telling.join().unwrap(), None, "it ended as soon as the last word was read");
+    }
+
+    fn service_file() -> std::fs::File {
+        std::fs::File::open("/dev/null").unwrap()
+    }
+
+    #[test]
+    fn a_store_is_known_by_what_systemd_says_of_it() {
+        let known =
+            |socket: &str, room: Option<&str>| keeps_files(Some(socket.as_ref()), room.map(OsStr::new));
+        assert!(known("/run/systemd/notify", Some("64")) && known("/run/user/1000/systemd/notify", None));
+        assert!(known("/tmp/other", Some("64")));
+        assert!(!known("/run/systemd/notify", Some("0")) && !known("/run/conmon/notify.sock", None));
+        assert!(!keeps_files(None, None));
     }
 
     #[test]

@@ -19,7 +19,7 @@ struct Table {
     wakers: Vec<Option<Waker>>,
     free: Vec<u32>,
     now_s: u32,
-    draining: bool,
+    draining: Option<Call>,
 }
 
 thread_local! {
@@ -33,6 +33,8 @@ pub enum Call {
     Timeout,
     /// The daemon is stopping.
     Drain,
+    /// The same, but a next process will go on with what a front has.
+    HandBack,
 }
 
 /// One connection's row. Made and dropped on the thread that serves it.
@@ -76,8 +78,8 @@ impl Deadline {
             if table.due_s[row] == PASSED {
                 return Poll::Ready(Call::Timeout);
             }
-            if heed_drain && table.draining {
-                return Poll::Ready(Call::Drain);
+            if let (true, Some(call)) = (heed_drain, table.draining) {
+                return Poll::Ready(call);
             }
             match &mut table.wakers[row] {
                 Some(waker) if waker.will_wake(cx.waker()) => {}
@@ -122,10 +124,10 @@ pub fn sweep(now_s: u32) {
     due.into_iter().for_each(Waker::wake);
 }
 
-/// Tells all connections of the calling thread that the daemon is stopping.
-pub fn drain() {
+/// Tells all connections of the calling thread that the daemon is stopping, and whether a next process follows.
+pub fn drain(next_follows: bool) {
     let all: Vec<Waker> = TABLE.with_borrow_mut(|table| {
-        table.draining = true;
+        table.draining = Some(if next_follows { Call::HandBack } else { Call::Drain });
         table.wakers.iter_mut().filter_map(Option::take).collect()
     });
     all.into_iter().for_each(Waker::wake);
@@ -154,7 +156,7 @@ mod tests {
         let again = Deadline::new();
         sweep(100);
         assert_eq!(ask(&again), Poll::Pending, "a row used again has no deadline of its own yet");
-        drain();
+        drain(false);
         assert_eq!(ask(&again), Poll::Ready(Call::Drain));
     }
 }

@@ -14,6 +14,7 @@ mod connection;
 mod desk;
 mod http;
 mod link;
+mod parked;
 mod shake;
 mod talk;
 mod ws;
@@ -28,6 +29,7 @@ use crate::domain::time::Mono;
 use crate::engine::Engine;
 use crate::engine::stats::{BeatResult, Turned};
 use crate::sys::clock;
+use crate::sys::lot::Parcel;
 use crate::transport::census::Place;
 use crate::transport::door::{Arrival, Door, turn_away};
 use crate::transport::general::General;
@@ -39,12 +41,13 @@ pub use connection::Role;
 use desk::{Desk, Moment, Next};
 use link::Link;
 use mio::{Events, Interest, Poll, Token, Waker};
+pub use parked::{Returning, unpark};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// Orders that may wait for a front.
@@ -70,6 +73,12 @@ pub enum Order {
     Serve(FrontStream, Peer, Arc<Site>, Place),
     /// Take back a connection that a general thread has had, with the bytes read of it and not used.
     Adopt(Box<Guest>, Role),
+    /// Go on with connections of the process before us.
+    Resume(Vec<Returning>),
+    /// A next process follows: end what cannot be left to it, go on with the rest, and hand over no more.
+    MakeRoom,
+    /// Leave everything to the next process, and end.
+    Park(Sender<Parcel>),
     /// Let those in who wait already, then close all doors.
     CloseDoors,
     /// Answer what has arrived, then end.
@@ -107,6 +116,8 @@ pub struct Gauge {
     connections: AtomicUsize,
     pulse: AtomicU64,
     doors: AtomicUsize,
+    makes_room: AtomicBool,
+    parting: AtomicUsize,
 }
 
 impl Handle {
@@ -129,6 +140,16 @@ impl Handle {
     /// Open doors.
     pub fn doors(&self) -> usize {
         self.gauge.doors.load(Ordering::Acquire)
+    }
+
+    /// Whether it has heard of [`Order::MakeRoom`]: from then on it hands over nothing that can be parked.
+    pub fn makes_room(&self) -> bool {
+        self.gauge.makes_room.load(Ordering::Acquire)
+    }
+
+    /// Connections that have to end before that is done.
+    pub fn parting(&self) -> usize {
+        self.gauge.parting.load(Ordering::Acquire)
     }
 }
 
@@ -173,6 +194,7 @@ pub struct Front {
     began: Mono,
     swept_s: u32,
     draining_since_s: Option<u32>,
+    makes_room: bool,
 }
 
 impl Front {
@@ -203,6 +225,7 @@ impl Front {
             began: clock::mono(),
             swept_s: 0,
             draining_since_s: None,
+            makes_room: false,
         }
     }
 
@@ -245,6 +268,11 @@ impl Front {
             self.settle(&moment);
             self.sweep(&moment);
             self.settle(&moment);
+            if self.makes_room {
+                let parting = self.connections.iter().filter(|(_, c)| !parked::may_be(c)).count();
+                self.gauge.parting.store(parting, Ordering::Release);
+                self.gauge.makes_room.store(true, Ordering::Release);
+            }
             engine.stats().idle();
             if !go_on || self.is_done() {
                 return;
@@ -265,10 +293,11 @@ impl Front {
         let now = clock::now();
         let now_ms = now.mono.since(self.began).0;
         let now_s = (now_ms / 1000) as u32;
-        Moment { policy, now, now_ms, now_s, draining: self.draining_since_s.is_some() }
+        let (draining, next_follows) = (self.draining_since_s.is_some(), self.makes_room);
+        Moment { policy, now, now_ms, now_s, draining, next_follows }
     }
 
-    /// False when there is nobody left to give orders.
+    /// False when there is nobody left to give orders, or nothing more to do.
     fn take_orders(&mut self, moment: &Moment<'_>) -> bool {
         loop {
             match self.outlet.try_recv() {
@@ -276,6 +305,16 @@ impl Front {
                 Ok(Order::Serve(stream, peer, site, place)) => self.begin(stream, peer, site, place, moment),
                 Ok(Order::Adopt(guest, role)) => {
                     self.admit(Connection::returned(*guest, role, moment), moment);
+                }
+                Ok(Order::Resume(returning)) => {
+                    for connection in returning.into_iter().filter_map(|r| Connection::resumed(r, moment)) {
+                        self.admit(connection, moment);
+                    }
+                }
+                Ok(Order::MakeRoom) => self.make_room(moment),
+                Ok(Order::Park(lot)) => {
+                    self.park(&lot, moment);
+                    return false;
                 }
                 Ok(Order::CloseDoors) => {
                     for door in 0..self.doors.len() {
@@ -286,22 +325,57 @@ impl Front {
                 }
                 Ok(Order::Drain) => {
                     self.draining_since_s = Some(moment.now_s);
-                    let moment = &Moment { draining: true, ..*moment };
-                    // What lies in the sockets has arrived; whoever has nothing there is idle and can go.
-                    let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
-                    for key in &keys {
-                        self.turn(*key, moment);
-                    }
-                    self.settle(moment);
-                    for key in keys {
-                        if self.connections.get(key).is_some_and(Connection::is_idle) {
-                            self.end(key, moment);
-                        }
-                    }
+                    self.drain(|_| true, &Moment { draining: true, ..*moment });
                 }
                 Err(std::sync::mpsc::TryRecvError::Empty) => return true,
                 Err(std::sync::mpsc::TryRecvError::Disconnected) => return false,
             }
+        }
+    }
+
+    /// Lets those connections go that have nothing in their sockets; what lies there has arrived, and is answered first.
+    fn drain(&mut self, which: impl Fn(&Connection) -> bool, moment: &Moment<'_>) {
+        let keys: Vec<usize> =
+            self.connections.iter().filter(|(_, c)| which(c)).map(|(key, _)| key).collect();
+        for key in &keys {
+            self.turn(*key, moment);
+        }
+        self.settle(moment);
+        for key in keys {
+            if self.connections.get(key).is_some_and(|c| which(c) && c.is_idle()) {
+                self.end(key, moment);
+            }
+        }
+    }
+
+    /// Begins to make room for the next process. Doors stay open and beats are taken as ever, so that nobody waits for
+    /// those that take their time to end.
+    fn make_room(&mut self, moment: &Moment<'_>) {
+        for door in 0..self.doors.len() {
+            // Whoever waits where nothing can be left to the next process is still let in.
+            if self.doors.get(door).is_some_and(|door| !door.site.hands_over()) {
+                self.let_in(door, LAST_ARRIVALS_MAX, moment);
+            }
+        }
+        self.drain(|c| !parked::may_be(c), &Moment { draining: true, next_follows: true, ..*moment });
+        self.makes_room = true;
+    }
+
+    /// Leaves all connections to the next process. What was read of them is answered, what lies in their sockets stays
+    /// there, and so do those who wait at the doors.
+    fn park(&mut self, lot: &Sender<Parcel>, moment: &Moment<'_>) {
+        self.doors.clear();
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            if self.connections.get(key).is_some_and(|c| !parked::may_be(c)) {
+                self.end(key, moment);
+                continue;
+            }
+            let Some(mut connection) = self.take(key) else { continue };
+            // It can only fail where it was deregistered before.
+            let _ = self.poll.registry().deregister(connection.source());
+            // Nobody is there to hear it only when the daemon has given up waiting.
+            parked::park(connection).into_iter().for_each(|parcel| drop(lot.send(parcel)));
         }
     }
 
@@ -319,6 +393,9 @@ impl Front {
     fn let_in(&mut self, number: usize, most: usize, moment: &Moment<'_>) {
         for _ in 0..most {
             let Some(door) = self.doors.get(number) else { return };
+            if self.makes_room && !door.site.hands_over() {
+                return;
+            }
             match door.accept() {
                 Arrival::Newcomer(stream, peer) => {
                     let site = door.site.clone();
@@ -417,6 +494,7 @@ impl Front {
         if connection.link().awaits_answers {
             return self.again.push(key);
         }
+        let moment = &for_one(connection, moment);
         let next = connection.turn(&mut self.desk, moment);
         self.quiets.extend(connection.note_quiet().map(|at_ms| (at_ms, key)));
         self.follow(key, next, moment);
@@ -432,6 +510,7 @@ impl Front {
                 self.quiets.push_back((moment.now_ms + 1, key));
                 continue;
             }
+            let moment = &for_one(connection, moment);
             let next = connection.look_for_quiet(&mut self.desk, moment);
             self.quiets.extend(connection.note_quiet().map(|at_ms| (at_ms, key)));
             self.follow(key, next, moment);
@@ -456,6 +535,7 @@ impl Front {
             let range = answered..answered + count;
             answered = range.end;
             let Some(connection) = self.connections.get_mut(key) else { continue };
+            let moment = &for_one(connection, moment);
             let next = connection.answer(&mut self.desk, range, moment);
             let go_on = again && next == Next::Wait && connection.reads_on();
             self.follow(key, next, moment);
@@ -491,6 +571,14 @@ impl Front {
     }
 
     fn hand_over(&mut self, key: usize) {
+        if self.makes_room {
+            // The next process will hand it over to threads of its own.
+            if let Some(connection) = self.connections.get_mut(key).filter(|c| parked::may_be(c)) {
+                let _ = self.poll.registry().deregister(connection.source());
+                connection.link_mut().due_s = u32::MAX;
+                return;
+            }
+        }
         let Some(mut connection) = self.take(key) else { return };
         // Deregistering can only fail where the socket is broken, which hyper will find.
         let _ = self.poll.registry().deregister(connection.source());
@@ -543,6 +631,12 @@ impl Front {
                 || u64::from(self.swept_s.saturating_sub(since_s)) * 1000 >= STOP_MAX.0
         })
     }
+}
+
+/// The circumstances for one connection: while room is made for a next process, those stop that cannot be left to it.
+fn for_one<'a>(connection: &Connection, moment: &Moment<'a>) -> Moment<'a> {
+    let draining = moment.draining || (moment.next_follows && !parked::may_be(connection));
+    Moment { draining, ..*moment }
 }
 
 fn note(doors: &mut Vec<usize>, number: usize) {

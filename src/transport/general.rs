@@ -15,7 +15,7 @@ const INBOX_MAX: usize = 4096;
 
 enum Job {
     Serve(Box<Guest>),
-    Drain,
+    Drain { next_follows: bool },
 }
 
 /// One general thread, as others see it.
@@ -63,9 +63,10 @@ impl General {
         }
     }
 
-    /// Lets the thread end once it has answered what has arrived.
-    pub async fn drain(&self) {
-        let _ = self.inbox.send(Job::Drain).await;
+    /// Lets the thread end once it has answered what has arrived. Where a next process follows, connections that it can go
+    /// on with are given back to their fronts.
+    pub async fn drain(&self, next_follows: bool) {
+        let _ = self.inbox.send(Job::Drain { next_follows }).await;
     }
 
     /// Seconds that its loop has turned.
@@ -76,7 +77,15 @@ impl General {
 
 async fn run(mut inbox: mpsc::Receiver<Job>, gauge: Arc<Gauge>) {
     let sweeping = tokio::spawn(sweep(gauge.clone()));
-    while let Some(Job::Serve(guest)) = inbox.recv().await {
+    let mut last = None;
+    while let Some(job) = inbox.recv().await {
+        let guest = match job {
+            Job::Serve(guest) => guest,
+            Job::Drain { next_follows } => {
+                last = Some(next_follows);
+                break;
+            }
+        };
         gauge.connections.fetch_add(1, Ordering::AcqRel);
         let gauge = gauge.clone();
         tokio::spawn(async move {
@@ -86,7 +95,7 @@ async fn run(mut inbox: mpsc::Receiver<Job>, gauge: Arc<Gauge>) {
             }
         });
     }
-    deadline::drain();
+    deadline::drain(last == Some(true));
     let emptied = async {
         while gauge.connections.load(Ordering::Acquire) > 0 {
             gauge.empty.notified().await;

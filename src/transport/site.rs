@@ -66,6 +66,11 @@ impl Site {
         Site { trust: Trust::Control, ..Site::new(engine, census, started, setup) }
     }
 
+    /// Whether its connections can be left to the next process of the service.
+    pub fn hands_over(&self) -> bool {
+        self.trust == Trust::Network && self.setup.tls.is_none()
+    }
+
     /// Whether a complaint about this listener may be made now.
     pub(super) fn complain_at_most_once_a(&self, span: Span, now: Now) -> bool {
         let last = self.complained.load(Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 use crate::domain::limits::STOP_MAX;
 use crate::engine::Engine;
+use crate::sys::lot::Parcel;
 use crate::sys::sockets::Socket;
 use crate::transport::door::Door;
 use crate::transport::front::{self, Front, Handle, Order};
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 /// How often a stopping daemon looks whether its threads are done.
 const LOOK: Duration = Duration::from_millis(2);
+/// How often a front is told something that it has no room for, before that is given up.
+const TELLINGS_MAX: u32 = 500;
 
 /// All threads that serve connections.
 pub struct Threads {
@@ -73,6 +76,25 @@ impl Threads {
         }
     }
 
+    /// Has the fronts go on with connections of the process before us; returns how many of them they have.
+    pub fn resume(&self, parcels: Vec<Parcel>, sites: &[Arc<Site>]) -> usize {
+        let limits = sites.first().map(|site| site.engine.policy().limits.clone()).unwrap_or_default();
+        let mut shares: Vec<Vec<_>> = self.fronts.iter().map(|_| Vec::new()).collect();
+        let mut count = 0;
+        for returning in parcels.into_iter().filter_map(|parcel| front::unpark(parcel, sites, &limits)) {
+            let front = count % shares.len().max(1);
+            if let Some(share) = shares.get_mut(front) {
+                share.push(returning);
+            }
+            count += 1;
+        }
+        for (front, share) in self.fronts.iter().zip(shares) {
+            // An inbox that is full before anybody was let in cannot be.
+            let _ = front.tell(Order::Resume(share));
+        }
+        count
+    }
+
     /// Whether every listener is served.
     pub fn is_listening(&self) -> bool {
         self.fronts.iter().map(Handle::doors).sum::<usize>() == self.listeners
@@ -94,14 +116,45 @@ impl Threads {
         let most = Duration::from_millis(STOP_MAX.0 + 500);
         wait_until(|| self.front_threads.iter().all(JoinHandle::is_finished), most).await;
         for general in &self.generals {
-            general.drain().await;
+            general.drain(false).await;
         }
         wait_until(|| self.general_threads.iter().all(JoinHandle::is_finished), most).await;
     }
 
+    /// Ends the threads for a next process, and gives out the connections that are left to it. Takes a little over
+    /// [`STOP_MAX`] at most.
+    ///
+    /// As long as somebody takes his time, with a request that is not whole yet or over TLS, the fronts take beats and
+    /// let people in as ever. Only when nobody is left whom the next process cannot have do they stop.
+    pub async fn hand_over(self) -> Vec<Parcel> {
+        let soon = Duration::from_secs(1);
+        self.tell_all(|| Order::MakeRoom);
+        wait_until(|| self.fronts.iter().all(Handle::makes_room), soon).await;
+        for general in &self.generals {
+            general.drain(true).await;
+        }
+        let rest_is_gone = || {
+            let parting: usize = self.fronts.iter().map(Handle::parting).sum();
+            parting == 0 && self.general_threads.iter().all(JoinHandle::is_finished)
+        };
+        wait_until(rest_is_gone, Duration::from_millis(STOP_MAX.0 + 500)).await;
+        let (post, lot) = std::sync::mpsc::channel();
+        self.tell_all(|| Order::Park(post.clone()));
+        wait_until(|| self.front_threads.iter().all(JoinHandle::is_finished), soon).await;
+        lot.try_iter().collect()
+    }
+
     fn tell_all(&self, order: impl Fn() -> Order) {
         for front in self.fronts.iter() {
-            let _ = front.tell(order());
+            let mut order = order();
+            for _ in 0..TELLINGS_MAX {
+                match front.tell(order) {
+                    Ok(()) => break,
+                    Err(refused) => order = refused,
+                }
+                // Its inbox is full of newcomers, which it takes in one turn.
+                std::thread::sleep(LOOK);
+            }
         }
     }
 }

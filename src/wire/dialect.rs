@@ -18,6 +18,8 @@
 use super::frame::{self, Frames, Impossible};
 use super::line::{self, Command};
 use crate::domain::limits::LINE_BYTES_MAX;
+use crate::wire::blob;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Something that has come.
@@ -58,7 +60,7 @@ pub enum Dialect {
 }
 
 /// One connection's conversation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Talk(Stage);
 
 /// The longest beginning that is kept until it is known what it begins.
@@ -83,19 +85,33 @@ const FIRST_WORDS: [(&[u8], Dialect); 11] = [
     (b"\r\n\0", Dialect::Text),
 ];
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Stage {
-    First { bytes: [u8; FIRST_BYTES_MAX], have: u8 },
+    First {
+        bytes: [u8; FIRST_BYTES_MAX],
+        have: u8,
+    },
     Frame(Frames),
-    Pong { matched: u8 },
-    Line { begun: Vec<u8>, too_long: bool },
-    Ping { matched: u8 },
-    Text { matched: u8, open: Open },
+    Pong {
+        matched: u8,
+    },
+    Line {
+        #[serde(with = "blob")]
+        begun: Vec<u8>,
+        too_long: bool,
+    },
+    Ping {
+        matched: u8,
+    },
+    Text {
+        matched: u8,
+        open: Open,
+    },
     Over,
 }
 
 /// Whether a packet of free text is under way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Open {
     #[default]
     No,
@@ -125,6 +141,19 @@ impl Talk {
             Stage::Line { .. } => Dialect::Line,
             Stage::Ping { .. } => Dialect::Ping,
             Stage::Text { .. } => Dialect::Text,
+        }
+    }
+
+    /// Whether this can be the state of a conversation; one that was read from outside may be anything.
+    pub fn is_sound(&self) -> bool {
+        match &self.0 {
+            Stage::First { have, .. } => usize::from(*have) < FIRST_BYTES_MAX,
+            Stage::Frame(frames) => frames.is_sound(),
+            Stage::Pong { matched } => usize::from(*matched) < PONG.len(),
+            Stage::Line { begun, .. } => begun.len() <= LINE_BYTES_MAX,
+            Stage::Ping { matched } => usize::from(*matched) <= PING.len(),
+            Stage::Text { matched, .. } => usize::from(*matched) < HELLO.len(),
+            Stage::Over => true,
         }
     }
 

@@ -3,6 +3,8 @@
 //! Type 0 (HEART) has length 0. Type 1 (OTHER) is followed by `length` bytes that mean nothing to us. Nothing is
 //! answered. Only the head of an unfinished frame is kept, never a payload.
 
+use serde::{Deserialize, Serialize};
+
 /// The length of a head.
 pub const HEAD_BYTES: usize = 8;
 /// How a HEART begins.
@@ -11,7 +13,7 @@ pub const HEART: [u8; 4] = [0, 0, 0, 0];
 pub const OTHER: [u8; 4] = [1, 0, 0, 0];
 
 /// The end of the last whole frame, and what has come since.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frames {
     head: [u8; HEAD_BYTES],
     /// Bytes of the head that have come.
@@ -30,6 +32,11 @@ pub struct Impossible {
 }
 
 impl Frames {
+    /// Whether this can be a state; one that was read from outside may be anything.
+    pub fn is_sound(&self) -> bool {
+        usize::from(self.have) < HEAD_BYTES
+    }
+
     /// Takes bytes in; `whole` is called at the end of each frame. A payload may have `length_max` bytes.
     pub fn feed(
         &mut self,

@@ -1,6 +1,7 @@
 //! Bytes to requests and answers to bytes: pure, without sockets, fuzzed.
 
 pub mod answer;
+pub mod blob;
 pub mod control;
 pub mod dialect;
 pub mod fields;

@@ -193,6 +193,14 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// One that a command starts in its own way; waits until it answers on port `{a}`.
+    pub fn of(place: Place, mut command: Command) -> Daemon {
+        command.stdout(Stdio::null()).stderr(File::create(place.path("stderr")).unwrap());
+        let mut daemon = Daemon { child: command.spawn().unwrap(), place };
+        daemon.wait_until_it_answers();
+        daemon
+    }
+
     /// Another daemon in the folder of this one, which has ended.
     pub fn replaced(mut self, mut by: Command) -> Daemon {
         assert!(!self.is_running());

@@ -22,6 +22,7 @@ mod differential;
 mod durability;
 mod events;
 mod governor;
+mod handover;
 mod http;
 mod installing;
 mod lifecycle;

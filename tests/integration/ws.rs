@@ -89,11 +89,11 @@ pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A connection on which bytes are sent as they are.
-struct Raw(TcpStream);
+pub struct Raw(TcpStream);
 
 impl Raw {
     /// Opens one, with `ahead` sent in the same write as the handshake.
-    fn open(hb: &Daemon, ahead: &[u8]) -> Raw {
+    pub fn open(hb: &Daemon, ahead: &[u8]) -> Raw {
         let mut stream = TcpStream::connect(hb.address()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -110,12 +110,12 @@ impl Raw {
     }
 
     /// Sends; a server that has closed meanwhile is no fault.
-    fn send(&mut self, bytes: &[u8]) -> bool {
+    pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.0.write_all(bytes).is_ok()
     }
 
     /// The next frame: its first byte and its payload. `None` at the end.
-    fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
+    pub fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
         let mut head = [0; 2];
         self.0.read_exact(&mut head).ok()?;
         let length = match head[1] {
@@ -142,7 +142,8 @@ impl Raw {
     }
 }
 
-fn in_words(first: u8, payload: &[u8]) -> String {
+/// A frame as a person would tell of it.
+pub fn in_words(first: u8, payload: &[u8]) -> String {
     let words = String::from_utf8_lossy(payload).into_owned();
     match (first, payload) {
         (0x81, _) => words,

@@ -97,6 +97,29 @@ pub(super) fn assign(wanted: &[Wanted], offered: &[(&str, &Place)]) -> Plan {
     plan
 }
 
+/// For each listener that the process before us had bound, which of the wanted ones goes on with it: one that no inherited
+/// socket replaces and that would be bound just there. A name may go on with several, as it may be bound several times.
+pub(super) fn go_on(wanted: &[Wanted], replaced: &BTreeSet<String>, kept: &[&Place]) -> Vec<Option<usize>> {
+    let mut taken = BTreeSet::new();
+    let mut plan = vec![None; kept.len()];
+    // Who asks for an address comes before who asks for a name that may mean it.
+    for names in [false, true] {
+        for (place, use_of_it) in kept.iter().zip(&mut plan) {
+            let fits = |(index, w): &(usize, &Wanted)| {
+                matches!(w.address, ListenAddress::Name(..)) == names
+                    && !replaced.contains(&w.name)
+                    && (names || !taken.contains(index))
+                    && place.answers(&w.address)
+            };
+            if use_of_it.is_none() {
+                *use_of_it = wanted.iter().enumerate().find(fits).map(|(index, _)| index);
+                taken.extend(*use_of_it);
+            }
+        }
+    }
+    plan
+}
+
 /// Which of the wanted listeners of a name a socket at `place` serves: the one that is meant to stand there, else the
 /// first of them.
 pub(super) fn which(wanted: &[Wanted], name: &str, place: &Place) -> usize {
@@ -146,6 +169,27 @@ mod tests {
         assert_eq!(plan(BOTH, &[("tcp", "[::]:7778"), ("http", "[::]:7777")]), "tcp http / 0 warnings");
         assert_eq!(plan(BOTH, &[("tcp", "[::]:7778")]), "tcp / 0 warnings");
         assert_eq!(plan(BOTH, &[]), " / 0 warnings");
+    }
+
+    #[test]
+    fn a_listener_of_the_process_before_goes_on_only_where_it_would_be_bound_again() {
+        let go_on = |want: &[(&str, &str)], replaced: &[&str], kept: &[&str]| {
+            let places: Vec<Place> = kept.iter().map(|at| Place::Tcp(at.parse().unwrap())).collect();
+            let replaced = replaced.iter().map(|name| (*name).to_string()).collect();
+            super::go_on(&wanted(want), &replaced, &places.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(go_on(BOTH, &[], &["[::]:7778", "[::]:7777"]), [Some(1), Some(0)]);
+        assert_eq!(
+            go_on(BOTH, &["http"], &["[::]:7778", "[::]:7777"]),
+            [Some(1), None],
+            "a socket unit has it"
+        );
+        assert_eq!(go_on(BOTH, &[], &["[::]:7779", "127.0.0.1:7777"]), [None, None], "now elsewhere");
+        let mixed = &[("a", "localhost:80"), ("b", "127.0.0.1:80")];
+        assert_eq!(go_on(mixed, &[], &["127.0.0.1:80", "[::1]:80"]), [Some(1), Some(0)]);
+        assert_eq!(go_on(BOTH, &[], &["[::]:7777", "[::]:7777"]), [Some(0), None], "one is enough");
+        let named = &[("a", "localhost:80")];
+        assert_eq!(go_on(named, &[], &["127.0.0.1:80", "[::1]:80"]), [Some(0), Some(0)]);
     }
 
     #[test]

@@ -4,16 +4,21 @@
 //! LISTEN_FDNAMES what they are called. The crate `listenfd` takes the descriptors, but it ignores the names and clears
 //! the other two variables, so the names are read before it. Anything in the environment is from outside: a wrong pid
 //! means "not for us", a wrong count is an error, a descriptor that is no listening stream socket is closed.
+//!
+//! Beside what a socket unit opened stand the files that the process before us gave to systemd's store: its listeners
+//! ([`KEPT`]) and its connections ([`lot::NAME`]).
 
 use super::Socket;
 use super::assign::Place;
 use super::error::{SocketError, Warning};
 use crate::domain::limits::LISTENERS_MAX;
-use crate::sys::service;
+use crate::sys::{lot, service};
 use listenfd::ListenFd;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
-/// Most descriptors a manager may hand over: listeners, and beside them what a fd store kept.
+/// The name under which systemd's store keeps the listeners that we bound.
+pub const KEPT: &str = "listen";
+/// Most descriptors a manager may hand over: listeners, and beside them what its store kept.
 const DESCRIPTORS_MAX: usize = 4 * LISTENERS_MAX;
 
 /// What a service manager handed over.
@@ -21,6 +26,10 @@ const DESCRIPTORS_MAX: usize = 4 * LISTENERS_MAX;
 pub struct Inherited {
     sockets: Vec<One>,
     unusable: Vec<Warning>,
+    /// Listeners of the process before us.
+    kept: Vec<One>,
+    /// Its connections.
+    lot: Vec<OwnedFd>,
 }
 
 /// One inherited listener.
@@ -39,11 +48,17 @@ impl Inherited {
 
     /// True when a manager handed over anything at all, so that forking away from it would be wrong.
     pub fn any(&self) -> bool {
-        !self.sockets.is_empty() || !self.unusable.is_empty()
+        !self.sockets.is_empty() || !self.unusable.is_empty() || !self.kept.is_empty() || !self.lot.is_empty()
     }
 
-    pub(super) fn into_parts(self) -> (Vec<One>, Vec<Warning>) {
-        (self.sockets, self.unusable)
+    /// The connections of the process before us, for [`lot::unpack`].
+    pub fn take_lot(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.lot)
+    }
+
+    /// What a manager opened, what it kept of ours, and what is neither.
+    pub(super) fn into_parts(self) -> (Vec<One>, Vec<One>, Vec<Warning>) {
+        (self.sockets, self.kept, self.unusable)
     }
 
     fn add(&mut self, name: String, socket: Option<Socket>) -> Result<(), SocketError> {
@@ -56,7 +71,8 @@ impl Inherited {
             None => self.unusable.push(Warning::Unusable { name }),
             Some(socket) => {
                 let place = adopt(&socket).map_err(|e| wrong(format!("socket {name}: {e}")))?;
-                self.sockets.push(One { name, socket, place });
+                let list = if name == KEPT { &mut self.kept } else { &mut self.sockets };
+                list.push(One { name, socket, place });
             }
         }
         Ok(())
@@ -90,6 +106,12 @@ pub fn inherit() -> Result<Inherited, SocketError> {
     let mut from_systemd = ListenFd::from_env();
     let mut inherited = Inherited::none();
     for (index, name) in names.into_iter().enumerate() {
+        if name == lot::NAME {
+            if let Ok(Some(raw)) = from_systemd.take_raw_fd(index) {
+                inherited.lot.extend(owned(raw));
+            }
+            continue;
+        }
         let socket = match from_systemd.take_tcp_listener(index) {
             Ok(listener) => listener.map(Socket::Tcp),
             Err(_) => match from_systemd.take_unix_listener(index) {
@@ -106,6 +128,17 @@ pub fn inherit() -> Result<Inherited, SocketError> {
         inherited.add(name, socket)?;
     }
     Ok(inherited)
+}
+
+/// Takes charge of a descriptor that was announced to us; `None` when it is not open.
+#[allow(unsafe_code)]
+fn owned(raw: std::os::fd::RawFd) -> Option<OwnedFd> {
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+    use std::os::fd::{BorrowedFd, FromRawFd};
+    // SAFETY: it is only asked about, and the question says whether it is open.
+    let open = fcntl(unsafe { BorrowedFd::borrow_raw(raw) }, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+    // SAFETY: the manager put it there for us, and `listenfd` gives each out once.
+    open.is_ok().then(|| unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
 /// The names of the descriptors announced to this process, in order; none when the announcement is for another.
@@ -255,7 +288,7 @@ mod tests {
         inherited.add("http".into(), Some(Socket::Tcp(theirs))).unwrap();
         assert!(inherited.any());
         let wanted = Wanted { name: "http".into(), address: at.to_string().parse().unwrap(), unasked: false };
-        let (all, warnings) = open(&[wanted], inherited, Lang::En).unwrap();
+        let (all, warnings) = open(&[wanted], inherited, Lang::En, || ()).unwrap();
         assert!(warnings.is_empty(), "{warnings:?}");
         assert_eq!(all.len(), 1);
         assert!(all[0].inherited);
@@ -270,7 +303,7 @@ mod tests {
         let mut inherited = Inherited::none();
         inherited.add("http".into(), Some(Socket::Tcp(connection))).unwrap();
         inherited.add("datagram".into(), None).unwrap();
-        let (all, warnings) = open(&[], inherited, Lang::En).unwrap();
+        let (all, warnings) = open(&[], inherited, Lang::En, || ()).unwrap();
         assert!(all.is_empty());
         assert_eq!(warnings.len(), 2, "{warnings:?}");
         assert!(warnings[0].contains("http") && warnings[1].contains("datagram"), "{warnings:?}");
@@ -287,7 +320,7 @@ mod tests {
             address: at.parse().unwrap(),
             unasked: false,
         });
-        let (all, _) = open(&wanted, inherited, Lang::En).unwrap();
+        let (all, _) = open(&wanted, inherited, Lang::En, || ()).unwrap();
         for one in &all {
             println!("got {} {} {}", one.name, one.address, one.inherited);
         }

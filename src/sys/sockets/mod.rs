@@ -1,8 +1,8 @@
 //! Listening sockets: handed over by systemd or launchd, or bound here, always one list.
 //!
 //! [`inherit`] runs first of all, while there is one thread: it takes what the service manager hands over, by name, and
-//! clears the environment of it. [`open`] then fits that to the listeners the configuration wants (`assign`, pure) and
-//! binds whatever is left (`bind`, `path`). All sockets come out listening, non-blocking and closed on exec, so that
+//! clears the environment of it. [`open`] then fits that to the listeners the configuration wants (`assign`, pure), goes
+//! on with those that the process before us had bound, and binds whatever is left (`bind`, `path`). All sockets come out listening, non-blocking and closed on exec, so that
 //! the rest of the program cannot tell where one came from. What goes wrong is a sentence with an exit code (`error`),
 //! which names the program in the way when the system tells (`holder`).
 
@@ -16,7 +16,7 @@ pub mod keepalive;
 mod path;
 
 pub use error::SocketError;
-pub use inherit::{Inherited, inherit};
+pub use inherit::{Inherited, KEPT, inherit};
 pub use path::SocketFile;
 
 use crate::domain::address::ListenAddress;
@@ -25,6 +25,7 @@ use crate::domain::limits::LISTENERS_MAX;
 use assign::Place;
 use error::Warning;
 use std::net::TcpListener;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener;
 
 /// A listener that the configuration asks for.
@@ -66,7 +67,18 @@ pub struct Listening {
     pub file: Option<SocketFile>,
 }
 
-/// Makes the listeners: an inherited socket replaces those of its name, the others are bound.
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Socket::Tcp(socket) => socket.as_fd(),
+            Socket::Unix(socket) => socket.as_fd(),
+        }
+    }
+}
+
+/// Makes the listeners: an inherited socket replaces those of its name, the others go on from the process before us where
+/// they stand as configured, or are bound. `give_up` is called before that, when the manager keeps a listener for which
+/// there is no use any more: as long as it does, the address cannot be bound.
 ///
 /// Second in the result are warnings, as sentences in `lang`: an inherited socket that stands elsewhere than
 /// configured (it wins), one that nobody asked for (it is closed), one address of a name that could not be bound.
@@ -77,10 +89,11 @@ pub fn open(
     wanted: &[Wanted],
     inherited: Inherited,
     lang: Lang,
+    give_up: impl FnOnce(),
 ) -> Result<(Vec<Listening>, Vec<String>), SocketError> {
     let mut listening = Vec::new();
     let mut warnings: Vec<Warning> = Vec::new();
-    let (sockets, unusable) = inherited.into_parts();
+    let (sockets, kept, unusable) = inherited.into_parts();
     warnings.extend(unusable);
 
     let offered: Vec<_> = sockets.iter().map(|s| (s.name.as_str(), &s.place)).collect();
@@ -95,7 +108,19 @@ pub fn open(
             None => warnings.push(Warning::Unwanted { name: socket.name, address: socket.place.to_string() }),
         }
     }
-    for (which, wanted) in wanted.iter().enumerate().filter(|(_, w)| !plan.replaced.contains(&w.name)) {
+    let places: Vec<&Place> = kept.iter().map(|one| &one.place).collect();
+    let goes_on = assign::go_on(wanted, &plan.replaced, &places);
+    if goes_on.iter().any(Option::is_none) {
+        give_up();
+    }
+    let mut standing = vec![false; wanted.len()];
+    for (one, which) in kept.into_iter().zip(goes_on) {
+        let Some((which, at)) = which.and_then(|which| Some((which, wanted.get(which)?))) else { continue };
+        standing[which] = true;
+        listening.push(stand(which, at.name.clone(), one.socket, &one.place, false));
+    }
+    let missing = |(which, w): &(usize, &Wanted)| !plan.replaced.contains(&w.name) && !standing[*which];
+    for (which, wanted) in wanted.iter().enumerate().filter(missing) {
         let bound = match bind::bind(&wanted.address, &mut warnings) {
             Err(error) if wanted.unasked => {
                 warnings.push(Warning::DoneWithout { name: wanted.name.clone(), error: Box::new(error) });
@@ -144,7 +169,7 @@ mod tests {
     #[test]
     fn a_bare_port_answers_both_families() {
         let (all, warnings) =
-            open(&[wanted("http", ListenAddress::Any(0))], Inherited::none(), Lang::En).unwrap();
+            open(&[wanted("http", ListenAddress::Any(0))], Inherited::none(), Lang::En, || ()).unwrap();
         assert!(warnings.is_empty(), "{warnings:?}");
         let [one] = &all[..] else { panic!("{all:?}") };
         let port = one.port.unwrap();
@@ -163,6 +188,7 @@ mod tests {
             &[wanted("http", ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), 0))],
             Inherited::none(),
             Lang::En,
+            || (),
         )
         .unwrap();
         let Socket::Tcp(listener) = &all[0].socket else { panic!("{all:?}") };
@@ -177,7 +203,7 @@ mod tests {
         let port = taken.local_addr().unwrap().port();
         let address = ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), port);
         let wanted = Wanted { unasked: true, ..wanted("tcp", address) };
-        let (listening, warnings) = open(&[wanted], Inherited::none(), Lang::En).unwrap();
+        let (listening, warnings) = open(&[wanted], Inherited::none(), Lang::En, || ()).unwrap();
         assert!(listening.is_empty());
         assert!(warnings[0].contains("going on without the listener tcp"), "{warnings:?}");
         assert!(warnings[0].contains(&format!("127.0.0.1:{port}")), "{warnings:?}");
@@ -188,7 +214,7 @@ mod tests {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         let address = ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), port);
-        let error = open(&[wanted("http", address)], Inherited::none(), Lang::En).unwrap_err();
+        let error = open(&[wanted("http", address)], Inherited::none(), Lang::En, || ()).unwrap_err();
         assert_eq!(error.exit_code(), 69);
         let sentence = error.sentence(Lang::En);
         assert!(sentence.contains(&format!("127.0.0.1:{port}")), "{sentence}");
@@ -201,7 +227,7 @@ mod tests {
     fn an_address_of_another_machine_is_not_ours() {
         // 192.0.2.0/24 is for documentation (RFC 5737): no machine has it.
         let address = ListenAddress::Ip(Ipv4Addr::new(192, 0, 2, 1).into(), 7777);
-        let error = open(&[wanted("http", address)], Inherited::none(), Lang::En).unwrap_err();
+        let error = open(&[wanted("http", address)], Inherited::none(), Lang::En, || ()).unwrap_err();
         assert!(matches!(error, SocketError::NotOurs { .. }), "{error:?}");
         assert_eq!(error.exit_code(), 69);
     }
@@ -209,7 +235,7 @@ mod tests {
     #[test]
     fn a_name_stands_on_what_it_resolves_to() {
         let name = ListenAddress::Name("localhost".into(), 0);
-        let (all, _) = open(&[wanted("http", name)], Inherited::none(), Lang::En).unwrap();
+        let (all, _) = open(&[wanted("http", name)], Inherited::none(), Lang::En, || ()).unwrap();
         assert!(!all.is_empty());
         for one in &all {
             assert!(one.address.starts_with("127.") || one.address.starts_with("[::1]"), "{}", one.address);
@@ -220,7 +246,7 @@ mod tests {
     fn a_name_nobody_knows_is_said_so() {
         // .invalid never resolves (RFC 6761).
         let name = ListenAddress::Name("heartbeat.invalid".into(), 7777);
-        let error = open(&[wanted("http", name)], Inherited::none(), Lang::En).unwrap_err();
+        let error = open(&[wanted("http", name)], Inherited::none(), Lang::En, || ()).unwrap_err();
         assert!(matches!(error, SocketError::Unresolvable { .. }), "{error:?}");
         assert_eq!(error.exit_code(), 69);
     }

@@ -44,6 +44,11 @@ impl SocketFile {
         self.remove();
     }
 
+    /// Leaves the file where it is: its socket lives on elsewhere.
+    pub fn leave(mut self) {
+        self.gone = true;
+    }
+
     fn remove(&mut self) {
         if !self.gone && identity(&self.path).is_ok_and(|now| now == self.identity) {
             // Without the right to remove it the next start finds it stale and removes it.
@@ -141,7 +146,7 @@ mod tests {
     fn listen(path: &Path) -> Result<Listening, SocketError> {
         let wanted =
             Wanted { name: "http".into(), address: ListenAddress::Unix(path.into()), unasked: false };
-        let (mut all, warnings) = open(&[wanted], Inherited::none(), Lang::En)?;
+        let (mut all, warnings) = open(&[wanted], Inherited::none(), Lang::En, || ())?;
         assert!(warnings.is_empty() && all.len() == 1);
         Ok(all.remove(0))
     }

@@ -4,6 +4,7 @@ use super::Home;
 use super::desk::{Desk, Moment, Next};
 use super::http::Http;
 use super::link::Link;
+use super::parked::{Returning, State};
 use super::shake::Shake;
 use super::talk::Talk;
 use super::ws::Ws;
@@ -53,6 +54,16 @@ impl Connection {
         match role {
             Role::Http => Connection::Http(Http::returned(link, read, moment)),
             Role::Ws(opening) => Connection::Ws(Ws::new(link, read, opening, moment)),
+        }
+    }
+
+    /// One of the process before us; `None` where that is not what it left.
+    pub fn resumed(returning: Returning, moment: &Moment<'_>) -> Option<Connection> {
+        let Returning { link, state } = returning;
+        match state {
+            State::Http(kept) => Some(Connection::Http(Http::resumed(link, kept, moment))),
+            State::Tcp(kept) => Talk::resumed(link, kept, moment).map(Connection::Tcp),
+            State::Ws(kept) => Ws::resumed(link, kept, moment).map(Connection::Ws),
         }
     }
 

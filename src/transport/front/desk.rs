@@ -47,8 +47,10 @@ pub struct Moment<'a> {
     pub now_ms: u64,
     /// The same in whole seconds, for deadlines.
     pub now_s: u32,
-    /// Whether the daemon is stopping.
+    /// Whether the daemon is stopping, and the connection at hand with it.
     pub draining: bool,
+    /// Whether it makes room for a next process, which goes on with what can be left to it.
+    pub next_follows: bool,
 }
 
 /// What is to happen to a connection after a reading.

@@ -5,17 +5,20 @@
 use super::Home;
 use super::desk::{Desk, Moment, Next, Said};
 use super::link::Link;
+use super::parked::State;
 use crate::domain::limits::LINGER_MAX;
 use crate::domain::time::{Now, Span};
 use crate::transport::http::{Dates, Guest, beats, timeout_answer};
 use crate::transport::taking::named_by;
 use crate::wire::answer::Answer;
+use crate::wire::blob;
 use crate::wire::head::{self, Step};
+use serde::{Deserialize, Serialize};
 use std::io;
 use std::ops::Range;
 
 /// What the connection is in the middle of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Stage {
     Idle,
     Head,
@@ -25,7 +28,7 @@ enum Stage {
 }
 
 /// What happens once the unsent bytes are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Then {
     Read,
     Close,
@@ -40,6 +43,16 @@ pub struct Http {
     carry: Vec<u8>,
     /// Nobody has looked at `carry` yet.
     unread: bool,
+    then: Then,
+    stage: Stage,
+    heard_bytes: u32,
+}
+
+/// What the next process has to know.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Kept {
+    #[serde(with = "blob")]
+    carry: Vec<u8>,
     then: Then,
     stage: Stage,
     heard_bytes: u32,
@@ -67,6 +80,25 @@ impl Http {
     pub fn returned(link: Link, read: Vec<u8>, moment: &Moment<'_>) -> Http {
         let unread = !read.is_empty();
         Http { carry: read, unread, ..Http::new(link, moment) }
+    }
+
+    /// One of the process before us.
+    pub fn resumed(link: Link, kept: Kept, moment: &Moment<'_>) -> Http {
+        let Kept { carry, then, stage, heard_bytes } = kept;
+        // It is read anew from its first byte: so much of it as will be judged, and no more, has come.
+        let unread = !carry.is_empty();
+        let mut http = Http { link, carry, unread, then, stage, heard_bytes };
+        http.enter(stage, true, moment);
+        if http.link.is_blocked() {
+            http.link.due_in(moment, moment.policy.limits.body_timeout);
+        }
+        http
+    }
+
+    /// What is left of it to the next process.
+    pub fn park(self) -> (Link, State) {
+        let Http { link, carry, then, stage, heard_bytes, .. } = self;
+        (link, State::Http(Kept { carry, then, stage, heard_bytes }))
     }
 
     /// Whether it may be closed when the daemon stops: nothing has begun.

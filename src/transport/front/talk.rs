@@ -9,6 +9,7 @@
 
 use super::desk::{Desk, Moment, Next, Said};
 use super::link::Link;
+use super::parked::State;
 use crate::domain::access::{Denied, Wish};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Transport};
@@ -17,7 +18,7 @@ use crate::domain::limits::{QUIET, TALK_READ_BYTES_MAX, TALK_UNSENT_BYTES_MAX};
 use crate::domain::notice::Notice;
 use crate::domain::policy::{Anonymous, TcpTimes};
 use crate::domain::time::Span;
-use crate::engine::claims::Claim;
+use crate::engine::claims::{self, Claim};
 use crate::engine::id_of_peer;
 use crate::engine::stats::{BeatResult, Turned};
 use crate::store::Batch;
@@ -25,6 +26,7 @@ use crate::transport::taking::{Fault, Taker};
 use crate::wire::dialect::{self, Dialect, Event};
 use crate::wire::fields::Fields;
 use crate::wire::line::{self, Command, Reply};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
@@ -65,7 +67,7 @@ pub struct Talk {
 }
 
 /// Which monitor a connection speaks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Whom {
     /// It has not beaten yet.
     Nobody,
@@ -75,6 +77,17 @@ enum Whom {
     Own,
     /// The one that it has named.
     Named,
+}
+
+/// What the next process has to know.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Kept {
+    talk: dialect::Talk,
+    whom: Whom,
+    claim: Option<claims::Kept>,
+    authorized: bool,
+    well: bool,
+    patience_ms: u64,
 }
 
 /// What is at hand while a connection is heard.
@@ -111,6 +124,41 @@ impl Talk {
         let peer = talk.link.peer;
         talk.link.site.engine.log().notice(moment.now.wall, Notice::ClientConnected { peer });
         talk
+    }
+
+    /// One of the process before us; `None` where that is not what it left.
+    pub fn resumed(link: Link, kept: Kept, moment: &Moment<'_>) -> Option<Talk> {
+        let claim = kept.claim.as_ref().and_then(|claim| link.site.engine.claims().resume(claim));
+        if !kept.talk.is_sound() || claim.is_none() != (kept.whom == Whom::Nobody) {
+            return None;
+        }
+        let port = link.stream.peer_port().unwrap_or(0);
+        let mut talk = Talk {
+            link,
+            whom: kept.whom,
+            claim,
+            port,
+            authorized: kept.authorized,
+            well: kept.well,
+            closing: false,
+            gone: false,
+            patience: Span(kept.patience_ms),
+            silent_s: 0,
+            ping_s: next_ping(&moment.policy.tcp, moment),
+            quiet_ms: if kept.talk.wants_quiet() { moment.now_ms + QUIET.0 } else { 0 },
+            quiet_noted: false,
+            talk: kept.talk,
+        };
+        talk.silent_s = moment.second_after(talk.timeout(moment));
+        talk.set_alarm();
+        Some(talk)
+    }
+
+    /// What is left of it to the next process.
+    pub fn park(self) -> (Link, State) {
+        let claim = self.claim.as_ref().map(Claim::keep);
+        let Talk { link, talk, whom, authorized, well, patience, .. } = self;
+        (link, State::Tcp(Kept { talk, whom, claim, authorized, well, patience_ms: patience.0 }))
     }
 
     /// When the loop must look whether something is whole by now; told once.

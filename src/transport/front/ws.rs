@@ -8,26 +8,31 @@
 
 use super::desk::{Desk, Moment, Next, Said};
 use super::link::Link;
+use super::parked::State;
 use crate::domain::access::{Denied, Wish};
+use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Status, Transport};
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{LINGER_MAX, SOCKET_PARTING_MAX, SOCKET_UNSENT_BYTES_MAX};
 use crate::domain::notice::Notice;
 use crate::domain::time::Span;
-use crate::engine::claims::Claim;
+use crate::engine::claims::{self, Claim};
 use crate::engine::id_of_peer;
 use crate::engine::stats::{BeatResult, Turned};
 use crate::store::Batch;
 use crate::transport::http::{Opening, beats};
 use crate::transport::taking::{Fault, Taker, named_by};
 use crate::wire::answer::Answer;
+use crate::wire::blob;
 use crate::wire::ws::{Code, Event, Opcode, Role, Session, frame};
+use serde::{Deserialize, Serialize};
 use std::io;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Where in its life the connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Stage {
     Open,
     /// We have closed, and wait for the other end to do the same.
@@ -79,6 +84,22 @@ pub struct Ws {
     heard_bytes: u32,
 }
 
+/// What the next process has to know.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Kept {
+    session: Session,
+    claim: Option<claims::Kept>,
+    named: bool,
+    well: bool,
+    echo: bool,
+    stage: Stage,
+    #[serde(with = "blob")]
+    ahead: Vec<u8>,
+    heard_bytes: u32,
+    /// Who it is, as proxies said; `None`: somebody of this machine.
+    client: Option<IpAddr>,
+}
+
 /// Something to say once the beats of the turn are kept.
 pub enum Say {
     /// The word for a word.
@@ -117,6 +138,52 @@ impl Ws {
         }
         ws.arm();
         ws
+    }
+
+    /// One of the process before us; `None` where that is not what it left.
+    pub fn resumed(mut link: Link, kept: Kept, moment: &Moment<'_>) -> Option<Ws> {
+        let claim = kept.claim.as_ref().and_then(|claim| link.site.engine.claims().resume(claim));
+        if !kept.session.is_sound() || claim.is_some() != kept.claim.is_some() {
+            return None;
+        }
+        link.peer = kept.client.map_or(Peer::Unix, Peer::from_ip);
+        let between = kept.session.is_between_messages();
+        let body_s = moment.second_after(moment.policy.limits.body_timeout);
+        let mut ws = Ws {
+            stalled_s: if link.is_blocked() { body_s } else { NEVER },
+            link,
+            message_s: if between { NEVER } else { body_s },
+            session: kept.session,
+            claim: claim.map(Box::new),
+            named: kept.named,
+            well: kept.well,
+            echo: kept.echo,
+            gone: false,
+            stage: kept.stage,
+            ahead: kept.ahead.into(),
+            silent_s: moment.second_after(moment.policy.websocket.timeout),
+            ping_s: next_ping(moment),
+            heard_bytes: kept.heard_bytes,
+        };
+        match ws.stage {
+            Stage::Open => ws.arm(),
+            Stage::Parting => ws.link.due_in(moment, SOCKET_PARTING_MAX),
+            Stage::Ending => ws.link.due_s = ws.stalled_s,
+            Stage::Lingering => ws.link.due_in(moment, LINGER_MAX),
+        }
+        Some(ws)
+    }
+
+    /// What is left of it to the next process.
+    pub fn park(self) -> (Link, State) {
+        let claim = self.claim.as_ref().map(|claim| claim.keep());
+        let Ws { link, session, named, well, echo, stage, ahead, heard_bytes, .. } = self;
+        let client = match link.peer {
+            Peer::Ip(ip) => Some(ip),
+            Peer::Unix => None,
+        };
+        let ahead = ahead.into_vec();
+        (link, State::Ws(Kept { session, claim, named, well, echo, stage, ahead, heard_bytes, client }))
     }
 
     /// Does what can be done now: sends what waits, reads, takes beats.
@@ -383,7 +450,11 @@ impl Ws {
     fn rest(&mut self, moment: &Moment<'_>) -> Next {
         if self.stage == Stage::Open && moment.draining {
             let mut out = Vec::new();
-            self.session.close(Code::GOING_AWAY, "the server stops", None, &mut out);
+            let (code, reason) = match moment.next_follows {
+                true => (Code::SERVICE_RESTART, "the server starts anew"),
+                false => (Code::GOING_AWAY, "the server stops"),
+            };
+            self.session.close(code, reason, None, &mut out);
             self.stage = Stage::Parting;
             self.link.due_in(moment, SOCKET_PARTING_MAX);
             if self.link.send(&out).is_err() {

@@ -68,24 +68,25 @@ impl Phase {
     }
 }
 
-/// A connection that speaks HTTP no more.
-pub struct Opened {
+/// A connection that a front shall have back.
+pub struct Leaving {
     /// Its stream.
     pub stream: Stream,
-    /// What was read of it behind the handshake.
+    /// What was read of it and not used.
     pub read: Vec<u8>,
-    /// What it is now.
-    pub opening: Opening,
+    /// What it is now, where it speaks HTTP no more.
+    pub opening: Option<Opening>,
 }
 
-/// Serves a connection to its end, or until it has become a WebSocket. `read` is what was read of it so far.
+/// Serves a connection to its end, until it has become a WebSocket, or until it can be left to the next process. `read` is
+/// what was read of it so far.
 pub async fn serve(
     stream: Stream,
     read: Vec<u8>,
     peer: Peer,
     site: &Arc<Site>,
     deadline: Deadline,
-) -> Option<Opened> {
+) -> Option<Leaving> {
     let limits = site.engine.policy().limits.clone();
     let now = AtomicU8::new(if read.is_empty() { IDLE } else { HEAD });
     let phase = Arc::new(Phase {
@@ -133,10 +134,15 @@ pub async fn serve(
         .serve_connection(wire, service);
     let mut watched = None;
     let (mut draining, mut streamed) = (false, false);
+    let mut hand_back = false;
     let end = poll_fn(|cx| {
         loop {
             if Pin::new(&mut connection).poll(cx).is_ready() {
-                return Poll::Ready(None);
+                return Poll::Ready(End::Over);
+            }
+            // Between two requests hyper holds nothing but what it has read and not understood.
+            if hand_back && matches!(phase.get(), IDLE | HEAD) {
+                return Poll::Ready(End::HandedBack);
             }
             let (now, changes) = (phase.get(), Some(phase.changes.load(Ordering::Relaxed)));
             if watched != changes {
@@ -152,13 +158,17 @@ pub async fn serve(
                 }
             }
             match ready!(deadline.poll(cx, !draining)) {
-                Call::Timeout => return Poll::Ready(Some(now)),
-                Call::Drain => {
+                Call::Timeout => return Poll::Ready(End::Timeout(now)),
+                call => {
                     draining = true;
                     if streamed {
                         watched = None;
                     }
-                    Pin::new(&mut connection).graceful_shutdown();
+                    // What cannot be left to the next process, and what goes on and on, ends in any case.
+                    hand_back = call == Call::HandBack && site.hands_over() && !streamed;
+                    if !hand_back {
+                        Pin::new(&mut connection).graceful_shutdown();
+                    }
                 }
             }
         }
@@ -166,25 +176,37 @@ pub async fn serve(
     .await;
     let parts = connection.into_parts();
     let Wire { mut stream, waiting, ahead, .. } = parts.io;
+    // What hyper has read and not used, then what it has not read yet.
+    let read = || [parts.read_buf, ahead].concat();
     let last = match end {
-        Some(HEAD) => timeout_answer(site, false),
-        Some(_) => {
+        End::HandedBack => return Some(Leaving { stream, read: read(), opening: None }),
+        End::Timeout(HEAD) => timeout_answer(site, false),
+        End::Timeout(_) => {
             leave(stream).await;
             return None;
         }
-        None => waiting.to_vec(),
+        End::Over => waiting.to_vec(),
     };
     let sent = finish(&mut stream, &last, &deadline, site).await;
     match phase.opening.get() {
-        Some(opening) if sent && end.is_none() => {
-            // What hyper has read and not used, then what it has not read yet.
-            let read = [parts.read_buf, ahead].concat();
-            return Some(Opened { stream, read, opening: *opening });
+        Some(opening) if sent && end == End::Over => {
+            return Some(Leaving { stream, read: read(), opening: Some(*opening) });
         }
         None if sent => linger(stream, deadline).await,
         _ => {}
     }
     None
+}
+
+/// How hyper's part in a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// There is nothing more to do for it.
+    Over,
+    /// Its time was up in this phase.
+    Timeout(u8),
+    /// It can be left to the next process.
+    HandedBack,
 }
 
 async fn answer(

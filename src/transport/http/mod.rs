@@ -22,8 +22,13 @@ use crate::transport::deadline::Deadline;
 use crate::transport::front::{Home, Role};
 use crate::transport::site::Site;
 use crate::transport::stream::StdStream;
-use hyper_path::Opened;
+use hyper_path::Leaving;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a front is asked to take a connection back that has no room for it at once, and how long between that.
+const ADOPTIONS_MAX: u32 = 500;
+const ADOPTION_EVERY: Duration = Duration::from_millis(2);
 
 /// A connection on its way from a front to a general thread.
 pub struct Guest {
@@ -43,24 +48,31 @@ pub struct Guest {
     pub home: Home,
 }
 
-/// Serves a connection to its end, or until a front has it back.
+/// Serves a connection to its end, or until a front has it back: as a WebSocket, or for the next process.
 pub(super) async fn serve(guest: Guest) {
     let Guest { stream, unsent, read, peer, site, place, home } = guest;
     site.engine.stats().connection(Transport::Http, 1);
-    let mut opened = None;
+    let mut left = None;
     if let Ok(mut stream) = stream.into_stream() {
         let deadline = Deadline::new();
         if unsent.is_empty() || io::finish(&mut stream, &unsent, &deadline, &site).await {
-            opened = hyper_path::serve(stream, read, peer, &site, deadline).await;
+            left = hyper_path::serve(stream, read, peer, &site, deadline).await;
         }
     }
     site.engine.stats().connection(Transport::Http, -1);
-    let Some(Opened { stream, read, opening }) = opened else { return };
+    let Some(Leaving { stream, read, opening }) = left else { return };
     let Ok(stream) = stream.into_std() else { return };
+    let role = opening.map_or(Role::Http, Role::Ws);
     let guest =
         Guest { stream, unsent: Vec::new(), read, peer, site: site.clone(), place, home: home.clone() };
-    // A front that has no room for it, or has ended, takes nobody: the connection is closed.
-    if home.adopt(Box::new(guest), Role::Ws(opening)).is_err() {
-        site.engine.stats().turned(Turned::Total);
+    let mut guest = Box::new(guest);
+    for _ in 0..ADOPTIONS_MAX {
+        match home.adopt(guest, role) {
+            Ok(()) => return,
+            Err(refused) => guest = refused,
+        }
+        tokio::time::sleep(ADOPTION_EVERY).await;
     }
+    // A front that is so far behind, or has ended, takes nobody: the connection is closed.
+    site.engine.stats().turned(Turned::Total);
 }

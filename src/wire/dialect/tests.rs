@@ -10,8 +10,39 @@ fn told(pieces: &[&[u8]]) -> String {
     let (mut talk, mut said) = (Talk::new(), Vec::new());
     for piece in pieces {
         talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(&event)));
+        talk = handed_over(&talk);
     }
     said.join(" ")
+}
+
+/// As the next process has it.
+fn handed_over(talk: &Talk) -> Talk {
+    let next: Talk = serde_json::from_str(&serde_json::to_string(talk).unwrap()).unwrap();
+    assert!(next.is_sound() && next == *talk, "{talk:?}");
+    next
+}
+
+proptest! {
+    #[test]
+    fn whatever_passes_for_a_state_can_go_on(
+        stage in 0..6, number in any::<u8>(), head in any::<[u8; 12]>(), input in any::<Vec<u8>>(),
+    ) {
+        let stage = match stage {
+            0 => format!(r#"{{"First":{{"bytes":{head:?},"have":{number}}}}}"#),
+            1 => format!(r#"{{"Frame":{{"head":{:?},"have":{number},"skip":7}}}}"#, &head[..8]),
+            2 => format!(r#"{{"Pong":{{"matched":{number}}}}}"#),
+            3 => format!(r#"{{"Ping":{{"matched":{number}}}}}"#),
+            4 => format!(r#"{{"Text":{{"matched":{number},"open":"Blank"}}}}"#),
+            _ => r#"{"Line":{"begun":"AAECAw==","too_long":false}}"#.into(),
+        };
+        let mut talk: Talk = serde_json::from_str(&stage).unwrap();
+        if talk.is_sound() {
+            talk.feed(&input, LENGTH_MAX, &mut |_| {});
+            talk.quiet(&mut |_| {});
+        } else {
+            prop_assert!(number > 3, "{stage}");
+        }
+    }
 }
 
 fn told_quietly(pieces: &[&[u8]]) -> String {

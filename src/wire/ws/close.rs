@@ -23,6 +23,9 @@ impl Code {
     /// A message over the limit.
     pub const TOO_BIG: Code = Code(1009);
 
+    /// This end starts anew, and can be come back to (IANA's registry; not in the RFC).
+    pub const SERVICE_RESTART: Code = Code(1012);
+
     /// Whether it may stand in a frame: those that are defined, less those that only say that there was no frame, and
     /// those left to libraries and applications.
     pub fn is_sendable(self) -> bool {

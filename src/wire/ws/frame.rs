@@ -2,6 +2,7 @@
 
 use super::Role;
 use super::close::Fault;
+use serde::{Deserialize, Serialize};
 
 /// Longest payload of a close, ping or pong.
 pub const CONTROL_BYTES_MAX: usize = 125;
@@ -12,7 +13,7 @@ pub const HEAD_BYTES_MAX: usize = 14;
 pub type Mask = [u8; 4];
 
 /// What a frame is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Opcode {
     /// More of the message that has begun.
     Continuation = 0x0,

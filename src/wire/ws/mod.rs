@@ -17,9 +17,10 @@ pub use frame::{Mask, Opcode};
 pub use receive::Event;
 
 use receive::Inbound;
+use serde::{Deserialize, Serialize};
 
 /// Which end of a connection this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// Its input is masked, its output is not.
     Server,
@@ -28,7 +29,7 @@ pub enum Role {
 }
 
 /// One end of a connection after the handshake.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     inbound: Inbound,
     close_sent: bool,
@@ -93,6 +94,11 @@ impl Session {
     /// Whether the other end has closed, or a fault has made an end of what it sends.
     pub fn has_heard_all(&self) -> bool {
         self.inbound.is_over()
+    }
+
+    /// Whether this can be the state of a session; one that was read from outside may be anything.
+    pub fn is_sound(&self) -> bool {
+        self.inbound.is_sound()
     }
 
     /// Whether nothing of a frame or message has come that is not yet an event.

@@ -8,6 +8,8 @@
 use super::Role;
 use super::close::{Code, Fault};
 use super::frame::{HEAD_BYTES_MAX, Head, Opcode, apply_mask};
+use crate::wire::blob;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// What has come.
@@ -34,7 +36,7 @@ pub enum Event<'a> {
 }
 
 /// The receiving half of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inbound {
     role: Role,
     over: bool,
@@ -46,6 +48,7 @@ pub struct Inbound {
     head: [u8; HEAD_BYTES_MAX],
     /// How much of the frame's payload is pending.
     taken: usize,
+    #[serde(with = "blob")]
     pending: Vec<u8>,
 }
 
@@ -67,6 +70,24 @@ impl Inbound {
     /// Whether nothing that comes is heard any more.
     pub fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// See [`super::Session::is_sound`]: whether whatever comes next finds in it what it takes for granted.
+    pub fn is_sound(&self) -> bool {
+        let Some(head) = self.head.get(..usize::from(self.head_bytes)) else { return false };
+        let frame_bytes = match Head::read(head, self.role) {
+            // Read whole, and the payload has begun or is about to.
+            Ok(Some(head)) => usize::try_from(head.bytes).unwrap_or(usize::MAX),
+            Ok(None) => 0,
+            Err(_) => return false,
+        };
+        let text = self.pending.get(self.pending.len().wrapping_sub(usize::from(self.unchecked))..);
+        self.taken <= self.pending.len()
+            && self.taken <= frame_bytes
+            && head.len() <= Head::length(head)
+            && self.unchecked <= 3
+            && text.is_some()
+            && !self.message.is_some_and(|kind| !matches!(kind, Opcode::Text | Opcode::Binary))
     }
 
     /// See [`super::Session::is_between_messages`].

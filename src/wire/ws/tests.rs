@@ -32,6 +32,7 @@ pub(super) fn hear<'a>(role: Role, pieces: impl IntoIterator<Item = &'a [u8]>) -
     let mut session = Session::new(role);
     let mut all = Vec::new();
     for piece in pieces {
+        session = handed_over(&session);
         let mut piece = piece.to_vec();
         let mut at = 0;
         loop {
@@ -53,6 +54,33 @@ pub(super) fn hear<'a>(role: Role, pieces: impl IntoIterator<Item = &'a [u8]>) -
         }
     }
     all
+}
+
+/// As the next process has it.
+fn handed_over(session: &Session) -> Session {
+    let next: Session = serde_json::from_str(&serde_json::to_string(session).unwrap()).unwrap();
+    assert!(next.is_sound() && next == *session, "{session:?}");
+    next
+}
+
+proptest! {
+    #[test]
+    fn whatever_passes_for_a_state_can_go_on(
+        head in any::<[u8; 14]>(), head_bytes in 0..16u8, taken in 0..300usize, unchecked in 0..5u8,
+        text in any::<bool>(), pending in 0..200usize, mut input in any::<Vec<u8>>(),
+    ) {
+        use base64::Engine;
+        let pending = base64::engine::general_purpose::STANDARD.encode(vec![b'x'; pending]);
+        let message = if text { r#""Text""# } else { "null" };
+        let state = format!(
+            r#"{{"inbound":{{"role":"Server","over":false,"message":{message},"unchecked":{unchecked},
+            "head_bytes":{head_bytes},"head":{head:?},"taken":{taken},"pending":"{pending}"}},"close_sent":false}}"#
+        );
+        let mut session: Session = serde_json::from_str(&state).unwrap();
+        if session.is_sound() {
+            let _ = session.next(&mut input, MAX);
+        }
+    }
 }
 
 pub(super) fn frame(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
