@@ -173,6 +173,10 @@ ifeq ($(shell uname -s),Linux)
 	install -D -m 644 packaging/sysusers/heartbeat-client.conf '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-client.conf'
 	install -m 644 packaging/systemd/heartbeat-server.socket '$(DESTDIR)$(UNITDIR)/heartbeat-server.socket'
 	install -m 644 packaging/systemd/heartbeat-server-tcp.socket '$(DESTDIR)$(UNITDIR)/heartbeat-server-tcp.socket'
+	install -d '$(DESTDIR)$(PREFIX)/share/heartbeat-server'
+	sed 's|/usr/share/heartbeat-server|$(PREFIX)/share/heartbeat-server|' packaging/systemd/lockdown.conf \
+	  > '$(DESTDIR)$(PREFIX)/share/heartbeat-server/lockdown.conf'
+	chmod 644 '$(DESTDIR)$(PREFIX)/share/heartbeat-server/lockdown.conf'
 	install -D -m 644 packaging/sysusers/heartbeat-server.conf '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-server.conf'
 	install -D -m 644 packaging/logrotate/heartbeat-server '$(DESTDIR)/etc/logrotate.d/heartbeat-server'
 	install -D -m 644 packaging/firewalld/heartbeat-server.xml '$(DESTDIR)$(FIREWALLDDIR)/heartbeat-server.xml'
@@ -194,7 +198,7 @@ uninstall:
 	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_heartbeat-server' \
 	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/heartbeat-server.fish' \
 	  '$(DESTDIR)$(UNITDIR)/heartbeat-server.service' '$(DESTDIR)$(UNITDIR)/heartbeat-server.socket' \
-	  '$(DESTDIR)$(UNITDIR)/heartbeat-server-tcp.socket' \
+	  '$(DESTDIR)$(UNITDIR)/heartbeat-server-tcp.socket' '$(DESTDIR)$(PREFIX)/share/heartbeat-server/lockdown.conf' \
 	  '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-server.conf' '$(DESTDIR)/etc/logrotate.d/heartbeat-server' \
 	  '$(DESTDIR)$(FIREWALLDDIR)/heartbeat-server.xml' '$(DESTDIR)$(UFWDIR)/heartbeat-server'
 	@echo 'Kept: /etc/heartbeat-server, /etc/heartbeat-client, /var/lib/heartbeat-server, /var/log/heartbeat-server'

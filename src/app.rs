@@ -1,6 +1,6 @@
 //! The daemon from its first to its last step: what is wired to what, in which order it starts and stops.
 //!
-//! Start: options, inherited sockets, bind, detach, privileges, state lock, log, threads, doors, ready. Whatever fails
+//! Start: options, inherited sockets, bind, detach, privileges, state lock, shelter, log, threads, doors, ready. Whatever fails
 //! on the way ends the start with one sentence and an exit code of sysexits(3). Stop: the reverse, each step with a
 //! deadline.
 
@@ -23,7 +23,7 @@ use crate::sys::service::{Pulse, Service};
 use crate::sys::signals::{self, Event};
 use crate::sys::sockets::control::{self, Control};
 use crate::sys::sockets::{self, Inherited, Listening, Wanted};
-use crate::sys::{clock, firewall, lot, privileges, state_dir};
+use crate::sys::{clock, firewall, lot, privileges, shelter, state_dir};
 use crate::transport::census::Census;
 use crate::transport::site::{Setup, Site};
 use crate::transport::threads::Threads;
@@ -95,6 +95,7 @@ fn run(args: &Args, env: &Env) -> Result<u8, Failure> {
     let before = Before::of(&mut inherited, &service);
     let settings = Settings::load(args, env).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
     privileges::harden();
+    shelter::keep_secrets();
     let supervised = inherited.any() || service.supervised();
     let (listening, warnings) = listen(&settings, inherited, &service)?;
     let mut pipe = None;
@@ -215,6 +216,8 @@ impl Daemon {
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let state_lock =
             state_dir::lock(&settings.state_dir).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+        // Before the log, which has a thread: what is given up is given up by threads.
+        let shelter = shelter::enter(&settings.needs());
         let log = Log::open(settings.log.clone()).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let open_files = privileges::raise_open_files();
         let started = clock::now();
@@ -231,6 +234,9 @@ impl Daemon {
             warn(&log, "configuration", text.clone());
         }
         no_control.into_iter().for_each(|text| warn(&log, "no_control_socket", text));
+        if let Some((level, text)) = shelter.remark(lang) {
+            log.notice(clock::wall(), Notice::Other { level, kind: "confined", text });
+        }
         let last = (started.mono, 0);
         Ok(Daemon {
             settings,

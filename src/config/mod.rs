@@ -9,6 +9,7 @@
 
 pub(crate) mod bilingual;
 pub mod cli;
+mod confine;
 mod decide;
 mod describe;
 mod env;

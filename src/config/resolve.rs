@@ -11,7 +11,7 @@ use super::fault::{ConfigError, Findings};
 use super::file::{self, Reading};
 use super::language::{LangChoice, choose_language};
 use super::settings::{Settings, State};
-use super::{monitor, notifier};
+use super::{confine, monitor, notifier};
 use crate::domain::lang::Lang;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -51,6 +51,7 @@ impl Settings {
                 sync: draft.state.sync.unwrap_or(fallback.sync),
                 history: draft.state.history.unwrap_or(fallback.history),
             },
+            confine: confine::resolve(draft.confine),
             access: sight.access(draft.access),
             threads: sight.threads(&draft.limits),
             limits: sight.limits(draft.limits),

@@ -8,7 +8,7 @@ use super::fault::{Place, Text};
 use super::language::LangChoice;
 use super::tls::{self, TlsDraft};
 use super::value::{Document, Key, Located, Origin, Value};
-use super::{monitor, notifier, words};
+use super::{confine, monitor, notifier, words};
 use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::governor::{STRETCH_MAX, Terms};
 use crate::domain::limits::{
@@ -42,6 +42,7 @@ pub(super) struct Draft {
     pub(super) state: StateDraft,
     /// `Some(None)`: "off" was written.
     pub(super) control: Option<Located<Option<PathBuf>>>,
+    pub(super) confine: confine::Draft,
     pub(super) access: AccessDraft,
     pub(super) limits: LimitsDraft,
     pub(super) tcp: TcpDraft,
@@ -175,6 +176,7 @@ pub fn keys() -> Vec<String> {
     all.extend(names("log", LOG));
     all.extend(names("state", STATE));
     all.extend(names("control", CONTROL));
+    all.extend(names("confine", confine::KEYS));
     all.extend(names("access", ACCESS));
     all.extend(names("limits", LIMITS));
     all.extend(names("tcp", TCP));
@@ -239,6 +241,7 @@ const TOP: &[Key<Draft>] = &[
             value.section(CONTROL, section_of, draft);
         },
     },
+    Key { name: "confine", read: |draft, value| confine::read(value, section_of, &mut draft.confine) },
     Key {
         name: "access",
         read: |draft, value| {

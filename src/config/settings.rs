@@ -11,6 +11,7 @@ use crate::domain::rules::Rules;
 use crate::domain::time::Span;
 use crate::notify::ChannelSettings;
 use crate::sys::log::LogOptions;
+use crate::sys::shelter;
 use crate::sys::sockets::keepalive::KeepAlive;
 use crate::transport::tls::certificate::Summary;
 use crate::transport::tls::server::ClientAuth;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub state: State,
     /// The control socket; absolute. `None`: there is none.
     pub control: Option<PathBuf>,
+    /// Whether, and how, the process confines itself.
+    pub confine: Confine,
     /// Who may do what.
     pub access: Access,
     /// What is too much.
@@ -133,6 +136,15 @@ impl Default for State {
     }
 }
 
+/// Whether, and how, the process confines itself where no service manager does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confine {
+    /// Whether it does.
+    pub enabled: bool,
+    /// Folders that programs of the notifiers write in, besides those of the daemon.
+    pub write: Vec<PathBuf>,
+}
+
 /// How the process is to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process {
@@ -147,6 +159,21 @@ pub struct Process {
 }
 
 impl Settings {
+    /// What the process goes on needing once it has started.
+    pub fn needs(&self) -> shelter::Needs {
+        let sockets = self.listen.iter().filter_map(|listen| match &listen.address {
+            ListenAddress::Unix(path) => Some(path),
+            _ => None,
+        });
+        let leave = sockets.chain(&self.control).chain(&self.process.pid_file);
+        shelter::Needs {
+            enabled: self.confine.enabled,
+            write: std::iter::once(&self.state_dir).chain(&self.confine.write).cloned().collect(),
+            logs: self.log.files().map(PathBuf::from).collect(),
+            leave: leave.cloned().collect(),
+        }
+    }
+
     /// The keys that differ in `new` and cannot change while the program runs.
     pub fn needs_restart(&self, new: &Settings) -> Vec<&'static str> {
         [
@@ -162,6 +189,9 @@ impl Settings {
             ("user", self.process.user != new.process.user),
             ("group", self.process.group != new.process.group),
             ("pid_file", self.process.pid_file != new.process.pid_file),
+            ("confine", self.confine != new.confine),
+            // What the process has confined itself to at its start holds to its end.
+            ("log.targets", !new.log.files().all(shelter::admits_writing)),
             ("limits.threads", self.threads != new.threads),
             ("limits.connections", self.limits.connections != new.limits.connections),
         ]

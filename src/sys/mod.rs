@@ -9,6 +9,7 @@ pub mod network;
 pub mod privileges;
 pub mod process;
 pub mod service;
+pub mod shelter;
 pub mod signals;
 pub mod sockets;
 pub mod state_dir;

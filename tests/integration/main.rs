@@ -34,6 +34,7 @@ mod run;
 mod seed0;
 mod send;
 mod service;
+mod shelter;
 mod states;
 mod tcp;
 mod tidy;

@@ -159,6 +159,7 @@ fn what_is_shipped_is_there() {
         "packaging/heartbeat-server.toml",
         "packaging/systemd/heartbeat-server.service",
         "packaging/systemd/heartbeat-server.socket",
+        "packaging/systemd/lockdown.conf",
         "packaging/logrotate/heartbeat-server",
         "packaging/ufw/heartbeat-server",
         "packaging/firewalld/heartbeat-server.xml",

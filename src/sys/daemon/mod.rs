@@ -88,7 +88,7 @@ pub fn absolute(path: &Path) -> Result<PathBuf, DaemonError> {
 
 /// Goes into the background. Returns in the daemon only; the parent waits there for its word and exits with it.
 ///
-/// The daemon stands in `/` with umask 027, in a session of its own, its standard streams on /dev/null.
+/// The daemon stands in `/` with umask 077, in a session of its own, its standard streams on /dev/null.
 ///
 /// # Errors
 /// What keeps us from forking at all. What fails after the fork reaches the user through the parent.
@@ -123,7 +123,7 @@ pub fn detach(options: Detach) -> Result<ReadyPipe, DaemonError> {
         Outcome::Child(result) => {
             drop(parents);
             let done = result.map_err(|e| after_fork(&e.to_string(), pid_path.as_deref())).and_then(|_| {
-                umask(Mode::from_bits_truncate(0o027));
+                umask(Mode::from_bits_truncate(0o077));
                 pid_path.map(reopen).transpose()
             });
             match done {
@@ -255,7 +255,7 @@ mod tests {
                 pid_file.remove();
             }
             _ => {
-                let mask = umask(Mode::from_bits_truncate(0o027));
+                let mask = umask(Mode::from_bits_truncate(0o077));
                 let text = format!(
                     "cwd {} mask {:03o} session {} out {}",
                     std::env::current_dir().unwrap().display(),
@@ -279,7 +279,7 @@ mod tests {
         let pid = folder.pid().unwrap();
         kill(Pid::from_raw(pid), None).unwrap();
         let facts = std::fs::read_to_string(folder.0.join("facts")).unwrap();
-        let rest = facts.strip_prefix("cwd / mask 027 session ").unwrap();
+        let rest = facts.strip_prefix("cwd / mask 077 session ").unwrap();
         let session: i32 = rest.split(' ').next().unwrap().parse().unwrap();
         assert_ne!(session, nix::unistd::getsid(None).unwrap().as_raw(), "it left our session");
         assert_ne!(session, pid, "and leads none, so that it can never acquire a terminal");

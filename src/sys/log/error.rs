@@ -2,6 +2,7 @@
 
 use super::options::Target;
 use crate::domain::lang::Lang;
+use crate::sys::shelter;
 use crate::view::words::one_line;
 use std::io::{self, ErrorKind};
 
@@ -84,6 +85,13 @@ fn advice(target: &Target, error: &io::Error, lang: Lang) -> String {
         (Target::File(_), ErrorKind::NotFound, Lang::Zh) => {
             format!("请创建目录 {folder}，或在 [log] targets 中另选文件")
         }
+        (Target::File(path), ErrorKind::PermissionDenied, lang) if !shelter::admits_writing(path) => lang
+            .pick(
+                "the server has confined itself (Landlock) to the folders that it had at its start: \
+                 restart it to log there",
+                "服务器启动时已用 Landlock 将自身限制在当时的目录内：请重启后再写入该处",
+            )
+            .into(),
         (_, ErrorKind::PermissionDenied, Lang::En) => {
             "let the user the server runs as write there, or choose another target".into()
         }

@@ -3,7 +3,7 @@
 use crate::domain::lang::Lang;
 use crate::domain::notice::Level;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 pub use crate::view::line::Format;
@@ -48,6 +48,14 @@ pub struct LogOptions {
 }
 
 impl LogOptions {
+    /// The files among the targets.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.targets.iter().filter_map(|one| match &one.target {
+            Target::File(path) => Some(path.as_path()),
+            _ => None,
+        })
+    }
+
     /// Whether any target takes beats.
     pub fn beats(&self) -> bool {
         self.targets.iter().any(|target| target.beats)

@@ -97,10 +97,24 @@ impl Account {
         }
         step("setgid", setgid(self.gid))?;
         step("setuid", setuid(self.uid))?;
-        let back = !self.uid.is_root() && (setuid(Uid::from_raw(0)).is_ok() || geteuid() != self.uid);
+        let back = !self.uid.is_root() && (setuid(Uid::from_raw(0)).is_ok() || !self.is_all_we_are());
         // With the user gone, the groups cannot be had back either, unless that failed silently.
         let group_back = !self.uid.is_root() && !self.gid_is_root() && setgid(Gid::from_raw(0)).is_ok();
         if back || group_back || getegid() != self.gid { Err(PrivilegeError::NotDropped) } else { Ok(()) }
+    }
+
+    /// Whether the real and the saved numbers are those of the account too, and root's capabilities went with it.
+    #[cfg(target_os = "linux")]
+    fn is_all_we_are(&self) -> bool {
+        let users = nix::unistd::getresuid().is_ok_and(|r| [r.real, r.effective, r.saved] == [self.uid; 3]);
+        let groups = nix::unistd::getresgid().is_ok_and(|r| [r.real, r.effective, r.saved] == [self.gid; 3]);
+        let held = [caps::CapSet::Permitted, caps::CapSet::Effective];
+        users && groups && held.iter().all(|set| caps::read(None, *set).is_ok_and(|held| held.is_empty()))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn is_all_we_are(&self) -> bool {
+        (nix::unistd::getuid(), geteuid()) == (self.uid, self.uid)
     }
 
     fn gid_is_root(&self) -> bool {
@@ -132,10 +146,11 @@ pub fn chown_for(path: &Path, user: Option<&str>, group: Option<&str>) -> Result
     Account::find(user, group)?.own(path)
 }
 
-/// Sets umask 027, unless a service manager started us: the mask is then a matter of the unit (`UMask=`).
+/// Sets umask 077, unless a service manager started us: the mask is then a matter of the unit (`UMask=`). What others are
+/// meant to read, the log and sockets, is given its mode by itself.
 pub fn harden() {
     if !service::managed() {
-        umask(Mode::from_bits_truncate(0o027));
+        umask(Mode::from_bits_truncate(0o077));
     }
 }
 

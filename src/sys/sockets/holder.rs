@@ -1,7 +1,8 @@
 //! Who holds an address that we cannot have: best effort, for the error sentence only.
 //!
 //! Linux lists its listening sockets with their inodes in /proc/net, and a process shows the inodes of its sockets in
-//! /proc/PID/fd. Other users' processes can be read by root alone; then the answer is "unknown", as elsewhere.
+//! /proc/PID/fd. Other users' processes can be read by root alone; then the answer is "unknown", as elsewhere. So can
+//! our own daemon, which is closed to everybody (see `shelter`); it is known by its name.
 
 use std::fmt;
 use std::path::Path;
@@ -27,13 +28,32 @@ pub(super) fn of_port(port: u16) -> Option<Holder> {
         .into_iter()
         .filter_map(|table| std::fs::read_to_string(table).ok())
         .find_map(|table| tcp_inode(&table, port))
-        .and_then(by_inode)
+        .and_then(|inode| by_inode(inode).or_else(one_of_ours))
 }
 
 /// The program listening on a unix socket.
 pub(super) fn of_path(path: &Path) -> Option<Holder> {
     let table = std::fs::read_to_string("/proc/net/unix").ok()?;
-    unix_inode(&table, path.to_str()?).and_then(by_inode)
+    unix_inode(&table, path.to_str()?).and_then(|inode| by_inode(inode).or_else(one_of_ours))
+}
+
+/// The other daemon of this user. It lets nobody look into it, not even at its descriptors, so it is known by its name,
+/// and by there being no second one.
+fn one_of_ours() -> Option<Holder> {
+    let own = std::fs::read_to_string("/proc/self/comm").ok()?;
+    let uid = nix::unistd::getuid().to_string();
+    let mut all = std::fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| {
+        let (path, pid) = (entry.path(), entry.file_name().to_str()?.parse().ok()?);
+        let status = std::fs::read_to_string(path.join("status")).ok()?;
+        let ours =
+            status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().next())? == uid;
+        let alike = ours && std::fs::read_to_string(path.join("comm")).ok()? == own;
+        let closed = pid != std::process::id() && std::fs::read_dir(path.join("fd")).is_err();
+        (alike && closed).then_some(pid)
+    });
+    let pid = all.next().filter(|_| all.next().is_none())?;
+    // The kernel keeps the first letters of a name only; the program is our own.
+    Some(Holder { name: name_of("/proc/self".as_ref())?, pid })
 }
 
 /// The inode of the listening socket on `port` in the text of /proc/net/tcp or tcp6 (proc_net_tcp in the kernel's

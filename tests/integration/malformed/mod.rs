@@ -61,7 +61,7 @@ fn each_is_answered_as_the_table_says_by_both_paths() {
     let complaints: Vec<String> = hb
         .log()
         .lines()
-        .filter(|l| !l.contains("heartbeat received") && !l.contains("started"))
+        .filter(|l| ["heartbeat received", "started", "no Landlock"].iter().all(|own| !l.contains(own)))
         .map(Into::into)
         .collect();
     assert_eq!(complaints, [""; 0], "strangers cannot write into the log");

@@ -1,0 +1,196 @@
+//! What the process takes from itself once it has all that it needs: its secrets stay in its memory, its descriptors
+//! stay with it, and where no service manager has confined it, it may no longer write where it has no business, nor
+//! gain a privilege.
+//!
+//! Landlock and what prctl(2) sets belong to a thread and to those that it starts later. So [`enter`] is called once, in
+//! the one thread that there is: after the privileges are given up, before the log has its thread, and before a byte
+//! from the network is read. There is no way back, and the programs of notifiers live under the same rules. Reading and
+//! starting programs is left to the rights of the user: a reload may name new files and new notifiers.
+
+#[cfg(target_os = "linux")]
+mod capabilities;
+mod descriptors;
+#[cfg(target_os = "linux")]
+mod walls;
+
+use crate::domain::lang::Lang;
+use crate::domain::notice::Level;
+use crate::sys::service;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// What the daemon goes on needing after its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Whether it is to confine itself at all.
+    pub enabled: bool,
+    /// Folders in which it writes, makes and removes files.
+    pub write: Vec<PathBuf>,
+    /// Files that lines are appended to; set aside and begun anew in their folders.
+    pub logs: Vec<PathBuf>,
+    /// Files that were made already, and are to be removed at the end.
+    pub leave: Vec<PathBuf>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Shelter {
+    /// Where writing is still possible; `None`: everywhere, as far as we are concerned.
+    walls: Option<Walls>,
+    /// Somebody else confines us, or nobody is to.
+    unasked: bool,
+    /// What could not be done.
+    trouble: Vec<String>,
+}
+
+/// The folders, and single files, that this process may still write in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Walls(Vec<PathBuf>);
+
+static WALLS: OnceLock<Walls> = OnceLock::new();
+
+/// Keeps what is in our memory from other processes and from files: nobody but root may look into it, and no core is
+/// left. Once more after a change of user, which undoes it.
+///
+/// Errors are of no consequence: a system that refuses this has other ways to forbid it.
+pub fn keep_secrets() {
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_CORE) {
+        // The hard one stays for programs that we start and that want a core of their own.
+        let _ = setrlimit(Resource::RLIMIT_CORE, 0, hard);
+    }
+}
+
+/// Does all of it, see above; says what came of it.
+#[must_use]
+pub fn enter(needs: &Needs) -> Shelter {
+    keep_secrets();
+    descriptors::close_on_exec();
+    if !needs.enabled || service::managed() {
+        return Shelter { unasked: true, ..Shelter::default() };
+    }
+    confine(needs)
+}
+
+#[cfg(target_os = "linux")]
+fn confine(needs: &Needs) -> Shelter {
+    let mut trouble = Vec::new();
+    if let Err(error) = nix::sys::prctl::set_no_new_privs() {
+        trouble.push(format!("no_new_privs: {error}"));
+    }
+    if let Err(error) = capabilities::give_up() {
+        trouble.push(format!("capset: {error}"));
+    }
+    let walls = walls::raise(needs).unwrap_or_else(|error| {
+        trouble.push(format!("Landlock: {error}"));
+        None
+    });
+    if let Some(walls) = &walls {
+        // Called once; a second call would stand within the walls of the first.
+        let _ = WALLS.set(walls.clone());
+    }
+    Shelter { walls, unasked: false, trouble }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn confine(_: &Needs) -> Shelter {
+    Shelter { unasked: true, ..Shelter::default() }
+}
+
+/// Whether this process may still make and write a file at `path`, as far as it has confined itself.
+pub fn admits_writing(path: &Path) -> bool {
+    WALLS.get().is_none_or(|walls| walls.admit(path))
+}
+
+impl Walls {
+    fn admit(&self, path: &Path) -> bool {
+        // What is there counts where it really is; what is not, where it would be made.
+        let real = std::fs::canonicalize(path).or_else(|_| {
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            std::fs::canonicalize(folder).map(|folder| folder.join(path.file_name().unwrap_or_default()))
+        });
+        let real = real.unwrap_or_else(|_| path.into());
+        self.0.iter().any(|allowed| real.starts_with(allowed))
+    }
+}
+
+impl Shelter {
+    /// What there is to say of it, and how loudly; `None` where there is nothing.
+    pub fn remark(&self, lang: Lang) -> Option<(Level, String)> {
+        if !self.trouble.is_empty() {
+            let what = self.trouble.join("; ");
+            return Some((
+                Level::Warning,
+                lang.pick(
+                    format!("going on less confined than wished: {what}"),
+                    format!("未能完全限制自身，继续运行：{what}"),
+                ),
+            ));
+        }
+        if self.unasked {
+            return None;
+        }
+        let Some(walls) = &self.walls else {
+            let text = lang.pick(
+                "this kernel has no Landlock, or has it switched off: \
+                 what may be written is a matter of the user's rights alone",
+                "内核没有或未启用 Landlock：可写入的位置仅由运行用户的权限决定",
+            );
+            return Some((Level::Info, text.into()));
+        };
+        let folders: Vec<String> = walls.0.iter().map(|path| path.display().to_string()).collect();
+        let text = lang.pick(
+            format!("confined: writes only below {}", folders.join(", ")),
+            format!("已限制自身：仅可写入 {}", folders.join("、")),
+        );
+        Some((Level::Debug, text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_within_the_walls_where_it_really_is() {
+        let base = std::env::temp_dir().join(format!("hb-shelter-{}", std::process::id()));
+        std::fs::create_dir_all(base.join("in")).unwrap();
+        std::fs::create_dir_all(base.join("out")).unwrap();
+        let base = std::fs::canonicalize(&base).unwrap();
+        std::os::unix::fs::symlink(base.join("out/there"), base.join("in/link")).unwrap();
+        std::fs::write(base.join("out/there"), "").unwrap();
+        let walls = Walls(vec![base.join("in")]);
+        for (path, admitted) in [
+            ("in/new.log", true),
+            ("in/../in/new.log", true),
+            ("out/new.log", false),
+            ("in/../out/new.log", false),
+            ("in/link", false),
+            ("inside.log", false),
+            ("none/x.log", false),
+        ] {
+            assert_eq!(walls.admit(&base.join(path)), admitted, "{path}");
+        }
+        std::fs::remove_dir_all(&base).unwrap();
+    }
+
+    #[test]
+    fn what_is_told_says_what_holds() {
+        let said = |shelter: &Shelter| shelter.remark(Lang::En);
+        assert_eq!(said(&Shelter { unasked: true, ..Shelter::default() }), None);
+        let walls = Walls(vec!["/var/lib/x".into(), "/tmp".into()]);
+        let confined = Shelter { walls: Some(walls), ..Shelter::default() };
+        assert_eq!(
+            said(&confined),
+            Some((Level::Debug, "confined: writes only below /var/lib/x, /tmp".into()))
+        );
+        assert!(said(&Shelter::default()).unwrap().1.contains("no Landlock"));
+        let failed = Shelter { trouble: vec!["capset: no".into()], ..Shelter::default() };
+        assert_eq!(
+            said(&failed),
+            Some((Level::Warning, "going on less confined than wished: capset: no".into()))
+        );
+    }
+}
