@@ -23,15 +23,6 @@ pub struct Parcel {
 /// The name under which the service manager keeps the files of a lot.
 pub const NAME: &str = "lot";
 
-/// Pairs that a lot may have: with the listeners, the file of records and a few more that makes what the unit allows.
-const PAIRS_MAX: usize = 24;
-/// Sockets in one message: what the kernel takes (SCM_MAX_FD).
-const SOCKETS_MAX: usize = 253;
-/// Bytes of all records that are read. A process keeps no more than this of unfinished requests and unsent answers.
-const RECORDS_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
-/// How the file of records begins; another number is another format.
-const BEGIN: &[u8] = b"heartbeat-server lot 1\n";
-
 /// Packs connections into files for the service manager to keep; second come those that found no room.
 ///
 /// # Errors
@@ -73,6 +64,15 @@ mod system {
     use std::fs::File;
     use std::io::{IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
     use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+
+    /// Pairs that a lot may have: with the listeners, the file of records and a few more that makes what the unit allows.
+    const PAIRS_MAX: usize = 24;
+    /// Sockets in one message: what the kernel takes (SCM_MAX_FD).
+    const SOCKETS_MAX: usize = 253;
+    /// Bytes of all records that are read. A process keeps no more than this of unfinished requests and unsent answers.
+    const RECORDS_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+    /// How the file of records begins; another number is another format.
+    const BEGIN: &[u8] = b"heartbeat-server lot 1\n";
 
     pub fn pack(parcels: Vec<Parcel>) -> io::Result<(Vec<OwnedFd>, Vec<Parcel>)> {
         if parcels.is_empty() {
