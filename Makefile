@@ -152,6 +152,9 @@ install: completions
 	install -D -m 644 man/heartbeat.1 '$(DESTDIR)$(PREFIX)/share/man/man1/heartbeat.1'
 	install -D -m 644 man/heartbeat-server.8 '$(DESTDIR)$(PREFIX)/share/man/man8/heartbeat-server.8'
 	install -D -m 644 man/heartbeat-server.toml.5 '$(DESTDIR)$(PREFIX)/share/man/man5/heartbeat-server.toml.5'
+	install -D -m 644 man/zh_CN/heartbeat.1 '$(DESTDIR)$(PREFIX)/share/man/zh_CN/man1/heartbeat.1'
+	install -D -m 644 man/zh_CN/heartbeat-server.8 '$(DESTDIR)$(PREFIX)/share/man/zh_CN/man8/heartbeat-server.8'
+	install -D -m 644 man/zh_CN/heartbeat-server.toml.5 '$(DESTDIR)$(PREFIX)/share/man/zh_CN/man5/heartbeat-server.toml.5'
 	install -D -m 644 $(PACKAGE)/heartbeat-server.bash '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/heartbeat-server'
 	install -D -m 644 $(PACKAGE)/_heartbeat-server '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_heartbeat-server'
 	install -D -m 644 $(PACKAGE)/heartbeat-server.fish '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/heartbeat-server.fish'
@@ -194,6 +197,9 @@ uninstall:
 	  '$(DESTDIR)$(UNITDIR)/heartbeat-client.service' '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-client.conf' \
 	  '$(DESTDIR)$(PREFIX)/share/man/man8/heartbeat-server.8' \
 	  '$(DESTDIR)$(PREFIX)/share/man/man5/heartbeat-server.toml.5' \
+	  '$(DESTDIR)$(PREFIX)/share/man/zh_CN/man1/heartbeat.1' \
+	  '$(DESTDIR)$(PREFIX)/share/man/zh_CN/man8/heartbeat-server.8' \
+	  '$(DESTDIR)$(PREFIX)/share/man/zh_CN/man5/heartbeat-server.toml.5' \
 	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/heartbeat-server' \
 	  '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_heartbeat-server' \
 	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/heartbeat-server.fish' \

@@ -75,7 +75,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
         Some(Task::TestAlert { name }) => {
             command::test_alert::run(name, &args, &env, &mut io::stdout(), &mut io::stderr())
         }
-        Some(Task::Generate { what }) => match command::generate::run(*what, &mut io::stdout()) {
+        Some(Task::Generate { what }) => match command::generate::run(*what, args.lang, &mut io::stdout()) {
             Ok(()) => 0,
             Err(_) => 74,
         },

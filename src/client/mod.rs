@@ -48,7 +48,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
         Err(exit) => return exit.tell(),
     };
     if let Task::Generate { what } = &args.command {
-        return generate::run(*what, &mut io::stdout()).map_or(EX_IOERR, |()| 0);
+        return generate::run(*what, args.lang, &mut io::stdout()).map_or(EX_IOERR, |()| 0);
     }
     let settings = match Settings::load(&args, &env) {
         Ok(settings) => settings,

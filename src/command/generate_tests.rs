@@ -3,17 +3,26 @@
 use super::*;
 use crate::command::check;
 use crate::config::cli::{Args, Task};
+use crate::config::manual::testing::{missing, skeleton};
 use crate::config::testing::{Dir, env};
 use crate::config::{Settings, schema};
 use crate::domain::alert::Notifier;
+use crate::sys::log::MESSAGE_IDS;
 use std::os::unix::fs::PermissionsExt;
 
-const MAN_5: &str = include_str!("../../man/heartbeat-server.toml.5");
-const MAN_8: &str = include_str!("../../man/heartbeat-server.8");
+/// The pages as they are shipped, each with that in the other language.
+const MAN_5: [&str; 2] = [
+    include_str!("../../man/heartbeat-server.toml.5"),
+    include_str!("../../man/zh_CN/heartbeat-server.toml.5"),
+];
+const MAN_8: [(Lang, &str); 2] = [
+    (Lang::En, include_str!("../../man/heartbeat-server.8")),
+    (Lang::Zh, include_str!("../../man/zh_CN/heartbeat-server.8")),
+];
 
 fn product(product: Product) -> String {
     let mut out = Vec::new();
-    run(product, &mut out).unwrap();
+    run(product, None, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -27,34 +36,73 @@ fn everything() -> String {
 }
 
 #[test]
-fn the_manual_is_the_one_that_the_program_makes() {
+fn the_manuals_are_those_that_the_program_makes() {
+    let how = "is old; run: cargo run -- generate man --lang";
+    assert!(man(Lang::En) == MAN_8[0].1, "man/heartbeat-server.8 {how} en > man/heartbeat-server.8");
     assert!(
-        product(Product::Man) == MAN_8,
-        "man/heartbeat-server.8 is old; run: cargo run -- generate man > man/heartbeat-server.8"
+        man(Lang::Zh) == MAN_8[1].1,
+        "man/zh_CN/heartbeat-server.8 {how} zh > man/zh_CN/heartbeat-server.8"
     );
+    assert_eq!(product(Product::Man), man(Lang::En), "English unless a language is named");
 }
 
 #[test]
-fn the_manual_knows_every_option_and_variable() {
-    for (variable, option) in cli::VARIABLES {
-        assert!(MAN_8.contains(&format!("\\fB{variable}\\fR")), "{variable}");
-        let option = option.replace('-', "\\-");
-        assert!(MAN_8.contains(&format!("\\fB{option}\\fR")), "{option}");
+fn the_manuals_know_every_command_option_and_variable() {
+    for (lang, page) in MAN_8 {
+        assert_eq!(missing(page, &cli::command(lang), cli::VARIABLES), [""; 0], "{lang:?}");
     }
 }
 
 #[test]
-fn every_key_stands_in_the_manual_under_its_section() {
+fn the_manuals_know_every_metric_message_id_and_exit_code() {
+    let source = include_str!("../view/metrics.rs");
+    let metrics = source.split('"').filter(|word| {
+        let name = word.starts_with("heartbeat_") || word.starts_with("process_");
+        name && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+    });
+    let metrics: Vec<&str> = metrics.collect();
+    assert!(metrics.len() > 30, "{metrics:?}");
+    for (lang, page) in MAN_8 {
+        for name in &metrics {
+            assert!(page.contains(&format!("\\fB{name}")), "{lang:?} {name}");
+        }
+        for (kind, id) in MESSAGE_IDS {
+            assert!(page.contains(kind) && page.contains(id), "{lang:?} {kind} {id}");
+        }
+        for code in [0, 64, 66, 69, 74, 77, 78] {
+            assert!(page.contains(&format!("\n.B {code}\n")), "{lang:?} {code}");
+        }
+    }
+}
+
+#[test]
+fn the_manuals_say_the_same_in_both_languages() {
+    // But for an example of a log.
+    let said = |page| {
+        let mut words = skeleton(page);
+        words.retain(|line| !line.starts_with("2026"));
+        words
+    };
+    assert_eq!(said(MAN_8[1].1), said(MAN_8[0].1));
+    assert_eq!(said(MAN_5[1]), said(MAN_5[0]));
+}
+
+#[test]
+fn every_key_stands_in_the_manuals_under_its_section() {
     for key in schema::keys() {
         let (section, name) = key.split_once('.').unwrap_or(("", &key));
-        let heading = match section {
-            "" => ".SH TOP LEVEL".to_string(),
-            "listen" | "monitor" | "notifier" => format!(".SH [[{section}]]"),
-            _ => format!(".SH [{section}]"),
+        let headings = match section {
+            "" => ["TOP LEVEL".to_string(), "顶层".to_string()],
+            "listen" | "monitor" | "notifier" => [0; 2].map(|_| format!("[[{section}]]")),
+            _ => [0; 2].map(|_| format!("[{section}]")),
         };
-        let text =
-            MAN_5.split(".SH ").find(|text| heading == format!(".SH {}", text.lines().next().unwrap()));
-        assert!(text.is_some_and(|text| text.contains(&format!("\n\\fB{name}\\fR = "))), "{key}");
+        for (page, heading) in MAN_5.iter().zip(headings) {
+            let text = page.split("\n.SH ").find(|text| text.lines().next() == Some(&heading));
+            assert!(
+                text.is_some_and(|text| text.contains(&format!("\n\\fB{name}\\fR = "))),
+                "{key} under {heading} of man/heartbeat-server.toml.5 and man/zh_CN/heartbeat-server.toml.5"
+            );
+        }
     }
 }
 

@@ -13,6 +13,16 @@ pub enum LangChoice {
     Fixed(Lang),
 }
 
+impl LangChoice {
+    /// The language that was named; English where none was, whatever the locale.
+    pub(crate) fn or_english(choice: Option<LangChoice>) -> Lang {
+        match choice {
+            Some(LangChoice::Fixed(lang)) => lang,
+            _ => Lang::En,
+        }
+    }
+}
+
 impl FromStr for LangChoice {
     type Err = &'static str;
 

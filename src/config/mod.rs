@@ -17,6 +17,7 @@ pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod language;
 mod listening;
+pub(crate) mod manual;
 mod monitor;
 mod notifier;
 mod resolve;

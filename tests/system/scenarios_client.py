@@ -4,6 +4,7 @@ import re
 
 from machine import Machine, tail
 from registry import scenario
+from scenarios_service import manual
 from subject import SERVICE, Subject, equal, expect
 
 CLIENT = "heartbeat-client.service"
@@ -31,8 +32,7 @@ def client(machine: Machine, world):
     expect("warning" not in said.lower() or "unsandboxed" in said, f"apt warns:\n{tail(said)}")
     equal(machine.out(f"systemctl is-enabled {CLIENT}"), "disabled", "is-enabled before `heartbeat install`")
     equal(machine.out(f"systemctl is-active {CLIENT}"), "inactive", "is-active before `heartbeat install`")
-    warnings = machine.out("man --warnings -E UTF-8 -l -Tutf8 -Z /usr/share/man/man1/heartbeat.1.gz 2>&1 >/dev/null")
-    equal(warnings, "", "man warns of heartbeat.1")
+    manual(machine, "man1/heartbeat.1")
     machine.run("bash -n /usr/share/bash-completion/completions/heartbeat")
     hooks(machine)
 

@@ -29,12 +29,23 @@ def install(machine: Machine, world):
     machine.until(
         f"systemctl show -P StatusText {SERVICE} | grep -E '^[1-9][0-9]* up'", "the status line counts the monitor"
     )
-    for page in ("man8/heartbeat-server.8.gz", "man5/heartbeat-server.toml.5.gz"):
-        warnings = machine.out(f"man --warnings -E UTF-8 -l -Tutf8 -Z /usr/share/man/{page} 2>&1 >/dev/null")
-        equal(warnings, "", f"man warns of {page}")
+    for page in ("man8/heartbeat-server.8", "man5/heartbeat-server.toml.5"):
+        manual(machine, page)
     machine.run("bash -n /usr/share/bash-completion/completions/heartbeat-server")
     checked = machine.run("heartbeat-server check-config")
     expect("7777" in checked.stdout, f"check-config does not name the port:\n{tail(checked.stdout)}")
+
+
+def manual(machine: Machine, page: str):
+    """A page in both languages: man has nothing to say against it, and finds the Chinese one by itself."""
+    for file in (f"/usr/share/man/{page}.gz", f"/usr/share/man/zh_CN/{page}.gz"):
+        warnings = machine.out(f"man --warnings -E UTF-8 -l -Tutf8 -Z {file} 2>&1 >/dev/null")
+        equal(warnings, "", f"man warns of {file}")
+    name, section = page.rsplit("/", 1)[1].rsplit(".", 1)
+    said = machine.out(f"MANWIDTH=80 man -L zh_CN.UTF-8 -E UTF-8 {section} {name}")
+    # Its lines are broken between characters, and not stretched.
+    too_long = [line for line in said.splitlines() if sum(1 + (ord(each) > 0x2E80) for each in line) > 90]
+    expect("名称" in said and not too_long, f"the Chinese {name}({section}) looks so:\n{tail(said)}")
 
 
 @scenario
