@@ -204,6 +204,11 @@ def readme_systemd(machine: Machine, world):
     walk.file("/etc/heartbeat-server/conf.d/tokens.toml")
     expect('"status":"ok"' in walk.next("sudo systemctl daemon-reload"), "the beat with the token is not taken")
     expect(" 401 " in subject.post(), "a beat without a token is taken")
+    said = walk.next("sudo mkdir -p /etc/systemd/system/heartbeat-server.service.d")
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
+    expect(found and float(found[1]) <= 0.3, f"systemd rates the exposure of the lockdown so:\n{tail(said)}")
+    equal(subject.show("PrivateNetwork"), "yes", "PrivateNetwork= of the service")
+    expect("AUTH TOKEN" in subject.line("PING"), "raw TCP is silent, or does not want the token")
     walk.end()
 
 
@@ -356,7 +361,7 @@ def readme_upkeep(machine: Machine, world):
     reader = Reader(machine, world, installed=False)
     subject = reader.subject
     subject.install(world.older_deb)
-    flow = subject.flow(100, "flow")
+    flow, fresh = subject.flow(100, "flow"), subject.flow(100, "fresh", "flow")
     subject.post('{"id": "nas"}')
     machine.write("/etc/heartbeat-server/conf.d/own.toml", '[[monitor]]\nmatch = "declared"\ninterval = "60s"\n')
     machine.until("grep -q 'flow-20$' /var/log/heartbeat-server/heartbeat-server.log", "beats arrive")
@@ -366,7 +371,10 @@ def readme_upkeep(machine: Machine, world):
     expect("heartbeat-server 0." in said and "active (running)" in said, f"the upgrade says:\n{tail(said)}")
     walk.end()
     machine.until("curl -s http://localhost:7777/api/v1/monitors/nas | grep -q '\"state\":\"up\"'", "nas is up after the upgrade")
-    subject.whole("flow", flow.stop())
+    for each in (flow, fresh):
+        told = each.stop()
+        subject.whole(each.prefix, told)
+        equal((told["failed"], told["reasons"]), ([], []), f"beats that failed during the upgrade, of {each.prefix}")
 
     walk = reader.open("Troubleshooting")
     said = walk.next("systemctl status heartbeat-server")
