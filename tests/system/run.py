@@ -31,7 +31,7 @@ import scenarios_survival  # noqa: E402,F401
 import scenarios_firewall  # noqa: E402,F401
 import scenarios_elsewhere  # noqa: E402,F401
 import scenarios_alerts, scenarios_service, scenarios_logs, scenarios_network, scenarios_package, scenarios_state  # noqa: E401,E402,F401
-import scenarios_client, scenarios_readme  # noqa: E401,E402,F401
+import scenarios_client, scenarios_readme, scenarios_security  # noqa: E401,E402,F401
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 # Images are kept here between runs, machines are not.
