@@ -3,6 +3,7 @@
 
 use crate::config::fault::Text;
 use crate::domain::lang::Lang;
+use crate::view::words::one_line;
 use std::fmt;
 
 /// The command line is wrong.
@@ -35,9 +36,11 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// With the same sentence in English and in Chinese.
+    /// With the same sentence in English and in Chinese. What a server said may stand in it: nothing of it moves the
+    /// terminal that it is read on.
     pub fn new(exit_code: u8, en: impl Into<String>, zh: impl Into<String>) -> Failure {
-        Failure { exit_code, text: Text::new(en, zh) }
+        let still = |text: String| text.split('\n').map(one_line).collect::<Vec<_>>().join("\n");
+        Failure { exit_code, text: Text::new(still(en.into()), still(zh.into())) }
     }
 
     /// The sentence: what failed, where, and what to do.

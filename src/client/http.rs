@@ -6,6 +6,7 @@ use super::failure::{EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_PROTOCOL, EX_TEMPFAIL
 use super::target::Target;
 use crate::domain::access::Token;
 use crate::transport::stream::Stream;
+use crate::view::words::one_line;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -199,8 +200,8 @@ impl Reply {
         let said = json.as_ref().and_then(|json| json.get("error")?.as_str());
         let field = json.as_ref().and_then(|json| json.get("field")?.as_str());
         match (said, field) {
-            (Some(said), Some(field)) => format!("{field}: {said}"),
-            (Some(said), None) => said.to_string(),
+            (Some(said), Some(field)) => one_line(&format!("{field}: {said}")).into_owned(),
+            (Some(said), None) => one_line(said).into_owned(),
             _ => {
                 let text = String::from_utf8_lossy(&self.body[..self.body.len().min(200)]).into_owned();
                 text.lines().next().unwrap_or_default().trim().to_string()

@@ -64,12 +64,14 @@ impl Look {
             (None, Some(asked)) => format!("{interval} → {asked}"),
             (None, None) => interval,
         };
+        // Whoever answers may be anybody: nothing of it moves the terminal.
+        let cell = |text: &str| one_line(text).into_owned();
         [
-            self.state(&monitor.state).to_string(),
-            one_line(&monitor.id).into_owned(),
+            cell(self.state(&monitor.state)),
+            cell(&monitor.id),
             monitor.last_beat.as_deref().map_or_else(|| self.never().to_string(), |at| self.ago(at)),
-            interval,
-            monitor.address.clone().unwrap_or_else(|| "-".to_string()),
+            cell(&interval),
+            monitor.address.as_deref().map_or_else(|| "-".to_string(), cell),
             monitor.uptime_24h.map_or_else(|| "-".to_string(), percent),
         ]
     }
@@ -126,14 +128,14 @@ impl Look {
 
     /// How long ago a moment was.
     pub fn ago(self, at: &str) -> String {
-        let Some(at) = moment(at) else { return at.to_string() };
+        let Some(at) = moment(at) else { return one_line(at).into_owned() };
         let span = self.span(Span(u64::try_from(self.now.0 - at.0).unwrap_or(0)));
         self.lang.pick(format!("{span} ago"), format!("{span}前"))
     }
 
     /// When a moment comes.
     pub fn ahead(self, at: &str) -> String {
-        let Some(at) = moment(at) else { return at.to_string() };
+        let Some(at) = moment(at) else { return one_line(at).into_owned() };
         let span = self.span(Span(u64::try_from(at.0 - self.now.0).unwrap_or(0).saturating_add(999)));
         self.lang.pick(format!("in {span}"), format!("{span}后"))
     }
@@ -154,7 +156,7 @@ impl Look {
     /// A moment by the clock of this machine.
     pub fn stamp(self, at: &str) -> String {
         let Some(at) = moment(at).and_then(|at| jiff::Timestamp::from_millisecond(at.0).ok()) else {
-            return at.to_string();
+            return one_line(at).into_owned();
         };
         at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }

@@ -142,7 +142,7 @@ fn told(event: &Event, look: Look) -> Option<String> {
     let say = |en: &str, zh: &str| look.lang.pick(en, zh).to_string();
     let what = match event.name.as_str() {
         "change" => {
-            let (from, to) = (look.state(text("from")), look.state(text("to")));
+            let (from, to) = (one_line(look.state(text("from"))), one_line(look.state(text("to"))));
             let silent = event.data.get("silent_s").and_then(Value::as_f64).and_then(Span::from_secs_f64);
             match silent.filter(|silent| silent.0 >= 1000 && matches!(text("to"), "late" | "down")) {
                 Some(silent) => {

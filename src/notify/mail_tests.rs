@@ -275,3 +275,22 @@ fn nothing_goes_in_the_clear_that_was_to_be_protected() {
     let (_, reason) = retried(send(options, Lang::En));
     assert!(reason.contains("certificate"), "{reason}");
 }
+
+#[test]
+fn no_beat_adds_a_header_a_receiver_or_an_end_to_a_mail() {
+    let server = Server::start(MailTls::Off, &[]);
+    let mut options = server.options(MailTls::Off);
+    let own = |text| Some(Template::parse(text, Names::default()).unwrap());
+    options.subject = own("{{message}}");
+    options.body = own("{{message}}");
+    let mut down = message(Kind::Down, &["web-1"]);
+    let said = "a\r\nBcc: evil@example.org\r\n\r\n.\r\nMAIL FROM:<evil@example.org>\r\nQUIT\r\nend";
+    down.monitors[0].said = Some(said.into());
+    assert_eq!(wait(Mail::new(options).send(&Envelope::new(Lang::En, &down))), Outcome::Sent);
+    let heard = server.heard();
+    let (head, body) = heard.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("Subject: a  Bcc: evil@example.org"), "{head}");
+    assert!(head.lines().all(|line| !line.to_ascii_lowercase().starts_with("bcc")), "{head}");
+    // All of it arrived as the text of this one mail: a line of one point is doubled on the way, as RFC 5321 has it.
+    assert!(body.contains("\r\n..\r\n") && body.contains("\r\nend"), "{body}");
+}

@@ -14,6 +14,7 @@ mod access;
 mod agent;
 mod alerts;
 mod asking;
+mod attacks;
 mod beats;
 mod channels;
 mod clients;
