@@ -152,6 +152,7 @@ fn every_file_is_one_story_that_opens_by_saying_what_it_is() {
 #[test]
 fn what_is_shipped_is_there() {
     for path in [
+        "SECURITY.md",
         "LICENSE-MIT",
         "LICENSE-APACHE",
         "man/heartbeat-server.8",
