@@ -175,7 +175,22 @@ impl Dialer {
 
 /// The server cannot be reached.
 pub fn unreachable(target: &Target, en: &str, zh: &str) -> Failure {
+    let zh = in_chinese(zh);
     Failure::new(EX_UNAVAILABLE, format!("cannot reach {target}: {en}"), format!("无法连接 {target}：{zh}"))
+}
+
+/// What connections usually end of, in Chinese; what the system says besides is English.
+const REASONS_ZH: [(&str, &str); 4] = [
+    ("connection refused", "连接被拒绝"),
+    ("timed out", "超时"),
+    ("the connection was closed", "连接已关闭"),
+    ("nothing is heard any more", "再也听不到任何消息"),
+];
+
+/// A reason, of which an address may be said in front, for a Chinese sentence.
+pub fn in_chinese(reason: &str) -> String {
+    let known = REASONS_ZH.iter().find_map(|(en, zh)| Some(reason.strip_suffix(en)?.to_string() + zh));
+    known.unwrap_or_else(|| reason.to_string())
 }
 
 /// What the system said, without its number.
@@ -208,4 +223,24 @@ fn prepare_tls(files: &TlsFiles) -> Result<Arc<ClientConfig>, Failure> {
     tls::config(&wish).map_err(|trouble| {
         Failure::new(trouble.exit_code(), trouble.sentence(Lang::En), trouble.sentence(Lang::Zh))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_connections_end_of_is_said_in_the_language_of_the_sentence() {
+        let target: Target = "http://127.0.0.1:7777".parse().unwrap();
+        for (kind, en, zh) in [
+            (io::ErrorKind::ConnectionRefused, "connection refused", "连接被拒绝"),
+            (io::ErrorKind::TimedOut, "timed out", "超时"),
+            (io::ErrorKind::UnexpectedEof, "the connection was closed", "连接已关闭"),
+        ] {
+            let reason = format!("127.0.0.1:7777: {}", said(&kind.into()));
+            let failure = unreachable(&target, &reason, &reason);
+            assert!(failure.say(Lang::En).ends_with(&format!(": 127.0.0.1:7777: {en}")), "{failure}");
+            assert!(failure.say(Lang::Zh).ends_with(&format!("：127.0.0.1:7777: {zh}")), "{failure:?}");
+        }
+    }
 }

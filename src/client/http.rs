@@ -1,7 +1,7 @@
 //! One request at a time over a connection that is kept, with a bound on every answer and on the time it takes.
 
 use super::config::Settings;
-use super::dial::{Dialer, said};
+use super::dial::{Dialer, in_chinese, said};
 use super::failure::{EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_PROTOCOL, EX_TEMPFAIL, EX_UNAVAILABLE, Failure};
 use super::target::Target;
 use crate::domain::access::Token;
@@ -242,7 +242,7 @@ pub fn no_answer(target: &Target, reason: &str) -> Failure {
     Failure::new(
         EX_UNAVAILABLE,
         format!("no answer from {target}: {reason}"),
-        format!("{target} 没有应答：{reason}"),
+        format!("{target} 没有应答：{}", in_chinese(reason)),
     )
 }
 

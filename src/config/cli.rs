@@ -265,7 +265,7 @@ const USAGE_ZH: &[(&str, &str)] = &[
     ),
     ("check-config", "heartbeat-server check-config [选项] [文件]"),
     ("firewall", "heartbeat-server firewall [选项] open|close|status"),
-    ("test-alert", "heartbeat-server test-alert [选项] NAME"),
+    ("test-alert", "heartbeat-server test-alert [选项] 名称"),
     ("generate", "heartbeat-server generate man|completions SHELL|config"),
     ("generate man", "heartbeat-server generate man"),
     ("generate completions", "heartbeat-server generate completions bash|zsh|fish"),

@@ -190,3 +190,38 @@ fn the_manual_and_the_sample_know_every_key() {
         assert!(in_sample, "{key} is not in the sample configuration");
     }
 }
+
+/// Why a text cannot be read is said in English where it is read, and in Chinese in one table.
+#[test]
+fn every_reason_that_a_parser_gives_stands_in_chinese_too() {
+    let table = std::fs::read_to_string(project("src/config/words.rs")).unwrap();
+    let mut found = 0;
+    let mut wrong = Vec::new();
+    for folder in ["src/domain", "src/config", "src/client", "src/sys/log"] {
+        for (path, text) in sources(folder) {
+            let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+            if path.to_string_lossy().ends_with("tests.rs") {
+                continue;
+            }
+            for after in product.split("Err(").skip(1) {
+                let Some(reason) =
+                    after.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next())
+                else {
+                    continue;
+                };
+                // A word alone is a name, not a sentence.
+                if reason.contains(' ') {
+                    found += 1;
+                    if !table.contains(&format!("\"{reason}\"")) {
+                        wrong.push(format!(
+                            "{}: {reason:?} has no Chinese in src/config/words.rs",
+                            path.display()
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    assert!(found > 20, "only {found} reasons found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
