@@ -120,6 +120,20 @@ def all_ways(machine: Machine, subject: Subject, mark: str):
 
 
 @scenario
+def sees_its_network(machine: Machine, world):
+    """Confined as it is, the service notices that the machine loses its network and has one again."""
+    subject = Subject(machine)
+    machine.run("ip link add here type veth peer name there && ip address add 10.9.9.1/24 dev here")
+    machine.run("ip link set there up && ip link set here up")
+    subject.install(world.deb)
+    subject.answers()
+    for change, word in (("down", "this machine has lost its network"), ("up", "this machine has a network again")):
+        # It looks once a second, and has to have seen how it was before.
+        machine.run(f"sleep 3 && ip link set here {change}")
+        machine.until(f"journalctl -u {SERVICE} | grep -q '{word}'", f"it says: {word}")
+
+
+@scenario
 def by_hand(machine: Machine, world):
     """Started by root without systemd it gives up root, confines itself, and lets nobody of its account look into it."""
     subject = Subject(machine)
