@@ -13,12 +13,21 @@ CLIENT   := $(TARGET)/release/heartbeat
 # What packages hold besides the program. Not under CARGO_TARGET_DIR: Cargo.toml names it.
 PACKAGE  := target/package
 DEB_DIR  ?= target/debian
-# Another version number for the package, for trying out upgrades.
+RPM_DIR  ?= target/rpm
+DIST_DIR ?= target/dist
+# Other version numbers for the packages, for trying out upgrades.
 DEB_VERSION ?=
+RPM_RELEASE ?= 1
+# Where the source tarball will be found, for the Homebrew formula.
+SOURCE_URL ?= file://$(abspath $(DIST_DIR))
+VERSION  := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+# Where packaging/cross/build puts what it compiled.
+CROSS    := target/cross/shared/target
 # The time in the package is that of the last commit, so two builds are one file.
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell date -r Cargo.toml +%s))
 
 CARGO_DEB_VERSION  := 3.8.0
+CARGO_RPM_VERSION  := 0.21.1
 CARGO_FUZZ_VERSION := 0.13.1
 FUZZ_SECONDS       ?= 60
 SEEDS              ?= 10000
@@ -33,7 +42,7 @@ SYSUSERSDIR ?= $(call pkgdir,sysusersdir,sysusers.d)
 FIREWALLDDIR ?= /usr/lib/firewalld/services
 UFWDIR       ?= /etc/ufw/applications.d
 
-.PHONY: help build run test unit-test system-test simulate lint bench fuzz deb install uninstall check-macos completions needs clean
+.PHONY: help build run test unit-test system-test simulate lint bench fuzz deb rpm static deb-arm64 source dist install uninstall check-macos completions needs clean
 
 help:
 	@echo 'make run            build and start on port 7777, state under target/run'
@@ -43,6 +52,11 @@ help:
 	@echo 'make bench          what a beat costs: the core, a million monitors, next to nginx, and kept connections'
 	@echo 'make fuzz           every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
 	@echo 'make deb            Debian packages of server and client in $(DEB_DIR)'
+	@echo 'make rpm            the same for rpm in $(RPM_DIR)'
+	@echo 'make static         tarballs with static programs and install.sh in $(DIST_DIR), x86_64 and aarch64 (root)'
+	@echo 'make deb-arm64      Debian packages for arm64, cross-compiled (root)'
+	@echo 'make source         source tarball of the last commit, and the Homebrew formula for it with SOURCE_URL'
+	@echo 'make dist           all of these in $(DIST_DIR), with SHA256SUMS; half an hour'
 	@echo 'make install        into DESTDIR and PREFIX ($(PREFIX)); make uninstall takes it out again'
 	@echo 'make check-macos    compile and link the macOS side on Linux (root)'
 	@echo 'make clean          remove target/'
@@ -93,8 +107,9 @@ lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	set -e; for script in packaging/debian*/preinst packaging/debian*/postinst packaging/debian*/prerm packaging/debian*/postrm; do sh -n $$script; done
+	set -e; for script in packaging/rpm*/* packaging/debian/tests/smoke packaging/debian/tests/client packaging/static/install.sh; do sh -n $$script; done
 	set -e; for script in packaging/launchd/install.sh packaging/openrc/heartbeat-server packaging/freebsd/heartbeat_server; do sh -n $$script; done
-	set -e; for script in .ci/run tests/system/needs packaging/macos/check; do bash -n $$script; done
+	set -e; for script in .ci/run tests/system/needs packaging/macos/check packaging/cross/*; do bash -n $$script; done
 	if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; fi
 
 bench: build
@@ -135,9 +150,47 @@ deb: completions $(TOOLS)/bin/cargo-deb
 	    $$variant $(if $(DEB_VERSION),--deb-version $(DEB_VERSION)); \
 	done
 
+# cargo-generate-rpm takes the files as they are, and rpm expects manuals compressed.
+rpm: completions $(TOOLS)/bin/cargo-generate-rpm
+	mkdir -p $(RPM_DIR) $(PACKAGE)/zh_CN
+	set -e; cd man; for page in *.[1-8] zh_CN/*.[1-8]; do gzip -9nc $$page > ../$(PACKAGE)/$$page.gz; done
+	set -e; for variant in '' '--variant=client'; do \
+	  SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(TOOLS)/bin/cargo-generate-rpm --auto-req builtin --output $(RPM_DIR)/ \
+	    $$variant --set-metadata 'release = "$(RPM_RELEASE)"'; \
+	done
+
+static: completions
+	packaging/cross/build x86_64-unknown-linux-musl aarch64-unknown-linux-musl
+	set -e; for arch in x86_64 aarch64; do \
+	  SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) packaging/static/pack $(CROSS)/$$arch-unknown-linux-musl/release \
+	    heartbeat-server-$(VERSION)-$$arch-linux-musl $(DIST_DIR); \
+	done
+
+# What dpkg-shlibdeps has to know of the other processor's glibc is in the chroot, so cargo-deb runs there.
+deb-arm64: completions $(TOOLS)/bin/cargo-deb
+	packaging/cross/build aarch64-unknown-linux-gnu
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) packaging/cross/deb '$(TOOLS)/bin/cargo-deb' aarch64-unknown-linux-gnu $(DEB_DIR) \
+	  $(if $(DEB_VERSION),--deb-version $(DEB_VERSION))
+
+# The formula names the tarball's checksum, so it is made after it and lies beside it.
+source:
+	mkdir -p $(DIST_DIR)
+	git archive --format=tar --prefix=heartbeat-server-$(VERSION)/ HEAD | gzip -9n > $(DIST_DIR)/heartbeat-server-$(VERSION).tar.gz
+	sum="$$(sha256sum < $(DIST_DIR)/heartbeat-server-$(VERSION).tar.gz)" && \
+	  sed "s|@URL@|$(SOURCE_URL)/heartbeat-server-$(VERSION).tar.gz|; s|@SHA256@|$${sum%% *}|" \
+	    packaging/homebrew/heartbeat-server.rb > $(DIST_DIR)/heartbeat-server.rb
+
+dist: deb rpm static deb-arm64 source
+	cp $(DEB_DIR)/*_$(VERSION)-*.deb $(RPM_DIR)/*-$(VERSION)-*.rpm $(DIST_DIR)
+	cd $(DIST_DIR) && sha256sum *.deb *.rpm *.tar.gz > SHA256SUMS
+
 # A build folder of their own, or the tools' features would unsettle ours.
 $(TOOLS)/bin/cargo-deb:
 	CARGO_TARGET_DIR='$(TOOLS)/build' $(CARGO) install cargo-deb --version $(CARGO_DEB_VERSION) --locked --root '$(TOOLS)'
+	rm -rf '$(TOOLS)/build'
+
+$(TOOLS)/bin/cargo-generate-rpm:
+	CARGO_TARGET_DIR='$(TOOLS)/build' $(CARGO) install cargo-generate-rpm --version $(CARGO_RPM_VERSION) --locked --root '$(TOOLS)'
 	rm -rf '$(TOOLS)/build'
 
 $(TOOLS)/bin/cargo-fuzz:
