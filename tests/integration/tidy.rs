@@ -174,6 +174,11 @@ fn what_is_shipped_is_there() {
         "packaging/launchd/install.sh",
         "packaging/openrc/heartbeat-server",
         "packaging/freebsd/heartbeat_server",
+        "packaging/rpm/post",
+        "packaging/rpm-client/post",
+        "packaging/static/install.sh",
+        "packaging/homebrew/heartbeat-server.rb",
+        "packaging/debian/tests/control",
     ] {
         assert!(project(path).is_file(), "{path}");
     }

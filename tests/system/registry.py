@@ -20,6 +20,8 @@ class World:
     older_deb: pathlib.Path
     project: pathlib.Path
     scratch: pathlib.Path
+    # By name and release, where a scenario about them was chosen.
+    rpms: dict = dataclasses.field(default_factory=dict)
 
 
 MAKE_LOCK = threading.Lock()

@@ -30,6 +30,7 @@ from machine import Failure, Machine, make_image, tail  # noqa: E402
 import scenarios_survival  # noqa: E402,F401
 import scenarios_firewall  # noqa: E402,F401
 import scenarios_elsewhere  # noqa: E402,F401
+import scenarios_formats  # noqa: E402,F401
 import scenarios_alerts, scenarios_service, scenarios_logs, scenarios_network, scenarios_package, scenarios_state  # noqa: E401,E402,F401
 import scenarios_client, scenarios_readme, scenarios_security  # noqa: E401,E402,F401
 
@@ -62,6 +63,8 @@ def main() -> int:
         wanted = {each.packages for each in chosen if not each.on_host}
         images = {packages: make_image(FOLDER, arguments.suite, packages) for packages in sorted(wanted)}
         world = build(scratch)
+        if any("rpm" in each.name for each in chosen):
+            build_rpms(world)
         for each, seconds, output, failure in run_all(chosen, arguments.jobs, images, world):
             print(f"{'ok  ' if failure is None else 'FAIL'} {each.name} ({seconds:.1f} s)")
             print(output, end="")
@@ -111,6 +114,16 @@ def build(scratch: pathlib.Path) -> registry.World:
     older = scratch / f"heartbeat-server_{OLDER_VERSION}_older.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "-b", unpacked, older], check=True, stdout=subprocess.DEVNULL)
     return registry.World(deb=deb, client_deb=client_deb, older_deb=older, project=PROJECT, scratch=scratch)
+
+
+def build_rpms(world: registry.World):
+    """Builds the same as rpm packages, under two release numbers."""
+    print("building the rpm packages", flush=True)
+    for release in ("1", "2"):
+        folder = world.scratch / f"rpm-{release}"
+        registry.make(PROJECT, "rpm", f"RPM_DIR={folder}", f"RPM_RELEASE={release}")
+        for rpm in folder.glob("*.rpm"):
+            world.rpms[rpm.name.rsplit("-", 2)[0], release] = rpm
 
 
 def run_all(chosen, jobs, images, world):
