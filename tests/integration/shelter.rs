@@ -258,7 +258,7 @@ fn a_holder_that_nobody_may_look_into_is_named_all_the_same() {
     second.args(["--http", &place.fill("127.0.0.1:{a}"), "--tcp", "off"]);
     second.arg("--state-dir").arg(place.path("two"));
     if geteuid().is_root() {
-        // An account of this test alone: of two daemons it could not say which.
+        // An account of this test alone: of several daemons it could not say which.
         for command in [&mut first, &mut second] {
             command.uid(64_321).gid(64_321);
         }

@@ -154,7 +154,7 @@ impl SocketError {
             SocketError::InUse { address, port, holder } => {
                 let by = holder
                     .as_ref()
-                    .map(|h| format!("，占用者是 {}（进程号 {}）", h.name, h.pid))
+                    .map(|h| format!("，占用者是 {}（进程号 {}）", h.name, h.numbers(" 或 ")))
                     .unwrap_or_default();
                 let advice = match (port, is_socket_unit(holder)) {
                     _ if is_ours(holder) => "配置中有两个监听器使用它：请去掉其中一个".to_string(),
@@ -290,12 +290,12 @@ impl Warning {
 
 /// `[::]` and `127.0.0.1` on one port cannot both be had, even by one program.
 fn is_ours(holder: &Option<Holder>) -> bool {
-    holder.as_ref().is_some_and(|h| h.pid == std::process::id())
+    holder.as_ref().is_some_and(|h| h.is(std::process::id()))
 }
 
 /// Process 1 holding a port means a socket unit: not a program anybody could stop.
 fn is_socket_unit(holder: &Option<Holder>) -> bool {
-    holder.as_ref().is_some_and(|h| h.pid == 1 && h.name == "systemd")
+    holder.as_ref().is_some_and(|h| h.is(1) && h.name == "systemd")
 }
 
 pub(super) fn errno(error: &io::Error) -> Option<Errno> {
@@ -307,7 +307,7 @@ mod tests {
     use super::*;
 
     fn holder(name: &str, pid: u32) -> Option<Holder> {
-        Some(Holder { name: name.into(), pid })
+        Some(Holder { name: name.into(), pids: vec![pid] })
     }
 
     #[test]

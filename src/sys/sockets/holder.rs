@@ -7,18 +7,33 @@
 use std::fmt;
 use std::path::Path;
 
+/// Most processes that are named as possible.
+const PIDS_MAX: usize = 16;
+
 /// A program that holds an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// Its short name, free of control characters.
     pub name: String,
-    /// Its process id.
-    pub pid: u32,
+    /// Its process id; several where it is one of these.
+    pub pids: Vec<u32>,
+}
+
+impl Holder {
+    /// Whether it is this process, beyond doubt.
+    pub fn is(&self, pid: u32) -> bool {
+        self.pids == [pid]
+    }
+
+    /// Its process id, or those that it may have.
+    pub fn numbers(&self, or: &str) -> String {
+        self.pids.iter().map(u32::to_string).collect::<Vec<_>>().join(or)
+    }
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (pid {})", self.name, self.pid)
+        write!(f, "{} (pid {})", self.name, self.numbers(" or pid "))
     }
 }
 
@@ -37,12 +52,12 @@ pub(super) fn of_path(path: &Path) -> Option<Holder> {
     unix_inode(&table, path.to_str()?).and_then(|inode| by_inode(inode).or_else(one_of_ours))
 }
 
-/// The other daemon of this user. It lets nobody look into it, not even at its descriptors, so it is known by its name,
-/// and by there being no second one.
+/// Another daemon of this user. It lets nobody look into it, not even at its descriptors, so it is known by its name; of
+/// several it is one.
 fn one_of_ours() -> Option<Holder> {
     let own = std::fs::read_to_string("/proc/self/comm").ok()?;
     let uid = nix::unistd::getuid().to_string();
-    let mut all = std::fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| {
+    let all = std::fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| {
         let (path, pid) = (entry.path(), entry.file_name().to_str()?.parse().ok()?);
         let status = std::fs::read_to_string(path.join("status")).ok()?;
         let ours =
@@ -51,9 +66,11 @@ fn one_of_ours() -> Option<Holder> {
         let closed = pid != std::process::id() && std::fs::read_dir(path.join("fd")).is_err();
         (alike && closed).then_some(pid)
     });
-    let pid = all.next().filter(|_| all.next().is_none())?;
+    let pids: Vec<u32> = all.take(PIDS_MAX + 1).collect();
     // The kernel keeps the first letters of a name only; the program is our own.
-    Some(Holder { name: name_of("/proc/self".as_ref())?, pid })
+    (1..=PIDS_MAX)
+        .contains(&pids.len())
+        .then(|| Some(Holder { name: name_of("/proc/self".as_ref())?, pids }))?
 }
 
 /// The inode of the listening socket on `port` in the text of /proc/net/tcp or tcp6 (proc_net_tcp in the kernel's
@@ -86,7 +103,7 @@ fn by_inode(inode: u64) -> Option<Holder> {
         let mut files = std::fs::read_dir(entry.path().join("fd")).ok()?.flatten();
         let holds =
             files.any(|file| std::fs::read_link(file.path()).is_ok_and(|to| to.as_os_str() == &*wanted));
-        holds.then(|| Some(Holder { name: name_of(&entry.path())?, pid })).flatten()
+        holds.then(|| Some(Holder { name: name_of(&entry.path())?, pids: vec![pid] })).flatten()
     })
 }
 
