@@ -79,7 +79,7 @@ pub enum Order {
     MakeRoom,
     /// Leave everything to the next process, and end.
     Park(Sender<Parcel>),
-    /// Let those in who wait already, then close all doors.
+    /// Let those in who wait already, unless a next process does, then close all doors.
     CloseDoors,
     /// Answer what has arrived, then end.
     Drain,
@@ -317,8 +317,10 @@ impl Front {
                     return false;
                 }
                 Ok(Order::CloseDoors) => {
-                    for door in 0..self.doors.len() {
-                        self.let_in(door, LAST_ARRIVALS_MAX, moment);
+                    if !self.makes_room {
+                        for door in 0..self.doors.len() {
+                            self.let_in(door, LAST_ARRIVALS_MAX, moment);
+                        }
                     }
                     self.doors.clear();
                     self.gauge.doors.store(0, Ordering::Release);
@@ -364,7 +366,8 @@ impl Front {
     /// Leaves all connections to the next process. What was read of them is answered, what lies in their sockets stays
     /// there, and so do those who wait at the doors.
     fn park(&mut self, lot: &Sender<Parcel>, moment: &Moment<'_>) {
-        self.doors.clear();
+        // Some came to this front only a moment ago, and what they said is not answered yet.
+        self.settle(moment);
         let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
         for key in keys {
             if self.connections.get(key).is_some_and(|c| !parked::may_be(c)) {

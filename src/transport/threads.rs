@@ -138,6 +138,9 @@ impl Threads {
             parting == 0 && self.general_threads.iter().all(JoinHandle::is_finished)
         };
         wait_until(rest_is_gone, Duration::from_millis(STOP_MAX.0 + 500)).await;
+        // A front that is told to park gets no more newcomers from another one, or they would be lost with its inbox.
+        self.tell_all(|| Order::CloseDoors);
+        wait_until(|| self.fronts.iter().all(|front| front.doors() == 0), soon).await;
         let (post, lot) = std::sync::mpsc::channel();
         self.tell_all(|| Order::Park(post.clone()));
         wait_until(|| self.front_threads.iter().all(JoinHandle::is_finished), soon).await;

@@ -133,6 +133,9 @@ impl Talk {
             return None;
         }
         let port = link.stream.peer_port().unwrap_or(0);
+        // Who answers is asked at once, or with one restart after the other nobody would be; who has said nothing may be
+        // about to.
+        let answers = kept.talk.dialect() == Dialect::Pong;
         let mut talk = Talk {
             link,
             whom: kept.whom,
@@ -144,7 +147,7 @@ impl Talk {
             gone: false,
             patience: Span(kept.patience_ms),
             silent_s: 0,
-            ping_s: next_ping(&moment.policy.tcp, moment),
+            ping_s: if answers { moment.now_s } else { next_ping(&moment.policy.tcp, moment) },
             quiet_ms: if kept.talk.wants_quiet() { moment.now_ms + QUIET.0 } else { 0 },
             quiet_noted: false,
             talk: kept.talk,
