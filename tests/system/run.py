@@ -28,6 +28,7 @@ from machine import Failure, Machine, make_image, tail  # noqa: E402
 
 # Their decorators fill the list; those that wait longest come first, so that none of them is left over at the end.
 import scenarios_survival  # noqa: E402,F401
+import scenarios_restart  # noqa: E402,F401
 import scenarios_firewall  # noqa: E402,F401
 import scenarios_elsewhere  # noqa: E402,F401
 import scenarios_formats  # noqa: E402,F401
