@@ -260,6 +260,7 @@ uninstall:
 	  '$(DESTDIR)$(UNITDIR)/heartbeat-server-tcp.socket' '$(DESTDIR)$(PREFIX)/share/heartbeat-server/lockdown.conf' \
 	  '$(DESTDIR)$(SYSUSERSDIR)/heartbeat-server.conf' '$(DESTDIR)/etc/logrotate.d/heartbeat-server' \
 	  '$(DESTDIR)$(FIREWALLDDIR)/heartbeat-server.xml' '$(DESTDIR)$(UFWDIR)/heartbeat-server'
+	test ! -d '$(DESTDIR)$(PREFIX)/share/heartbeat-server' || rmdir '$(DESTDIR)$(PREFIX)/share/heartbeat-server'
 	@echo 'Kept: /etc/heartbeat-server, /etc/heartbeat-client, /var/lib/heartbeat-server, /var/log/heartbeat-server'
 
 clean:

@@ -112,6 +112,7 @@ END
 644 systemd/heartbeat-server.service $units/heartbeat-server.service
 644 systemd/heartbeat-server.socket $units/heartbeat-server.socket
 644 systemd/heartbeat-server-tcp.socket $units/heartbeat-server-tcp.socket
+644 systemd/lockdown.conf $prefix/share/heartbeat-server/lockdown.conf
 644 systemd/heartbeat-client.service $units/heartbeat-client.service
 END
     elif [ "$manager" = openrc ]; then
@@ -162,7 +163,8 @@ put() {
     mkdir -p "$(dirname "$to")"
     case "$2" in
     systemd/* | openrc/*)
-        sed "s|/usr/sbin/heartbeat-server|$prefix/sbin/heartbeat-server|; s|/usr/bin/heartbeat |$prefix/bin/heartbeat |" "$from" >"$to.new"
+        sed "s|/usr/sbin/heartbeat-server|$prefix/sbin/heartbeat-server|; s|/usr/bin/heartbeat |$prefix/bin/heartbeat |
+            s|/usr/share/heartbeat-server|$prefix/share/heartbeat-server|" "$from" >"$to.new"
         ;;
     *) cp "$from" "$to.new" ;;
     esac
@@ -203,9 +205,11 @@ if [ "$action" = uninstall ]; then
             run rm -f "$to"
         fi
     done
-    if [ -d "$prefix/share/doc/heartbeat-server" ]; then
-        run rmdir "$prefix/share/doc/heartbeat-server" || :
-    fi
+    for folder in "$prefix/share/doc/heartbeat-server" "$prefix/share/heartbeat-server"; do
+        if [ -d "$folder" ]; then
+            run rmdir "$folder" || :
+        fi
+    done
     if [ "$manager" = systemd ]; then
         systemctl_if_running daemon-reload
     fi
