@@ -37,6 +37,7 @@ mod secrets;
 mod seed0;
 mod send;
 mod service;
+#[cfg(target_os = "linux")] // elsewhere there is no /proc to ask, and little to confine with
 mod shelter;
 mod states;
 mod tcp;
