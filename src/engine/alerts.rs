@@ -6,21 +6,33 @@
 
 use super::{Engine, HERE, lock};
 use crate::domain::alert::message::Doubt;
-use crate::domain::alert::{AlertPolicy, Lookup, Machine, Step};
+use crate::domain::alert::{AlertPolicy, Doubts, Lookup, Machine, Step};
+use crate::domain::beat::Source;
 use crate::domain::id::IdRef;
+use crate::domain::limits::LIST_MAX;
+use crate::domain::notice::State;
 use crate::domain::policy::Policy;
-use crate::domain::record::Record;
-use crate::domain::registry::{Counts, Snapshot};
+use crate::domain::record::{Change, OpenIncident, Record};
+use crate::domain::registry::{Counts, Order, Snapshot};
 use crate::domain::rules::Rules;
-use crate::domain::time::{Now, Span, Wall};
+use crate::domain::time::{Mono, Now, Span, Wall};
 use crate::store::{Outgoing, StoreError};
 use std::sync::Arc;
 
 /// A standstill shorter than this is no reason to doubt ourselves: everybody has had a whole interval since.
 const DOUBT_MIN: Span = Span::secs(30);
 
+/// An outage that began that long before the last sign of life may not have reached the machine.
+const LATELY: Span = Span::secs(86_400);
+/// A jump of the wall clock that is smaller is no matter.
+const JUMP_MS: u64 = 500;
+/// How long it may take until the loop that owns time says what a jump of the wall clock was.
+const JUMP_KNOWN: Span = Span::secs(5);
+/// Comings and goings of the network that are remembered while they cannot be put on record: the last ones.
+const NETWORK_MAX: usize = 16;
+
 /// What the loop that owns time has noticed and the machine has yet to hear.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lapses {
     /// How long nobody could be heard.
     pub(super) away: Span,
@@ -30,14 +42,33 @@ pub(super) struct Lapses {
     pub(super) network: Vec<bool>,
 }
 
+impl Lapses {
+    /// Adds what came later.
+    fn add(&mut self, later: Lapses) {
+        self.away = Span(self.away.0.saturating_add(later.away.0));
+        self.step_ms = self.step_ms.saturating_add(later.step_ms);
+        self.network.extend(later.network);
+        let surplus = self.network.len().saturating_sub(NETWORK_MAX);
+        self.network.drain(..surplus);
+    }
+}
+
 /// The machine, and what it goes by.
 pub(super) struct Alerts {
     machine: Option<Machine>,
     policy: Option<Arc<Policy>>,
     /// It has been compared with how monitors stand.
     reconciled: bool,
-    /// When this process began, until a machine has been told of it.
+    /// When this process began, until a machine has been told of it and that is on record.
     started: Option<Wall>,
+    /// What the machine was told of time that is not on record yet, and what the next one is to be told again.
+    lapses: Lapses,
+    again: Lapses,
+    /// By how much the wall clock was ahead of the other, and since when that is not so any more and nobody has said why.
+    offset_ms: i64,
+    jumped: Option<Mono>,
+    /// What the machine suspected when all it said was on record.
+    doubts: Doubts,
 }
 
 /// How monitors stand now.
@@ -58,13 +89,30 @@ impl Lookup for Present<'_> {
 
 impl Alerts {
     /// Those of a process that began then.
-    pub(super) fn new(started: Wall) -> Alerts {
-        Alerts { machine: None, policy: None, reconciled: false, started: Some(started) }
+    pub(super) fn new(started: Now) -> Alerts {
+        Alerts {
+            machine: None,
+            policy: None,
+            reconciled: false,
+            started: Some(started.wall),
+            lapses: Lapses::default(),
+            again: Lapses::default(),
+            offset_ms: ahead_ms(started),
+            jumped: None,
+            doubts: Doubts::default(),
+        }
     }
 
     /// Throws the machine away; it is made anew from the tables.
     pub(super) fn drop_machine(&mut self) {
         self.machine = None;
+        self.again.add(std::mem::take(&mut self.lapses));
+    }
+
+    /// Everything that the machine has said is on record.
+    pub(super) fn are_on_record(&mut self) {
+        (self.started, self.lapses) = (None, Lapses::default());
+        self.doubts = self.machine.as_ref().map(Machine::doubts).unwrap_or_default();
     }
 
     /// Hears changes, in the order of the journal.
@@ -94,7 +142,8 @@ impl Engine {
                 let (told, rules): (Arc<AlertPolicy>, Arc<Rules>) =
                     (policy.alerts.clone(), policy.rules.clone());
                 let mut machine = Machine::new(now.wall, told, rules, self.store.standings(HERE)?);
-                if let Some(started) = alerts.started.take() {
+                machine.set_doubts(alerts.doubts.clone());
+                if let Some(started) = alerts.started {
                     let last_sign = self.store.life(HERE).last_sign.unwrap_or(started);
                     let away = crate::domain::alert::message::age(last_sign, started);
                     machine.returned(started, away, Doubt::Restart, self.counts());
@@ -109,9 +158,22 @@ impl Engine {
     /// Lets time go by for the machine, once it has heard everything.
     pub(super) fn advance_alerts(&self, alerts: &mut Alerts, now: Now) {
         let Some(machine) = &mut alerts.machine else { return };
-        let Lapses { away, step_ms, network } = std::mem::take(&mut *lock(&self.lapses));
+        let mut lapses = std::mem::take(&mut alerts.again);
+        lapses.add(std::mem::take(&mut *lock(&self.lapses)));
+        let offset_ms = ahead_ms(now);
+        let jumped = alerts.offset_ms.abs_diff(offset_ms) >= JUMP_MS;
+        if jumped && lapses.step_ms == 0 && lapses.away == Span(0) {
+            // Whether the clock was set or we were asleep is known in a moment; until then no time goes by.
+            if now.mono.since(*alerts.jumped.get_or_insert(now.mono)) < JUMP_KNOWN {
+                alerts.again.add(lapses);
+                return;
+            }
+        }
+        (alerts.offset_ms, alerts.jumped) = (offset_ms, None);
+        alerts.lapses.add(lapses.clone());
+        let Lapses { away, step_ms, network } = lapses;
         if step_ms != 0 {
-            machine.clock_stepped(step_ms);
+            machine.clock_stepped(now.wall, step_ms);
         }
         if away > Span(0) && away < DOUBT_MIN {
             machine.stood_still(now.wall, away);
@@ -124,10 +186,60 @@ impl Engine {
         let present = Present { engine: self, now };
         if !alerts.reconciled {
             machine.reconcile(now.wall, &present);
+            let since =
+                self.store.life(HERE).last_sign.map(|sign| Wall(sign.0.saturating_sub_unsigned(LATELY.0)));
+            for record in self.down().iter().filter_map(record_of) {
+                // What was known before that the rules wanted nobody to be told of.
+                let lately = since.is_some_and(|since| record.at >= since);
+                if lately || machine.knows(record.number) {
+                    machine.put_right(&record);
+                }
+            }
             alerts.reconciled = true;
         }
         machine.advance(now.wall, &present);
     }
+}
+
+impl Engine {
+    /// Who is down. A snapshot may have that before the journal has, and so be all that is left of it; and a power cut may
+    /// have taken that somebody came up.
+    fn down(&self) -> Vec<Snapshot> {
+        if self.policy().alerts.notifiers.is_empty() {
+            return Vec::new();
+        }
+        self.list(Order::Id, None, LIST_MAX, |one| matches!(one.state, State::Down | State::Paused)).0
+    }
+}
+
+fn ahead_ms(now: Now) -> i64 {
+    now.wall.0.saturating_sub_unsigned(now.mono.0)
+}
+
+/// That a monitor is down, as the journal would have it.
+fn record_of(found: &Snapshot) -> Option<Record<'_>> {
+    let (name, started, cause) = found.incident.as_ref()?;
+    let beats = name.split_once('-')?.1.parse().ok()?;
+    Some(Record {
+        id: IdRef::new(&found.id).ok()?,
+        number: found.number,
+        version: found.version,
+        at: *started,
+        change: Change::State { from: State::Up, muted: false },
+        state: found.state,
+        beneath: found.beneath,
+        since: found.since,
+        last_beat: found.last_beat,
+        beats: found.beats,
+        status: found.status,
+        source: Source { peer: found.address, transport: found.transport },
+        sequence: None,
+        interval: found.interval,
+        grace: found.grace,
+        asked: found.asked,
+        incident: Some(OpenIncident { beats, started: *started, cause: *cause }),
+        details: None,
+    })
 }
 
 /// The machine's messages as the outbox takes them.

@@ -59,7 +59,7 @@ impl Keeper {
             snapshot_due: now.mono.after(SNAPSHOT_EVERY),
             forget_due: now.mono,
             retry_due: Mono(0),
-            alerts: Alerts::new(now.wall),
+            alerts: Alerts::new(now),
             told: false,
         }
     }
@@ -151,6 +151,9 @@ impl Engine {
     fn follow(&self, keeper: &mut Keeper, now: Now, most: usize) -> Result<(Position, bool), StoreError> {
         let followed =
             self.ready_alerts(&mut keeper.alerts, now).and_then(|()| self.follow_on(keeper, now, most));
+        if followed.as_ref().is_ok_and(|(_, all)| *all) {
+            keeper.alerts.are_on_record();
+        }
         if followed.is_err() {
             // What was put on record is put there, and heard, again.
             keeper.alerts.drop_machine();

@@ -123,6 +123,7 @@ fn up(id: &str) -> Snapshot {
         message: None,
         tags: Vec::new(),
         number: 7,
+        version: 1,
         beneath: State::Up,
         pause: None,
         incident: None,

@@ -13,6 +13,24 @@ pub(super) fn thread(entry: &Entry, to: &str) -> String {
     incident_id(entry.number, told.unwrap_or(entry.beats))
 }
 
+/// What tells a message about these from every other: of one its incident, of several that of the first and a sum of all,
+/// so that news of others is not taken for what was told before of the first.
+pub(super) fn name(entries: &[&Entry], to: &str) -> String {
+    let Some((first, rest)) = entries.split_first() else { return String::new() };
+    let mut name = thread(first, to);
+    if !rest.is_empty() {
+        // FNV-1a: the same in every version and on every machine.
+        let mut sum = 0xcbf2_9ce4_8422_2325_u64;
+        for entry in rest {
+            for byte in thread(entry, to).bytes().chain([b' ']) {
+                sum = (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+        name += &format!("+{sum:016x}");
+    }
+    name
+}
+
 /// As many of them as a message lists.
 pub(super) fn subjects(entries: &[&Entry], to: &str, lookup: &dyn Lookup) -> Vec<Subject> {
     let mut bytes = 0;

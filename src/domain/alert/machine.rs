@@ -38,12 +38,15 @@ mod around;
 mod cover;
 mod flush;
 
+pub use around::Doubts;
 use cover::Cover;
 
 /// A group that others keep joining is told after this many times `group_wait` at the latest.
 const GROUP_WAITS_MAX: u64 = 8;
 /// How long the versions of monitors that are up are remembered: records of two threads may pass each other for a moment.
 const PASSING: Span = Span::secs(60);
+/// A step of the clock that is smaller goes unnoticed.
+const AHEAD: Span = Span::secs(1);
 /// Longest respite that children are given when what they depend on is back.
 const RESPITE_MAX: Span = Span::secs(900);
 
@@ -90,7 +93,7 @@ struct Group {
 }
 
 /// Our own restart, standstill or loss of network.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Suspicion {
     at: Wall,
     doubt: Doubt,
@@ -205,6 +208,10 @@ impl Machine {
 
     /// Lets time go by until `now`.
     pub fn advance(&mut self, now: Wall, lookup: &dyn Lookup) {
+        if self.clock > after(now, AHEAD) {
+            // A record from before the clock was put back is not the present.
+            self.bring_back(now);
+        }
         self.clock = self.clock.max(now);
         while let Some((at, number)) = self.timers.first().copied().filter(|(at, _)| *at <= self.clock) {
             self.timers.remove(&(at, number));
@@ -230,6 +237,11 @@ impl Machine {
         };
         let standings = std::mem::take(&mut self.dirty).into_iter().map(standing).collect();
         Step { messages: std::mem::take(&mut self.messages), standings }
+    }
+
+    /// Whether anything is remembered of a monitor.
+    pub fn knows(&self, number: u64) -> bool {
+        self.entries.contains_key(&number)
     }
 
     /// How many monitors are remembered.
@@ -329,11 +341,12 @@ impl Machine {
             (entry.removed, entry.paused) = (true, false);
         }
         if entry.is_down() {
-            let ended = at.max(entry.started);
-            entry.ended = Some(ended);
-            entry.changed = ended;
+            entry.ended = Some(at.max(entry.started));
+            entry.changed = at;
+            // Where it seems to have ended before it began the clock was put back, if only by a little.
+            let lasted_to = if at < entry.started { after(at, AHEAD) } else { at };
             for line in &mut entry.lines {
-                if line.due.take().is_some_and(|due| due <= ended && !entry.paused) {
+                if line.due.take().is_some_and(|due| due <= lasted_to && !entry.paused) {
                     line.pending = line.pending.saturating_add(1);
                 }
                 (line.covered, line.remind) = (false, None);
@@ -403,7 +416,8 @@ impl Machine {
     fn look_at(&mut self, number: u64, lookup: &dyn Lookup) {
         let Some(mut entry) = self.entries.remove(&number) else { return };
         let clock = self.clock;
-        if entry.is_idle(clock) || (entry.removed && entry.lines.iter().all(Line::is_silent)) {
+        // Also one that is gone is remembered for as long as any: the log may bring old records again.
+        if entry.is_idle(clock) {
             self.dirty.insert(number);
             self.forget(entry);
             return;
@@ -414,7 +428,7 @@ impl Machine {
             if entry.paused {
                 break;
             }
-            let mut since = entry.ended.unwrap_or(clock);
+            let mut since = entry.ended.unwrap_or(clock).min(clock);
             if let Some(due) = entry.lines[place].due {
                 let covered = (due <= clock).then(|| self.cover(&entry, &entry.lines[place].to, lookup));
                 let line = &mut entry.lines[place];
@@ -488,13 +502,6 @@ impl Machine {
             let last = after(group.opened, Span(wait.0.saturating_mul(GROUP_WAITS_MAX)));
             group.due = group.due.max(after(opened, wait).min(last));
         }
-    }
-}
-
-impl Line {
-    /// Whether a notifier has nothing to hear of a monitor that is gone.
-    fn is_silent(&self) -> bool {
-        self.pending == 0 && self.told.is_none() && self.due.is_none()
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Snapshot {
     pub tags: Vec<String>,
     /// Its number, see [`Record::number`](crate::domain::record::Record::number).
     pub number: u64,
+    /// The version of the record that last said how it stands.
+    pub version: u64,
     /// The state under a pause; the same as `state` where there is none.
     pub beneath: State,
     /// The pause it is in.

@@ -31,6 +31,7 @@ pub(super) fn snapshot(id: &str, state: State) -> Snapshot {
         gaps: 0,
         repeats: 0,
         number: 1,
+        version: 1,
         beneath: state,
         pause: None,
         incident: None,

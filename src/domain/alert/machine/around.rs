@@ -1,10 +1,11 @@
 //! What changes around the machine: the policy, the clock, and whether we were there at all.
 
-use super::{Lookup, Machine, Suspicion};
+use super::{Lookup, Machine, RESPITE_MAX, Suspicion};
 use crate::domain::alert::entry::after;
-use crate::domain::alert::message::Doubt;
+use crate::domain::alert::message::{Doubt, age};
 use crate::domain::alert::policy::AlertPolicy;
 use crate::domain::notice::State;
+use crate::domain::record::Record;
 use crate::domain::registry::Counts;
 use crate::domain::rules::Rules;
 use crate::domain::time::{Span, Wall};
@@ -13,6 +14,12 @@ use std::sync::Arc;
 
 /// How long monitors have to be heard when our network is there again.
 const NETWORK_GRACE: Span = Span::secs(300);
+/// How long it may take until it is noticed that the wall clock was set.
+const UNNOTICED: Span = Span::secs(2);
+
+/// What a machine suspects of ourselves.
+#[derive(Clone, Debug, Default)]
+pub struct Doubts(Option<Suspicion>);
 
 impl Machine {
     /// Goes by another policy from now on. Who was told of an outage is told of its end, though the rules say otherwise
@@ -41,6 +48,16 @@ impl Machine {
     /// Compares what is remembered with how monitors stand now; once after a start. What the log lost in a power cut
     /// may have been remembered here, and the end of an incident that nobody will hear of any more has to be told.
     pub fn reconcile(&mut self, now: Wall, lookup: &dyn Lookup) {
+        self.bring_back(now);
+        let numbers: Vec<u64> = self.entries.keys().copied().collect();
+        for number in numbers {
+            let Some(entry) = self.entries.get_mut(&number) else { continue };
+            let found = lookup.monitor(&entry.id).filter(|found| found.number == number);
+            let Some(found) = found else { continue };
+            // Records that are written from now on are later than what is left.
+            entry.version = entry.version.min(found.version);
+            self.set_paused(number, found.state == State::Paused, now);
+        }
         let open: Vec<u64> =
             self.entries.values().filter(|one| one.is_down()).map(|one| one.number).collect();
         for number in open {
@@ -50,6 +67,19 @@ impl Machine {
                 self.end(number, now, found.is_none());
             }
         }
+    }
+
+    /// A monitor is down, by what is in memory after a start: if that is not what is remembered, it is so from now on, even
+    /// though what is remembered may be of a later version, which a power cut has taken.
+    pub fn put_right(&mut self, record: &Record<'_>) {
+        let Some(incident) = record.incident else { return };
+        if let Some(entry) = self.entries.get_mut(&record.number) {
+            if entry.is_down() && entry.beats == incident.beats {
+                return;
+            }
+            entry.version = 0;
+        }
+        self.hear(record);
     }
 
     /// For so long nobody could be heard: what waits waits for that much longer.
@@ -100,29 +130,81 @@ impl Machine {
         }
     }
 
-    /// The wall clock was set: all that lies ahead moves with it.
-    pub fn clock_stepped(&mut self, step_ms: i64) {
-        let moved = |at: &mut Wall| *at = Wall(at.0.saturating_add(step_ms));
-        moved(&mut self.clock);
+    /// The wall clock was set by `step_ms`, and reads `now`: all that is remembered moves with it. That it was set is
+    /// noticed a moment after, so what has been heard in that moment is told by the new clock already and stays.
+    pub fn clock_stepped(&mut self, now: Wall, step_ms: i64) {
+        let is_new = |at: Wall| {
+            let since = if step_ms > 0 { now.0.saturating_sub(step_ms) } else { now.0 - UNNOTICED.0 as i64 };
+            at.0 > since && at <= now
+        };
+        let move_by = |at: &mut Wall| *at = Wall(at.0.saturating_add(step_ms));
+        let moved = |at: &mut Wall| {
+            if !is_new(*at) {
+                move_by(at);
+            }
+        };
+        self.clock = now;
         for (number, entry) in &mut self.entries {
+            let is_new = is_new(entry.changed);
             moved(&mut entry.changed);
             for line in &mut entry.lines {
-                line.due.iter_mut().chain(&mut line.remind).chain(&mut line.recovered).for_each(moved);
-                line.said.iter_mut().for_each(moved);
+                line.due.iter_mut().filter(|_| !is_new).for_each(move_by);
+                line.remind.iter_mut().for_each(move_by);
+                line.said.iter_mut().chain(&mut line.recovered).for_each(moved);
             }
-            entry.wake.iter_mut().for_each(moved);
+            // It is looked at when it would have been, or as soon as it can be.
+            entry.wake = entry.wake.map(|_| now);
             self.dirty.insert(*number);
         }
         self.timers = self.entries.values().filter_map(|one| Some((one.wake?, one.number))).collect();
         for group in self.groups.values_mut() {
-            [&mut group.opened, &mut group.due].into_iter().for_each(moved);
+            let wait = age(group.opened, group.due);
+            moved(&mut group.opened);
+            group.due = after(group.opened, wait);
         }
         self.passing.values_mut().for_each(|(_, at)| moved(at));
         moved(&mut self.passing_pruned);
         if let Some(suspicion) = &mut self.suspicion {
             moved(&mut suspicion.at);
             let ahead = suspicion.held_since.iter_mut().chain(&mut suspicion.over);
-            ahead.chain(&mut suspicion.grace_until).for_each(moved);
+            ahead.for_each(moved);
+            suspicion.grace_until.iter_mut().for_each(move_by);
         }
+    }
+
+    /// What was remembered by a clock that has been put back since lies ahead; nothing may wait for that.
+    pub(super) fn bring_back(&mut self, now: Wall) {
+        self.clock = now;
+        for (number, entry) in &mut self.entries {
+            let mut ahead = false;
+            let mut back = |at: &mut Wall, latest: Wall| {
+                ahead |= *at > latest;
+                *at = (*at).min(latest);
+            };
+            back(&mut entry.changed, now);
+            for line in &mut entry.lines {
+                line.said.iter_mut().chain(&mut line.recovered).for_each(|at| back(at, now));
+                let notifier = self.policy.notifier(&line.to);
+                let wait = notifier.map_or(Span(0), |notifier| notifier.min_down).max(RESPITE_MAX);
+                line.due.iter_mut().for_each(|at| back(at, after(now, wait)));
+                let every = notifier.and_then(|notifier| notifier.remind_every).unwrap_or_default();
+                line.remind.iter_mut().for_each(|at| back(at, after(now, every)));
+            }
+            entry.wake = entry.wake.map(|at| at.min(now));
+            if ahead {
+                self.dirty.insert(*number);
+            }
+        }
+        self.timers = self.entries.values().filter_map(|one| Some((one.wake?, one.number))).collect();
+    }
+
+    /// What is suspected of ourselves, to be kept while the machine is made anew.
+    pub fn doubts(&self) -> Doubts {
+        Doubts(self.suspicion.clone())
+    }
+
+    /// Goes on suspecting that.
+    pub fn set_doubts(&mut self, doubts: Doubts) {
+        self.suspicion = doubts.0;
     }
 }

@@ -171,7 +171,7 @@ impl Machine {
     ) -> Message {
         let to = &notifier.name;
         let entries: Vec<&Entry> = numbers.iter().filter_map(|number| self.entries.get(number)).collect();
-        let name = entries.first().map(|first| compose::thread(first, to)).unwrap_or_default();
+        let name = compose::name(&entries, to);
         let was_flapping =
             entries.first().and_then(|first| first.line(to)).is_some_and(|line| line.was_flapping);
         // What can be told once only has the same name however often it is decided.

@@ -102,6 +102,7 @@ impl Monitor {
             message: None,
             tags: vec!["a".into()],
             number: self.number,
+            version: self.version,
             beneath: self.state,
             pause: None,
             incident: self.incident.map(|one| (incident_id(self.number, one.beats), one.started, one.cause)),

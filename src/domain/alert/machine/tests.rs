@@ -5,8 +5,9 @@ use super::simulation::{World, policy, rule, rules};
 use crate::domain::alert::AlertPolicy;
 use crate::domain::alert::entry::after;
 use crate::domain::alert::message::{Doubt, Kind, Shared};
-use crate::domain::record::Cause;
-use crate::domain::time::Span;
+use crate::domain::notice::State;
+use crate::domain::record::{Cause, Change};
+use crate::domain::time::{Span, Wall};
 
 #[test]
 fn a_thousand_that_vanish_are_one_message_that_says_what_they_share() {
@@ -235,10 +236,62 @@ fn what_waits_is_not_due_sooner_because_we_were_away_or_the_clock_was_set() {
     world.machine.returned(world.now, Span::secs(500), Doubt::Restart, world.monitors.counts());
     world.pass(15);
     world.now = after(world.now, Span::secs(86_400));
-    world.machine.clock_stepped(86_400_000);
+    world.machine.clock_stepped(world.now, 86_400_000);
     assert_eq!(world.told, []);
     world.pass(60);
     assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down]);
+}
+
+#[test]
+fn what_is_heard_before_it_is_noticed_that_the_clock_was_set_is_told_in_time() {
+    for step_ms in [6_650_265, -6_650_265] {
+        let mut world = World::new(&["all", "a"], rules(), policy());
+        world.down(0, Cause::Silence);
+        world.pass(200);
+        world.beat(0);
+        world.pass(60);
+        // The clock is set; before that is noticed one goes down, by the new time.
+        world.now = Wall(world.now.0 + step_ms);
+        world.down(1, Cause::Silence);
+        world
+            .machine
+            .hear(&world.monitors[1].record(world.now, Change::State { from: State::Up, muted: false }));
+        world.now = after(world.now, Span(500));
+        world.machine.clock_stepped(world.now, step_ms);
+        let before = world.told.len();
+        world.pass(30);
+        assert_eq!((world.told.len(), world.kinds("ops", "a")), (before + 1, vec![Kind::Down]), "{step_ms}");
+        world.beat(1);
+        world.pass(30);
+        assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered], "{step_ms}");
+        // What was told before has moved along: the hour in which it would be a flapping is not over, and ends in time.
+        world.pass(3_300);
+        world.down(0, Cause::Silence);
+        world.pass(600);
+        assert_eq!(world.kinds("ops", "all").last(), Some(&Kind::Flapping), "{step_ms}");
+        world.beat(0);
+        world.pass(3_700);
+        assert_eq!(world.kinds("ops", "all").last(), Some(&Kind::Recovered), "{step_ms}");
+    }
+}
+
+#[test]
+fn what_was_remembered_by_a_clock_that_was_wrong_keeps_nobody_waiting() {
+    let mut world = World::new(&["a", "b"], rules(), policy());
+    world.down(0, Cause::Silence);
+    world.down(1, Cause::Silence);
+    world.pass(30);
+    world.beat(0);
+    world.pass(30);
+    // While we are not there the clock is set back by a year.
+    world.now = Wall(world.now.0 - 365 * 86_400_000);
+    world.restart();
+    world.machine.reconcile(world.now, &world.monitors);
+    world.beat(1);
+    world.down(0, Cause::Silence);
+    world.pass(60);
+    assert_eq!(world.kinds("ops", "b"), [Kind::Down, Kind::Recovered]);
+    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered, Kind::Flapping]);
 }
 
 #[test]
@@ -252,4 +305,42 @@ fn an_end_that_the_log_lost_is_told_after_a_start() {
     world.machine.reconcile(world.now, &world.monitors);
     world.pass(60);
     assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered]);
+}
+
+#[test]
+fn what_only_a_snapshot_had_is_told_and_an_end_that_was_lost_is_none() {
+    let mut world = World::new(&["a"], rules(), policy());
+    world.down(0, Cause::Silence);
+    world.log.pop();
+    let down = world.monitors[0].clone();
+    let record = down.record(world.now, Change::State { from: State::Up, muted: false });
+    world.machine.put_right(&record);
+    world.pass(60);
+    assert_eq!(world.kinds("ops", "a"), [Kind::Down]);
+    world.beat(0);
+    world.pass(60);
+    // A power cut takes the beat that ended it: it is down again, and so it is said.
+    world.monitors[0] = down.clone();
+    world.restart();
+    world.machine.reconcile(world.now, &world.monitors);
+    world.machine.put_right(&record);
+    world.pass(60);
+    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered, Kind::Flapping]);
+    // And what is written from then on is heard, though its version was there before.
+    world.beat(0);
+    world.pass(7_200);
+    assert_eq!(world.kinds("ops", "a").last(), Some(&Kind::Recovered));
+}
+
+#[test]
+fn two_groups_that_begin_with_the_same_monitor_are_two_messages() {
+    let mut keys = Vec::new();
+    for others in [&["a"][..], &["a", "b"], &["a", "b", "c"]] {
+        let mut world = World::new(others, rules(), policy());
+        (0..others.len()).for_each(|n| world.down(n, Cause::Silence));
+        world.pass(60);
+        keys.push(world.told[0].1.key.clone());
+    }
+    assert_eq!(keys[0], "down-1-1-ops");
+    assert!(keys[1] != keys[2] && keys[1].starts_with("down-1-1+"), "{keys:?}");
 }

@@ -155,6 +155,7 @@ impl Monitor {
             message: rare.and_then(|rare| rare.message.as_deref()).map(Into::into),
             tags,
             number: self.number,
+            version: self.version(),
             beneath: self.state,
             pause: rare.and_then(|rare| rare.pause).filter(|_| self.is_paused()),
             incident: self
