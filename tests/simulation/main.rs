@@ -10,6 +10,7 @@ mod post;
 mod shape;
 mod store;
 mod story;
+mod telling;
 mod world;
 
 use heartbeat_server::domain::notice::Level;
@@ -36,12 +37,13 @@ fn silent() -> Log {
     Log::open(LogOptions { targets, level: Level::Error, ..LogOptions::default() }).unwrap()
 }
 
-/// Plays one world; what went wrong, with the last that happened in it.
-fn play(seed: u64, log: &Log, trace_max: usize) -> Result<(), String> {
+/// Plays one world; of how many incidents it was sure what should be told of them, or what went wrong, with the last that
+/// happened in it.
+fn play(seed: u64, log: &Log, trace_max: usize) -> Result<u64, String> {
     let mut world = World::new(seed, log.clone(), trace_max);
     let outcome = catch_unwind(AssertUnwindSafe(|| world.run()));
     let fault = match outcome {
-        Ok(Ok(())) => return Ok(()),
+        Ok(Ok(())) => return Ok(world.judged),
         Ok(Err(fault)) => fault,
         Err(_) => "it panicked, see above".to_string(),
     };
@@ -60,7 +62,7 @@ fn every_world_is_as_it_should_be() {
     }
     let from = number("FROM").unwrap_or(0);
     let end = from + number("SEEDS").unwrap_or(SEEDS);
-    let (next, failed) = (AtomicU64::new(from), Mutex::new(Vec::new()));
+    let (next, failed, judged) = (AtomicU64::new(from), Mutex::new(Vec::new()), AtomicU64::new(0));
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(8));
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -70,8 +72,11 @@ fn every_world_is_as_it_should_be() {
                     if seed >= end {
                         return;
                     }
-                    if let Err(fault) = play(seed, &log, TRACE_MAX) {
-                        failed.lock().unwrap_or_else(PoisonError::into_inner).push((seed, fault));
+                    match play(seed, &log, TRACE_MAX) {
+                        Ok(sure) => _ = judged.fetch_add(sure, Ordering::Relaxed),
+                        Err(fault) => {
+                            failed.lock().unwrap_or_else(PoisonError::into_inner).push((seed, fault));
+                        }
                     }
                 }
             });
@@ -85,6 +90,9 @@ fn every_world_is_as_it_should_be() {
     for (_, fault) in &failed {
         eprintln!("{}", fault.lines().next().unwrap_or_default());
     }
+    let judged = judged.into_inner();
+    eprintln!("of {judged} incidents it was sure what should be told");
     let seeds: Vec<u64> = failed.iter().map(|(seed, _)| *seed).collect();
     assert!(seeds.is_empty(), "{} of {} seeds fail: {seeds:?}", seeds.len(), end - from);
+    assert!(judged >= (end - from) / 100, "of too few incidents it is sure what should be told: {judged}");
 }

@@ -1,5 +1,6 @@
 //! What a seed makes of a world: how many monitors, how often what happens, which rules.
 
+use heartbeat_server::domain::alert::{AlertPolicy, Notifier};
 use heartbeat_server::domain::governor::Terms;
 use heartbeat_server::domain::limits::Limits;
 use heartbeat_server::domain::pattern::Pattern;
@@ -61,10 +62,11 @@ pub enum Event {
     Stop,
     Save,
     Rest,
+    Ail,
 }
 
 /// How often, in a world where everything happens.
-const USUAL: [(Event, u64); 22] = [
+const USUAL: [(Event, u64); 23] = [
     (Event::Beat, 600),
     (Event::Pass, 400),
     (Event::Commit, 150),
@@ -87,6 +89,7 @@ const USUAL: [(Event, u64); 22] = [
     (Event::Stop, 5),
     (Event::Save, 15),
     (Event::Rest, 8),
+    (Event::Ail, 20),
 ];
 
 #[derive(Clone, Debug)]
@@ -104,6 +107,22 @@ pub struct Shape {
     pub weights: Vec<(Event, u64)>,
     pub intervals_s: Vec<u64>,
     pub statuses: u64,
+    /// Nobody is told of anything where there are none.
+    pub notifiers: Vec<Told>,
+    /// Who is told of whom changes with every configuration; otherwise it is always the same.
+    pub wild: bool,
+    /// What all `db-*` depend on.
+    pub parent: Option<String>,
+}
+
+/// A notifier.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub notifier: Notifier,
+    /// Messages that may be on their way to it at once.
+    pub slots: usize,
+    /// The defaults name it.
+    pub told: bool,
 }
 
 impl Shape {
@@ -116,8 +135,14 @@ impl Shape {
             }
         }
         let all = [vec![1, 2, 5], vec![5, 10, 30], vec![1, 10, 60], vec![30, 300, 3600]];
+        let count = random.of(&[0, 1, 1, 2, 3]);
+        // So few that we never suspect ourselves, in some worlds.
+        let most = random.of(&[8, 40, 40]);
         Shape {
-            monitors: random.between(3, 40),
+            notifiers: (0..count).map(|n| told(random, n)).collect(),
+            wild: random.one_in(4),
+            parent: random.one_in(3).then(|| "web-0".to_string()),
+            monitors: random.between(3, most),
             steps: random.between(60, 300),
             fronts: random.between(1, 4) as usize,
             sync: random.of(&[Sync::Second, Sync::Second, Sync::Always]),
@@ -160,7 +185,14 @@ impl Shape {
             forget_after,
         };
         let count = random.of(&[0, 0, 1, 3, 6]);
-        let rules = (0..count).map(|_| self.rule(random, now)).collect();
+        let mut rules: Vec<Rule> = (0..count).map(|_| self.rule(random, now)).collect();
+        if self.wild {
+            rules.iter_mut().for_each(|rule| self.run_wild(random, rule));
+        } else if let Some(parent) = &self.parent {
+            let mut rule = Rule::new(Match::Id(Pattern::parse("db-*").unwrap()));
+            rule.after = vec![parent.clone()];
+            rules.insert(0, rule);
+        }
         let limits = Limits { monitors: 1000, ..Limits::default() };
         let beats_per_second = random.of(&[None, None, Some(1), Some(2), Some(10)]);
         let governor = Terms { beats_per_second, stretch_max: random.of(&[2, 8, 100]) };
@@ -169,8 +201,34 @@ impl Shape {
             defaults,
             governor,
             rules: Arc::new(Rules::new(rules)),
+            alerts: Arc::new(self.alerts(random)),
             ..Policy::default()
         })
+    }
+
+    fn alerts(&self, random: &mut Random) -> AlertPolicy {
+        let told = self.notifiers.iter().filter(|one| if self.wild { random.one_in(2) } else { one.told });
+        let notify = told.map(|one| one.notifier.name.clone()).collect();
+        let mut notifiers: Vec<Notifier> = self.notifiers.iter().map(|one| one.notifier.clone()).collect();
+        if self.wild && random.one_in(4) {
+            notifiers.pop();
+        }
+        AlertPolicy { notifiers, notify }
+    }
+
+    fn run_wild(&self, random: &mut Random, rule: &mut Rule) {
+        if random.one_in(2) {
+            let names = self.notifiers.iter().filter(|_| random.one_in(2));
+            rule.notify = Some(names.map(|one| one.notifier.name.clone()).collect());
+        }
+        if random.one_in(2) {
+            rule.after = (0..random.between(1, 3)).map(|_| self.id(random)).collect();
+        }
+    }
+
+    /// Whether a monitor depends on another.
+    pub fn is_behind(&self, id: &str) -> bool {
+        self.parent.is_some() && id.starts_with("db-")
     }
 
     fn rule(&self, random: &mut Random, now: Wall) -> Rule {
@@ -221,4 +279,16 @@ impl Shape {
             Schedule::parse(random.of(&["*/2 * * * *", "*/10 * * * *", "0 * * * *"]), "UTC").unwrap();
         Window::Recurring { schedule, length: random.of(&[Span::secs(10), Span::secs(60), Span::secs(119)]) }
     }
+}
+
+fn told(random: &mut Random, n: u64) -> Told {
+    let notifier = Notifier {
+        group_wait: random.of(&[Span(0), Span::secs(2), Span::secs(10)]),
+        min_down: random.of(&[Span(0), Span(0), Span::secs(5), Span::secs(60)]),
+        remind_every: random.of(&[None, None, Some(Span::secs(60)), Some(Span::secs(600))]),
+        rate_per_minute: random.of(&[6, 60, 6000]),
+        retry_for: Span::secs(7 * 86_400),
+        ..Notifier::new(["ops", "night", "all"][n as usize])
+    };
+    Told { notifier, slots: random.of(&[1, 1, 1, 3]), told: n == 0 || !random.one_in(4) }
 }

@@ -29,6 +29,8 @@ pub enum Seen {
     Sign(Wall),
     /// The tables took this record, durably.
     Tabled(u64, u64, bool),
+    /// The tables took this change of state, as one that was followed.
+    Followed(u64, u64),
     /// The snapshot was finished.
     Saved,
 }
@@ -222,6 +224,7 @@ impl Tables for SimTables {
         self.inner.transit(owner, changes, told, upto)?;
         for record in changes.iter().filter(|record| record.change != Change::None) {
             self.probe.see(Seen::Tabled(record.number, record.version, record.details.is_some()));
+            self.probe.see(Seen::Followed(record.number, record.version));
         }
         Ok(())
     }
@@ -253,6 +256,7 @@ impl Tables for SimTables {
         settled: &Settled,
         instead: Option<&Outgoing>,
     ) -> Result<(), StoreError> {
+        self.probe.table(&self.disk)?;
         self.inner.outbox_settle(key, now, settled, instead)
     }
 

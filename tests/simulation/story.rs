@@ -351,7 +351,7 @@ impl Story {
                     }
                 }
                 Seen::Sign(wall) => self.sign = Some(*wall),
-                Seen::Saved => {}
+                Seen::Saved | Seen::Followed(..) => {}
             }
         }
         Ok(())
@@ -413,6 +413,11 @@ impl Story {
         self.kept
             .get(&number)
             .is_some_and(|kept| kept.versions.iter().any(|known| known.version >= version && known.appended))
+    }
+
+    /// How a monitor stands by the latest version that the journal or the tables have.
+    pub fn appended(&self, number: u64) -> Option<&Mon> {
+        self.kept.get(&number)?.versions.iter().rev().find(|known| known.appended)?.mon.as_ref()
     }
 
     /// No power cut takes this version or a later one.

@@ -2,14 +2,17 @@
 //! be beside it.
 
 mod checks;
+mod lives;
 mod people;
+mod told;
 
 use crate::model::Said;
 use crate::shape::{Choose, Event, Shape};
-use crate::store::{Probe, SimLog, SimTables};
+use crate::store::{Probe, Seen, SimLog, SimTables};
 use crate::story::{Found, Loop, News, Story, TICK_MS};
-use checks::find;
+use crate::telling::Telling;
 use heartbeat_server::domain::address::Peer;
+use heartbeat_server::domain::alert::Message;
 use heartbeat_server::domain::beat::{Beat, Source, Status, Transport};
 use heartbeat_server::domain::history::Incident;
 use heartbeat_server::domain::id::IdRef;
@@ -18,10 +21,11 @@ use heartbeat_server::domain::policy::{Policy, Sync};
 use heartbeat_server::domain::record::{Change, Record};
 use heartbeat_server::domain::registry::{Control, Declaration, Order};
 use heartbeat_server::domain::time::{Mono, Now, Span, Wall};
+use heartbeat_server::engine::courier::Round;
 use heartbeat_server::engine::keep::Keeper;
 use heartbeat_server::engine::seed::Seed;
 use heartbeat_server::engine::watch::{Next, Watch};
-use heartbeat_server::engine::{ControlRefusal, Engine, Incoming, Tidings};
+use heartbeat_server::engine::{ControlRefusal, Engine, Health, Incoming, Tidings};
 use heartbeat_server::store::embedded::{Embedded, Log as _};
 use heartbeat_server::store::journal::JournalOptions;
 use heartbeat_server::store::journal::disk::Disk as _;
@@ -32,13 +36,14 @@ use heartbeat_server::store::tables::Tables as _;
 use heartbeat_server::store::{Batch, IncidentQuery, Position, Wanted};
 use heartbeat_server::sys::log::Log;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
+use told::Flight;
 
 /// Where every process finds the monotonic clock.
 const ORIGIN_MS: u64 = 1 << 40;
@@ -60,6 +65,9 @@ struct Life {
     next_turn: Mono,
     next_tend: Mono,
     next_keep: Mono,
+    next_post: Mono,
+    round: Round,
+    flights: Vec<Flight>,
     looped: Loop,
     busy_since: Option<Mono>,
 }
@@ -84,6 +92,17 @@ pub struct World {
     seqs: BTreeMap<String, u64>,
     restarts: u64,
     room_back_at_ms: Option<u64>,
+    /// Notifiers that take nothing.
+    ill: BTreeSet<String>,
+    telling: Telling,
+    /// Incidents of which it was sure what should be told of them.
+    pub judged: u64,
+    stood: BTreeMap<String, String>,
+    power_was_cut: bool,
+    /// The last place in the outbox that was looked at.
+    looked: u64,
+    /// The clock was set, and the keeper has not been told yet.
+    step_is_news: bool,
     /// How late a silence may be found by the present turn, and the deadlines that lay ahead after the last call.
     found_within: Span,
     due: BTreeMap<String, Mono>,
@@ -113,6 +132,13 @@ impl World {
             seqs: BTreeMap::new(),
             restarts: 0,
             room_back_at_ms: None,
+            ill: BTreeSet::new(),
+            telling: Telling::default(),
+            judged: 0,
+            stood: BTreeMap::new(),
+            power_was_cut: false,
+            looked: 0,
+            step_is_news: false,
             found_within: Span(0),
             due: BTreeMap::new(),
         }
@@ -132,7 +158,8 @@ impl World {
         }
         self.rest()?;
         self.crash(false, 1000)?;
-        self.compare()
+        self.compare()?;
+        self.last_words()
     }
 
     fn happen(&mut self, event: Event) -> Checked {
@@ -160,6 +187,9 @@ impl World {
                 let step = if step.abs() < 500 { step.abs() } else { step };
                 self.say(format!("the clock is set by {step} ms"));
                 self.wall_ahead_ms += step;
+                self.step_is_news = true;
+                self.telling.is_rough = true;
+                self.telling.doubtful.push(self.real_ms);
                 // Signs before and after cannot be compared.
                 (self.story.sign, self.story.durable_sign) = (None, None);
                 if self.random.one_in(4) { self.pass(100) } else { self.turn() }
@@ -167,8 +197,10 @@ impl World {
             Event::Suspend => {
                 let ms = self.random.between(1, self.random_most(&[900, 60_000, 10_000_000]));
                 self.say(format!("sleeps for {ms} ms"));
+                self.telling.doubtful.push(self.real_ms);
                 self.real_ms += ms;
                 self.asleep_ms += ms;
+                self.was_away();
                 // The timer of the loop does not run while the machine sleeps; but beats may come first.
                 if self.random.one_in(3) {
                     self.beat()?;
@@ -178,7 +210,9 @@ impl World {
             Event::Stall => {
                 let ms = self.random.between(1, self.random_most(&[900, 5_000, 300_000]));
                 self.say(format!("stands still for {ms} ms"));
+                self.telling.doubtful.push(self.real_ms);
                 self.real_ms += ms;
+                self.was_away();
                 for _ in 0..self.random.below(4) {
                     self.beat()?;
                 }
@@ -228,7 +262,13 @@ impl World {
             Event::Stop => self.stop(),
             Event::Save => self.save(),
             Event::Rest => self.rest(),
+            Event::Ail => self.ail(),
         }
+    }
+
+    fn was_away(&mut self) {
+        self.telling.doubtful.push(self.real_ms);
+        self.telling.absent.push(self.real_ms);
     }
 
     fn random_most(&self, all: &[u64]) -> u64 {
@@ -277,7 +317,7 @@ impl World {
         let end = self.now().mono.after(Span(ms));
         loop {
             let life = self.life.as_ref().expect("a program runs");
-            let next = life.next_turn.min(life.next_tend).min(life.next_keep).min(end);
+            let next = life.next_turn.min(life.next_tend).min(life.next_keep).min(life.next_post).min(end);
             let restarts = self.restarts;
             let now = self.now().mono;
             self.real_ms += next.0.saturating_sub(now.0);
@@ -294,6 +334,8 @@ impl World {
                 self.tend()?;
             } else if life.next_keep <= now {
                 self.keep()?;
+            } else if life.next_post <= now {
+                self.bring()?;
             } else {
                 return Ok(());
             }
@@ -352,7 +394,9 @@ impl World {
         let life = self.life();
         life.engine.keep(&mut life.keeper, now);
         life.next_keep = now.mono.after(Span(every));
-        self.after("keep")
+        self.after("keep")?;
+        self.step_is_news &= !checks::ills(&self.life().engine.health()).is_empty();
+        Ok(())
     }
 
     fn save(&mut self) -> Checked {
@@ -370,12 +414,24 @@ impl World {
         if self.trace_max == usize::MAX && !seen.is_empty() {
             self.say(format!("{what}: {seen:?}"));
         }
+        for one in &seen {
+            if let Seen::Followed(number, version) = one {
+                self.telling.follow(*number, *version, self.power_was_cut);
+            }
+        }
         self.story.see(&seen).map_err(|fault| format!("{what}: {fault}"))?;
         if self.disk.is_dead() || self.probe.is_dead() {
             self.say(format!("dead in {what}"));
             let ms = self.downtime();
             return self.crash(false, ms);
         }
+        self.look_at_outbox().map_err(|fault| format!("{what}: {fault}"))?;
+        if self.trace_max == usize::MAX {
+            self.say_changes();
+        }
+        let live = self.story.live.values();
+        let stands = live.map(|mon| (mon.number, mon.incident.map(|(beats, ..)| beats), mon.paused));
+        self.telling.look(self.real_ms, stands);
         let now = self.now();
         let life = self.life.as_mut().expect("a program runs");
         loop {
@@ -423,6 +479,21 @@ impl World {
         Ok(())
     }
 
+    /// For whoever looks for a fault: who stands otherwise than before.
+    fn say_changes(&mut self) {
+        let mut now = BTreeMap::new();
+        for mon in self.story.live.values() {
+            let stands = format!("{:?} over {:?}, {:?}", mon.visible(), mon.state, mon.incident);
+            now.insert(mon.id.clone(), stands);
+        }
+        for (id, stands) in &now {
+            if self.stood.get(id) != Some(stands) {
+                self.say(format!("{id}, number {}, is {stands}", self.story.live[id].number));
+            }
+        }
+        self.stood = now;
+    }
+
     // --- what is done to it
 
     fn reload(&mut self) -> Checked {
@@ -462,6 +533,7 @@ impl World {
     fn stick(&mut self) -> Checked {
         let ms = self.random.between(1, self.random_most(&[900, 5_000, 60_000]));
         self.say(format!("a front is stuck for {ms} ms"));
+        self.telling.doubtful.push(self.real_ms);
         let now = self.now().mono;
         let life = self.life();
         if life.busy_since.is_none() {
@@ -482,120 +554,7 @@ impl World {
         let life = self.life();
         life.engine.stats().idle();
         life.busy_since = None;
+        self.was_away();
         Ok(())
-    }
-
-    /// Stops as it is asked to.
-    fn stop(&mut self) -> Checked {
-        self.say("stops".into());
-        let restarts = self.restarts;
-        self.commit_all()?;
-        if self.restarts == restarts {
-            self.tend()?;
-        }
-        if self.restarts == restarts {
-            self.keep()?;
-        }
-        let ms = self.downtime();
-        if self.restarts == restarts { self.crash(false, ms) } else { Ok(()) }
-    }
-
-    fn crash(&mut self, power_cut: bool, down_ms: u64) -> Checked {
-        self.say(format!("{}, for {down_ms} ms", if power_cut { "the power is cut" } else { "killed" }));
-        let then = self.now();
-        let Some(life) = self.life.take() else { return Ok(()) };
-        drop(life);
-        if power_cut {
-            let seed = self.random.number();
-            self.disk.crash(seed);
-        } else {
-            self.disk.revive();
-        }
-        self.probe.revive();
-        self.real_ms += down_ms;
-        if self.random.one_in(8) {
-            let step = self.random.below(20_000) as i64 - 10_000;
-            self.wall_ahead_ms += step;
-            self.say(format!("meanwhile the clock is set by {step} ms"));
-        }
-        if self.random.one_in(4) {
-            let now = self.now();
-            self.policy = self.shape.policy(&mut self.random, now.wall);
-            self.say("meanwhile the configuration is changed".into());
-        }
-        self.start(Some((then, power_cut)))
-    }
-
-    fn start(&mut self, after: Option<(Now, bool)>) -> Checked {
-        self.restarts += 1;
-        self.life_from_ms = self.real_ms - self.asleep_ms;
-        let now = self.now();
-        let tables =
-            SimTables { inner: self.tables.clone(), probe: self.probe.clone(), disk: self.disk.clone() };
-        let options = JournalOptions {
-            segment_bytes_max: self.shape.segment_bytes_max,
-            seed: self.random.number(),
-            ..JournalOptions::default()
-        };
-        let noted = tables.transited().map_err(|e| e.to_string())?;
-        let inner = JournalLog::open(Arc::new(self.disk.clone()), options, noted, now.wall)
-            .map_err(|error| format!("the journal does not open: {error}"))?;
-        let log = SimLog { inner, probe: self.probe.clone() };
-        let found = find(&log, &tables)?;
-        let last_sign = log.life().last_sign;
-        if let Some((then, power_cut)) = after {
-            let least = if power_cut { self.story.durable_sign } else { self.story.sign };
-            if least.is_some() && last_sign.is_none() {
-                return Err(format!("the last sign of life is forgotten; it was {least:?}"));
-            }
-            let noted = (last_sign, least);
-            if let (Some(sign), Some(least)) = noted {
-                // After a power cut it may be an earlier one, which only forgives more.
-                if sign < least && sign > then.wall && !power_cut {
-                    return Err(format!("the last sign of life is {sign:?}, and should be {least:?}"));
-                }
-            }
-        }
-        let store = Embedded::new(log, tables);
-        let owner = store.new_owner().map_err(|e| e.to_string())?;
-        let (policy, sync) = (self.policy.clone(), self.shape.sync);
-        let engine = Engine::new(now, policy.clone(), self.log.clone(), 1, Arc::new(store), sync)
-            .hashing_by(Seed::known(self.random.number()));
-        let tidings = engine.watch();
-        let monitors = engine.recover(now).map_err(|error| format!("it does not start: {error}"))?;
-        self.life = Some(Life {
-            watch: Watch::new(now, self.asleep()),
-            keeper: Keeper::new(now, owner, Span(DAY.0 * 3650)),
-            engine,
-            tidings,
-            batches: (0..self.shape.fronts).map(|_| Default::default()).collect(),
-            next_turn: now.mono,
-            next_tend: now.mono.after(Span(1000)),
-            next_keep: now.mono.after(Span(self.shape.keep_every_ms)),
-            looped: Loop::new(now, self.asleep()),
-            busy_since: None,
-        });
-        self.say(format!("starts with {monitors} monitors; the last sign of life was {last_sign:?}"));
-        if self.trace_max == usize::MAX {
-            let files = self.disk.list().unwrap_or_default();
-            let files =
-                files.iter().map(|name| format!("{name} {}", self.disk.content(name).map_or(0, |c| c.len())));
-            let files: Vec<String> = files.collect();
-            self.say(format!("files: {files:?}"));
-        }
-        if let Some((_, power_cut)) = after {
-            let engine = &self.life.as_ref().expect("a program runs").engine;
-            let real = |id: &str| IdRef::new(id).ok().and_then(|id| engine.get_at(now, id));
-            self.story.recover(now, last_sign, &found, power_cut, &policy, real)?;
-            let health = self.life().engine.health();
-            if let Some(damage) = health.degraded.iter().find(|text| text.contains("damaged")) {
-                return Err(format!("nothing was damaged, but: {damage}"));
-            }
-        }
-        self.declare_by_rules(now)?;
-        let restarts = self.restarts;
-        // What was found is told by the first turn.
-        self.turn()?;
-        if self.restarts == restarts { self.compare() } else { Ok(()) }
     }
 }

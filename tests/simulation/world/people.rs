@@ -145,7 +145,7 @@ impl World {
                 return Err(format!("version {version} of number {number} was acknowledged and not synced"));
             }
         }
-        if !stored && unwell.refusing.is_none() && unwell.degraded.is_empty() {
+        if !stored && unwell.refusing.is_none() && checks::ills(&unwell).is_empty() {
             return Err("beats are not stored and nobody is told why".into());
         }
         if !stored {

@@ -1,0 +1,251 @@
+//! The courier in the world: it is asked every second what is to be sent, receivers take it or not, sooner or later, and
+//! the program may die while something is on its way.
+
+use super::*;
+use crate::telling::{Made, numbers};
+use heartbeat_server::domain::alert::Kind;
+use heartbeat_server::domain::notice::State;
+use heartbeat_server::engine::courier::Parcel;
+use heartbeat_server::notify::Outcome;
+use heartbeat_server::store::{Delivery, OutboxQuery};
+
+/// A message on its way.
+pub(super) struct Flight {
+    pub(super) lands_ms: u64,
+    pub(super) parcel: Parcel,
+    pub(super) outcome: Outcome,
+    /// The receiver has it, though we do not know yet.
+    pub(super) arrived: bool,
+}
+
+/// Messages looked at in one go.
+const LOOKED_AT: usize = 1_000;
+/// Everything is quiet for so long in the end, in steps of a minute.
+const QUIET_MINUTES: u64 = 7 * 60;
+
+impl World {
+    /// A turn of the courier.
+    pub(super) fn bring(&mut self) -> Checked {
+        let now = self.now();
+        let mut landed = Vec::new();
+        let real_ms = self.real_ms;
+        let life = self.life();
+        life.next_post = now.mono.after(Span(1000));
+        let flights = std::mem::take(&mut life.flights);
+        for flight in flights {
+            if flight.lands_ms <= real_ms { landed.push(flight) } else { life.flights.push(flight) }
+        }
+        for flight in landed {
+            if flight.arrived {
+                self.arrive(&flight.parcel)?;
+            }
+            let life = self.life.as_mut().expect("a program runs");
+            life.engine.settle(&mut life.round, flight.parcel, &flight.outcome, now);
+        }
+        let slots = self.shape.notifiers.clone();
+        let slots = |name: &str| slots.iter().find(|one| one.notifier.name == name).map(|one| one.slots);
+        let life = self.life.as_mut().expect("a program runs");
+        let parcels = life.engine.hand_out(&mut life.round, &slots, now);
+        for parcel in parcels {
+            self.send(parcel);
+        }
+        self.after("the courier")
+    }
+
+    fn send(&mut self, parcel: Parcel) {
+        let to = &parcel.outgoing.notifier;
+        let outcome = if self.ill.contains(to) {
+            let after = self.random.one_in(4).then(|| Span::secs(self.random.between(1, 600)));
+            Outcome::Retry { after, reason: "it is ill".into() }
+        } else if self.random.one_in(40) {
+            Outcome::Retry { after: None, reason: "by chance".into() }
+        } else {
+            Outcome::Sent
+        };
+        let lands_ms = self.real_ms + self.random.of(&[0, 0, 1, 300, 4_000]);
+        let arrived = outcome == Outcome::Sent;
+        self.life().flights.push(Flight { lands_ms, parcel, outcome, arrived });
+    }
+
+    fn arrive(&mut self, parcel: &Parcel) -> Checked {
+        let key = &parcel.outgoing.key;
+        let place = self.telling.made.iter().rev().find(|made| made.message.key == parcel.message.key);
+        let place = place.map_or(0, |made| made.place);
+        self.telling.arrive(key, &parcel.outgoing.notifier, place, &parcel.message)
+    }
+
+    /// The program has died: what was on its way may have arrived, and what has arrived may not be noted.
+    pub(super) fn bring_after_death(&mut self, flights: Vec<Flight>) -> Checked {
+        for flight in flights {
+            if flight.arrived && self.random.one_in(2) {
+                self.arrive(&flight.parcel)?;
+            }
+        }
+        let query = OutboxQuery { delivery: Some(Delivery::Pending), before: None, limit: 100_000 };
+        let pending = self.tables.outbox_list(&query).map_err(|e| e.to_string())?;
+        let mut unnoted: BTreeMap<String, usize> = BTreeMap::new();
+        let before = std::mem::take(&mut self.telling.may_repeat);
+        for posted in pending {
+            let key = &posted.outgoing.key;
+            if self.telling.arrived.contains_key(key) {
+                self.telling.may_repeat.insert(key.clone(), 1);
+                // One that was under way at an earlier death may have failed since.
+                if !before.contains_key(key) {
+                    *unnoted.entry(posted.outgoing.notifier).or_default() += 1;
+                }
+            }
+        }
+        for (name, count) in unnoted {
+            let slots =
+                self.shape.notifiers.iter().find(|one| one.notifier.name == name).map_or(0, |one| one.slots);
+            if count > slots {
+                return Err(format!("{count} messages to {name} may be repeated, of {slots} under way"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what was put into the outbox since the last look.
+    pub(super) fn look_at_outbox(&mut self) -> Checked {
+        let query = OutboxQuery { delivery: None, before: None, limit: 1 };
+        let last = self.tables.outbox_list(&query).map_err(|e| e.to_string())?;
+        let Some(last) = last.first().map(|posted| posted.place).filter(|last| *last > self.looked) else {
+            return Ok(());
+        };
+        let limit = usize::try_from(last - self.looked).unwrap_or(LOOKED_AT).min(LOOKED_AT);
+        let query = OutboxQuery { delivery: None, before: None, limit };
+        let fresh = self.tables.outbox_list(&query).map_err(|e| e.to_string())?;
+        self.looked = last;
+        for posted in fresh.into_iter().rev() {
+            let message: Message =
+                serde_json::from_str(&posted.outgoing.message).map_err(|e| e.to_string())?;
+            if message.notifier != posted.outgoing.notifier {
+                // It was handed on.
+                continue;
+            }
+            self.say(format!("to {}: {}", message.notifier, message.key));
+            self.look_at(&message)?;
+            self.telling.made.push(Made { at_ms: self.real_ms, place: posted.place, message });
+        }
+        Ok(())
+    }
+
+    /// What a message must not say, seen at the moment at which it is made: by what the journal has of those it names.
+    fn look_at(&self, message: &Message) -> Checked {
+        if self.telling.is_rough {
+            return Ok(());
+        }
+        for one in message.monitors.iter().filter(|one| !one.removed) {
+            let Some((number, _)) = one.incident.as_deref().and_then(numbers) else { continue };
+            let Some(mon) = self.story.appended(number) else { continue };
+            // What only a snapshot has nobody has followed.
+            if self.telling.followed.get(&number).is_none_or(|version| *version < mon.version) {
+                continue;
+            }
+            // One that is not paused any more may not be on record as such yet.
+            if mon.paused && self.story.live.get(&one.id).is_some_and(|mon| mon.paused) {
+                return Err(format!("{} is paused, and told of: {}", one.id, message.key));
+            }
+            if self.shape.wild || message.kind != Kind::Down || message.flaps.is_some() {
+                continue;
+            }
+            let parent = self.shape.parent.as_deref().filter(|_| self.shape.is_behind(&one.id));
+            let parent = parent.and_then(|id| self.story.live.get(id));
+            let parent = parent.and_then(|mon| self.story.appended(mon.number));
+            if let Some(parent) =
+                parent.filter(|parent| parent.state == State::Down && parent.incident.is_some())
+            {
+                if !parent.paused {
+                    return Err(format!("{} is behind {}, and told of: {}", one.id, parent.id, message.key));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Some notifiers fall ill, others are well again.
+    pub(super) fn ail(&mut self) -> Checked {
+        self.ill.clear();
+        for one in self.shape.notifiers.clone() {
+            if self.random.one_in(2) {
+                self.ill.insert(one.notifier.name);
+            }
+        }
+        self.say(format!("these take nothing: {:?}", self.ill));
+        Ok(())
+    }
+
+    /// The end: the receivers are well and nothing happens for hours. Then everything must have been told.
+    pub(super) fn last_words(&mut self) -> Checked {
+        if self.shape.notifiers.is_empty() {
+            return Ok(());
+        }
+        self.say("hours of quiet".into());
+        self.ill.clear();
+        for _ in 0..QUIET_MINUTES {
+            // Only the keeper and the courier go on, so that nobody falls silent in that time.
+            self.real_ms += 60_000;
+            self.keep()?;
+            for _ in 0..3 {
+                self.real_ms += 1_500;
+                self.bring()?;
+            }
+        }
+        self.say_standings();
+        let numbers: Vec<u64> = {
+            let all = self.telling.made.iter().flat_map(|made| &made.message.monitors);
+            let all: std::collections::BTreeSet<u64> =
+                all.filter_map(|one| Some(numbers(one.incident.as_deref()?)?.0)).collect();
+            all.into_iter().collect()
+        };
+        for one in self.shape.notifiers.clone() {
+            let name = &one.notifier.name;
+            for number in numbers.iter().filter(|number| !self.telling.reheard.contains(*number)) {
+                self.telling.check_order(name, *number)?;
+            }
+        }
+        self.check_arrived()?;
+        if self.shape.wild {
+            return Ok(());
+        }
+        let query = IncidentQuery { limit: 100_000, ..IncidentQuery::default() };
+        let listed = self.life().engine.incidents(&query).map_err(|e| e.to_string())?;
+        let incidents: BTreeMap<String, Incident> =
+            listed.into_iter().map(|one| (one.id.clone(), one)).collect();
+        for one in self.shape.notifiers.clone().into_iter().filter(|one| one.told) {
+            let shape = self.shape.clone();
+            let behind = |id: &str| shape.is_behind(id);
+            let (name, min_down) = (&one.notifier.name, one.notifier.min_down);
+            self.judged +=
+                self.telling.check_end(name, min_down, &incidents, shape.parent.as_deref(), behind)?;
+        }
+        Ok(())
+    }
+
+    /// For whoever looks for a fault: what is remembered of who was told.
+    fn say_standings(&mut self) {
+        for (number, state) in self.tables.standings().unwrap_or_default() {
+            self.say(format!("of {number} is remembered: {state}"));
+        }
+    }
+
+    /// Everything that was made has arrived, or was given up for its fallback, which has it.
+    fn check_arrived(&mut self) -> Checked {
+        let query = OutboxQuery { delivery: None, before: None, limit: 100_000 };
+        for posted in self.life().engine.alerts(&query).map_err(|e| e.to_string())? {
+            let key = &posted.outgoing.key;
+            let arrived = self.telling.arrived.contains_key(key);
+            match posted.delivery {
+                // There are new ones all the time.
+                Delivery::Pending if key.starts_with("reminder-") => {}
+                Delivery::Pending => return Err(format!("{key} waits for ever: {:?}", posted.reason)),
+                Delivery::Sent if !arrived => return Err(format!("{key} is said to have been sent")),
+                Delivery::Failed if !self.shape.wild => {
+                    return Err(format!("{key} was given up: {:?}", posted.reason));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
