@@ -45,6 +45,8 @@ class Scenario:
     on_host: bool
     # Packages that its machine has and the others do not, parted by commas.
     packages: str = ""
+    # Whether it is tried on every suite that we name, and not on the default one alone.
+    everywhere: bool = False
 
 
 SCENARIOS: list[Scenario] = []
@@ -53,6 +55,12 @@ SCENARIOS: list[Scenario] = []
 def scenario(function: Callable) -> Callable:
     """Makes a function a scenario that gets a machine of its own."""
     SCENARIOS.append(Scenario(function.__name__, function, False))
+    return function
+
+
+def scenario_everywhere(function: Callable) -> Callable:
+    """The same, on every suite: what it tries depends on the version of systemd."""
+    SCENARIOS.append(Scenario(function.__name__, function, False, everywhere=True))
     return function
 
 

@@ -2,7 +2,8 @@
 
     python3 tests/system/run.py [--suite bookworm|trixie] [--jobs N] [--list] [SCENARIO…]
 
-Needs root, for the containers; without it every scenario counts as skipped. The last
+Needs root, for the containers; without it every scenario counts as skipped. Without --suite each
+runs on bookworm, and those that depend on the version of systemd on trixie too. The last
 line is always `system: N passed, N failed, N skipped`; the exit code is 1 when one failed.
 """
 
@@ -40,6 +41,7 @@ PROJECT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = pathlib.Path(os.environ.get("SYSTEM_TEST_DIR", PROJECT / "target" / "system"))
 TOOLS = ("make", "mmdebstrap", "systemd-nspawn", "nsenter", "pgrep", "dpkg-deb", "lintian")
 OLDER_VERSION = "0.0.1-1"
+SUITES = ("bookworm", "trixie")
 
 
 def main() -> int:
@@ -51,23 +53,24 @@ def main() -> int:
         return 0
     # SIGTERM ends like Ctrl-C: through every `with`, so no machine stays behind.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    runs = [(each, suite) for each in chosen for suite in suites_of(each, arguments.suite)]
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if os.geteuid() != 0 or missing:
         reason = f"missing: {', '.join(missing)}" if os.geteuid() == 0 else "they need root"
         print(f"system tests skipped: {reason}")
-        print(f"system: 0 passed, 0 failed, {len(chosen)} skipped")
+        print(f"system: 0 passed, 0 failed, {len(runs)} skipped")
         return 0
     passed, failed = 0, 0
     scratch = FOLDER / f"run-{os.getpid()}"
     try:
         scratch.mkdir(parents=True)
-        wanted = {each.packages for each in chosen if not each.on_host}
-        images = {packages: make_image(FOLDER, arguments.suite, packages) for packages in sorted(wanted)}
+        wanted = {(suite, each.packages) for each, suite in runs if not each.on_host}
+        images = {(suite, packages): make_image(FOLDER, suite, packages) for suite, packages in sorted(wanted)}
         world = build(scratch)
         if any("rpm" in each.name for each in chosen):
             build_rpms(world)
-        for each, seconds, output, failure in run_all(chosen, arguments.jobs, images, world):
-            print(f"{'ok  ' if failure is None else 'FAIL'} {each.name} ({seconds:.1f} s)")
+        for name, seconds, output, failure in run_all(runs, arguments.jobs, images, world):
+            print(f"{'ok  ' if failure is None else 'FAIL'} {name} ({seconds:.1f} s)")
             print(output, end="")
             if failure is None:
                 passed += 1
@@ -76,17 +79,17 @@ def main() -> int:
                 print(f"  {failure}")
             sys.stdout.flush()
     except Failure as failure:
-        failed = len(chosen) - passed
+        failed = len(runs) - passed
         print(failure)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    print(f"system: {passed} passed, {failed} failed, {len(chosen) - passed - failed} skipped")
+    print(f"system: {passed} passed, {failed} failed, {len(runs) - passed - failed} skipped")
     return 1 if failed else 0
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suite", default="bookworm", choices=["bookworm", "trixie"])
+    parser.add_argument("--suite", choices=SUITES, help="run all on this one and nothing on another")
     parser.add_argument("--jobs", type=int, default=2, help="machines at once")
     parser.add_argument("--list", action="store_true", help="name the scenarios and stop")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO")
@@ -95,6 +98,13 @@ def parse() -> argparse.Namespace:
     if unknown:
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}; --list names them")
     return arguments
+
+
+def suites_of(each: registry.Scenario, asked: str | None) -> list:
+    """Where a scenario runs."""
+    if asked:
+        return [asked]
+    return list(SUITES) if each.everywhere else [SUITES[0]]
 
 
 def build(scratch: pathlib.Path) -> registry.World:
@@ -127,10 +137,10 @@ def build_rpms(world: registry.World):
             world.rpms[rpm.name.rsplit("-", 2)[0], release] = rpm
 
 
-def run_all(chosen, jobs, images, world):
+def run_all(runs, jobs, images, world):
     """Runs scenarios side by side; yields each as it ends."""
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(run_one, each, images.get(each.packages), world) for each in chosen]
+        futures = [pool.submit(run_one, each, suite, images.get((suite, each.packages)), world) for each, suite in runs]
         try:
             for future in concurrent.futures.as_completed(futures):
                 yield future.result()
@@ -140,8 +150,8 @@ def run_all(chosen, jobs, images, world):
             raise
 
 
-def run_one(each, image, world):
-    """One scenario: its machine, its time, what it printed and, if it failed, why."""
+def run_one(each, suite, image, world):
+    """One scenario: its name with its suite, its machine, its time, what it printed and, if it failed, why."""
     started = time.monotonic()
     output = io.StringIO()
     failure = None
@@ -151,7 +161,7 @@ def run_one(each, image, world):
             with redirected(output):
                 each.run(None, world)
         else:
-            with Machine(image, each.name) as machine:
+            with Machine(image, f"{each.name}-{suite}") as machine:
                 try:
                     with redirected(output):
                         each.run(machine, world)
@@ -164,7 +174,8 @@ def run_one(each, image, world):
         failure = traceback.format_exc()
     if failure is not None and journal:
         failure += f"\n  the units' journal:\n{tail(journal)}"
-    return each, time.monotonic() - started, output.getvalue(), failure
+    name = each.name if suite == SUITES[0] or each.on_host else f"{each.name} on {suite}"
+    return name, time.monotonic() - started, output.getvalue(), failure
 
 
 class ThreadOutput(io.TextIOBase):

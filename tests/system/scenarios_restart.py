@@ -12,7 +12,7 @@ import sys
 import time
 
 from machine import Failure, Machine, tail
-from registry import scenario
+from registry import scenario, scenario_everywhere
 from subject import CONTROL, LOG, SERVICE, SOCKET, TCP_SOCKET, Subject, equal, expect
 
 TCP = "line=800 ping=200 bare=200 hello=200 pong=300 frame=300"
@@ -31,7 +31,7 @@ STORED = f"systemctl show -P NFileDescriptorStore {SERVICE}"
 LISTENING = "ss -Hltn '( sport = :7777 or sport = :7778 )'"
 
 
-@scenario
+@scenario_everywhere
 def restart_under_load(machine: Machine, world):
     """Twenty restarts under 4,500 kept connections of all kinds: nothing lost, nothing doubled, nobody cut off."""
     subject = Subject(machine)
@@ -153,7 +153,7 @@ def restart_ends_tls(machine: Machine, world):
     expect(ended >= 5 * 90, f"HTTPS was ended as it should be only {ended} times: {said(told)}")
 
 
-@scenario
+@scenario_everywhere
 def restart_at_odd_moments(machine: Machine, world):
     """Connections in the middle of a line, a head, a frame, a word, half closed, deaf or silent: all go on after a restart."""
     subject = Subject(machine)
