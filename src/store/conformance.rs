@@ -45,7 +45,7 @@ pub(super) fn all(fresh: impl Fn() -> (Arc<dyn Store>, Owner)) {
         an_incident_is_acknowledged_by_name,
         outbox::what_is_to_be_told_comes_in_order_and_once,
         outbox::what_fails_goes_to_another_in_the_same_step,
-        outbox::no_more_wait_than_may,
+        outbox::many_are_let_go_of_in_one_step,
         outbox::what_was_told_of_a_monitor_is_remembered_until_it_is_not,
         the_past_is_known_of_who_is_there,
         what_is_old_is_forgotten_bit_by_bit,

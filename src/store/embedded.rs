@@ -6,7 +6,7 @@
 
 use super::tables::Tables;
 use super::{
-    Batch, Condition, IncidentQuery, Life, OutboxQuery, Outgoing, Owner, Partition, Position, Posted,
+    Batch, Condition, IncidentQuery, LetGo, Life, OutboxQuery, Outgoing, Owner, Partition, Position, Posted,
     Settled, Store, StoreError, Told, Wanted,
 };
 use crate::domain::history::{Incident, Past};
@@ -208,6 +208,17 @@ impl<L: Log, T: Tables> Store for Embedded<L, T> {
     ) -> Result<(), StoreError> {
         only(partition)?;
         self.tables.outbox_settle(key, now, settled, instead)
+    }
+
+    fn outbox_let_go(
+        &self,
+        partition: Partition,
+        all: &[LetGo],
+        now: Wall,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        only(partition)?;
+        self.tables.outbox_let_go(all, now, reason)
     }
 
     fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {

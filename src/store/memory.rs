@@ -2,13 +2,12 @@
 //! SQLite are tested against them. Nothing outlives the process.
 
 use super::embedded::Log;
-use super::outbox::{PENDING_MAX, TOO_MANY};
 use super::owned::{self, OwnedRecord};
 use super::tables::{FORGET_ROWS_MAX, PAST_CHANGES_MAX, Tables, incident_key};
 use super::uptime::{DAY, Tally, before};
 use super::{
-    Batch, Condition, Delivery, IncidentQuery, Life, OutboxQuery, Outgoing, Owner, Position, Posted, Settled,
-    StoreError, Told, Wanted,
+    Batch, Condition, Delivery, IncidentQuery, LetGo, Life, OutboxQuery, Outgoing, Owner, Position, Posted,
+    Settled, StoreError, Told, Wanted,
 };
 use crate::domain::history::{Incident, Past, StateChange, Uptime};
 use crate::domain::notice::State;
@@ -291,16 +290,23 @@ impl Inner {
             self.outbox.insert(place, posted);
             self.posted.insert(outgoing.key.clone(), place);
         }
-        let notifiers: BTreeSet<&str> = outbox.iter().map(|outgoing| outgoing.notifier.as_str()).collect();
-        for notifier in notifiers {
-            let waiting: Vec<u64> = self.waiting(notifier).map(|posted| posted.place).collect();
-            for place in waiting.iter().rev().skip(PENDING_MAX) {
-                if let Some(posted) = self.outbox.get_mut(place) {
-                    (posted.delivery, posted.outgoing.due) = (Delivery::Failed, posted.outgoing.made);
-                    posted.reason = Some(TOO_MANY.to_string());
-                }
-            }
+    }
+
+    fn settle(&mut self, key: &str, now: Wall, settled: &Settled, instead: Option<&Outgoing>) {
+        let Some(place) = self.posted.get(key) else { return };
+        let Some(posted) = self.outbox.get_mut(place) else { return };
+        if posted.delivery != Delivery::Pending {
+            return;
         }
+        posted.outgoing.tries += u32::from(!matches!(settled, Settled::GivenUp { .. }));
+        (posted.delivery, posted.outgoing.due, posted.reason) = match settled {
+            Settled::Sent => (Delivery::Sent, now, None),
+            Settled::Retry { due, reason } => (Delivery::Pending, *due, Some(reason.clone())),
+            Settled::Failed { reason } | Settled::GivenUp { reason } => {
+                (Delivery::Failed, now, Some(reason.clone()))
+            }
+        };
+        self.post(instead.map(std::slice::from_ref).unwrap_or_default());
     }
 
     fn past(&self, id: &str, state: State, now: Wall) -> Past {
@@ -438,21 +444,14 @@ impl Tables for MemoryTables {
         settled: &Settled,
         instead: Option<&Outgoing>,
     ) -> Result<(), StoreError> {
+        self.inner().settle(key, now, settled, instead);
+        Ok(())
+    }
+
+    fn outbox_let_go(&self, all: &[LetGo], now: Wall, reason: &str) -> Result<(), StoreError> {
         let mut inner = self.inner();
-        let Some(place) = inner.posted.get(key).copied() else { return Ok(()) };
-        let Some(posted) = inner.outbox.get_mut(&place) else { return Ok(()) };
-        if posted.delivery != Delivery::Pending {
-            return Ok(());
-        }
-        posted.outgoing.tries += u32::from(!matches!(settled, Settled::GivenUp { .. }));
-        (posted.delivery, posted.outgoing.due, posted.reason) = match settled {
-            Settled::Sent => (Delivery::Sent, now, None),
-            Settled::Retry { due, reason } => (Delivery::Pending, *due, Some(reason.clone())),
-            Settled::Failed { reason } | Settled::GivenUp { reason } => {
-                (Delivery::Failed, now, Some(reason.clone()))
-            }
-        };
-        inner.post(instead.map(std::slice::from_ref).unwrap_or_default());
+        let settled = Settled::GivenUp { reason: reason.to_string() };
+        all.iter().for_each(|one| inner.settle(&one.key, now, &settled, one.instead.as_ref()));
         Ok(())
     }
 

@@ -38,7 +38,7 @@ mod uptime;
 
 pub use batch::Batch;
 pub use error::StoreError;
-pub use outbox::{Delivery, OutboxQuery, Outgoing, Posted, Settled, Told};
+pub use outbox::{Delivery, LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
 
 /// The journal's place in the state directory.
 const JOURNAL: &str = "journal";
@@ -217,6 +217,15 @@ pub trait Store: Send + Sync {
         now: Wall,
         settled: &Settled,
         instead: Option<&Outgoing>,
+    ) -> Result<(), StoreError>;
+
+    /// The same for many that are given up without a try, in one step.
+    fn outbox_let_go(
+        &self,
+        partition: Partition,
+        all: &[LetGo],
+        now: Wall,
+        reason: &str,
     ) -> Result<(), StoreError>;
 
     /// Messages, newest first.

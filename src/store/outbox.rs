@@ -7,11 +7,6 @@
 use crate::domain::alert::Standing;
 use crate::domain::time::Wall;
 
-/// Messages that may wait for one notifier; beyond that the oldest count as failed.
-pub const PENDING_MAX: usize = 10_000;
-/// Why those have failed.
-pub const TOO_MANY: &str = "too many are waiting for this notifier";
-
 /// A message to a notifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
@@ -90,6 +85,15 @@ pub enum Settled {
         /// Why.
         reason: String,
     },
+}
+
+/// A message that is let go of together with others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LetGo {
+    /// Its name.
+    pub key: String,
+    /// What is put into the outbox in its stead.
+    pub instead: Option<Outgoing>,
 }
 
 /// A message and what became of it.

@@ -12,7 +12,7 @@
 //! - An incident stands as the latest record of its monitor says, be it a change or part of a snapshot: open while the
 //!   record names it, ended when a later one names another or none. A muted change opens none.
 
-use super::outbox::{OutboxQuery, Outgoing, Posted, Settled, Told};
+use super::outbox::{LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
 use super::{IncidentQuery, Owner, Position, StoreError};
 use crate::domain::history::{Incident, Past};
 use crate::domain::lang::Lang;
@@ -80,6 +80,9 @@ pub trait Tables: Send + Sync {
         settled: &Settled,
         instead: Option<&Outgoing>,
     ) -> Result<(), StoreError>;
+
+    /// Gives many up, without a try.
+    fn outbox_let_go(&self, all: &[LetGo], now: Wall, reason: &str) -> Result<(), StoreError>;
 
     /// Messages, newest first.
     fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError>;

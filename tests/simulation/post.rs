@@ -398,3 +398,35 @@ fn a_message_that_a_receiver_chokes_on_does_not_keep_the_others() {
     (0..HOUR).for_each(|_| town.tick_with(|parcel| parcel.message.kind == Kind::Recovered));
     assert_eq!((town.rows(Delivery::Failed).len(), town.rows(Delivery::Pending).len()), (1, 0));
 }
+
+#[test]
+fn what_is_too_much_for_one_notifier_goes_to_the_fallback_and_is_said_to_have_failed() {
+    let (many, too_many) = (10_000, 1_300);
+    let mut town =
+        Town::new("flood", &format!("{}{}", notifier("ops", "fallback = \"mail\""), notifier("mail", "")));
+    town.failing = vec![("ops", 0, DAY, Fault::NoName)];
+    for n in 0..many + too_many {
+        // Each is told by itself.
+        town.beat(&format!("m{n}"), Status::Fail);
+        let now = town.now();
+        town.engine.keep(&mut town.keeper, now);
+        if n % 1_000 == 0 {
+            town.tick();
+        }
+    }
+    let all = town.rows(Delivery::Pending).len() + town.rows(Delivery::Failed).len();
+    assert!(all >= many + too_many, "each has a message of its own: {all}");
+    town.pass(30 * MINUTE);
+    assert_eq!(town.rows(Delivery::Pending).len(), many, "so many go on waiting");
+    let failed = town.rows(Delivery::Failed);
+    assert_eq!(failed.len(), too_many);
+    let reason = |row: &Posted| row.reason.clone().unwrap_or_default();
+    assert!(failed.iter().all(|row| reason(row).contains("too many are waiting")), "{:?}", failed[0]);
+    assert_eq!(town.engine.alert_tally()["ops"][AlertResult::Failed as usize], too_many as u64);
+    assert!(town.is_said("alerts could not be told in the last 24 hours"), "{:?}", town.engine.health());
+    // Those that came first, and in their order.
+    let heard = town.heard_by("mail");
+    let ids: Vec<String> = heard.iter().map(|one| one.json["monitor"].as_str().unwrap().into()).collect();
+    let want: Vec<String> = (0..too_many).map(|n| format!("m{n}")).collect();
+    assert_eq!(ids, want);
+}

@@ -12,7 +12,7 @@ use heartbeat_server::store::journal::sim::SimDisk;
 use heartbeat_server::store::memory::MemoryTables;
 use heartbeat_server::store::tables::Tables;
 use heartbeat_server::store::{
-    Batch, Condition, IncidentQuery, Life, OutboxQuery, Outgoing, Owner, Position, Posted, Settled,
+    Batch, Condition, IncidentQuery, LetGo, Life, OutboxQuery, Outgoing, Owner, Position, Posted, Settled,
     StoreError, Told, Wanted,
 };
 use std::path::PathBuf;
@@ -258,6 +258,11 @@ impl Tables for SimTables {
     ) -> Result<(), StoreError> {
         self.probe.table(&self.disk)?;
         self.inner.outbox_settle(key, now, settled, instead)
+    }
+
+    fn outbox_let_go(&self, all: &[LetGo], now: Wall, reason: &str) -> Result<(), StoreError> {
+        self.probe.table(&self.disk)?;
+        self.inner.outbox_let_go(all, now, reason)
     }
 
     fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {

@@ -12,7 +12,7 @@ use crate::domain::time::{Mono, Now, Span, Wall};
 use crate::engine::post::AlertResult;
 use crate::engine::{Engine, HERE, lock};
 use crate::notify::Outcome;
-use crate::store::{Delivery, OutboxQuery, Outgoing, Settled, StoreError};
+use crate::store::{Delivery, LetGo, OutboxQuery, Outgoing, Settled, StoreError};
 use crate::view::alert;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -27,6 +27,10 @@ const LATE: Span = Span::secs(60);
 const RECORD_EVERY: Span = Span::secs(5);
 /// Waiting messages that are looked through for one that may be sent.
 const WINDOW_MAX: usize = 256;
+/// Messages that may wait for one notifier; of more the oldest are given up.
+const PENDING_MAX: u64 = 10_000;
+/// Of those, how many at once, each with its line in the log.
+const SURPLUS_AT_ONCE: u64 = 1_000;
 /// Messages looked at for being too old, each time.
 const TOO_OLD_AT_ONCE: usize = 16;
 
@@ -89,8 +93,13 @@ impl Engine {
             let pending = self.store.outbox_pending()?;
             self.post.pending.store(pending.iter().map(|(_, count)| count).sum(), Ordering::Relaxed);
             for notifier in &policy.alerts.notifiers {
-                let waits = pending.iter().any(|(name, _)| *name == notifier.name);
-                let Some(concurrency) = slots(&notifier.name).filter(|_| waits) else { continue };
+                let waiting = pending.iter().find(|(name, _)| *name == notifier.name);
+                let Some((_, waiting)) = waiting else { continue };
+                let surplus = waiting.saturating_sub(PENDING_MAX).min(SURPLUS_AT_ONCE);
+                if surplus > 0 {
+                    self.give_up_oldest(round, notifier, surplus as usize, now.wall)?;
+                }
+                let Some(concurrency) = slots(&notifier.name) else { continue };
                 self.give_up_old(round, notifier, now)?;
                 while round.desk(&notifier.name).is_open(notifier, concurrency, now.mono) {
                     let Some(outgoing) = self.next(round, notifier, now.mono)? else { break };
@@ -193,6 +202,35 @@ impl Engine {
         Ok(())
     }
 
+    /// More wait for a notifier than may: the oldest are given up.
+    fn give_up_oldest(
+        &self,
+        round: &mut Round,
+        notifier: &Notifier,
+        most: usize,
+        now: Wall,
+    ) -> Result<(), StoreError> {
+        let reason = self
+            .policy()
+            .page_lang
+            .pick("too many are waiting for this notifier", "等待该通知渠道的消息过多")
+            .to_string();
+        let desk = round.desk(&notifier.name);
+        let mut oldest = self.store.outbox_next(HERE, &notifier.name, most + desk.busy())?;
+        oldest.retain(|one| !desk.carries(&one.key));
+        oldest.truncate(most);
+        let let_go: Vec<LetGo> = oldest
+            .iter()
+            .map(|one| LetGo { key: one.key.clone(), instead: handed_on(one, notifier, now) })
+            .collect();
+        self.store.outbox_let_go(HERE, &let_go, now, &reason)?;
+        let settled = Settled::GivenUp { reason };
+        for (outgoing, LetGo { instead, .. }) in oldest.iter().zip(&let_go) {
+            self.tell_of_given_up(outgoing, &settled, instead.as_ref(), now);
+        }
+        Ok(())
+    }
+
     fn give_up_unreadable(&self, outgoing: &Outgoing, policy: &Policy, now: Wall) -> Result<(), StoreError> {
         let reason = policy.page_lang.pick("the message cannot be read", "无法读取该消息").to_string();
         self.give_up(outgoing, reason, None, now)
@@ -208,9 +246,19 @@ impl Engine {
     ) -> Result<(), StoreError> {
         let settled = Settled::GivenUp { reason };
         self.store.outbox_settle(HERE, &outgoing.key, now, &settled, fallback)?;
-        let message = serde_json::from_str::<Message>(&outgoing.message).ok();
-        self.tell_of(outgoing, message.map(|one| one.at(now, LATE)).as_ref(), &settled, fallback, now);
+        self.tell_of_given_up(outgoing, &settled, fallback, now);
         Ok(())
+    }
+
+    fn tell_of_given_up(
+        &self,
+        outgoing: &Outgoing,
+        settled: &Settled,
+        fallback: Option<&Outgoing>,
+        now: Wall,
+    ) {
+        let message = serde_json::from_str::<Message>(&outgoing.message).ok();
+        self.tell_of(outgoing, message.map(|one| one.at(now, LATE)).as_ref(), settled, fallback, now);
     }
 
     /// Counts and logs what came of a try.

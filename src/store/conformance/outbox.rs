@@ -2,8 +2,7 @@
 
 use super::{NOW, PARTITION, at, place};
 use crate::domain::alert::Standing;
-use crate::store::outbox::PENDING_MAX;
-use crate::store::{Delivery, OutboxQuery, Outgoing, Owner, Posted, Settled, Store, Told};
+use crate::store::{Delivery, LetGo, OutboxQuery, Outgoing, Owner, Posted, Settled, Store, Told};
 
 /// A message to `ops`, due some seconds after [`NOW`].
 pub(in crate::store) fn outgoing(key: &str, due: u64) -> Outgoing {
@@ -85,13 +84,24 @@ pub(super) fn what_fails_goes_to_another_in_the_same_step(store: &dyn Store, own
     assert_eq!(next(store), Some(("c".into(), 0)));
 }
 
-pub(super) fn no_more_wait_than_may(store: &dyn Store, owner: Owner) {
-    let all: Vec<Outgoing> = (0..PENDING_MAX + 2).map(|n| outgoing(&format!("k{n}"), 0)).collect();
-    for part in all.chunks(PENDING_MAX / 2) {
-        tell(store, owner, part);
+pub(super) fn many_are_let_go_of_in_one_step(store: &dyn Store, owner: Owner) {
+    tell(store, owner, &[outgoing("a", 0), outgoing("b", 0), outgoing("c", 0), outgoing("d", 0)]);
+    settle(store, "a", Settled::Sent);
+    let instead = |key: &str| Some(Outgoing { notifier: "other".into(), ..outgoing(key, 0) });
+    let all = [("a", instead("a-other")), ("b", instead("b-other")), ("c", None)];
+    let all = all.map(|(key, instead)| LetGo { key: key.into(), instead });
+    for _ in 0..2 {
+        store.outbox_let_go(PARTITION, &all, at(5), "too many").unwrap();
     }
-    assert_eq!(store.outbox_pending().unwrap(), [("ops".into(), PENDING_MAX as u64)]);
-    assert_eq!(next(store), Some(("k2".into(), 0)), "the oldest have failed");
+    assert_eq!(store.outbox_pending().unwrap(), [("ops".into(), 1), ("other".into(), 1)]);
+    assert_eq!(next(store), Some(("d".into(), 0)));
+    assert_eq!(store.outbox_next(PARTITION, "other", 9).unwrap()[0].key, "b-other", "a was told");
+    let query = OutboxQuery { delivery: Some(Delivery::Failed), before: None, limit: 9 };
+    for (posted, key) in store.outbox_list(&query).unwrap().iter().zip(["c", "b"]) {
+        let Posted { outgoing: Outgoing { due, tries, .. }, reason, .. } = posted;
+        assert_eq!((posted.outgoing.key.as_str(), *due, *tries), (key, at(5), 0));
+        assert_eq!(reason.as_deref(), Some("too many"));
+    }
 }
 
 pub(super) fn what_was_told_of_a_monitor_is_remembered_until_it_is_not(store: &dyn Store, owner: Owner) {

@@ -24,7 +24,7 @@ mod transit;
 
 pub use repair::Repair;
 
-use super::outbox::{OutboxQuery, Outgoing, Posted, Settled, Told};
+use super::outbox::{LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
 use super::tables::Tables;
 use super::{IncidentQuery, Owner, Position, StoreError};
 use crate::domain::history::{Incident, Past};
@@ -422,6 +422,10 @@ impl Tables for SqliteTables {
         self.write("outbox_settle", |transaction| {
             Ok(outbox::settle(transaction, key, now, settled, instead)?)
         })
+    }
+
+    fn outbox_let_go(&self, all: &[LetGo], now: Wall, reason: &str) -> Result<(), StoreError> {
+        self.write("outbox_let_go", |transaction| Ok(outbox::let_go(transaction, all, now, reason)?))
     }
 
     fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {

@@ -3,9 +3,8 @@
 use super::{int, number};
 use crate::domain::alert::Standing;
 use crate::domain::time::Wall;
-use crate::store::outbox::{Delivery, OutboxQuery, Outgoing, PENDING_MAX, Posted, Settled, TOO_MANY, Told};
+use crate::store::outbox::{Delivery, LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
 use rusqlite::{Connection, Row};
-use std::collections::BTreeSet;
 
 const COLUMNS: &str = "key, notifier, made_ms, due_ms, tries, message";
 
@@ -32,16 +31,6 @@ pub(super) fn put_messages(connection: &Connection, outbox: &[Outgoing]) -> Resu
     )?;
     for one in outbox {
         insert.execute((&one.key, &one.notifier, one.made.0, one.due.0, one.tries, &one.message))?;
-    }
-    let notifiers: BTreeSet<&str> = outbox.iter().map(|one| one.notifier.as_str()).collect();
-    let mut overflow = connection.prepare_cached(
-        "UPDATE outbox SET state = 'failed', reason = ?3, due_ms = made_ms
-         WHERE state = 'pending' AND notifier = ?1 AND place <=
-             (SELECT place FROM outbox WHERE state = 'pending' AND notifier = ?1
-              ORDER BY place DESC LIMIT 1 OFFSET ?2)",
-    )?;
-    for notifier in notifiers {
-        overflow.execute((notifier, int(PENDING_MAX as u64), TOO_MANY))?;
     }
     Ok(())
 }
@@ -97,6 +86,16 @@ pub(super) fn settle(
         Some(instead) if changed > 0 => put_messages(connection, std::slice::from_ref(instead)),
         _ => Ok(()),
     }
+}
+
+pub(super) fn let_go(
+    connection: &Connection,
+    all: &[LetGo],
+    now: Wall,
+    reason: &str,
+) -> Result<(), rusqlite::Error> {
+    let settled = Settled::GivenUp { reason: reason.to_string() };
+    all.iter().try_for_each(|one| settle(connection, &one.key, now, &settled, one.instead.as_ref()))
 }
 
 pub(super) fn list(connection: &Connection, query: &OutboxQuery) -> Result<Vec<Posted>, rusqlite::Error> {
