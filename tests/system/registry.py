@@ -49,6 +49,9 @@ class Scenario:
     everywhere: bool = False
 
 
+# Servers that others run beside ours, and what their scenarios need; in one image, because each takes a minute.
+SERVERS = "sudo,nginx-light,caddy,openssl,netcat-openbsd,python3-aiosmtpd"
+
 SCENARIOS: list[Scenario] = []
 
 

@@ -3,7 +3,7 @@
 import pathlib
 
 from machine import Machine, tail
-from registry import scenario
+from registry import SERVERS, scenario_with
 from subject import SERVICE, STATE_DIR, Subject, expect
 
 PROGRAM = """#!/bin/sh
@@ -35,20 +35,29 @@ group_wait = "1s"
 [[notifier]]
 name = "post"
 type = "mail"
-smtp = "127.0.0.1:9025"
-tls = "none"
+smtp = "localhost:9025"
+tls = "starttls"
+ca = "/etc/heartbeat-server/mail.crt"
+username = "alerts"
+password_file = "/etc/heartbeat-server/web.secret"
 from = "heartbeat@example.org"
 to = ["ops@example.org"]
 group_wait = "1s"
 """
 
 
-@scenario
+@scenario_with(SERVERS)
 def alerts(machine: Machine, world):
     """Silence reaches a program, a web service and a mail server from the confined service, and so does the recovery."""
     subject = Subject(machine)
     subject.install(world.deb)
     machine.copy(pathlib.Path(__file__).parent / "receivers.py")
+    machine.run(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+        " -addext basicConstraints=critical,CA:FALSE -keyout /root/mail.key -out /root/mail.crt"
+        " && cat /root/mail.key /root/mail.crt > /root/mail.pem"
+        " && install -m 644 /root/mail.crt /etc/heartbeat-server/mail.crt"
+    )
     for kind, port in (("http", 9098), ("smtp", 9025)):
         machine.start(f"exec python3 /root/receivers.py {kind} {port} /root/{kind}.heard")
         machine.until(f"ss -Hltn 'sport = :{port}' | grep -q .", f"the {kind} receiver listens")
@@ -70,6 +79,8 @@ def alerts(machine: Machine, world):
     machine.until(f"grep -q '^recovered silent-one' {told}", "the program is told of the recovery")
     machine.until("grep -q '\"kind\":\"recovered\"' /root/http.heard", "the web service is told of the recovery")
     machine.until("test $(grep -ci '^subject:.*silent-one' /root/smtp.heard) -ge 2", "the mail server is told of both")
+    mail = machine.out("grep '^over' /root/smtp.heard | sort -u")
+    expect(mail == "over TLS from heartbeat@example.org to ops@example.org", f"the mail came otherwise:\n{mail}")
     # Each once.
     for kind in ("down", "recovered"):
         lines = machine.out(f"grep -c '^{kind} silent-one' {told}")

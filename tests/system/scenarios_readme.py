@@ -7,11 +7,10 @@ import subprocess
 
 from machine import Failure, Machine, tail
 from readme import Walk, blocks
-from registry import host_scenario, scenario_with
+from registry import SERVERS, host_scenario, scenario_with
 from subject import CONTROL, SERVICE, SOCKET, TCP_SOCKET, Subject, equal, expect
 
 # What the commands of the README need besides our packages.
-PACKAGES = "sudo,nginx-light,caddy,openssl,netcat-openbsd"
 SITE = "heartbeat.example.org"
 
 # The blocks that are not tried in a machine, by section and first line, and why. Each must be in the README, and no other.
@@ -44,7 +43,7 @@ def follows(*sections: str):
 
     def decorate(function):
         FOLLOWED.update(sections)
-        return scenario_with(PACKAGES)(function)
+        return scenario_with(SERVERS)(function)
 
     return decorate
 
