@@ -12,11 +12,11 @@ use crate::domain::id::IdRef;
 use crate::domain::limits::LIST_MAX;
 use crate::domain::notice::State;
 use crate::domain::policy::Policy;
-use crate::domain::record::{Change, OpenIncident, Record};
+use crate::domain::record::{Change, OpenIncident, Record, incident_id};
 use crate::domain::registry::{Counts, Order, Snapshot};
 use crate::domain::rules::Rules;
 use crate::domain::time::{Mono, Now, Span, Wall};
-use crate::store::{Outgoing, StoreError};
+use crate::store::{IncidentQuery, Outgoing, StoreError};
 use std::sync::Arc;
 
 /// A standstill shorter than this is no reason to doubt ourselves: everybody has had a whole interval since.
@@ -36,6 +36,8 @@ const NETWORK_MAX: usize = 16;
 pub(super) struct Lapses {
     /// How long nobody could be heard.
     pub(super) away: Span,
+    /// Until when.
+    pub(super) until: Wall,
     /// How far the wall clock was set.
     pub(super) step_ms: i64,
     /// Whether our network came or went, each time.
@@ -46,6 +48,7 @@ impl Lapses {
     /// Adds what came later.
     fn add(&mut self, later: Lapses) {
         self.away = Span(self.away.0.saturating_add(later.away.0));
+        self.until = self.until.max(later.until);
         self.step_ms = self.step_ms.saturating_add(later.step_ms);
         self.network.extend(later.network);
         let surplus = self.network.len().saturating_sub(NETWORK_MAX);
@@ -115,13 +118,6 @@ impl Alerts {
         self.doubts = self.machine.as_ref().map(Machine::doubts).unwrap_or_default();
     }
 
-    /// Hears changes, in the order of the journal.
-    pub(super) fn hear(&mut self, records: &[Record<'_>]) {
-        if let Some(machine) = &mut self.machine {
-            records.iter().for_each(|record| machine.hear(record));
-        }
-    }
-
     /// What came out since this was last asked.
     pub(super) fn take(&mut self) -> Step {
         self.machine.as_mut().map(Machine::take).unwrap_or_default()
@@ -155,9 +151,38 @@ impl Engine {
         Ok(())
     }
 
+    /// Has the machine hear changes, in the order of the journal.
+    pub(super) fn hear_alerts(&self, alerts: &mut Alerts, records: &[Record<'_>]) -> Result<(), StoreError> {
+        let Some(machine) = &mut alerts.machine else { return Ok(()) };
+        for record in records {
+            // After a power cut what is left of the journal is read once more, from its beginning; what was over by then is
+            // no news, though it may have been forgotten here.
+            let is_old = !alerts.reconciled && !machine.knows(record.number) && self.was_over(record)?;
+            if !is_old {
+                machine.hear(record);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the end of the incident that a record names is on record.
+    fn was_over(&self, record: &Record<'_>) -> Result<bool, StoreError> {
+        let Some(incident) = record.incident else { return Ok(false) };
+        let behind = incident_id(record.number, incident.beats.saturating_add(1));
+        let query = IncidentQuery {
+            monitor: Some(record.id.as_str().to_string()),
+            after: Some((incident.started, behind)),
+            limit: 1,
+            ..IncidentQuery::default()
+        };
+        let name = incident_id(record.number, incident.beats);
+        let found = self.store.incidents(&query)?;
+        Ok(found.iter().any(|one| one.id == name && one.started == incident.started && one.ended.is_some()))
+    }
+
     /// Lets time go by for the machine, once it has heard everything.
-    pub(super) fn advance_alerts(&self, alerts: &mut Alerts, now: Now) {
-        let Some(machine) = &mut alerts.machine else { return };
+    pub(super) fn advance_alerts(&self, alerts: &mut Alerts, now: Now) -> Result<(), StoreError> {
+        let Some(machine) = &mut alerts.machine else { return Ok(()) };
         let mut lapses = std::mem::take(&mut alerts.again);
         lapses.add(std::mem::take(&mut *lock(&self.lapses)));
         let offset_ms = ahead_ms(now);
@@ -166,19 +191,21 @@ impl Engine {
             // Whether the clock was set or we were asleep is known in a moment; until then no time goes by.
             if now.mono.since(*alerts.jumped.get_or_insert(now.mono)) < JUMP_KNOWN {
                 alerts.again.add(lapses);
-                return;
+                return Ok(());
             }
         }
         (alerts.offset_ms, alerts.jumped) = (offset_ms, None);
         alerts.lapses.add(lapses.clone());
-        let Lapses { away, step_ms, network } = lapses;
+        let Lapses { away, until, step_ms, network } = lapses;
         if step_ms != 0 {
             machine.clock_stepped(now.wall, step_ms);
         }
+        // That was noted by the clock as it was then.
+        let until = if step_ms != 0 { now.wall } else { until.min(now.wall) };
         if away > Span(0) && away < DOUBT_MIN {
-            machine.stood_still(now.wall, away);
+            machine.stood_still(until, away);
         } else if away > Span(0) {
-            machine.returned(now.wall, away, Doubt::Restart, self.counts());
+            machine.returned(until, away, Doubt::Restart, self.counts());
         }
         for there in network {
             machine.network(now.wall, there, self.counts());
@@ -192,12 +219,13 @@ impl Engine {
                 // What was known before that the rules wanted nobody to be told of.
                 let lately = since.is_some_and(|since| record.at >= since);
                 if lately || machine.knows(record.number) {
-                    machine.put_right(&record);
+                    machine.put_right(&record, self.was_over(&record)?);
                 }
             }
             alerts.reconciled = true;
         }
         machine.advance(now.wall, &present);
+        Ok(())
     }
 }
 

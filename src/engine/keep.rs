@@ -209,9 +209,9 @@ impl Engine {
         all: Option<Now>,
     ) -> Result<(), StoreError> {
         let mut records = held.records();
-        keeper.alerts.hear(&records);
+        self.hear_alerts(&mut keeper.alerts, &records)?;
         if let Some(now) = all {
-            self.advance_alerts(&mut keeper.alerts, now);
+            self.advance_alerts(&mut keeper.alerts, now)?;
         }
         let step = keeper.alerts.take();
         if records.is_empty() && step.is_empty() {

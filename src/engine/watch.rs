@@ -160,6 +160,7 @@ impl Engine {
         {
             let lapses = &mut lock(&self.lapses);
             lapses.away = Span(lapses.away.0.saturating_add(away.0));
+            lapses.until = now.wall;
         }
         let text = self.policy().page_lang.pick(
             format!("nothing could be heard for {away}; nobody is held to that time"),

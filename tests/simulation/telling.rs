@@ -19,8 +19,6 @@ const APART_MS: u64 = 3 * HOUR_MS;
 const DOUBT_MS: u64 = HOUR_MS + 300_000;
 /// Fewer monitors than this prove nothing about us.
 const DOUBT_MONITORS: usize = 10;
-/// What is over so soon may be over before the keeper has looked.
-const OVER_MS: u64 = 10_000;
 /// What is due is told so soon, if nothing happens.
 const SOON_MS: u64 = 30_000;
 /// How exactly the end of `min_down` is known.
@@ -59,6 +57,8 @@ pub struct Telling {
     /// still known in the end who is down, nothing is lost and nothing told twice; what more is to be said of single
     /// messages is not.
     pub is_rough: bool,
+    /// The clock was set: then it cannot be said of those whose changes were heard again what is left of them.
+    pub clock_was_set: bool,
     /// The latest change that was followed, by monitors, and those of whom an earlier one was followed again after a power
     /// cut.
     pub followed: BTreeMap<u64, u64>,
@@ -166,6 +166,9 @@ impl Telling {
 
     /// What must hold of everything that was told, whatever the rules were meanwhile.
     pub fn check_order(&self, to: &str, number: u64) -> Result<(), String> {
+        if self.clock_was_set && self.reheard.contains(&number) {
+            return Ok(());
+        }
         let about = self.about(to, number);
         let say = |fault: &str| Err(format!("{fault}: to {to} of {number}: {}", listed(&about)));
         let mut known = None;
@@ -211,7 +214,9 @@ impl Telling {
             by_number.entry(number).or_default().push((beats, incident));
         }
         let reopened: BTreeSet<u64> = self.reopened.iter().map(|(number, _)| *number).collect();
-        let whole = |number: &u64| !self.reheard.contains(number) && !reopened.contains(number);
+        let whole = |number: &u64| {
+            !self.clock_was_set || !self.reheard.contains(number) && !reopened.contains(number)
+        };
         for (number, all) in by_number.iter().filter(|(number, _)| whole(number)) {
             let about = self.about(to, *number);
             let say = |fault: String| Err(format!("{fault}: to {to} of {number}: {}", listed(&about)));
@@ -310,9 +315,6 @@ impl Telling {
             return Some(Want::Either);
         }
         let Some(to) = to else { return Some(Want::Told) };
-        if to - from < OVER_MS {
-            return Some(Want::Either);
-        }
         if min_down == Span(0) || to - from >= min_down.0 + EXACT_MS {
             Some(if min_down > Span(0) && within(&self.absent, EXACT_MS) { Want::Either } else { Want::Told })
         } else if to - from + EXACT_MS < min_down.0 && !within(&self.absent, EXACT_MS) {

@@ -188,7 +188,7 @@ impl World {
                 self.say(format!("the clock is set by {step} ms"));
                 self.wall_ahead_ms += step;
                 self.step_is_news = true;
-                self.telling.is_rough = true;
+                (self.telling.is_rough, self.telling.clock_was_set) = (true, true);
                 self.telling.doubtful.push(self.real_ms);
                 // Signs before and after cannot be compared.
                 (self.story.sign, self.story.durable_sign) = (None, None);

@@ -40,6 +40,10 @@ pub(super) struct Entry {
     pub(super) removed: bool,
     #[serde(default)]
     pub(super) paused: bool,
+    /// An incident was told to its end before and is open all the same, since a power cut has taken its end: what is told
+    /// of it now is no repeat.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) again: bool,
     /// When it last went down or came up.
     pub(super) changed: Wall,
     /// How often it went down since `first_down`, with never an hour between.
@@ -107,6 +111,7 @@ impl Entry {
             ended: None,
             removed: false,
             paused: false,
+            again: false,
             changed: record.at,
             downs: 0,
             first_down: incident.started,
@@ -121,6 +126,8 @@ impl Entry {
         if self.downs == 0 || after(self.changed, HOUR) < incident.started {
             (self.downs, self.first_down) = (0, incident.started);
         }
+        // Beats are counted up, so this one or a later one was known before.
+        self.again |= self.downs > 0 && incident.beats <= self.beats;
         self.downs = self.downs.saturating_add(1);
         (self.beats, self.started, self.cause) = (incident.beats, incident.started, incident.cause);
         (self.ended, self.removed) = (None, false);

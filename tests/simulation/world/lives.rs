@@ -45,7 +45,7 @@ impl World {
             let step = self.random.below(20_000) as i64 - 10_000;
             self.wall_ahead_ms += step;
             self.telling.unsure.push(self.real_ms);
-            self.telling.is_rough = true;
+            (self.telling.is_rough, self.telling.clock_was_set) = (true, true);
             self.telling.doubtful.push(self.real_ms);
             self.say(format!("meanwhile the clock is set by {step} ms"));
         }

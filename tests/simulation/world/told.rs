@@ -132,11 +132,15 @@ impl World {
 
     /// What a message must not say, seen at the moment at which it is made: by what the journal has of those it names.
     fn look_at(&self, message: &Message) -> Checked {
-        if self.telling.is_rough {
-            return Ok(());
-        }
         for one in message.monitors.iter().filter(|one| !one.removed) {
             let Some((number, _)) = one.incident.as_deref().and_then(numbers) else { continue };
+            // A pause counts from when it was asked for, on record or not.
+            if self.story.live.get(&one.id).is_some_and(|mon| mon.number == number && mon.paused) {
+                return Err(format!("{} is paused, and told of: {}", one.id, message.key));
+            }
+            if self.telling.is_rough {
+                continue;
+            }
             let Some(mon) = self.story.appended(number) else { continue };
             // What only a snapshot has nobody has followed.
             if self.telling.followed.get(&number).is_none_or(|version| *version < mon.version) {
@@ -200,7 +204,7 @@ impl World {
         };
         for one in self.shape.notifiers.clone() {
             let name = &one.notifier.name;
-            for number in numbers.iter().filter(|number| !self.telling.reheard.contains(*number)) {
+            for number in &numbers {
                 self.telling.check_order(name, *number)?;
             }
         }

@@ -70,8 +70,9 @@ impl Machine {
     }
 
     /// A monitor is down, by what is in memory after a start: if that is not what is remembered, it is so from now on, even
-    /// though what is remembered may be of a later version, which a power cut has taken.
-    pub fn put_right(&mut self, record: &Record<'_>) {
+    /// though what is remembered may be of a later version, which a power cut has taken. `again`: the incident was over
+    /// once, and may have been told to its end.
+    pub fn put_right(&mut self, record: &Record<'_>, again: bool) {
         let Some(incident) = record.incident else { return };
         if let Some(entry) = self.entries.get_mut(&record.number) {
             if entry.is_down() && entry.beats == incident.beats {
@@ -80,12 +81,17 @@ impl Machine {
             entry.version = 0;
         }
         self.hear(record);
+        if let Some(entry) = self.entries.get_mut(&record.number) {
+            entry.again |= again;
+        }
     }
 
-    /// For so long nobody could be heard: what waits waits for that much longer.
+    /// For so long until `now` nobody could be heard: what waits waits for that much longer, but what began in that time only
+    /// for what was left of it.
     pub fn stood_still(&mut self, now: Wall, away: Span) {
         self.clock = self.clock.max(now);
         for (number, entry) in &mut self.entries {
+            let away = away.min(age(entry.started, now));
             for line in &mut entry.lines {
                 if let Some(due) = &mut line.due {
                     *due = after(*due, away);

@@ -45,7 +45,7 @@ impl Machine {
             let holding = self.is_holding(counts);
             let mut sorted = Sorted::default();
             for number in &group.members {
-                self.say(*number, &notifier, holding, &mut sorted);
+                self.say(*number, &notifier, holding, lookup, &mut sorted);
             }
             self.compose(&notifier, group.due.min(clock), &sorted, counts, lookup);
             for number in group.members.difference(&sorted.held.iter().copied().collect()) {
@@ -60,12 +60,22 @@ impl Machine {
     }
 
     /// Decides what a notifier hears of a monitor, as if it were told now.
-    fn say(&mut self, number: u64, notifier: &Notifier, holding: bool, sorted: &mut Sorted) {
+    fn say(
+        &mut self,
+        number: u64,
+        notifier: &Notifier,
+        holding: bool,
+        lookup: &dyn Lookup,
+        sorted: &mut Sorted,
+    ) {
         let clock = self.clock;
         let Some(mut entry) = self.entries.remove(&number) else { return };
+        // A pause counts from when it was asked for, though the log may not have taken it yet.
+        let found = lookup.monitor(&entry.id).filter(|found| found.number == number);
+        let paused = entry.paused || found.is_some_and(|found| found.state == State::Paused);
         let dead_parent = self.has_dead_parent(&entry, &notifier.name);
         let suspect = self.suspicion.as_ref().is_some_and(|suspicion| suspicion.covers(&entry));
-        let Entry { ended, beats, changed, paused, .. } = entry;
+        let Entry { ended, beats, changed, .. } = entry;
         let Some(line) = entry.lines.iter_mut().find(|line| line.to == notifier.name) else {
             self.entries.insert(number, entry);
             return;
@@ -174,9 +184,10 @@ impl Machine {
         let name = compose::name(&entries, to);
         let was_flapping =
             entries.first().and_then(|first| first.line(to)).is_some_and(|line| line.was_flapping);
+        let again = entries.iter().any(|entry| entry.again);
         // What can be told once only has the same name however often it is decided.
         let key = match kind {
-            Kind::Down | Kind::Recovered if !was_flapping => format!("{}-{name}-{to}", kind.name()),
+            Kind::Down | Kind::Recovered if !was_flapping && !again => format!("{}-{name}-{to}", kind.name()),
             _ => format!("{}-{name}-{}-{to}", kind.name(), self.clock.0),
         };
         let mut message = Message::new(kind, key, to, made);

@@ -8,6 +8,7 @@ use crate::domain::alert::message::{Doubt, Kind, Shared};
 use crate::domain::notice::State;
 use crate::domain::record::{Cause, Change};
 use crate::domain::time::{Span, Wall};
+use std::collections::BTreeSet;
 
 #[test]
 fn a_thousand_that_vanish_are_one_message_that_says_what_they_share() {
@@ -314,7 +315,7 @@ fn what_only_a_snapshot_had_is_told_and_an_end_that_was_lost_is_none() {
     world.log.pop();
     let down = world.monitors[0].clone();
     let record = down.record(world.now, Change::State { from: State::Up, muted: false });
-    world.machine.put_right(&record);
+    world.machine.put_right(&record, false);
     world.pass(60);
     assert_eq!(world.kinds("ops", "a"), [Kind::Down]);
     world.beat(0);
@@ -323,13 +324,36 @@ fn what_only_a_snapshot_had_is_told_and_an_end_that_was_lost_is_none() {
     world.monitors[0] = down.clone();
     world.restart();
     world.machine.reconcile(world.now, &world.monitors);
-    world.machine.put_right(&record);
+    world.machine.put_right(&record, false);
     world.pass(60);
     assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered, Kind::Flapping]);
     // And what is written from then on is heard, though its version was there before.
     world.beat(0);
     world.pass(7_200);
     assert_eq!(world.kinds("ops", "a").last(), Some(&Kind::Recovered));
+    // Hours later it is the same again: nothing that is told now bears a name that was there before.
+    world.monitors[0] = down.clone();
+    world.restart();
+    world.machine.reconcile(world.now, &world.monitors);
+    world.machine.put_right(&record, true);
+    world.pass(60);
+    world.beat(0);
+    world.pass(7_200);
+    let keys: BTreeSet<&str> = world.told.iter().map(|(_, message)| message.key.as_str()).collect();
+    assert_eq!(world.kinds("ops", "a")[4..], [Kind::Down, Kind::Recovered]);
+    assert_eq!(keys.len(), world.told.len(), "{:#?}", world.told);
+}
+
+#[test]
+fn what_begins_after_a_standstill_does_not_wait_for_it() {
+    let mut world = World::new(&["a"], rules(), policy());
+    world.pass(3_600);
+    let back = world.now;
+    world.down(0, Cause::Fail);
+    world.pass(1);
+    world.machine.stood_still(back, Span::secs(3_000));
+    world.pass(60);
+    assert_eq!(world.kinds("ops", "a"), [Kind::Down]);
 }
 
 #[test]
