@@ -4,6 +4,8 @@
 //! on the way ends the start with one sentence and an exit code of sysexits(3). Stop: the reverse, each step with a
 //! deadline.
 
+mod succession;
+
 use crate::config::cli::{self, Args, Task};
 use crate::config::{Env, Settings};
 use crate::domain::address::Protocol;
@@ -23,7 +25,7 @@ use crate::sys::service::{Pulse, Service};
 use crate::sys::signals::{self, Event};
 use crate::sys::sockets::control::{self, Control};
 use crate::sys::sockets::{self, Inherited, Listening, Wanted};
-use crate::sys::{clock, firewall, lot, privileges, shelter, state_dir};
+use crate::sys::{clock, firewall, privileges, shelter, state_dir};
 use crate::transport::census::Census;
 use crate::transport::site::{Setup, Site};
 use crate::transport::threads::Threads;
@@ -37,6 +39,7 @@ use std::os::fd::AsFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use succession::Before;
 use tokio::sync::mpsc;
 
 /// Signals that may wait for the main loop.
@@ -123,32 +126,6 @@ fn give_up(pipe: Option<ReadyPipe>, failure: Failure) -> Failure {
 /// As it stands on a terminal.
 fn complaint(failure: &Failure) -> String {
     format!("heartbeat-server: {}", failure.sentence)
-}
-
-/// What the process before us has left in the service manager's store besides its listeners.
-#[derive(Default)]
-struct Before {
-    /// Its connections.
-    parcels: Vec<lot::Parcel>,
-    /// Why they are lost.
-    trouble: Option<io::Error>,
-}
-
-impl Before {
-    /// Takes it out of the store.
-    fn of(inherited: &mut Inherited, service: &Service) -> Before {
-        let files = inherited.take_lot();
-        if files.is_empty() {
-            return Before::default();
-        }
-        let before = match lot::unpack(files) {
-            Ok(parcels) => Before { parcels, trouble: None },
-            Err(error) => Before { parcels: Vec::new(), trouble: Some(error) },
-        };
-        // As long as the manager holds them too, a connection that we close does not end.
-        service.give_up(lot::NAME);
-        before
-    }
 }
 
 fn listen(
@@ -352,7 +329,8 @@ impl Daemon {
         let stopped = async {
             if service.keeps_files() {
                 // SIGTERM does not say whether a next process follows; the manager closes what nobody comes for.
-                self.leave(threads.hand_over().await, service);
+                let parcels = threads.hand_over().await;
+                succession::leave(parcels, service, &self.log, lang);
             } else {
                 threads.stop().await;
             }
@@ -370,7 +348,6 @@ impl Daemon {
         if service.keeps_files() {
             // Their sockets live on in the store. Should nobody come for them, the next start finds the files stale.
             files.into_iter().for_each(sockets::SocketFile::leave);
-            service.barrier();
         } else {
             drop(files);
         }
@@ -378,23 +355,6 @@ impl Daemon {
             pid_file.remove();
         }
         Ok(exit_code)
-    }
-
-    /// Leaves connections to the next process.
-    fn leave(&self, parcels: Vec<lot::Parcel>, service: &Service) {
-        let all = parcels.len();
-        let left = match lot::pack(parcels) {
-            Ok((files, without_room)) => {
-                service.keep(lot::NAME, &files.iter().map(AsFd::as_fd).collect::<Vec<_>>());
-                service.barrier();
-                all - without_room.len()
-            }
-            Err(error) => {
-                warn(&self.log, "connections_lost", words_of_loss(self.settings.lang, &error));
-                0
-            }
-        };
-        self.inform("connections_left", words_of_leaving(self.settings.lang, left, all - left));
     }
 
     /// Opens a door in every socket, gives the manager to keep what it may, and goes on with the connections of the process
@@ -434,7 +394,7 @@ impl Daemon {
             sockets.push(socket);
             self.log.notice(clock::wall(), Notice::Started { address, port });
         }
-        self.resume(threads, before, &sites);
+        before.resume(threads, &sites, &self.log, self.settings.lang);
         for (socket, site) in sockets.into_iter().zip(sites) {
             threads.listen(socket, site);
         }
@@ -445,23 +405,6 @@ impl Daemon {
             files.push(file);
         }
         files
-    }
-
-    /// Goes on with the connections of the process before us.
-    fn resume(&self, threads: &Threads, before: Before, sites: &[Arc<Site>]) {
-        let lang = self.settings.lang;
-        if let Some(error) = before.trouble {
-            warn(&self.log, "connections_lost", words_of_loss(lang, &error));
-        }
-        let all = before.parcels.len();
-        if all > 0 {
-            let taken = threads.resume(before.parcels, sites);
-            self.inform("connections_taken", words_of_taking(lang, taken, all - taken));
-        }
-    }
-
-    fn inform(&self, kind: &'static str, text: String) {
-        self.log.notice(clock::wall(), Notice::Other { level: Level::Info, kind, text });
     }
 
     /// SIGHUP: reopens the logs and reads the configuration again. A bad one is reported and the old one stays.
@@ -558,29 +501,6 @@ fn words_of_no_control(lang: Lang, reason: &str) -> String {
     match lang {
         Lang::En => format!("going on without the control socket: {reason}"),
         Lang::Zh => format!("没有控制套接字，继续运行：{reason}"),
-    }
-}
-
-fn words_of_loss(lang: Lang, error: &io::Error) -> String {
-    match lang {
-        Lang::En => {
-            format!("the connections cannot be handed on and were closed: {error}; their clients come back")
-        }
-        Lang::Zh => format!("无法移交连接，连接已关闭：{error}；客户端会重新连接"),
-    }
-}
-
-fn words_of_leaving(lang: Lang, left: usize, ended: usize) -> String {
-    match lang {
-        Lang::En => format!("connections left to the next process: {left}; without room there: {ended}"),
-        Lang::Zh => format!("留给下一个进程的连接：{left}；没有位置的：{ended}"),
-    }
-}
-
-fn words_of_taking(lang: Lang, taken: usize, closed: usize) -> String {
-    match lang {
-        Lang::En => format!("connections taken over from the process before: {taken}; closed: {closed}"),
-        Lang::Zh => format!("从上一个进程接管的连接：{taken}；已关闭的：{closed}"),
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod connection;
 mod desk;
+mod handle;
 mod http;
 mod link;
 mod parked;
@@ -33,25 +34,24 @@ use crate::sys::lot::Parcel;
 use crate::transport::census::Place;
 use crate::transport::door::{Arrival, Door, turn_away};
 use crate::transport::general::General;
-use crate::transport::http::Guest;
 use crate::transport::site::Site;
 use crate::transport::stream::FrontStream;
 use connection::Connection;
 pub use connection::Role;
 use desk::{Desk, Moment, Next};
+use handle::{Gauge, WAKER};
+pub use handle::{Handle, Home, Order, Prepared, prepare};
 use link::Link;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Token};
 pub use parked::{Returning, unpark};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
-/// Orders that may wait for a front.
-const INBOX_MAX: usize = 4096;
 /// Readiness events fetched at once.
 const EVENTS_MAX: usize = 256;
 /// Connections let in through one door before others are served.
@@ -62,112 +62,7 @@ const LOAD_SLACK: usize = 16;
 /// Connections let in through a door that is about to close.
 const LAST_ARRIVALS_MAX: usize = 65_536;
 
-const WAKER: Token = Token(usize::MAX);
 const DOORS: usize = usize::MAX / 2;
-
-/// What a front can be told.
-pub enum Order {
-    /// Let people in through this door.
-    Open(Door),
-    /// Serve this newcomer.
-    Serve(FrontStream, Peer, Arc<Site>, Place),
-    /// Take back a connection that a general thread has had, with the bytes read of it and not used.
-    Adopt(Box<Guest>, Role),
-    /// Go on with connections of the process before us.
-    Resume(Vec<Returning>),
-    /// A next process follows: end what cannot be left to it, go on with the rest, and hand over no more.
-    MakeRoom,
-    /// Leave everything to the next process, and end.
-    Park(Sender<Parcel>),
-    /// Let those in who wait already, unless a next process does, then close all doors.
-    CloseDoors,
-    /// Answer what has arrived, then end.
-    Drain,
-}
-
-/// A front, as others see it.
-pub struct Handle {
-    inbox: SyncSender<Order>,
-    waker: Waker,
-    gauge: Arc<Gauge>,
-}
-
-/// A front, as those know it whom it has handed a connection over to.
-#[derive(Clone)]
-pub struct Home {
-    fronts: Arc<[Handle]>,
-    here: usize,
-}
-
-impl Home {
-    /// Has the front take a connection back; gives it back when the front is too far behind.
-    pub fn adopt(&self, guest: Box<Guest>, role: Role) -> Result<(), Box<Guest>> {
-        let Some(front) = self.fronts.get(self.here) else { return Err(guest) };
-        match front.tell(Order::Adopt(guest, role)) {
-            Err(Order::Adopt(guest, _)) => Err(guest),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What a front shows of itself.
-#[derive(Debug, Default)]
-pub struct Gauge {
-    connections: AtomicUsize,
-    pulse: AtomicU64,
-    doors: AtomicUsize,
-    makes_room: AtomicBool,
-    parting: AtomicUsize,
-}
-
-impl Handle {
-    /// Tells the front something; gives the order back when it is too far behind.
-    pub fn tell(&self, order: Order) -> Result<(), Order> {
-        self.inbox.try_send(order).map_err(|error| match error {
-            std::sync::mpsc::TrySendError::Full(order) => order,
-            std::sync::mpsc::TrySendError::Disconnected(order) => order,
-        })?;
-        // The system can only refuse this for want of memory; the front then looks within a second.
-        let _ = self.waker.wake();
-        Ok(())
-    }
-
-    /// Seconds that its loop has turned.
-    pub fn pulse(&self) -> u64 {
-        self.gauge.pulse.load(Ordering::Relaxed)
-    }
-
-    /// Open doors.
-    pub fn doors(&self) -> usize {
-        self.gauge.doors.load(Ordering::Acquire)
-    }
-
-    /// Whether it has heard of [`Order::MakeRoom`]: from then on it hands over nothing that can be parked.
-    pub fn makes_room(&self) -> bool {
-        self.gauge.makes_room.load(Ordering::Acquire)
-    }
-
-    /// Connections that have to end before that is done.
-    pub fn parting(&self) -> usize {
-        self.gauge.parting.load(Ordering::Acquire)
-    }
-}
-
-/// The two ends of a front before it runs: what others hold, and what its thread will take.
-pub fn prepare() -> io::Result<(Handle, Prepared)> {
-    let poll = Poll::new()?;
-    let waker = Waker::new(poll.registry(), WAKER)?;
-    let (inbox, outlet) = sync_channel(INBOX_MAX);
-    let gauge: Arc<Gauge> = Arc::default();
-    Ok((Handle { inbox, waker, gauge: gauge.clone() }, Prepared { poll, outlet, gauge }))
-}
-
-/// See [`prepare`].
-pub struct Prepared {
-    poll: Poll,
-    outlet: Receiver<Order>,
-    gauge: Arc<Gauge>,
-}
 
 /// A front's thread.
 pub struct Front {

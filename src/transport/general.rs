@@ -77,12 +77,12 @@ impl General {
 
 async fn run(mut inbox: mpsc::Receiver<Job>, gauge: Arc<Gauge>) {
     let sweeping = tokio::spawn(sweep(gauge.clone()));
-    let mut last = None;
+    let mut next_follows = false;
     while let Some(job) = inbox.recv().await {
         let guest = match job {
             Job::Serve(guest) => guest,
-            Job::Drain { next_follows } => {
-                last = Some(next_follows);
+            Job::Drain { next_follows: follows } => {
+                next_follows = follows;
                 break;
             }
         };
@@ -95,7 +95,7 @@ async fn run(mut inbox: mpsc::Receiver<Job>, gauge: Arc<Gauge>) {
             }
         });
     }
-    deadline::drain(last == Some(true));
+    deadline::drain(next_follows);
     let emptied = async {
         while gauge.connections.load(Ordering::Acquire) > 0 {
             gauge.empty.notified().await;

@@ -96,6 +96,10 @@ class WebSocket(Wire):
         if opcode != 1 or b'"status":"ok"' not in payload:
             raise Failed(f"answered opcode {opcode}: {payload!r}")
 
+    def expect_pong(self):
+        if self.frame() != (1, b"PONG"):
+            raise Failed("PING was not answered PONG")
+
 
 def monitor(name):
     """What the API says of a monitor."""

@@ -1,0 +1,96 @@
+//! From one process of the service to the next: which connections come from the one before, and which are left to the one
+//! after. How they are packed `sys/lot` knows, what they are in the middle of the fronts.
+
+use crate::domain::lang::Lang;
+use crate::domain::notice::{Level, Notice};
+use crate::sys::log::Log;
+use crate::sys::service::Service;
+use crate::sys::sockets::Inherited;
+use crate::sys::{clock, lot};
+use crate::transport::site::Site;
+use crate::transport::threads::Threads;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+/// What the process before us has left in the service manager's store besides its listeners.
+#[derive(Default)]
+pub(super) struct Before {
+    /// Its connections.
+    parcels: Vec<lot::Parcel>,
+    /// Why they are lost.
+    trouble: Option<io::Error>,
+}
+
+impl Before {
+    /// Takes it out of the store.
+    pub(super) fn of(inherited: &mut Inherited, service: &Service) -> Before {
+        let files = inherited.take_lot();
+        if files.is_empty() {
+            return Before::default();
+        }
+        let before = match lot::unpack(files) {
+            Ok(parcels) => Before { parcels, trouble: None },
+            Err(error) => Before { parcels: Vec::new(), trouble: Some(error) },
+        };
+        // As long as the manager holds them too, a connection that we close does not end.
+        service.give_up(lot::NAME);
+        before
+    }
+
+    /// Has the fronts go on with its connections.
+    pub(super) fn resume(self, threads: &Threads, sites: &[Arc<Site>], log: &Log, lang: Lang) {
+        if let Some(error) = self.trouble {
+            super::warn(log, "connections_lost", words_of_loss(lang, &error));
+        }
+        let all = self.parcels.len();
+        if all > 0 {
+            let taken = threads.resume(self.parcels, sites);
+            inform(log, "connections_taken", words_of_taking(lang, taken, all - taken));
+        }
+    }
+}
+
+/// Leaves connections to the next process, and returns once the manager has them.
+pub(super) fn leave(parcels: Vec<lot::Parcel>, service: &Service, log: &Log, lang: Lang) {
+    let all = parcels.len();
+    let left = match lot::pack(parcels) {
+        Ok((files, without_room)) => {
+            service.keep(lot::NAME, &files.iter().map(AsFd::as_fd).collect::<Vec<_>>());
+            service.barrier();
+            all - without_room.len()
+        }
+        Err(error) => {
+            super::warn(log, "connections_lost", words_of_loss(lang, &error));
+            0
+        }
+    };
+    inform(log, "connections_left", words_of_leaving(lang, left, all - left));
+}
+
+fn inform(log: &Log, kind: &'static str, text: String) {
+    log.notice(clock::wall(), Notice::Other { level: Level::Info, kind, text });
+}
+
+fn words_of_loss(lang: Lang, error: &io::Error) -> String {
+    match lang {
+        Lang::En => {
+            format!("the connections cannot be handed on and were closed: {error}; their clients come back")
+        }
+        Lang::Zh => format!("无法移交连接，连接已关闭：{error}；客户端会重新连接"),
+    }
+}
+
+fn words_of_leaving(lang: Lang, left: usize, ended: usize) -> String {
+    match lang {
+        Lang::En => format!("connections left to the next process: {left}; without room there: {ended}"),
+        Lang::Zh => format!("留给下一个进程的连接：{left}；没有位置的：{ended}"),
+    }
+}
+
+fn words_of_taking(lang: Lang, taken: usize, closed: usize) -> String {
+    match lang {
+        Lang::En => format!("connections taken over from the process before: {taken}; closed: {closed}"),
+        Lang::Zh => format!("从上一个进程接管的连接：{taken}；已关闭的：{closed}"),
+    }
+}
