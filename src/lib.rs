@@ -14,3 +14,7 @@ pub mod sys;
 pub mod transport;
 pub mod view;
 pub mod wire;
+
+#[cfg(test)]
+#[path = "../tests/skip.rs"]
+mod skip;

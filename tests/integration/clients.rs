@@ -1,6 +1,7 @@
-//! Real clients, as people have them. One that is not installed is named and passed over.
+//! Real clients, as people have them. One that is not installed is a skip.
 
 use crate::harness::{Daemon, daemon};
+use crate::skip::skip;
 use std::process::{Command, Output};
 
 const FAST: &str = "heartbeat_fast_path_beats_total";
@@ -10,7 +11,7 @@ fn run(program: &str, args: &[&str]) -> Option<Output> {
     match Command::new(program).args(args).output() {
         Ok(output) => Some(output),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            eprintln!("passed over: no {program} here");
+            skip(&format!("no {program} here"));
             None
         }
         Err(e) => panic!("{program}: {e}"),
@@ -102,8 +103,7 @@ fn python_with_what_it_brings_along() {
 #[test]
 fn python_requests() {
     if !run("python3", &["-c", "import requests"]).is_some_and(|o| o.status.success()) {
-        eprintln!("passed over: python has no requests here");
-        return;
+        return skip("python has no requests here");
     }
     let hb = daemon("");
     let one = "import sys,requests; print(requests.post(sys.argv[1],json={'id':'r'}).text)";

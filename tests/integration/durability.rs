@@ -3,6 +3,7 @@
 
 use crate::client::{Conn, beat, get};
 use crate::harness::{Daemon, PATIENCE, Setup, daemon, until};
+use crate::skip::skip;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::fs::OpenOptions;
@@ -266,7 +267,7 @@ impl Mount {
         if mounted.is_ok_and(|status| status.success()) {
             return Some(Mount(path.into()));
         }
-        eprintln!("SKIPPED: this needs to mount a file system, so root");
+        skip("this needs to mount a file system, so root");
         None
     }
 }
@@ -380,7 +381,7 @@ impl Trace {
             .stderr(std::fs::File::create(&errors).unwrap())
             .spawn();
         let Ok(child) = child else {
-            eprintln!("SKIPPED: this needs strace");
+            skip("this needs strace");
             return None;
         };
         let mut trace = Trace { child, file };
@@ -389,7 +390,7 @@ impl Trace {
             said().contains("attached") || trace.child.try_wait().unwrap().is_some()
         });
         if trace.child.try_wait().unwrap().is_some() {
-            eprintln!("SKIPPED: strace may not look: {}", said());
+            skip(&format!("strace may not look: {}", said().trim_end()));
             return None;
         }
         Some(trace)

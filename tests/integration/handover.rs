@@ -2,6 +2,7 @@
 
 use crate::client::{Conn, beat, get};
 use crate::harness::{Daemon, PROGRAM, Place, until};
+use crate::skip::skip;
 use crate::ws::{Raw, in_words, masked};
 use nix::sys::signal::Signal;
 use std::process::{Command, Stdio};
@@ -17,7 +18,7 @@ impl Managed {
     /// Nothing without python.
     fn new(config: &str) -> Option<Managed> {
         if Command::new("python3").arg("--version").output().is_err() {
-            eprintln!("passed over: no python3 here");
+            skip("no python3 here");
             return None;
         }
         let place = Place::new();

@@ -9,6 +9,8 @@
 mod client;
 mod harness;
 mod receiver;
+#[path = "../skip.rs"]
+mod skip;
 
 mod access;
 mod agent;

@@ -2,6 +2,7 @@
 
 use crate::client::{Conn, beat};
 use crate::harness::{Daemon, PATIENCE, PROGRAM, Place, Setup, until};
+use crate::skip::skip;
 use nix::sys::signal::Signal;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
@@ -132,7 +133,7 @@ os.execve(sys.argv[split + 1], sys.argv[split + 1:], env)
 /// Starts a daemon with inherited sockets; nothing without python.
 fn inherit(config: &str, sockets: &[&str]) -> Option<(std::process::Child, Place)> {
     if Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("passed over: no python3 here");
+        skip("no python3 here");
         return None;
     }
     let place = Place::new();

@@ -1,6 +1,7 @@
 //! What the daemon takes from itself: its user, where it may write, who may look into it, what its programs inherit.
 
 use crate::harness::{Daemon, Place, Setup, project, until};
+use crate::skip::skip;
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -8,16 +9,28 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// A folder that is not below /tmp, where everybody may write; gone when the test is over.
+/// A folder that is neither below /tmp nor /var/tmp, where a confined daemon may write; gone when the test is over. A
+/// checkout may lie there, so it is looked for.
 struct Outside(PathBuf);
 
 impl Outside {
-    fn new(name: &str) -> Outside {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        let real = std::fs::canonicalize(path).unwrap();
-        assert!(!real.starts_with("/tmp") && !real.starts_with("/var/tmp"), "{}", real.display());
-        Outside(real)
+    /// `None`, counted as a skip, where we may write nowhere else.
+    fn new(name: &str) -> Option<Outside> {
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let places =
+            [Some(env!("CARGO_TARGET_TMPDIR").into()), home, Some("/var/lib".into()), Some("/srv".into())];
+        for place in places.into_iter().flatten() {
+            let path = place.join(format!("heartbeat-{name}-{}", std::process::id()));
+            let Ok(real) = std::fs::create_dir_all(&path).and_then(|()| std::fs::canonicalize(&path)) else {
+                continue;
+            };
+            let outside = Outside(real);
+            if !outside.0.starts_with("/tmp") && !outside.0.starts_with("/var/tmp") {
+                return Some(outside);
+            }
+        }
+        skip("every folder that we may write to is below /tmp");
+        None
     }
 }
 
@@ -34,7 +47,7 @@ fn is_confined(hb: &Daemon) -> bool {
     });
     let confined = hb.log().contains("confined: writes only below");
     if !confined {
-        eprintln!("skipped: this kernel has no Landlock");
+        skip("this kernel has no Landlock");
     }
     confined
 }
@@ -61,7 +74,7 @@ fn status(pid: u32, name: &str) -> String {
 
 #[test]
 fn outside_its_folders_neither_the_daemon_nor_its_programs_write() {
-    let outside = Outside::new("outside");
+    let Some(outside) = Outside::new("outside") else { return };
     let (closed, open) = (outside.0.join("closed"), outside.0.join("open"));
     [&closed, &open].into_iter().for_each(|folder| std::fs::create_dir_all(folder).unwrap());
     let config = [
@@ -86,7 +99,7 @@ fn outside_its_folders_neither_the_daemon_nor_its_programs_write() {
 
 #[test]
 fn whoever_switches_it_off_is_not_confined() {
-    let outside = Outside::new("free");
+    let Some(outside) = Outside::new("free") else { return };
     let there = script("there", &format!("echo x > {}/file", outside.0.display()));
     let hb = Setup::new(&format!("[confine]\nenabled = false\n{there}")).args(&["-v"]).start();
     assert_eq!(test_alert(&hb, "there"), (true, "there: sent\n".into()));
@@ -96,7 +109,7 @@ fn whoever_switches_it_off_is_not_confined() {
 
 #[test]
 fn a_log_in_a_new_folder_needs_a_restart_and_is_told_so() {
-    let outside = Outside::new("log");
+    let Some(outside) = Outside::new("log") else { return };
     let hb = Setup::new("").args(&["-v"]).start();
     if !is_confined(&hb) {
         return;
@@ -120,7 +133,7 @@ fn a_log_in_a_new_folder_needs_a_restart_and_is_told_so() {
 
 #[test]
 fn a_log_outside_every_other_folder_is_written_set_aside_and_written_again() {
-    let outside = Outside::new("logged");
+    let Some(outside) = Outside::new("logged") else { return };
     let log = outside.0.join("hb.log");
     let targets = format!("targets = [\"file:{}\", \"stderr\"]", log.display());
     let hb = Setup::new(&format!("[log]\n{targets}\nfile_bytes_max = \"64K\"\n")).start();
@@ -235,7 +248,7 @@ fn it_leaves_no_core_where_others_do() {
     crash(pid);
     end.next().unwrap();
     if cores(&other) == 0 {
-        eprintln!("skipped: on this system nobody leaves a core in its folder");
+        return skip("on this system nobody leaves a core in its folder (kernel.core_pattern, ulimit -Hc)");
     }
     let run = format!(
         "{} --config {{dir}}/heartbeat-server.toml --state-dir {{dir}}/state",
@@ -279,7 +292,7 @@ fn a_holder_that_nobody_may_look_into_is_named_all_the_same() {
 #[test]
 fn started_by_root_it_runs_as_whom_it_was_told_and_has_nothing_of_roots() {
     if !geteuid().is_root() {
-        eprintln!("skipped: only root can become another");
+        skip("only root can become another");
         return;
     }
     let log = "[log]\ntargets = [\"file:{dir}/state/hb.log\", \"stderr\"]\n";
@@ -311,7 +324,7 @@ fn started_by_root_it_runs_as_whom_it_was_told_and_has_nothing_of_roots() {
 #[test]
 fn root_that_stays_root_changes_nothing_of_the_machine() {
     if !geteuid().is_root() {
-        eprintln!("skipped: this is about root");
+        skip("this is about root");
         return;
     }
     let hb = Setup::new("").start();

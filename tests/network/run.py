@@ -19,9 +19,11 @@ import traceback
 
 # Nothing is left in the source folders, which root may be running this from.
 sys.dont_write_bytecode = True
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import faults  # noqa: E402
 import seeds  # noqa: E402
+from skips import skip  # noqa: E402
 from subject import Failure  # noqa: E402
 
 
@@ -45,9 +47,9 @@ def main() -> int:
     for kind, reason in (("seeds", seeds.wanting()), ("faults", faults_want())):
         left_out = [each for each in chosen if reason and each.__module__ == kind]
         if left_out:
-            print(f"{len(left_out)} scenarios of {kind} skipped: {reason}")
             chosen = [each for each in chosen if each not in left_out]
-            skipped += len(left_out)
+            failing = skip("network", [each.__name__ for each in left_out], reason)
+            failed, skipped = failed + failing, skipped + len(left_out) - failing
     folder = options.folder.resolve()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for each, seconds, trouble in pool.map(lambda each: attempt(each, folder), chosen):

@@ -376,8 +376,7 @@ fn a_full_disk_loses_whole_lines_says_so_once_and_recovers_alone() {
         .stderr(std::process::Stdio::null())
         .status();
     if !mount.is_ok_and(|s| s.success()) {
-        eprintln!("SKIPPED: a full disk needs the right to mount a tmpfs (run the tests as root)");
-        return;
+        return crate::skip::skip("a full disk needs the right to mount a tmpfs, so root");
     }
     let _mounted = Mounted(&disk);
     fs::write(disk.join("ballast"), vec![0; 32 * 1024]).unwrap();

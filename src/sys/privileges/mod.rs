@@ -306,8 +306,7 @@ mod tests {
     #[test]
     fn a_file_is_given_away_and_a_link_is_not_followed() {
         if !geteuid().is_root() {
-            println!("skipped: only root can give files away");
-            return;
+            return crate::skip::skip("only root can give files away");
         }
         use std::os::unix::fs::MetadataExt;
         let folder = std::env::temp_dir().join(format!("hb-own-{}", std::process::id()));
