@@ -3,9 +3,9 @@
 use crate::harness::{Client, Daemon, Place, Setup, daemon, until};
 use crate::receiver::Receiver;
 use serde_json::json;
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// What clears a screen, turns the direction of writing, begins a line, or is meant for a shell or a mailer.
@@ -185,11 +185,20 @@ fn a_malicious_server_moves_nothing_in_the_terminal_of_its_client() {
         }
         let to = format!("http://127.0.0.1:{port}");
         let watch = Client::new(&place).args(&["watch", "--to", &to, "--timeout", "2s"]);
-        let mut watch = watch.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(200));
-        let _ = watch.kill();
-        let output = watch.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let (both, writer) = nix::unistd::pipe().unwrap();
+        let mut watch = watch.command();
+        watch.stdout(writer.try_clone().unwrap()).stderr(writer);
+        let mut child = watch.spawn().unwrap();
+        drop(watch);
+        // Whatever such a server says, something is shown of it: a row, a change, or what is wrong.
+        let mut said = Vec::new();
+        let mut lines = BufReader::new(File::from(both));
+        lines.read_until(b'\n', &mut said).unwrap();
+        let _ = child.kill();
+        let _ = child.wait();
+        lines.read_to_end(&mut said).unwrap();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(said.ends_with('\n'), "watch shows nothing of {shown:?}");
         assert_eq!(acts(&said), None, "watch: {said:?} of {shown:?}");
     }
 }

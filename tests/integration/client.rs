@@ -73,6 +73,12 @@ impl Conn {
         Conn { stream: Stream::Unix(stream), ahead: Vec::new() }
     }
 
+    /// The client's own port.
+    pub fn local_port(&self) -> u16 {
+        let Stream::Tcp(stream) = &self.stream else { panic!("no plain TCP") };
+        stream.local_addr().unwrap().port()
+    }
+
     /// A second handle on the same connection, for sending while this one reads.
     pub fn clone_stream(&self) -> Conn {
         let stream = match &self.stream {

@@ -2,6 +2,7 @@
 
 use crate::client::{Conn, beat, get};
 use crate::harness::{Daemon, PROGRAM, Place, until};
+use crate::kernel::wait_until_backed_up;
 use crate::skip::skip;
 use crate::ws::{Raw, in_words, masked};
 use nix::sys::signal::Signal;
@@ -160,18 +161,13 @@ fn what_has_begun_in_one_process_ends_in_the_next() {
 fn answers_that_were_not_read_are_read_later() {
     let Some(mut all) = Managed::new(BOTH) else { return };
     let mut deaf = all.hb.connect();
-    let count = 40_000;
+    let count = 80_000;
     let mut writer = deaf.clone_stream();
     let sending = std::thread::spawn(move || {
         let whole = beat(r#"{"id":"deaf"}"#);
         (0..count).all(|_| writer.send(&whole))
     });
-    until("its answers fill the socket", || {
-        let before = all.hb.metric("heartbeat_beats_total{transport=\"http\",result=\"accepted\"}");
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        before > 100
-            && before == all.hb.metric("heartbeat_beats_total{transport=\"http\",result=\"accepted\"}")
-    });
+    wait_until_backed_up(all.hb.place.port('a'), deaf.local_port());
     all.restart();
     for number in 0..count {
         assert_eq!(deaf.reply().status, 200, "answer {number}");

@@ -5,6 +5,7 @@
 //! stderr, its log by default, is kept in a file of the folder and shown when the test fails.
 
 use crate::client::{Conn, Reply, beat, get, with_body};
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -12,6 +13,7 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -97,12 +99,28 @@ impl Drop for Place {
     }
 }
 
-/// A port nobody listens on, from below those that the system gives to clients.
+/// Ports that one process of tests has to itself, from below those that the system gives to clients.
+const BLOCK_PORTS: u16 = 500;
+const BLOCKS: u16 = 40;
+
+/// The first port of a block that no other process of tests uses: a lock on a file says so for as long as we live.
+fn port_block() -> u16 {
+    static BLOCK: OnceLock<(u16, Flock<File>)> = OnceLock::new();
+    let lock = |number: u16| {
+        let path = std::env::temp_dir().join(format!("hb-test-ports-{}-{number}", nix::unistd::geteuid()));
+        let file = File::options().create(true).truncate(false).write(true).open(path).ok()?;
+        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
+        Some((12_000 + number * BLOCK_PORTS, file))
+    };
+    let first = || (0..BLOCKS).find_map(lock).expect("forty other processes of tests are running");
+    BLOCK.get_or_init(first).0
+}
+
+/// A port nobody listens on, and that no other test is given soon.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
-        let spread = (std::process::id() as u16).wrapping_mul(61);
-        let port = 12_000 + spread.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        let port = port_block() + NEXT.fetch_add(1, Ordering::Relaxed) % BLOCK_PORTS;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("::", port)).is_ok() {
             return port;
         }

@@ -8,6 +8,7 @@
 
 mod client;
 mod harness;
+mod kernel;
 mod receiver;
 #[path = "../skip.rs"]
 mod skip;

@@ -2,6 +2,7 @@
 
 use crate::client::Conn;
 use crate::harness::{Daemon, Setup, until};
+use crate::kernel::wait_until_asleep;
 use nix::sys::signal::Signal;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -322,7 +323,9 @@ fn nobody_is_given_up_for_time_in_which_the_server_stood_still() {
     let hb = tcp(&IMPATIENT.replace("line_timeout = \"2s\"", "line_timeout = \"4s\""));
     let mut conn = hb.dial();
     talk(&mut conn, b"PING\n", "PONG\n");
+    wait_until_asleep(hb.pid());
     hb.signal(Signal::SIGSTOP);
+    // Nothing to wait for: that this time passes is what is tried.
     std::thread::sleep(Duration::from_secs(7));
     hb.signal(Signal::SIGCONT);
     talk(&mut conn, b"PING\n", "PONG\n");

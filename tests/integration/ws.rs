@@ -6,6 +6,7 @@
 
 use crate::client::{Conn, get, with_body};
 use crate::harness::{Daemon, PATIENCE, Setup, daemon, until};
+use crate::kernel::{wait_until_asleep, wait_until_backed_up};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -112,6 +113,14 @@ impl Raw {
     /// Sends; a server that has closed meanwhile is no fault.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.0.write_all(bytes).is_ok()
+    }
+
+    /// Whether something can be read without waiting.
+    pub fn has_frame(&mut self) -> bool {
+        self.0.set_nonblocking(true).unwrap();
+        let some = self.0.peek(&mut [0]).is_ok();
+        self.0.set_nonblocking(false).unwrap();
+        some
     }
 
     /// The next frame: its first byte and its payload. `None` at the end.
@@ -317,15 +326,20 @@ fn who_answers_pings_stays_and_who_is_silent_is_closed() {
 #[test]
 fn nobody_is_closed_for_time_in_which_the_server_stood_still() {
     let hb = daemon("[websocket]\nping_interval = \"1s\"\ntimeout = \"5s\"\n");
-    let mut socket = open(&hb);
+    let (mut socket, mut quiet) = (open(&hb), Raw::open(&hb, b""));
     assert_eq!(ask(&mut socket, "PING"), "PONG");
     // Its thread shall be caught waiting, not in the middle of its turn.
-    std::thread::sleep(Duration::from_millis(500));
+    wait_until_asleep(hb.pid());
     hb.signal(Signal::SIGSTOP);
+    // Nothing to wait for: that this time passes is what is tried.
     std::thread::sleep(Duration::from_secs(9));
+    while quiet.has_frame() {
+        quiet.frame().unwrap();
+    }
     hb.signal(Signal::SIGCONT);
-    // It looks for silence before it hears us.
-    std::thread::sleep(Duration::from_millis(500));
+    // Pings leave in the same turn that looks for silence, so it has been looked for before we speak.
+    let (first, payload) = quiet.frame().unwrap();
+    assert_eq!(in_words(first, &payload), "ping ");
     assert_eq!(ask(&mut socket, "PING"), "PONG");
 }
 
@@ -481,8 +495,7 @@ fn answers_keep_their_order_though_they_are_read_late() {
             sender.write_all(&masked(0x81, b"PING")).unwrap();
         }
     });
-    // Long enough for the socket to be full; on a busy machine it is only less of a test.
-    std::thread::sleep(Duration::from_millis(500));
+    wait_until_backed_up(hb.place.port('a'), raw.0.local_addr().unwrap().port());
     for count in 9_000..9_030 {
         let (first, payload) = raw.frame().unwrap();
         let said: Value = serde_json::from_str(&in_words(first, &payload)).unwrap();
