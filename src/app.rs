@@ -4,11 +4,11 @@
 //! on the way ends the start with one sentence and an exit code of sysexits(3). Stop: the reverse, each step with a
 //! deadline.
 
+mod listeners;
 mod succession;
 
 use crate::config::cli::{self, Args, Task};
 use crate::config::{Env, Settings};
-use crate::domain::address::Protocol;
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::policy::Policy;
@@ -23,19 +23,17 @@ use crate::sys::daemon::{Detach, PidFile, ReadyPipe, detach};
 use crate::sys::log::Log;
 use crate::sys::service::{Pulse, Service};
 use crate::sys::signals::{self, Event};
+use crate::sys::sockets::absent::Absent;
 use crate::sys::sockets::control::{self, Control};
-use crate::sys::sockets::{self, Inherited, Listening, Wanted};
+use crate::sys::sockets::{self, Listening, Opened};
 use crate::sys::{clock, firewall, privileges, shelter, state_dir};
 use crate::transport::census::Census;
-use crate::transport::site::{Setup, Site};
 use crate::transport::threads::Threads;
 use crate::transport::tls::server::Acceptor;
 use crate::view::status::{self, Standing};
-use crate::wire::forwarded::Proxies;
 use crate::{command, config};
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,7 +98,7 @@ fn run(args: &Args, env: &Env) -> Result<u8, Failure> {
     privileges::harden();
     shelter::keep_secrets();
     let supervised = inherited.any() || service.supervised();
-    let (listening, warnings) = listen(&settings, inherited, &service)?;
+    let opened = listeners::open(&settings, inherited, &service)?;
     let mut pipe = None;
     if settings.process.daemon {
         let pid_file = settings.process.pid_file.clone();
@@ -108,7 +106,7 @@ fn run(args: &Args, env: &Env) -> Result<u8, Failure> {
         pipe = Some(detach(options).map_err(|e| failure(e.sentence(settings.lang), e.exit_code()))?);
     }
     // From here on a detached daemon has no terminal; its parent says what is wrong.
-    match Daemon::start(settings, listening, &warnings) {
+    match Daemon::start(settings, opened) {
         Ok(daemon) => daemon.run(args, env, service, pipe, before),
         Err(failure) => Err(give_up(pipe, failure)),
     }
@@ -128,28 +126,6 @@ fn complaint(failure: &Failure) -> String {
     format!("heartbeat-server: {}", failure.sentence)
 }
 
-fn listen(
-    settings: &Settings,
-    inherited: Inherited,
-    service: &Service,
-) -> Result<(Vec<Listening>, Vec<String>), Failure> {
-    let wanted: Vec<Wanted> = settings
-        .listen
-        .iter()
-        .map(|listen| Wanted {
-            name: listen.name.clone(),
-            address: listen.address.clone(),
-            unasked: listen.unasked,
-        })
-        .collect();
-    let give_up = || {
-        service.give_up(sockets::KEPT);
-        service.barrier();
-    };
-    sockets::open(&wanted, inherited, settings.lang, give_up)
-        .map_err(|e| failure(e.sentence(settings.lang), e.exit_code()))
-}
-
 fn failure(sentence: String, exit_code: u8) -> Failure {
     Failure { sentence, exit_code }
 }
@@ -158,6 +134,8 @@ fn failure(sentence: String, exit_code: u8) -> Failure {
 struct Daemon {
     settings: Settings,
     listening: Vec<Listening>,
+    /// Until their thread has them.
+    absent: Absent,
     control: Option<Control>,
     log: Log,
     engine: Arc<Engine>,
@@ -175,7 +153,8 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(settings: Settings, listening: Vec<Listening>, warnings: &[String]) -> Result<Daemon, Failure> {
+    fn start(settings: Settings, opened: Opened) -> Result<Daemon, Failure> {
+        let Opened { listening, warnings, absent, .. } = opened;
         let lang = settings.lang;
         let (user, group) = (settings.process.user.as_deref(), settings.process.group.as_deref());
         state_dir::make(&settings.state_dir).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
@@ -207,7 +186,7 @@ impl Daemon {
             Arc::new(Engine::new(started, policy, log.clone(), threads, opened.store, settings.state.sync));
         engine.recover(started).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let keeper = Keeper::new(started, opened.owner, settings.state.history);
-        for text in settings.warnings.iter().chain(warnings) {
+        for text in settings.warnings.iter().chain(&warnings) {
             warn(&log, "configuration", text.clone());
         }
         no_control.into_iter().for_each(|text| warn(&log, "no_control_socket", text));
@@ -218,6 +197,7 @@ impl Daemon {
         Ok(Daemon {
             settings,
             listening,
+            absent,
             control,
             log,
             engine,
@@ -275,7 +255,7 @@ impl Daemon {
                 return Err(give_up(pipe, system_failure(lang, &error)));
             }
         };
-        let files = self.open_doors(&mut threads, service, before);
+        let mut files = self.open_doors(&mut threads, service, before);
         let opened = async {
             while !threads.is_listening() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -284,6 +264,12 @@ impl Daemon {
         if tokio::time::timeout(DOORS_OPEN_WITHIN, opened).await.is_err() {
             return Err(give_up(pipe, system_failure(lang, &io::ErrorKind::TimedOut.into())));
         }
+        self.tell_absent();
+        let awaited = listeners::await_absent(std::mem::take(&mut self.absent), lang);
+        let mut arrivals = match awaited {
+            Ok(arrivals) => arrivals,
+            Err(error) => return Err(give_up(pipe, system_failure(lang, &error))),
+        };
         service.ready(&self.standing());
         let pid_file = pipe.and_then(|mut pipe| {
             let pid_file = pipe.take_pid_file();
@@ -311,6 +297,7 @@ impl Daemon {
                         warn(&self.log, "service_manager", trouble);
                     }
                 }
+                Some(arrival) = arrivals.recv() => self.arrived(arrival, &mut threads, service, &mut files),
                 event = events.recv() => match event {
                     Some(Event::Reload) => self.reload(args, env, service),
                     Some(Event::Summary) => {
@@ -355,56 +342,6 @@ impl Daemon {
             pid_file.remove();
         }
         Ok(exit_code)
-    }
-
-    /// Opens a door in every socket, gives the manager to keep what it may, and goes on with the connections of the process
-    /// before us; what comes back keeps the files of unix sockets until it is dropped.
-    fn open_doors(
-        &mut self,
-        threads: &mut Threads,
-        service: &Service,
-        before: Before,
-    ) -> Vec<sockets::SocketFile> {
-        let (mut files, mut sites, mut sockets) = (Vec::new(), Vec::new(), Vec::new());
-        for listening in std::mem::take(&mut self.listening) {
-            if service.keeps_files() && !listening.inherited {
-                service.keep(sockets::KEPT, &[listening.socket.as_fd()]);
-            }
-            let Listening { name, wanted, socket, address, port, file, .. } = listening;
-            files.extend(file);
-            let configured = self.settings.listen.get(wanted);
-            let proxies = configured
-                .map(|l| Proxies { networks: l.proxies.clone(), unix: l.proxy_unix })
-                .unwrap_or_default();
-            let acceptor = configured
-                .and_then(|l| l.tls.as_ref())
-                .map(|tls| Arc::new(Acceptor::new(tls.config.clone())));
-            self.acceptors.extend(acceptor.clone().map(|acceptor| (wanted, acceptor)));
-            let setup = Setup {
-                name,
-                address: address.clone(),
-                protocol: configured.map_or(Protocol::Http, |l| l.protocol),
-                keepalive: configured.and_then(|l| l.keepalive),
-                proxies,
-                fast_path: configured.is_none_or(|l| l.fast_path),
-                tls: acceptor,
-            };
-            let site = Site::new(self.engine.clone(), self.census.clone(), self.started, setup);
-            sites.push(Arc::new(site));
-            sockets.push(socket);
-            self.log.notice(clock::wall(), Notice::Started { address, port });
-        }
-        before.resume(threads, &sites, &self.log, self.settings.lang);
-        for (socket, site) in sockets.into_iter().zip(sites) {
-            threads.listen(socket, site);
-        }
-        if let Some(Control { socket, file, .. }) = self.control.take() {
-            let address = format!("unix:{}", file.path().display());
-            let site = Site::of_control(self.engine.clone(), self.census.clone(), self.started, address);
-            threads.listen(socket, Arc::new(site));
-            files.push(file);
-        }
-        files
     }
 
     /// SIGHUP: reopens the logs and reads the configuration again. A bad one is reported and the old one stays.

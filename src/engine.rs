@@ -138,6 +138,8 @@ struct Trouble {
     outbox: Option<String>,
     /// What was found damaged at the start.
     damage: Vec<String>,
+    /// Listeners that are not there yet.
+    absent: Vec<String>,
 }
 
 impl Engine {

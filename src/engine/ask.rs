@@ -93,6 +93,11 @@ impl Engine {
         self.store.past(&asked, now.wall)
     }
 
+    /// Replaces the sentences on listeners whose address is not there yet: part of [`Health::degraded`].
+    pub fn set_absent_listeners(&self, sentences: Vec<String>) {
+        lock(&self.trouble).absent = sentences;
+    }
+
     /// Whether beats are taken and kept.
     pub fn health(&self) -> Health {
         let condition = self.store.condition(clock::wall());
@@ -101,7 +106,8 @@ impl Engine {
         let unstored = trouble.reason.iter().filter(|_| !self.refuses_unstored());
         // The same disk is often said to be full by both.
         let outbox = trouble.outbox.iter().filter(|text| trouble.tables.as_ref() != Some(*text));
-        let degraded = unstored.chain(&trouble.tables).chain(outbox).chain(&trouble.damage).cloned();
+        let kept = unstored.chain(&trouble.tables).chain(outbox).chain(&trouble.damage);
+        let degraded = kept.chain(&trouble.absent).cloned();
         let untold = self.post.troubles(clock::wall(), self.policy().page_lang);
         Health {
             refusing,

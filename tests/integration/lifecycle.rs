@@ -20,6 +20,28 @@ fn a_port_that_is_taken_names_its_holder() {
 }
 
 #[test]
+fn an_address_that_is_not_there_yet_is_waited_for_and_the_others_are_served() {
+    let config = "[[listen]]\naddress = \"127.0.0.1:{a}\"\n\
+                  [[listen]]\nname = \"lan\"\naddress = \"192.0.2.1:{b}\"\n\
+                  [[listen]]\nname = \"vpn\"\naddress = \"heartbeat.invalid:{c}\"\n";
+    let hb = daemon(config);
+    assert_eq!(hb.beat("{}").status, 200);
+    let ready = hb.get("/readyz");
+    assert_eq!((ready.status, &ready.json()["degraded"]), (200, &json!(true)), "{}", ready.text());
+    hb.signal(Signal::SIGUSR1);
+    hb.wait_for_log("degraded: listener ");
+    let log = hb.log();
+    for part in ["192.0.2.1", "heartbeat.invalid"] {
+        assert!(ready.json()["reasons"].to_string().contains(part), "{}", ready.text());
+        assert!(log.lines().any(|l| l.contains("listener") && l.contains(part)), "{log}");
+    }
+    // What another program has does not come by itself.
+    let taken = config.replace("heartbeat.invalid:{c}", &hb.address());
+    let (code, said) = Setup::new(&taken).run();
+    assert!(code == 69 && said.contains("in use"), "{said}");
+}
+
+#[test]
 fn a_state_directory_that_is_taken_names_its_holder() {
     let first = daemon("");
     let state = first.place.fill("{dir}/state");
@@ -50,8 +72,8 @@ fn what_cannot_be_had_is_said_with_its_exit_code() {
     for (args, code, part) in [
         (&["--http", "1.2.3"][..], 64, "1.2.3"),
         (&["--http", "[::1:7777"], 64, "[::1:7777"),
-        (&["--http", "192.0.2.1:{a}"], 69, "192.0.2.1"),
-        (&["--http", "heartbeat.invalid:{a}"], 69, "heartbeat.invalid"),
+        (&["--http", "192.0.2.1:{a}"], 75, "192.0.2.1"),
+        (&["--http", "heartbeat.invalid:{a}"], 75, "heartbeat.invalid"),
         (&["--config", "{dir}/none.toml"], 66, "none.toml"),
         (&["check-config", "{dir}/none.toml"], 66, "none.toml"),
         (&["--http", "unix:{dir}/no/such/folder/s"], 74, "no/such/folder"),

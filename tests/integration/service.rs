@@ -78,6 +78,15 @@ fn ready_means_ready_and_every_step_is_told() {
 }
 
 #[test]
+fn the_status_says_what_is_not_there_yet() {
+    let config = "[[listen]]\naddress = \"127.0.0.1:{a}\"\n[[listen]]\naddress = \"192.0.2.1:{b}\"\n";
+    let (hb, mut manager) = supervised(config, None);
+    let ready = manager.wait_for("READY=1");
+    assert!(ready.contains("degraded: listener http") && ready.contains("192.0.2.1"), "{ready}");
+    drop(hb);
+}
+
+#[test]
 fn the_watchdog_is_fed_while_all_goes_well_and_only_when_asked_for() {
     let (hb, mut manager) = supervised("", Some("3000000"));
     manager.wait_for("READY=1");

@@ -82,6 +82,23 @@ LAST_WORDS = {
 }
 
 
+LATE = "10.77.0.9"
+
+
+def late_address(programs):
+    """An address that comes after the daemon, as a lease or a VPN does, is served when it is there, and no start fails."""
+    config = f'[[listen]]\nname = "late"\naddress = "{LATE}:7779"\n'
+    with Net() as net, Daemon(programs, config, net, address="0.0.0.0") as daemon:
+        ready = daemon.get("/readyz")
+        expect('"degraded":true' in ready and LATE in ready, f"the absent address is not named: {ready}")
+        subprocess.run(["ip", "-n", net.names["server"], "addr", "add", f"{LATE}/24", "dev", "wire"], check=True)
+        with net.connect(7779, to=LATE) as stream:
+            stream.sendall(b"GET /healthz HTTP/1.0\r\nHost: late\r\n\r\n")
+            expect(b" 200 " in stream.recv(4096), "it is served as soon as it is there")
+        until(lambda: '"degraded":false' in daemon.get("/readyz"), "nothing is said to be absent any more")
+        expect(daemon.logged(f"{LATE}:7779 is there now"), f"that it came is not in the log:\n{daemon.said()}")
+
+
 def cable_cut(programs):
     """Nobody sends FIN when a cable is cut: each dialect is offline at its time, and its connection is closed."""
     with Net() as net, Daemon(programs, QUICK, net, address="0.0.0.0") as daemon:
@@ -348,6 +365,7 @@ def answers(stream: socket.socket) -> bool:
 
 
 SCENARIOS = (
+    late_address,
     cable_cut,
     cable_cut_and_mended,
     killed_and_started_again,

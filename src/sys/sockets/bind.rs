@@ -6,7 +6,7 @@
 use super::assign::Place;
 use super::error::{SocketError, Warning, errno};
 use super::path::{self, SocketFile};
-use super::{Socket, holder};
+use super::{Socket, absent, holder};
 use crate::domain::address::ListenAddress;
 use crate::sys::service;
 use nix::errno::Errno;
@@ -75,7 +75,13 @@ fn listen_tcp(address: SocketAddr) -> io::Result<Bound> {
     // A restart must not wait for the old connections' TIME-WAIT; two listeners on one address stay impossible.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
+    match socket.bind(&address.into()) {
+        // No interface has it yet: the listener stands all the same, and serves once one has.
+        Err(e) if errno(&e) == Some(Errno::EADDRNOTAVAIL) && absent::allow_any_address(&socket, address) => {
+            socket.bind(&address.into())?;
+        }
+        bound => bound?,
+    }
     socket.listen(BACKLOG)?;
     let listener: std::net::TcpListener = socket.into();
     let place = Place::Tcp(listener.local_addr()?);

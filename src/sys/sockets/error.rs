@@ -50,6 +50,11 @@ pub enum SocketError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Nothing that was asked for is there yet: no interface has the addresses, no name resolves.
+    NothingThere {
+        /// The first of the addresses.
+        address: String,
+    },
     /// More listeners than [`LISTENERS_MAX`](crate::domain::limits::LISTENERS_MAX).
     TooMany {
         /// How many there would be.
@@ -72,6 +77,8 @@ impl SocketError {
             | SocketError::NotOurs { .. }
             | SocketError::Unresolvable { .. }
             | SocketError::NotASocket { .. } => 69,
+            // Starting again may find it, so the unit does.
+            SocketError::NothingThere { .. } => 75,
             SocketError::Denied { .. } => 77,
             SocketError::TooMany { .. } => 78,
             SocketError::Inheritance { .. } | SocketError::Other { .. } => 74,
@@ -139,6 +146,11 @@ impl SocketError {
                 "cannot take over the sockets of the service manager: {reason}; start the service through its units, \
                  or unset LISTEN_FDS and LISTEN_PID"
             ),
+            SocketError::NothingThere { address } => format!(
+                "there is nothing to listen on yet: no network interface of this machine has the address of {address}, \
+                 or its name does not resolve; `ip address` or `ifconfig` lists the addresses, and a bare PORT listens on \
+                 all of them; start again when it is there"
+            ),
             SocketError::TooMany { count } => format!(
                 "cannot listen on {count} addresses: {} are the most; remove some [[listen]] entries",
                 crate::domain::limits::LISTENERS_MAX
@@ -199,6 +211,10 @@ impl SocketError {
             }
             SocketError::Inheritance { reason } => format!(
                 "无法接管服务管理器传来的套接字：{reason}；请通过其单元启动服务，或清除环境变量 LISTEN_FDS 和 LISTEN_PID"
+            ),
+            SocketError::NothingThere { address } => format!(
+                "目前没有可监听的地址：本机没有 {address} 这个地址，或域名无法解析；用 ip address 或 ifconfig \
+                 查看本机地址，只写端口则监听全部地址；等它出现后再启动"
             ),
             SocketError::TooMany { count } => format!(
                 "无法监听 {count} 个地址：最多 {} 个；请删减 [[listen]] 条目",

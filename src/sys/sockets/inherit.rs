@@ -247,7 +247,7 @@ fn launchd_socket(raw: std::os::fd::RawFd) -> Result<Option<Socket>, SocketError
 mod tests {
     use super::*;
     use crate::domain::lang::Lang;
-    use crate::sys::sockets::{Wanted, open};
+    use crate::sys::sockets::{Opened, Wanted, open};
     use std::net::TcpListener;
     use std::os::unix::net::UnixListener;
 
@@ -288,7 +288,7 @@ mod tests {
         inherited.add("http".into(), Some(Socket::Tcp(theirs))).unwrap();
         assert!(inherited.any());
         let wanted = Wanted { name: "http".into(), address: at.to_string().parse().unwrap(), unasked: false };
-        let (all, warnings) = open(&[wanted], inherited, Lang::En, || ()).unwrap();
+        let Opened { listening: all, warnings, .. } = open(&[wanted], inherited, Lang::En, || ()).unwrap();
         assert!(warnings.is_empty(), "{warnings:?}");
         assert_eq!(all.len(), 1);
         assert!(all[0].inherited);
@@ -303,7 +303,7 @@ mod tests {
         let mut inherited = Inherited::none();
         inherited.add("http".into(), Some(Socket::Tcp(connection))).unwrap();
         inherited.add("datagram".into(), None).unwrap();
-        let (all, warnings) = open(&[], inherited, Lang::En, || ()).unwrap();
+        let Opened { listening: all, warnings, .. } = open(&[], inherited, Lang::En, || ()).unwrap();
         assert!(all.is_empty());
         assert_eq!(warnings.len(), 2, "{warnings:?}");
         assert!(warnings[0].contains("http") && warnings[1].contains("datagram"), "{warnings:?}");
@@ -320,7 +320,7 @@ mod tests {
             address: at.parse().unwrap(),
             unasked: false,
         });
-        let (all, _) = open(&wanted, inherited, Lang::En, || ()).unwrap();
+        let all = open(&wanted, inherited, Lang::En, || ()).unwrap().listening;
         for one in &all {
             println!("got {} {} {}", one.name, one.address, one.inherited);
         }

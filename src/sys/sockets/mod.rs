@@ -6,6 +6,7 @@
 //! the rest of the program cannot tell where one came from. What goes wrong is a sentence with an exit code (`error`),
 //! which names the program in the way when the system tells (`holder`).
 
+pub mod absent;
 mod assign;
 mod bind;
 pub mod control;
@@ -22,6 +23,7 @@ pub use path::SocketFile;
 use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
 use crate::domain::limits::LISTENERS_MAX;
+use absent::Absent;
 use assign::Place;
 use error::Warning;
 use std::net::TcpListener;
@@ -76,22 +78,51 @@ impl AsFd for Socket {
     }
 }
 
+/// What came of making the listeners.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// Those that stand.
+    pub listening: Vec<Listening>,
+    /// What is odd, as sentences.
+    pub warnings: Vec<String>,
+    /// What is not there yet.
+    pub absent: Absent,
+    /// How many of those that stand nobody asked for.
+    unasked: usize,
+}
+
+impl Opened {
+    /// Why there is nothing to listen on: whatever was asked for is not there yet. `None` as long as one thing is.
+    pub fn nothing_there(&self) -> Option<SocketError> {
+        let waits_in_vain = self.listening.len() <= self.absent.unreachable_count() + self.unasked;
+        self.absent.first_error().filter(|_| waits_in_vain)
+    }
+
+    /// Looks once more for what is absent.
+    pub fn look_again(&mut self, lang: Lang) {
+        let arrived = self.absent.look(lang);
+        self.listening.extend(arrived.listening);
+        self.warnings.extend(arrived.news);
+    }
+}
+
 /// Makes the listeners: an inherited socket replaces those of its name, the others go on from the process before us where
 /// they stand as configured, or are bound. `give_up` is called before that, when the manager keeps a listener for which
 /// there is no use any more: as long as it does, the address cannot be bound.
 ///
-/// Second in the result are warnings, as sentences in `lang`: an inherited socket that stands elsewhere than
-/// configured (it wins), one that nobody asked for (it is closed), one address of a name that could not be bound.
+/// The warnings are sentences in `lang`: an inherited socket that stands elsewhere than configured (it wins), one that
+/// nobody asked for (it is closed), one address of a name that could not be bound. A listener whose address or name is
+/// not there yet is among the absent ones.
 ///
 /// # Errors
-/// The first listener that cannot be had; those already bound are closed again.
+/// The first listener that cannot be had for another reason; those already bound are closed again.
 pub fn open(
     wanted: &[Wanted],
     inherited: Inherited,
     lang: Lang,
     give_up: impl FnOnce(),
-) -> Result<(Vec<Listening>, Vec<String>), SocketError> {
-    let mut listening = Vec::new();
+) -> Result<Opened, SocketError> {
+    let (mut listening, mut absent, mut unasked) = (Vec::new(), Absent::default(), 0);
     let mut warnings: Vec<Warning> = Vec::new();
     let (sockets, kept, unusable) = inherited.into_parts();
     warnings.extend(unusable);
@@ -117,6 +148,8 @@ pub fn open(
     for (one, which) in kept.into_iter().zip(goes_on) {
         let Some((which, at)) = which.and_then(|which| Some((which, wanted.get(which)?))) else { continue };
         standing[which] = true;
+        absent.add_if_unreachable(&at.name, &one.place);
+        unasked += usize::from(at.unasked);
         listening.push(stand(which, at.name.clone(), one.socket, &one.place, false));
     }
     let missing = |(which, w): &(usize, &Wanted)| !plan.replaced.contains(&w.name) && !standing[*which];
@@ -126,9 +159,15 @@ pub fn open(
                 warnings.push(Warning::DoneWithout { name: wanted.name.clone(), error: Box::new(error) });
                 continue;
             }
+            Err(error) if absent::may_come(&error, &wanted.address) => {
+                absent.add_unbound(which, wanted.clone(), error);
+                continue;
+            }
             bound => bound?,
         };
         for bound in bound {
+            absent.add_if_unreachable(&wanted.name, &bound.place);
+            unasked += usize::from(wanted.unasked);
             let mut one = stand(which, wanted.name.clone(), bound.socket, &bound.place, false);
             one.file = bound.file;
             listening.push(one);
@@ -137,7 +176,8 @@ pub fn open(
     if listening.len() > LISTENERS_MAX {
         return Err(SocketError::TooMany { count: listening.len() });
     }
-    Ok((listening, warnings.iter().map(|w| w.sentence(lang)).collect()))
+    let warnings = warnings.iter().map(|w| w.sentence(lang)).collect();
+    Ok(Opened { listening, warnings, absent, unasked })
 }
 
 fn stand(wanted: usize, name: String, socket: Socket, place: &Place, inherited: bool) -> Listening {
@@ -168,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_bare_port_answers_both_families() {
-        let (all, warnings) =
+        let Opened { listening: all, warnings, .. } =
             open(&[wanted("http", ListenAddress::Any(0))], Inherited::none(), Lang::En, || ()).unwrap();
         assert!(warnings.is_empty(), "{warnings:?}");
         let [one] = &all[..] else { panic!("{all:?}") };
@@ -184,13 +224,8 @@ mod tests {
 
     #[test]
     fn sockets_do_not_block_and_are_closed_on_exec() {
-        let (all, _) = open(
-            &[wanted("http", ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), 0))],
-            Inherited::none(),
-            Lang::En,
-            || (),
-        )
-        .unwrap();
+        let address = ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), 0);
+        let all = open(&[wanted("http", address)], Inherited::none(), Lang::En, || ()).unwrap().listening;
         let Socket::Tcp(listener) = &all[0].socket else { panic!("{all:?}") };
         assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
         let flags = nix::fcntl::fcntl(listener, nix::fcntl::FcntlArg::F_GETFD).unwrap();
@@ -203,7 +238,7 @@ mod tests {
         let port = taken.local_addr().unwrap().port();
         let address = ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), port);
         let wanted = Wanted { unasked: true, ..wanted("tcp", address) };
-        let (listening, warnings) = open(&[wanted], Inherited::none(), Lang::En, || ()).unwrap();
+        let Opened { listening, warnings, .. } = open(&[wanted], Inherited::none(), Lang::En, || ()).unwrap();
         assert!(listening.is_empty());
         assert!(warnings[0].contains("going on without the listener tcp"), "{warnings:?}");
         assert!(warnings[0].contains(&format!("127.0.0.1:{port}")), "{warnings:?}");
@@ -224,30 +259,39 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_another_machine_is_not_ours() {
+    fn with_one_of_two_addresses_missing_the_other_is_served_and_the_missing_one_named() {
         // 192.0.2.0/24 is for documentation (RFC 5737): no machine has it.
-        let address = ListenAddress::Ip(Ipv4Addr::new(192, 0, 2, 1).into(), 7777);
-        let error = open(&[wanted("http", address)], Inherited::none(), Lang::En, || ()).unwrap_err();
-        assert!(matches!(error, SocketError::NotOurs { .. }), "{error:?}");
-        assert_eq!(error.exit_code(), 69);
+        let absent = ListenAddress::Ip(Ipv4Addr::new(192, 0, 2, 1).into(), 7777);
+        let name = ListenAddress::Name("heartbeat.invalid".into(), 7777);
+        let here = ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), 0);
+        let all = [wanted("far", absent.clone()), wanted("name", name.clone()), wanted("near", here)];
+        let opened = open(&all, Inherited::none(), Lang::En, || ()).unwrap();
+        assert!(opened.nothing_there().is_none());
+        assert!(
+            opened.listening.iter().any(|one| one.name == "near" && one.address.starts_with("127.0.0.1:"))
+        );
+        let reasons = opened.absent.reasons(Lang::En).join("\n");
+        assert!(reasons.contains("192.0.2.1") && reasons.contains("heartbeat.invalid"), "{reasons}");
+        assert!(!reasons.contains("127.0.0.1"), "{reasons}");
+        if cfg!(target_os = "linux") {
+            assert_eq!(opened.listening.len(), 2, "IP_FREEBIND has it stand already: {opened:?}");
+        }
+        drop(opened);
+        for none in [absent, name] {
+            let unasked = Wanted { unasked: true, ..wanted("tcp", ListenAddress::Any(0)) };
+            let opened = open(&[wanted("http", none), unasked], Inherited::none(), Lang::En, || ()).unwrap();
+            let error = opened.nothing_there().expect("what nobody asked for does not count");
+            assert_eq!(error.exit_code(), 75, "the unit starts it again");
+        }
     }
 
     #[test]
     fn a_name_stands_on_what_it_resolves_to() {
         let name = ListenAddress::Name("localhost".into(), 0);
-        let (all, _) = open(&[wanted("http", name)], Inherited::none(), Lang::En, || ()).unwrap();
+        let all = open(&[wanted("http", name)], Inherited::none(), Lang::En, || ()).unwrap().listening;
         assert!(!all.is_empty());
         for one in &all {
             assert!(one.address.starts_with("127.") || one.address.starts_with("[::1]"), "{}", one.address);
         }
-    }
-
-    #[test]
-    fn a_name_nobody_knows_is_said_so() {
-        // .invalid never resolves (RFC 6761).
-        let name = ListenAddress::Name("heartbeat.invalid".into(), 7777);
-        let error = open(&[wanted("http", name)], Inherited::none(), Lang::En, || ()).unwrap_err();
-        assert!(matches!(error, SocketError::Unresolvable { .. }), "{error:?}");
-        assert_eq!(error.exit_code(), 69);
     }
 }

@@ -120,7 +120,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Inherited, Listening, Socket, Wanted, open};
+    use super::super::{Inherited, Listening, Opened, Socket, Wanted, open};
     use super::*;
     use crate::domain::address::ListenAddress;
     use crate::domain::lang::Lang;
@@ -146,7 +146,8 @@ mod tests {
     fn listen(path: &Path) -> Result<Listening, SocketError> {
         let wanted =
             Wanted { name: "http".into(), address: ListenAddress::Unix(path.into()), unasked: false };
-        let (mut all, warnings) = open(&[wanted], Inherited::none(), Lang::En, || ())?;
+        let Opened { listening: mut all, warnings, .. } =
+            open(&[wanted], Inherited::none(), Lang::En, || ())?;
         assert!(warnings.is_empty() && all.len() == 1);
         Ok(all.remove(0))
     }
