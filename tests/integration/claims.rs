@@ -1,4 +1,4 @@
-//! SECURITY.md: every claim names the tests that prove it, and those exist.
+//! SECURITY.md and the fault model: every claim names the tests that prove it, and those exist.
 
 use crate::harness::project;
 use std::collections::BTreeSet;
@@ -79,4 +79,28 @@ fn every_claim_of_security_names_tests_that_exist() {
         );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The cells of a table's rows, but for its head.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    rows.skip(1).map(|row| row.split(" | ").collect()).collect()
+}
+
+#[test]
+fn every_fault_of_the_model_names_tests_that_exist_in_both_languages() {
+    let tests = tests();
+    let pages = ["en", "zh"].map(|lang| project(&format!("docs/{lang}/fault-model.md")));
+    let texts = pages.map(|page| std::fs::read_to_string(page).unwrap());
+    let [english, chinese] = texts.each_ref().map(|text| rows(text));
+    assert_eq!(english.len(), chinese.len());
+    assert!(english.len() >= 13, "{} faults", english.len());
+    for (one, other) in english.iter().zip(&chinese) {
+        assert_eq!((one.len(), other.len()), (5, 5), "{one:?} {other:?}");
+        assert_eq!(one.last(), other.last(), "{}", one[0]);
+        let names =
+            one.last().into_iter().flat_map(|cell| cell.split(", ")).map(|name| name.trim_matches('`'));
+        let unknown: Vec<&str> = names.filter(|name| !tests.contains(*name)).collect();
+        assert!(unknown.is_empty(), "no test is called {unknown:?}: {}", one[0]);
+    }
 }

@@ -244,6 +244,44 @@ fn a_damaged_journal_is_told_with_file_and_place_and_the_rest_is_served() {
     assert_eq!(hb.beat(r#"{"id":"new"}"#).text(), r#"{"status":"ok"}"#);
 }
 
+#[test]
+fn tables_older_than_the_journal_lose_only_what_lies_between() {
+    let end = |mut hb: Daemon| {
+        hb.signal(Signal::SIGTERM);
+        hb.wait();
+        hb
+    };
+    let hb = daemon(SECOND);
+    hb.beat(r#"{"id":"early","interval":"1h","seq":1}"#);
+    let hb = end(hb);
+    let (tables, copy) = (hb.place.path("state/state.db"), hb.place.path("copy.db"));
+    std::fs::copy(&tables, &copy).unwrap();
+    // A stop lets the journal before it go, so after two of them it holds nothing of this time.
+    let hb = again_ended(hb);
+    hb.beat(r#"{"id":"between","interval":"1h"}"#);
+    let hb = end(again_ended(end(hb)));
+    let hb = again_ended(hb);
+    hb.beat(r#"{"id":"late","interval":"1h"}"#);
+    hb.beat(r#"{"id":"early","interval":"1h","seq":2}"#);
+    let mut hb = hb;
+    hb.signal(Signal::SIGKILL);
+    hb.wait();
+    for rest in ["state/state.db-wal", "state/state.db-shm"] {
+        let _ = std::fs::remove_file(hb.place.path(rest));
+    }
+    std::fs::copy(&copy, &tables).unwrap();
+    let hb = again_ended(hb);
+    assert_eq!((&hb.monitor("early")["seq"], &hb.monitor("early")["state"]), (&json!(2), &json!("up")));
+    assert_eq!(hb.monitor("late")["state"], json!("up"));
+    assert_eq!(hb.get("/api/v1/monitors/between").status, 404);
+    // Whoever was lost comes back with a number of its own.
+    assert_eq!(hb.beat(r#"{"id":"between"}"#).status, 200);
+    let numbers: Vec<Value> =
+        ["early", "late", "between"].map(|id| hb.monitor(id)["number"].clone()).to_vec();
+    let distinct: std::collections::BTreeSet<String> = numbers.iter().map(Value::to_string).collect();
+    assert_eq!(distinct.len(), 3, "{numbers:?}");
+}
+
 /// The same as [`again`] for one that has ended.
 fn again_ended(hb: Daemon) -> Daemon {
     let mut command = hb.place.command();
