@@ -8,6 +8,10 @@ use super::time::Span;
 pub const ID_BYTES_MAX: usize = 128;
 /// Changes of state a monitor may have in an hour before they are only counted.
 pub const CHANGES_PER_HOUR_MAX: u8 = 60;
+/// Of these, so many may be between up and late: what is merely slow leaves room for what is down.
+pub const LATE_CHANGES_PER_HOUR_MAX: u8 = 40;
+/// A monitor that is down for so long has an incident however often it has changed in this hour.
+pub const LASTING: Span = Span::secs(60);
 /// Runs of one monitor that may be under way at once; beyond that the oldest is forgotten.
 pub const RUNS_MAX: usize = 16;
 /// Rules (`[[monitor]]`) in the configuration.
@@ -157,4 +161,6 @@ const _: () = {
     assert!(TALK_READ_BYTES_MAX <= SCRATCH_BYTES, "a reading fits the scratch buffer");
     assert!(EVENTS_EVERY.0 < EVENTS_STALL_MAX.0, "a stream that is read is never taken for stalled");
     assert!(LIST_DEFAULT <= LIST_MAX && PAGE_ROWS_MAX <= LIST_MAX);
+    assert!(LATE_CHANGES_PER_HOUR_MAX < CHANGES_PER_HOUR_MAX, "some are left for outages");
+    assert!(LASTING.0 <= FORGET_MIN.0, "nothing is forgotten before it is on record");
 };

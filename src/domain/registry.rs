@@ -19,6 +19,7 @@ use super::beat::{Beat, Source, Status, Transport};
 use super::governor::{Load, STRETCHED_INTERVAL_MAX, Sight, Step};
 use super::id::{Id, IdRef};
 use super::index::Index;
+use super::limits::LASTING;
 use super::notice::State;
 use super::policy::Defaults;
 use super::record::{Cause, Change, Pause, PausedBy, Record};
@@ -195,8 +196,11 @@ impl Registry {
                 row.due(now, rule)
             }
             Some(false) => {
+                // Who goes on failing is told of no later for it.
+                let waits = row.state == State::Down && !row.has_incident();
                 row.state = State::Down;
-                row.forgotten_at(rule, &self.defaults)
+                let forgotten_at = row.forgotten_at(rule, &self.defaults);
+                if waits { forgotten_at.min(armed) } else { forgotten_at }
             }
             None if beat.status == Status::Start => {
                 row.start_run(now, beat.rid, rule);
@@ -428,32 +432,36 @@ impl Registry {
     }
 
     /// Sees what has become of a monitor that people last saw as `was`: counts it, opens or closes its incident, and
-    /// notes what is to be told.
+    /// notes what is to be told. A `deadline` is one that has passed.
     fn compare(&mut self, now: Now, key: u32, was: State, silent: Span, deadline: Option<Mono>) -> Change {
         let row = &mut self.monitors[key as usize];
         let to = row.visible();
         let closes = row.state == State::Up && row.has_incident();
-        let opens = to == State::Down && !row.has_incident();
+        // One whose changes were only counted has an incident when it has been down for long enough.
+        let opens = to == State::Down && !row.has_incident() && (was != to || deadline.is_some());
         if was == to && !closes && !opens {
             return Change::None;
         }
         if closes {
             row.close_incident();
         }
-        let mut muted = row.is_muted(now);
+        let mut muted = false;
+        let from = if was == to { row.told() } else { was };
         if was != to {
             self.counts[was as usize] -= 1;
             self.counts[to as usize] += 1;
-            muted = row.count_change(now);
+            muted = row.count_change(now, was, to);
             row.since = match row.incident() {
                 // After a pause it is down since it went down.
                 Some(incident) if to == State::Down => incident.started,
                 _ => now.wall,
             };
         }
+        if !muted {
+            row.set_told(to);
+        }
         if opens && muted {
-            // Whoever is still down when the hour is over has an incident after all.
-            row.deadline = row.deadline.min(Monitor::hour_ends(now));
+            row.deadline = row.deadline.min(now.mono.after(LASTING));
         } else if opens {
             let failed = row.beats > 0 && row.status.verdict() == Some(false);
             row.open_incident(if failed { Cause::Fail } else { Cause::Silence });
@@ -462,7 +470,7 @@ impl Registry {
         if !(was == State::New && to == State::Up) && (was != to || opens) {
             self.tidings.push_back(Tidings::Change(Transition {
                 monitor: row.id.clone(),
-                from: was,
+                from,
                 to,
                 at: now.wall,
                 last_beat: (row.beats > 0).then_some(row.last_wall),
@@ -471,7 +479,7 @@ impl Registry {
                 deadline,
             }));
         }
-        Change::State { from: was, muted }
+        Change::State { from, muted }
     }
 }
 

@@ -105,8 +105,9 @@ pub trait Tables: Send + Sync {
 
 /// Rows of one kind that are forgotten at once: a moment's work, so that nobody waits for it.
 pub const FORGET_ROWS_MAX: usize = 5_000;
-/// Changes of one monitor that [`Tables::past`] looks at: a day has 24 × 60 that are not muted.
-pub const PAST_CHANGES_MAX: usize = 2_000;
+/// Changes of one monitor that [`Tables::past`] looks at: a day has 24 × 60 that are not muted, and in each minute at
+/// most two of a state that lasts.
+pub const PAST_CHANGES_MAX: usize = 24 * (60 + 2 * 60);
 
 /// The monitor's number and count of beats out of an incident's name, see
 /// [`incident_id`](crate::domain::record::incident_id).

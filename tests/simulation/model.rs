@@ -5,7 +5,7 @@
 
 use heartbeat_server::domain::address::Peer;
 use heartbeat_server::domain::beat::Status;
-use heartbeat_server::domain::limits::{CHANGES_PER_HOUR_MAX, RUNS_MAX};
+use heartbeat_server::domain::limits::{CHANGES_PER_HOUR_MAX, LASTING, LATE_CHANGES_PER_HOUR_MAX, RUNS_MAX};
 use heartbeat_server::domain::notice::State;
 use heartbeat_server::domain::policy::Defaults;
 use heartbeat_server::domain::record::{Cause, Pause, PausedBy};
@@ -108,7 +108,9 @@ pub struct Mon {
     rule: Option<u16>,
     configured: bool,
     hour: Option<u64>,
-    changes: u32,
+    changes: u8,
+    /// The state that people were last told of.
+    told: State,
     /// The least moment from which silence may be counted against it.
     pub heard: Mono,
 }
@@ -161,6 +163,7 @@ impl Mon {
             configured: false,
             hour: None,
             changes: 0,
+            told: State::New,
             heard: now.mono,
         };
         mon.hold_to(rules, defaults, false);
@@ -290,8 +293,11 @@ impl Mon {
                     self.state = State::Up;
                     self.due(now, rules)
                 } else {
+                    let waits =
+                        self.deadline.filter(|_| self.state == State::Down && self.incident.is_none());
                     self.state = State::Down;
-                    self.forgotten_at(rules, defaults)
+                    let forgotten = self.forgotten_at(rules, defaults);
+                    [waits, forgotten].into_iter().flatten().min()
                 }
             }
             None if said.status == Status::Start => {
@@ -310,7 +316,7 @@ impl Mon {
         if !self.paused {
             self.deadline = deadline;
         }
-        self.compare(now, was)
+        self.compare(now, was, false)
     }
 
     fn start_run(&mut self, now: Now, rid: &str, scheduled: bool, rules: &Rules) {
@@ -355,7 +361,7 @@ impl Mon {
             _ => self.state = State::Down,
         }
         self.deadline = if self.state == State::Late { Some(due.after(self.grace)) } else { forgotten };
-        Some(self.compare(now, was))
+        Some(self.compare(now, was, true))
     }
 
     pub fn pause(&mut self, now: Now, pause: Pause) -> Effect {
@@ -363,7 +369,7 @@ impl Mon {
         self.paused = true;
         self.details.pause = Some(pause);
         self.deadline = pause.until.map(|until| now.mono_of(until));
-        self.compare(now, was)
+        self.compare(now, was, false)
     }
 
     pub fn resume(&mut self, now: Now, rules: &Rules, defaults: &Defaults) -> Effect {
@@ -379,7 +385,7 @@ impl Mon {
                 self.deadline = self.due(now, rules);
             }
         }
-        self.compare(now, was)
+        self.compare(now, was, false)
     }
 
     /// A person ends a pause, also that of a window.
@@ -410,8 +416,8 @@ impl Mon {
         if self.incident.is_some() {
             return forgotten;
         }
-        let told = if self.is_muted(now) { hour_ends(now) } else { now.mono };
-        Some(forgotten.map_or(told, |forgotten| forgotten.min(told)))
+        let told = if self.told == State::Down { now.mono } else { now.mono.after(LASTING) };
+        [forgotten, self.deadline, Some(told)].into_iter().flatten().min()
     }
 
     /// Nobody listened up to now: who was up or late has a whole interval from now.
@@ -465,7 +471,7 @@ impl Mon {
         self.last_mono = now.mono_of(self.last_wall).min(now.mono);
         (self.hour, self.changes, self.overruled_until) = (None, 0, None);
         self.skew_is_old = true;
-        self.slot = None;
+        (self.slot, self.deadline, self.told) = (None, None, self.visible());
         self.hold_to(rules, defaults, true);
         if self.paused && self.details.pause.is_none() {
             // The record of the pause was lost and a later one was not: it ends when its interval does.
@@ -491,31 +497,44 @@ impl Mon {
         mon
     }
 
-    fn is_muted(&self, now: Now) -> bool {
-        self.hour == Some(now.mono.0 / HOUR_MS) && self.changes > u32::from(CHANGES_PER_HOUR_MAX)
+    /// Counts a change; whether it is one too many, and not that back to a state people do not know it is in again.
+    fn is_muted(&mut self, now: Now, was: State, to: State) -> bool {
+        let hour = Some(now.mono.0 / HOUR_MS);
+        if self.hour != hour {
+            (self.hour, self.changes) = (hour, 0);
+        }
+        let slow = to == State::Late || (was == State::Late && to == State::Up);
+        if self.changes < if slow { LATE_CHANGES_PER_HOUR_MAX } else { CHANGES_PER_HOUR_MAX } {
+            self.changes += 1;
+            return false;
+        }
+        !(to == State::Up && self.told != State::Up)
     }
 
-    /// What has become of one that people last saw as `was`.
-    fn compare(&mut self, now: Now, was: State) -> Effect {
+    /// What has become of one that people last saw as `was`; `lasted`: its time was up.
+    fn compare(&mut self, now: Now, was: State, lasted: bool) -> Effect {
         let to = self.visible();
         let mut effect = Effect::default();
-        let opens = to == State::Down && self.incident.is_none();
+        let opens = to == State::Down && self.incident.is_none() && (was != to || lasted);
         if let (State::Up, Some((beats, ..))) = (self.state, self.incident) {
             effect.turning = Some(Turning::Closes { beats, at: now.wall });
             self.incident = None;
         }
+        let from = if was == to { self.told } else { was };
+        let mut muted = false;
         if was != to {
-            let hour = now.mono.0 / HOUR_MS;
-            self.changes = if self.hour == Some(hour) { (self.changes + 1).min(255) } else { 1 };
-            self.hour = Some(hour);
+            muted = self.is_muted(now, was, to);
             self.since = match self.incident {
                 Some((_, started, _)) if to == State::Down => started,
                 _ => now.wall,
             };
         }
-        let muted = self.is_muted(now);
+        if (was != to || opens) && !muted {
+            self.told = to;
+        }
         if opens && muted {
-            self.deadline = Some(self.deadline.map_or(hour_ends(now), |at| at.min(hour_ends(now))));
+            let lasting = now.mono.after(LASTING);
+            self.deadline = Some(self.deadline.map_or(lasting, |at| at.min(lasting)));
         } else if opens {
             let failed = self.beats > 0 && self.status.verdict() == Some(false);
             let cause = if failed { Cause::Fail } else { Cause::Silence };
@@ -523,7 +542,7 @@ impl Mon {
             effect.turning = Some(Turning::Opens { beats: self.beats, started: self.since, cause });
         }
         if (was != to || opens) && !(was == State::New && to == State::Up) {
-            effect.told = Some(Told { from: was, to, muted });
+            effect.told = Some(Told { from, to, muted });
         }
         effect
     }
@@ -586,8 +605,4 @@ impl Mon {
 pub struct Effect {
     pub told: Option<Told>,
     pub turning: Option<Turning>,
-}
-
-fn hour_ends(now: Now) -> Mono {
-    Mono((now.mono.0 / HOUR_MS + 1) * HOUR_MS)
 }

@@ -9,7 +9,7 @@ use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Source, Status, Transport};
 use crate::domain::governor::Asked;
 use crate::domain::id::{Id, IdRef};
-use crate::domain::limits::{CHANGES_PER_HOUR_MAX, RUNS_MAX};
+use crate::domain::limits::{CHANGES_PER_HOUR_MAX, LASTING, LATE_CHANGES_PER_HOUR_MAX, RUNS_MAX};
 use crate::domain::notice::State;
 use crate::domain::policy::Defaults;
 use crate::domain::record::{Cause, OpenIncident, Pause, PausedBy, Sequence};
@@ -24,6 +24,9 @@ pub(super) const NO_RULE: u16 = u16::MAX;
 /// No incident is open.
 const NO_INCIDENT: u64 = u64::MAX;
 const HOUR_MS: u64 = 3_600_000;
+/// Bits of a count of hours that are kept: of two hours that are 341 days apart only one is this one.
+const HOUR_BITS: u32 = 13;
+const HOUR_MASK: u16 = (1 << HOUR_BITS) - 1;
 /// See [`Monitor::slack`].
 const KEPT_SLACK: Span = Span(500);
 /// A change of a sender's clock that is not written down by itself.
@@ -46,8 +49,9 @@ pub(super) struct Monitor {
     pub(super) state: State,
     pub(super) flags: Flags,
     pub(super) rule: u16,
-    /// The hour in which changes of state were last counted, and how many there were in it.
-    hour: u16,
+    /// The hour in which changes of state were last counted; above its [`HOUR_BITS`] the state last told of.
+    hour_and_told: u16,
+    /// How many changes there were in that hour.
     changes_in_hour: u8,
     /// What it was told at its last beat.
     pub(super) asked: Asked,
@@ -149,7 +153,7 @@ impl Monitor {
             state: State::New,
             flags: Flags::default(),
             rule: NO_RULE,
-            hour: 0,
+            hour_and_told: 0,
             changes_in_hour: 0,
             asked: Asked::default(),
             orders: 0,
@@ -391,7 +395,9 @@ impl Monitor {
         if self.has_incident() {
             return forgotten_at;
         }
-        forgotten_at.min(if self.is_muted(now) { Monitor::hour_ends(now) } else { now.mono })
+        // After a start nobody knows when it went down: it has been so for long enough.
+        let told_at = if self.told() == State::Down { now.mono } else { now.mono.after(LASTING) };
+        forgotten_at.min(self.deadline.min(told_at))
     }
 
     /// A run begins.
@@ -468,24 +474,29 @@ impl Monitor {
         self.rare.iter().flat_map(|rare| rare.runs.iter())
     }
 
-    /// Counts a change of state; true when it is one of too many in this hour.
-    pub(super) fn count_change(&mut self, now: Now) -> bool {
-        let hour = (now.mono.0 / HOUR_MS) as u16;
-        if self.hour != hour {
-            (self.hour, self.changes_in_hour) = (hour, 0);
+    /// Counts a change of state; true when it is one of too many in this hour and not to be told. What was told is never
+    /// left standing when the monitor is up again.
+    pub(super) fn count_change(&mut self, now: Now, from: State, to: State) -> bool {
+        let hour = (now.mono.0 / HOUR_MS) as u16 & HOUR_MASK;
+        if self.hour_and_told & HOUR_MASK != hour {
+            self.hour_and_told = self.hour_and_told & !HOUR_MASK | hour;
+            self.changes_in_hour = 0;
         }
-        self.changes_in_hour = self.changes_in_hour.saturating_add(1);
-        self.changes_in_hour > CHANGES_PER_HOUR_MAX
+        let slow = matches!((from, to), (_, State::Late) | (State::Late, State::Up));
+        let most = if slow { LATE_CHANGES_PER_HOUR_MAX } else { CHANGES_PER_HOUR_MAX };
+        let over = self.changes_in_hour >= most;
+        self.changes_in_hour += u8::from(!over);
+        over && (to != State::Up || self.told() == State::Up)
     }
 
-    /// Whether more changes of state in this hour would only be counted.
-    pub(super) fn is_muted(&self, now: Now) -> bool {
-        self.hour == (now.mono.0 / HOUR_MS) as u16 && self.changes_in_hour > CHANGES_PER_HOUR_MAX
+    /// The state that people were last told of; after a start the one it was in.
+    pub(super) fn told(&self) -> State {
+        State::ALL[usize::from(self.hour_and_told >> HOUR_BITS) % State::ALL.len()]
     }
 
-    /// When the hour ends in which its changes are counted.
-    pub(super) fn hour_ends(now: Now) -> Mono {
-        Mono((now.mono.0 / HOUR_MS + 1) * HOUR_MS)
+    /// Notes which state people are told of.
+    pub(super) fn set_told(&mut self, state: State) {
+        self.hour_and_told = self.hour_and_told & HOUR_MASK | (state as u16) << HOUR_BITS;
     }
 
     /// Whether an incident is open.

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 mod away;
+mod flutter;
 mod governed;
 mod kept;
 
@@ -303,25 +304,6 @@ fn who_stays_silent_long_enough_is_forgotten_unless_declared() {
     // Its place is used again, by a monitor of another number.
     beat(&mut r, 3_700_000, "a", &OK);
     assert_eq!((r.len(), r.get(at(0), name("a")).map(|m| m.number)), (3, Some(3_700_001)));
-}
-
-#[test]
-fn too_many_changes_in_an_hour_are_only_counted_but_who_stays_down_is_told() {
-    let mut r = registry();
-    beat(&mut r, 0, "a", &OK);
-    for n in 0..60 {
-        beat(&mut r, 1_000 + n, "a", &said(if n % 2 == 0 { Status::Fail } else { Status::Ok }, None));
-    }
-    let told = |r: &mut Registry| changes(r).into_iter().filter(|change| !change.muted).count();
-    // The first beat was a change as well: from new to up.
-    assert_eq!(told(&mut r), 59);
-    beat(&mut r, 2_000, "a", &said(Status::Fail, None));
-    assert_eq!(told(&mut r), 0);
-    assert_eq!(r.get(at(2_000), name("a")).unwrap().incident, None);
-    assert_eq!(run_to(&mut r, 3_599_999), vec![]);
-    assert_eq!(run_to(&mut r, 3_600_016), vec![("a".into(), State::Down)]);
-    let incident = r.get(at(3_600_016), name("a")).unwrap().incident;
-    assert_eq!(incident.map(|(_, started, _)| started), Some(at(2_000).wall), "it began when it began");
 }
 
 #[test]

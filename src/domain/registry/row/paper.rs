@@ -86,6 +86,7 @@ impl Monitor {
                 self.rare().incident_started = Some(incident.started);
             }
         }
+        self.set_told(record.state);
         self.set_version(record.version);
     }
 
