@@ -8,6 +8,9 @@ use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write;
 
+/// What a shell adds to the number of the signal that has ended a command.
+const SHELL_SIGNAL_BASE: u32 = 128;
+
 /// One beat; what it does not say stays away.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Outgoing {
@@ -23,6 +26,8 @@ pub struct Outgoing {
     grace: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,13 +58,20 @@ impl Outgoing {
     }
 
     /// With what it says of its sender; well is not said.
-    pub fn status(self, status: Status) -> Outgoing {
-        let status = match status {
+    pub fn status(self, told: Status) -> Outgoing {
+        let status = match told {
             Status::Ok => None,
             Status::Exit(code) => Some(code.into()),
+            // As shells count, for servers that know no signals.
+            Status::Signal(number) => Some((SHELL_SIGNAL_BASE + u32::from(number)).into()),
             other => Some(other.name().into()),
         };
-        Outgoing { status, ..self }
+        Outgoing { status, signal: told.signal(), ..self }
+    }
+
+    /// The same for a server that knows no signals; `None`: it tells of none.
+    pub fn without_signal(&self) -> Option<Outgoing> {
+        self.signal.map(|_| Outgoing { signal: None, ..self.clone() })
     }
 
     /// With the run it belongs to.
@@ -94,8 +106,11 @@ impl Outgoing {
             Value::String(word) => word.clone(),
             code => code.to_string(),
         });
+        let signal = self.signal.map(|number| number.to_string());
         let texts = [("ts", &self.ts), ("interval", &self.interval), ("grace", &self.grace)];
-        for (name, text) in texts.into_iter().chain([("status", &status), ("rid", &self.rid)]) {
+        for (name, text) in
+            texts.into_iter().chain([("status", &status), ("signal", &signal), ("rid", &self.rid)])
+        {
             if let Some(text) = text {
                 let _ = write!(line, " {name}={text}");
             }

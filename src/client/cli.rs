@@ -132,8 +132,8 @@ pub struct Send {
     #[arg(long, value_name = "ID", value_parser = id)]
     pub id: Option<Id>,
 
-    /// ok, fail, start, log or an exit code from 0 to 255 [default: ok]
-    #[arg(long, value_name = "STATUS", value_parser = status)]
+    /// ok, fail, start, log or an exit code [default: ok]
+    #[arg(long, value_name = "STATUS", value_parser = status, allow_negative_numbers = true)]
     pub status: Option<Status>,
 
     /// A text for people, at most 10000 bytes
@@ -425,7 +425,7 @@ fn status(text: &str) -> Result<Status, &'static str> {
         code => code
             .parse()
             .map(Status::Exit)
-            .map_err(|_| "not a status: write ok, fail, start, log or an exit code from 0 to 255"),
+            .map_err(|_| "not a status: write ok, fail, start, log or an exit code"),
     }
 }
 

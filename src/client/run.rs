@@ -18,6 +18,7 @@ use crate::domain::lang::Lang;
 use crate::domain::time::Span;
 use crate::sys::clock;
 use crate::sys::signals::{ForJob, for_job};
+use crate::view::signal::Signal;
 use output::{Tail, copy};
 use report::Report;
 use std::ffi::OsStr;
@@ -66,18 +67,17 @@ pub async fn run(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang) -> 
         let wait = Duration::from_millis(wanted.retry_for.unwrap_or(RETRY_FOR).0);
         let ran = clock::mono().since(began);
         let reported = tokio::select! {
-            reported = sending.finish(end.code(), &job.output, ran, wait) => reported,
+            reported = sending.finish(end, &job.output, ran, wait) => reported,
             // Whoever is told to stop now has nothing left to wait for.
             () = stop(&mut signals) => Ok(()),
         };
         if let Err(failure) = reported {
             let text = failure.say(lang);
-            complain(match lang {
-                Lang::En => {
-                    format!("the job ended with {}, but that could not be reported: {text}", end.code())
-                }
-                Lang::Zh => format!("任务以 {} 结束，但无法报告：{text}", end.code()),
-            });
+            let end = end.say(lang);
+            complain(lang.pick(
+                format!("the job ended with {end}, but that could not be reported: {text}"),
+                format!("任务以{end}结束，但无法报告：{text}"),
+            ));
         }
     }
     Ok(end.code())
@@ -104,6 +104,24 @@ impl End {
             (Some(code), _) => End::Code(code as u8),
             (None, Some(signal)) => End::Signal(signal as u8),
             (None, None) => End::Code(NOT_EXECUTABLE),
+        }
+    }
+
+    /// As it is told to the server.
+    fn status(self) -> Status {
+        match self {
+            End::Code(code) => Status::Exit(code.into()),
+            End::Signal(number) => Status::Signal(number),
+        }
+    }
+
+    /// As it is told to a person.
+    fn say(self, lang: Lang) -> String {
+        match (self, lang) {
+            (End::Code(code), Lang::En) => format!("exit code {code}"),
+            (End::Code(code), Lang::Zh) => format!("退出码 {code}"),
+            (End::Signal(number), Lang::En) => Signal(number).to_string(),
+            (End::Signal(number), Lang::Zh) => Signal(number).zh(),
         }
     }
 

@@ -47,7 +47,7 @@ pub(super) const HELP_ZH: &[(&str, &str, &str)] = &[
     ("", "version", "显示版本"),
     ("send", "", "发送一次心跳；服务器确认后才以 0 退出"),
     ("send", "id", "监控项；默认为本机主机名"),
-    ("send", "status", "ok、fail、start、log，或 0 到 255 的退出码；默认 ok"),
+    ("send", "status", "ok、fail、start、log，或退出码；默认 ok"),
     ("send", "message", "给人看的文本，最长 10000 字节"),
     ("send", "interval", "从现在起应遵守的间隔"),
     ("send", "grace", "此后下一次心跳最多可迟到多久"),

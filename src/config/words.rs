@@ -78,8 +78,8 @@ const DOMAIN_ZH: &[(&str, &str)] = &[
         "不是方言：请写 auto、line、pong、hello 或 frame",
     ),
     (
-        "not a status: write ok, fail, start, log or an exit code from 0 to 255",
-        "不是状态：请写 ok、fail、start、log，或 0 到 255 的退出码",
+        "not a status: write ok, fail, start, log or an exit code",
+        "不是状态：请写 ok、fail、start、log，或退出码",
     ),
     ("must be from 1s to 366d", "应在 1s 到 366d 之间"),
     ("must be from 100ms to 1d", "应在 100ms 到 1d 之间"),

@@ -42,8 +42,20 @@ pub enum Status {
     Start,
     /// Only a message.
     Log,
-    /// A run ended with this exit code; 0 is well.
-    Exit(u8),
+    /// A run ended with this exit code, as its system counts them: eight bits, or a Windows NTSTATUS with or without
+    /// its sign. 0 is well.
+    Exit(i64),
+    /// A run was ended by the signal of this number.
+    Signal(u8),
+}
+
+/// How a run ended that has failed: what the one that saw it end could say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// With this exit code.
+    Code(i64),
+    /// By the signal of this number.
+    Signal(u8),
 }
 
 impl Status {
@@ -51,8 +63,17 @@ impl Status {
     pub fn verdict(self) -> Option<bool> {
         match self {
             Status::Ok | Status::Exit(0) => Some(true),
-            Status::Fail | Status::Exit(_) => Some(false),
+            Status::Fail | Status::Exit(_) | Status::Signal(_) => Some(false),
             Status::Start | Status::Log => None,
+        }
+    }
+
+    /// The same, where the one that tells it also names a signal: a run that a signal has ended has failed by it, and its
+    /// code (128 and the number, where a shell counted) only repeats that. One that says it is well is believed.
+    pub fn ended_by(self, signal: Option<u8>) -> Status {
+        match signal {
+            Some(number) if self.verdict() == Some(false) => Status::Signal(number),
+            _ => self,
         }
     }
 
@@ -60,9 +81,34 @@ impl Status {
     pub fn name(self) -> &'static str {
         match self {
             Status::Ok | Status::Exit(0) => "ok",
-            Status::Fail | Status::Exit(_) => "fail",
+            Status::Fail | Status::Exit(_) | Status::Signal(_) => "fail",
             Status::Start => "start",
             Status::Log => "log",
+        }
+    }
+
+    /// The exit code it tells, 0 included.
+    pub fn exit_code(self) -> Option<i64> {
+        match self {
+            Status::Exit(code) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// The signal it tells.
+    pub fn signal(self) -> Option<u8> {
+        match self {
+            Status::Signal(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// How the run ended of whose failure it tells.
+    pub fn failure(self) -> Option<Exit> {
+        match self {
+            Status::Exit(code) if code != 0 => Some(Exit::Code(code)),
+            Status::Signal(number) => Some(Exit::Signal(number)),
+            _ => None,
         }
     }
 }

@@ -42,6 +42,8 @@ pub const TAGS_MAX: usize = 16;
 pub const TAG_BYTES_MAX: usize = 64;
 /// Longest run id in bytes.
 pub const RID_BYTES_MAX: usize = 64;
+/// Greatest number of a signal: wait(2) has seven bits for it.
+pub const SIGNAL_MAX: u8 = 127;
 /// Shortest interval a monitor may have.
 pub const INTERVAL_MIN: Span = Span::secs(1);
 /// Longest interval and longest grace.

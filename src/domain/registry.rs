@@ -463,7 +463,7 @@ impl Registry {
         if opens && muted {
             row.deadline = row.deadline.min(now.mono.after(LASTING));
         } else if opens {
-            let failed = row.beats > 0 && row.status.verdict() == Some(false);
+            let failed = row.beats > 0 && row.status().verdict() == Some(false);
             row.open_incident(if failed { Cause::Fail } else { Cause::Silence });
         }
         // The first beat of a monitor is no news to anybody who is told of changes.

@@ -10,7 +10,7 @@
 //! byte 2    is asked for patience << 6 | has sequence << 5 | kind of peer << 3 | status
 //! byte 3    transport
 //! byte 4    length of the id
-//! then      [state before] [exit code] number version at-base at-since [at-last beat] beats [address]
+//! then      [state before] [exit code or signal] number version at-base at-since [at-last beat] beats [address]
 //!           [last window:u32 gaps repeats] interval grace [asked] [beats at-started cause], the id, [details]
 //! ```
 //!
@@ -27,8 +27,8 @@ use crate::domain::record::{Cause, Change, Details, OpenIncident, Pause, PausedB
 use crate::domain::time::{Span, Wall};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The format that is written; 1 to 7.
-pub const FORMAT: u8 = 1;
+/// The format that is written; 1 to 7. Those before it are read: in format 1 an exit code is one byte.
+pub const FORMAT: u8 = 2;
 /// Most bytes of a record. The limits of a beat keep every record far below; one above it is written without its
 /// details.
 pub const RECORD_BYTES_MAX: usize = 64 * 1024;
@@ -67,7 +67,7 @@ pub fn decode<'a>(input: &mut &'a [u8], base: Wall) -> Result<Record<'a>, CodecE
 }
 
 /// Room for everything but the id and the details, when every number is as long as it can be.
-const FIXED_BYTES_MAX: usize = 5 + 2 + 6 * 10 + 16 + 10 + 4 + 5 + 5 + 2 * 10 + 10 + 2 * 10 + 1;
+const FIXED_BYTES_MAX: usize = 5 + 1 + 7 * 10 + 16 + 10 + 4 + 5 + 5 + 2 * 10 + 10 + 2 * 10 + 1;
 
 const PEER_UNIX: u8 = 0;
 const PEER_V4: u8 = 1;
@@ -97,7 +97,8 @@ fn write(record: &Record<'_>, base: Wall, details: Option<&Details<'_>>, out: &m
         Status::Fail => (1, None),
         Status::Start => (2, None),
         Status::Log => (3, None),
-        Status::Exit(code) => (4, Some(code)),
+        Status::Exit(code) => (4, Some(zigzag(code))),
+        Status::Signal(number) => (5, Some(number.into())),
     };
     let peer = match record.source.peer {
         Peer::Unix => PEER_UNIX,
@@ -120,7 +121,7 @@ fn write(record: &Record<'_>, base: Wall, details: Option<&Details<'_>>, out: &m
         pen.byte(state_code(state));
     }
     if let Some(code) = exit {
-        pen.byte(code);
+        pen.number(code);
     }
     pen.number(record.number);
     pen.number(record.version);
@@ -297,8 +298,9 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn record(&mut self, base: Wall) -> Result<Record<'a>, CodecError> {
         let [head, states, form, transport, id_bytes] = self.array()?;
-        if head >> 5 != FORMAT {
-            return Err(CodecError::Format(head >> 5));
+        let format = head >> 5;
+        if !(1..=FORMAT).contains(&format) {
+            return Err(CodecError::Format(format));
         }
         if form & 0x80 != 0 || states & 0xc0 == 0x80 {
             return Err(CodecError::Value("flag"));
@@ -315,7 +317,11 @@ impl<'a> Reader<'a> {
             1 => Status::Fail,
             2 => Status::Start,
             3 => Status::Log,
-            4 => Status::Exit(self.byte()?),
+            4 if format == 1 => Status::Exit(self.byte()?.into()),
+            4 => Status::Exit(unzigzag(self.number()?)),
+            5 if format > 1 => {
+                Status::Signal(u8::try_from(self.number()?).map_err(|_| CodecError::Value("signal"))?)
+            }
             _ => return Err(CodecError::Value("status")),
         };
         let (state, beneath) = (state_of(states & 7)?, state_of(states >> 3 & 7)?);

@@ -34,6 +34,8 @@ pub fn monitor(m: &Snapshot, past: Option<&Past>) -> Value {
         "repeats": m.repeats,
         "skew_ms": m.skew_ms,
         "status": heard.then(|| m.status.name()),
+        "exit_code": m.status.exit_code(),
+        "signal": m.status.signal(),
         "message": m.message,
         "tags": m.tags,
         "runs": m.runs.iter().map(|began| began.rfc3339()).collect::<Vec<_>>(),

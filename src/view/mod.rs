@@ -8,5 +8,6 @@ pub mod line;
 pub mod metrics;
 pub mod openapi;
 pub mod page;
+pub mod signal;
 pub mod status;
 pub mod words;

@@ -4,7 +4,7 @@
 use crate::domain::beat::{Beat, Status};
 use crate::domain::id::IdRef;
 use crate::domain::limits::{
-    INTERVAL_MAX, INTERVAL_MIN, MESSAGE_BYTES_MAX, RID_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX,
+    INTERVAL_MAX, INTERVAL_MIN, MESSAGE_BYTES_MAX, RID_BYTES_MAX, SIGNAL_MAX, TAG_BYTES_MAX, TAGS_MAX,
 };
 use crate::domain::time::{Span, Wall};
 use std::borrow::Cow;
@@ -37,8 +37,8 @@ pub struct Fields<'a> {
 }
 
 /// The fields' names, in the order of their slots.
-pub(super) const KEYS: [&str; 10] =
-    ["id", "ip", "seq", "ts", "interval", "grace", "status", "message", "tags", "rid"];
+pub(super) const KEYS: [&str; 11] =
+    ["id", "ip", "seq", "ts", "interval", "grace", "status", "message", "tags", "rid", "signal"];
 
 /// A value as far as a beat can use one.
 #[derive(Debug, Default, PartialEq)]
@@ -47,6 +47,8 @@ pub(super) enum Scalar<'a> {
     Absent,
     Text(Cow<'a, str>),
     Unsigned(u64),
+    /// A whole number below 0.
+    Negative(i64),
     Number(f64),
     /// Strings of an array, one more than allowed at most.
     Texts(Vec<Cow<'a, str>>),
@@ -69,7 +71,7 @@ impl<'a> Fields<'a> {
 
     /// Judges the fields.
     pub fn beat(&self) -> Result<Beat<'_>, BeatError> {
-        let [id, ip, seq, ts, interval, grace, status, message, tags, rid] = &self.slots;
+        let [id, ip, seq, ts, interval, grace, status, message, tags, rid, signal] = &self.slots;
         Ok(Beat {
             id: id_of(id, "id")?,
             ip: id_of(ip, "ip")?,
@@ -90,7 +92,7 @@ impl<'a> Fields<'a> {
             ts: ts_of(ts)?,
             interval: span_of(interval, "interval", INTERVAL_MIN, "must be from 1s to 366d")?,
             grace: span_of(grace, "grace", Span(0), "must be from 0 to 366d")?,
-            status: status_of(status)?,
+            status: status_of(status)?.ended_by(signal_of(signal)),
             message: text_of(message, "message", MESSAGE_BYTES_MAX, "must be a text of at most 10000 bytes")?,
             tags: tags_of(tags)?,
             rid: match text_of(rid, "rid", RID_BYTES_MAX, "must be a text of 1 to 64 bytes")? {
@@ -124,6 +126,7 @@ fn ts_of(slot: &Scalar<'_>) -> Result<Option<Wall>, BeatError> {
     let read = match slot {
         Scalar::Absent => return Ok(None),
         Scalar::Unsigned(n) => wall(*n as f64),
+        Scalar::Negative(n) => wall(*n as f64),
         Scalar::Number(n) => wall(*n),
         Scalar::Text(text) if text.len() <= 64 => match text.parse::<jiff::Timestamp>() {
             Ok(t) => Some(Wall(t.as_millisecond())),
@@ -144,6 +147,7 @@ fn span_of(
     let span = match slot {
         Scalar::Absent => return Ok(None),
         Scalar::Unsigned(n) => Span::from_secs_f64(*n as f64).ok_or(BeatError::of(field, range))?,
+        Scalar::Negative(_) => return Err(BeatError::of(field, range)),
         Scalar::Number(n) => {
             // Before it is rounded to milliseconds, or what lies just outside would come in.
             let fits = |n: &f64| (min.as_secs_f64()..=INTERVAL_MAX.as_secs_f64()).contains(n);
@@ -156,26 +160,39 @@ fn span_of(
 }
 
 fn status_of(slot: &Scalar<'_>) -> Result<Status, BeatError> {
-    const REASON: &str = "must be ok, fail, start, log or an exit code from 0 to 255";
-    let code = |n: u64| u8::try_from(n).ok().map(Status::Exit);
+    const REASON: &str = "must be ok, fail, start, log or an exit code, which is a whole number";
+    // Beyond this bound not every whole number is one, and the cast would say something else than was written.
+    const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
     let read = match slot {
         Scalar::Absent => Some(Status::Ok),
-        Scalar::Unsigned(n) => code(*n),
+        Scalar::Unsigned(n) => i64::try_from(*n).ok().map(Status::Exit),
+        Scalar::Negative(n) => Some(Status::Exit(*n)),
         // Some languages know only one kind of number, and write 1.0.
-        Scalar::Number(n) if n.fract() == 0.0 && (0.0..=255.0).contains(n) => code(*n as u64),
+        Scalar::Number(n) if n.fract() == 0.0 && n.abs() <= WHOLE_MAX => Some(Status::Exit(*n as i64)),
         Scalar::Text(text) => match text.as_ref() {
             "ok" => Some(Status::Ok),
             "fail" => Some(Status::Fail),
             "start" => Some(Status::Start),
             "log" => Some(Status::Log),
-            digits if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
-                digits.parse().ok().and_then(code)
+            code => {
+                let digits = code.strip_prefix('-').unwrap_or(code);
+                let is_whole = digits.bytes().all(|b| b.is_ascii_digit());
+                code.parse().ok().filter(|_| is_whole).map(Status::Exit)
             }
-            _ => None,
         },
         _ => None,
     };
     read.ok_or(BeatError::of("status", REASON))
+}
+
+/// The signal that ended a run. Only its number is the same in all languages; its name is for people.
+fn signal_of(slot: &Scalar<'_>) -> Option<u8> {
+    let number = match slot {
+        Scalar::Unsigned(n) => u8::try_from(*n).ok(),
+        Scalar::Text(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
+        _ => None,
+    };
+    number.filter(|number| (1..=SIGNAL_MAX).contains(number))
 }
 
 fn text_of<'b>(

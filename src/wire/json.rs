@@ -256,7 +256,7 @@ impl<'de> Visitor<'de> for ScalarSeed {
     }
 
     fn visit_i64<E>(self, n: i64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Number(n as f64))
+        Ok(u64::try_from(n).map_or(Scalar::Negative(n), Scalar::Unsigned))
     }
 
     fn visit_f64<E>(self, n: f64) -> Result<Scalar<'de>, E> {

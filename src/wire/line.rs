@@ -184,6 +184,8 @@ mod tests {
             "Some(7) Some(Span(90000)) Some(Span(5000)) Some(\"all  is = well\")"
         );
         assert_eq!(beat("BEAT job status=3"), "Some(IdRef(\"job\")) Exit(3)");
+        assert_eq!(beat("BEAT job status=-1073741510"), "Some(IdRef(\"job\")) Exit(-1073741510)");
+        assert_eq!(beat("BEAT job status=137 signal=9"), "Some(IdRef(\"job\")) Signal(9)");
         assert_eq!(beat("BEAT job status=fail"), "Some(IdRef(\"job\")) Fail");
         for (wrong, said) in [
             ("BEAT a/b", "id must not hold"),

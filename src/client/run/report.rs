@@ -1,7 +1,7 @@
 //! What is told of a job: its start while it runs, its result when it has ended. One after the other, on one connection
 //! where that holds, so that the server never hears the end before the start.
 
-use super::{beat_of, new_rid, no_name};
+use super::{End, beat_of, new_rid, no_name};
 use crate::client::beat::{Outgoing, end_of};
 use crate::client::channel::{Channel, Hitch, rejected};
 use crate::client::config::Settings;
@@ -92,12 +92,12 @@ impl Sending {
     ///
     /// # Errors
     /// Why it could not be told.
-    pub async fn finish(self, code: u8, output: &str, ran: Span, wait: Duration) -> Result<(), Failure> {
-        let beat = beat_of(&self.id, &self.rid, Status::Exit(code));
-        let seconds = ran.as_secs_f64();
+    pub async fn finish(self, end: End, output: &str, ran: Span, wait: Duration) -> Result<(), Failure> {
+        let beat = beat_of(&self.id, &self.rid, end.status());
+        let (seconds, end) = (ran.as_secs_f64(), end.say(self.lang));
         let line = match self.lang {
-            Lang::En => format!("[exit code {code} after {seconds:.1}s]"),
-            Lang::Zh => format!("[退出码 {code}，历时 {seconds:.1} 秒]"),
+            Lang::En => format!("[{end} after {seconds:.1}s]"),
+            Lang::Zh => format!("[{end}，历时 {seconds:.1} 秒]"),
         };
         let room = MESSAGE_BYTES_MAX - line.len() - 1;
         let separator = if output.is_empty() || output.ends_with('\n') { "" } else { "\n" };
@@ -160,7 +160,7 @@ impl Courier {
             },
         };
         let beat = if told_in_time { outcome.beat } else { outcome.with_duration };
-        self.insist(&beat, outcome.until).await
+        self.insist(beat, outcome.until).await
     }
 
     /// Tells of the start, again and again while the job runs. What comes back is the result, if it came first.
@@ -189,7 +189,7 @@ impl Courier {
     }
 
     /// Tells the result, until it is told, or will never be, or the time is up.
-    async fn insist(&mut self, beat: &Outgoing, until: Instant) -> Result<(), Failure> {
+    async fn insist(&mut self, mut beat: Outgoing, until: Instant) -> Result<(), Failure> {
         self.attempts = 0;
         loop {
             let left = until.saturating_duration_since(tokio::time::Instant::now()).max(ATTEMPT_MIN);
@@ -197,12 +197,19 @@ impl Courier {
             // One that has been idle may be dead without our knowing: what fails on it says nothing of a new one.
             let was_open = self.channel.is_some();
             let attempt = match self.open(within).await {
-                Ok(()) => self.deliver(beat, within).await,
+                Ok(()) => self.deliver(&beat, within).await,
                 Err(failure) => Attempt::Again(failure, None),
             };
             let (failure, pause) = match attempt {
                 Attempt::Told => return Ok(()),
-                Attempt::Never(failure) => return Err(failure),
+                Attempt::Never(failure) => match beat.without_signal() {
+                    // A line of 0.4 and before has no such word, and is refused with it.
+                    Some(older) => {
+                        beat = older;
+                        continue;
+                    }
+                    None => return Err(failure),
+                },
                 Attempt::Again(_, None) if was_open => continue,
                 Attempt::Again(failure, pause) => (failure, self.pause(pause)),
             };

@@ -6,7 +6,7 @@
 mod paper;
 
 use crate::domain::address::Peer;
-use crate::domain::beat::{Beat, Source, Status, Transport};
+use crate::domain::beat::{Beat, Exit, Source, Status, Transport};
 use crate::domain::governor::Asked;
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{CHANGES_PER_HOUR_MAX, LASTING, LATE_CHANGES_PER_HOUR_MAX, RUNS_MAX};
@@ -44,7 +44,7 @@ pub(super) struct Monitor {
     pub(super) last_mono: Mono,
     pub(super) beats: u64,
     pub(super) source: Source,
-    pub(super) status: Status,
+    said: Said,
     /// The state beneath a pause.
     pub(super) state: State,
     pub(super) flags: Flags,
@@ -78,6 +78,8 @@ pub(super) struct Monitor {
 pub(super) struct Rare {
     /// The version of the record that last changed anything in here.
     pub(super) version: u64,
+    /// How the run ended of whose failure it last told, where [`Said::Ended`] says that its last beat did.
+    exit: Option<Exit>,
     /// The address it last reported, where that is not its id.
     reported_ip: Option<Id>,
     message: Option<Box<str>>,
@@ -107,6 +109,17 @@ impl OpenRun {
     fn deadline(&self) -> Mono {
         self.began.after(self.limit)
     }
+}
+
+/// A [`Status`] in one byte. An exit code has eight, which only those have beside them who fail with one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Ok,
+    Fail,
+    Start,
+    Log,
+    Exit0,
+    Ended,
 }
 
 /// Yes or no, eight times.
@@ -149,7 +162,7 @@ impl Monitor {
             last_mono: now.mono,
             beats: 0,
             source,
-            status: Status::Ok,
+            said: Said::Ok,
             state: State::New,
             flags: Flags::default(),
             rule: NO_RULE,
@@ -267,7 +280,7 @@ impl Monitor {
         self.last_wall = now.wall;
         self.last_mono = now.mono;
         self.source = source;
-        self.status = beat.status;
+        self.set_status(beat.status);
         if beat.interval.is_some() || beat.grace.is_some() {
             let fixed = rule.is_some_and(|rule| rule.interval.is_some() || rule.schedule.is_some());
             // Who repeats what it was told wishes nothing.
@@ -318,6 +331,36 @@ impl Monitor {
             self.rare().skew_ms = Some(skew_ms);
         }
         changed
+    }
+
+    /// What its last beat said.
+    pub(super) fn status(&self) -> Status {
+        match self.said {
+            Said::Ok => Status::Ok,
+            Said::Fail => Status::Fail,
+            Said::Start => Status::Start,
+            Said::Log => Status::Log,
+            Said::Exit0 => Status::Exit(0),
+            Said::Ended => match self.rare.as_ref().and_then(|rare| rare.exit) {
+                Some(Exit::Code(code)) => Status::Exit(code),
+                Some(Exit::Signal(number)) => Status::Signal(number),
+                None => Status::Fail,
+            },
+        }
+    }
+
+    pub(super) fn set_status(&mut self, status: Status) {
+        self.said = match status {
+            Status::Ok => Said::Ok,
+            Status::Fail => Said::Fail,
+            Status::Start => Said::Start,
+            Status::Log => Said::Log,
+            Status::Exit(0) => Said::Exit0,
+            Status::Exit(_) | Status::Signal(_) => {
+                self.rare().exit = status.failure();
+                Said::Ended
+            }
+        };
     }
 
     fn sequence(&self) -> Option<Sequence> {

@@ -95,6 +95,10 @@ fn a_failing_beat_is_down_at_once_and_an_exit_code_counts() {
     beat(&mut r, 0, "a", &Beat::default());
     beat(&mut r, 1, "a", &Beat { status: Status::Exit(3), ..Beat::default() });
     assert_eq!(run_to(&mut r, 1), vec![("a".into(), State::Down)]);
+    for status in [Status::Exit(i64::MIN), Status::Signal(9), Status::Exit(3)] {
+        beat(&mut r, 2, "a", &Beat { status, ..Beat::default() });
+        assert_eq!(r.get(at(2), name("a")).map(|m| m.status), Some(status));
+    }
     beat(&mut r, 2, "a", &Beat { status: Status::Exit(0), ..Beat::default() });
     assert_eq!(run_to(&mut r, 2), vec![("a".into(), State::Up)]);
 }

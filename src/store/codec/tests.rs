@@ -46,7 +46,8 @@ fn status() -> impl Strategy<Value = Status> {
         Just(Status::Fail),
         Just(Status::Start),
         Just(Status::Log),
-        any::<u8>().prop_map(Status::Exit),
+        any::<i64>().prop_map(Status::Exit),
+        any::<u8>().prop_map(Status::Signal),
     ]
 }
 
@@ -182,7 +183,8 @@ fn what_a_later_version_wrote_is_refused_by_name() {
     let mut bytes = Vec::new();
     encode(&beat("a", 1, 1, Wall(1)), Wall(0), &mut bytes);
     for (place, value, want) in [
-        (0, 2 << 5, CodecError::Format(2)),
+        (0, 3 << 5, CodecError::Format(3)),
+        (0, 0, CodecError::Format(0)),
         (0, FORMAT << 5 | 7, CodecError::Value("change")),
         (1, 0x47, CodecError::Value("state")),
         (2, 7, CodecError::Value("status")),
@@ -196,6 +198,22 @@ fn what_a_later_version_wrote_is_refused_by_name() {
     let last = bytes.len() - 1;
     bytes[last] = b'/';
     assert_eq!(decode(&mut bytes.as_slice(), Wall(0)), Err(CodecError::Value("id")));
+}
+
+#[test]
+fn a_record_of_the_first_format_is_read() {
+    // As 0.4.0 wrote it: a failure with exit code 200, of `web` with number 9, version 7, seven beats.
+    let mut first = vec![1 << 5 | 1 << 3 | 2, 0xc0 | 3 << 3 | 3, 1 << 3 | 4, 0, 3, 1, 200, 9, 7, 0, 0, 7];
+    first.extend_from_slice(&[10, 0, 0, 1, 60, 30, 7, 0, 1]);
+    first.extend_from_slice(b"web");
+    let record = decode(&mut first.as_slice(), Wall(1_000)).unwrap();
+    assert_eq!((record.id.as_str(), record.number, record.version, record.beats), ("web", 9, 7, 7));
+    assert_eq!((record.status, record.state), (Status::Exit(200), State::Down));
+    let incident = OpenIncident { beats: 7, started: Wall(1_000), cause: Cause::Fail };
+    assert_eq!(record.incident, Some(incident));
+    // A signal came with the second.
+    first[2] = 1 << 3 | 5;
+    assert_eq!(decode(&mut first.as_slice(), Wall(1_000)), Err(CodecError::Value("status")));
 }
 
 #[test]

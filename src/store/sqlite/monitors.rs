@@ -30,9 +30,10 @@ static UPDATE_ANY: LazyLock<String> = LazyLock::new(|| {
 static INSERT: LazyLock<String> = LazyLock::new(|| {
     let places: Vec<String> = (1..=rows::COLUMNS.len()).map(|place| format!("?{place}")).collect();
     format!(
-        "INSERT INTO monitors ({}, created_ms) VALUES ({}, ?26)",
+        "INSERT INTO monitors ({}, created_ms) VALUES ({}, ?{})",
         rows::COLUMNS.join(", "),
-        places.join(", ")
+        places.join(", "),
+        rows::COLUMNS.len() + 1
     )
 });
 
@@ -106,7 +107,10 @@ impl<'c> Putter<'c> {
             None => {}
         }
         rows::bind(&mut self.insert, record, &mut self.text)?;
-        self.insert.raw_bind_parameter(26, (record.change == Change::Created).then_some(record.at.0))?;
+        self.insert.raw_bind_parameter(
+            rows::COLUMNS.len() + 1,
+            (record.change == Change::Created).then_some(record.at.0),
+        )?;
         self.insert.raw_execute()?;
         if record.incident.is_some() {
             put_incident(self.connection, record)?;

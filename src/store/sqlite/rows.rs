@@ -2,7 +2,7 @@
 
 use super::{int, number};
 use crate::domain::address::Peer;
-use crate::domain::beat::{Source, Status, Transport};
+use crate::domain::beat::{Exit, Source, Status, Transport};
 use crate::domain::id::IdRef;
 use crate::domain::notice::State;
 use crate::domain::record::{Cause, Change, OpenIncident, Record, Sequence};
@@ -13,7 +13,7 @@ use rusqlite::{Row, Statement};
 use std::fmt::Write;
 
 /// The columns of a record, in the order in which they are bound and read.
-pub(super) const COLUMNS: [&str; 25] = [
+pub(super) const COLUMNS: [&str; 26] = [
     "number",
     "id",
     "version",
@@ -39,6 +39,7 @@ pub(super) const COLUMNS: [&str; 25] = [
     "details",
     "details_version",
     "asked_ms",
+    "signal",
 ];
 
 /// Binds a record to the first parameters of a statement, one for each of [`COLUMNS`].
@@ -48,10 +49,6 @@ pub(super) fn bind(
     text: &mut String,
 ) -> Result<(), rusqlite::Error> {
     let beneath = (record.beneath != record.state).then(|| record.beneath.name());
-    let exit_code = match record.status {
-        Status::Exit(code) => Some(code),
-        _ => None,
-    };
     text.clear();
     // Writing into a String does not fail.
     let _ = write!(text, "{}", record.source.peer);
@@ -68,7 +65,7 @@ pub(super) fn bind(
     statement.raw_bind_parameter(8, record.last_beat.map(|wall| wall.0))?;
     statement.raw_bind_parameter(9, int(record.beats))?;
     statement.raw_bind_parameter(10, record.status.name())?;
-    statement.raw_bind_parameter(11, exit_code)?;
+    statement.raw_bind_parameter(11, record.status.exit_code())?;
     statement.raw_bind_parameter(12, text.as_str())?;
     statement.raw_bind_parameter(13, record.source.transport.name())?;
     match sequence.map(|sequence| (i64::try_from(sequence.last), sequence.last)) {
@@ -86,7 +83,8 @@ pub(super) fn bind(
     statement.raw_bind_parameter(22, incident.map(|incident| incident.cause.name()))?;
     statement.raw_bind_parameter(23, details)?;
     statement.raw_bind_parameter(24, record.details.as_ref().map(|_| int(record.version)))?;
-    statement.raw_bind_parameter(25, record.asked.map(|asked| int(asked.0)))
+    statement.raw_bind_parameter(25, record.asked.map(|asked| int(asked.0)))?;
+    statement.raw_bind_parameter(26, record.status.signal())
 }
 
 /// Reads a record from a row that begins with [`COLUMNS`], and hands it on; a reason where it cannot be one. A person
@@ -94,8 +92,9 @@ pub(super) fn bind(
 pub(super) fn read(row: &Row<'_>, mut hand: impl FnMut(&Record<'_>)) -> Result<(), String> {
     let id = IdRef::new(text(row, 1)?).map_err(|error| format!("id: {error}"))?;
     let state = state(row, 4)?.ok_or("state: missing")?;
-    let status = match (text(row, 9)?, whole(row, 10)?) {
-        (_, Some(code)) => Status::Exit(u8::try_from(code).map_err(|_| "exit_code: not from 0 to 255")?),
+    let status = match (text(row, 9)?, exit(row, 10, 25)?) {
+        (_, Some(Exit::Code(code))) => Status::Exit(code),
+        (_, Some(Exit::Signal(number))) => Status::Signal(number),
         ("ok", None) => Status::Ok,
         ("fail", None) => Status::Fail,
         ("start", None) => Status::Start,
@@ -202,6 +201,16 @@ fn state(row: &Row<'_>, at: usize) -> Result<Option<State>, String> {
     match optional_text(row, at)? {
         None => Ok(None),
         Some(name) => state_of(name).map(Some).ok_or_else(|| wrong(at, "a state")),
+    }
+}
+
+/// An exit code or, in the other column, a signal.
+fn exit(row: &Row<'_>, code: usize, signal: usize) -> Result<Option<Exit>, String> {
+    match whole(row, signal)? {
+        Some(number) => u8::try_from(number)
+            .map(|number| Some(Exit::Signal(number)))
+            .map_err(|_| wrong(signal, "from 0 to 255")),
+        None => Ok(whole(row, code)?.map(Exit::Code)),
     }
 }
 

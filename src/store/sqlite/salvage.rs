@@ -27,6 +27,9 @@ const TRIES_MAX: u32 = 500;
 /// A million new monitors a second for a century stay below it; a greater number is no number of ours.
 const NUMBER_MAX: i64 = 1 << 52;
 
+/// Columns of `monitors` that later versions than the first have added.
+const ADDED: [&str; 2] = ["asked_ms", "signal"];
+
 /// Copies what can be read. Errors are those of the new file only.
 pub(super) fn copy(damaged: &Path, to: &mut Connection, fresh: &Path) -> Result<Salvaged, StoreError> {
     let Some(from) = open(damaged) else { return Ok(Salvaged::default()) };
@@ -37,9 +40,10 @@ pub(super) fn copy(damaged: &Path, to: &mut Connection, fresh: &Path) -> Result<
     let monitors = {
         // A file that an earlier version wrote lacks what was added since.
         let has = |column: &&str| from.prepare(&format!("SELECT {column} FROM monitors")).is_ok();
-        let asked = ["asked_ms"].into_iter().filter(has);
-        let old = super::rows::COLUMNS.iter().copied().filter(|column| *column != "asked_ms");
-        let columns: Vec<&str> = old.chain(["created_ms"]).chain(asked).collect();
+        let (since, first): (Vec<&str>, Vec<&str>) =
+            super::rows::COLUMNS.iter().copied().partition(|column| ADDED.contains(column));
+        let columns: Vec<&str> =
+            first.into_iter().chain(["created_ms"]).chain(since.into_iter().filter(has)).collect();
         table("monitors", &columns)?
     };
     let removed = table("removed", &["number", "round"])?;

@@ -15,7 +15,7 @@ use std::path::Path;
 pub(super) const APPLICATION_ID: i32 = 0x4842_5354;
 
 /// Each brings the file one version on. What is published is never changed, only added to.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 const VERSION_1: &str = "
 CREATE TABLE monitors (
@@ -151,6 +151,11 @@ CREATE VIEW outbox_utc AS
         datetime(due_ms / 1000, 'unixepoch') AS due, json_extract(message, '$.kind') AS kind,
         json_extract(message, '$.monitors[0].id') AS monitor, json_extract(message, '$.count') AS monitors, key
     FROM outbox ORDER BY place DESC;
+";
+
+const VERSION_4: &str = "
+ALTER TABLE monitors ADD COLUMN
+    signal /* the signal that ended the run of which the last beat told; NULL: none */ INTEGER;
 ";
 
 /// The version of a file that has had all of [`MIGRATIONS`].

@@ -73,7 +73,7 @@ fn a_file_of_the_first_version_is_brought_up_and_keeps_what_it_held() {
     let folder = Folder::new("sqlite-old");
     filled(&folder);
     let path = folder.path().join(FILE);
-    let back = "ALTER TABLE monitors DROP COLUMN asked_ms; DROP VIEW outbox_utc; DROP TABLE alerts; DROP TABLE outbox;
+    let back = "ALTER TABLE monitors DROP COLUMN asked_ms; ALTER TABLE monitors DROP COLUMN signal; DROP VIEW outbox_utc; DROP TABLE alerts; DROP TABLE outbox;
         CREATE TABLE outbox (key TEXT PRIMARY KEY, due_ms INTEGER NOT NULL, tries INTEGER NOT NULL,
             done INTEGER NOT NULL DEFAULT 0, payload BLOB NOT NULL) WITHOUT ROWID;
         CREATE INDEX outbox_pending ON outbox (due_ms) WHERE done = 0; PRAGMA user_version = 1";
@@ -201,7 +201,7 @@ fn a_row_that_somebody_spoiled_is_passed_over_and_told_of() {
         (13, "beats = 'many'"),
         (14, "details = '{'"),
         (15, "incident_beats = 1"),
-        (16, "exit_code = 256"),
+        (16, "signal = 256"),
         (17, "transport = 'pigeon'"),
         (18, "sequence = 1.5"),
         (19, "id = x'ff'"),

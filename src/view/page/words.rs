@@ -5,6 +5,7 @@ use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::record::{Cause, PausedBy};
 use crate::domain::registry::Counts;
+use crate::view::signal::Signal;
 use std::fmt::{self, Write};
 
 mod texts;
@@ -78,9 +79,11 @@ impl Words {
             (_, Status::Ok | Status::Exit(0) | Status::Log) => Ok(()),
             (Lang::En, Status::Fail) => out.write_str("reported failure"),
             (Lang::En, Status::Exit(code)) => write!(out, "exit code {code}"),
+            (Lang::En, Status::Signal(number)) => write!(out, "killed by {}", Signal(number)),
             (Lang::En, Status::Start) => out.write_str("run started"),
             (Lang::Zh, Status::Fail) => out.write_str("报告失败"),
             (Lang::Zh, Status::Exit(code)) => write!(out, "退出码 {code}"),
+            (Lang::Zh, Status::Signal(number)) => write!(out, "被{}终止", Signal(number).zh()),
             (Lang::Zh, Status::Start) => out.write_str("任务已开始"),
         }
     }

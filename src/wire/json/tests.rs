@@ -32,6 +32,12 @@ fn refused(body: &str) -> (Option<&'static str>, String) {
     (error.field, error.reason.into_owned())
 }
 
+fn status_of(body: &str) -> Status {
+    let limits = Limits::default();
+    let Ok(Body::One(fields)) = parse(body.as_bytes(), &limits) else { panic!("{body}") };
+    fields.beat().expect(body).status
+}
+
 #[test]
 fn the_seed_client_is_understood() {
     let limits = Limits::default();
@@ -62,7 +68,43 @@ fn a_whole_number_may_be_written_with_a_point() {
     let beat = one(r#"{"seq":7.0,"status":2.0}"#);
     assert_eq!(beat.unwrap(), one(r#"{"seq":7,"status":2}"#).unwrap());
     assert_eq!(refused(r#"{"status":1.5}"#).0, Some("status"));
-    assert_eq!(refused(r#"{"status":-1.0}"#).0, Some("status"));
+}
+
+#[test]
+fn an_exit_code_is_any_whole_number_and_stays_what_it_was() {
+    for (text, code) in [
+        ("0", 0),
+        ("1", 1),
+        ("256", 256),
+        ("-1", -1),
+        // STATUS_CONTROL_C_EXIT, as a signed and as an unsigned number.
+        ("-1073741510", -1_073_741_510),
+        ("3221225786", 3_221_225_786),
+        ("\"-1073741510\"", -1_073_741_510),
+        ("\"007\"", 7),
+        ("-3.0", -3),
+        ("9223372036854775807", i64::MAX),
+        ("-9223372036854775808", i64::MIN),
+    ] {
+        let status = status_of(&format!("{{\"status\":{text}}}"));
+        assert_eq!((status, status.verdict()), (Status::Exit(code), Some(code == 0)), "{text}");
+    }
+}
+
+#[test]
+fn a_signal_names_the_end_of_a_run_that_failed() {
+    for (text, status) in [
+        (r#"{"status":137,"signal":9}"#, Status::Signal(9)),
+        (r#"{"status":"fail","signal":"15"}"#, Status::Signal(15)),
+        (r#"{"status":0,"signal":9}"#, Status::Exit(0)),
+        (r#"{"signal":9}"#, Status::Ok),
+        (r#"{"status":3,"signal":0}"#, Status::Exit(3)),
+        (r#"{"status":3,"signal":128}"#, Status::Exit(3)),
+        (r#"{"status":3,"signal":"KILL"}"#, Status::Exit(3)),
+        (r#"{"status":3,"signal":null}"#, Status::Exit(3)),
+    ] {
+        assert_eq!(status_of(text), status, "{text}");
+    }
 }
 
 #[test]
@@ -104,8 +146,10 @@ fn a_wrong_field_is_named() {
         (r#"{"grace":-1}"#, "grace"),
         (r#"{"grace":{}}"#, "grace"),
         (r#"{"status":"up"}"#, "status"),
-        (r#"{"status":256}"#, "status"),
-        (r#"{"status":"-1"}"#, "status"),
+        (r#"{"status":9223372036854775808}"#, "status"),
+        (r#"{"status":1e300}"#, "status"),
+        (r#"{"status":"+1"}"#, "status"),
+        (r#"{"status":"-"}"#, "status"),
         (r#"{"message":5}"#, "message"),
         (r#"{"tags":"x"}"#, "tags"),
         (r#"{"tags":[1]}"#, "tags"),

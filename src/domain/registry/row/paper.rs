@@ -30,7 +30,7 @@ impl Monitor {
             since: self.since,
             last_beat: (self.beats > 0).then_some(self.last_wall),
             beats: self.beats,
-            status: self.status,
+            status: self.status(),
             source: self.source,
             sequence: self.sequence(),
             interval: self.interval,
@@ -64,7 +64,7 @@ impl Monitor {
     pub(in crate::domain::registry) fn restore(&mut self, now: Now, record: &Record<'_>) {
         self.number = record.number;
         self.source = record.source;
-        self.status = record.status;
+        self.set_status(record.status);
         self.state = record.beneath;
         self.since = record.since;
         self.beats = record.beats;
@@ -152,7 +152,7 @@ impl Monitor {
             seq: self.sequence().map(|sequence| sequence.last),
             gaps: self.seq_gaps.into(),
             repeats: self.seq_repeats.into(),
-            status: self.status,
+            status: self.status(),
             message: rare.and_then(|rare| rare.message.as_deref()).map(Into::into),
             tags,
             number: self.number,
