@@ -7,7 +7,9 @@ CARGO    ?= cargo
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
-TOOLS    ?= $(abspath $(TARGET)/tools)
+# Absolute, and used in recipes only, in quotes: a path may hold spaces, which make's lists and file names cannot.
+ABSOLUTE := $(if $(filter /%,$(TARGET)),$(TARGET),$(CURDIR)/$(TARGET))
+TOOLS    ?= $(ABSOLUTE)/tools
 BIN      := $(TARGET)/release/heartbeat-server
 CLIENT   := $(TARGET)/release/heartbeat
 # What packages hold besides the program. Not under CARGO_TARGET_DIR: Cargo.toml names it.
@@ -19,7 +21,7 @@ DIST_DIR ?= target/dist
 DEB_VERSION ?=
 RPM_RELEASE ?= 1
 # Where the source tarball will be found, for the Homebrew formula.
-SOURCE_URL ?= file://$(abspath $(DIST_DIR))
+SOURCE_URL ?= file://$(CURDIR)/$(DIST_DIR)
 VERSION  := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 # Where packaging/cross/build puts what it compiled.
 CROSS    := target/cross/shared/target
@@ -73,10 +75,10 @@ run:
 # --- tests
 
 # Tests that could not run where they are write their names here; the closing line of `make test` says them.
-SKIPS := $(abspath $(TARGET))/skips
+SKIPS := $(ABSOLUTE)/skips
 
 test: needs
-	mkdir -p '$(dir $(SKIPS))' && rm -f '$(SKIPS)' && touch '$(SKIPS)'
+	mkdir -p '$(ABSOLUTE)' && rm -f '$(SKIPS)' && touch '$(SKIPS)'
 	HEARTBEAT_SKIPS='$(SKIPS)' $(MAKE) --no-print-directory unit-test network-test browser-test ws-conformance system-test
 	@sort -u '$(SKIPS)' | sed 's/^SKIPPED //' | \
 	  awk '{ all = all (NR > 1 ? "; " : "") $$0 } END { print "skipped: " NR (NR ? ": " all : "") }'
@@ -127,7 +129,7 @@ bench: build
 	$(CARGO) bench --locked --bench http
 	$(CARGO) bench --locked --bench connections
 
-fuzz: $(TOOLS)/bin/cargo-fuzz
+fuzz: cargo-fuzz
 	set -e; for target in fuzz/fuzz_targets/*.rs; do \
 	  PATH='$(TOOLS)/bin':"$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run "$$(basename "$$target" .rs)" -- -max_total_time=$(FUZZ_SECONDS); \
 	done
@@ -143,26 +145,26 @@ needs:
 
 completions: build
 	mkdir -p $(PACKAGE)
-	$(BIN) generate completions bash > $(PACKAGE)/heartbeat-server.bash
-	$(BIN) generate completions zsh > $(PACKAGE)/_heartbeat-server
-	$(BIN) generate completions fish > $(PACKAGE)/heartbeat-server.fish
-	$(CLIENT) generate completions bash > $(PACKAGE)/heartbeat.bash
-	$(CLIENT) generate completions zsh > $(PACKAGE)/_heartbeat
-	$(CLIENT) generate completions fish > $(PACKAGE)/heartbeat.fish
+	'$(BIN)' generate completions bash > $(PACKAGE)/heartbeat-server.bash
+	'$(BIN)' generate completions zsh > $(PACKAGE)/_heartbeat-server
+	'$(BIN)' generate completions fish > $(PACKAGE)/heartbeat-server.fish
+	'$(CLIENT)' generate completions bash > $(PACKAGE)/heartbeat.bash
+	'$(CLIENT)' generate completions zsh > $(PACKAGE)/_heartbeat
+	'$(CLIENT)' generate completions fish > $(PACKAGE)/heartbeat.fish
 
-deb: completions $(TOOLS)/bin/cargo-deb
-	mkdir -p $(DEB_DIR)
+deb: completions cargo-deb
+	mkdir -p '$(DEB_DIR)'
 	set -e; for variant in '' '--variant=client'; do \
-	  SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(TOOLS)/bin/cargo-deb --no-build --locked --output $(DEB_DIR) \
+	  SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) '$(TOOLS)/bin/cargo-deb' --no-build --locked --output '$(DEB_DIR)' \
 	    $$variant $(if $(DEB_VERSION),--deb-version $(DEB_VERSION)); \
 	done
 
 # cargo-generate-rpm takes the files as they are, and rpm expects manuals compressed.
-rpm: completions $(TOOLS)/bin/cargo-generate-rpm
-	mkdir -p $(RPM_DIR) $(PACKAGE)/zh_CN
+rpm: completions cargo-generate-rpm
+	mkdir -p '$(RPM_DIR)' $(PACKAGE)/zh_CN
 	set -e; cd man; for page in *.[1-8] zh_CN/*.[1-8]; do gzip -9nc $$page > ../$(PACKAGE)/$$page.gz; done
 	set -e; for variant in '' '--variant=client'; do \
-	  SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(TOOLS)/bin/cargo-generate-rpm --auto-req builtin --output $(RPM_DIR)/ \
+	  SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) '$(TOOLS)/bin/cargo-generate-rpm' --auto-req builtin --output '$(RPM_DIR)/' \
 	    $$variant --set-metadata 'release = "$(RPM_RELEASE)"'; \
 	done
 
@@ -170,13 +172,13 @@ static: completions
 	packaging/cross/build x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 	set -e; for arch in x86_64 aarch64; do \
 	  SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) packaging/static/pack $(CROSS)/$$arch-unknown-linux-musl/release \
-	    heartbeat-server-$(VERSION)-$$arch-linux-musl $(DIST_DIR); \
+	    heartbeat-server-$(VERSION)-$$arch-linux-musl '$(DIST_DIR)'; \
 	done
 
 # What dpkg-shlibdeps has to know of the other processor's glibc is in the chroot, so cargo-deb runs there.
-deb-arm64: completions $(TOOLS)/bin/cargo-deb
+deb-arm64: completions cargo-deb
 	packaging/cross/build aarch64-unknown-linux-gnu
-	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) packaging/cross/deb '$(TOOLS)/bin/cargo-deb' aarch64-unknown-linux-gnu $(DEB_DIR) \
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) packaging/cross/deb '$(TOOLS)/bin/cargo-deb' aarch64-unknown-linux-gnu '$(DEB_DIR)' \
 	  $(if $(DEB_VERSION),--deb-version $(DEB_VERSION))
 
 # The formula names the tarball's checksum, so it is made after it and lies beside it.
@@ -193,23 +195,23 @@ dist: deb rpm static deb-arm64 source
 
 # A build folder of their own, or the tools' features would unsettle ours; and little time on making them fast.
 QUICKLY := CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0
-$(TOOLS)/bin/cargo-deb:
-	$(QUICKLY) CARGO_TARGET_DIR='$(TOOLS)/build' $(CARGO) install cargo-deb --version $(CARGO_DEB_VERSION) --locked --root '$(TOOLS)'
-	rm -rf '$(TOOLS)/build'
+install_tool = test -x '$(TOOLS)/bin/$(1)' || { \
+	  $(QUICKLY) CARGO_TARGET_DIR='$(TOOLS)/build' $(CARGO) install $(1) --version $(2) --locked --root '$(TOOLS)' && \
+	  rm -rf '$(TOOLS)/build'; }
 
-$(TOOLS)/bin/cargo-generate-rpm:
-	$(QUICKLY) CARGO_TARGET_DIR='$(TOOLS)/build' $(CARGO) install cargo-generate-rpm --version $(CARGO_RPM_VERSION) --locked --root '$(TOOLS)'
-	rm -rf '$(TOOLS)/build'
-
-$(TOOLS)/bin/cargo-fuzz:
-	$(QUICKLY) CARGO_TARGET_DIR='$(TOOLS)/build' $(CARGO) install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked --root '$(TOOLS)'
-	rm -rf '$(TOOLS)/build'
+.PHONY: cargo-deb cargo-generate-rpm cargo-fuzz
+cargo-deb:
+	@$(call install_tool,cargo-deb,$(CARGO_DEB_VERSION))
+cargo-generate-rpm:
+	@$(call install_tool,cargo-generate-rpm,$(CARGO_RPM_VERSION))
+cargo-fuzz:
+	@$(call install_tool,cargo-fuzz,$(CARGO_FUZZ_VERSION))
 
 # --- installing without a package manager. The configuration is only installed where there is none.
 
 install: completions
-	install -D -m 755 $(BIN) '$(DESTDIR)$(PREFIX)/sbin/heartbeat-server'
-	install -D -m 755 $(CLIENT) '$(DESTDIR)$(PREFIX)/bin/heartbeat'
+	install -D -m 755 '$(BIN)' '$(DESTDIR)$(PREFIX)/sbin/heartbeat-server'
+	install -D -m 755 '$(CLIENT)' '$(DESTDIR)$(PREFIX)/bin/heartbeat'
 	install -D -m 644 man/heartbeat.1 '$(DESTDIR)$(PREFIX)/share/man/man1/heartbeat.1'
 	install -D -m 644 man/heartbeat-server.8 '$(DESTDIR)$(PREFIX)/share/man/man8/heartbeat-server.8'
 	install -D -m 644 man/heartbeat-server.toml.5 '$(DESTDIR)$(PREFIX)/share/man/man5/heartbeat-server.toml.5'
