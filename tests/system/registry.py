@@ -20,6 +20,8 @@ class World:
     older_deb: pathlib.Path
     project: pathlib.Path
     scratch: pathlib.Path
+    # The last release as it was, where a scenario about it was chosen and its commit is to be had.
+    released_deb: pathlib.Path | None = None
     # By name and release, where a scenario about them was chosen.
     rpms: dict = dataclasses.field(default_factory=dict)
 

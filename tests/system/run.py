@@ -43,6 +43,14 @@ PROJECT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = pathlib.Path(os.environ.get("SYSTEM_TEST_DIR", PROJECT / "target" / "system"))
 TOOLS = ("make", "mmdebstrap", "systemd-nspawn", "nsenter", "pgrep", "dpkg-deb", "lintian")
 OLDER_VERSION = "0.0.1-1"
+# What people have, and the commit that it was made from.
+RELEASED = ("0.4.0", "acee78feefe3dc7ea267b5d16be277298caf3c16")
+# It need not be fast.
+QUICKLY = {
+    "CARGO_PROFILE_RELEASE_OPT_LEVEL": "1",
+    "CARGO_PROFILE_RELEASE_LTO": "off",
+    "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
+}
 SUITES = ("bookworm", "trixie")
 
 
@@ -71,6 +79,8 @@ def main() -> int:
         world = build(scratch)
         if any("rpm" in each.name for each in chosen):
             build_rpms(world)
+        if any("release" in each.name for each in chosen):
+            world.released_deb = build_released()
         for name, seconds, output, failure in run_all(runs, arguments.jobs, images, world):
             print(f"{'ok  ' if failure is None else 'FAIL'} {name} ({seconds:.1f} s)")
             print(output, end="")
@@ -127,6 +137,34 @@ def build(scratch: pathlib.Path) -> registry.World:
     older = scratch / f"heartbeat-server_{OLDER_VERSION}_older.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "-b", unpacked, older], check=True, stdout=subprocess.DEVNULL)
     return registry.World(deb=deb, client_deb=client_deb, older_deb=older, project=PROJECT, scratch=scratch)
+
+
+def build_released() -> pathlib.Path | None:
+    """The server's package of the last release, built once from its commit; nothing where there is no history."""
+    version, commit = RELEASED
+    folder = FOLDER / f"released-{version}"
+    if not list(folder.glob("heartbeat-server_*.deb")):
+        print(f"building version {version}", flush=True)
+        unfinished = FOLDER / f"{folder.name}.{os.getpid()}"
+        source = unfinished / "source"
+        source.mkdir(parents=True)
+        archive = subprocess.run(["git", "-C", PROJECT, "archive", commit], capture_output=True)
+        if archive.returncode != 0:
+            shutil.rmtree(unfinished)
+            return None
+        subprocess.run(["tar", "-x", "-C", source], input=archive.stdout, check=True)
+        # In a folder of its own: the names of what is built are the same as ours.
+        built = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}
+        with registry.MAKE_LOCK:
+            subprocess.run(
+                ["make", "--no-print-directory", "deb", f"DEB_DIR={unfinished}"],
+                cwd=source, env={**built, **QUICKLY}, check=True, stdin=subprocess.DEVNULL, capture_output=True,
+            )  # fmt: skip
+        shutil.rmtree(source)
+        shutil.rmtree(folder, ignore_errors=True)
+        unfinished.rename(folder)
+    [deb] = folder.glob("heartbeat-server_*.deb")
+    return deb
 
 
 def build_rpms(world: registry.World):

@@ -13,6 +13,8 @@ import time
 
 from machine import Failure, Machine, tail
 from registry import scenario, scenario_everywhere
+from scenarios_survival import facts, furnish
+from skips import skip
 from subject import CONTROL, LOG, SERVICE, SOCKET, TCP_SOCKET, Subject, equal, expect
 
 TCP = "line=800 ping=200 bare=200 hello=200 pong=300 frame=300"
@@ -59,6 +61,28 @@ def upgrade_under_load(machine: Machine, world):
         unharmed(herd.stop())
     version = machine.out("dpkg-query -W -f '${Version}' heartbeat-server")
     expect(version in world.deb.name, f"version {version} is installed")
+
+
+@scenario
+def upgrade_from_the_last_release(machine: Machine, world):
+    """The package that people have, upgraded to this one under the same load; what it knew is known."""
+    if world.released_deb is None:
+        reason = "this checkout has no history to build the last release from"
+        expect(not skip("system", ["upgrade_from_the_last_release"], reason), reason)
+        return
+    subject = Subject(machine)
+    subject.install(world.released_deb)
+    furnish(subject)
+    before = facts(subject)
+    machine.copy(world.deb)
+    with Herd(subject, HERD) as herd:
+        pid = subject.show("MainPID")
+        machine.run(f"dpkg --force-confold -i /root/{world.deb.name}")
+        expect(subject.show("MainPID") != pid, "the old process still runs after the upgrade")
+        time.sleep(5)
+        unharmed(herd.stop())
+    equal(facts(subject), before, "what is known after the upgrade")
+    expect(not machine.out(f"grep -i -E 'damaged|unknown key' {LOG} | head -3"), "it complains of what it found")
 
 
 @scenario
