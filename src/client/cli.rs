@@ -368,6 +368,11 @@ pub fn parse(words: impl IntoIterator<Item = OsString>, env: &Env) -> Result<Arg
     read.map_err(|error| TEXTS.exit_of(&error, lang))
 }
 
+/// The language for what is said of a command line before it is parsed.
+pub(super) fn language(words: &[OsString], env: &Env) -> Lang {
+    language_of(words, env)
+}
+
 /// The definition of the command line with its texts in one language.
 pub fn command(lang: Lang) -> Command {
     TEXTS.speak(Args::command(), lang)

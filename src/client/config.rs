@@ -5,6 +5,7 @@
 
 use super::cli::{Args, Dialect, Task, interval, timeout};
 use super::failure::{EX_USAGE, Failure};
+use super::run::name::nearest;
 use super::target::Target;
 use crate::config::fault::{ConfigError, Findings, Place, Text};
 use crate::config::language::{LangChoice, choose_language};
@@ -135,14 +136,36 @@ impl Settings {
     /// Every fault found, with its place; see [`ConfigError::exit_code`].
     pub fn load(args: &Args, env: &Env) -> Result<Settings, ConfigError> {
         let findings = Findings::default();
-        let sight = Sight { env, findings: &findings };
+        let mut settings = Settings::decide(args, env, &findings);
+        settings.warnings = findings.into_warnings(settings.lang, &[settings.file.clone()])?;
+        Ok(settings)
+    }
+
+    /// What is left of settings in which something is wrong, for a job that runs all the same. `None` where the fault may
+    /// lie in the name of the server: then nobody is told, for whoever is asked by default may be anybody.
+    pub fn salvage(args: &Args, env: &Env, lost_server: bool) -> Option<Settings> {
+        let findings = Findings::default();
+        let settings = Settings::decide(args, env, &findings);
+        let may_name_it = |place: &Place, key: &str| match place {
+            Place::Named(name) => *name == "HEARTBEAT_URL",
+            Place::Line(..) => key.is_empty() || key == "to",
+            Place::File(_) => true,
+            Place::Nowhere => false,
+        };
+        let is_lost = settings.to_is_default && (lost_server || findings.any_fault(may_name_it));
+        (!is_lost).then_some(settings)
+    }
+
+    /// Decides everything; where something is wrong, as if it had not been said.
+    fn decide(args: &Args, env: &Env, findings: &Findings) -> Settings {
+        let sight = Sight { env, findings };
         let named = args.config.clone().or_else(|| env.get("HEARTBEAT_CLIENT_CONFIG").map(PathBuf::from));
         let path = env.absolute(named.as_deref().unwrap_or(&env.default_file));
         // Whoever names a server can do without a file that is not his to read; to others it may say where the server is.
         let flags = Flags::of(&args.command);
         let flagged = args.to.clone().or_else(|| flags.to.clone());
         let named_server = flagged.is_some() || env.get("HEARTBEAT_URL").is_some();
-        let draft = read(&path, named.is_some(), named_server, &findings);
+        let draft = read(&path, named.is_some(), named_server, findings);
         let choice = sight.parsed(args.lang, "HEARTBEAT_LANG", LangChoice::from_str);
         let lang = choose_language(choice, draft.lang, env);
         let to = sight.parsed(flagged, "HEARTBEAT_URL", Target::from_str).or(draft.to);
@@ -167,11 +190,13 @@ impl Settings {
         }
         let id = flags.id.or_else(|| {
             let text = env.get("HEARTBEAT_ID")?;
-            let read = Id::new(&text.to_string_lossy());
-            read.map_err(|e| findings.fault(Place::Named("HEARTBEAT_ID"), "", words::id(e))).ok()
+            let text = text.to_string_lossy();
+            let read = Id::new(&text);
+            let read = read.map_err(|e| findings.fault(Place::Named("HEARTBEAT_ID"), "", words::id(e)));
+            read.ok().or_else(|| nearest(&text))
         });
-        let mut settings = Settings {
-            file: path.clone(),
+        Settings {
+            file: path,
             lang,
             to_is_default: to.is_none(),
             to: to.unwrap_or_default(),
@@ -188,12 +213,10 @@ impl Settings {
                 .unwrap_or_default(),
             on_down: sight.text(flags.on_down, "HEARTBEAT_ON_DOWN").or(draft.on_down),
             on_up: sight.text(flags.on_up, "HEARTBEAT_ON_UP").or(draft.on_up),
-            token: token.and_then(|token| tokens::read(&[token], env, &findings).into_iter().next()),
+            token: token.and_then(|token| tokens::read(&[token], env, findings).into_iter().next()),
             tls,
             warnings: Vec::new(),
-        };
-        settings.warnings = findings.into_warnings(lang, &[path])?;
-        Ok(settings)
+        }
     }
 
     /// The monitor for which beats are sent: the one somebody named, else this machine's host name.

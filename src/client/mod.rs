@@ -25,6 +25,7 @@ mod send;
 mod socket;
 mod table;
 pub mod target;
+mod trust;
 mod watch;
 mod words;
 
@@ -43,22 +44,40 @@ const BLOCKING_MAX: usize = 16;
 /// Does what the command line asks; returns the exit code.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
     let env = Env { default_file: config::DEFAULT_FILE.into(), ..Env::of_process() };
-    let args = match cli::parse(words, &env) {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let mut lost_server = false;
+    let mut args = match cli::parse(words.clone(), &env) {
         Ok(args) => args,
-        Err(exit) => return exit.tell(),
+        Err(exit) => match run::rescue::rescue(&words, &env).filter(|_| exit.code != 0) {
+            Some(rescued) => {
+                rescued.complaints.iter().for_each(complain);
+                lost_server = rescued.lost_server;
+                rescued.args
+            }
+            None => return exit.tell(),
+        },
     };
     if let Task::Generate { what } = &args.command {
         return generate::run(*what, args.lang, &mut io::stdout()).map_or(EX_IOERR, |()| 0);
     }
-    let settings = match Settings::load(&args, &env) {
+    run::rescue::without_strays(&mut args, &env).iter().for_each(complain);
+    let loaded = Settings::load(&args, &env);
+    if let Task::Run(job) = &args.command {
+        // What is wrong with the watching is no reason for the work not to be done.
+        if let Err(error) = &loaded {
+            complain(error.sentence(error.lang()));
+        }
+        let settings = loaded.ok().filter(|settings| !(lost_server && settings.to_is_default));
+        let settings = settings.or_else(|| Settings::salvage(&args, &env, lost_server));
+        settings.iter().flat_map(|settings| &settings.warnings).for_each(complain);
+        let lang = settings.as_ref().map_or(config::language(&args, &env), |settings| settings.lang);
+        return run::run(job, settings.as_ref(), lang);
+    }
+    let settings = match loaded {
         Ok(settings) => settings,
         Err(error) => {
             complain(error.sentence(error.lang()));
-            // What is wrong with the watching is no reason for the work not to be done.
-            return match &args.command {
-                Task::Run(run) => until_done(run::run(run, None, error.lang())).unwrap_or(error.exit_code()),
-                _ => error.exit_code(),
-            };
+            return error.exit_code();
         }
     };
     for warning in &settings.warnings {
@@ -73,7 +92,6 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
 fn perform(args: &Args, env: &Env, settings: &Settings) -> Result<u8, Failure> {
     match &args.command {
         Task::Send(wanted) => until_done(send::send(settings, wanted)),
-        Task::Run(wanted) => until_done(run::run(wanted, Some(settings), settings.lang)),
         Task::Agent(_) => agent::run(args, env, settings),
         Task::Install(install) => until_done(install::install(args, settings, install)),
         Task::List(list) => until_done(ask::list(settings, list)),
@@ -82,7 +100,8 @@ fn perform(args: &Args, env: &Env, settings: &Settings) -> Result<u8, Failure> {
         Task::Pause(pause) => until_done(ask::pause(settings, pause)),
         Task::Resume(named) => until_done(ask::resume(settings, named)),
         Task::Remove(named) => until_done(ask::remove(settings, named)),
-        Task::Generate { .. } => Ok(0),
+        // Both are done by now.
+        Task::Run(_) | Task::Generate { .. } => Ok(0),
     }
 }
 

@@ -4,16 +4,19 @@
 //! without us, and neither a server that is dead nor a configuration that is wrong keeps it from running. Signals sent
 //! to us go on to it.
 
+pub mod name;
 mod output;
 mod report;
+pub mod rescue;
 
 use super::beat::Outgoing;
 use super::cli;
-use super::complain;
 use super::config::Settings;
 use super::dice::secret;
 use super::failure::{EX_OSERR, EX_USAGE, Failure};
+use super::{complain, until_done};
 use crate::domain::beat::Status;
+use crate::domain::id::Id;
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
 use crate::sys::clock;
@@ -23,7 +26,7 @@ use output::{Tail, copy};
 use report::Report;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -34,20 +37,50 @@ use tokio::sync::{mpsc, watch};
 const RETRY_FOR: Span = Span::secs(10);
 /// Signals that may wait.
 const SIGNALS_MAX: usize = 64;
+/// Descriptors for the runtime, the job's pipes and a connection.
+const DESCRIPTORS_NEEDED: usize = 24;
 /// The exit codes of sh(1) for a command that is not there and one that cannot be run.
 const NOT_FOUND: u8 = 127;
 const NOT_EXECUTABLE: u8 = 126;
 
 /// Runs the job and returns its exit code. Without settings nothing is reported.
 ///
+/// Where the system has no room for us, neither descriptors nor threads nor memory, the job takes our place.
+pub fn run(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang) -> u8 {
+    if settings.is_none() {
+        complain(lang.pick(
+            "the job runs, but is not reported: no server is known",
+            "任务照常运行，但不报告：不知道服务器",
+        ));
+    }
+    let done = find_room().map_err(|error| no_room(&error));
+    done.and_then(|()| until_done(under_watch(wanted, settings, lang))).unwrap_or_else(|failure| {
+        complain(failure.say(lang));
+        let Some((program, arguments)) = wanted.command.split_first() else { return NOT_EXECUTABLE };
+        complain(lang.pick("the job runs, but is not reported", "任务照常运行，但不报告"));
+        let error = std::process::Command::new(program).args(arguments).exec();
+        let (code, sentence) = not_started(program, &error, lang);
+        complain(sentence);
+        code
+    })
+}
+
+/// Runs the job and reports it.
+///
 /// # Errors
-/// When the job has no name to be reported under; then it does not run.
-pub async fn run(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang) -> Result<u8, Failure> {
-    let report = settings.map(Report::new).transpose()?;
+/// When there is no room to watch it; then it does not run yet.
+async fn under_watch(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang) -> Result<u8, Failure> {
+    let report = settings.and_then(|settings| {
+        let report = Report::new(settings, wanted.command.first()?);
+        report.inspect_err(|failure| complain(failure.say(lang))).ok()
+    });
     let (post, mut signals) = mpsc::channel(SIGNALS_MAX);
-    for_job(move |signal| _ = post.try_send(signal)).map_err(|error| {
-        Failure::new(EX_OSERR, format!("cannot watch signals: {error}"), format!("无法监听信号：{error}"))
-    })?;
+    if let Err(error) = for_job(move |signal| _ = post.try_send(signal)) {
+        complain(lang.pick(
+            format!("cannot watch signals: {error}; they do not reach the job"),
+            format!("无法监听信号：{error}；信号不会转给任务"),
+        ));
+    }
     let began = clock::mono();
     let (end, mut job) = match start(wanted) {
         Ok(child) => {
@@ -56,6 +89,7 @@ pub async fn run(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang) -> 
             let (end, output, is_wanted) = attend(child, &mut signals).await;
             (end, Ended { sending: sending.filter(|_| is_wanted), output })
         }
+        Err(error) if lacks_room(&error) => return Err(no_room(&error)),
         Err(error) => {
             let (code, sentence) =
                 not_started(wanted.command.first().map_or(OsStr::new(""), |w| w), &error, lang);
@@ -201,9 +235,41 @@ fn not_started(program: &OsStr, error: &std::io::Error, lang: Lang) -> (u8, Stri
     }
 }
 
-/// The monitor of a job: never this machine's, with which several jobs would be taken for one.
-fn no_name() -> Failure {
-    Failure::new(EX_USAGE, "a job needs a name: give one with --id", "任务需要名称：请用 --id 指定")
+/// Tries whether there are the descriptors that watching takes; the runtime panics where it finds none for itself.
+fn find_room() -> std::io::Result<()> {
+    let spare = (0..DESCRIPTORS_NEEDED).map(|_| std::fs::File::open("/dev/null"));
+    spare.collect::<Result<Vec<_>, _>>().map(drop)
+}
+
+/// Whether it is the system that has no room left, and not the program that cannot be run.
+fn lacks_room(error: &std::io::Error) -> bool {
+    use nix::libc::{EAGAIN, EMFILE, ENFILE, ENOMEM};
+    error.raw_os_error().is_some_and(|number| [EAGAIN, EMFILE, ENFILE, ENOMEM].contains(&number))
+}
+
+fn no_room(error: &std::io::Error) -> Failure {
+    Failure::new(
+        EX_OSERR,
+        format!("the system has no room to watch the job: {error}; see ulimit -a"),
+        format!("系统没有余力看护任务：{error}；请检查 ulimit -a"),
+    )
+}
+
+/// The name of a job that was given none: not this machine's, with which several jobs would be taken for one.
+fn name_for(program: &OsStr, lang: Lang) -> Result<Id, Failure> {
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    let id = name::of_command(&host.to_string_lossy(), program).ok_or_else(|| {
+        Failure::new(
+            EX_USAGE,
+            "the job is not reported: it needs a name, give one with --id",
+            "任务不报告：需要名称，请用 --id 指定",
+        )
+    })?;
+    complain(lang.pick(
+        format!("the job has no name and is reported as {id}: give it one with --id"),
+        format!("任务没有名称，按 {id} 报告：请用 --id 指定"),
+    ));
+    Ok(id)
 }
 
 /// A name for one run.
@@ -212,6 +278,6 @@ fn new_rid() -> String {
 }
 
 /// The beat that begins a run, or ends it.
-fn beat_of(id: &crate::domain::id::Id, rid: &str, status: Status) -> Outgoing {
+fn beat_of(id: &Id, rid: &str, status: Status) -> Outgoing {
     Outgoing::of(id).status(status).rid(Some(rid.to_string()))
 }

@@ -150,6 +150,11 @@ impl Findings {
         }
     }
 
+    /// Whether there is a fault of a certain place and key.
+    pub(crate) fn any_fault(&self, is_it: impl Fn(&Place, &str) -> bool) -> bool {
+        self.faults.borrow().iter().any(|fault| is_it(&fault.place, &fault.key))
+    }
+
     /// Notes that a file could not be read.
     pub(crate) fn unreadable(&self, place: Place, key: impl Into<String>, what: &Path, error: &io::Error) {
         let (why, exit_code) = match error.kind() {

@@ -191,11 +191,85 @@ fn a_reader_that_goes_away_ends_the_job_as_it_would_without_us() {
     until("the report", || daemon.monitor("job")["state"] == "down");
 }
 
+const HERE: &str = "--to=127.0.0.1:{a}";
+
+/// Options of `run`, what stands in the environment, the id it is reported under (none: nowhere), and what is said.
+type Flaw = (&'static [&'static str], (&'static str, &'static str), Option<&'static str>, &'static str);
+
 #[test]
-fn a_job_needs_a_name_of_its_own() {
+fn the_job_runs_and_is_reported_whatever_is_wrong_with_our_own_options() {
+    let daemon = daemon("");
+    let place = &daemon.place;
+    place.write("unknown.toml", "nonsense = 1\nto = \"http://127.0.0.1:{a}\"\n");
+    place.write("broken.toml", "to = ");
+    let nothing = ("X", "");
+    let flaws: &[Flaw] = &[
+        (&[HERE, "--id", "my job"], nothing, Some("my-job"), "--id"),
+        (&[HERE, "--id", "own", "name"], nothing, Some("own"), "name"),
+        (&[HERE, "--id=50%"], nothing, Some("50"), "--id"),
+        (&[HERE, "--id", "a1", "--every", "5m"], nothing, Some("a1"), "--every"),
+        (&[HERE, "--id", "a2", "--retry-for", "soon"], nothing, Some("a2"), "--retry-for"),
+        (&[HERE, "--id", "a3", "--lang", "fr"], nothing, Some("a3"), "--lang"),
+        (&[HERE, "--id", "a4", "--id", "a5"], nothing, Some("a5"), "twice"),
+        (&[HERE], ("HEARTBEAT_ID", "my own"), Some("my-own"), "HEARTBEAT_ID"),
+        (&[HERE, "--id", "b1"], ("HEARTBEAT_TIMEOUT", "soon"), Some("b1"), "HEARTBEAT_TIMEOUT"),
+        (&[HERE, "--id", "b2"], ("HEARTBEAT_URL", "ftp://x"), Some("b2"), ""),
+        (&[HERE, "--id", "b3"], ("HEARTBEAT_LANG", "fr"), Some("b3"), "HEARTBEAT_LANG"),
+        (&[HERE, "--id", "b4", "--token-file", "{dir}/none"], nothing, Some("b4"), "none"),
+        (&[HERE, "--id", "b5", "--cert", "{dir}/none"], nothing, Some("b5"), "cert and key"),
+        (&[HERE, "--id", "c1", "--config", "{dir}/none.toml"], nothing, Some("c1"), "none.toml"),
+        (&[HERE, "--id", "c2", "--config", "{dir}/broken.toml"], nothing, Some("c2"), "broken.toml"),
+        (&[HERE, "--id", "c3", "--config", "{dir}"], nothing, Some("c3"), "is a directory"),
+        (&["--id", "c4", "--config", "{dir}/unknown.toml"], nothing, Some("c4"), "unknown.toml:1"),
+        (&["--to", "ftp://x", "--id", "d1"], ("HEARTBEAT_URL", "127.0.0.1:{a}"), Some("d1"), "--to"),
+        (&["--to", "ftp://x", "--id", "d2"], nothing, None, "not reported"),
+        (&["--id", "d3"], ("HEARTBEAT_URL", "ftp://x"), None, "not reported"),
+        (&["--id", "d4", "--config", "{dir}/broken.toml"], nothing, None, "not reported"),
+    ];
+    for (options, (name, value), id, says) in flaws {
+        let client = Client::new(place).args(&["run"]).args(options).env(name, value);
+        let (code, said) = client.args(&["--", "sh", "-c", "echo done; exit 5"]).run();
+        assert!(code == 5 && said.contains("done\n"), "{options:?}: {code}: {said}");
+        assert!(said.contains(says), "{options:?}: {said}");
+        match id {
+            Some(id) => assert_eq!(daemon.monitor(id)["state"], "down", "{options:?}: {said}"),
+            None => assert!(!said.contains("cannot reach"), "nobody else is told: {said}"),
+        }
+    }
+}
+
+#[test]
+fn a_job_without_a_name_is_reported_under_its_programs() {
+    let daemon = daemon("");
+    daemon.place.write("heartbeat-client.toml", "id = \"this-machine\"\nto = \"http://127.0.0.1:{a}\"\n");
+    let (code, said) = Client::new(&daemon.place).args(&["run", "--", "sh", "-c", "exit 3"]).run();
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("give it one with --id"), "{said}");
+    let monitors = daemon.get("/api/v1/monitors").json()["monitors"].as_array().unwrap().clone();
+    let [monitor] = monitors.as_slice() else { panic!("{monitors:?}") };
+    assert!(monitor["id"].as_str().unwrap().ends_with("-sh") && monitor["state"] == "down", "{monitor}");
+}
+
+#[test]
+fn only_a_missing_command_is_an_error_of_usage() {
     let place = Place::new();
-    place.write("heartbeat-client.toml", "id = \"this-machine\"\n");
-    let (code, said) = Client::new(&place).args(&["run", "--", "echo", "ran"]).run();
-    assert_eq!(code, 64, "{said}");
-    assert!(said.contains("--id") && !said.contains("ran"), "{said}");
+    for line in [&["run"][..], &["run", "--id", "x"], &["run", "--id", "my job", "--"]] {
+        let (code, said) = Client::new(&place).args(line).run();
+        assert_eq!(code, 64, "{line:?}: {said}");
+    }
+}
+
+#[test]
+fn where_there_is_no_room_for_us_the_job_takes_our_place() {
+    let place = Place::new();
+    for room in [4, 5, 6, 8, 12, 16, 20, 24, 28] {
+        let script = format!(
+            "ulimit -n {room}; exec \"$0\" run --to 127.0.0.1:1 --retry-for 100ms --id x -- \
+            sh -c 'echo done; exit 5'"
+        );
+        let output = place.command_of("sh").args(["-c", &script, crate::harness::CLIENT]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(5), "{room}: {said}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n", "{room}: {said}");
+    }
 }

@@ -1,7 +1,7 @@
 //! What is told of a job: its start while it runs, its result when it has ended. One after the other, on one connection
 //! where that holds, so that the server never hears the end before the start.
 
-use super::{End, beat_of, new_rid, no_name};
+use super::{End, beat_of, name_for, new_rid};
 use crate::client::beat::{Outgoing, end_of};
 use crate::client::channel::{Channel, Hitch, rejected};
 use crate::client::config::Settings;
@@ -16,6 +16,7 @@ use crate::domain::lang::Lang;
 use crate::domain::limits::MESSAGE_BYTES_MAX;
 use crate::domain::time::Span;
 use crate::sys::clock;
+use std::ffi::OsStr;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -39,12 +40,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// For a job.
+    /// For a job, under its id or a name made of its program's.
     ///
     /// # Errors
-    /// When it has no name.
-    pub fn new(settings: &Settings) -> Result<Report, Failure> {
-        let id = settings.job.clone().ok_or_else(no_name)?;
+    /// When it has neither.
+    pub fn new(settings: &Settings, program: &OsStr) -> Result<Report, Failure> {
+        let id = settings.job.clone().map_or_else(|| name_for(program, settings.lang), Ok)?;
         Ok(Report { settings: settings.clone(), id, rid: new_rid() })
     }
 
