@@ -10,6 +10,8 @@ use std::str::FromStr;
 
 /// The port of HTTP and WebSocket when the URL names none.
 const HTTP_PORT: u16 = 7777;
+/// The same inside TLS: what is there is a proxy, as everybody has one there.
+const HTTPS_PORT: u16 = 443;
 /// That of raw TCP.
 const TCP_PORT: u16 = 7778;
 
@@ -127,7 +129,11 @@ impl FromStr for Target {
             return Err("the path of a URL is visible ASCII; write anything else in percent-encoding");
         }
         let (host, port) = host_and_port(authority)?;
-        let port = port.unwrap_or(if protocol == Protocol::Tcp { TCP_PORT } else { HTTP_PORT });
+        let port = port.unwrap_or(match (protocol, tls) {
+            (Protocol::Tcp, _) => TCP_PORT,
+            (Protocol::Http | Protocol::WebSocket, true) => HTTPS_PORT,
+            (Protocol::Http | Protocol::WebSocket, false) => HTTP_PORT,
+        });
         Ok(Target { protocol, tls, place: Place::Net { host, port }, path: path.to_string() })
     }
 }
@@ -202,7 +208,10 @@ mod tests {
             ("tcp://10.0.0.1", "tcp://10.0.0.1:7778"),
             ("tls://hb", "tls://hb:7778"),
             ("ws://hb/", "ws://hb:7777"),
-            ("wss://hb/x/ws", "wss://hb:7777/x/ws"),
+            ("https://hb", "https://hb:443"),
+            ("https://[::1]/x", "https://[::1]:443/x"),
+            ("wss://hb/x/ws", "wss://hb:443/x/ws"),
+            ("wss://hb:7777", "wss://hb:7777"),
             ("tcp://[::1]:9", "tcp://[::1]:9"),
             ("http://[fe80::1%eth0]", "http://[fe80::1%eth0]:7777"),
             ("unix:/run/hb.sock", "unix:/run/hb.sock"),
