@@ -107,16 +107,17 @@ pub fn read_monitors(page: &Value, settings: &Settings) -> Result<Vec<Monitor>, 
 /// `heartbeat show`.
 pub async fn show(settings: &Settings, show: &Show) -> Result<u8, Failure> {
     let settings = &at_server(settings).await;
-    let monitor = told(settings, Ask::get(path_of(&show.id, ""))).await?.json(&settings.to)?;
+    let monitor = told_of(settings, &show.id, Ask::get(path_of(&show.id, ""))).await?.json(&settings.to)?;
     let id = utf8_percent_encode(&show.id, PLAIN);
     let path = format!("/api/v1/incidents?monitor={id}&limit={INCIDENTS_SHOWN}");
-    let incidents = told(settings, Ask::get(path)).await?.json(&settings.to)?;
-    let incidents = incidents.get("incidents").cloned().unwrap_or_default();
+    let page = told(settings, Ask::get(path)).await?.json(&settings.to)?;
+    let incidents = page.get("incidents").cloned().unwrap_or_default();
+    let are_more = page.get("next").is_some_and(Value::is_string);
     if show.json {
         let both = json!({ "monitor": monitor, "incidents": incidents });
         return print(&format!("{both:#}\n")).map(|()| 0);
     }
-    print(&(about(&monitor, look(settings)) + &past(&incidents, look(settings)))).map(|()| 0)
+    print(&(about(&monitor, look(settings)) + &past(&incidents, are_more, look(settings)))).map(|()| 0)
 }
 
 /// Everything about a monitor that is anything.
@@ -216,7 +217,7 @@ fn about(monitor: &Value, look: Look) -> String {
 }
 
 /// The latest incidents of a monitor.
-fn past(incidents: &Value, look: Look) -> String {
+fn past(incidents: &Value, are_more: bool, look: Look) -> String {
     let all = incidents.as_array().map(Vec::as_slice).unwrap_or_default();
     if all.is_empty() {
         return look.lang.pick("\nno incidents\n", "\n没有故障记录\n").into();
@@ -239,6 +240,10 @@ fn past(incidents: &Value, look: Look) -> String {
             (false, Lang::Zh) => format!("持续 {lasted}"),
         };
         text += &format!("  {}  {}  {lasted}\n", look.stamp(field("started")), one_line(cause));
+    }
+    if are_more {
+        text +=
+            look.lang.pick("  … older ones: see the page of the monitor\n", "  ……更早的请见监控项的页面\n");
     }
     text
 }
@@ -286,13 +291,26 @@ async fn order(
 ) -> Result<(Settings, Value), Failure> {
     let settings = at_server(settings).await;
     let body = body.map(|body| body.to_string().into());
-    let reply = told(&settings, Ask { method, path: path_of(id, what), body }).await?;
+    let reply = told_of(&settings, id, Ask { method, path: path_of(id, what), body }).await?;
     let monitor = if reply.body.is_empty() { Value::Null } else { reply.json(&settings.to)? };
     Ok((settings, monitor))
 }
 
 fn path_of(id: &str, what: &str) -> String {
     format!("/api/v1/monitors/{}{what}", utf8_percent_encode(id, PLAIN))
+}
+
+/// The answer about a monitor.
+async fn told_of(settings: &Settings, id: &str, question: Ask) -> Result<Reply, Failure> {
+    let to = &settings.to;
+    told(settings, question).await.map_err(|failure| match failure.exit_code {
+        EX_NOINPUT => Failure::new(
+            EX_NOINPUT,
+            format!("no such monitor at {to}: {id}; heartbeat list names those that are"),
+            format!("{to} 上没有监控项 {id}；heartbeat list 会列出现有的"),
+        ),
+        _ => failure,
+    })
 }
 
 /// The answer, if it is a good one; otherwise why not and what to do about it.
@@ -309,11 +327,9 @@ pub async fn told(settings: &Settings, question: Ask) -> Result<Reply, Failure> 
                 "{to} 不允许：{reason}；请用 --token-file 提供令牌，或在服务器所在机器上以 root 身份执行"
             ),
         )),
-        404 if reply.json(to).is_ok() => Err(Failure::new(
-            EX_NOINPUT,
-            format!("{to}: {reason}"),
-            format!("{to}：没有这个监控项（{reason}）"),
-        )),
+        404 if reply.json(to).is_ok() => {
+            Err(Failure::new(EX_NOINPUT, format!("{to}: {reason}"), format!("{to}：{reason}")))
+        }
         _ => reply.ok(to),
     }
 }
@@ -386,11 +402,11 @@ mod tests {
     fn questions_go_to_http_wherever_beats_go() {
         for (to, asked) in [
             ("http://hb/x", "http://hb:7777/x"),
-            ("https://hb", "https://hb:7777"),
+            ("https://hb", "https://hb:443"),
             ("tcp://hb:9", "http://hb:7777"),
             ("tls://hb", "https://hb:7777"),
             ("ws://hb:80/ws", "http://hb:80"),
-            ("wss://hb/x/ws", "https://hb:7777/x"),
+            ("wss://hb/x/ws", "https://hb:443/x"),
             ("http://hb/api/v1/beats", "http://hb:7777"),
             ("unix:/x", "unix:/x"),
         ] {
@@ -435,8 +451,12 @@ mod tests {
         for part in ["from", "counter", "schedule", "null"] {
             assert!(!text.contains(part), "{part:?} in\n{text}");
         }
-        assert!(past(&json!([]), look).contains("no incidents"));
+        assert!(past(&json!([]), false, look).contains("no incidents"));
         let one = json!([{ "started": "2026-02-08T03:00:00Z", "ended": null, "duration_s": 90, "cause": "silence" }]);
-        assert!(past(&one, look).contains("silence  for 1 min, not over"), "{}", past(&one, look));
+        assert!(
+            past(&one, true, look).contains("silence  for 1 min, not over\n  … older"),
+            "{}",
+            past(&one, true, look)
+        );
     }
 }

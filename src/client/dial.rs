@@ -7,6 +7,7 @@
 use super::config::{Settings, TlsFiles};
 use super::failure::{EX_PROTOCOL, EX_UNAVAILABLE, Failure};
 use super::target::{Place, Target};
+use super::trust;
 use crate::domain::lang::Lang;
 use crate::transport::stream::Stream;
 use crate::transport::tls::client as tls;
@@ -27,11 +28,15 @@ const PROBE_EVERY: Duration = Duration::from_secs(10);
 const PROBES: u32 = 3;
 /// Most addresses of a name that are tried.
 const ADDRESSES_MAX: usize = 16;
+/// Most that are told of.
+const ADDRESSES_TOLD_MAX: usize = 4;
 
 /// Makes connections to one server.
 #[derive(Debug)]
 pub struct Dialer {
     target: Target,
+    /// Whether that is a guess.
+    nobody_named_it: bool,
     /// How long sent bytes may stay unacknowledged before the kernel gives the connection up.
     unacknowledged_max: Duration,
     tls: Option<Arc<ClientConfig>>,
@@ -44,8 +49,9 @@ impl Dialer {
     /// When a certificate or a key cannot be used.
     pub fn new(settings: &Settings) -> Result<Dialer, Failure> {
         let tls = settings.to.tls.then(|| prepare_tls(&settings.tls)).transpose()?;
+        let nobody_named_it = settings.to_is_default;
         let unacknowledged_max = Duration::from_millis(settings.timeout.0.max(5_000));
-        Ok(Dialer { target: settings.to.clone(), unacknowledged_max, tls })
+        Ok(Dialer { target: settings.to.clone(), nobody_named_it, unacknowledged_max, tls })
     }
 
     /// Where it leads.
@@ -56,7 +62,7 @@ impl Dialer {
     /// A connection, within a time.
     ///
     /// # Errors
-    /// Why there is none, with the last address that was tried.
+    /// Why there is none, with the addresses that were tried.
     pub async fn dial(&self, within: Duration) -> Result<Stream, Failure> {
         let deadline = tokio::time::Instant::now() + within;
         match &self.target.place {
@@ -100,7 +106,7 @@ impl Dialer {
                 ));
             }
         };
-        let mut last = None;
+        let mut why = Vec::new();
         for (tried, address) in found.iter().enumerate() {
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             let share = left / (found.len() - tried) as u32;
@@ -109,12 +115,15 @@ impl Dialer {
                     self.tune(&stream);
                     return Ok(stream);
                 }
-                Ok(Err(error)) => last = Some(format!("{address}: {}", said(&error))),
-                Err(_) => last = Some(format!("{address}: {}", said(&io::ErrorKind::TimedOut.into()))),
+                Ok(Err(error)) => why.push((*address, said(&error))),
+                Err(_) => why.push((*address, said(&io::ErrorKind::TimedOut.into()))),
             }
         }
-        let reason = last.unwrap_or_else(|| format!("{host}: no address"));
-        Err(self.unreachable(&reason, &reason))
+        let (en, zh) = (tried(&why, Lang::En), tried(&why, Lang::Zh));
+        match en.is_empty() {
+            true => Err(self.unreachable(&format!("{host} has no address"), &format!("{host} 没有地址"))),
+            false => Err(self.unreachable(&en, &zh)),
+        }
     }
 
     async fn secure(
@@ -125,11 +134,15 @@ impl Dialer {
         deadline: tokio::time::Instant,
         within: Duration,
     ) -> Result<Stream, Failure> {
-        let name = tls::server_name(host).map_err(|error| self.no_tls(&error.to_string()))?;
+        let name = tls::server_name(host).map_err(|error| {
+            let said = error.to_string();
+            self.no_tls(&said, &said)
+        })?;
         match timeout_at(deadline, tls::connect(stream, config, name)).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                Err(self.no_tls(&error.to_string()))
+                let say = |lang| trust::reason(&error, &self.target, lang);
+                Err(self.no_tls(&say(Lang::En), &say(Lang::Zh)))
             }
             Ok(Err(error)) => Err(self.unreachable(&said(&error), &said(&error))),
             Err(_) => Err(self.too_slow(within)),
@@ -137,12 +150,12 @@ impl Dialer {
     }
 
     /// The other side is not who it should be, or speaks no TLS.
-    fn no_tls(&self, reason: &str) -> Failure {
+    fn no_tls(&self, en: &str, zh: &str) -> Failure {
         let target = &self.target;
         Failure::new(
             EX_PROTOCOL,
-            format!("no TLS with {target}: {reason}"),
-            format!("无法与 {target} 建立 TLS：{reason}"),
+            format!("no TLS with {target}: {en}"),
+            format!("无法与 {target} 建立 TLS：{zh}"),
         )
     }
 
@@ -165,12 +178,40 @@ impl Dialer {
     }
 
     fn unreachable(&self, en: &str, zh: &str) -> Failure {
+        if self.nobody_named_it {
+            let en = format!(
+                "{en}; nobody has said where the server is: give --to, HEARTBEAT_URL or the configuration's to"
+            );
+            let zh = format!("{}；没有指定服务器：请用 --to、HEARTBEAT_URL 或配置中的 to", in_chinese(zh));
+            return unreachable(&self.target, &en, &zh);
+        }
         unreachable(&self.target, en, zh)
     }
 
     fn too_slow(&self, within: Duration) -> Failure {
         self.unreachable(&format!("no connection within {within:?}"), &format!("在 {within:?} 内未能连接"))
     }
+}
+
+/// What came of each address that was tried, the first few; addresses with the same fate are told together.
+fn tried(why: &[(SocketAddr, String)], lang: Lang) -> String {
+    let mut fates: Vec<(String, &str)> = Vec::new();
+    for (address, reason) in why.iter().take(ADDRESSES_TOLD_MAX) {
+        match fates.iter_mut().find(|(_, known)| known == reason) {
+            Some((all, _)) => *all += &format!(", {address}"),
+            None => fates.push((address.to_string(), reason)),
+        }
+    }
+    let say = |reason: &str| match lang {
+        Lang::En => reason.to_string(),
+        Lang::Zh => in_chinese(reason),
+    };
+    let mut told =
+        fates.iter().map(|(all, reason)| format!("{all}: {}", say(reason))).collect::<Vec<_>>().join("; ");
+    if let Some(more) = why.len().checked_sub(ADDRESSES_TOLD_MAX).filter(|more| *more > 0) {
+        told += &lang.pick(format!("; {more} more addresses"), format!("；另有 {more} 个地址"));
+    }
+    told
 }
 
 /// The server cannot be reached.
@@ -228,6 +269,20 @@ fn prepare_tls(files: &TlsFiles) -> Result<Arc<ClientConfig>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_address_that_was_tried_is_told_with_its_port() {
+        let at = |text: &str, why: &str| (text.parse::<SocketAddr>().unwrap(), why.to_string());
+        let (refused, late) = ("connection refused", "timed out");
+        let two = [at("[::1]:7777", refused), at("127.0.0.1:7777", refused)];
+        assert_eq!(tried(&two, Lang::En), "[::1]:7777, 127.0.0.1:7777: connection refused");
+        assert_eq!(tried(&two, Lang::Zh), "[::1]:7777, 127.0.0.1:7777: 连接被拒绝");
+        let three = [at("[::1]:1", late), at("10.0.0.1:1", refused), at("10.0.0.2:1", late)];
+        assert_eq!(tried(&three, Lang::En), "[::1]:1, 10.0.0.2:1: timed out; 10.0.0.1:1: connection refused");
+        let many: Vec<_> = (1..=9).map(|n| at(&format!("10.0.0.{n}:1"), late)).collect();
+        assert!(tried(&many, Lang::En).ends_with("10.0.0.4:1: timed out; 5 more addresses"));
+        assert_eq!(tried(&[], Lang::En), "");
+    }
 
     #[test]
     fn what_connections_end_of_is_said_in_the_language_of_the_sentence() {

@@ -27,6 +27,9 @@ use tokio::time::timeout;
 /// Longest answer that is read whole.
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// What is told of an answer that is not ours.
+const REASON_BYTES_MAX: usize = 200;
+
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("heartbeat/", env!("CARGO_PKG_VERSION")));
 
 /// A connection on which requests can be made.
@@ -203,8 +206,10 @@ impl Reply {
             (Some(said), Some(field)) => one_line(&format!("{field}: {said}")).into_owned(),
             (Some(said), None) => one_line(said).into_owned(),
             _ => {
-                let text = String::from_utf8_lossy(&self.body[..self.body.len().min(200)]).into_owned();
-                text.lines().next().unwrap_or_default().trim().to_string()
+                let text = String::from_utf8_lossy(&self.body[..self.body.len().min(REASON_BYTES_MAX)]);
+                let line = text.lines().next().unwrap_or_default().trim();
+                let is_cut = text.lines().count() > 1 || self.body.len() > REASON_BYTES_MAX;
+                format!("{line}{}", if is_cut { "…" } else { "" })
             }
         }
     }

@@ -135,7 +135,8 @@ fn next(input: &[u8], may_ping: bool) -> Next {
         "ERR" => Next::Heard(Heard::Err(rest.to_string()), end + 1),
         "" | "PONG" => Next::Skip(end + 1),
         _ => {
-            let shown: String = line.chars().take(40).collect();
+            let mut shown: String = line.chars().take(40).collect();
+            shown += if line.chars().nth(40).is_some() { "…" } else { "" };
             Next::Wrong(format!("it says {shown:?}"), format!("它说 {shown:?}"))
         }
     }

@@ -193,7 +193,10 @@ mod system {
     fn read_records(mut file: File) -> io::Result<Vec<Vec<u8>>> {
         file.seek(SeekFrom::Start(0))?;
         let mut all = Vec::new();
-        file.take(RECORDS_BYTES_MAX).read_to_end(&mut all)?;
+        file.take(RECORDS_BYTES_MAX + 1).read_to_end(&mut all)?;
+        if all.len() as u64 > RECORDS_BYTES_MAX {
+            return Err(wrong("its records are too long"));
+        }
         let mut rest = all.strip_prefix(BEGIN).ok_or_else(|| wrong("it is of another version"))?;
         let mut records = Vec::new();
         while let Some((length, behind)) = rest.split_first_chunk::<4>() {

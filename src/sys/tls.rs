@@ -21,6 +21,8 @@ pub enum TlsError {
     NoAuthorities,
     /// A bundle cannot be read.
     Unreadable(PathBuf, io::Error),
+    /// A bundle is longer than any is.
+    TooLong(PathBuf),
     /// A bundle holds no certificate in PEM.
     NoCertificate(PathBuf),
     /// The cryptography refuses.
@@ -37,8 +39,12 @@ pub fn authorities(bundle: Option<&Path>) -> Result<Vec<CertificateDer<'static>>
     let path = &bundle.map_or_else(usual, |path| Ok(path.to_path_buf()))?;
     let mut bytes = Vec::new();
     std::fs::File::open(path)
-        .and_then(|file| file.take(BUNDLE_BYTES_MAX).read_to_end(&mut bytes))
+        .and_then(|file| file.take(BUNDLE_BYTES_MAX + 1).read_to_end(&mut bytes))
         .map_err(|error| TlsError::Unreadable(path.into(), error))?;
+    // Cut, it would be another list of authorities than the one that was meant.
+    if bytes.len() as u64 > BUNDLE_BYTES_MAX {
+        return Err(TlsError::TooLong(path.into()));
+    }
     let found: Vec<_> = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect();
     if found.is_empty() { Err(TlsError::NoCertificate(path.into())) } else { Ok(found) }
 }
@@ -106,6 +112,12 @@ impl TlsError {
             (TlsError::Unreadable(path, error), Lang::Zh) => {
                 format!("无法读取 {}：{error}", path.display())
             }
+            (TlsError::TooLong(path), Lang::En) => {
+                format!("{} is too long: a bundle has at most {BUNDLE_BYTES_MAX} bytes", path.display())
+            }
+            (TlsError::TooLong(path), Lang::Zh) => {
+                format!("{} 过长：证书文件最多 {BUNDLE_BYTES_MAX} 字节", path.display())
+            }
             (TlsError::NoCertificate(path), Lang::En) => {
                 format!("{} holds no certificate in PEM format", path.display())
             }
@@ -135,6 +147,13 @@ mod tests {
         let said = |path: &Path, lang| client(Some(path)).unwrap_err().sentence(lang);
         assert!(said(&bad, Lang::En).ends_with("bad.pem holds no certificate in PEM format"));
         assert!(said(&dir.join("none.pem"), Lang::Zh).starts_with("无法读取 "));
+        // Nothing is cut: a certificate at the end of the longest bundle is found, and what is longer is refused.
+        let mut long = "#".repeat(BUNDLE_BYTES_MAX as usize - made.cert.pem().len() - 1) + "\n";
+        long += &made.cert.pem();
+        std::fs::write(&good, &long).unwrap();
+        assert_eq!(authorities(Some(&good)).unwrap().len(), 1);
+        std::fs::write(&good, long + "#").unwrap();
+        assert!(said(&good, Lang::En).ends_with("good.pem is too long: a bundle has at most 8388608 bytes"));
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }

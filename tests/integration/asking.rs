@@ -79,7 +79,7 @@ fn one_monitor_is_shown_with_its_incidents() {
     let json: Value = serde_json::from_str(&json).expect(&json);
     assert_eq!((&json["monitor"]["id"], &json["incidents"][0]["cause"]), (&"db".into(), &"fail".into()));
     let (code, said) = asked(&daemon, &["show", "nobody"]);
-    assert!(code == 66 && said.contains("no such monitor"), "{said}");
+    assert!(code == 66 && said.contains("no such monitor at ") && said.contains(": nobody;"), "{said}");
 }
 
 #[test]

@@ -377,13 +377,35 @@ fn our_own_client_speaks_tls_and_believes_nobody_else() {
         assert_eq!(send(url, "ca.pem", id), (0, String::new()), "{url}");
         assert_eq!(daemon.monitor(id)["beats"], 1);
         let (code, said) = send(url, "other.pem", id);
-        assert!(code == 76 && said.contains("no TLS with "), "{url}: {code}: {said}");
+        assert!(
+            code == 76 && said.contains("no TLS with ") && said.contains("--ca"),
+            "{url}: {code}: {said}"
+        );
         let (code, said) = send(&url.replace("localhost", "127.0.0.1"), "ca.pem", id);
         assert!(code == 76 && said.contains("127.0.0.1"), "another name: {code}: {said}");
     }
     let (code, said) = send("https://localhost:{a}", "ca.pem", "plain");
-    assert!(code == 76 && said.contains("no TLS with "), "no TLS there: {code}: {said}");
+    assert!(code == 76 && said.contains("begins with http://"), "no TLS there: {code}: {said}");
     assert_eq!(send("https://localhost:{b}", "none.pem", "x").0, 66);
+}
+
+#[test]
+fn of_a_certificate_that_signed_itself_is_said_what_to_do() {
+    let key = KeyPair::generate().unwrap();
+    for (is_ca, says) in
+        [(IsCa::Ca(rcgen::BasicConstraints::Unconstrained), "CA:FALSE"), (IsCa::ExplicitNoCa, "")]
+    {
+        let mut params = CertificateParams::new(vec!["localhost".to_string()]).unwrap();
+        params.is_ca = is_ca;
+        let (own, key) = (params.self_signed(&key).unwrap().pem(), key.serialize_pem());
+        let listen = "[[listen]]\naddress = \"127.0.0.1:{a}\"\n[[listen]]\naddress = \"127.0.0.1:{b}\"\n\
+            tls = { cert = \"{dir}/own.pem\", key = \"{dir}/own-key.pem\" }\n";
+        let daemon = Setup::new(listen).file("own.pem", &own).file("own-key.pem", &key).start();
+        let line = ["send", "--to", "https://localhost:{b}", "--id", "x", "--ca", "own.pem"];
+        let (code, said) = Client::new(&daemon.place).args(&line).run();
+        assert_eq!(code, if says.is_empty() { 0 } else { 76 }, "{said}");
+        assert!(said.contains(says) && !said.contains("OtherError"), "{said}");
+    }
 }
 
 #[test]

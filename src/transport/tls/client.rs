@@ -32,6 +32,8 @@ pub struct Wish {
 pub enum Trouble {
     /// A file cannot be read.
     File(PathBuf, io::Error),
+    /// A file is longer than any is.
+    TooLong(PathBuf),
     /// A file does not hold what it should.
     Paper(PathBuf, Fault),
     /// There is nobody to believe.
@@ -47,6 +49,10 @@ impl Trouble {
         match self {
             Trouble::File(path, error) if zh => format!("无法读取 {}：{error}", path.display()),
             Trouble::File(path, error) => format!("cannot read {}: {error}", path.display()),
+            Trouble::TooLong(path) if zh => format!("{} 过长：最多 {FILE_BYTES_MAX} 字节", path.display()),
+            Trouble::TooLong(path) => {
+                format!("{} is too long: at most {FILE_BYTES_MAX} bytes", path.display())
+            }
             Trouble::Paper(path, fault) if zh => format!("{}：{}", path.display(), fault.sentence(lang)),
             Trouble::Paper(path, fault) => format!("{}: {}", path.display(), fault.sentence(lang)),
             Trouble::Roots(error) => error.sentence(lang),
@@ -115,6 +121,7 @@ pub async fn connect(
 
 fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
     let mut bytes = Vec::new();
-    let file = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes));
-    file.map(|_| bytes).map_err(|error| Trouble::File(path.to_path_buf(), error))
+    let file = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    file.map_err(|error| Trouble::File(path.to_path_buf(), error))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX { Err(Trouble::TooLong(path.to_path_buf())) } else { Ok(bytes) }
 }
