@@ -79,7 +79,7 @@ SKIPS := $(ABSOLUTE)/skips
 
 test: needs
 	mkdir -p '$(ABSOLUTE)' && rm -f '$(SKIPS)' && touch '$(SKIPS)'
-	HEARTBEAT_SKIPS='$(SKIPS)' $(MAKE) --no-print-directory unit-test network-test browser-test ws-conformance system-test
+	HEARTBEAT_SKIPS='$(SKIPS)' $(MAKE) --no-print-directory unit-test network-test browser-test ws-conformance openapi-test system-test
 	@sort -u '$(SKIPS)' | sed 's/^SKIPPED //' | \
 	  awk '{ all = all (NR > 1 ? "; " : "") $$0 } END { print "skipped: " NR (NR ? ": " all : "") }'
 
@@ -103,6 +103,12 @@ browser-test:
 ws-conformance:
 	$(CARGO) build --locked --features ws-echo
 	TOOLS='$(TOOLS)' python3 tests/conformance/run.py '$(TARGET)/debug/heartbeat-server' $(CASES)
+
+# Clients made from the API's own description, by two generators (one wants Java), and used.
+.PHONY: openapi-test
+openapi-test:
+	$(CARGO) build --locked
+	TOOLS='$(TOOLS)' python3 tests/openapi/run.py '$(TARGET)/debug/heartbeat-server'
 
 # Chosen ones: make system-test SCENARIOS='install purge'
 system-test:

@@ -29,6 +29,43 @@ mod tests {
     }
 
     #[test]
+    fn generators_of_clients_can_read_it() {
+        fn walk(at: &Value) {
+            if let Value::Object(fields) = at {
+                // None of them makes anything of `const`; an enum without a type, `null` alone and a union of objects
+                // become code that does not run.
+                assert!(!fields.contains_key("const"), "{at}");
+                let is_null = fields.get("type").is_some_and(|kind| kind == "null");
+                assert!(!is_null || fields.len() == 1, "{at}");
+                let lists = fields.get("enum").is_some_and(Value::is_array);
+                assert!(!lists || fields.contains_key("type"), "{at}");
+                let is_one_of_ours = |item: &&Value| {
+                    item.get("$ref").and_then(Value::as_str).is_some_and(|path| !path.ends_with("/Id"))
+                        || item.get("type").is_some_and(|kind| kind == "object")
+                };
+                let union = fields.get("anyOf").and_then(Value::as_array).into_iter().flatten();
+                assert!(union.filter(is_one_of_ours).count() <= 1, "{at}");
+            }
+            match at {
+                Value::Object(fields) => fields.values().for_each(walk),
+                Value::Array(items) => items.iter().for_each(walk),
+                _ => {}
+            }
+        }
+        walk(&parsed());
+    }
+
+    #[test]
+    fn answers_may_gain_fields_without_breaking_a_client() {
+        let document = parsed();
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        for (name, schema) in schemas {
+            let is_sent = ["Beat", "Declaration", "PauseFor"].contains(&name.as_str());
+            assert!(is_sent || schema.get("additionalProperties").is_none(), "{name}");
+        }
+    }
+
+    #[test]
     fn every_reference_leads_somewhere() {
         fn walk(at: &Value, root: &Value) {
             match at {
