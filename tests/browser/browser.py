@@ -103,15 +103,17 @@ class Browser:
                 raise Failure(f"{method}: {answer['error']['message']}")
             return answer["result"]
 
-    def open(self, address, scripts=True, width=1280, height=1000, dark=False, before=""):
+    def open(self, address, scripts=True, width=1280, height=1000, dark=False, before="", lang="en"):
         """A new tab at an address; `before` is a script that runs before those of each page."""
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        tab = Tab(self, session)
+        tab = Tab(self, session, target)
         tab.ask("Page.enable")
         tab.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         tab.ask("Emulation.setEmulatedMedia", features=[scheme])
+        agent = self.ask("Browser.getVersion")["userAgent"]
+        tab.ask("Emulation.setUserAgentOverride", userAgent=agent, acceptLanguage=lang)
         if not scripts:
             tab.ask("Emulation.setScriptExecutionDisabled", value=True)
         tab.ask("Page.addScriptToEvaluateOnNewDocument", source=WATCH + before)
@@ -124,8 +126,12 @@ class Browser:
 class Tab:
     """One page."""
 
-    def __init__(self, browser, session):
-        self.browser, self.session = browser, session
+    def __init__(self, browser, session, target):
+        self.browser, self.session, self.target = browser, session, target
+
+    def close(self):
+        """What is open listens to events, and of that the server bears only so much."""
+        self.browser.ask("Target.closeTarget", targetId=self.target)
 
     def ask(self, method, **params):
         return self.browser.ask(method, self.session, **params)

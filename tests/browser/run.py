@@ -39,8 +39,8 @@ SIZES = {"desktop": (1280, 1000), "phone": (390, 844)}
 class Daemon:
     """A daemon with a state of its own, ended by its process id."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, config=""):
+        self.path, self.config = path, config
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="heartbeat-pages-")
@@ -50,7 +50,7 @@ class Daemon:
         self.url = f"http://127.0.0.1:{port}/"
         folder = pathlib.Path(self.folder.name)
         config = folder / "config.toml"
-        config.write_text("[log]\nbeats = false\n")
+        config.write_text("[log]\nbeats = false\n" + self.config)
         arguments = ["-c", config, "--http", f"127.0.0.1:{port}", "--state-dir", folder / "state"]
         arguments += ["--log", f"file:{folder}/log"]
         # Not the socket of a daemon that serves this machine.
@@ -240,6 +240,38 @@ def looks(daemon, browser, pictures):
                 tab.picture(pictures / f"status-{size}-{'dark' if dark else 'light'}.png")
 
 
+# A name without a place to break it, as far as it can go: 63 letters between two dots.
+LONG_NAME = ".".join(["l" * 63, "o" * 63, "n" * 63, "invalid"])
+
+
+def phone(daemon, browser, pictures):
+    """On a phone nothing has to be pushed sideways to be read, however long ids, reasons and messages are."""
+    word = "w" * 600
+    long = {"id": "i" * 128, "message": word, "tags": ["t" * 64], "rid": "r" * 64}
+    daemon.beat(long, {**long, "status": "fail"}, {"id": "nas", "ip": "x" * 128, "message": f"/{word}/{word}", "seq": 1})
+    daemon.beat({"id": "心" * 42, "status": 255, "message": "错" * 2000}, {"id": "run", "status": "start", "rid": "r" * 64})
+    tab = browser.open(daemon.url)
+    tab.wait("document.querySelectorAll('.incidents li').length === 2", "both incidents")
+    long_id = "i" * 128
+    paths = ["", f"monitors/{long_id}", "monitors/nas", "monitors/" + "%E5%BF%83" * 42, "monitors/" + "n" * 128]
+    paths.append("?match=" + "q" * 128)
+    for lang in ("en", "zh-CN"):
+        for width in (320, 360, 390):
+            for number, path in enumerate(paths):
+                tab = browser.open(daemon.url + path, width=width, height=844, lang=lang, dark=width == 360)
+                want("the language", tab.run("document.documentElement.lang.slice(0, 2)"), lang[:2])
+                tab.run("document.querySelectorAll('details').forEach(d => d.open = true); 0")
+                if not path:
+                    want("the long reason", tab.run(f"document.querySelector('.troubles').textContent.includes('{LONG_NAME}')"), True)
+                tab.check()
+                if pictures:
+                    tab.picture(pictures / f"phone-{number}-{lang}-{width}.png")
+                tab.close()
+
+
+phone.config = f'[[listen]]\nprotocol = "tcp"\naddress = "{LONG_NAME}:7"\n'
+
+
 def socket_(daemon, browser, pictures):
     """A page keeps a WebSocket alive with the lines that everybody copies, and may send beats on it."""
     tab = browser.open(daemon.url)
@@ -263,7 +295,7 @@ def socket_(daemon, browser, pictures):
 
 
 SCENARIOS = {
-    f.__name__.strip("_"): f for f in (empty, live, search, without_scripts, one, gone, many, looks, socket_)
+    f.__name__.strip("_"): f for f in (empty, live, search, without_scripts, one, gone, many, looks, phone, socket_)
 }
 
 
@@ -287,7 +319,7 @@ def main():
     for name in chosen:
         scenario = SCENARIOS[name]
         try:
-            with Daemon(options.program.resolve()) as daemon, Browser() as browser:
+            with Daemon(options.program.resolve(), getattr(scenario, "config", "")) as daemon, Browser() as browser:
                 scenario(daemon, browser, options.pictures)
             print(f"ok      {name}: {scenario.__doc__}")
         except Failure as failure:
