@@ -1,8 +1,8 @@
 //! `heartbeat run`: a job, wrapped. Its start is reported, then its end with the exit code and the last of its output.
 //!
 //! The job comes first: it is started before anything is sent, its input, output and exit code are what they would be
-//! without us, and neither a server that is dead nor a configuration that is wrong keeps it from running. Signals sent
-//! to us go on to it.
+//! without us, and neither a server that is dead nor anything that is wrong with our own options ([`rescue`]), with the
+//! configuration or the environment keeps it from running. Signals sent to us go on to it.
 
 pub mod name;
 mod output;
