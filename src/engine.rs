@@ -1,8 +1,8 @@
 //! The engine: all shards of the registry, what keeps them, and the loop that owns time.
 //!
 //! A thread that has read beats calls [`Engine::beat`] for each, which holds one shard's lock for the length of one table
-//! look-up and writes down in the thread's own [`Batch`] how the monitor then stands. Before the thread answers anybody it
-//! calls [`Engine::commit`], which puts the batch into the journal by one write. `watch` is the loop that finds whose
+//! look-up and writes down in the thread's own [`Pending`] how the monitor then stands. Before the thread answers anybody it
+//! calls [`Engine::commit`], which puts that into the journal by one write and only then tells anybody of a change. `watch` is the loop that finds whose
 //! time is up, `govern` what it asks of senders under load; `keep` brings what the journal holds into the tables that people query, and puts the engine together again
 //! after a start.
 
@@ -31,6 +31,7 @@ pub mod claims;
 pub mod courier;
 mod govern;
 pub mod keep;
+mod pending;
 pub mod post;
 pub mod seed;
 pub mod stats;
@@ -39,6 +40,8 @@ pub mod watch;
 
 use alerts::Lapses;
 pub use ask::Health;
+pub use pending::Pending;
+use pending::Untold;
 use post::Post;
 use seed::Seed;
 use stats::Stats;
@@ -100,6 +103,8 @@ pub struct NotStored;
 /// See the module.
 pub struct Engine {
     shards: Box<[Mutex<Registry>]>,
+    /// Of each shard, what is on its way to being told.
+    untold: Box<[Mutex<Untold>]>,
     /// Hashes ids for the shards and inside them; seeded anew in every process.
     hasher: Seed,
     policy: ArcSwap<Policy>,
@@ -155,6 +160,7 @@ impl Engine {
         let shard = || Mutex::new(Registry::new(now, policy.defaults, policy.rules.clone()));
         Engine {
             shards: (0..SHARDS).map(|_| shard()).collect(),
+            untold: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: Seed::random(),
             log,
             stats: Stats::new(threads),
@@ -182,19 +188,19 @@ impl Engine {
         self
     }
 
-    /// Takes a beat. What is to be kept goes into `batch`, and nobody may be told that the beat was taken before that is
+    /// Takes a beat. What is to be kept goes into `pending`, and nobody may be told that the beat was taken before that is
     /// committed. `taken` is called once it is, before anybody hears of what it changed.
     pub fn beat(
         &self,
         incoming: &Incoming<'_>,
         policy: &Policy,
-        batch: &mut Batch,
+        pending: &mut Pending,
         taken: impl FnOnce(),
     ) -> Result<Receipt, Refusal> {
         let Incoming { now, monitor, beat, source, hears } = *incoming;
         let (shard, monitor) = self.place_of(monitor);
-        let mut registry = lock(shard);
-        let mut keep = |record: &Record<'_>| batch.push(record);
+        let mut registry = lock(&self.shards[shard]);
+        let mut keep = |record: &Record<'_>| pending.batch.push(record);
         let known = Arrival { monitor, beat, source, hears, create: None };
         let receipt = match registry.handle(now, known, &mut keep) {
             Ok(receipt) => receipt,
@@ -206,9 +212,7 @@ impl Engine {
             }
         };
         taken();
-        while let Some(tidings) = registry.poll_tidings() {
-            self.tell(now, tidings);
-        }
+        self.note_news(now, shard, &mut registry, pending);
         drop(registry);
         if receipt.deadline.is_some_and(|deadline| deadline.0 < self.armed.load(Ordering::Acquire)) {
             self.wake.notify_one();
@@ -216,12 +220,18 @@ impl Engine {
         Ok(receipt)
     }
 
-    /// Puts what a thread has written down into the journal, as safely as was configured. On failure the changes of
-    /// state among it are kept for later, and the batch is empty either way.
-    pub fn commit(&self, now: Wall, batch: &mut Batch) -> Result<(), NotStored> {
-        if batch.is_empty() {
-            return Ok(());
+    /// Puts what a thread has changed into the journal, as safely as was configured, and then tells of it. On failure the
+    /// changes of state among it are kept for later and told nevertheless; nothing is pending either way.
+    pub fn commit(&self, now: Wall, pending: &mut Pending) -> Result<(), NotStored> {
+        let kept =
+            if pending.batch.is_empty() { Ok(()) } else { self.put_on_record(now, &mut pending.batch) };
+        if !pending.news.is_empty() {
+            self.tell_news(pending);
         }
+        kept
+    }
+
+    fn put_on_record(&self, now: Wall, batch: &mut Batch) -> Result<(), NotStored> {
         let appended = self.store.append(HERE, now, batch);
         let kept = match (appended, self.sync) {
             (Ok(upto), Sync::Always) => self.store.sync(HERE, upto),
@@ -260,23 +270,17 @@ impl Engine {
         control: &Control,
     ) -> Result<Option<Snapshot>, ControlRefusal> {
         let (shard, monitor) = self.place_of(id);
-        let mut batch = Batch::new();
-        let mut registry = lock(shard);
+        let mut pending = Pending::new();
+        let mut registry = lock(&self.shards[shard]);
         let makes = matches!(control, Control::Declare(_)) && registry.get(now, monitor).is_none();
         let number = if makes { self.room(&self.policy()).ok_or(ControlRefusal::Full)? } else { 0 };
         let create = (number, Source { peer: Peer::Unix, transport: Transport::Http });
-        let done = registry.control(now, monitor, control, create, &mut |record| batch.push(record));
+        let done = registry.control(now, monitor, control, create, &mut |record| pending.batch.push(record));
         let snapshot = registry.get(now, monitor);
         let deadline = registry.poll_deadline();
-        let mut tidings = Vec::new();
-        while let Some(one) = registry.poll_tidings() {
-            tidings.push(one);
-        }
+        self.note_news(now, shard, &mut registry, &mut pending);
         drop(registry);
-        let stored = self.commit(now.wall, &mut batch);
-        for one in tidings {
-            self.tell(now, one);
-        }
+        let stored = self.commit(now.wall, &mut pending);
         if makes && done.is_err() {
             self.monitors.fetch_sub(1, Ordering::Relaxed);
         }
@@ -293,13 +297,9 @@ impl Engine {
     }
 
     /// The connection has gone for which a monitor stood, after `silence` or otherwise, and the monitor goes with it.
-    pub fn depart(&self, now: Now, id: IdRef<'_>, silence: bool, batch: &mut Batch) {
+    pub fn depart(&self, now: Now, id: IdRef<'_>, silence: bool, pending: &mut Pending) {
         let (shard, monitor) = self.place_of(id);
-        let mut registry = lock(shard);
-        registry.depart(now, monitor, silence, &mut |record| batch.push(record));
-        while let Some(tidings) = registry.poll_tidings() {
-            self.tell(now, tidings);
-        }
+        self.change(now, shard, pending, |registry, keep| registry.depart(now, monitor, silence, keep));
     }
 
     /// Whether `peer` may send `beats` beats now, by `limits.beats_per_second`.
@@ -316,16 +316,11 @@ impl Engine {
 
     /// Puts a new policy in force, its rules for all monitors included.
     pub fn set_policy(&self, now: Now, policy: Arc<Policy>) {
-        let mut batch = Batch::new();
-        for shard in &self.shards {
-            let mut registry = lock(shard);
-            registry.set_policy(now, &policy, &mut |record| batch.push(record));
-            while let Some(tidings) = registry.poll_tidings() {
-                self.tell(now, tidings);
-            }
-            drop(registry);
+        let mut pending = Pending::new();
+        for shard in 0..SHARDS {
+            self.change(now, shard, &mut pending, |registry, keep| registry.set_policy(now, &policy, keep));
             // A failure has been noted and will be made good.
-            let _ = self.commit(now.wall, &mut batch);
+            let _ = self.commit(now.wall, &mut pending);
         }
         self.declare(now, &policy);
         self.policy.store(policy);
@@ -348,9 +343,9 @@ impl Engine {
     }
 
     /// The shard of an id, by one half of its hash, and its name inside it, by the other.
-    fn place_of<'a>(&self, id: IdRef<'a>) -> (&Mutex<Registry>, Name<'a>) {
+    fn place_of<'a>(&self, id: IdRef<'a>) -> (usize, Name<'a>) {
         let hash = self.hasher.hash_one(id.as_str());
-        (&self.shards[(hash >> 32) as usize % SHARDS], Name { id, hash: hash as u32 })
+        ((hash >> 32) as usize % SHARDS, Name { id, hash: hash as u32 })
     }
 
     /// Decides whether one more monitor may be made for `peer`, counts it and gives it a number.
@@ -376,22 +371,18 @@ impl Engine {
 
     /// Makes the monitors that the configuration declares and nobody has heard of.
     fn declare(&self, now: Now, policy: &Policy) {
-        let mut batch = Batch::new();
+        let mut pending = Pending::new();
         for (id, _) in policy.rules.declared() {
             let Ok(id) = IdRef::new(id) else { continue };
             let (shard, name) = self.place_of(id);
             let number = self.next_number.fetch_add(1, Ordering::Relaxed);
             let create = (number, Source { peer: Peer::Unix, transport: Transport::Http });
-            let mut registry = lock(shard);
-            if registry.ensure(now, name, create, &mut |record| batch.push(record)) {
-                self.monitors.fetch_add(1, Ordering::Relaxed);
-            }
-            while let Some(tidings) = registry.poll_tidings() {
-                self.tell(now, tidings);
-            }
+            let made = self
+                .change(now, shard, &mut pending, |registry, keep| registry.ensure(now, name, create, keep));
+            self.monitors.fetch_add(made.into(), Ordering::Relaxed);
         }
         // A failure has been noted and will be made good.
-        let _ = self.commit(now.wall, &mut batch);
+        let _ = self.commit(now.wall, &mut pending);
     }
 
     /// Tells whoever wants to know.

@@ -44,7 +44,7 @@ impl Engine {
     /// One monitor, its deadline told by the clocks of `now`.
     pub fn get_at(&self, now: Now, id: IdRef<'_>) -> Option<Snapshot> {
         let (shard, name) = self.place_of(id);
-        lock(shard).get(now, name)
+        lock(&self.shards[shard]).get(now, name)
     }
 
     /// The first `limit` monitors in `order` behind `after` that `wanted` accepts, and where to go on if there are more.

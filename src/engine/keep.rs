@@ -6,7 +6,7 @@
 //! that the journal before it is let go. A start reads the snapshot and then the journal from the snapshot's beginning.
 
 use super::alerts::{Alerts, outgoing};
-use super::{Engine, HERE, lock};
+use super::{Engine, HERE, Pending, SHARDS, lock};
 use crate::domain::notice::Level;
 use crate::domain::record::{Change, Record};
 use crate::domain::time::{Mono, Now, Span, Wall};
@@ -73,7 +73,7 @@ impl Engine {
         let mut load = |record: &Record<'_>, saved: bool| {
             last_number = last_number.max(record.number);
             let (shard, name) = self.place_of(record.id);
-            lock(shard).load(now, name, record, saved);
+            lock(&self.shards[shard]).load(now, name, record, saved);
         };
         let from = self.store.snapshot(HERE, &mut |record| match record.change {
             // Of one that is gone only the number is known, so not where it was.
@@ -83,16 +83,17 @@ impl Engine {
         self.store.read(HERE, from, Wanted::All, &mut |_, record| load(record, false))?;
         self.next_number.store(last_number + 1, Ordering::Relaxed);
         let last_sign = self.store.life(HERE).last_sign;
-        let mut batch = Batch::new();
+        let mut pending = Pending::new();
         let mut monitors = 0;
-        for shard in &self.shards {
-            let mut registry = lock(shard);
-            registry.settle(now, last_sign, &mut |record| batch.push(record));
-            monitors += registry.len() as u64;
+        for shard in 0..SHARDS {
+            monitors += self.change(now, shard, &mut pending, |registry, keep| {
+                registry.settle(now, last_sign, keep);
+                registry.len() as u64
+            });
         }
         self.monitors.store(monitors, Ordering::Relaxed);
         // A failure is noted, and made good when there is room again.
-        let _ = self.commit(now.wall, &mut batch);
+        let _ = self.commit(now.wall, &mut pending);
         self.declare(now, &self.policy());
         self.report_damage(now.wall);
         Ok(monitors)

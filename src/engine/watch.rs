@@ -12,11 +12,10 @@
 //! everybody has a whole interval again.
 
 use super::govern::Governing;
-use super::{Engine, lock};
+use super::{Engine, Pending, SHARDS, lock};
 use crate::domain::notice::Level;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Mono, Now, Span, Wall};
-use crate::store::Batch;
 use crate::sys::clock;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -47,7 +46,7 @@ pub struct Watch {
     /// When a maintenance window next begins.
     boundary: Option<Wall>,
     pub(super) governing: Governing,
-    batch: Batch,
+    pending: Pending,
 }
 
 /// How to go on.
@@ -70,7 +69,7 @@ impl Watch {
             policy: None,
             boundary: None,
             governing: Governing::new(now.mono),
-            batch: Batch::new(),
+            pending: Pending::new(),
         }
     }
 }
@@ -112,21 +111,15 @@ impl Engine {
         self.hold_windows(watch, now);
         self.govern(watch, now);
         let (mut more, mut next) = (false, now.mono.after(REST));
-        for shard in &self.shards {
-            let mut registry = lock(shard);
-            let batch = &mut watch.batch;
-            more |= registry.handle_timeout(now, JUDGED_AT_ONCE, &mut |record| batch.push(record));
-            next = next.min(registry.poll_deadline().unwrap_or(next));
-            let mut tidings = Vec::new();
-            while let Some(one) = registry.poll_tidings() {
-                tidings.push(one);
-            }
-            drop(registry);
-            // Before anybody hears of it, it is on record. A failure has been noted and will be made good.
-            let _ = self.commit(now.wall, batch);
-            for one in tidings {
-                self.tell(now, one);
-            }
+        for shard in 0..SHARDS {
+            let pending = &mut watch.pending;
+            let deadline = self.change(now, shard, pending, |registry, keep| {
+                more |= registry.handle_timeout(now, JUDGED_AT_ONCE, keep);
+                registry.poll_deadline()
+            });
+            next = next.min(deadline.unwrap_or(next));
+            // A failure has been noted and will be made good.
+            let _ = self.commit(now.wall, pending);
         }
         if let Some(boundary) = watch.boundary {
             next = next.min(now.mono_of(boundary).max(now.mono.after(Span(1))));
@@ -152,9 +145,9 @@ impl Engine {
         }
         // The wall clock has gone on meanwhile; that is no step.
         watch.offset_ms = watch.offset_ms.wrapping_add_unsigned(slept.0);
-        for shard in &self.shards {
-            let batch = &mut watch.batch;
-            lock(shard).forgive(now, slept, stuck, &mut |record| batch.push(record));
+        for shard in 0..SHARDS {
+            let pending = &mut watch.pending;
+            self.change(now, shard, pending, |registry, keep| registry.forgive(now, slept, stuck, keep));
         }
         let away = Span(slept.0.saturating_add(stuck.0));
         {
@@ -180,9 +173,9 @@ impl Engine {
             let lapses = &mut lock(&self.lapses);
             lapses.step_ms = lapses.step_ms.saturating_add(step_ms);
         }
-        for shard in &self.shards {
-            let batch = &mut watch.batch;
-            lock(shard).clock_stepped(now, step_ms, &mut |record| batch.push(record));
+        for shard in 0..SHARDS {
+            let pending = &mut watch.pending;
+            self.change(now, shard, pending, |registry, keep| registry.clock_stepped(now, step_ms, keep));
         }
     }
 
@@ -192,10 +185,9 @@ impl Engine {
         if !new && watch.boundary.is_none_or(|boundary| now.wall < boundary) {
             return;
         }
-        for shard in self.shards.iter().filter(|_| !policy.rules.is_empty()) {
-            let mut registry = lock(shard);
-            let batch = &mut watch.batch;
-            registry.hold_windows(now, &mut |record| batch.push(record));
+        for shard in (0..SHARDS).filter(|_| !policy.rules.is_empty()) {
+            let pending = &mut watch.pending;
+            self.change(now, shard, pending, |registry, keep| registry.hold_windows(now, keep));
         }
         watch.boundary = policy.rules.next_boundary(now.wall);
         watch.policy = Some(Arc::clone(&policy));

@@ -417,10 +417,10 @@ impl Front {
 
     /// Keeps what the beats of this turn have changed, by one write, and then answers them.
     fn settle(&mut self, moment: &Moment<'_>) {
-        if self.unanswered.is_empty() && self.desk.batch.is_empty() {
+        if self.unanswered.is_empty() && self.desk.pending.is_empty() {
             return;
         }
-        if self.engine.commit(moment.now.wall, &mut self.desk.batch).is_err() {
+        if self.engine.commit(moment.now.wall, &mut self.desk.pending).is_err() {
             let refuse = self.engine.refuses_unstored();
             for answer in &mut self.desk.answers {
                 self.engine.stats().unstored(answer.acknowledges());
@@ -490,7 +490,7 @@ impl Front {
     fn end(&mut self, key: usize, moment: &Moment<'_>) {
         // Closing the socket takes it out of the loop.
         if let Some(mut connection) = self.take(key) {
-            connection.part(&mut self.desk.batch, moment);
+            connection.part(&mut self.desk.pending, moment);
             connection.link_mut().stream.take_leave();
         }
     }

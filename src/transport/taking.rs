@@ -7,13 +7,12 @@ use crate::domain::policy::Policy;
 use crate::domain::registry::Receipt;
 use crate::domain::time::{Now, Span};
 use crate::engine::stats::BeatResult;
-use crate::engine::{Engine, Incoming, Refusal, id_of_peer};
-use crate::store::Batch;
+use crate::engine::{Engine, Incoming, Pending, Refusal, id_of_peer};
 use crate::view::line::BeatLine;
 use crate::wire::fields::BeatError;
 use serde_json::{Value, json};
 
-/// Takes the beats of one sender. What it has taken may be acknowledged once `batch` is committed.
+/// Takes the beats of one sender. What it has taken may be acknowledged once `pending` is committed.
 pub struct Taker<'a> {
     /// The engine.
     pub engine: &'a Engine,
@@ -27,8 +26,8 @@ pub struct Taker<'a> {
     pub transport: Transport,
     /// Whether each sender is told the interval wanted of it, so that the governor may ask it for a longer one.
     pub hears: bool,
-    /// Where what is to be kept is written down.
-    pub batch: &'a mut Batch,
+    /// Where what changes is written down.
+    pub pending: &'a mut Pending,
     /// The monitor of beats that name none: what [`named_by`] says, else made of the address when it is first needed.
     pub nameless: Option<Id>,
 }
@@ -80,7 +79,7 @@ impl Taker<'_> {
         let source = Source { peer: client, transport };
         let incoming = Incoming { now, monitor, beat, source, hears };
         let log = || engine.log().beat(now.wall, &line);
-        engine.beat(&incoming, policy, self.batch, log)
+        engine.beat(&incoming, policy, self.pending, log)
     }
 }
 

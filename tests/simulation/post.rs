@@ -20,14 +20,14 @@ use heartbeat_server::engine::courier::{Parcel, Round};
 use heartbeat_server::engine::keep::Keeper;
 use heartbeat_server::engine::post::AlertResult;
 use heartbeat_server::engine::watch::Watch;
-use heartbeat_server::engine::{Engine, Incoming};
+use heartbeat_server::engine::{Engine, Incoming, Pending};
 use heartbeat_server::notify::Outcome;
 use heartbeat_server::store::embedded::Embedded;
 use heartbeat_server::store::journal::JournalOptions;
 use heartbeat_server::store::journal::log::JournalLog;
 use heartbeat_server::store::journal::sim::SimDisk;
 use heartbeat_server::store::memory::MemoryTables;
-use heartbeat_server::store::{Batch, Delivery, OutboxQuery, Posted};
+use heartbeat_server::store::{Delivery, OutboxQuery, Posted};
 use heartbeat_server::sys::clock;
 use heartbeat_server::view::alert;
 use serde_json::Value;
@@ -126,9 +126,9 @@ impl Town {
         let source = Source { peer: Peer::Ip([127, 0, 0, 1].into()), transport: Transport::Http };
         let incoming =
             Incoming { now: self.now(), monitor: IdRef::new(id).unwrap(), beat: &beat, source, hears: true };
-        let mut batch = Batch::new();
-        self.engine.beat(&incoming, &self.policy, &mut batch, || {}).unwrap();
-        self.engine.commit(incoming.now.wall, &mut batch).unwrap();
+        let mut pending = Pending::new();
+        self.engine.beat(&incoming, &self.policy, &mut pending, || {}).unwrap();
+        self.engine.commit(incoming.now.wall, &mut pending).unwrap();
     }
 
     /// A second goes by.

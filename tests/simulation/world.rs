@@ -25,7 +25,7 @@ use heartbeat_server::engine::courier::Round;
 use heartbeat_server::engine::keep::Keeper;
 use heartbeat_server::engine::seed::Seed;
 use heartbeat_server::engine::watch::{Next, Watch};
-use heartbeat_server::engine::{ControlRefusal, Engine, Health, Incoming, Tidings};
+use heartbeat_server::engine::{ControlRefusal, Engine, Health, Incoming, Pending, Tidings};
 use heartbeat_server::store::embedded::{Embedded, Log as _};
 use heartbeat_server::store::journal::JournalOptions;
 use heartbeat_server::store::journal::disk::Disk as _;
@@ -33,7 +33,7 @@ use heartbeat_server::store::journal::log::JournalLog;
 use heartbeat_server::store::journal::sim::{Random, SimDisk};
 use heartbeat_server::store::memory::MemoryTables;
 use heartbeat_server::store::tables::Tables as _;
-use heartbeat_server::store::{Batch, IncidentQuery, Position, Wanted};
+use heartbeat_server::store::{IncidentQuery, Position, Wanted};
 use heartbeat_server::sys::log::Log;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -60,8 +60,8 @@ struct Life {
     watch: Watch,
     keeper: Keeper,
     tidings: Receiver<Arc<Tidings>>,
-    /// Of each front, with what its senders wait to hear of.
-    batches: Vec<(Batch, Vec<(u64, u64)>)>,
+    /// What each front has changed, with what its senders wait to hear of.
+    fronts: Vec<(Pending, Vec<(u64, u64)>)>,
     next_turn: Mono,
     next_tend: Mono,
     next_keep: Mono,
@@ -466,7 +466,9 @@ impl World {
                 return Err(format!("{what}: of {id} is told {news:?}; should be {expected:?}"));
             }
         }
-        if let Some((id, rest)) = self.story.news.iter().find(|(_, rest)| !rest.is_empty()) {
+        // What a front has not put on record yet is told of only then.
+        let settled = life.fronts.iter().all(|(pending, _)| pending.is_empty());
+        if let Some((id, rest)) = self.story.news.iter().find(|(_, rest)| settled && !rest.is_empty()) {
             return Err(format!("{what}: of {id} nothing is told; should be {rest:?}"));
         }
         // One that is due as soon as it has a deadline cannot be found in time.

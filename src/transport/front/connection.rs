@@ -10,7 +10,7 @@ use super::talk::Talk;
 use super::ws::Ws;
 use crate::domain::address::Protocol;
 use crate::domain::beat::Transport;
-use crate::store::Batch;
+use crate::engine::Pending;
 use crate::transport::http::{Guest, Opening};
 use std::ops::Range;
 
@@ -161,9 +161,9 @@ impl Connection {
     }
 
     /// Its last step before it is closed.
-    pub fn part(&self, batch: &mut Batch, moment: &Moment<'_>) {
+    pub fn part(&self, pending: &mut Pending, moment: &Moment<'_>) {
         match self {
-            Connection::Tcp(talk) => talk.part(batch, moment),
+            Connection::Tcp(talk) => talk.part(pending, moment),
             Connection::Ws(ws) => ws.part(moment),
             _ => {}
         }

@@ -5,7 +5,7 @@ use super::ws::Say;
 use crate::domain::limits::SCRATCH_BYTES;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Now, Span};
-use crate::store::Batch;
+use crate::engine::Pending;
 use crate::transport::http::Dates;
 use crate::wire::answer::Answer;
 use crate::wire::line::Reply;
@@ -20,8 +20,8 @@ pub struct Desk {
     pub dates: Dates,
     /// The most frequent answer of HTTP.
     pub(super) ok: OkAnswer,
-    /// What the beats of this turn have changed, to be kept before any of them is answered.
-    pub batch: Batch,
+    /// What the beats of this turn have changed, to be on record before any of them is answered.
+    pub pending: Pending,
     /// The answers of this turn, connection after connection.
     pub answers: Vec<Said>,
 }
@@ -78,7 +78,7 @@ impl Desk {
             output: Vec::new(),
             dates: Dates::default(),
             ok: OkAnswer::default(),
-            batch: Batch::new(),
+            pending: Pending::new(),
             answers: Vec::new(),
         }
     }

@@ -179,7 +179,7 @@ impl Http {
 
     /// Takes every whole beat in the first `filled` bytes of the desk; the answers stay there.
     fn take(&mut self, desk: &mut Desk, filled: usize, moment: &Moment<'_>) -> Next {
-        let Desk { input, batch, answers, .. } = desk;
+        let Desk { input, pending, answers, .. } = desk;
         let read = &input[..filled];
         let answers_before = answers.len();
         let mut used = 0;
@@ -199,7 +199,7 @@ impl Http {
                                 client,
                                 named_by(self.link.stream.name(), self.link.peer, client),
                                 plain.body,
-                                batch,
+                                pending,
                             ),
                             Err(refused) => refused,
                         };

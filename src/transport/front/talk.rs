@@ -19,9 +19,8 @@ use crate::domain::notice::Notice;
 use crate::domain::policy::{Anonymous, TcpTimes};
 use crate::domain::time::Span;
 use crate::engine::claims::{self, Claim};
-use crate::engine::id_of_peer;
 use crate::engine::stats::{BeatResult, Turned};
-use crate::store::Batch;
+use crate::engine::{Pending, id_of_peer};
 use crate::transport::taking::{Fault, Taker};
 use crate::wire::dialect::{self, Dialect, Event};
 use crate::wire::fields::Fields;
@@ -92,7 +91,7 @@ pub struct Kept {
 
 /// What is at hand while a connection is heard.
 struct Hearing<'a, 'm> {
-    batch: &'a mut Batch,
+    pending: &'a mut Pending,
     answers: &'a mut Vec<Said>,
     /// Answers from here on are this connection's.
     first: usize,
@@ -251,14 +250,14 @@ impl Talk {
     }
 
     /// Its last step, whatever has ended it.
-    pub fn part(&self, batch: &mut Batch, moment: &Moment<'_>) {
+    pub fn part(&self, pending: &mut Pending, moment: &Moment<'_>) {
         let engine = &self.link.site.engine;
         if !self.gone {
             let notice = Notice::ClientDisconnected { peer: self.link.peer, monitor: self.monitor() };
             engine.log().notice(moment.now.wall, notice);
         }
         if let Some(own) = self.claim.as_ref().filter(|claim| self.whom == Whom::Own && claim.holds()) {
-            engine.depart(moment.now, own.id(), self.gone, batch);
+            engine.depart(moment.now, own.id(), self.gone, pending);
         }
     }
 
@@ -314,8 +313,8 @@ impl Talk {
 
     /// Takes the first `filled` bytes of the desk in.
     fn hear(&mut self, desk: &mut Desk, filled: usize, moment: &Moment<'_>) -> Next {
-        let Desk { input, batch, answers, .. } = desk;
-        let mut hearing = Hearing { first: answers.len(), batch, answers, moment };
+        let Desk { input, pending, answers, .. } = desk;
+        let mut hearing = Hearing { first: answers.len(), pending, answers, moment };
         let mut talk = std::mem::take(&mut self.talk);
         let length_max = moment.policy.limits.beat_bytes;
         talk.feed(&input[..filled], length_max, &mut |event| self.take(event, &mut hearing));
@@ -328,8 +327,8 @@ impl Talk {
 
     /// Nothing has come for a moment.
     fn be_quiet(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
-        let Desk { batch, answers, .. } = desk;
-        let mut hearing = Hearing { first: answers.len(), batch, answers, moment };
+        let Desk { pending, answers, .. } = desk;
+        let mut hearing = Hearing { first: answers.len(), pending, answers, moment };
         self.quiet_ms = 0;
         let mut talk = std::mem::take(&mut self.talk);
         talk.quiet(&mut |event| self.take(event, &mut hearing));
@@ -435,7 +434,7 @@ impl Talk {
             beat.interval = Some(interval);
             beat.grace = Some(Span(timeout.0.saturating_sub(interval.0)));
         }
-        let mut taker = self.taker(false, hearing.batch, hearing.moment);
+        let mut taker = self.taker(false, hearing.pending, hearing.moment);
         if self.whom == Whom::Address {
             taker.nameless = Some(claim.id().to_id());
         }
@@ -452,7 +451,7 @@ impl Talk {
         }
         let beat = fields.beat();
         let said = beat.as_ref().ok().and_then(|beat| Some((beat.id?, beat.status.verdict() == Some(true))));
-        match (self.taker(true, hearing.batch, hearing.moment).receive(beat), said) {
+        match (self.taker(true, hearing.pending, hearing.moment).receive(beat), said) {
             (Ok(receipt), Some((id, well))) => {
                 self.name(id, hearing);
                 self.well = well;
@@ -470,7 +469,7 @@ impl Talk {
         match &self.claim {
             Some(claim) if self.whom == Whom::Named && claim.id() == id => return claim.renew(),
             Some(own) if self.whom == Whom::Own => {
-                engine.depart(hearing.moment.now, own.id(), false, hearing.batch);
+                engine.depart(hearing.moment.now, own.id(), false, hearing.pending);
             }
             _ => {}
         }
@@ -492,7 +491,7 @@ impl Talk {
         }
     }
 
-    fn taker<'a>(&'a self, hears: bool, batch: &'a mut Batch, moment: &'a Moment<'_>) -> Taker<'a> {
+    fn taker<'a>(&'a self, hears: bool, pending: &'a mut Pending, moment: &'a Moment<'_>) -> Taker<'a> {
         Taker {
             engine: &self.link.site.engine,
             policy: moment.policy,
@@ -500,7 +499,7 @@ impl Talk {
             client: self.link.peer,
             transport: Transport::Tcp,
             hears,
-            batch,
+            pending,
             nameless: None,
         }
     }

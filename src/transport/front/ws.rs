@@ -17,9 +17,8 @@ use crate::domain::limits::{LINGER_MAX, SOCKET_PARTING_MAX, SOCKET_UNSENT_BYTES_
 use crate::domain::notice::Notice;
 use crate::domain::time::Span;
 use crate::engine::claims::{self, Claim};
-use crate::engine::id_of_peer;
 use crate::engine::stats::{BeatResult, Turned};
-use crate::store::Batch;
+use crate::engine::{Pending, id_of_peer};
 use crate::transport::http::{Opening, beats};
 use crate::transport::taking::{Fault, Taker, named_by};
 use crate::wire::answer::Answer;
@@ -240,7 +239,7 @@ impl Ws {
 
     /// Takes in the first `filled` bytes of the desk; what is to be said about them stays there.
     fn hear(&mut self, desk: &mut Desk, filled: usize, moment: &Moment<'_>) -> Next {
-        let Desk { input, batch, answers, .. } = desk;
+        let Desk { input, pending, answers, .. } = desk;
         let answers_before = answers.len();
         let limits = &moment.policy.limits;
         self.silent_s = moment.second_after(moment.policy.websocket.timeout);
@@ -257,7 +256,7 @@ impl Ws {
                     used += more;
                     let Some(event) = event else { break };
                     self.message_s = NEVER;
-                    answers.extend(self.take(event, batch, moment).map(Said::Ws));
+                    answers.extend(self.take(event, pending, moment).map(Said::Ws));
                 }
                 Err(fault) => {
                     self.link.site.engine.stats().turned(Turned::Protocol);
@@ -307,7 +306,7 @@ impl Ws {
     }
 
     /// What an event means, and what is to be said to it once that is kept.
-    fn take(&mut self, event: Event<'_>, batch: &mut Batch, moment: &Moment<'_>) -> Option<Say> {
+    fn take(&mut self, event: Event<'_>, pending: &mut Pending, moment: &Moment<'_>) -> Option<Say> {
         let mut owed = Vec::new();
         self.session.reply(&event, None, &mut owed);
         match event {
@@ -323,29 +322,29 @@ impl Ws {
             }
             _ if self.echo => Some(Say::Frame(owed, 0)),
             Event::Message { text: true, bytes } if bytes.trim_ascii() == PING => {
-                Some(Say::Word(match self.note_life(batch, moment) {
+                Some(Say::Word(match self.note_life(pending, moment) {
                     Some(Ok(interval)) => Answer::ok(interval),
                     Some(Err(fault)) => beats::refusal(&fault),
                     None => Answer { acknowledges: 0, ..Answer::ok(moment.policy.websocket.ping_interval) },
                 }))
             }
-            Event::Message { bytes, .. } => Some(Say::Json(self.take_json(&bytes, batch, moment))),
+            Event::Message { bytes, .. } => Some(Say::Json(self.take_json(&bytes, pending, moment))),
             Event::Ping(_) | Event::Pong(_) => {
-                let taken = matches!(self.note_life(batch, moment), Some(Ok(_)));
+                let taken = matches!(self.note_life(pending, moment), Some(Ok(_)));
                 Some(Say::Frame(owed, taken.into()))
             }
         }
     }
 
     /// A sign of life that says nothing else; `None` where it is no beat.
-    fn note_life(&self, batch: &mut Batch, moment: &Moment<'_>) -> Option<Result<Span, Fault>> {
+    fn note_life(&self, pending: &mut Pending, moment: &Moment<'_>) -> Option<Result<Span, Fault>> {
         let beat = signed(Beat::default(), self.name(), moment);
-        self.well.then(|| taker(&self.link, batch, moment).take(Ok(beat)))
+        self.well.then(|| taker(&self.link, pending, moment).take(Ok(beat)))
     }
 
-    fn take_json(&mut self, body: &[u8], batch: &mut Batch, moment: &Moment<'_>) -> Answer {
+    fn take_json(&mut self, body: &[u8], pending: &mut Pending, moment: &Moment<'_>) -> Answer {
         let (mut named, mut well) = (None::<Id>, self.well);
-        let mut taker = taker(&self.link, batch, moment);
+        let mut taker = taker(&self.link, pending, moment);
         let answer = beats::take_body(&moment.policy.limits, body, |hears, beat| {
             taker.hears = hears;
             let beat = match beat {
@@ -500,10 +499,10 @@ fn next_ping(moment: &Moment<'_>) -> u32 {
 }
 
 /// Takes beats that hear of no interval, as signs of life do not.
-fn taker<'a>(link: &'a Link, batch: &'a mut Batch, moment: &'a Moment<'_>) -> Taker<'a> {
+fn taker<'a>(link: &'a Link, pending: &'a mut Pending, moment: &'a Moment<'_>) -> Taker<'a> {
     let (engine, policy, now) = (&link.site.engine, moment.policy, moment.now);
     let (client, transport) = (link.peer, Transport::Ws);
-    Taker { engine, policy, now, client, transport, hears: false, batch, nameless: None }
+    Taker { engine, policy, now, client, transport, hears: false, pending, nameless: None }
 }
 
 /// A beat that names nobody is for the monitor that was named before; where none was, the address is held to our own

@@ -8,8 +8,7 @@ use crate::domain::limits::Limits;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Now, Span};
 use crate::engine::stats::BeatResult;
-use crate::engine::{NotStored, Refusal};
-use crate::store::Batch;
+use crate::engine::{NotStored, Pending, Refusal};
 use crate::sys::clock;
 use crate::transport::site::Site;
 use crate::transport::taking::{Fault, Taker};
@@ -61,17 +60,17 @@ pub async fn bring(
 ) -> Answer {
     let now = clock::now();
     let engine = &site.engine;
-    let mut batch = Batch::new();
+    let mut pending = Pending::new();
     engine.stats().busy(now.mono);
-    let mut answer = take(site, policy, now, client, nameless, body, &mut batch);
-    let stored = if engine.refuses_unstored() && !batch.is_empty() {
+    let mut answer = take(site, policy, now, client, nameless, body, &mut pending);
+    let stored = if engine.refuses_unstored() && !pending.is_empty() {
         engine.stats().idle();
         // Several requests that wait for the disk wait for one and the same sync.
         let engine = engine.clone();
-        let commit = tokio::task::spawn_blocking(move || engine.commit(now.wall, &mut batch));
+        let commit = tokio::task::spawn_blocking(move || engine.commit(now.wall, &mut pending));
         commit.await.unwrap_or(Err(NotStored))
     } else {
-        engine.commit(now.wall, &mut batch)
+        engine.commit(now.wall, &mut pending)
     };
     engine.stats().idle();
     if stored.is_err() {
@@ -82,7 +81,7 @@ pub async fn bring(
 }
 
 /// Takes the beats of a body; those that name no monitor are for `nameless`, else for the address. The answer must not
-/// be given before `batch` is committed.
+/// be given before `pending` is committed.
 pub fn take(
     site: &Site,
     policy: &Policy,
@@ -90,11 +89,11 @@ pub fn take(
     client: Peer,
     nameless: Option<Id>,
     body: &[u8],
-    batch: &mut Batch,
+    pending: &mut Pending,
 ) -> Answer {
     let transport = Transport::Http;
     let engine = &site.engine;
-    let mut taker = Taker { engine, policy, now, client, transport, hears: true, batch, nameless };
+    let mut taker = Taker { engine, policy, now, client, transport, hears: true, pending, nameless };
     take_body(&policy.limits, body, |hears, beat| {
         taker.hears = hears;
         taker.take(beat)

@@ -100,7 +100,7 @@ impl World {
             keeper: Keeper::new(now, owner, Span(DAY.0 * 3650)),
             engine,
             tidings,
-            batches: (0..self.shape.fronts).map(|_| Default::default()).collect(),
+            fronts: (0..self.shape.fronts).map(|_| Default::default()).collect(),
             next_turn: now.mono,
             next_tend: now.mono.after(Span(1000)),
             next_keep: now.mono.after(Span(self.shape.keep_every_ms)),

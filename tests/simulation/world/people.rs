@@ -90,15 +90,18 @@ impl World {
         let monitor = IdRef::new(&id).map_err(|e| e.to_string())?;
         let incoming = Incoming { now, monitor, beat: &beat, source, hears: said.hears };
         let made = life.engine.get_at(now, monitor).is_none();
-        let (batch, _) = &mut life.batches[front];
-        let receipt = life.engine.beat(&incoming, &policy, batch, || {});
+        let (pending, _) = &mut life.fronts[front];
+        let receipt = life.engine.beat(&incoming, &policy, pending, || {});
+        if !life.tidings.is_empty() {
+            return Err(format!("of {id} something is told that is not on record"));
+        }
         let told = receipt.map_err(|refusal| format!("{id}: {refusal:?}"))?.interval;
         let number = life.engine.get_at(now, monitor).map_or(0, |monitor| monitor.number);
         self.check_new(made, number)?;
         self.say(format!("is told {told}"));
         self.story.beat(now, &id, &said, source.peer, (number, told))?;
         if let Some(version) = self.story.version_of(&id) {
-            self.life().batches[front].1.push(version);
+            self.life().fronts[front].1.push(version);
         }
         self.after("a beat")?;
         self.turn_if_woken()?;
@@ -124,10 +127,10 @@ impl World {
     pub(super) fn commit(&mut self, front: usize) -> Checked {
         let now = self.now();
         let Some(life) = self.life.as_mut() else { return Ok(()) };
-        let Some((batch, waiting)) = life.batches.get_mut(front) else { return Ok(()) };
+        let Some((pending, waiting)) = life.fronts.get_mut(front) else { return Ok(()) };
         let waiting = std::mem::take(waiting);
-        let stored = life.engine.commit(now.wall, batch).is_ok();
-        let empty = batch.is_empty();
+        let stored = life.engine.commit(now.wall, pending).is_ok();
+        let empty = pending.is_empty();
         let (unwell, synced) = (life.engine.health(), self.shape.sync == Sync::Always);
         let restarts = self.restarts;
         self.after("a commit")?;
@@ -135,7 +138,7 @@ impl World {
             return Ok(());
         }
         if !empty {
-            return Err("a batch is not empty after it was committed".into());
+            return Err("changes are pending after they were committed".into());
         }
         for (number, version) in waiting {
             if stored && !self.story.is_appended(number, version) {
