@@ -35,6 +35,8 @@ mod pending;
 pub mod post;
 pub mod seed;
 pub mod stats;
+#[cfg(test)]
+pub mod testing;
 pub mod upkeep;
 pub mod watch;
 

@@ -59,6 +59,13 @@ impl Claims {
         self.enter(kind, id, true)
     }
 
+    /// The same for one that has not spoken yet: it holds the claim only where nobody has.
+    pub fn announce(self: &Arc<Claims>, kind: u8, id: IdRef<'_>) -> Claim {
+        let claim = self.enter(kind, id, false);
+        let _ = claim.last.compare_exchange(0, claim.mine, Relaxed, Relaxed);
+        claim
+    }
+
     fn enter(self: &Arc<Claims>, kind: u8, id: IdRef<'_>, holds: bool) -> Claim {
         let mine = self.next.fetch_add(1, Relaxed) + 1;
         let key = (kind, id.to_id());
@@ -115,6 +122,17 @@ mod tests {
 
     fn entries(claims: &Claims) -> usize {
         claims.shards.iter().map(|shard| lock(shard).len()).sum()
+    }
+
+    #[test]
+    fn who_has_not_spoken_displaces_nobody() {
+        let claims: Arc<Claims> = Arc::default();
+        let id = IdRef::new("web-1").unwrap();
+        let first = claims.announce(1, id);
+        let second = claims.announce(1, id);
+        assert!(first.holds() && !second.holds());
+        second.renew();
+        assert!(!first.holds() && second.holds());
     }
 
     #[test]

@@ -1,21 +1,21 @@
-use super::super::{Incoming, Policy, Sync};
+use super::super::{Incoming, Policy};
 use super::*;
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Source, Status, Transport};
 use crate::domain::id::IdRef;
-use crate::domain::notice::{Level, State};
+use crate::domain::notice::State;
 use crate::domain::pattern::Pattern;
 use crate::domain::policy::Defaults;
 use crate::domain::record::Change;
 use crate::domain::registry::Control;
 use crate::domain::rules::{Match, Rule, Rules};
-use crate::domain::time::{Mono, Span, Wall};
+use crate::domain::time::{Span, Wall};
 use crate::domain::window::Window;
+use crate::engine::testing::{at, over};
 use crate::engine::watch::Watch;
 use crate::store::embedded::{Embedded, Log as StoreLog};
 use crate::store::memory::{MemoryLog, MemoryTables};
 use crate::store::{Condition, Life, Position, StoreError, Wanted};
-use crate::sys::log::{Log, LogOptions, Target, TargetOptions};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::broadcast::Receiver;
@@ -94,20 +94,10 @@ impl StoreLog for First {
     }
 }
 
-fn at(ms: u64) -> Now {
-    Now { mono: Mono(1_000 + ms), wall: Wall(1_700_000_000_000 + ms as i64) }
-}
-
-fn silent() -> Log {
-    let targets = vec![TargetOptions { target: Target::File("/dev/null".into()), beats: false }];
-    Log::open(LogOptions { targets, level: Level::Error, ..LogOptions::default() }).unwrap()
-}
-
 fn engine(listener: &Listener) -> Engine {
     let store =
         Embedded::new(First { inner: MemoryLog::new(), listener: listener.clone() }, MemoryTables::new());
-    let engine = Engine::new(at(0), Arc::default(), silent(), 1, Arc::new(store), Sync::Second);
-    engine.recover(at(0)).unwrap();
+    let engine = over(Arc::new(store), Policy::default());
     lock(listener).receiver = Some(engine.watch());
     engine
 }

@@ -418,30 +418,37 @@ impl Talk {
             // That somebody is there does not mean that what was wrong is well.
             return hearing.say(reply, 0);
         }
-        if self.whom == Whom::Nobody {
-            let Some((whom, id)) = self.nameless(hearing.moment) else { return };
-            self.whom = whom;
-            self.claim = Some(self.link.site.engine.claims().claim(dialect as u8, id.as_ref()));
-        }
-        let Some(claim) = &self.claim else { return };
-        claim.renew();
+        let newcomer = if self.claim.is_none() { self.nameless(hearing.moment) } else { None };
+        let (whom, id) = match (&self.claim, &newcomer) {
+            (Some(claim), _) => (self.whom, claim.id()),
+            (None, Some((whom, id))) => (*whom, id.as_ref()),
+            (None, None) => return,
+        };
         let mut beat = Beat::default();
-        if self.whom != Whom::Address {
-            beat.id = Some(claim.id());
+        if whom != Whom::Address {
+            beat.id = Some(id);
         }
-        if self.whom != Whom::Named {
+        if whom != Whom::Named {
             let (interval, timeout) = times_of(dialect, &hearing.moment.policy.tcp);
             beat.interval = Some(interval);
             beat.grace = Some(Span(timeout.0.saturating_sub(interval.0)));
         }
         let mut taker = self.taker(false, hearing.pending, hearing.moment);
-        if self.whom == Whom::Address {
-            taker.nameless = Some(claim.id().to_id());
+        if whom == Whom::Address {
+            taker.nameless = Some(id.to_id());
         }
-        match taker.receive(Ok(beat)) {
-            Ok(_) => hearing.say(reply, 1),
-            Err(fault) => hearing.refuse(dialect, reason(&fault)),
+        if let Err(fault) = taker.receive(Ok(beat)) {
+            return hearing.refuse(dialect, reason(&fault));
         }
+        // Only now: a sender that is refused takes nobody's place.
+        match (&self.claim, newcomer) {
+            (None, Some((whom, id))) => {
+                self.whom = whom;
+                self.claim = Some(self.link.site.engine.claims().claim(dialect as u8, id.as_ref()));
+            }
+            (claim, _) => claim.iter().for_each(Claim::renew),
+        }
+        hearing.say(reply, 1);
     }
 
     /// A beat that names its monitor.
@@ -547,3 +554,7 @@ fn reason(fault: &Fault) -> Cow<'static, str> {
         Fault::Refused(_) => Cow::Owned(fault.reason().to_string()),
     }
 }
+
+#[cfg(test)]
+#[path = "talk_tests.rs"]
+mod tests;

@@ -132,7 +132,8 @@ impl Ws {
             heard_bytes: 0,
         };
         if let Some(name) = name {
-            ws.speak_for(name.as_ref());
+            // It has said nothing yet, so whoever does speak for that monitor goes on doing so.
+            ws.claim = Some(Box::new(ws.link.site.engine.claims().announce(CLAIM_KIND, name.as_ref())));
             ws.named = true;
         }
         ws.arm();
@@ -273,7 +274,10 @@ impl Ws {
         match answers.len() - answers_before {
             0 => Next::Wait,
             count => {
-                self.claim();
+                // One whose beats are all refused takes nobody's place.
+                if answers[answers_before..].iter().any(|said| said.acknowledges() > 0) {
+                    self.claim();
+                }
                 self.link.awaits_answers = true;
                 Next::Answers(count, false)
             }
