@@ -24,7 +24,7 @@ use crate::domain::access::{Denied, Wish};
 use crate::domain::address::{Peer, Protocol};
 use crate::domain::beat::Transport;
 use crate::domain::limits::STOP_MAX;
-use crate::domain::notice::Notice;
+use crate::domain::notice::{Level, Notice};
 use crate::domain::policy::Policy;
 use crate::domain::time::Mono;
 use crate::engine::Engine;
@@ -59,6 +59,8 @@ const ARRIVALS_MAX: usize = 64;
 /// Connections that a front may have more than the one with the fewest, besides half as many again, before it deals
 /// newcomers out: a hand-over costs more than a little imbalance, and fronts in step displace each other more often.
 const LOAD_SLACK: usize = 16;
+/// How long the log may take to write why the process ends.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 /// Connections let in through a door that is about to close.
 const LAST_ARRIVALS_MAX: usize = 65_536;
 
@@ -132,8 +134,10 @@ impl Front {
             let idle = self.again.is_empty() && self.crowded.is_empty();
             let pause = if idle { self.pause() } else { Duration::ZERO };
             match self.poll.poll(&mut events, Some(pause)) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
-                _ => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Its connections would hang, and nobody could tell why: whoever watches the daemon starts it anew.
+                Err(error) => give_up(&engine, &error),
+                Ok(()) => {}
             }
             // One policy and one reading of the clocks for all that is ready now.
             let policy = engine.policy();
@@ -535,6 +539,26 @@ impl Front {
 fn for_one<'a>(connection: &Connection, moment: &Moment<'a>) -> Moment<'a> {
     let draining = moment.draining || (moment.next_follows && !parked::may_be(connection));
     Moment { draining, ..*moment }
+}
+
+/// Ends the process as a panic does, and says why.
+fn give_up(engine: &Engine, error: &io::Error) -> ! {
+    let lang = engine.policy().page_lang;
+    let text = lang.pick(
+        format!("the system does not say any more which connections are ready ({error}): giving up"),
+        format!("系统不再报告哪些连接就绪（{error}）：进程终止"),
+    );
+    engine.log().notice(clock::wall(), Notice::Other { level: Level::Error, kind: "gave_up", text });
+    // A log that takes nothing at the moment does not keep the process alive.
+    let (log, (done, written)) = (engine.log().clone(), std::sync::mpsc::channel());
+    let writing = std::thread::Builder::new().spawn(move || {
+        log.close();
+        done.send(())
+    });
+    if writing.is_ok() {
+        let _ = written.recv_timeout(LAST_WORDS_MAX);
+    }
+    std::process::abort()
 }
 
 fn note(doors: &mut Vec<usize>, number: usize) {

@@ -26,6 +26,7 @@ mod control;
 mod differential;
 mod durability;
 mod events;
+mod faults;
 mod governor;
 mod handover;
 mod http;
