@@ -9,6 +9,7 @@ use super::failure::{EX_PROTOCOL, EX_UNAVAILABLE, Failure};
 use super::target::{Place, Target};
 use super::trust;
 use crate::domain::lang::Lang;
+use crate::sys::clock;
 use crate::transport::stream::Stream;
 use crate::transport::tls::client as tls;
 use rustls::ClientConfig;
@@ -64,7 +65,7 @@ impl Dialer {
     /// # Errors
     /// Why there is none, with the addresses that were tried.
     pub async fn dial(&self, within: Duration) -> Result<Stream, Failure> {
-        let deadline = tokio::time::Instant::now() + within;
+        let deadline = clock::timer_now() + within;
         match &self.target.place {
             Place::Unix(path) => match timeout_at(deadline, UnixStream::connect(path)).await {
                 Ok(Ok(stream)) => Ok(Stream::Unix(stream)),
@@ -108,7 +109,7 @@ impl Dialer {
         };
         let mut why = Vec::new();
         for (tried, address) in found.iter().enumerate() {
-            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            let left = deadline.saturating_duration_since(clock::timer_now());
             let share = left / (found.len() - tried) as u32;
             match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {

@@ -86,8 +86,7 @@ impl Engine {
             match self.turn(&mut watch, clock::now(), clock::asleep()) {
                 Next::Now => tokio::task::yield_now().await,
                 Next::At(next) => {
-                    let until = tokio::time::Instant::from_std(clock::instant_at(next));
-                    let _ = tokio::time::timeout_at(until, self.woken()).await;
+                    let _ = tokio::time::timeout_at(clock::timer_at(next), self.woken()).await;
                 }
             }
         }

@@ -58,7 +58,13 @@ pub fn wall() -> Wall {
     }
 }
 
-/// The standard library's instant at which the monotonic clock will read `at`, for timers of the runtime.
-pub fn instant_at(at: Mono) -> Instant {
-    *ORIGIN + std::time::Duration::from_millis(at.0.saturating_sub(ORIGIN_MS))
+/// The same clock as the runtime's timers count it.
+#[allow(clippy::disallowed_methods)]
+pub fn timer_now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
+/// The runtime's instant at which the monotonic clock will read `at`.
+pub fn timer_at(at: Mono) -> tokio::time::Instant {
+    tokio::time::Instant::from_std(*ORIGIN + std::time::Duration::from_millis(at.0.saturating_sub(ORIGIN_MS)))
 }

@@ -1,6 +1,7 @@
 //! General threads: tokio and hyper, for every connection that asks for more than plain beats.
 
 use crate::domain::limits::STOP_MAX;
+use crate::sys::clock;
 use crate::transport::deadline;
 use crate::transport::http::{self, Guest};
 use std::io;
@@ -109,10 +110,10 @@ async fn run(mut inbox: mpsc::Receiver<Job>, gauge: Arc<Gauge>) {
 async fn sweep(gauge: Arc<Gauge>) {
     let mut every = tokio::time::interval(Duration::from_secs(1));
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let began = tokio::time::Instant::now();
+    let began = clock::mono();
     loop {
         every.tick().await;
-        deadline::sweep(began.elapsed().as_secs() as u32);
+        deadline::sweep((clock::mono().since(began).0 / 1000) as u32);
         gauge.pulse.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -104,7 +104,7 @@ impl Sending {
         let separator = if output.is_empty() || output.ends_with('\n') { "" } else { "\n" };
         let long = format!("{}{separator}{line}", end_of(output, room));
         let with_duration = beat.clone().message(Some(&long));
-        let until = tokio::time::Instant::now() + wait;
+        let until = clock::timer_now() + wait;
         let outcome = Outcome { beat: beat.message(Some(output)), with_duration, until };
         let Sending { result, mut task, to, .. } = self;
         let _ = result.send(outcome);
@@ -193,7 +193,7 @@ impl Courier {
     async fn insist(&mut self, mut beat: Outgoing, until: Instant) -> Result<(), Failure> {
         self.attempts = 0;
         loop {
-            let left = until.saturating_duration_since(tokio::time::Instant::now()).max(ATTEMPT_MIN);
+            let left = until.saturating_duration_since(clock::timer_now()).max(ATTEMPT_MIN);
             let within = self.within().min(left);
             // One that has been idle may be dead without our knowing: what fails on it says nothing of a new one.
             let was_open = self.channel.is_some();
@@ -214,7 +214,7 @@ impl Courier {
                 Attempt::Again(_, None) if was_open => continue,
                 Attempt::Again(failure, pause) => (failure, self.pause(pause)),
             };
-            if tokio::time::Instant::now() + pause >= until {
+            if clock::timer_now() + pause >= until {
                 return Err(failure);
             }
             sleep(pause).await;

@@ -3,6 +3,7 @@
 use super::request::{Request, Target};
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
+use crate::sys::clock;
 use crate::sys::tls;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -54,7 +55,7 @@ pub(super) async fn exchange(
     tls: Option<Arc<ClientConfig>>,
     timeout: Span,
 ) -> Result<Answer, Failure> {
-    let end = tokio::time::Instant::now() + Duration::from_millis(timeout.0);
+    let end = clock::timer_now() + Duration::from_millis(timeout.0);
     match timeout_at(end, call(request, tls, end)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Failure::Timeout(timeout)),
@@ -77,7 +78,7 @@ async fn connect(target: &Target, end: Instant) -> Result<TcpStream, Failure> {
     let addresses: Vec<_> = found.take(ADDRESSES_MAX).collect();
     let mut last = Failure::NoAddress;
     for (index, address) in addresses.iter().enumerate() {
-        let left = end.saturating_duration_since(tokio::time::Instant::now());
+        let left = end.saturating_duration_since(clock::timer_now());
         let share = left / (addresses.len() - index) as u32;
         match tokio::time::timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),

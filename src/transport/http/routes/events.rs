@@ -67,7 +67,7 @@ async fn feed(engine: Arc<Engine>, post: mpsc::Sender<Bytes>) {
     let mut tidings = engine.watch();
     let mut stream = Stream::new(clock::wall());
     let every = Duration::from_millis(EVENTS_EVERY.0);
-    let mut pause = interval_at(tokio::time::Instant::now() + every, every);
+    let mut pause = interval_at(clock::timer_now() + every, every);
     pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let stopping = Deadline::new();
     let mut piece = stream.hello(clock::wall(), VERSION, &engine.counts());
