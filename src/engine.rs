@@ -18,6 +18,7 @@ use crate::domain::registry::{Arrival, Control, Name, Receipt, Refused, Registry
 use crate::domain::time::{Now, Span, Wall};
 use crate::store::{Batch, Partition, Store, StoreError};
 use crate::sys::log::Log;
+use crate::view::words;
 use arc_swap::ArcSwap;
 use claims::Claims;
 use std::hash::BuildHasher;
@@ -304,6 +305,12 @@ impl Engine {
         self.change(now, shard, pending, |registry, keep| registry.depart(now, monitor, silence, keep));
     }
 
+    /// Two live connections take turns in speaking for a monitor.
+    pub fn contend(&self, now: Now, id: IdRef<'_>, pair: [Peer; 2], pending: &mut Pending) {
+        let (shard, monitor) = self.place_of(id);
+        self.change(now, shard, pending, |registry, _| registry.contend(now, monitor, pair));
+    }
+
     /// Whether `peer` may send `beats` beats now, by `limits.beats_per_second`.
     pub fn may_send(&self, now: Now, peer: Peer, policy: &Policy) -> Result<(), Refusal> {
         let Some(most) = policy.limits.beats_per_second else { return Ok(()) };
@@ -411,6 +418,10 @@ impl Engine {
                 }
             }
             Tidings::Made(_) => {}
+            Tidings::Conflict(id, conflict) => {
+                let text = words::conflict(self.policy().page_lang, id.as_str(), conflict);
+                self.notice(now.wall, Level::Warning, "conflict", text);
+            }
             Tidings::Removed(_) => {
                 self.monitors.fetch_sub(1, Ordering::Relaxed);
             }

@@ -157,6 +157,7 @@ fn told(event: &Event, look: Look) -> Option<String> {
         }
         "made" => say("first heard", "首次收到"),
         "removed" => say("removed", "已移除"),
+        "conflict" => say("two senders use this id", "有两个发送方使用此标识"),
         "missed" => {
             let count = event.data.get("count").and_then(Value::as_u64).unwrap_or(0);
             let missed =

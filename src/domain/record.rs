@@ -88,8 +88,8 @@ pub struct Sequence {
 
 impl Sequence {
     /// Takes the next number in. One far below the last, or 0 or 1, begins the counter anew; one a little below has
-    /// been overtaken on its way, or comes a second time.
-    pub fn take(&mut self, seq: u64) {
+    /// been overtaken on its way, or comes a second time. True for one that has come before, as far as can be known.
+    pub fn take(&mut self, seq: u64) -> bool {
         let Some(below) = self.last.checked_sub(seq) else {
             let ahead = seq - self.last;
             let missing = u32::try_from(ahead - 1).unwrap_or(u32::MAX);
@@ -97,18 +97,21 @@ impl Sequence {
             let shifted = if ahead < 32 { self.window << ahead } else { 0 };
             let last_bit = if ahead <= 32 { 1 << (ahead - 1) } else { 0 };
             (self.last, self.window) = (seq, shifted | last_bit);
-            return;
+            return false;
         };
         if below == 0 {
             self.repeats = self.repeats.saturating_add(1);
         } else if below > 32 || seq <= 1 {
             (self.last, self.window) = (seq, 0);
+            return seq > 1;
         } else if self.window & (1 << (below - 1)) != 0 {
             self.repeats = self.repeats.saturating_add(1);
         } else {
             self.window |= 1 << (below - 1);
             self.gaps = self.gaps.saturating_sub(1);
+            return false;
         }
+        true
     }
 }
 
@@ -212,7 +215,7 @@ mod tests {
 
     fn counted(numbers: &[u64]) -> (u32, u32) {
         let mut sequence = Sequence { last: numbers[0], ..Sequence::default() };
-        numbers[1..].iter().for_each(|seq| sequence.take(*seq));
+        numbers[1..].iter().for_each(|seq| _ = sequence.take(*seq));
         (sequence.gaps, sequence.repeats)
     }
 

@@ -13,6 +13,7 @@
 mod ask;
 mod orders;
 mod recover;
+mod rivals;
 mod row;
 
 use super::beat::{Beat, Source, Status, Transport};
@@ -29,7 +30,8 @@ use super::wheel::Wheel;
 pub use ask::{Control, Cursor, Declaration, Glance, Order, Snapshot};
 pub use orders::Refused;
 use recover::Loading;
-use row::{Flags, Monitor, NEVER};
+pub use rivals::Conflict;
+use row::{Flags, Monitor, NEVER, Taken};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -105,6 +107,8 @@ pub enum Tidings {
     Made(Id),
     /// A monitor was removed by a person, or forgotten.
     Removed(Id),
+    /// Two senders use the id of a monitor.
+    Conflict(Id, Conflict),
 }
 
 /// How many monitors are in each state, in the order of [`State::ALL`].
@@ -174,7 +178,8 @@ impl Registry {
         let heard = if verdict == Some(false) { now.mono } else { row.last_mono };
         let governed = self.wish.is_some() || row.asked.is_stretched();
         let (last, told, interval) = (row.last_mono, row.held(), row.interval);
-        let mut detailed = row.take(now, monitor.id, beat, source, rule);
+        let before = row.source.peer;
+        let Taken { mut detailed, again } = row.take(now, monitor.id, beat, source, rule);
         let ended = verdict.is_some() && row.end_runs(now, beat.rid);
         detailed |= ended;
         if governed {
@@ -232,6 +237,9 @@ impl Registry {
         let earlier = (row.deadline < armed).then_some(row.deadline);
         if let Some(deadline) = earlier {
             self.wheel.file(key, deadline);
+        }
+        if again && before != source.peer {
+            self.suspect(now, key, [before, source.peer]);
         }
         Ok(Receipt { interval, grace, created, deadline: earlier })
     }

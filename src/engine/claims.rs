@@ -8,8 +8,10 @@
 //! are never more entries than connections.
 
 use super::lock;
+use crate::domain::address::Peer;
 use crate::domain::id::{Id, IdRef};
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -20,7 +22,7 @@ const SHARDS: usize = 16;
 /// The claims on ids, by what tells their senders apart besides.
 #[derive(Default)]
 pub struct Claims {
-    shards: [Mutex<HashMap<Key, Arc<AtomicU64>>>; SHARDS],
+    shards: [Mutex<HashMap<Key, Arc<Last>>>; SHARDS],
     next: AtomicU64,
     hasher: std::hash::RandomState,
 }
@@ -28,14 +30,24 @@ pub struct Claims {
 /// A kind of sender, and an id. Senders of different kinds do not replace each other.
 type Key = (u8, Id);
 
+/// Who spoke last for an id.
+#[derive(Debug, Default)]
+struct Last {
+    /// The generation of the connection; 0: none has spoken yet.
+    generation: AtomicU64,
+    /// From where; not known of one of the process before us.
+    peer: Mutex<Option<Peer>>,
+}
+
 /// A connection's claim on an id; given back when it is dropped.
 pub struct Claim {
     claims: Arc<Claims>,
     key: Key,
-    /// The generation of the connection that spoke last.
-    last: Arc<AtomicU64>,
-    /// Our own.
+    last: Arc<Last>,
+    /// Our own generation.
     mine: u64,
+    /// Whether it has ever held.
+    held: Cell<bool>,
 }
 
 /// A claim as it is left to the next process.
@@ -51,32 +63,33 @@ impl Claims {
     /// holds.
     pub fn resume(self: &Arc<Claims>, kept: &Kept) -> Option<Claim> {
         let id = Id::new(&kept.id).ok()?;
-        Some(self.enter(kept.kind, id.as_ref(), kept.holds))
+        Some(self.enter(kept.kind, id.as_ref(), kept.holds.then_some(None)))
     }
 
-    /// Claims an id for a new generation.
-    pub fn claim(self: &Arc<Claims>, kind: u8, id: IdRef<'_>) -> Claim {
-        self.enter(kind, id, true)
+    /// Claims an id for a new generation, which speaks from that address.
+    pub fn claim(self: &Arc<Claims>, kind: u8, id: IdRef<'_>, peer: Peer) -> Claim {
+        self.enter(kind, id, Some(Some(peer)))
     }
 
     /// The same for one that has not spoken yet: it holds the claim only where nobody has.
     pub fn announce(self: &Arc<Claims>, kind: u8, id: IdRef<'_>) -> Claim {
-        let claim = self.enter(kind, id, false);
-        let _ = claim.last.compare_exchange(0, claim.mine, Relaxed, Relaxed);
+        let claim = self.enter(kind, id, None);
+        let _ = claim.last.generation.compare_exchange(0, claim.mine, Relaxed, Relaxed);
         claim
     }
 
-    fn enter(self: &Arc<Claims>, kind: u8, id: IdRef<'_>, holds: bool) -> Claim {
+    fn enter(self: &Arc<Claims>, kind: u8, id: IdRef<'_>, holds: Option<Option<Peer>>) -> Claim {
         let mine = self.next.fetch_add(1, Relaxed) + 1;
         let key = (kind, id.to_id());
         let last = lock(self.shard(&key)).entry(key.clone()).or_default().clone();
-        if holds {
-            last.store(mine, Relaxed);
+        if let Some(peer) = holds {
+            last.generation.store(mine, Relaxed);
+            *lock(&last.peer) = peer;
         }
-        Claim { claims: self.clone(), key, last, mine }
+        Claim { claims: self.clone(), key, last, mine, held: Cell::new(holds.is_some()) }
     }
 
-    fn shard(&self, key: &Key) -> &Mutex<HashMap<Key, Arc<AtomicU64>>> {
+    fn shard(&self, key: &Key) -> &Mutex<HashMap<Key, Arc<Last>>> {
         &self.shards[self.hasher.hash_one((key.0, key.1.as_bytes())) as usize % SHARDS]
     }
 }
@@ -92,17 +105,21 @@ impl Claim {
         Kept { kind: self.key.0, id: self.id().as_str().into(), holds: self.holds() }
     }
 
-    /// Says that its connection speaks for the id now.
-    pub fn renew(&self) {
+    /// Says that its connection speaks for the id now, from that address. Where it did so before, and another one has
+    /// since, both are alive: the addresses of the two.
+    pub fn renew(&self, peer: Peer) -> Option<[Peer; 2]> {
         // Most ids have one connection, and then nothing has to be written.
-        if self.last.load(Relaxed) != self.mine {
-            self.last.store(self.mine, Relaxed);
+        if self.holds() {
+            return None;
         }
+        self.last.generation.store(self.mine, Relaxed);
+        let other = lock(&self.last.peer).replace(peer);
+        self.held.replace(true).then(|| [other.unwrap_or(peer), peer])
     }
 
     /// Whether nobody else has spoken for the id since.
     pub fn holds(&self) -> bool {
-        self.last.load(Relaxed) == self.mine
+        self.last.generation.load(Relaxed) == self.mine
     }
 }
 
@@ -120,6 +137,8 @@ impl Drop for Claim {
 mod tests {
     use super::*;
 
+    const HERE: Peer = Peer::Unix;
+
     fn entries(claims: &Claims) -> usize {
         claims.shards.iter().map(|shard| lock(shard).len()).sum()
     }
@@ -131,7 +150,7 @@ mod tests {
         let first = claims.announce(1, id);
         let second = claims.announce(1, id);
         assert!(first.holds() && !second.holds());
-        second.renew();
+        assert_eq!(second.renew(HERE), None);
         assert!(!first.holds() && second.holds());
     }
 
@@ -139,14 +158,16 @@ mod tests {
     fn the_one_who_spoke_last_holds_the_claim() {
         let claims: Arc<Claims> = Arc::default();
         let id = IdRef::new("web-1").unwrap();
-        let old = claims.claim(1, id);
+        let old = claims.claim(1, id, HERE);
         assert!(old.holds());
-        let new = claims.claim(1, id);
-        let other_kind = claims.claim(2, id);
+        let new = claims.claim(1, id, HERE);
+        let other_kind = claims.claim(2, id, HERE);
         assert!(!old.holds() && new.holds() && other_kind.holds());
-        old.renew();
+        assert_eq!(old.renew(HERE), Some([HERE, HERE]), "it was replaced and is alive");
         assert!(old.holds() && !new.holds());
-        new.renew();
+        let there = Peer::from_ip("10.0.0.2".parse().unwrap());
+        assert_eq!(new.renew(there), Some([HERE, there]));
+        assert_eq!(new.renew(there), None);
         let next: Arc<Claims> = Arc::default();
         for order in [[&old, &new], [&new, &old]] {
             let back: Vec<Claim> = order.iter().filter_map(|claim| next.resume(&claim.keep())).collect();

@@ -37,7 +37,7 @@ impl Heard {
         while let Some(news) = self.receiver.as_mut().and_then(|receiver| receiver.try_recv().ok()) {
             let (id, what) = match &*news {
                 Tidings::Change(change) => (change.monitor.as_str(), Some(change.to)),
-                Tidings::Made(id) | Tidings::Removed(id) => (id.as_str(), None),
+                Tidings::Made(id) | Tidings::Removed(id) | Tidings::Conflict(id, _) => (id.as_str(), None),
             };
             let (on_record, heard) = self.counts.entry(id.to_string()).or_default();
             *heard += 1;

@@ -3,7 +3,7 @@
 use crate::domain::history::{Incident, Past};
 use crate::domain::notice::State;
 use crate::domain::record::PausedBy;
-use crate::domain::registry::{Counts, Snapshot};
+use crate::domain::registry::{Conflict, Counts, Snapshot};
 use crate::domain::time::{Span, Wall};
 use serde_json::{Map, Value, json};
 
@@ -48,10 +48,16 @@ pub fn monitor(m: &Snapshot, past: Option<&Past>) -> Value {
             PausedBy::Person => "person",
             PausedBy::Window => "maintenance",
         }),
+        "conflict": m.conflict.as_ref().map(conflict),
         "uptime_24h": uptime.day,
         "uptime_7d": uptime.week,
         "uptime_90d": uptime.quarter,
     })
+}
+
+/// Two senders that use one id.
+pub fn conflict(conflict: &Conflict) -> Value {
+    json!({ "addresses": conflict.addresses.map(|peer| peer.to_string()), "since": conflict.since.rfc3339() })
 }
 
 /// A page of monitors and the cursor behind it. `pasts` are theirs, in their order, or empty.

@@ -51,6 +51,11 @@ impl Stream {
                 }),
             ),
             Tidings::Made(id) => self.event("made", &json!({ "monitor": id.as_str(), "at": now.rfc3339() })),
+            Tidings::Conflict(id, conflict) => {
+                let mut data = api::conflict(conflict);
+                data["monitor"] = id.as_str().into();
+                self.event("conflict", &data)
+            }
             Tidings::Removed(id) => {
                 self.event("removed", &json!({ "monitor": id.as_str(), "at": now.rfc3339() }))
             }

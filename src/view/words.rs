@@ -7,6 +7,7 @@
 
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Notice, State};
+use crate::domain::registry::Conflict;
 use crate::domain::time::Span;
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -83,6 +84,29 @@ pub fn facts(notice: &Notice) -> Vec<(&'static str, Value<'_>)> {
         | Notice::Reloaded
         | Notice::Summary { .. }
         | Notice::Other { .. } => Vec::new(),
+    }
+}
+
+/// What is said of two senders with one id.
+pub fn conflict(lang: Lang, id: &str, conflict: &Conflict) -> String {
+    let [one, other] = conflict.addresses;
+    match lang {
+        Lang::En if one == other => {
+            format!(
+                "two connections from {one} both send as {id}: one of them hides when the other fails; give each an id of its own"
+            )
+        }
+        Lang::En => {
+            format!(
+                "{one} and {other} both send as {id}: one of them hides when the other fails; give each an id of its own"
+            )
+        }
+        Lang::Zh if one == other => {
+            format!("来自 {one} 的两个连接都以 {id} 发送：其中一个会掩盖另一个的故障；请为它们设置不同的标识")
+        }
+        Lang::Zh => {
+            format!("{one} 与 {other} 都以 {id} 发送：其中一个会掩盖另一个的故障；请为它们设置不同的标识")
+        }
     }
 }
 

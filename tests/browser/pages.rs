@@ -132,6 +132,7 @@ fn up(id: &str) -> Snapshot {
         run_took: None,
         schedule: None,
         declared: false,
+        conflict: None,
     }
 }
 

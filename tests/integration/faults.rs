@@ -43,7 +43,9 @@ int epoll_wait(int epoll, struct epoll_event *events, int most, int ms) {
 #[test]
 fn a_front_that_cannot_wait_any_more_ends_the_daemon_and_says_why() {
     let library = preloaded("poll_fails", POLL_FAILS);
-    let setup = Setup::new("").env("LD_PRELOAD", library.to_str().unwrap()).env("FAIL_WHEN", "{dir}/now");
+    let setup = Setup::new("[[listen]]\naddress = \"127.0.0.1:{a}\"\n")
+        .env("LD_PRELOAD", library.to_str().unwrap())
+        .env("FAIL_WHEN", "{dir}/now");
     let mut hb = setup.start();
     assert_eq!(hb.beat(r#"{"id":"nas"}"#).status, 200);
     hb.place.write("now", "");

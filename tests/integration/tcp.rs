@@ -356,3 +356,26 @@ fn a_stop_answers_what_has_come_and_waits_for_nobody() {
     assert_eq!((bare.everything(), silent.everything()), (Vec::new(), Vec::new()));
     assert!(hb.wait().success());
 }
+
+#[test]
+fn two_live_connections_with_one_id_are_said_once_and_shown() {
+    let hb = tcp("");
+    let (mut one, mut other) = (hb.dial(), hb.dial());
+    for _ in 0..6 {
+        talk(&mut one, b"BEAT nas\n", "OK 60\n");
+        talk(&mut other, b"BEAT nas\n", "OK 60\n");
+    }
+    until("the conflict", || !hb.monitor("nas")["conflict"].is_null());
+    assert_eq!(hb.monitor("nas")["conflict"]["addresses"], json!(["127.0.0.1", "127.0.0.1"]));
+    let page = String::from_utf8(hb.get("/monitors/nas").body).unwrap();
+    assert!(page.contains("both send as nas"), "{page}");
+    hb.wait_for_log("both send as nas");
+    // Those that give no name share the monitor of their address.
+    let (mut one, mut other) = (hb.dial(), hb.dial());
+    for _ in 0..6 {
+        talk(&mut one, b"PING\n", "PONG\n");
+        talk(&mut other, b"PING\n", "PONG\n");
+    }
+    assert_eq!(hb.monitor("127.0.0.1")["conflict"], json!(null));
+    assert_eq!(hb.says("both send as"), 1);
+}

@@ -443,6 +443,8 @@ impl World {
             let (id, news) = match &*tidings {
                 Tidings::Made(id) => (id, News::Made),
                 Tidings::Removed(id) => (id, News::Removed),
+                // Senders of a world use each other's ids as they like.
+                Tidings::Conflict(..) => continue,
                 Tidings::Change(change) => {
                     let told = crate::model::Told { from: change.from, to: change.to, muted: change.muted };
                     if let Some(deadline) = change.deadline {

@@ -1,7 +1,7 @@
 //! What people and programs ask of a registry, and what they are told.
 
-use super::Registry;
 use super::row::Monitor;
+use super::{Conflict, Registry};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Status, Transport};
 use crate::domain::notice::State;
@@ -69,6 +69,8 @@ pub struct Snapshot {
     pub schedule: Option<(String, String)>,
     /// Whether a person declared it, by the API or in the configuration.
     pub declared: bool,
+    /// The two senders that use its id now.
+    pub conflict: Option<Conflict>,
 }
 
 /// What a person can do with a monitor.

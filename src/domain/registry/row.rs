@@ -5,6 +5,7 @@
 
 mod paper;
 
+use super::rivals::Rivals;
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Exit, Source, Status, Transport};
 use crate::domain::governor::Asked;
@@ -95,6 +96,17 @@ pub(super) struct Rare {
     incident_started: Option<Wall>,
     /// The slot of its schedule that it waits for.
     pub(super) slot: Option<Wall>,
+    /// Two senders that seem to use its id.
+    pub(super) rivals: Option<Rivals>,
+}
+
+/// What is found out about a beat while it is written down.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    /// It changed any of the details.
+    pub(super) detailed: bool,
+    /// Its number has come before, as far as can be known.
+    pub(super) again: bool,
 }
 
 #[derive(Debug)]
@@ -267,7 +279,7 @@ impl Monitor {
         self.flags.has(Flags::DECLARED) || self.flags.has(Flags::CONFIGURED)
     }
 
-    /// Writes down what a beat says, its verdict apart; true when it changed any of the details.
+    /// Writes down what a beat says, its verdict apart.
     pub(super) fn take(
         &mut self,
         now: Now,
@@ -275,7 +287,7 @@ impl Monitor {
         beat: &Beat<'_>,
         source: Source,
         rule: Option<&Rule>,
-    ) -> bool {
+    ) -> Taken {
         self.beats += 1;
         self.last_wall = now.wall;
         self.last_mono = now.mono;
@@ -290,10 +302,11 @@ impl Monitor {
             let fixed = fixed || rule.is_some_and(|rule| rule.grace.is_some());
             self.grace = beat.grace.filter(|_| !fixed).unwrap_or(self.grace);
         }
+        let mut again = false;
         if let Some(seq) = beat.seq {
             let mut sequence = self.sequence();
             match &mut sequence {
-                Some(sequence) => sequence.take(seq),
+                Some(sequence) => again = sequence.take(seq),
                 None => sequence = Some(Sequence { last: seq, ..Sequence::default() }),
             }
             self.set_sequence(sequence);
@@ -330,7 +343,7 @@ impl Monitor {
             changed |= known.is_none_or(|known| known.abs_diff(skew_ms) >= SKEW_NOISE_MS);
             self.rare().skew_ms = Some(skew_ms);
         }
-        changed
+        Taken { detailed: changed, again }
     }
 
     /// What its last beat said.

@@ -14,6 +14,7 @@ mod away;
 mod flutter;
 mod governed;
 mod kept;
+mod rivals;
 
 fn at(ms: u64) -> Now {
     Now { mono: Mono(ms), wall: Wall(1_770_000_000_000 + ms as i64) }

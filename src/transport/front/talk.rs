@@ -444,9 +444,10 @@ impl Talk {
         match (&self.claim, newcomer) {
             (None, Some((whom, id))) => {
                 self.whom = whom;
-                self.claim = Some(self.link.site.engine.claims().claim(dialect as u8, id.as_ref()));
+                let claims = self.link.site.engine.claims();
+                self.claim = Some(claims.claim(dialect as u8, id.as_ref(), self.link.peer));
             }
-            (claim, _) => claim.iter().for_each(Claim::renew),
+            _ => self.renew(hearing),
         }
         hearing.say(reply, 1);
     }
@@ -474,14 +475,23 @@ impl Talk {
     fn name(&mut self, id: IdRef<'_>, hearing: &mut Hearing<'_, '_>) {
         let engine = &self.link.site.engine;
         match &self.claim {
-            Some(claim) if self.whom == Whom::Named && claim.id() == id => return claim.renew(),
+            Some(claim) if self.whom == Whom::Named && claim.id() == id => return self.renew(hearing),
             Some(own) if self.whom == Whom::Own => {
                 engine.depart(hearing.moment.now, own.id(), false, hearing.pending);
             }
             _ => {}
         }
         self.whom = Whom::Named;
-        self.claim = Some(engine.claims().claim(Dialect::Line as u8, id));
+        self.claim = Some(engine.claims().claim(Dialect::Line as u8, id, self.link.peer));
+    }
+
+    /// It goes on speaking for its monitor.
+    fn renew(&self, hearing: &mut Hearing<'_, '_>) {
+        let Some(claim) = &self.claim else { return };
+        // Those that give no name share the monitor of their address.
+        if let Some(pair) = claim.renew(self.link.peer).filter(|_| self.whom == Whom::Named) {
+            self.link.site.engine.contend(hearing.moment.now, claim.id(), pair, hearing.pending);
+        }
     }
 
     /// Whom a sender speaks for that gives no name; its certificate may.

@@ -276,7 +276,7 @@ impl Ws {
             count => {
                 // One whose beats are all refused takes nobody's place.
                 if answers[answers_before..].iter().any(|said| said.acknowledges() > 0) {
-                    self.claim();
+                    self.claim(pending, moment);
                 }
                 self.link.awaits_answers = true;
                 Next::Answers(count, false)
@@ -285,10 +285,14 @@ impl Ws {
     }
 
     /// Says that it speaks for its monitor now; for its address, if none was named.
-    fn claim(&mut self) {
+    fn claim(&mut self, pending: &mut Pending, moment: &Moment<'_>) {
         match &self.claim {
             _ if self.echo || self.stage != Stage::Open => {}
-            Some(claim) => claim.renew(),
+            Some(claim) => {
+                if let Some(pair) = claim.renew(self.link.peer).filter(|_| self.named) {
+                    self.link.site.engine.contend(moment.now, claim.id(), pair, pending);
+                }
+            }
             None => {
                 if let Some(address) = id_of_peer(self.link.peer) {
                     self.speak_for(address.as_ref());
@@ -300,7 +304,7 @@ impl Ws {
     fn speak_for(&mut self, id: IdRef<'_>) {
         if self.claim.as_ref().is_none_or(|claim| claim.id() != id) {
             let claims = self.link.site.engine.claims();
-            self.claim = Some(Box::new(claims.claim(CLAIM_KIND, id)));
+            self.claim = Some(Box::new(claims.claim(CLAIM_KIND, id, self.link.peer)));
         }
     }
 

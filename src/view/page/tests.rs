@@ -40,6 +40,7 @@ pub(super) fn snapshot(id: &str, state: State) -> Snapshot {
         run_took: None,
         schedule: None,
         declared: false,
+        conflict: None,
         status: Status::Ok,
         message: None,
         tags: Vec::new(),

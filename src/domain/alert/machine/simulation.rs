@@ -111,6 +111,7 @@ impl Monitor {
             run_took: None,
             schedule: None,
             declared: false,
+            conflict: None,
         }
     }
 }

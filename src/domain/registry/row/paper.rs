@@ -169,6 +169,7 @@ impl Monitor {
                 .and_then(|rule| rule.schedule.as_ref())
                 .map(|schedule| (schedule.text().to_string(), schedule.zone().to_string())),
             declared: self.flags.has(Flags::DECLARED) || self.flags.has(Flags::CONFIGURED),
+            conflict: self.conflict(now),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
 use crate::transport::site::Site;
-use crate::view::{badge, page};
+use crate::view::{badge, page, words};
 use crate::wire::answer::Answer;
 use crate::wire::query::{self, Incidents, Selection};
 use percent_encoding::percent_decode_str;
@@ -102,6 +102,7 @@ pub async fn one(site: &Arc<Site>, policy: &Policy, coded: &str, question: &Ques
     let site_too = site.clone();
     let html = aside(site, move |engine| {
         let mut troubles = troubles(engine);
+        troubles.extend(snapshot.conflict.iter().map(|two| words::conflict(lang, &snapshot.id, two)));
         let pasts = known(engine.past(clock::now(), std::slice::from_ref(&snapshot)), lang, &mut troubles);
         let wanted = Incidents {
             monitor: Some(snapshot.id.clone()),

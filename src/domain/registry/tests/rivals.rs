@@ -1,0 +1,91 @@
+//! Two senders with one id, and all that looks like it and is not.
+
+use super::*;
+
+/// A numbered beat from an address whose last byte is given; the conflicts that come to be told.
+fn numbered(registry: &mut Registry, s: u64, from: u8, seq: u64) -> Vec<Conflict> {
+    let source = Source { peer: Peer::Ip([10, 0, 0, from].into()), transport: Transport::Http };
+    let beat = &Beat { seq: Some(seq), ..Beat::default() };
+    let arrival = Arrival { monitor: name("nas"), beat, source, hears: true, create: Some(1) };
+    registry.handle(at(s * 1000), arrival, &mut |_| {}).unwrap();
+    told(registry)
+}
+
+fn told(registry: &mut Registry) -> Vec<Conflict> {
+    let all = std::iter::from_fn(|| registry.poll_tidings());
+    all.filter_map(|tidings| match tidings {
+        Tidings::Conflict(id, conflict) if id.as_str() == "nas" => Some(conflict),
+        _ => None,
+    })
+    .collect()
+}
+
+fn shown(registry: &Registry, s: u64) -> Option<Conflict> {
+    registry.get(at(s * 1000), name("nas")).unwrap().conflict
+}
+
+#[test]
+fn addresses_whose_numbers_interleave_are_said_once_and_no_more_when_it_has_ended() {
+    // Far apart, close together, and the same: a clone started at another time, soon after, and at once.
+    for ahead in [10_000, 5, 0] {
+        let mut r = registry();
+        let mut said = Vec::new();
+        for n in 0..20 {
+            said.extend(numbered(&mut r, n * 60, 1, 100 + ahead + n));
+            said.extend(numbered(&mut r, n * 60 + 7, 2, 100 + n));
+        }
+        let [conflict] = said[..] else { panic!("{ahead}: said {} times", said.len()) };
+        assert_eq!(conflict.addresses, [1, 2].map(|n| Peer::Ip([10, 0, 0, n].into())));
+        assert_eq!(shown(&r, 20 * 60), Some(conflict), "{ahead}");
+        // One of them goes.
+        for n in 20..30 {
+            assert_eq!(numbered(&mut r, n * 60, 1, 100 + ahead + n), []);
+        }
+        assert_eq!(shown(&r, 30 * 60), None, "{ahead}");
+    }
+}
+
+#[test]
+fn whoever_moves_or_is_replaced_is_one_sender() {
+    let (second, minute) = (1, 60);
+    // What each beat is: from where, and with which number.
+    let goes_on: Vec<(u8, u64)> = (0..60).map(|n| ((n / 10) as u8, n)).collect();
+    let begins_anew: Vec<(u8, u64)> = (0..60).map(|n| ((n / 10) as u8, n % 10)).collect();
+    let by_turns: Vec<(u8, u64)> = (0..60).map(|n| ((n % 3) as u8, n)).collect();
+    let overtaking: Vec<(u8, u64)> = (0..60u64).map(|n| ((n % 2) as u8, n ^ 1)).collect();
+    let sent_again: Vec<(u8, u64)> =
+        (0..60).map(|n| ((n / 10) as u8, n - u64::from(n % 10 == 0 && n > 0))).collect();
+    // Another machine takes over for a while, with a count of its own, and the first comes back.
+    let stands_in: Vec<(u8, u64)> =
+        (0..60).map(|n| if (20..40).contains(&n) { (2, 500 + n) } else { (1, n) }).collect();
+    let cases = [goes_on, begins_anew, by_turns, overtaking, sent_again, stands_in];
+    for (case, beats) in cases.into_iter().enumerate() {
+        for pace in [second, minute] {
+            let mut r = registry();
+            for (n, (from, seq)) in (0..).zip(&beats) {
+                assert_eq!(numbered(&mut r, n * pace, *from, *seq), [], "case {case}, beat {n}");
+            }
+            assert_eq!(shown(&r, 60 * pace), None, "case {case}");
+        }
+    }
+}
+
+#[test]
+fn connections_that_take_turns_are_two_senders_and_one_that_is_replaced_is_not() {
+    let mut r = registry();
+    numbered(&mut r, 0, 1, 1);
+    let here = Peer::Ip([10, 0, 0, 1].into());
+    for n in 1..=2 {
+        r.contend(at(n * 1000), name("nas"), [here, here]);
+    }
+    assert_eq!((told(&mut r), shown(&r, 3)), (vec![], None));
+    // Long after that it is another story.
+    r.contend(at(1_000_000), name("nas"), [here, here]);
+    assert_eq!(told(&mut r), []);
+    r.contend(at(1_001_000), name("nas"), [here, here]);
+    r.contend(at(1_002_000), name("nas"), [here, here]);
+    r.contend(at(1_003_000), name("nas"), [here, here]);
+    let conflict = Conflict { addresses: [here, here], since: at(1_000_000).wall };
+    assert_eq!((told(&mut r), shown(&r, 1_003)), (vec![conflict], Some(conflict)));
+    r.contend(at(1_003_000), name("nobody"), [here, here]);
+}
