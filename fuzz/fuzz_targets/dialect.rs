@@ -8,9 +8,9 @@ use libfuzzer_sys::fuzz_target;
 
 const LENGTH_MAX: usize = 256 * 1024;
 
-fn word(event: &Event<'_>) -> String {
+fn word(event: Event<'_>) -> String {
     match event {
-        Event::Command(Command::Beat(fields)) => format!("{:?}", fields.beat()),
+        Event::Command(Command::Beat(mut fields)) => format!("{:?}", fields.beat()),
         other => format!("{other:?}"),
     }
 }
@@ -20,9 +20,9 @@ fn told(stream: &[u8], size: usize, quiet: usize) -> Vec<String> {
     let (mut talk, mut said) = (Talk::new(), Vec::new());
     for part in stream.chunks(quiet) {
         for piece in part.chunks(size) {
-            talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(&event)));
+            talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(event)));
         }
-        talk.quiet(&mut |event| said.push(word(&event)));
+        talk.quiet(&mut |event| said.push(word(event)));
         assert!(!talk.wants_quiet());
     }
     said

@@ -1,9 +1,10 @@
 //! Bodies of beats: reading never panics, and a beat that was taken, written out again, is read as the same beat.
 #![no_main]
 
-use heartbeat_server::domain::beat::{Beat, Status};
+use heartbeat_server::domain::beat::{Beat, Status, Warnings};
 use heartbeat_server::domain::limits::Limits;
-use heartbeat_server::wire::json::{Body, Fields, parse};
+use heartbeat_server::wire::fields::Fields;
+use heartbeat_server::wire::json::{Body, parse};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
 
@@ -12,16 +13,16 @@ fuzz_target!(|data: &[u8]| {
     let limits = Limits { beat_bytes: 512, batch_beats: 8, json_depth: 4, ..Limits::default() };
     let Ok(body) = parse(data, &limits) else { return };
     match body {
-        Body::One(fields) => judge(&fields),
+        Body::One(mut fields) => judge(&mut fields),
         Body::Many(items) => {
             let items: Vec<_> = items.collect();
             assert!(items.len() <= 8, "more beats than allowed");
-            items.iter().flatten().for_each(judge);
+            items.into_iter().flatten().for_each(|mut fields| judge(&mut fields));
         }
     }
 });
 
-fn judge(fields: &Fields<'_>) {
+fn judge(fields: &mut Fields<'_>) {
     let beat = match fields.beat() {
         Ok(beat) => beat,
         Err(error) => {
@@ -31,7 +32,11 @@ fn judge(fields: &Fields<'_>) {
     };
     let text = written(&beat);
     match parse(text.as_bytes(), &Limits::default()) {
-        Ok(Body::One(again)) => assert_eq!(again.beat().as_ref(), Ok(&beat), "{text}"),
+        Ok(Body::One(mut again)) => {
+            // What was cut or left out is not there to be cut again.
+            let beat = Beat { warnings: Warnings::NONE, ..beat };
+            assert_eq!(again.beat().as_ref(), Ok(&beat), "{text}");
+        }
         other => panic!("{text} is no beat any more: {other:?}"),
     }
 }

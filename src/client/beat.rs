@@ -2,7 +2,7 @@
 
 use crate::domain::beat::Status;
 use crate::domain::id::Id;
-use crate::domain::limits::MESSAGE_BYTES_MAX;
+use crate::domain::message;
 use crate::domain::time::{Span, Wall};
 use serde::Serialize;
 use serde_json::Value;
@@ -84,18 +84,20 @@ impl Outgoing {
         Outgoing { tags, ..self }
     }
 
-    /// With a text for people, of which the end is kept if it is too long.
+    /// With a text for people, of which beginning and end are kept if it is too long.
     pub fn message(self, message: Option<&str>) -> Outgoing {
-        let message = message.filter(|text| !text.is_empty()).map(|text| end_of(text, MESSAGE_BYTES_MAX));
-        Outgoing { message: message.map(str::to_string), ..self }
+        let message = message.filter(|text| !text.is_empty()).map(message::fitting);
+        Outgoing { message: message.map(Into::into), ..self }
     }
 
-    /// Whether it says what only JSON can carry.
-    pub fn needs_json(&self) -> bool {
-        self.tags.is_some()
+    /// The fields of which a line cannot carry all: a space ends a word there, and a comma a tag.
+    pub fn unfit_for_a_line(&self) -> Vec<&'static str> {
+        let rid = self.rid.as_ref().is_some_and(|rid| !is_word(rid));
+        let tags = self.tags.iter().flatten().any(|tag| !is_line_tag(tag));
+        [("rid", rid), ("tags", tags)].into_iter().filter(|(_, unfit)| *unfit).map(|(name, _)| name).collect()
     }
 
-    /// The line of the line dialect, with its end. Tags are left out; a message is made one line.
+    /// The line of the line dialect, with its end. What does not fit is left out; a message is made one line.
     pub fn line(&self) -> String {
         let mut line = format!("BEAT {}", self.id.as_deref().unwrap_or_default());
         if let Some(seq) = self.seq {
@@ -107,13 +109,18 @@ impl Outgoing {
             code => code.to_string(),
         });
         let signal = self.signal.map(|number| number.to_string());
+        let rid = self.rid.clone().filter(|rid| is_word(rid));
         let texts = [("ts", &self.ts), ("interval", &self.interval), ("grace", &self.grace)];
-        for (name, text) in
-            texts.into_iter().chain([("status", &status), ("signal", &signal), ("rid", &self.rid)])
+        for (name, text) in texts.into_iter().chain([("status", &status), ("signal", &signal), ("rid", &rid)])
         {
             if let Some(text) = text {
                 let _ = write!(line, " {name}={text}");
             }
+        }
+        let tags: Vec<&str> =
+            self.tags.iter().flatten().map(String::as_str).filter(|tag| is_line_tag(tag)).collect();
+        if !tags.is_empty() {
+            let _ = write!(line, " tags={}", tags.join(","));
         }
         if let Some(message) = &self.message {
             // It is the rest of the line.
@@ -134,13 +141,12 @@ pub fn json(beats: &[Outgoing]) -> String {
     text.unwrap_or_default()
 }
 
-/// The last bytes of a text, at most so many, beginning with a whole character.
-pub fn end_of(text: &str, bytes_max: usize) -> &str {
-    let mut from = text.len().saturating_sub(bytes_max);
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    &text[from..]
+fn is_word(text: &str) -> bool {
+    !text.chars().any(|c| c == ' ' || c.is_control())
+}
+
+fn is_line_tag(tag: &str) -> bool {
+    is_word(tag) && !tag.contains(',')
 }
 
 #[cfg(test)]
@@ -171,46 +177,40 @@ mod tests {
     fn the_server_reads_what_we_write() {
         let limits = Limits::default();
         let text = json(&[full()]);
-        let Ok(Body::One(fields)) = parse(text.as_bytes(), &limits) else { panic!("{text}") };
+        let Ok(Body::One(mut fields)) = parse(text.as_bytes(), &limits) else { panic!("{text}") };
         let beat = fields.beat().unwrap();
         assert_eq!((beat.id.unwrap().as_str(), beat.seq), ("web", Some(7)));
         assert_eq!((beat.ts, beat.interval), (Some(Wall(1_770_521_420_000)), Some(Span::secs(90))));
         assert_eq!((beat.status, beat.rid, beat.message), (Status::Exit(3), Some("r1"), Some("bad")));
         let text = json(&[full(), full()]);
         let Ok(Body::Many(items)) = parse(text.as_bytes(), &limits) else { panic!("{text}") };
-        assert_eq!(items.filter(|item| item.as_ref().is_ok_and(|f| f.beat().is_ok())).count(), 2);
+        assert_eq!(
+            items.filter_map(Result::ok).filter_map(|mut fields| fields.beat().ok().map(|_| ())).count(),
+            2
+        );
     }
 
     #[test]
-    fn a_line_carries_all_but_tags() {
+    fn a_line_carries_what_is_a_word() {
         assert_eq!(
             full().message(Some("two\nlines\n")).line(),
             "BEAT web seq=7 ts=2026-02-08T03:30:20.000Z interval=1m30s status=3 rid=r1 message=two lines\n"
         );
-        assert!(!full().needs_json());
-        assert!(full().tags(Some(vec!["a".into()])).needs_json());
+        let tagged =
+            |tags: &[&str]| full().message(None).tags(Some(tags.iter().map(|t| t.to_string()).collect()));
+        assert!(tagged(&["a", "b"]).line().ends_with(" rid=r1 tags=a,b\n"));
+        assert!(tagged(&["a"]).unfit_for_a_line().is_empty());
+        let unfit = tagged(&["a b", "c"]).rid(Some("x y".into()));
+        assert!(unfit.line().ends_with(" status=3 tags=c\n"), "{}", unfit.line());
+        assert_eq!(unfit.unfit_for_a_line(), ["rid", "tags"]);
     }
 
     #[test]
     fn the_server_reads_our_lines() {
         let line = full().line();
-        let Ok(Some(Command::Beat(fields))) = line::parse(line.trim_end().as_bytes()) else {
-            panic!("{line}")
-        };
+        let Ok(Some(Command::Beat(mut fields))) = line::parse(line.trim_end()) else { panic!("{line}") };
         let beat = fields.beat().unwrap();
         assert_eq!((beat.id.unwrap().as_str(), beat.seq, beat.message), ("web", Some(7), Some("bad")));
         assert_eq!((beat.ts, beat.interval), (Some(Wall(1_770_521_420_000)), Some(Span::secs(90))));
-    }
-
-    #[test]
-    fn of_a_long_message_the_end_is_kept_in_whole_characters() {
-        let long = "心".repeat(4_000);
-        let id = Id::new("web").unwrap();
-        let message = Outgoing::of(&id).message(Some(&long)).message.unwrap();
-        assert_eq!(message.len(), 9_999);
-        assert!(message.chars().all(|c| c == '心'));
-        assert_eq!(end_of("abc", 2), "bc");
-        assert_eq!(end_of("abc", 9), "abc");
-        assert_eq!(end_of("", 9), "");
     }
 }

@@ -11,6 +11,7 @@ use super::socket::Socket;
 use super::target::{Protocol, Target};
 use crate::domain::access::Token;
 use crate::domain::time::Span;
+use crate::view::words::one_line;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -38,6 +39,8 @@ pub struct Delivery {
     pub rejected: usize,
     /// Why, of some.
     pub reasons: Vec<String>,
+    /// What of those that it has taken it left out, of some.
+    pub warnings: Vec<String>,
     /// The interval it wants.
     pub interval: Option<Span>,
     /// Why the rest is not settled.
@@ -146,17 +149,23 @@ impl Delivery {
         }
     }
 
+    fn warn(&mut self, warning: &str) {
+        if !warning.is_empty() && self.warnings.len() < REASONS_MAX {
+            self.warnings.push(one_line(warning).into_owned());
+        }
+    }
+
     /// Whether the server has answered at all.
     pub fn is_answer(&self) -> bool {
         self.settled > 0 || !matches!(self.hitch, Some(Hitch::Lost(_)) | None)
     }
 }
 
-/// One beat over a connection of its own: `Ok` only when the server has taken it.
+/// One beat over a connection of its own: `Ok` only when the server has taken it, with what it left out.
 ///
 /// # Errors
 /// Why it is not known to be taken.
-pub async fn send_one(settings: &Settings, beat: Outgoing) -> Result<(), Failure> {
+pub async fn send_one(settings: &Settings, beat: Outgoing) -> Result<Vec<String>, Failure> {
     let within = Duration::from_millis(settings.timeout.0);
     let dialer = Dialer::new(settings)?;
     let mut channel = Channel::open(&dialer, settings.token.as_ref(), false, within).await?;
@@ -166,7 +175,7 @@ pub async fn send_one(settings: &Settings, beat: Outgoing) -> Result<(), Failure
     }
     match outcome {
         Delivery { hitch: Some(hitch), .. } => Err(hitch.into_failure(&settings.to)),
-        Delivery { rejected: 0, .. } => Ok(()),
+        Delivery { rejected: 0, warnings, .. } => Ok(warnings),
         Delivery { reasons, .. } => Err(rejected(&settings.to, &reasons.join("; "))),
     }
 }
@@ -181,7 +190,8 @@ async fn by_lines(lines: &mut Lines, beats: &[Outgoing], target: &Target, within
     }
     while delivery.settled < beats.len() {
         let hitch = match timeout(within, lines.hear()).await {
-            Ok(Ok(Heard::Ok(interval))) => {
+            Ok(Ok(Heard::Ok(interval, warnings))) => {
+                delivery.warn(&warnings);
                 delivery.interval = interval.or(delivery.interval);
                 delivery.settled += 1;
                 continue;
@@ -266,6 +276,8 @@ fn of_json(said: &Value, sent: usize, target: &Target) -> Delivery {
             None => delivery.reject(&error),
         }
     }
+    let warnings = said.get("warnings").and_then(Value::as_array).into_iter().flatten();
+    warnings.filter_map(Value::as_str).for_each(|warning| delivery.warn(warning));
     delivery
 }
 

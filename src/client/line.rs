@@ -29,8 +29,8 @@ pub struct Lines {
 /// What has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// The beat was taken; the interval that is wanted, if that was said.
-    Ok(Option<Span>),
+    /// The beat was taken; the interval that is wanted, if that was said, and what of it was not taken.
+    Ok(Option<Span>, String),
     /// It was not, and why.
     Err(String),
     /// `ping`: this server speaks another dialect.
@@ -60,7 +60,7 @@ impl Lines {
                 lines.hear().await
             };
             match timeout(within, answer).await {
-                Ok(Ok(Heard::Ok(_))) => {}
+                Ok(Ok(Heard::Ok(..))) => {}
                 Ok(Ok(Heard::Err(reason))) => return Err(refused(&lines.target, &reason)),
                 Ok(Ok(Heard::Ping)) => return Err(not_ours(&lines.target, "it says ping", "它说 ping")),
                 Ok(Err(failure)) => return Err(failure),
@@ -129,8 +129,9 @@ fn next(input: &[u8], may_ping: bool) -> Next {
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     match word {
         "OK" => {
-            let seconds = rest.split(' ').next().and_then(|text| text.parse::<f64>().ok());
-            Next::Heard(Heard::Ok(seconds.and_then(Span::from_secs_f64)), end + 1)
+            let (seconds, warnings) = rest.split_once(' ').unwrap_or((rest, ""));
+            let interval = seconds.parse::<f64>().ok().and_then(Span::from_secs_f64);
+            Next::Heard(Heard::Ok(interval, warnings.trim().to_string()), end + 1)
         }
         "ERR" => Next::Heard(Heard::Err(rest.to_string()), end + 1),
         "" | "PONG" => Next::Skip(end + 1),
@@ -148,7 +149,10 @@ mod tests {
 
     #[test]
     fn answers_are_told_apart() {
-        let ok = |seconds: Option<u64>, used| Next::Heard(Heard::Ok(seconds.map(Span::secs)), used);
+        let ok =
+            |seconds: Option<u64>, used| Next::Heard(Heard::Ok(seconds.map(Span::secs), String::new()), used);
+        let cut = Heard::Ok(Some(Span::secs(60)), "message cut, tags left out".into());
+        assert_eq!(next(b"OK 60 message cut, tags left out\n", false), Next::Heard(cut, 33));
         assert_eq!(next(b"OK 60\nOK", false), ok(Some(60), 6));
         assert_eq!(next(b"OK 60\r\n", false), ok(Some(60), 7));
         assert_eq!(next(b"OK\n", false), ok(None, 3));

@@ -3,9 +3,14 @@
 use super::beat::Outgoing;
 use super::channel::send_one;
 use super::cli;
+use super::complain;
 use super::config::Settings;
-use super::failure::{EX_USAGE, Failure};
+use super::failure::Failure;
 use super::target::Protocol;
+use crate::domain::beat::Warning;
+use crate::domain::lang::Lang;
+use crate::domain::limits::MESSAGE_BYTES_MAX;
+use std::fmt::Display;
 
 /// Sends it.
 ///
@@ -19,13 +24,27 @@ pub async fn send(settings: &Settings, wanted: &cli::Send) -> Result<u8, Failure
         .rid(wanted.rid.clone())
         .tags(wanted.tags.clone().map(|tags| tags.0))
         .message(wanted.message.as_deref());
-    if settings.to.protocol == Protocol::Tcp && beat.needs_json() {
-        return Err(Failure::new(
-            EX_USAGE,
-            "raw TCP carries no tags: use http:// or ws://",
-            "TCP 不能传送标签：请使用 http:// 或 ws://",
-        ));
+    let lang = settings.lang;
+    if wanted.message.as_ref().is_some_and(|text| text.len() > MESSAGE_BYTES_MAX) {
+        complain(warned(Warning::MessageCut.sentence(), lang));
     }
-    send_one(settings, beat).await?;
+    if settings.to.protocol == Protocol::Tcp {
+        for field in beat.unfit_for_a_line() {
+            complain(lang.pick(
+                format!(
+                    "{field}: left out, raw TCP carries no spaces and commas in them: use http:// or ws://"
+                ),
+                format!("{field}：已省略，TCP 不能传送其中的空格和逗号：请使用 http:// 或 ws://"),
+            ));
+        }
+    }
+    for warning in send_one(settings, beat).await? {
+        complain(warned(warning, lang));
+    }
     Ok(0)
+}
+
+/// What the server says of a beat that it took.
+pub(super) fn warned(warning: impl Display, lang: Lang) -> String {
+    lang.pick(format!("the beat counts, but {warning}"), format!("心跳已计入，但 {warning}"))
 }

@@ -48,7 +48,7 @@ pub(super) const HELP_ZH: &[(&str, &str, &str)] = &[
     ("send", "", "发送一次心跳；服务器确认后才以 0 退出"),
     ("send", "id", "监控项；默认为本机主机名"),
     ("send", "status", "ok、fail、start、log，或退出码；默认 ok"),
-    ("send", "message", "给人看的文本，最长 10000 字节"),
+    ("send", "message", "给人看的文本；超过 10000 字节的省略中间"),
     ("send", "interval", "从现在起应遵守的间隔"),
     ("send", "grace", "此后下一次心跳最多可迟到多久"),
     ("send", "tags", "监控项的标签，以逗号分隔"),

@@ -83,8 +83,6 @@ const DOMAIN_ZH: &[(&str, &str)] = &[
     ),
     ("must be from 1s to 366d", "应在 1s 到 366d 之间"),
     ("must be from 100ms to 1d", "应在 100ms 到 1d 之间"),
-    ("must be at most 10000 bytes", "最长 10000 字节"),
-    ("at most 16 tags of 1 to 64 bytes", "标签最多 16 个，每个 1 到 64 字节"),
     (
         "not an address: write PORT, HOST:PORT, [IPV6]:PORT or unix:PATH",
         "不是地址：请写 端口、主机:端口、[IPv6]:端口 或 unix:路径",

@@ -28,6 +28,101 @@ pub struct Beat<'a> {
     pub tags: Option<&'a [Cow<'a, str>]>,
     /// Ties start and end of one run together.
     pub rid: Option<&'a str>,
+    /// What of it was not taken as it was sent.
+    pub warnings: Warnings,
+}
+
+/// What of a beat is not taken as it was sent. Id, status, interval and grace make a beat, and one of them that is wrong
+/// is an error; the other fields decorate it, and are cut or left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Warning {
+    /// The message was too long; see [`super::message`].
+    MessageCut,
+    /// The message is no text.
+    MessageLeftOut,
+    /// There were too many tags, or some that cannot be one.
+    TagsCut,
+    /// None of the tags can be one.
+    TagsLeftOut,
+    /// The time cannot be read.
+    TsLeftOut,
+    /// The run id cannot be one.
+    RidLeftOut,
+    /// The reported address cannot be one.
+    IpLeftOut,
+    /// The counter is no whole number, or does not fit.
+    SeqLeftOut,
+    /// A text is not UTF-8.
+    Encoding,
+}
+
+impl Warning {
+    /// All of them.
+    pub const ALL: [Warning; 9] = [
+        Warning::MessageCut,
+        Warning::MessageLeftOut,
+        Warning::TagsCut,
+        Warning::TagsLeftOut,
+        Warning::TsLeftOut,
+        Warning::RidLeftOut,
+        Warning::IpLeftOut,
+        Warning::SeqLeftOut,
+        Warning::Encoding,
+    ];
+
+    /// The field, what was done with it in a word, and what it should have been.
+    fn parts(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Warning::MessageCut => ("message", "cut", " to 10000 bytes"),
+            Warning::MessageLeftOut => ("message", "left out", ": not a text"),
+            Warning::TagsCut => ("tags", "cut", " to those, at most 16, that are texts of 1 to 64 bytes"),
+            Warning::TagsLeftOut => ("tags", "left out", ": not a list of texts of 1 to 64 bytes"),
+            Warning::TsLeftOut => ("ts", "left out", ": neither RFC 3339 nor Unix seconds"),
+            Warning::RidLeftOut => {
+                ("rid", "left out", ": not a text of 1 to 64 bytes without control characters")
+            }
+            Warning::IpLeftOut => ("ip", "left out", ": cannot name a monitor"),
+            Warning::SeqLeftOut => ("seq", "left out", ": not a whole number from 0 to 18446744073709551615"),
+            Warning::Encoding => ("text", "repaired", ": not UTF-8"),
+        }
+    }
+
+    /// `message cut`, as the line dialect says it.
+    pub fn word(self) -> String {
+        let (field, done, _) = self.parts();
+        format!("{field} {done}")
+    }
+
+    /// `message: cut to 10000 bytes`, as JSON says it.
+    pub fn sentence(self) -> String {
+        let (field, done, why) = self.parts();
+        format!("{field}: {done}{why}")
+    }
+}
+
+/// A set of warnings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Warnings(u16);
+
+impl Warnings {
+    /// None.
+    pub const NONE: Warnings = Warnings(0);
+
+    /// Adds one.
+    pub fn add(&mut self, warning: Warning) {
+        self.0 |= 1 << warning as u16;
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Those in the set.
+    pub fn iter(self) -> impl Iterator<Item = Warning> {
+        Warning::ALL.into_iter().filter(move |warning| self.0 & (1 << *warning as u16) != 0)
+    }
 }
 
 /// What a beat says about the sender.

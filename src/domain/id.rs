@@ -146,6 +146,8 @@ fn is_format(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
         || (c as u32) & 0xfffe == 0xfffe
         || ('\u{fdd0}'..='\u{fdef}').contains(&c)
+        // It stands for what could not be read: two names would become one.
+        || c == char::REPLACEMENT_CHARACTER
 }
 
 #[cfg(test)]

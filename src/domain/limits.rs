@@ -36,6 +36,10 @@ pub const HISTORY_MAX: Span = Span::secs(3_660 * 86_400);
 pub const SOCKET_PATH_BYTES_MAX: usize = 103;
 /// Longest `message` of a beat in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 10_000;
+/// What is kept of the beginning of a message that is longer; the rest is kept of its end.
+pub const MESSAGE_HEAD_BYTES: usize = 2_000;
+/// Most things that the answer to a batch names as cut or left out, but for those of the last beat.
+pub const BATCH_WARNINGS_MAX: usize = 100;
 /// Most tags on a beat.
 pub const TAGS_MAX: usize = 16;
 /// Longest tag in bytes.
@@ -48,8 +52,11 @@ pub const SIGNAL_MAX: u8 = 127;
 pub const INTERVAL_MIN: Span = Span::secs(1);
 /// Longest interval and longest grace.
 pub const INTERVAL_MAX: Span = Span::secs(366 * 86_400);
-/// Longest line of the line dialect in bytes, its end apart: a beat with all its fields, or a token.
-pub const LINE_BYTES_MAX: usize = 1024 + MESSAGE_BYTES_MAX;
+/// Longest line of the line dialect in bytes, its end apart: a beat with all its fields, or a token. Of a longer message
+/// the middle is dropped while it comes.
+pub const LINE_BYTES_MAX: usize = LINE_FIELDS_BYTES_MAX + MESSAGE_BYTES_MAX;
+/// What may stand before the message of such a line.
+pub const LINE_FIELDS_BYTES_MAX: usize = 2 * 1024;
 /// How long nothing must have come before what has no end of its own is taken for whole.
 pub const QUIET: Span = Span(50);
 /// Bytes read of a raw TCP connection or a WebSocket before others get their turn.
@@ -159,6 +166,8 @@ const _: () = {
         "a head and a fast body fit the scratch buffer"
     );
     assert!(MESSAGE_BYTES_MAX + TAGS_MAX * TAG_BYTES_MAX + ID_BYTES_MAX < 256 * 1024, "a full beat fits");
+    assert!(MESSAGE_HEAD_BYTES < MESSAGE_BYTES_MAX / 2, "a message that is cut keeps more of its end");
+    assert!(LINE_FIELDS_BYTES_MAX > TAGS_MAX * (TAG_BYTES_MAX + 1) + ID_BYTES_MAX + RID_BYTES_MAX + 256);
     assert!(LINE_BYTES_MAX > 512 + 5, "an AUTH with the longest token fits");
     assert!(TALK_READ_BYTES_MAX <= SCRATCH_BYTES, "a reading fits the scratch buffer");
     assert!(EVENTS_EVERY.0 < EVENTS_STALL_MAX.0, "a stream that is read is never taken for stalled");

@@ -12,6 +12,7 @@ pub mod id;
 mod index;
 pub mod lang;
 pub mod limits;
+pub mod message;
 pub mod meter;
 pub mod notice;
 pub mod pattern;

@@ -1,6 +1,7 @@
 //! Answers to HTTP requests, as values that both the fast path and hyper turn into the same bytes.
 
 use crate::domain::access::Denied;
+use crate::domain::beat::{Warning, Warnings};
 use crate::domain::time::Span;
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -63,6 +64,16 @@ impl Answer {
     /// A beat was taken.
     pub fn ok(interval: Span) -> Answer {
         Answer { interval: Some(interval), acknowledges: 1, ..Answer::new(200, JSON, OK_BODY) }
+    }
+
+    /// A beat was taken, but not all of it.
+    pub fn taken(interval: Span, warnings: Warnings) -> Answer {
+        if warnings.is_empty() {
+            return Answer::ok(interval);
+        }
+        let said: Vec<String> = warnings.iter().map(Warning::sentence).collect();
+        let body = json!({ "status": "ok", "warnings": said });
+        Answer { interval: Some(interval), acknowledges: 1, ..Answer::json(200, &body) }
     }
 
     /// What becomes of it when the beats that it acknowledges could not be kept: it says so, or, with `refuse`, it

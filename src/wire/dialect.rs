@@ -16,8 +16,9 @@
 //! word, a head or a line is kept.
 
 use super::frame::{self, Frames, Impossible};
-use super::line::{self, Command};
-use crate::domain::limits::LINE_BYTES_MAX;
+use super::line::{self, Command, Dropped};
+use crate::domain::beat::Warning;
+use crate::domain::limits::{LINE_BYTES_MAX, TALK_READ_BYTES_MAX};
 use crate::wire::blob;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -99,6 +100,9 @@ enum Stage {
         #[serde(with = "blob")]
         begun: Vec<u8>,
         too_long: bool,
+        /// Bytes that were dropped from the middle of a long message.
+        #[serde(default)]
+        dropped: u32,
     },
     Ping {
         matched: u8,
@@ -150,7 +154,9 @@ impl Talk {
             Stage::First { have, .. } => usize::from(*have) < FIRST_BYTES_MAX,
             Stage::Frame(frames) => frames.is_sound(),
             Stage::Pong { matched } => usize::from(*matched) < PONG.len(),
-            Stage::Line { begun, .. } => begun.len() <= LINE_BYTES_MAX,
+            Stage::Line { begun, dropped, .. } => {
+                begun.len() <= BEGUN_BYTES_MAX && (*dropped == 0 || line::kept_head(begun).is_some())
+            }
             Stage::Ping { matched } => usize::from(*matched) <= PING.len(),
             Stage::Text { matched, .. } => usize::from(*matched) < HELLO.len(),
             Stage::Over => true,
@@ -219,7 +225,7 @@ impl Talk {
                     if next != Some(&bytes[0]) {
                         // It was the beginning of a line all along.
                         let begun = PING[..usize::from(*matched)].to_vec();
-                        self.0 = Stage::Line { begun, too_long: false };
+                        self.0 = Stage::Line { begun, too_long: false, dropped: 0 };
                         0
                     } else {
                         if usize::from(*matched) == PING.len() {
@@ -230,8 +236,8 @@ impl Talk {
                         1
                     }
                 }
-                Stage::Line { begun, too_long } => {
-                    let (used, goes_on) = line_of(begun, too_long, bytes, tell);
+                Stage::Line { begun, too_long, dropped } => {
+                    let (used, goes_on) = line_of(begun, too_long, dropped, bytes, tell);
                     if !goes_on {
                         self.0 = Stage::Over;
                     }
@@ -258,7 +264,7 @@ impl Talk {
                 Dialect::Frame => Stage::Frame(Frames::default()),
                 Dialect::Pong => Stage::Pong { matched: 0 },
                 Dialect::Ping => Stage::Ping { matched: 0 },
-                Dialect::Line => Stage::Line { begun: Vec::new(), too_long: false },
+                Dialect::Line => Stage::Line { begun: Vec::new(), too_long: false, dropped: 0 },
                 Dialect::Text | Dialect::Unknown => Stage::Text { matched: 0, open: Open::No },
             };
             self.feed(first, length_max, tell);
@@ -276,34 +282,62 @@ impl Talk {
 }
 
 /// Takes as much as a line from `bytes`: how much that was, and whether more lines may follow.
+///
+/// A line that is too long is refused, once, unless it is a beat with a long message: of that the middle is dropped.
 fn line_of(
     begun: &mut Vec<u8>,
     too_long: &mut bool,
+    dropped: &mut u32,
     bytes: &[u8],
     tell: &mut impl FnMut(Event<'_>),
 ) -> (usize, bool) {
+    let bytes = &bytes[..bytes.len().min(TALK_READ_BYTES_MAX)];
     let end = bytes.iter().position(|byte| *byte == b'\n');
     let part = &bytes[..end.unwrap_or(bytes.len())];
-    if !*too_long && begun.len() + part.len() > LINE_BYTES_MAX {
-        *too_long = true;
-        *begun = Vec::new();
-        tell(Event::Wrong(Cow::Owned(format!("a line has at most {LINE_BYTES_MAX} bytes"))));
+    let used = end.map_or(bytes.len(), |end| end + 1);
+    if *too_long {
+        *too_long = end.is_none();
+        return (used, true);
     }
-    let Some(end) = end else {
-        if !*too_long {
-            begun.extend_from_slice(part);
+    // A whole line in one piece is read where it lies.
+    let whole_here = begun.is_empty() && end.is_some() && part.len() <= LINE_BYTES_MAX;
+    if !whole_here {
+        begun.extend_from_slice(part);
+        if *dropped == 0 && begun.len() > LINE_BYTES_MAX && line::kept_head(begun).is_none() {
+            *begun = Vec::new();
+            *too_long = end.is_none();
+            tell(Event::Wrong(Cow::Owned(format!("a line has at most {LINE_BYTES_MAX} bytes"))));
+            return (used, true);
         }
-        return (bytes.len(), true);
-    };
-    if std::mem::take(too_long) {
-        return (end + 1, true);
+        let is_long = *dropped > 0 || begun.len() > LINE_BYTES_MAX;
+        if is_long && (end.is_some() || begun.len() > BEGUN_BYTES_MAX) {
+            drop_the_middle(begun, dropped);
+        }
+    }
+    if end.is_none() {
+        return (used, true);
     }
     let begun = std::mem::take(begun);
-    let whole = if begun.is_empty() { Cow::Borrowed(part) } else { Cow::Owned([&begun, part].concat()) };
-    let goes_on = match line::parse(whole.strip_suffix(b"\r").unwrap_or(&whole)) {
+    let line = if whole_here { part } else { &begun };
+    let dropped = std::mem::take(dropped);
+    let joined = (dropped > 0).then(|| {
+        let at = line::kept_head(line).unwrap_or_default();
+        line::joined(line, Dropped { at, bytes: dropped as usize })
+    });
+    let line = joined.as_deref().unwrap_or(line);
+    let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+    let goes_on = match line::parse(&text) {
         Ok(None) => true,
-        Ok(Some(command)) => {
+        Ok(Some(mut command)) => {
             let goes_on = !matches!(command, Command::Quit);
+            if let Command::Beat(fields) = &mut command {
+                if dropped > 0 {
+                    fields.warn(Warning::MessageCut);
+                }
+                if matches!(text, Cow::Owned(_)) {
+                    fields.warn(Warning::Encoding);
+                }
+            }
             tell(Event::Command(command));
             goes_on
         }
@@ -312,7 +346,18 @@ fn line_of(
             true
         }
     };
-    (end + 1, goes_on)
+    (used, goes_on)
+}
+
+/// Bytes of a line that are kept while it comes.
+const BEGUN_BYTES_MAX: usize = LINE_BYTES_MAX + TALK_READ_BYTES_MAX;
+
+/// Drops from a line that has a message all but its beginning and its end.
+fn drop_the_middle(begun: &mut Vec<u8>, dropped: &mut u32) {
+    let Some(head) = line::kept_head(begun) else { return };
+    let tail = begun.len().saturating_sub(line::KEPT_TAIL).max(head);
+    *dropped = dropped.saturating_add((tail - head) as u32);
+    begun.drain(head..tail);
 }
 
 /// What a byte does to the search for a word.

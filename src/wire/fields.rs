@@ -1,11 +1,15 @@
 //! The fields of a beat, loose as they stood in some text, and the one place where they are judged: what JSON brings and
 //! what a line brings is held to the same rules and refused in the same words.
+//!
+//! Only what makes a beat can make it none: id, status, interval and grace. What decorates it is cut or left out, so that a
+//! job whose report is too long is never taken for one that said nothing.
 
-use crate::domain::beat::{Beat, Status};
+use crate::domain::beat::{Beat, Status, Warning, Warnings};
 use crate::domain::id::IdRef;
 use crate::domain::limits::{
     INTERVAL_MAX, INTERVAL_MIN, MESSAGE_BYTES_MAX, RID_BYTES_MAX, SIGNAL_MAX, TAG_BYTES_MAX, TAGS_MAX,
 };
+use crate::domain::message;
 use crate::domain::time::{Span, Wall};
 use std::borrow::Cow;
 
@@ -34,6 +38,8 @@ impl BeatError {
 #[derive(Debug, Default)]
 pub struct Fields<'a> {
     pub(super) slots: [Scalar<'a>; KEYS.len()],
+    /// What was lost before the fields are judged.
+    warnings: Warnings,
 }
 
 /// The fields' names, in the order of their slots.
@@ -50,81 +56,175 @@ pub(super) enum Scalar<'a> {
     /// A whole number below 0.
     Negative(i64),
     Number(f64),
-    /// Strings of an array, one more than allowed at most.
+    /// Strings of an array, one more than allowed at most; one that is no string is an empty one here.
     Texts(Vec<Cow<'a, str>>),
     /// Anything that no field takes.
     Other,
 }
 
 impl<'a> Fields<'a> {
-    /// Puts a text in the place of a field; false when there is no such field that takes one. What a text cannot say is
-    /// judged later, with the rest.
-    pub fn put(&mut self, name: &str, text: &'a str) -> bool {
-        let Some(slot) = KEYS.iter().position(|key| *key == name && *key != "tags") else { return false };
+    /// Puts a text in the place of a field; false when there is no such field. Tags are separated by commas. What a text
+    /// cannot say is judged later, with the rest.
+    pub fn put(&mut self, name: &str, text: impl Into<Cow<'a, str>>) -> bool {
+        let Some(slot) = KEYS.iter().position(|key| *key == name) else { return false };
+        let text = text.into();
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         self.slots[slot] = match (name, text.parse()) {
             ("seq", Ok(number)) if digits => Scalar::Unsigned(number),
-            _ => Scalar::Text(Cow::Borrowed(text)),
+            ("tags", _) => {
+                Scalar::Texts(text.split(',').take(TAGS_MAX + 1).map(|tag| tag.to_string().into()).collect())
+            }
+            _ => Scalar::Text(text),
         };
         true
     }
 
-    /// Judges the fields.
-    pub fn beat(&self) -> Result<Beat<'_>, BeatError> {
+    /// Takes what is missing here from other fields.
+    pub fn fill_from(&mut self, other: Fields<'a>) {
+        for (slot, other) in self.slots.iter_mut().zip(other.slots) {
+            if *slot == Scalar::Absent {
+                *slot = other;
+            }
+        }
+    }
+
+    /// Notes that something of them was lost already.
+    pub fn warn(&mut self, warning: Warning) {
+        self.warnings.add(warning);
+    }
+
+    /// Notes that the text they stood in was not UTF-8, if what was put in the place of the wrong bytes is among them.
+    pub fn warn_if_repaired(&mut self) {
+        let repaired = self.slots.iter().any(|slot| match slot {
+            Scalar::Text(text) => text.contains(char::REPLACEMENT_CHARACTER),
+            Scalar::Texts(texts) => texts.iter().any(|text| text.contains(char::REPLACEMENT_CHARACTER)),
+            _ => false,
+        });
+        if repaired {
+            self.warn(Warning::Encoding);
+        }
+    }
+
+    /// Judges the fields. What is too long or too many among those that decorate a beat is cut here, in place.
+    pub fn beat(&mut self) -> Result<Beat<'_>, BeatError> {
+        let mut warnings = self.warnings;
+        let [.., message, tags, _rid, _signal] = &mut self.slots;
+        cut_message(message, &mut warnings);
+        cut_tags(tags, &mut warnings);
         let [id, ip, seq, ts, interval, grace, status, message, tags, rid, signal] = &self.slots;
+        let mut decoration = |present: bool, warning| {
+            if present {
+                warnings.add(warning);
+            }
+        };
+        let (ip, ip_is_bad) = or_left_out(ip, ip_of(ip));
+        decoration(ip_is_bad, Warning::IpLeftOut);
+        let (seq, seq_is_bad) = or_left_out(seq, seq_of(seq));
+        decoration(seq_is_bad, Warning::SeqLeftOut);
+        let (ts, ts_is_bad) = or_left_out(ts, ts_of(ts));
+        decoration(ts_is_bad, Warning::TsLeftOut);
+        let (rid, rid_is_bad) = or_left_out(rid, rid_of(rid));
+        decoration(rid_is_bad, Warning::RidLeftOut);
         Ok(Beat {
-            id: id_of(id, "id")?,
-            ip: id_of(ip, "ip")?,
-            seq: match seq {
-                Scalar::Absent => None,
-                Scalar::Unsigned(n) => Some(*n),
-                // Beyond this bound the cast would say something else than was written.
-                Scalar::Number(n) if n.fract() == 0.0 && (0.0..u64::MAX as f64).contains(n) => {
-                    Some(*n as u64)
-                }
-                _ => {
-                    return Err(BeatError::of(
-                        "seq",
-                        "must be a whole number from 0 to 18446744073709551615",
-                    ));
-                }
-            },
-            ts: ts_of(ts)?,
+            id: id_of(id)?,
+            ip,
+            seq,
+            ts,
             interval: span_of(interval, "interval", INTERVAL_MIN, "must be from 1s to 366d")?,
             grace: span_of(grace, "grace", Span(0), "must be from 0 to 366d")?,
             status: status_of(status)?.ended_by(signal_of(signal)),
-            message: text_of(message, "message", MESSAGE_BYTES_MAX, "must be a text of at most 10000 bytes")?,
-            tags: tags_of(tags)?,
-            rid: match text_of(rid, "rid", RID_BYTES_MAX, "must be a text of 1 to 64 bytes")? {
-                Some(rid) if rid.is_empty() || rid.chars().any(char::is_control) => {
-                    return Err(BeatError::of(
-                        "rid",
-                        "must be a text of 1 to 64 bytes without control characters",
-                    ));
-                }
-                rid => rid,
+            message: match message {
+                Scalar::Text(text) => Some(text.as_ref()),
+                _ => None,
             },
+            tags: match tags {
+                Scalar::Texts(tags) => Some(tags),
+                _ => None,
+            },
+            rid,
+            warnings,
         })
     }
 }
 
-fn id_of<'b>(slot: &'b Scalar<'_>, field: &'static str) -> Result<Option<IdRef<'b>>, BeatError> {
+/// What was read of a decoration, and whether it was there and could not be.
+fn or_left_out<T>(slot: &Scalar<'_>, read: Option<T>) -> (Option<T>, bool) {
+    let is_bad = read.is_none() && *slot != Scalar::Absent;
+    (read, is_bad)
+}
+
+fn cut_message(slot: &mut Scalar<'_>, warnings: &mut Warnings) {
     match slot {
-        Scalar::Absent => Ok(None),
-        Scalar::Text(text) => IdRef::new(text).map(Some).map_err(|e| BeatError::of(field, e.to_string())),
-        _ => Err(BeatError::of(field, "must be a text")),
+        Scalar::Absent => {}
+        Scalar::Text(text) => {
+            if text.len() > MESSAGE_BYTES_MAX {
+                *text = Cow::Owned(message::fitting(text).into_owned());
+                warnings.add(Warning::MessageCut);
+            }
+        }
+        _ => {
+            *slot = Scalar::Absent;
+            warnings.add(Warning::MessageLeftOut);
+        }
     }
 }
 
-fn ts_of(slot: &Scalar<'_>) -> Result<Option<Wall>, BeatError> {
-    const REASON: &str = "must be RFC 3339 (2026-02-08T11:30:20Z) or Unix seconds";
+fn cut_tags(slot: &mut Scalar<'_>, warnings: &mut Warnings) {
+    match slot {
+        Scalar::Absent => {}
+        Scalar::Texts(tags) => {
+            let count = tags.len();
+            tags.retain(|t| (1..=TAG_BYTES_MAX).contains(&t.len()) && !t.chars().any(char::is_control));
+            tags.truncate(TAGS_MAX);
+            if tags.len() == count {
+                return;
+            }
+            // No tags at all would take away those that the monitor has.
+            if tags.is_empty() {
+                *slot = Scalar::Absent;
+                warnings.add(Warning::TagsLeftOut);
+            } else {
+                warnings.add(Warning::TagsCut);
+            }
+        }
+        _ => {
+            *slot = Scalar::Absent;
+            warnings.add(Warning::TagsLeftOut);
+        }
+    }
+}
+
+fn id_of<'b>(slot: &'b Scalar<'_>) -> Result<Option<IdRef<'b>>, BeatError> {
+    match slot {
+        Scalar::Absent => Ok(None),
+        Scalar::Text(text) => IdRef::new(text).map(Some).map_err(|e| BeatError::of("id", e.to_string())),
+        _ => Err(BeatError::of("id", "must be a text")),
+    }
+}
+
+fn ip_of<'b>(slot: &'b Scalar<'_>) -> Option<IdRef<'b>> {
+    match slot {
+        Scalar::Text(text) => IdRef::new(text).ok(),
+        _ => None,
+    }
+}
+
+fn seq_of(slot: &Scalar<'_>) -> Option<u64> {
+    match slot {
+        Scalar::Unsigned(n) => Some(*n),
+        // Beyond this bound the cast would say something else than was written.
+        Scalar::Number(n) if n.fract() == 0.0 && (0.0..u64::MAX as f64).contains(n) => Some(*n as u64),
+        _ => None,
+    }
+}
+
+fn ts_of(slot: &Scalar<'_>) -> Option<Wall> {
     // jiff's range; beyond it nobody could print the time.
     let wall = |seconds: f64| {
         let ms = (seconds * 1000.0).round();
         (ms.abs() < 253_402_207_200_000.0).then_some(Wall(ms as i64))
     };
-    let read = match slot {
-        Scalar::Absent => return Ok(None),
+    match slot {
         Scalar::Unsigned(n) => wall(*n as f64),
         Scalar::Negative(n) => wall(*n as f64),
         Scalar::Number(n) => wall(*n),
@@ -133,8 +233,15 @@ fn ts_of(slot: &Scalar<'_>) -> Result<Option<Wall>, BeatError> {
             Err(_) => text.parse::<f64>().ok().and_then(wall),
         },
         _ => None,
-    };
-    read.map(Some).ok_or(BeatError::of("ts", REASON))
+    }
+}
+
+fn rid_of<'b>(slot: &'b Scalar<'_>) -> Option<&'b str> {
+    match slot {
+        Scalar::Text(rid) => Some(rid.as_ref())
+            .filter(|rid| (1..=RID_BYTES_MAX).contains(&rid.len()) && !rid.chars().any(char::is_control)),
+        _ => None,
+    }
 }
 
 fn span_of(
@@ -193,32 +300,4 @@ fn signal_of(slot: &Scalar<'_>) -> Option<u8> {
         _ => None,
     };
     number.filter(|number| (1..=SIGNAL_MAX).contains(number))
-}
-
-fn text_of<'b>(
-    slot: &'b Scalar<'_>,
-    field: &'static str,
-    bytes_max: usize,
-    reason: &'static str,
-) -> Result<Option<&'b str>, BeatError> {
-    match slot {
-        Scalar::Absent => Ok(None),
-        Scalar::Text(text) if text.len() <= bytes_max => Ok(Some(text)),
-        _ => Err(BeatError::of(field, reason)),
-    }
-}
-
-fn tags_of<'b>(slot: &'b Scalar<'_>) -> Result<Option<&'b [Cow<'b, str>]>, BeatError> {
-    const REASON: &str = "must be a list of at most 16 texts of 1 to 64 bytes without control characters";
-    match slot {
-        Scalar::Absent => Ok(None),
-        Scalar::Texts(tags) => {
-            let good = tags.len() <= TAGS_MAX
-                && tags
-                    .iter()
-                    .all(|t| (1..=TAG_BYTES_MAX).contains(&t.len()) && !t.chars().any(char::is_control));
-            if good { Ok(Some(tags)) } else { Err(BeatError::of("tags", REASON)) }
-        }
-        _ => Err(BeatError::of("tags", REASON)),
-    }
 }

@@ -75,10 +75,21 @@ fn object<'a>(text: &'a str, limits: &Limits, depth: Depth) -> Result<Fields<'a>
         .deserialize(&mut json)
         .and_then(|()| json.end());
     read.map_err(|e| BeatError::new(format!("not JSON: {e}")))?;
-    if text.len() > limits.beat_bytes && text.trim_ascii().len() > limits.beat_bytes {
+    if text.len() > limits.beat_bytes && bytes_of_the_rest(text) > limits.beat_bytes {
         return Err(too_long(limits));
     }
     Ok(fields)
+}
+
+/// How long a beat is without what would be cut or left out where it is too long.
+fn bytes_of_the_rest(text: &str) -> usize {
+    type Members<'a> = std::collections::HashMap<Cow<'a, str>, &'a serde_json::value::RawValue>;
+    let text = text.trim_ascii();
+    // It was read before, so it can be read again.
+    let members: Members<'_> = serde_json::from_str(text).unwrap_or_default();
+    let decorations = ["message", "tags", "ts", "rid", "ip", "seq"].into_iter();
+    let decorations: usize = decorations.filter_map(|key| members.get(key)).map(|raw| raw.get().len()).sum();
+    text.len() - decorations
 }
 
 fn array<'a>(text: &'a str, limits: &'a Limits) -> Result<Many<'a>, BeatError> {
@@ -110,7 +121,7 @@ fn element<'a>(text: &'a str, limits: &Limits, depth: Depth) -> Result<Fields<'a
     if !text.starts_with('{') {
         return Err(BeatError::new("a beat is a JSON object"));
     }
-    if text.len() > limits.beat_bytes { Err(too_long(limits)) } else { object(text, limits, depth) }
+    object(text, limits, depth)
 }
 
 /// Several lines, each of which begins an object: that is NDJSON, whole or with faults, and never one object over
@@ -275,16 +286,16 @@ impl<'de> Visitor<'de> for ScalarSeed {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar<'de>, A::Error> {
         let below = ScalarSeed(self.0.down()?);
         let mut texts = Vec::new();
-        let mut all_texts = true;
         while let Some(item) = seq.next_element_seed(below)? {
-            match item {
-                // One more than allowed is enough to know that there are too many.
-                Scalar::Text(text) if texts.len() <= TAGS_MAX => texts.push(text),
-                Scalar::Text(_) => {}
-                _ => all_texts = false,
+            // One more than allowed is enough to know that there are too many.
+            if texts.len() <= TAGS_MAX {
+                texts.push(match item {
+                    Scalar::Text(text) => text,
+                    _ => Cow::Borrowed(""),
+                });
             }
         }
-        Ok(if all_texts { Scalar::Texts(texts) } else { Scalar::Other })
+        Ok(Scalar::Texts(texts))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {

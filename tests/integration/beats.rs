@@ -1,6 +1,6 @@
 //! What a body may hold, and what becomes of it.
 
-use crate::client::{beat, beat_with};
+use crate::client::{Conn, beat, beat_with};
 use crate::harness::{Setup, daemon};
 use serde_json::{Value, json};
 
@@ -80,7 +80,7 @@ fn both_paths_take_beats_whatever_the_type_says() {
 fn an_array_is_many_beats_and_each_is_judged_by_itself() {
     let hb = daemon("");
     let reply =
-        hb.beat(r#"[{"id":"a","interval":"20s"},{"id":"b c"},{"id":"d","interval":40},7,{"seq":-1}]"#);
+        hb.beat(r#"[{"id":"a","interval":"20s"},{"id":"b c"},{"id":"d","interval":40},7,{"status":"-"}]"#);
     assert_eq!(reply.status, 200);
     assert_eq!(reply.header("heartbeat-interval"), Some("20"), "the shortest");
     let answer = reply.json();
@@ -88,7 +88,7 @@ fn an_array_is_many_beats_and_each_is_judged_by_itself() {
     let rejected = answer["rejected"].as_array().unwrap();
     let facts: Vec<(u64, &str)> =
         rejected.iter().map(|r| (r["index"].as_u64().unwrap(), r["field"].as_str().unwrap_or("-"))).collect();
-    assert_eq!(facts, [(1, "id"), (3, "-"), (4, "seq")]);
+    assert_eq!(facts, [(1, "id"), (3, "-"), (4, "status")]);
     assert!(rejected.iter().all(|r| r["error"].as_str().is_some_and(|e| !e.is_empty())), "{answer}");
     assert_eq!(hb.monitor("d")["interval_s"], json!(40));
     assert_eq!(hb.beat("[]").json(), json!({"status":"ok","accepted":0,"rejected":[]}));
@@ -119,7 +119,7 @@ fn a_batch_has_a_length_and_a_beat_too() {
         assert_eq!(reply.status, 413, "{body}");
         assert!(reply.text().contains("limits.batch_beats"), "{}", reply.text());
     }
-    let long = format!("{{\"id\":\"long\",\"message\":\"{}\"}}", "x".repeat(1500));
+    let long = format!("{{\"id\":\"long\",\"other\":\"{}\"}}", "x".repeat(1500));
     let reply = hb.beat(&long);
     assert_eq!(reply.status, 413);
     assert!(reply.text().contains("limits.beat_bytes"), "{}", reply.text());
@@ -129,6 +129,69 @@ fn a_batch_has_a_length_and_a_beat_too() {
     let reply = hb.beat(&format!("[{}]", " ".repeat(5000)));
     assert_eq!(reply.status, 413);
     assert!(reply.text().contains("limits.body_bytes"), "{}", reply.text());
+}
+
+/// A failure with a report that is too long, and what is kept of it.
+fn long_report() -> (String, String) {
+    let report = format!("rsync -a /home\\n{}\\nrsync: broken pipe", "x".repeat(300_000));
+    (format!(r#"{{"id":"job","status":"fail","message":"{report}","tags":["{}"]}}"#, "t".repeat(65)), report)
+}
+
+/// The monitor `job` is down, and its message has the beginning and the end of the report.
+fn is_told(hb: &crate::harness::Daemon) {
+    let job = hb.monitor("job");
+    assert_eq!(job["state"], json!("down"));
+    let message = job["message"].as_str().unwrap();
+    assert!(message.len() <= 10_000 && message.len() > 9_900, "{}", message.len());
+    assert!(message.starts_with("rsync -a /home") && message.ends_with("rsync: broken pipe"));
+    assert!(message.contains("\n[… ") && message.contains(" B …]\n"));
+    assert_eq!(hb.wish("DELETE", "/api/v1/monitors/job", "").status, 204);
+}
+
+#[test]
+fn a_beat_is_never_lost_to_its_decoration_whatever_it_comes_by() {
+    let both = "[[listen]]\nname = \"fast\"\naddress = \"127.0.0.1:{a}\"\n\
+                [[listen]]\nname = \"general\"\naddress = \"127.0.0.1:{b}\"\nfast_path = false\n\
+                [[listen]]\nname = \"lines\"\nprotocol = \"tcp\"\naddress = \"127.0.0.1:{c}\"\n";
+    let hb = daemon(both);
+    let (body, report) = long_report();
+    let warnings =
+        json!(["message: cut to 10000 bytes", "tags: left out: not a list of texts of 1 to 64 bytes"]);
+    for letter in ['a', 'b'] {
+        // Short enough for the fast path, and far too long for it.
+        for body in [body.replace(&"x".repeat(290_000), ""), body.clone()] {
+            let mut conn = Conn::tcp(&hb.address_of(letter));
+            conn.send(beat(&body));
+            let reply = conn.reply();
+            assert_eq!(reply.status, 200, "{}", reply.text());
+            assert_eq!(reply.json(), json!({"status": "ok", "warnings": warnings}));
+            assert_eq!(reply.header("heartbeat-interval"), Some("60"));
+            is_told(&hb);
+        }
+        for batch in [format!("[{{\"id\":\"a\"}},{body},7]"), format!("{{\"id\":\"a\"}}\n{body}\n7\n")] {
+            let mut conn = Conn::tcp(&hb.address_of(letter));
+            conn.send(beat(&batch));
+            let answer = conn.reply().json();
+            assert_eq!(
+                (&answer["accepted"], &answer["rejected"][0]["index"]),
+                (&json!(2), &json!(2)),
+                "{answer}"
+            );
+            let numbered: Vec<String> = warnings
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| format!("1: {}", one.as_str().unwrap()))
+                .collect();
+            assert_eq!(answer["warnings"], json!(numbered));
+            is_told(&hb);
+        }
+    }
+    let mut lines = Conn::tcp(&hb.address_of('c'));
+    let line = report.replace("\\n", " ");
+    lines.send(format!("BEAT job status=fail tags={} message={line}\nPING\n", "t".repeat(65)));
+    assert_eq!(lines.text_until("PONG\n"), "OK 60 message cut, tags left out\nPONG\n");
+    is_told(&hb);
 }
 
 #[test]

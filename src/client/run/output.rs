@@ -1,10 +1,10 @@
-//! The output of a job on its way through: passed on as it is, its end kept.
+//! The output of a job on its way through: passed on as it is, its beginning and its end kept.
 //!
 //! A job that has ended may leave behind children that hold its output open for ever. So after its end what is still in
 //! the pipe is passed on, and then the wait is short.
 
-use crate::client::beat::end_of;
-use crate::domain::limits::MESSAGE_BYTES_MAX;
+use crate::domain::limits::{MESSAGE_BYTES_MAX, MESSAGE_HEAD_BYTES};
+use crate::domain::message::{MARK_BYTES_MAX, cut, head_of, mark, tail_of};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -17,29 +17,49 @@ const CHUNK_BYTES: usize = 64 * 1024;
 const QUIET_MAX: Duration = Duration::from_millis(500);
 const CHUNKS_AFTER_END_MAX: usize = 256;
 
-/// The last bytes of what was said.
+/// How much of the output is reported: the rest of a message is for how the job ended.
+const OUTPUT_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 160;
+
+/// The first and the last bytes of what was said.
 #[derive(Debug, Default)]
 pub struct Tail {
+    head: Vec<u8>,
     bytes: Vec<u8>,
+    dropped: usize,
 }
 
 impl Tail {
     /// Adds what was said.
     pub fn push(&mut self, more: &[u8]) {
-        self.bytes.extend_from_slice(&more[more.len().saturating_sub(MESSAGE_BYTES_MAX)..]);
-        if self.bytes.len() > 4 * MESSAGE_BYTES_MAX {
-            self.bytes.drain(..self.bytes.len() - MESSAGE_BYTES_MAX);
+        let (head, more) = more.split_at(more.len().min(MESSAGE_HEAD_BYTES - self.head.len()));
+        self.head.extend_from_slice(head);
+        let from = more.len().saturating_sub(OUTPUT_BYTES_MAX);
+        if from > 0 {
+            self.dropped += std::mem::take(&mut self.bytes).len() + from;
+        }
+        self.bytes.extend_from_slice(&more[from..]);
+        if self.bytes.len() > 4 * OUTPUT_BYTES_MAX {
+            let old = self.bytes.len() - OUTPUT_BYTES_MAX;
+            self.bytes.drain(..old);
+            self.dropped += old;
         }
     }
 
-    /// The end of it as text, beginning with a whole character.
+    /// Its beginning and its end as text, in whole characters.
     pub fn text(&self) -> String {
-        let end = &self.bytes[self.bytes.len().saturating_sub(MESSAGE_BYTES_MAX)..];
-        let is_cut = end.len() < self.bytes.len();
+        let fits = OUTPUT_BYTES_MAX - self.head.len();
+        if self.dropped == 0 && self.bytes.len() <= fits {
+            let whole = [&self.head[..], &self.bytes].concat();
+            return cut(&String::from_utf8_lossy(&whole), OUTPUT_BYTES_MAX).into_owned();
+        }
+        let room = fits - MARK_BYTES_MAX;
+        let end = &self.bytes[self.bytes.len().saturating_sub(room)..];
         // The rest of a character that was cut in two.
-        let rest = end.iter().take(3).take_while(|byte| is_cut && **byte & 0xc0 == 0x80).count();
-        let text = String::from_utf8_lossy(&end[rest..]);
-        end_of(&text, MESSAGE_BYTES_MAX).to_string()
+        let rest = end.iter().take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
+        let left_out = self.dropped + self.bytes.len() - end.len() + rest;
+        let (head, tail) = (String::from_utf8_lossy(&self.head), String::from_utf8_lossy(&end[rest..]));
+        let head = head_of(&head, MESSAGE_HEAD_BYTES).trim_end_matches(char::REPLACEMENT_CHARACTER);
+        [head, &mark(left_out), tail_of(&tail, room)].concat()
     }
 }
 
@@ -82,27 +102,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_is_kept_and_begins_with_a_whole_character() {
+    fn beginning_and_end_are_kept_in_whole_characters() {
         let mut tail = Tail::default();
         tail.push(b"short\n");
         assert_eq!(tail.text(), "short\n");
-        for _ in 0..20_000 {
-            tail.push("心".as_bytes());
+        for piece in [1, 7, 1_000, 64 * 1024] {
+            let (mut tail, said) = (Tail::default(), "心".repeat(20_000));
+            said.as_bytes().chunks(piece).for_each(|chunk| tail.push(chunk));
+            tail.push(b"broken pipe\n");
+            let text = tail.text();
+            assert!(text.len() <= OUTPUT_BYTES_MAX && text.len() > OUTPUT_BYTES_MAX - 50, "{}", text.len());
+            let (head, end) = text.split_once("\n[… ").unwrap();
+            let (left_out, end) = end.split_once(" B …]\n").unwrap();
+            assert_eq!(head, "心".repeat(666), "in pieces of {piece}");
+            assert!(end.ends_with("心broken pipe\n") && !end.contains('\u{fffd}'));
+            let left_out: usize = left_out.parse().unwrap();
+            assert!(left_out.abs_diff(60_012 - head.len() - end.len()) <= 2, "{left_out}");
+            assert!(tail.bytes.len() <= 4 * OUTPUT_BYTES_MAX, "what is kept has a bound");
         }
-        let text = tail.text();
-        assert_eq!(text.len(), 9_999);
-        assert!(text.chars().all(|c| c == '心'));
-        tail.push(&[b'x'; 100_000]);
-        assert_eq!(tail.text(), "x".repeat(MESSAGE_BYTES_MAX));
     }
 
     #[test]
     fn what_is_no_text_is_marked_and_still_fits() {
-        let mut tail = Tail::default();
-        tail.push(&[0xff; 20_000]);
-        let text = tail.text();
-        assert!(text.len() <= MESSAGE_BYTES_MAX && text.len() > MESSAGE_BYTES_MAX - 3);
-        assert!(text.chars().all(|c| c == '\u{fffd}'));
+        for length in [5_000, 20_000] {
+            let mut tail = Tail::default();
+            tail.push(&vec![0xff; length]);
+            let text = tail.text();
+            assert!(text.len() <= OUTPUT_BYTES_MAX && text.ends_with('\u{fffd}'), "{}", text.len());
+        }
     }
 
     async fn through(bytes: &[u8]) -> (Vec<u8>, String) {

@@ -2,18 +2,19 @@
 //! where that holds, so that the server never hears the end before the start.
 
 use super::{End, beat_of, name_for, new_rid};
-use crate::client::beat::{Outgoing, end_of};
+use crate::client::beat::Outgoing;
 use crate::client::channel::{Channel, Hitch, rejected};
+use crate::client::complain;
 use crate::client::config::Settings;
 use crate::client::dial::Dialer;
 use crate::client::dice::Dice;
 use crate::client::failure::Failure;
 use crate::client::http::silent;
+use crate::client::send::warned;
 use crate::client::target::Target;
 use crate::domain::beat::Status;
 use crate::domain::id::Id;
 use crate::domain::lang::Lang;
-use crate::domain::limits::MESSAGE_BYTES_MAX;
 use crate::domain::time::Span;
 use crate::sys::clock;
 use std::ffi::OsStr;
@@ -100,9 +101,8 @@ impl Sending {
             Lang::En => format!("[{end} after {seconds:.1}s]"),
             Lang::Zh => format!("[{end}，历时 {seconds:.1} 秒]"),
         };
-        let room = MESSAGE_BYTES_MAX - line.len() - 1;
         let separator = if output.is_empty() || output.ends_with('\n') { "" } else { "\n" };
-        let long = format!("{}{separator}{line}", end_of(output, room));
+        let long = format!("{}{separator}{line}", output);
         let with_duration = beat.clone().message(Some(&long));
         let until = clock::timer_now() + wait;
         let outcome = Outcome { beat: beat.message(Some(output)), with_duration, until };
@@ -235,7 +235,12 @@ impl Courier {
         let Some(channel) = &mut self.channel else { return Attempt::Again(silent(to, within), None) };
         let outcome = channel.deliver(std::slice::from_ref(beat), to, within).await;
         match outcome.hitch {
-            None if outcome.rejected == 0 => Attempt::Told,
+            None if outcome.rejected == 0 => {
+                for warning in &outcome.warnings {
+                    complain(warned(warning, self.settings.lang));
+                }
+                Attempt::Told
+            }
             None => Attempt::Never(rejected(to, &outcome.reasons.join("; "))),
             Some(Hitch::Later(failure, pause)) => Attempt::Again(failure, pause),
             Some(Hitch::Lost(failure)) => {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::address::Peer;
-use crate::domain::beat::Transport;
+use crate::domain::beat::{Transport, Warnings};
 use crate::domain::pattern::Pattern;
 use crate::domain::rules::{Match, Rule};
 use crate::domain::schedule::Schedule;
@@ -172,6 +172,7 @@ const OK: Beat<'static> = Beat {
     message: None,
     tags: None,
     rid: None,
+    warnings: Warnings::NONE,
 };
 
 fn said(status: Status, rid: Option<&str>) -> Beat<'_> {

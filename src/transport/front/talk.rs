@@ -12,7 +12,7 @@ use super::link::Link;
 use super::parked::State;
 use crate::domain::access::{Denied, Wish};
 use crate::domain::address::Peer;
-use crate::domain::beat::{Beat, Transport};
+use crate::domain::beat::{Beat, Transport, Warnings};
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{QUIET, TALK_READ_BYTES_MAX, TALK_UNSENT_BYTES_MAX};
 use crate::domain::notice::Notice;
@@ -359,8 +359,8 @@ impl Talk {
             Event::Command(Command::Ping) => self.sign(Dialect::Line, Reply::Pong, hearing),
             Event::Command(Command::HeartbeatPing) => self.sign(Dialect::Line, Reply::HeartbeatPong, hearing),
             Event::Command(Command::HeartbeatPong) => self.sign(Dialect::Line, Reply::Nothing, hearing),
-            Event::Command(Command::Beat(fields)) => self.beat(&fields, hearing),
-            Event::Command(Command::Auth(token)) => self.authorize(token, hearing),
+            Event::Command(Command::Beat(fields)) => self.beat(fields, hearing),
+            Event::Command(Command::Auth(token)) => self.authorize(token.as_bytes(), hearing),
             Event::Command(Command::Quit) => self.closing = true,
             Event::Wrong(reason) => {
                 self.count(BeatResult::Invalid);
@@ -398,7 +398,7 @@ impl Talk {
         let reply = match hearing.moment.policy.access.check(Wish::Beat, self.link.peer, Some(token)) {
             Ok(()) => {
                 self.authorized = true;
-                Reply::Ok(None)
+                Reply::Ok(None, Warnings::NONE)
             }
             Err(denied) => {
                 self.count(BeatResult::Denied);
@@ -453,20 +453,21 @@ impl Talk {
     }
 
     /// A beat that names its monitor.
-    fn beat(&mut self, fields: &Fields<'_>, hearing: &mut Hearing<'_, '_>) {
+    fn beat(&mut self, mut fields: Fields<'_>, hearing: &mut Hearing<'_, '_>) {
         if !self.may_beat(Dialect::Line, hearing) {
             return;
         }
         let beat = fields.beat();
+        let warnings = beat.as_ref().map_or(Warnings::NONE, |beat| beat.warnings);
         let said = beat.as_ref().ok().and_then(|beat| Some((beat.id?, beat.status.verdict() == Some(true))));
         match (self.taker(true, hearing.pending, hearing.moment).receive(beat), said) {
             (Ok(receipt), Some((id, well))) => {
                 self.name(id, hearing);
                 self.well = well;
                 self.patience = Span(receipt.interval.0.saturating_add(receipt.grace.0));
-                hearing.say(Reply::Ok(Some(receipt.interval)), 1);
+                hearing.say(Reply::Ok(Some(receipt.interval), warnings), 1);
             }
-            (Ok(receipt), None) => hearing.say(Reply::Ok(Some(receipt.interval)), 1),
+            (Ok(receipt), None) => hearing.say(Reply::Ok(Some(receipt.interval), warnings), 1),
             (Err(fault), _) => hearing.refuse(Dialect::Line, reason(&fault)),
         }
     }

@@ -2,9 +2,9 @@
 
 use crate::domain::access::Wish;
 use crate::domain::address::Peer;
-use crate::domain::beat::{Beat, Transport};
+use crate::domain::beat::{Beat, Transport, Warnings};
 use crate::domain::id::Id;
-use crate::domain::limits::Limits;
+use crate::domain::limits::{BATCH_WARNINGS_MAX, Limits};
 use crate::domain::policy::Policy;
 use crate::domain::time::{Now, Span};
 use crate::engine::stats::BeatResult;
@@ -106,36 +106,84 @@ pub fn take(
 pub fn take_body(
     limits: &Limits,
     body: &[u8],
+    take: impl FnMut(bool, Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
+) -> Answer {
+    let error = match json::parse(body, limits) {
+        Err(error) if std::str::from_utf8(body).is_err() => error,
+        read => return take_all(read, false, take),
+    };
+    // The output of a job may be in any encoding, and is no reason not to hear of its end.
+    let repaired = String::from_utf8_lossy(body);
+    match json::parse(repaired.as_bytes(), limits) {
+        Ok(Body::One(mut fields)) => match fields.beat().is_ok() {
+            true => take_all(Ok(Body::One(fields)), true, take),
+            false => take_all(Err(error), false, take),
+        },
+        Ok(many) => take_all(Ok(many), true, take),
+        Err(_) => take_all(Err(error), false, take),
+    }
+}
+
+/// Takes what was read of a body; `repaired`: it was not UTF-8.
+fn take_all(
+    read: Result<Body<'_>, BeatError>,
+    repaired: bool,
     mut take: impl FnMut(bool, Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
 ) -> Answer {
-    let taken = match json::parse(body, limits) {
-        Ok(Body::One(fields)) => take(true, fields.beat()),
-        Ok(Body::Many(items)) => return many(items, |beat| take(false, beat)),
-        Err(error) => take(true, Err(error)),
+    let (taken, warnings) = match read {
+        Ok(Body::One(mut fields)) => take_fields(&mut fields, repaired, |beat| take(true, beat)),
+        Ok(Body::Many(items)) => return many(items, repaired, |beat| take(false, beat)),
+        Err(error) => (take(true, Err(error)), Warnings::NONE),
     };
     match taken {
-        Ok(interval) => Answer::ok(interval),
+        Ok(interval) => Answer::taken(interval, warnings),
         Err(fault) => refusal(&fault),
     }
 }
 
+fn take_fields(
+    fields: &mut Fields<'_>,
+    repaired: bool,
+    take: impl FnOnce(Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
+) -> (Result<Span, Fault>, Warnings) {
+    if repaired {
+        fields.warn_if_repaired();
+    }
+    let beat = fields.beat();
+    let warnings = beat.as_ref().map_or(Warnings::NONE, |beat| beat.warnings);
+    (take(beat), warnings)
+}
+
 fn many(
     items: json::Many<'_>,
+    repaired: bool,
     mut take: impl FnMut(Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
 ) -> Answer {
     let mut accepted = 0u64;
     let mut rejected: Vec<Value> = Vec::new();
+    let mut warned: Vec<Value> = Vec::new();
     let mut shortest: Option<Span> = None;
     for (index, item) in items.enumerate() {
-        match take(item.as_ref().map_err(Clone::clone).and_then(Fields::beat)) {
+        let (taken, warnings) = match item {
+            Ok(mut fields) => take_fields(&mut fields, repaired, &mut take),
+            Err(error) => (take(Err(error)), Warnings::NONE),
+        };
+        match taken {
             Ok(interval) => {
                 accepted += 1;
                 shortest = shortest.into_iter().chain([interval]).min();
+                if warned.len() < BATCH_WARNINGS_MAX {
+                    let said = warnings.iter().map(|warning| format!("{index}: {}", warning.sentence()));
+                    warned.extend(said.map(Value::from));
+                }
             }
             Err(fault) => rejected.push(fault.item(index)),
         }
     }
-    let body = json!({ "status": "ok", "accepted": accepted, "rejected": rejected });
+    let mut body = json!({ "status": "ok", "accepted": accepted, "rejected": rejected });
+    if !warned.is_empty() {
+        body["warnings"] = warned.into();
+    }
     Answer { interval: shortest, acknowledges: accepted, ..Answer::json(200, &body) }
 }
 

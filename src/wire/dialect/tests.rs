@@ -9,7 +9,7 @@ const LENGTH_MAX: usize = 100;
 fn told(pieces: &[&[u8]]) -> String {
     let (mut talk, mut said) = (Talk::new(), Vec::new());
     for piece in pieces {
-        talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(&event)));
+        talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(event)));
         talk = handed_over(&talk);
     }
     said.join(" ")
@@ -48,21 +48,21 @@ proptest! {
 fn told_quietly(pieces: &[&[u8]]) -> String {
     let (mut talk, mut said) = (Talk::new(), Vec::new());
     for piece in pieces {
-        talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(&event)));
-        talk.quiet(&mut |event| said.push(word(&event)));
+        talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(event)));
+        talk.quiet(&mut |event| said.push(word(event)));
         said.push("|".into());
     }
     said.join(" ")
 }
 
-fn word(event: &Event<'_>) -> String {
+fn word(event: Event<'_>) -> String {
     match event {
         Event::Frame | Event::Pong => "sign".into(),
         Event::BarePing => "bare".into(),
         Event::Packet => "packet".into(),
         Event::Wrong(reason) => format!("wrong({})", reason.split(' ').next().unwrap_or_default()),
         Event::Impossible(_) => "impossible".into(),
-        Event::Command(Command::Beat(fields)) => format!("beat({:?})", fields.beat()),
+        Event::Command(Command::Beat(mut fields)) => format!("beat({:?})", fields.beat()),
         Event::Command(command) => format!("{command:?}").to_lowercase(),
     }
 }
@@ -82,7 +82,7 @@ fn each_dialect_is_known_by_its_first_bytes() {
         (b"PINGX\nPING\n", "wrong(not) ping", Dialect::Line),
         (b"PINGPINX\n", "bare wrong(not)", Dialect::Line),
         (b"HEARTBEAT|ping\nHEARTBEAT|pong\n", "heartbeatping heartbeatpong", Dialect::Line),
-        (b"AUTH a\nnonsense\n\n\r\n", "auth([97]) wrong(not)", Dialect::Line),
+        (b"AUTH a\nnonsense\n\n\r\n", "auth(\"a\") wrong(not)", Dialect::Line),
         (b"\n\r\nPING\n", "ping", Dialect::Line),
         (b"hello server", "packet", Dialect::Text),
         (b"hello serverhello server", "packet packet", Dialect::Text),
@@ -99,7 +99,7 @@ fn each_dialect_is_known_by_its_first_bytes() {
         (b"QUIT\nPING\n", "quit", Dialect::Unknown),
     ] {
         let (mut talk, mut said) = (Talk::new(), Vec::new());
-        talk.feed(bytes, LENGTH_MAX, &mut |event| said.push(word(&event)));
+        talk.feed(bytes, LENGTH_MAX, &mut |event| said.push(word(event)));
         assert_eq!((said.join(" ").as_str(), talk.dialect()), (events, dialect), "{}", bytes.escape_ascii());
     }
 }
@@ -127,13 +127,66 @@ fn quiet_ends_what_has_no_end_of_its_own_and_nothing_that_may_go_on() {
 fn a_line_without_end_is_refused_once_and_not_kept() {
     let mut talk = Talk::new();
     let mut said = Vec::new();
-    talk.feed(b"PING\n", LENGTH_MAX, &mut |event| said.push(word(&event)));
+    talk.feed(b"PING\n", LENGTH_MAX, &mut |event| said.push(word(event)));
     for _ in 0..100 {
-        talk.feed(&[b'x'; 1000], LENGTH_MAX, &mut |event| said.push(word(&event)));
+        talk.feed(&[b'x'; 1000], LENGTH_MAX, &mut |event| said.push(word(event)));
     }
-    assert_eq!(talk, Talk(Stage::Line { begun: Vec::new(), too_long: true }));
-    talk.feed(b"\nPING\n", LENGTH_MAX, &mut |event| said.push(word(&event)));
+    assert_eq!(talk, Talk(Stage::Line { begun: Vec::new(), too_long: true, dropped: 0 }));
+    talk.feed(b"\nPING\n", LENGTH_MAX, &mut |event| said.push(word(event)));
     assert_eq!(said, ["ping", "wrong(a)", "ping"]);
+}
+
+#[test]
+fn of_a_message_that_is_too_long_beginning_and_end_are_kept() {
+    for (letter, message_bytes) in [("x", 10_001), ("x", 300_000), ("心", 300_000), ("\u{1f600}", 20_000)] {
+        let message = format!(
+            "begin {}{} end",
+            "-".repeat(message_bytes % 7),
+            letter.repeat(message_bytes / letter.len())
+        );
+        let line = format!("BEAT web status=fail message={message}\nPING\n");
+        let mut all = Vec::new();
+        for size in [1, 7, 8 * 1024, line.len()] {
+            let (mut talk, mut said, mut kept) = (Talk::new(), Vec::new(), 0);
+            for piece in line.as_bytes().chunks(size) {
+                talk.feed(piece, LENGTH_MAX, &mut |event| {
+                    if let Event::Command(Command::Beat(mut fields)) = event {
+                        let beat = fields.beat().unwrap();
+                        assert_eq!(beat.warnings.iter().collect::<Vec<_>>(), [Warning::MessageCut]);
+                        said.push(beat.message.unwrap().to_string());
+                    } else {
+                        said.push(word(event));
+                    }
+                });
+                if let Stage::Line { begun, .. } = &talk.0 {
+                    kept = kept.max(begun.len());
+                    assert!(talk.is_sound());
+                }
+            }
+            assert!(kept <= BEGUN_BYTES_MAX, "{kept}");
+            let [cut, ping] = &said[..] else { panic!("{said:?}") };
+            assert_eq!(ping, "ping");
+            assert!(cut.len() <= 10_000 && cut.len() > 9_900, "{}", cut.len());
+            assert!(cut.starts_with("begin ") && cut.ends_with(" end") && !cut.contains('\u{fffd}'));
+            let (head, rest) = cut.split_once("\n[… ").unwrap();
+            let (left_out, tail) = rest.split_once(" B …]\n").unwrap();
+            assert_eq!(left_out.parse::<usize>().unwrap(), message.len() - head.len() - tail.len());
+            all.push(cut.clone());
+        }
+        assert!(all.iter().all(|one| *one == all[0]), "however it is cut");
+    }
+}
+
+#[test]
+fn what_is_not_utf8_is_repaired() {
+    let mut said = Vec::new();
+    let line = b"BEAT web status=fail message=caf\xe9\nBEAT \xff\n";
+    Talk::new().feed(line, LENGTH_MAX, &mut |event| {
+        let Event::Command(Command::Beat(mut fields)) = event else { panic!("{event:?}") };
+        let beat = fields.beat();
+        said.push(beat.map(|beat| (beat.message.map(str::to_string), beat.warnings.iter().collect())));
+    });
+    assert_eq!(said[0], Ok((Some("caf\u{fffd}".into()), vec![Warning::Encoding])));
 }
 
 #[test]

@@ -14,6 +14,7 @@ const NOTHING: Beat<'static> = Beat {
     message: None,
     tags: None,
     rid: None,
+    warnings: Warnings::NONE,
 };
 
 fn by(registry: &mut Registry, ms: u64, id: &str, beat: &Beat<'_>, transport: Transport) -> Receipt {
