@@ -9,6 +9,7 @@
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Source, Transport};
 use crate::domain::id::{Id, IdRef};
+use crate::domain::instance::Instance;
 use crate::domain::meter::Meter;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::policy::{Policy, Sync};
@@ -114,6 +115,8 @@ pub struct Engine {
     log: Log,
     stats: Stats,
     store: Arc<dyn Store>,
+    /// Which installation this is, for names that leave this machine.
+    instance: Arc<Instance>,
     sync: Sync,
     monitors: AtomicU64,
     /// The number of the next monitor that is made.
@@ -167,6 +170,7 @@ impl Engine {
             hasher: Seed::random(),
             log,
             stats: Stats::new(threads),
+            instance: Arc::new(store.instance()),
             store,
             sync,
             monitors: AtomicU64::new(0),

@@ -22,7 +22,7 @@ use crate::notify::webhook::{HeaderName, Method};
 use crate::notify::{CONCURRENCY_MAX, ChannelSettings, TIMEOUT_MAX};
 use assemble::Work;
 use read::{
-    command, find_preset, headers, kind, mail_tls, mailbox, mailboxes, method, notifier_name, params,
+    command, find_preset, headers, helo, kind, mail_tls, mailbox, mailboxes, method, notifier_name, params,
     secrets, server, text, url,
 };
 use std::collections::BTreeMap;
@@ -55,12 +55,14 @@ pub(super) struct Draft {
     smtp: Option<Located<(String, Option<u16>)>>,
     from: Option<Mailbox>,
     to: Vec<Mailbox>,
+    helo: Option<String>,
     tls: Option<MailTls>,
     username: Option<Located<String>>,
     password: Option<Located<TokenSource>>,
     subject: Option<Located<String>>,
     command: Option<Vec<String>>,
     timeout: Option<Span>,
+    show_answers: Option<bool>,
     group_wait: Option<Span>,
     /// `Some(None)`: never.
     remind_every: Option<Option<Span>>,
@@ -91,6 +93,7 @@ enum Url {
 const WEBHOOK: &[Kind] = &[Kind::Webhook];
 const MAIL: &[Kind] = &[Kind::Mail];
 const EXEC: &[Kind] = &[Kind::Exec];
+const ANSWERING: &[Kind] = &[Kind::Webhook, Kind::Mail, Kind::Exec];
 const NETWORK: &[Kind] = &[Kind::Webhook, Kind::Mail];
 
 /// The keys of `[[notifier]]`.
@@ -117,6 +120,7 @@ pub(super) const KEYS: &[Key<Draft>] = &[
     Key { name: "smtp", read: |draft, value| draft.smtp = draft.of(MAIL, value, |v| v.located(server(v))) },
     Key { name: "from", read: |draft, value| draft.from = draft.of(MAIL, value, mailbox) },
     Key { name: "to", read: |draft, value| draft.to = draft.of(MAIL, value, mailboxes).unwrap_or_default() },
+    Key { name: "helo", read: |draft, value| draft.helo = draft.of(MAIL, value, helo) },
     Key { name: "tls", read: |draft, value| draft.tls = draft.of(MAIL, value, mail_tls) },
     Key { name: "username", read: |draft, value| draft.username = draft.of(MAIL, value, text) },
     Key {
@@ -128,6 +132,10 @@ pub(super) const KEYS: &[Key<Draft>] = &[
     Key { name: "subject", read: |draft, value| draft.subject = draft.of(MAIL, value, text) },
     Key { name: "command", read: |draft, value| draft.command = draft.of(EXEC, value, command) },
     Key { name: "timeout", read: |draft, value| draft.timeout = value.span(TIMEOUT_MIN..=TIMEOUT_MAX) },
+    Key {
+        name: "show_answers",
+        read: |draft, value| draft.show_answers = draft.of(ANSWERING, value, |value| value.boolean()),
+    },
     Key { name: "group_wait", read: |draft, value| draft.group_wait = value.span(Span(0)..=GROUP_WAIT_MAX) },
     Key {
         name: "remind_every",

@@ -116,7 +116,10 @@ fn a_notifier_says_all_that_can_be_said() {
     assert_eq!((mail.host.as_str(), mail.port, mail.tls), ("::1", 2525, MailTls::Off));
     assert_eq!(mail.login.as_ref().unwrap().1.reveal(), "T0KEN-geheim");
     let command = ["sh", "-c", "exit 0"].map(String::from).to_vec();
-    assert_eq!(settings.channels[2].options, ChannelOptions::Exec(ExecOptions { command, timeout: TIMEOUT }));
+    assert_eq!(
+        settings.channels[2].options,
+        ChannelOptions::Exec(ExecOptions { command, timeout: TIMEOUT, show_answers: false })
+    );
     let ChannelOptions::Webhook(chat) = &settings.channels[3].options else { panic!() };
     assert_eq!(chat.host, "oapi.dingtalk.com");
     assert_eq!(settings.channels[4].options, ChannelOptions::Local(Log::Journal));

@@ -10,6 +10,7 @@ pub mod governor;
 pub mod history;
 pub mod id;
 mod index;
+pub mod instance;
 pub mod lang;
 pub mod limits;
 pub mod message;

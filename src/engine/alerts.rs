@@ -138,6 +138,7 @@ impl Engine {
                 let (told, rules): (Arc<AlertPolicy>, Arc<Rules>) =
                     (policy.alerts.clone(), policy.rules.clone());
                 let mut machine = Machine::new(now.wall, told, rules, self.store.standings(HERE)?);
+                machine.set_instance(self.instance.clone());
                 machine.set_doubts(alerts.doubts.clone());
                 if let Some(started) = alerts.started {
                     let last_sign = self.store.life(HERE).last_sign.unwrap_or(started);
@@ -247,7 +248,7 @@ fn ahead_ms(now: Now) -> i64 {
 /// That a monitor is down, as the journal would have it.
 fn record_of(found: &Snapshot) -> Option<Record<'_>> {
     let (name, started, cause) = found.incident.as_ref()?;
-    let beats = name.split_once('-')?.1.parse().ok()?;
+    let beats = name.split('-').nth(1)?.parse().ok()?;
     Some(Record {
         id: IdRef::new(&found.id).ok()?,
         number: found.number,
@@ -276,6 +277,7 @@ pub(super) fn outgoing(step: &Step) -> Vec<Outgoing> {
         Some(Outgoing {
             key: message.key.clone(),
             notifier: message.notifier.clone(),
+            recipient: None,
             made: message.made,
             due: message.made,
             tries: 0,

@@ -6,7 +6,7 @@ use crate::domain::id::IdRef;
 use crate::domain::limits::LIST_MAX;
 use crate::domain::notice::State;
 use crate::domain::registry::{Counts, Cursor, Glance, Order, Snapshot, Tidings};
-use crate::domain::time::Now;
+use crate::domain::time::{Now, Wall};
 use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
 use std::sync::Arc;
@@ -44,7 +44,21 @@ impl Engine {
     /// One monitor, its deadline told by the clocks of `now`.
     pub fn get_at(&self, now: Now, id: IdRef<'_>) -> Option<Snapshot> {
         let (shard, name) = self.place_of(id);
-        lock(&self.shards[shard]).get(now, name)
+        let found = lock(&self.shards[shard]).get(now, name);
+        found.map(|found| self.named(found))
+    }
+
+    /// With its incident under the name that it has in the world.
+    fn named(&self, mut monitor: Snapshot) -> Snapshot {
+        if let Some((name, started, _)) = &mut monitor.incident {
+            *name = self.instance.incident(std::mem::take(name), *started);
+        }
+        monitor
+    }
+
+    /// Which installation this is.
+    pub fn instance(&self) -> &str {
+        self.instance.name()
     }
 
     /// The first `limit` monitors in `order` behind `after` that `wanted` accepts, and where to go on if there are more.
@@ -67,6 +81,7 @@ impl Engine {
         keep_first(&mut rows, order, limit + 1);
         let more = rows.len() > limit;
         rows.truncate(limit);
+        let rows: Vec<Snapshot> = rows.into_iter().map(|row| self.named(row)).collect();
         let next = rows.last().filter(|_| more).map(|row| Cursor { key: row.key(order), id: row.id.clone() });
         (rows, next)
     }
@@ -79,12 +94,22 @@ impl Engine {
 
     /// Incidents, newest first. Like the two below it may wait for a disk: not for a thread that takes beats.
     pub fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError> {
-        self.store.incidents(query)
+        let own =
+            |(at, name): &(Wall, String)| (*at, self.instance.own_part(name).unwrap_or(name).to_string());
+        let query = IncidentQuery { after: query.after.as_ref().map(own), ..query.clone() };
+        let mut found = self.store.incidents(&query)?;
+        for one in &mut found {
+            one.id = self.instance.incident(std::mem::take(&mut one.id), one.started);
+        }
+        Ok(found)
     }
 
     /// Marks an incident as known to a person; false if there is none of that name.
     pub fn acknowledge(&self, incident: &str) -> Result<bool, StoreError> {
-        self.store.acknowledge_incident(incident)
+        match self.instance.own_part(incident) {
+            Some(own) => self.store.acknowledge_incident(own),
+            None => Ok(false),
+        }
     }
 
     /// The past of some monitors, in their order.

@@ -10,6 +10,10 @@
 //! tried besides the first, in case it is the message and not the notifier. What could not be told for `retry_for` is
 //! given up, and goes to the fallback.
 //!
+//! Where a notifier has several recipients (mail), one who is refused or put off keeps nobody else from hearing: once the
+//! others have the message, each who has not gets it in a message of its own, tried by itself. While somebody has such
+//! messages waiting, what comes later joins them, so that for each recipient the order holds.
+//!
 //! A message is struck off only after it was taken, so a crash between the two repeats it: with the same key. When it
 //! cannot be struck off because the disk is full, it counts as being on its way until it can.
 
@@ -19,7 +23,7 @@ mod round;
 use super::Engine;
 use super::post::Test;
 use crate::domain::time::Now;
-use crate::notify::{Channel, Envelope, Outcome};
+use crate::notify::{Channel, Envelope, Outcome, Recipients};
 use crate::store::Settled;
 use crate::sys::clock;
 use arc_swap::ArcSwap;
@@ -154,7 +158,13 @@ impl Work {
     fn send(&mut self, parcel: Parcel, outlet: Outlet, done: Option<oneshot::Sender<Result<(), String>>>) {
         let lang = self.engine.policy().page_lang;
         self.under_way.spawn(async move {
-            let outcome = outlet.channel.send(&Envelope::new(lang, &parcel.message)).await;
+            let to = match &parcel.outgoing.recipient {
+                Some(recipient) => Recipients::One(recipient),
+                None if parcel.without.is_empty() => Recipients::All,
+                None => Recipients::But(&parcel.without),
+            };
+            let envelope = Envelope::new(lang, &parcel.message).for_recipients(to);
+            let outcome = outlet.channel.send(&envelope).await;
             Tried { parcel, outcome, done }
         });
     }
@@ -167,7 +177,7 @@ impl Work {
             let _ = test.done.send(Err(error.sentence(self.engine.policy().page_lang)));
             return;
         }
-        if let Some(parcel) = self.round.wrap(test.outgoing, clock::wall()) {
+        if let Some(parcel) = self.round.wrap(test.outgoing, &[], clock::wall()) {
             self.send(parcel, outlet, Some(test.done));
         }
     }
@@ -180,9 +190,10 @@ impl Work {
             // Whoever asked may have gone.
             let _ = done.send(match settled {
                 Settled::Sent => Ok(()),
-                Settled::Retry { reason, .. } | Settled::Failed { reason } | Settled::GivenUp { reason } => {
-                    Err(reason)
-                }
+                Settled::Split { reason }
+                | Settled::Retry { reason, .. }
+                | Settled::Failed { reason }
+                | Settled::GivenUp { reason } => Err(reason),
             });
         }
     }

@@ -6,7 +6,7 @@ use crate::domain::alert::policy::NOTIFIERS_MAX;
 use crate::domain::alert::{Kind, Message};
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
-use crate::store::{OutboxQuery, Outgoing, Posted, StoreError};
+use crate::store::{Lane, OutboxQuery, Outgoing, Posted, StoreError};
 use crate::sys::clock;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
@@ -15,6 +15,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 /// Tests that may wait for the courier.
 const TESTS_MAX: usize = 16;
+/// Notifiers and recipients that are remembered as taking nothing.
+const FAILING_MAX: usize = 4 * NOTIFIERS_MAX;
 /// Messages given up that are remembered here; the outbox has all of them.
 const FAILED_MAX: usize = 1_000;
 /// How long it is shown that something was given up.
@@ -74,9 +76,9 @@ pub(super) struct Post {
     /// Alerts that wait, as the courier last counted them.
     pub(super) pending: AtomicU64,
     /// Notifiers that do not take what they are sent, with the reason.
-    failing: Mutex<BTreeMap<String, String>>,
+    failing: Mutex<BTreeMap<Lane, String>>,
     /// What was given up of late: when, whom it was for, and why.
-    failed: Mutex<VecDeque<(Wall, String, String)>>,
+    failed: Mutex<VecDeque<(Wall, Lane, String)>>,
 }
 
 impl Default for Post {
@@ -109,25 +111,42 @@ impl Post {
 }
 
 impl Post {
-    /// Notes whether a notifier takes what it is sent.
-    pub(super) fn set_failing(&self, notifier: &str, reason: Option<&str>) {
+    /// Notes that a notifier, or one of its recipients, does not take what it is sent.
+    pub(super) fn set_failing(&self, lane: &Lane, reason: &str) {
         let mut failing = lock(&self.failing);
-        match reason {
-            None => _ = failing.remove(notifier),
-            Some(reason) if failing.len() < NOTIFIERS_MAX => {
-                failing.insert(notifier.to_string(), reason.to_string());
-            }
-            Some(_) => {}
+        if failing.len() < FAILING_MAX || failing.contains_key(lane) {
+            failing.insert(lane.clone(), reason.to_string());
         }
     }
 
+    /// Notes that it does, with all its recipients: what was wrong with it is over.
+    pub(super) fn set_works(&self, lane: &Lane) {
+        let is_meant =
+            |other: &Lane| other == lane || (lane.recipient.is_none() && other.notifier == lane.notifier);
+        lock(&self.failing).retain(|other, _| !is_meant(other));
+        lock(&self.failed).retain(|(_, other, _)| !is_meant(other));
+    }
+
+    /// Notes that it does, but not for every recipient; or that one of them is tried no more.
+    pub(super) fn set_works_for_some(&self, lane: &Lane) {
+        lock(&self.failing).remove(lane);
+        if lane.recipient.is_none() {
+            lock(&self.failed).retain(|(_, other, _)| other != lane);
+        }
+    }
+
+    /// Forgets what was wrong with notifiers that are no more.
+    pub(super) fn keep_only(&self, is_known: impl Fn(&str) -> bool) {
+        lock(&self.failing).retain(|lane, _| is_known(&lane.notifier));
+    }
+
     /// Notes that a message was given up.
-    pub(super) fn gave_up(&self, at: Wall, notifier: &str, reason: &str) {
+    pub(super) fn gave_up(&self, at: Wall, lane: Lane, reason: &str) {
         let mut failed = lock(&self.failed);
         if failed.len() >= FAILED_MAX {
             failed.pop_front();
         }
-        failed.push_back((at, notifier.to_string(), reason.to_string()));
+        failed.push_back((at, lane, reason.to_string()));
     }
 
     /// What is wrong, a sentence each: who takes nothing, and what was given up in the last day.
@@ -189,7 +208,8 @@ impl Engine {
         }
         let now = clock::wall();
         let number = self.post.number.fetch_add(1, Ordering::Relaxed);
-        let outgoing = test(notifier, now, number);
+        let key = format!("test-{}-{number}", now.0);
+        let outgoing = test(notifier, &format!("{}-{notifier}", self.instance.mark(&key)), now);
         let (done, outcome) = oneshot::channel();
         self.post.tests.try_send(Test { outgoing, done }).map_err(|_| NotTested::Busy)?;
         match outcome.await {
@@ -208,11 +228,12 @@ impl Engine {
     }
 }
 
-fn test(notifier: &str, now: Wall, number: u64) -> Outgoing {
-    let message = Message::new(Kind::Test, format!("test-{}-{number}-{notifier}", now.0), notifier, now);
+fn test(notifier: &str, key: &str, now: Wall) -> Outgoing {
+    let message = Message::new(Kind::Test, key.to_string(), notifier, now);
     Outgoing {
         key: message.key.clone(),
         notifier: notifier.to_string(),
+        recipient: None,
         made: now,
         due: now,
         tries: 0,

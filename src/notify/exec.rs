@@ -3,7 +3,7 @@
 //! Exit status 0 means sent; everything else, 75 (EX_TEMPFAIL) among it, means to try again. No shell comes between:
 //! whoever wants one names it in the command. When its time is over the program goes, with all that it started.
 
-use super::{Envelope, Outcome, quoted};
+use super::{Envelope, Outcome, Secrets};
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
 use nix::sys::signal::{Signal, killpg};
@@ -60,6 +60,8 @@ pub struct ExecOptions {
     pub command: Vec<String>,
     /// How long it may run.
     pub timeout: Span,
+    /// Whether reasons quote what it writes.
+    pub show_answers: bool,
 }
 
 /// A program, ready to be started.
@@ -93,7 +95,7 @@ impl Exec {
         match tokio::time::timeout(Duration::from_millis(self.options.timeout.0), run).await {
             Ok(Ok((status, said))) => {
                 group.0 = None;
-                judge(name, status, &said, lang)
+                judge(name, status, &Secrets::default().answer(self.options.show_answers, &said, lang), lang)
             }
             Ok(Err(error)) => Outcome::retry(
                 lang.pick(format!("cannot wait for {name}: {error}"), format!("无法等待 {name}：{error}")),
@@ -198,7 +200,6 @@ async fn keep(stream: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
 }
 
 fn judge(name: &str, status: ExitStatus, said: &str, lang: Lang) -> Outcome {
-    let said = quoted(lang, said);
     match status.code() {
         Some(0) => Outcome::Sent,
         Some(EX_TEMPFAIL) => Outcome::retry(lang.pick(

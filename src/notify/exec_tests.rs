@@ -7,7 +7,9 @@ fn run(script: &str, timeout: Span) -> Outcome {
     let command = ["sh", "-c", script].map(String::from).to_vec();
     let mut down = message(Kind::Down, &["web-1", "web-2"]);
     down.monitors[0].said = Some("nul \0 inside".into());
-    wait(Exec::new(ExecOptions { command, timeout }).send(&Envelope::new(Lang::En, &down)))
+    wait(
+        Exec::new(ExecOptions { command, timeout, show_answers: true }).send(&Envelope::new(Lang::En, &down)),
+    )
 }
 
 const PATIENT: Span = Span::secs(60);
@@ -37,7 +39,11 @@ fn its_exit_status_and_its_words_are_told() {
     ] {
         assert_eq!(retried(run(script, PATIENT)), (None, want.to_string()), "{script}");
     }
-    let none = Exec::new(ExecOptions { command: vec!["/no/such/program".into()], timeout: PATIENT });
+    let none = Exec::new(ExecOptions {
+        command: vec!["/no/such/program".into()],
+        timeout: PATIENT,
+        show_answers: true,
+    });
     let test = message(Kind::Test, &[]);
     let (_, reason) = retried(wait(none.send(&Envelope::new(Lang::Zh, &test))));
     assert!(reason.starts_with("无法启动 /no/such/program："), "{reason}");
@@ -61,6 +67,7 @@ fn one_that_is_given_up_is_ended_with_all_that_it_started() {
     let script =
         format!("(trap '' TERM HUP INT; exec sleep 600) & echo $! > {path}.new; mv {path}.new {path}; wait");
     let exec = Exec::new(ExecOptions {
+        show_answers: true,
         command: ["sh", "-c", &script].map(String::from).to_vec(),
         timeout: PATIENT,
     });

@@ -1,26 +1,29 @@
 //! Mail, handed to one SMTP server: by STARTTLS, by TLS from the first byte, or in the clear to a neighbour.
 //!
 //! Subject and text are templates, ours in two languages or the administrator's own. The Message-ID is made of the
-//! message's key, so that a mail that had to be sent twice is one to whoever files it.
+//! message's key, which no other server gives, so that a mail that had to be sent twice is one to whoever files it.
+
+mod smtp;
 
 use super::template::{Names, Scope, Template};
-use super::{Envelope, Outcome, Secret, Secrets, quoted, secret::redact};
+use super::{Envelope, Outcome, Recipients, Secret, Secrets};
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
-use crate::sys::{process, tls};
+use crate::sys::{clock, tls};
 pub use lettre::message::Mailbox;
 use lettre::message::Mailboxes;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Letter, Tokio1Executor};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
+use lettre::{Address, Message as Letter};
+use smtp::Protection;
+pub(crate) use smtp::is_whole_name;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
+use tokio::time::timeout_at;
 
 /// The text when nobody wrote one; with the list of monitors that a line on a telephone has no room for.
 const BODY_EN: &str = "{{text}}
@@ -90,8 +93,10 @@ pub struct MailOptions {
     pub tls: MailTls,
     /// The sender.
     pub from: Mailbox,
-    /// Who gets it; a server that refuses one of them refuses all.
+    /// Who gets it, each whatever becomes of the others.
     pub to: Vec<Mailbox>,
+    /// How we introduce ourselves; `None`: by this machine's name if it is whole, or else by our address.
+    pub helo: Option<String>,
     /// Who we are, if the server wants to know.
     pub login: Option<(String, Secret)>,
     /// A bundle with the authorities that are believed in place of the system's.
@@ -102,6 +107,8 @@ pub struct MailOptions {
     pub body: Option<Template>,
     /// For the whole conversation.
     pub timeout: Span,
+    /// Whether reasons quote what the server says.
+    pub show_answers: bool,
 }
 
 /// Mails, ready to be sent.
@@ -126,6 +133,18 @@ impl Mail {
     /// Tries once.
     pub async fn send(&self, envelope: &Envelope<'_>) -> Outcome {
         let lang = envelope.lang;
+        let to = match self.recipients(envelope.to) {
+            Ok(to) => to,
+            Err(gone) => {
+                return Outcome::refused(lang.pick(
+                    format!("{gone} is not among its recipients any more"),
+                    format!("{gone} 已不在收件人之列"),
+                ));
+            }
+        };
+        if to.is_empty() {
+            return Outcome::Partly { left: Vec::new() };
+        }
         let letter = match self.letter(envelope) {
             Ok(letter) => letter,
             Err(reason) => {
@@ -135,27 +154,35 @@ impl Mail {
                 ));
             }
         };
-        let transport = match self.transport(lang) {
-            Ok(transport) => transport,
+        let protection = match self.protection(lang) {
+            Ok(protection) => protection,
             Err(reason) => return Outcome::retry(reason),
         };
         let limit = self.options.timeout;
         let host = &self.options.host;
-        match tokio::time::timeout(Duration::from_millis(limit.0), transport.send(letter)).await {
-            Ok(Ok(_)) => Outcome::Sent,
-            Ok(Err(error)) => {
-                let mut said = quoted(lang, &chain(&error)) + tls::advice(&error, lang);
-                if let Some((_, password)) = &self.options.login {
-                    said = redact(said, password.reveal());
-                }
-                let reason = lang
-                    .pick(format!("{host} did not take the mail{said}"), format!("{host} 未接收邮件{said}"));
-                if error.is_permanent() { Outcome::refused(reason) } else { Outcome::retry(reason) }
-            }
+        let end = clock::timer_now() + Duration::from_millis(limit.0);
+        let letter = letter.formatted();
+        match timeout_at(end, smtp::deliver(&self.options, protection, &letter, &to, end)).await {
+            Ok(replies) => smtp::judge(&self.options, &to, replies, lang),
             Err(_) => Outcome::retry(lang.pick(
                 format!("{host} did not take the mail within {limit}"),
                 format!("{host} 未在 {limit} 内接收邮件"),
             )),
+        }
+    }
+
+    /// Who is asked; an error names one who is no recipient any more.
+    fn recipients<'a>(&self, wanted: Recipients<'a>) -> Result<Vec<Address>, &'a str> {
+        let all = self.options.to.iter().map(|one| &one.email);
+        match wanted {
+            Recipients::All => Ok(all.cloned().collect()),
+            Recipients::But(without) => {
+                Ok(all.filter(|one| !without.contains(&one.to_string())).cloned().collect())
+            }
+            Recipients::One(to) => {
+                let found = all.filter(|one| one.to_string() == to).take(1).cloned().collect::<Vec<_>>();
+                if found.is_empty() { Err(to) } else { Ok(found) }
+            }
         }
     }
 
@@ -175,7 +202,7 @@ impl Mail {
         let body = fill(&self.options.body, envelope.lang.pick(BODY_EN, BODY_ZH))?;
         let Wall(ms) = envelope.now();
         let at = UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-        let id = format!("<{}@{}>", envelope.message.key, self.options.from.email.domain());
+        let id = message_id(&envelope.message.key, self.options.from.email.domain());
         let to: Mailboxes = self.options.to.iter().cloned().collect();
         let builder = Letter::builder()
             .from(self.options.from.clone())
@@ -188,24 +215,14 @@ impl Mail {
         builder.body(body).map_err(|error| error.to_string())
     }
 
-    fn transport(&self, lang: Lang) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
-        let options = &self.options;
-        let tls = match options.tls {
-            MailTls::StartTls => Tls::Required(self.tls(lang)?),
-            MailTls::Tls => Tls::Wrapper(self.tls(lang)?),
-            MailTls::Off => Tls::None,
-        };
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&options.host)
-            .port(options.port)
-            .tls(tls)
-            .timeout(Some(Duration::from_millis(options.timeout.0)));
-        if let Some(name) = process::host_name() {
-            builder = builder.hello_name(ClientId::Domain(name));
-        }
-        if let Some((user, password)) = &options.login {
-            builder = builder.credentials(Credentials::new(user.clone(), password.reveal().to_string()));
-        }
-        Ok(builder.build())
+    fn protection(&self, lang: Lang) -> Result<Protection, String> {
+        Ok(match self.options.tls {
+            MailTls::StartTls => Protection::StartTls(self.tls(lang)?),
+            MailTls::Tls => Protection::Tls(
+                tls::client(self.options.ca.as_deref()).map_err(|error| error.sentence(lang))?,
+            ),
+            MailTls::Off => Protection::Clear,
+        })
     }
 
     fn tls(&self, lang: Lang) -> Result<TlsParameters, String> {
@@ -224,6 +241,13 @@ impl Mail {
         let made = builder.build_rustls().map_err(|error| chain(&error))?;
         Ok(self.tls.get_or_init(|| made).clone())
     }
+}
+
+/// RFC 5322, 3.6.4: unique in the world, since the key has the name of this instance in it. A dot has its place in a
+/// dot-atom and not anywhere.
+fn message_id(key: &str, domain: &str) -> String {
+    let domain = if domain.is_ascii() { domain } else { "heartbeat-server.invalid" };
+    format!("<{}@{domain}>", key.replace('.', "=2E"))
 }
 
 /// RFC 3834: no holiday notices, please.

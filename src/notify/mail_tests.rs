@@ -60,6 +60,8 @@ impl Server {
             tls,
             from: "Heartbeat <hb@example.org>".parse().unwrap(),
             to: vec!["ops@example.org".parse().unwrap(), "二线 <night@example.org>".parse().unwrap()],
+            helo: None,
+            show_answers: true,
             login: None,
             ca: Some(self.bundle.clone()),
             subject: None,
@@ -236,8 +238,9 @@ fn it_speaks_chinese_and_what_somebody_wrote() {
 #[test]
 fn what_the_server_says_decides_what_comes_of_it() {
     type Case = (&'static str, &'static str, bool);
-    let cases: [Case; 6] = [
-        ("RCPT TO:<night", "550 5.1.1 no such user\r\n", false),
+    let cases: [Case; 7] = [
+        ("RCPT", "550 5.1.1 no such user\r\n", false),
+        ("RCPT", "450 4.7.1 greylisted\r\n", true),
         ("MAIL", "451 4.3.0 try later\r\n", true),
         ("AUTH", "535 5.7.8 not you\r\n", false),
         (".", "452 4.2.2 mailbox full\r\n", true),
@@ -250,13 +253,100 @@ fn what_the_server_says_decides_what_comes_of_it() {
         options.login = Some(("hb".into(), Secret::new("geheim".into())));
         let outcome = send(options, Lang::En);
         let reason = if again { retried(outcome).1 } else { refused(outcome) };
-        assert!(reason.starts_with("localhost did not take the mail"), "{reason}");
+        assert!(reason.contains("localhost did not take the mail"), "{reason}");
         let said = reply.trim_end().split(' ').next_back().unwrap();
         assert!(reason.contains(said) && !reason.contains("geheim"), "{command}: {reason}");
     }
     let server = Server::start(MailTls::Off, &[("MAIL", "hang")]);
     let options = MailOptions { timeout: Span(500), ..server.options(MailTls::Off) };
     assert!(retried(send(options, Lang::Zh)).1.starts_with("localhost 未"));
+}
+
+/// Who was asked and who had the content, in one conversation.
+fn asked(conversation: &str) -> Vec<&str> {
+    conversation
+        .lines()
+        .filter(|line| line.starts_with("RCPT TO:<"))
+        .map(|line| &line[9..line.len() - 1])
+        .collect()
+}
+
+#[test]
+fn every_recipient_stands_alone() {
+    for (reply, is_refused) in
+        [("550 5.1.1 no such user\r\n", true), ("450 4.7.1 greylisted, come again\r\n", false)]
+    {
+        let server = Server::start(MailTls::Off, &[("RCPT TO:<night", reply)]);
+        let outcome = send(server.options(MailTls::Off), Lang::En);
+        let Outcome::Partly { left } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(
+            (left.len(), left[0].to.as_str(), left[0].is_refused),
+            (1, "night@example.org", is_refused)
+        );
+        let heard = server.heard();
+        assert!(heard.contains("Subject: 2 monitors are down"), "the other has it: {heard}");
+        assert_eq!(asked(&heard), ["ops@example.org", "night@example.org"]);
+    }
+    // By itself it is asked alone, and who has earlier mail to hear is left out.
+    let server = Server::start(MailTls::Off, &[]);
+    let down = message(Kind::Down, &["web-1"]);
+    let mail = Mail::new(server.options(MailTls::Off));
+    let all = ["night@example.org".to_string(), "ops@example.org".to_string()];
+    let to = |to| wait(mail.send(&Envelope::new(Lang::En, &down).for_recipients(to)));
+    assert_eq!(to(Recipients::One("night@example.org")), Outcome::Sent);
+    assert_eq!(asked(&server.heard()), ["night@example.org"]);
+    assert_eq!(to(Recipients::But(&all[..1])), Outcome::Sent);
+    assert_eq!(asked(&server.heard()), ["ops@example.org"]);
+    assert_eq!(to(Recipients::But(&all)), Outcome::Partly { left: Vec::new() });
+    assert!(refused(to(Recipients::One("gone@example.org"))).contains("gone@example.org"));
+}
+
+#[test]
+fn what_a_server_says_is_told_by_its_code_and_not_in_its_words() {
+    let server = Server::start(MailTls::Off, &[("AUTH", "535 5.7.8 you said AGhiAGdlaGVpbWdlaGVpbQ==\r\n")]);
+    let mut options = server.options(MailTls::Off);
+    options.login = Some(("hb".into(), Secret::new("geheimgeheim".into())));
+    let quoted = refused(send(options.clone(), Lang::En));
+    assert!(quoted.contains("you said") && !quoted.contains("dlaGVpbWdl"), "{quoted}");
+    let plain = refused(send(MailOptions { show_answers: false, ..options }, Lang::En));
+    assert!(plain.contains("535 5.7.8") && plain.contains("password_file"), "{plain}");
+    assert!(!plain.contains("you said"), "{plain}");
+}
+
+#[test]
+fn it_introduces_itself_by_a_whole_name_or_an_address() {
+    let server = Server::start(MailTls::Off, &[]);
+    let helo = Some("mon.example.org".to_string());
+    assert_eq!(send(MailOptions { helo, ..server.options(MailTls::Off) }, Lang::En), Outcome::Sent);
+    assert!(server.heard().starts_with("EHLO mon.example.org\r\n"));
+    assert_eq!(send(server.options(MailTls::Off), Lang::En), Outcome::Sent);
+    let heard = server.heard();
+    let name = heard.lines().next().unwrap().strip_prefix("EHLO ").unwrap();
+    assert!(smtp::is_whole_name(name) || name == "[127.0.0.1]", "{name}");
+    for (name, whole) in [
+        ("mon", false),
+        ("localhost.localdomain", false),
+        ("mon.example.org", true),
+        ("a_b.example.org", false),
+        ("-a.example.org", false),
+    ] {
+        assert_eq!(smtp::is_whole_name(name), whole, "{name}");
+    }
+}
+
+#[test]
+fn the_port_that_was_tried_is_said() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = Server::start(MailTls::Off, &[]);
+    let options = MailOptions { port: closed, ..server.options(MailTls::Off) };
+    let (_, reason) = retried(send(options, Lang::En));
+    assert!(reason.contains(&format!("localhost:{closed}")) && reason.contains("smtp = "), "{reason}");
+}
+
+#[test]
+fn a_message_id_is_well_formed_whatever_a_notifier_is_called() {
+    assert_eq!(message_id("down-7-3-k7m2q9xdbf-ops", "example.org"), "<down-7-3-k7m2q9xdbf-ops@example.org>");
+    assert_eq!(message_id("down-7-3-..", "例子.中国"), "<down-7-3-=2E=2E@heartbeat-server.invalid>");
 }
 
 #[test]

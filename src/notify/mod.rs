@@ -8,6 +8,7 @@ pub mod exec;
 pub mod fields;
 pub mod local;
 pub mod mail;
+mod net;
 pub mod preset;
 mod secret;
 mod sign;
@@ -43,7 +44,32 @@ pub struct Envelope<'a> {
     pub message: &'a Message,
     /// The language of its sentences, and of the reasons why it could not be sent.
     pub lang: Lang,
+    /// Which of the channel's recipients are told; only mail knows several.
+    pub to: Recipients<'a>,
     json: OnceLock<Value>,
+}
+
+/// Which of a channel's recipients are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recipients<'a> {
+    /// All.
+    #[default]
+    All,
+    /// All but these, who have earlier messages still to hear.
+    But(&'a [String]),
+    /// This one.
+    One(&'a str),
+}
+
+/// A recipient who did not get what others got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Who.
+    pub to: String,
+    /// Whether another try may help.
+    pub is_refused: bool,
+    /// Why.
+    pub reason: String,
 }
 
 /// What came of a try.
@@ -51,6 +77,11 @@ pub struct Envelope<'a> {
 pub enum Outcome {
     /// It was taken.
     Sent,
+    /// It was taken for some of the recipients, and not for these.
+    Partly {
+        /// Who is left.
+        left: Vec<Left>,
+    },
     /// Not this time.
     Retry {
         /// How long the receiver wants to be left alone.
@@ -127,7 +158,12 @@ impl Channel {
 impl<'a> Envelope<'a> {
     /// A message that has been brought up to the present, see [`Message::at`].
     pub fn new(lang: Lang, message: &'a Message) -> Envelope<'a> {
-        Envelope { message, lang, json: OnceLock::new() }
+        Envelope { message, lang, to: Recipients::All, json: OnceLock::new() }
+    }
+
+    /// The same for some of the recipients.
+    pub fn for_recipients(self, to: Recipients<'a>) -> Envelope<'a> {
+        Envelope { to, ..self }
     }
 
     /// The present moment.

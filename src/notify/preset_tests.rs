@@ -174,6 +174,7 @@ fn sent(published: &Published, message: &Message) -> Vec<(String, String, Value)
     let params =
         published.params.iter().map(|(n, t)| (n.to_string(), t.replace("{origin}", &origin))).collect();
     let options = Written {
+        show_answers: false,
         preset,
         method: None,
         url: url.as_deref(),

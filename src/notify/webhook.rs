@@ -1,7 +1,8 @@
 //! Requests over HTTP: a template for each part of the request, and a judgement on each answer.
 //!
 //! A redirect is not followed: it would take the message, and the secrets in its headers, to where nobody sent it. What
-//! an answer says is quoted in the reason, shortened and without the secrets; of the address only the host is ever said.
+//! an answer says is quoted in the reason only where that is wanted, shortened and without secrets; of the address only
+//! host and port are ever said.
 //! The idempotency key of a message goes along as the header `Idempotency-Key`, the same each time it is tried.
 
 mod answer;
@@ -48,6 +49,8 @@ pub struct WebhookOptions {
     pub ca: Option<PathBuf>,
     /// For one request, from the look-up of the name to the end of the answer.
     pub timeout: Span,
+    /// Whether reasons quote what the receiver says.
+    pub show_answers: bool,
 }
 
 /// A webhook, ready to be used.
@@ -91,16 +94,16 @@ impl Webhook {
             Ok(request) => request,
             Err(fault) => return Outcome::refused(fault.sentence(lang)),
         };
-        let host = request.target.host.clone();
+        let (host, port) = (request.target.host.clone(), request.target.port);
         let tls = match request.target.tls.then(|| self.tls()).transpose() {
             Ok(tls) => tls,
             Err(error) => return Outcome::retry(error.sentence(lang)),
         };
         // What a receiver says back may repeat the address, which is often a secret itself.
-        let path = request.target.path.clone();
+        let secrets = self.options.secrets.with([request.target.path.clone()]);
         match http::exchange(request, tls, self.options.timeout).await {
-            Ok(answer) => answer::judge(&answer, &self.options, &host, &path, envelope),
-            Err(failure) => Outcome::retry(self.options.secrets.redact(&failure.sentence(&host, lang))),
+            Ok(answer) => answer::judge(&answer, &self.options, &host, &secrets, envelope),
+            Err(failure) => Outcome::retry(failure.sentence(&host, port, lang)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What every store must do, as tests over the trait: whoever adds one runs it through [`all`].
 
 use super::tables::FORGET_ROWS_MAX;
-use super::{Batch, IncidentQuery, Owner, Partition, Position, Store, StoreError, Told, Wanted};
+use super::{Batch, IncidentQuery, Lane, Owner, Partition, Position, Store, StoreError, Told, Wanted};
 use crate::domain::address::Peer;
 use crate::domain::alert::Standing;
 use crate::domain::beat::{Source, Status, Transport};
@@ -45,6 +45,7 @@ pub(super) fn all(fresh: impl Fn() -> (Arc<dyn Store>, Owner)) {
         an_incident_is_acknowledged_by_name,
         outbox::what_is_to_be_told_comes_in_order_and_once,
         outbox::what_fails_goes_to_another_in_the_same_step,
+        outbox::a_recipient_is_told_by_itself,
         outbox::many_are_let_go_of_in_one_step,
         outbox::what_was_told_of_a_monitor_is_remembered_until_it_is_not,
         the_past_is_known_of_who_is_there,
@@ -333,7 +334,7 @@ fn a_stale_owner_is_refused_and_leaves_nothing(store: &dyn Store, owner: Owner) 
     assert!(matches!(refused, Err(StoreError::Stale)), "{refused:?}");
     assert_eq!(held(store), [("a".into(), 1, 1)]);
     assert_eq!(incidents(store, IncidentQuery::default()), []);
-    assert_eq!(store.outbox_next(PARTITION, "ops", 9).unwrap(), []);
+    assert_eq!(store.outbox_next(PARTITION, &Lane::all("ops"), 9).unwrap(), []);
     assert_eq!(store.standings(PARTITION).unwrap(), []);
     assert_eq!(store.transited(PARTITION).unwrap(), Some(place(10)));
     store.transit(PARTITION, later, &changes, &Told::default(), place(20)).unwrap();

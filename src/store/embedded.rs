@@ -6,10 +6,11 @@
 
 use super::tables::Tables;
 use super::{
-    Batch, Condition, IncidentQuery, LetGo, Life, OutboxQuery, Outgoing, Owner, Partition, Position, Posted,
-    Settled, Store, StoreError, Told, Wanted,
+    Batch, Condition, IncidentQuery, Lane, LetGo, Life, OutboxQuery, Outgoing, Owner, Partition, Position,
+    Posted, Settled, Store, StoreError, Told, Wanted,
 };
 use crate::domain::history::{Incident, Past};
+use crate::domain::instance::Instance;
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::record::Record;
@@ -137,6 +138,10 @@ impl<L: Log, T: Tables> Store for Embedded<L, T> {
         self.log.condition(now)
     }
 
+    fn instance(&self) -> Instance {
+        self.tables.instance()
+    }
+
     fn last_number(&self, partition: Partition) -> Result<u64, StoreError> {
         only(partition)?;
         self.tables.last_number()
@@ -191,11 +196,11 @@ impl<L: Log, T: Tables> Store for Embedded<L, T> {
     fn outbox_next(
         &self,
         partition: Partition,
-        notifier: &str,
+        lane: &Lane,
         most: usize,
     ) -> Result<Vec<Outgoing>, StoreError> {
         only(partition)?;
-        self.tables.outbox_next(notifier, most)
+        self.tables.outbox_next(lane, most)
     }
 
     fn outbox_settle(
@@ -204,7 +209,7 @@ impl<L: Log, T: Tables> Store for Embedded<L, T> {
         key: &str,
         now: Wall,
         settled: &Settled,
-        instead: Option<&Outgoing>,
+        instead: &[Outgoing],
     ) -> Result<(), StoreError> {
         only(partition)?;
         self.tables.outbox_settle(key, now, settled, instead)
@@ -225,7 +230,7 @@ impl<L: Log, T: Tables> Store for Embedded<L, T> {
         self.tables.outbox_list(query)
     }
 
-    fn outbox_pending(&self) -> Result<Vec<(String, u64)>, StoreError> {
+    fn outbox_pending(&self) -> Result<Vec<(Lane, u64)>, StoreError> {
         self.tables.outbox_pending()
     }
 

@@ -6,8 +6,8 @@ use super::owned::{self, OwnedRecord};
 use super::tables::{FORGET_ROWS_MAX, PAST_CHANGES_MAX, Tables, incident_key};
 use super::uptime::{DAY, Tally, before};
 use super::{
-    Batch, Condition, Delivery, IncidentQuery, LetGo, Life, OutboxQuery, Outgoing, Owner, Position, Posted,
-    Settled, StoreError, Told, Wanted,
+    Batch, Condition, Delivery, IncidentQuery, Lane, LetGo, Life, OutboxQuery, Outgoing, Owner, Position,
+    Posted, Settled, StoreError, Told, Wanted,
 };
 use crate::domain::history::{Incident, Past, StateChange, Uptime};
 use crate::domain::notice::State;
@@ -271,10 +271,12 @@ impl Inner {
         }
     }
 
-    /// Messages that wait for a notifier.
-    fn waiting(&self, notifier: &str) -> impl Iterator<Item = &Posted> {
+    /// Messages that wait in a lane.
+    fn waiting(&self, lane: &Lane) -> impl Iterator<Item = &Posted> {
         let waits = move |posted: &&Posted| {
-            posted.delivery == Delivery::Pending && posted.outgoing.notifier == notifier
+            let Outgoing { notifier, recipient, .. } = &posted.outgoing;
+            let is_in_lane = *notifier == lane.notifier && *recipient == lane.recipient;
+            posted.delivery == Delivery::Pending && is_in_lane
         };
         self.outbox.values().filter(waits)
     }
@@ -292,7 +294,7 @@ impl Inner {
         }
     }
 
-    fn settle(&mut self, key: &str, now: Wall, settled: &Settled, instead: Option<&Outgoing>) {
+    fn settle(&mut self, key: &str, now: Wall, settled: &Settled, instead: &[Outgoing]) {
         let Some(place) = self.posted.get(key) else { return };
         let Some(posted) = self.outbox.get_mut(place) else { return };
         if posted.delivery != Delivery::Pending {
@@ -301,12 +303,13 @@ impl Inner {
         posted.outgoing.tries += u32::from(!matches!(settled, Settled::GivenUp { .. }));
         (posted.delivery, posted.outgoing.due, posted.reason) = match settled {
             Settled::Sent => (Delivery::Sent, now, None),
+            Settled::Split { reason } => (Delivery::Sent, now, Some(reason.clone())),
             Settled::Retry { due, reason } => (Delivery::Pending, *due, Some(reason.clone())),
             Settled::Failed { reason } | Settled::GivenUp { reason } => {
                 (Delivery::Failed, now, Some(reason.clone()))
             }
         };
-        self.post(instead.map(std::slice::from_ref).unwrap_or_default());
+        self.post(instead);
     }
 
     fn past(&self, id: &str, state: State, now: Wall) -> Past {
@@ -433,8 +436,8 @@ impl Tables for MemoryTables {
         Ok(())
     }
 
-    fn outbox_next(&self, notifier: &str, most: usize) -> Result<Vec<Outgoing>, StoreError> {
-        Ok(self.inner().waiting(notifier).take(most).map(|posted| posted.outgoing.clone()).collect())
+    fn outbox_next(&self, lane: &Lane, most: usize) -> Result<Vec<Outgoing>, StoreError> {
+        Ok(self.inner().waiting(lane).take(most).map(|posted| posted.outgoing.clone()).collect())
     }
 
     fn outbox_settle(
@@ -442,7 +445,7 @@ impl Tables for MemoryTables {
         key: &str,
         now: Wall,
         settled: &Settled,
-        instead: Option<&Outgoing>,
+        instead: &[Outgoing],
     ) -> Result<(), StoreError> {
         self.inner().settle(key, now, settled, instead);
         Ok(())
@@ -451,7 +454,7 @@ impl Tables for MemoryTables {
     fn outbox_let_go(&self, all: &[LetGo], now: Wall, reason: &str) -> Result<(), StoreError> {
         let mut inner = self.inner();
         let settled = Settled::GivenUp { reason: reason.to_string() };
-        all.iter().for_each(|one| inner.settle(&one.key, now, &settled, one.instead.as_ref()));
+        all.iter().for_each(|one| inner.settle(&one.key, now, &settled, one.instead.as_slice()));
         Ok(())
     }
 
@@ -464,10 +467,10 @@ impl Tables for MemoryTables {
         Ok(inner.outbox.values().rev().filter(wanted).take(query.limit).cloned().collect())
     }
 
-    fn outbox_pending(&self) -> Result<Vec<(String, u64)>, StoreError> {
+    fn outbox_pending(&self) -> Result<Vec<(Lane, u64)>, StoreError> {
         let mut counts = BTreeMap::new();
         for posted in self.inner().outbox.values().filter(|posted| posted.delivery == Delivery::Pending) {
-            *counts.entry(posted.outgoing.notifier.clone()).or_insert(0) += 1;
+            *counts.entry(posted.outgoing.lane()).or_insert(0) += 1;
         }
         Ok(counts.into_iter().collect())
     }

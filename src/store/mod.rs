@@ -11,6 +11,7 @@
 //! ([`Record::stamp`]), and [`Store::transit`] refuses an owner who has been replaced.
 
 use crate::domain::history::{Incident, Past};
+use crate::domain::instance::Instance;
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::record::Record;
@@ -38,7 +39,7 @@ mod uptime;
 
 pub use batch::Batch;
 pub use error::StoreError;
-pub use outbox::{Delivery, LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
+pub use outbox::{Delivery, Lane, LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
 
 /// The journal's place in the state directory.
 const JOURNAL: &str = "journal";
@@ -158,6 +159,11 @@ pub trait Store: Send + Sync {
     /// now.
     fn take_damage(&self, lang: Lang) -> Vec<String>;
 
+    /// Which installation this is.
+    fn instance(&self) -> Instance {
+        Instance::default()
+    }
+
     /// The greatest number that a monitor in the tables was ever given.
     fn last_number(&self, partition: Partition) -> Result<u64, StoreError>;
 
@@ -200,23 +206,23 @@ pub trait Store: Send + Sync {
     /// Puts a message into the outbox that no change has brought about.
     fn outbox_put(&self, partition: Partition, outgoing: &Outgoing) -> Result<(), StoreError>;
 
-    /// What waits for a notifier, as many as `most`, in the order in which it was put.
+    /// What waits in a lane, as many as `most`, in the order in which it was put.
     fn outbox_next(
         &self,
         partition: Partition,
-        notifier: &str,
+        lane: &Lane,
         most: usize,
     ) -> Result<Vec<Outgoing>, StoreError>;
 
     /// Notes what came of one try of a message that is pending; one that is not is left alone. In the same step
-    /// `instead` is put into the outbox, for whoever is to get what has failed.
+    /// `instead` is put into the outbox, for whoever is to get what this one did not.
     fn outbox_settle(
         &self,
         partition: Partition,
         key: &str,
         now: Wall,
         settled: &Settled,
-        instead: Option<&Outgoing>,
+        instead: &[Outgoing],
     ) -> Result<(), StoreError>;
 
     /// The same for many that are given up without a try, in one step.
@@ -231,8 +237,8 @@ pub trait Store: Send + Sync {
     /// Messages, newest first.
     fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError>;
 
-    /// How many messages wait for each notifier.
-    fn outbox_pending(&self) -> Result<Vec<(String, u64)>, StoreError>;
+    /// How many messages wait in each lane, by the notifier's name.
+    fn outbox_pending(&self) -> Result<Vec<(Lane, u64)>, StoreError>;
 
     /// Incidents, newest first.
     fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError>;

@@ -6,6 +6,7 @@
 
 use crate::domain::alert::Standing;
 use crate::domain::time::Wall;
+use std::fmt;
 
 /// A message to a notifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Outgoing {
     pub key: String,
     /// Whom to tell.
     pub notifier: String,
+    /// The one of the notifier's recipients whom it is for; `None`: all of them.
+    pub recipient: Option<String>,
     /// When it was made.
     pub made: Wall,
     /// When it is to be tried next, as people are told; the courier decides by a clock that nobody sets.
@@ -22,6 +25,43 @@ pub struct Outgoing {
     pub tries: u32,
     /// What to say: the JSON of a [`Message`](crate::domain::alert::Message).
     pub message: String,
+}
+
+/// Those who are told in one order: the recipients of a notifier, or one of them who has to be told by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane {
+    /// The notifier.
+    pub notifier: String,
+    /// The one recipient; `None`: all.
+    pub recipient: Option<String>,
+}
+
+impl Lane {
+    /// All of a notifier.
+    pub fn all(notifier: &str) -> Lane {
+        Lane { notifier: notifier.to_string(), recipient: None }
+    }
+
+    /// One recipient of a notifier.
+    pub fn one(notifier: &str, recipient: &str) -> Lane {
+        Lane { notifier: notifier.to_string(), recipient: Some(recipient.to_string()) }
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.recipient {
+            Some(recipient) => write!(f, "{} ({recipient})", self.notifier),
+            None => f.write_str(&self.notifier),
+        }
+    }
+}
+
+impl Outgoing {
+    /// Whom it is for.
+    pub fn lane(&self) -> Lane {
+        Lane { notifier: self.notifier.clone(), recipient: self.recipient.clone() }
+    }
 }
 
 /// What a change of state brings about, put on record in one step with it.
@@ -68,6 +108,11 @@ impl Delivery {
 pub enum Settled {
     /// It was told.
     Sent,
+    /// It was told to some; for each of the others a message of its own stands in its stead.
+    Split {
+        /// Who they are, and why.
+        reason: String,
+    },
     /// It is to be tried again.
     Retry {
         /// Not before that.

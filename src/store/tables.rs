@@ -12,9 +12,10 @@
 //! - An incident stands as the latest record of its monitor says, be it a change or part of a snapshot: open while the
 //!   record names it, ended when a later one names another or none. A muted change opens none.
 
-use super::outbox::{LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
+use super::outbox::{Lane, LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
 use super::{IncidentQuery, Owner, Position, StoreError};
 use crate::domain::history::{Incident, Past};
+use crate::domain::instance::Instance;
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::record::Record;
@@ -25,6 +26,11 @@ pub trait Tables: Send + Sync {
     /// What was found damaged since this was last asked.
     fn take_damage(&self, _: Lang) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Which installation the tables are of; the default where nobody asks.
+    fn instance(&self) -> Instance {
+        Instance::default()
     }
 
     /// Counts a start: whoever was owner before is stale from now on.
@@ -69,8 +75,8 @@ pub trait Tables: Send + Sync {
     /// Puts a message into the outbox that no change has brought about.
     fn outbox_put(&self, outgoing: &Outgoing) -> Result<(), StoreError>;
 
-    /// What waits for a notifier.
-    fn outbox_next(&self, notifier: &str, most: usize) -> Result<Vec<Outgoing>, StoreError>;
+    /// What waits in a lane.
+    fn outbox_next(&self, lane: &Lane, most: usize) -> Result<Vec<Outgoing>, StoreError>;
 
     /// Notes what came of one try.
     fn outbox_settle(
@@ -78,7 +84,7 @@ pub trait Tables: Send + Sync {
         key: &str,
         now: Wall,
         settled: &Settled,
-        instead: Option<&Outgoing>,
+        instead: &[Outgoing],
     ) -> Result<(), StoreError>;
 
     /// Gives many up, without a try.
@@ -87,8 +93,8 @@ pub trait Tables: Send + Sync {
     /// Messages, newest first.
     fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError>;
 
-    /// How many messages wait for each notifier.
-    fn outbox_pending(&self) -> Result<Vec<(String, u64)>, StoreError>;
+    /// How many messages wait in each lane.
+    fn outbox_pending(&self) -> Result<Vec<(Lane, u64)>, StoreError>;
 
     /// Incidents, newest first; of the same moment the one with the greater number of its monitor, then of beats.
     fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError>;

@@ -68,6 +68,8 @@ pub struct Listed<'a> {
     pub key: &'a str,
     /// Whom it is for.
     pub notifier: &'a str,
+    /// The one of the notifier's recipients whom it is for, if not all.
+    pub recipient: Option<&'a str>,
     /// `pending`, `sent` or `failed`.
     pub state: &'a str,
     /// When it was made.
@@ -91,6 +93,7 @@ pub fn list_json(lang: Lang, rows: &[Listed<'_>], next: Option<&str>) -> Value {
         json!({
             "key": row.key,
             "notifier": row.notifier,
+            "recipient": row.recipient,
             "state": row.state,
             "kind": row.message.map(|message| message.kind.name()),
             "monitor": first.map(|one| &one.id),

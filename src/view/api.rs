@@ -93,6 +93,8 @@ pub fn acknowledged(id: &str) -> Value {
 pub struct Status<'a> {
     /// Our version.
     pub version: &'a str,
+    /// Which installation this is.
+    pub instance: &'a str,
     /// When the daemon started.
     pub started: Wall,
     /// Monitors by state.
@@ -119,6 +121,7 @@ pub struct Status<'a> {
 pub fn status(status: &Status<'_>) -> Value {
     json!({
         "version": status.version,
+        "instance": status.instance,
         "started": status.started.rfc3339(),
         "monitors": counts(&status.counts),
         "beats": status.beats,

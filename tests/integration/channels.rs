@@ -5,6 +5,8 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ const KEEPING: &str = "[[notifier]]\nname = \"script\"\ntype = \"exec\"\ngroup_w
 
 #[test]
 fn a_test_takes_the_way_that_alerts_take_and_says_what_came_of_it() {
-    let failing = "[[notifier]]\nname = \"failing\"\ntype = \"exec\"\n\
+    let failing = "[[notifier]]\nname = \"failing\"\ntype = \"exec\"\nshow_answers = true\n\
                    command = [\"sh\", \"-c\", \"echo no such pager >&2; exit 3\"]\n";
     let mut hb = daemon(&format!("{KEEPING}{failing}"));
     assert_eq!(test_alert(&hb, "script"), (0, "script: sent\n".to_string()));
@@ -75,18 +77,29 @@ fn notifiers_come_and_go_with_a_reload() {
 
 /// A mail server that takes everything: what was said to it, a conversation at a time.
 fn mail_server() -> (u16, Receiver<String>) {
+    mail_server_that(|_| None)
+}
+
+/// One that says this in place of its usual answer to a line.
+fn mail_server_that(
+    instead: impl Fn(&str) -> Option<&'static str> + Send + 'static,
+) -> (u16, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (tell, heard) = channel();
     std::thread::spawn(move || {
         while let Ok((stream, _)) = listener.accept() {
-            let _ = converse(stream, &tell);
+            let _ = converse(stream, &tell, &instead);
         }
     });
     (port, heard)
 }
 
-fn converse(mut stream: TcpStream, tell: &Sender<String>) -> std::io::Result<()> {
+fn converse(
+    mut stream: TcpStream,
+    tell: &Sender<String>,
+    instead: &dyn Fn(&str) -> Option<&'static str>,
+) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let mut lines = BufReader::new(stream.try_clone()?);
     let (mut all, mut line, mut in_data) = (String::new(), String::new(), false);
@@ -99,6 +112,7 @@ fn converse(mut stream: TcpStream, tell: &Sender<String>) -> std::io::Result<()>
                 "250 taken\r\n"
             }
             (true, _) => "",
+            (false, _) if instead(&line).is_some() => instead(&line).unwrap_or_default(),
             (false, "EHLO") => "250-mail.example\r\n250 AUTH PLAIN\r\n",
             (false, "AUTH") => "235 welcome\r\n",
             (false, "DATA") => {
@@ -143,4 +157,56 @@ fn a_mail_is_told_of_silence_and_the_password_is_told_to_nobody_else() {
         said.contains("mail: mail to ops@example.org by 127.0.0.1:") && !said.contains("geheim"),
         "{said}"
     );
+}
+
+#[test]
+fn one_recipient_who_is_put_off_and_one_who_is_refused_keep_nobody_from_hearing() {
+    let greylisted = Arc::new(AtomicBool::new(true));
+    let still = greylisted.clone();
+    let (port, heard) = mail_server_that(move |line| match line {
+        line if line.starts_with("RCPT TO:<gone@") => Some("550 5.1.1 no such user\r\n"),
+        line if line.starts_with("RCPT TO:<slow@") && still.load(Ordering::Relaxed) => {
+            Some("450 4.7.1 greylisted\r\n")
+        }
+        _ => None,
+    });
+    let hb = daemon(&format!(
+        "[defaults]\nnotify = [\"mail\"]\ninterval = \"1s\"\ngrace = \"0s\"\n\
+         [[notifier]]\nname = \"mail\"\ntype = \"mail\"\nsmtp = \"127.0.0.1:{port}\"\ntls = \"none\"\n\
+         group_wait = \"0s\"\nfrom = \"hb@example.org\"\nhelo = \"mon.example.org\"\n\
+         to = [\"ops@example.org\", \"slow@example.org\", \"gone@example.org\"]\n"
+    ));
+    hb.beat(r#"{"id":"web-1"}"#);
+    let mail = heard.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert!(mail.starts_with("EHLO mon.example.org\r\n"), "{mail}");
+    assert!(mail.contains("Subject: web-1 is down\r\n"), "the first has it at once: {mail}");
+    let instance = hb.get("/api/v1/status").json()["instance"].as_str().unwrap().to_string();
+    let id = mail.lines().find(|line| line.starts_with("Message-ID: ")).unwrap().to_string();
+    assert!(id.contains(&instance), "{id} has {instance} in it");
+    hb.wait_for_log("mail (gone@example.org) was not told");
+    // The news that it is up again reaches the first, though the others have not heard the first news.
+    hb.beat(r#"{"id":"web-1","interval":"1h"}"#);
+    let mut mails = Vec::new();
+    until("the second news", || {
+        mails.extend(heard.try_iter());
+        mails.iter().any(|mail| {
+            mail.contains("Subject: web-1 is up again") && mail.contains("RCPT TO:<ops@example.org>")
+        })
+    });
+    let ready = hb.get("/readyz").text().to_string();
+    assert!(ready.contains("slow@example.org"), "{ready}");
+    greylisted.store(false, Ordering::Relaxed);
+    // It hears both, in their order, the first under the same name.
+    until("what the slow one missed", || {
+        mails.extend(heard.try_iter());
+        let to_slow: Vec<&String> = mails
+            .iter()
+            .filter(|mail| mail.contains("RCPT TO:<slow@") && mail.contains("Subject: "))
+            .filter(|mail| !mail.contains("RCPT TO:<ops@"))
+            .collect();
+        let place = |text: &str| to_slow.iter().position(|mail| mail.contains(text));
+        let (down, up) = (place("Subject: web-1 is down"), place("Subject: web-1 is up again"));
+        down.is_some() && up > down && to_slow[down.unwrap()].contains(&id)
+    });
+    until("all is well", || !hb.get("/readyz").text().to_string().contains("slow@example.org"));
 }

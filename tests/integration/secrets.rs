@@ -28,6 +28,7 @@ type = "webhook"
 url = "http://127.0.0.1:{repeats}/{{secret.path}}"
 headers = { X-Key = "{{secret.token}}" }
 secrets = { token = { file = "token" }, path = { credential = "path" } }
+show_answers = true
 group_wait = "0s"
 [[notifier]]
 name = "mail"

@@ -12,8 +12,8 @@ use heartbeat_server::store::journal::sim::SimDisk;
 use heartbeat_server::store::memory::MemoryTables;
 use heartbeat_server::store::tables::Tables;
 use heartbeat_server::store::{
-    Batch, Condition, IncidentQuery, LetGo, Life, OutboxQuery, Outgoing, Owner, Position, Posted, Settled,
-    StoreError, Told, Wanted,
+    Batch, Condition, IncidentQuery, Lane, LetGo, Life, OutboxQuery, Outgoing, Owner, Position, Posted,
+    Settled, StoreError, Told, Wanted,
 };
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -245,8 +245,8 @@ impl Tables for SimTables {
         self.inner.outbox_put(outgoing)
     }
 
-    fn outbox_next(&self, notifier: &str, most: usize) -> Result<Vec<Outgoing>, StoreError> {
-        self.inner.outbox_next(notifier, most)
+    fn outbox_next(&self, lane: &Lane, most: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.inner.outbox_next(lane, most)
     }
 
     fn outbox_settle(
@@ -254,7 +254,7 @@ impl Tables for SimTables {
         key: &str,
         now: Wall,
         settled: &Settled,
-        instead: Option<&Outgoing>,
+        instead: &[Outgoing],
     ) -> Result<(), StoreError> {
         self.probe.table(&self.disk)?;
         self.inner.outbox_settle(key, now, settled, instead)
@@ -269,7 +269,7 @@ impl Tables for SimTables {
         self.inner.outbox_list(query)
     }
 
-    fn outbox_pending(&self) -> Result<Vec<(String, u64)>, StoreError> {
+    fn outbox_pending(&self) -> Result<Vec<(Lane, u64)>, StoreError> {
         self.inner.outbox_pending()
     }
 

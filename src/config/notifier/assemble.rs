@@ -125,6 +125,7 @@ impl Work<'_> {
             params: draft.params,
             ca: draft.ca.map(|ca| ca.value),
             timeout: draft.timeout.unwrap_or(TIMEOUT),
+            show_answers: draft.show_answers.unwrap_or(false),
         };
         match written.compose(&names, &params) {
             Ok(options) => Some(ChannelOptions::Webhook(options)),
@@ -191,11 +192,13 @@ impl Work<'_> {
             tls,
             from,
             to: draft.to,
+            helo: draft.helo,
             login,
             ca: draft.ca.map(|ca| ca.value),
             subject,
             body,
             timeout: draft.timeout.unwrap_or(TIMEOUT),
+            show_answers: draft.show_answers.unwrap_or(false),
         }))
     }
 
@@ -210,7 +213,11 @@ impl Work<'_> {
             let text = Text::new(format!("there is no program {path}"), format!("没有程序 {path}"));
             self.findings.warn(&self.origin.place, "notifier.command", text);
         }
-        Some(ChannelOptions::Exec(ExecOptions { command, timeout: draft.timeout.unwrap_or(TIMEOUT) }))
+        Some(ChannelOptions::Exec(ExecOptions {
+            command,
+            timeout: draft.timeout.unwrap_or(TIMEOUT),
+            show_answers: draft.show_answers.unwrap_or(false),
+        }))
     }
 
     /// A template without secrets. `None`: it is wrong.

@@ -6,7 +6,7 @@ use crate::config::schema::{TokenSource, source_table};
 use crate::config::value::{Located, Value};
 use crate::config::words;
 use crate::domain::alert::policy::Notifier;
-use crate::notify::mail::{MailTls, Mailbox};
+use crate::notify::mail::{MailTls, Mailbox, is_whole_name};
 use crate::notify::preset::{PRESETS, Preset};
 use crate::notify::webhook::{HeaderName, Method};
 use std::collections::BTreeMap;
@@ -155,6 +155,23 @@ pub(super) fn server(value: Value<'_>) -> Option<(String, Option<u16>)> {
         return None;
     }
     Some((host.to_string(), number.flatten()))
+}
+
+/// How we introduce ourselves to a mail server (RFC 5321, 4.1.1.1): a whole name, or an address in brackets.
+pub(super) fn helo(value: Value<'_>) -> Option<String> {
+    let text = value.string()?;
+    let literal = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|ip| {
+        let v6 = ip.strip_prefix("IPv6:").is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());
+        v6 || ip.parse::<std::net::Ipv4Addr>().is_ok()
+    });
+    if literal || is_whole_name(text) {
+        return Some(text.to_string());
+    }
+    value.fault(Text::new(
+        format!("{text:?} is no full host name: write \"mon.example.org\", or an address as \"[192.0.2.7]\""),
+        format!("{text:?} 不是完整主机名：请写 \"mon.example.org\"，或地址 \"[192.0.2.7]\""),
+    ));
+    None
 }
 
 pub(super) fn mailbox(value: Value<'_>) -> Option<Mailbox> {

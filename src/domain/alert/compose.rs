@@ -3,26 +3,33 @@
 use super::entry::Entry;
 use super::machine::Lookup;
 use super::message::{LISTED_BYTES_MAX, LISTED_MAX, SAID_BYTES_MAX, Shared, Subject};
+use crate::domain::instance::Instance;
 use crate::domain::record::incident_id;
+use crate::domain::time::Wall;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::IpAddr;
 
 /// The name of the incident by which a notifier knows, or is to know, that a monitor is down.
-pub(super) fn thread(entry: &Entry, to: &str) -> String {
-    let told = entry.line(to).and_then(|line| line.told.or(line.thread));
-    incident_id(entry.number, told.unwrap_or(entry.beats))
+pub(super) fn thread(entry: &Entry, to: &str, instance: &Instance) -> String {
+    let line = entry.line(to);
+    let (beats, started) = match line.and_then(|line| line.told.or(line.thread)) {
+        // Told by a version that did not note it: under the name of then.
+        Some(told) => (told, line.and_then(|line| line.told_started).unwrap_or(Wall(i64::MIN))),
+        None => (entry.beats, entry.started),
+    };
+    instance.incident(incident_id(entry.number, beats), started)
 }
 
 /// What tells a message about these from every other: of one its incident, of several that of the first and a sum of all,
 /// so that news of others is not taken for what was told before of the first.
-pub(super) fn name(entries: &[&Entry], to: &str) -> String {
+pub(super) fn name(entries: &[&Entry], to: &str, instance: &Instance) -> String {
     let Some((first, rest)) = entries.split_first() else { return String::new() };
-    let mut name = thread(first, to);
+    let mut name = thread(first, to, instance);
     if !rest.is_empty() {
         // FNV-1a: the same in every version and on every machine.
         let mut sum = 0xcbf2_9ce4_8422_2325_u64;
         for entry in rest {
-            for byte in thread(entry, to).bytes().chain([b' ']) {
+            for byte in thread(entry, to, instance).bytes().chain([b' ']) {
                 sum = (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
             }
         }
@@ -32,11 +39,16 @@ pub(super) fn name(entries: &[&Entry], to: &str) -> String {
 }
 
 /// As many of them as a message lists.
-pub(super) fn subjects(entries: &[&Entry], to: &str, lookup: &dyn Lookup) -> Vec<Subject> {
+pub(super) fn subjects(
+    entries: &[&Entry],
+    to: &str,
+    instance: &Instance,
+    lookup: &dyn Lookup,
+) -> Vec<Subject> {
     let mut bytes = 0;
     let mut subjects = Vec::new();
     for entry in entries.iter().take(LISTED_MAX) {
-        let subject = subject(entry, to, lookup);
+        let subject = subject(entry, thread(entry, to, instance), lookup);
         bytes += subject.id.len()
             + subject.said.as_ref().map_or(0, String::len)
             + subject.tags.iter().map(|tag| tag.len() + 3).sum::<usize>();
@@ -48,7 +60,7 @@ pub(super) fn subjects(entries: &[&Entry], to: &str, lookup: &dyn Lookup) -> Vec
     subjects
 }
 
-fn subject(entry: &Entry, to: &str, lookup: &dyn Lookup) -> Subject {
+fn subject(entry: &Entry, incident: String, lookup: &dyn Lookup) -> Subject {
     let known = lookup.monitor(&entry.id).filter(|known| known.number == entry.number && !entry.removed);
     let (mut tags, mut said, mut address) = (Vec::new(), None, entry.ip.map(|ip| ip.to_string()));
     if let Some(known) = known {
@@ -58,7 +70,7 @@ fn subject(entry: &Entry, to: &str, lookup: &dyn Lookup) -> Subject {
     }
     Subject {
         id: entry.id.clone(),
-        incident: Some(thread(entry, to)),
+        incident: Some(incident),
         since: entry.started,
         ended: entry.ended,
         cause: Some(entry.cause),

@@ -75,6 +75,9 @@ pub(super) struct Line {
     /// The notifier knows it to be down, by the incident of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) told: Option<u64>,
+    /// When the incident of which it was last told began; `None` where that was not noted, by versions before 0.5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) told_started: Option<Wall>,
     /// The incident of which it was last told, known or not any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) thread: Option<u64>,
@@ -165,12 +168,20 @@ impl Line {
             covered: false,
             pending: 0,
             told: None,
+            told_started: None,
             thread: None,
             flapping: false,
             was_flapping: false,
             said: Vec::new(),
             recovered: None,
             remind: None,
+        }
+    }
+
+    /// Notes by which incident it is told that the monitor is down; who knows one goes by that.
+    pub(super) fn tell(&mut self, beats: u64, started: Wall) {
+        if self.told.is_none() {
+            (self.told, self.told_started) = (Some(beats), Some(started));
         }
     }
 

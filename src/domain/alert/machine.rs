@@ -26,6 +26,7 @@ use super::entry::{Entry, Line, after};
 use super::message::{Doubt, Message};
 use super::policy::{AlertPolicy, NOTIFY_MAX};
 use crate::domain::address::Peer;
+use crate::domain::instance::Instance;
 use crate::domain::notice::State;
 use crate::domain::record::{Change, OpenIncident, Record};
 use crate::domain::registry::{Counts, Snapshot};
@@ -116,6 +117,7 @@ struct Suspicion {
 pub struct Machine {
     policy: Arc<AlertPolicy>,
     rules: Arc<Rules>,
+    instance: Arc<Instance>,
     /// Ids that others depend on.
     parents: BTreeSet<String>,
     clock: Wall,
@@ -150,6 +152,11 @@ impl Machine {
         }
         machine.set_policy(policy, rules);
         machine
+    }
+
+    /// Gives incidents names with this in them.
+    pub fn set_instance(&mut self, instance: Arc<Instance>) {
+        self.instance = instance;
     }
 
     /// Takes in a record of a change, in the order of the log.

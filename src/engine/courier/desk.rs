@@ -1,13 +1,15 @@
-//! What the courier knows of one notifier, and what follows from it: whether it may be asked now, which of the messages
+//! What the courier knows of one notifier, or of one recipient who is told by itself, and what follows from it: whether it may be asked now, which of the messages
 //! that wait goes next, and how long it is left alone after a failure. Time goes in, decisions come out.
 //!
 //! All of it is in memory only, and measured by the clock that nobody sets: after a start each notifier is simply asked.
 
 use crate::domain::alert::message::age;
 use crate::domain::alert::{Message, Notifier};
+use crate::domain::lang::Lang;
 use crate::domain::time::{Mono, Now, Span, Wall};
-use crate::notify::Outcome;
+use crate::notify::{Left, Outcome};
 use crate::store::{Outgoing, Settled};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -23,6 +25,12 @@ const RESTING_MAX: usize = 1_000;
 const HOPS_MAX: usize = 4;
 /// Stands between a message's name and the fallback it was handed to; no part of a notifier's name.
 const HOP: char = '~';
+/// Stands between a message's name and the recipient whom it is for; no part of a notifier's name.
+const PART: char = '>';
+/// What stays as it is of an address in a message's name, which is printable ASCII without spaces.
+const ADDRESS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'@').remove(b'.').remove(b'-').remove(b'_').remove(b'+');
+/// Recipients that a reason names; the others are counted.
+const NAMED_MAX: usize = 10;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -128,6 +136,11 @@ impl Desk {
                 self.reopen();
                 return Settled::Sent;
             }
+            Outcome::Partly { left } if once => return Settled::Failed { reason: reasons(left) },
+            Outcome::Partly { left } => {
+                self.reopen();
+                return Settled::Split { reason: reasons(left) };
+            }
             // Others may be to its liking.
             Outcome::Refused { reason } => return Settled::Failed { reason: reason.clone() },
             Outcome::Retry { after, reason } => (after.unwrap_or_default(), reason.clone()),
@@ -155,6 +168,14 @@ impl Desk {
         Settled::Retry { due: now.wall_of(next), reason }
     }
 
+    /// A message is left alone for a while.
+    pub(super) fn rest(&mut self, outgoing: &Outgoing, now: Now) {
+        if self.resting.len() < RESTING_MAX {
+            let rest = pause(outgoing, outgoing.tries.saturating_sub(1));
+            self.resting.insert(outgoing.key.clone(), now.mono.after(rest));
+        }
+    }
+
     /// It takes something again, or may be another one.
     pub(super) fn reopen(&mut self) {
         (self.failures, self.closed_until) = (0, Mono(0));
@@ -165,6 +186,11 @@ impl Desk {
     pub(super) fn forget(&mut self) {
         self.reopen();
         self.resting.clear();
+    }
+
+    /// Whether any message is left alone, or the whole.
+    pub(super) fn has_rests(&self) -> bool {
+        self.failures > 0 || !self.resting.is_empty()
     }
 
     /// Lets go of pauses that are over.
@@ -190,14 +216,46 @@ pub(super) fn left(outgoing: &Outgoing, notifier: &Notifier, now: Wall) -> Span 
 /// The message as it goes to the notifier's fallback, if it has one that was not asked yet.
 pub(super) fn handed_on(outgoing: &Outgoing, notifier: &Notifier, now: Wall) -> Option<Outgoing> {
     let fallback = notifier.fallback.as_ref()?;
-    let mut names = outgoing.key.split(HOP).skip(1);
+    let mut names = outgoing.key.split(PART).next().unwrap_or_default().split(HOP).skip(1);
     let hops = names.clone().count();
     let message: Message = serde_json::from_str(&outgoing.message).ok()?;
     if message.notifier == *fallback || hops >= HOPS_MAX || names.any(|name| name == fallback) {
         return None;
     }
-    let key = format!("{}{HOP}{fallback}", outgoing.key);
-    Some(Outgoing { key, notifier: fallback.clone(), made: now, due: now, tries: 0, ..outgoing.clone() })
+    // However many recipients it fails for, the fallback hears it once.
+    let key = format!("{}{HOP}{fallback}", outgoing.key.split(PART).next().unwrap_or_default());
+    let (notifier, recipient) = (fallback.clone(), None);
+    Some(Outgoing { key, notifier, recipient, made: now, due: now, tries: 0, ..outgoing.clone() })
+}
+
+/// The message once more for each who has not heard it: those who were not taken, and those who were not asked.
+pub(super) fn parts(outgoing: &Outgoing, left: &[Left], without: &[String], now: Wall) -> Vec<Outgoing> {
+    let part = |to: &str, tries: u32| Outgoing {
+        key: format!("{}{PART}{}", outgoing.key, utf8_percent_encode(to, ADDRESS)),
+        recipient: Some(to.to_string()),
+        due: now,
+        tries,
+        ..outgoing.clone()
+    };
+    let tried = left.iter().map(|one| part(&one.to, outgoing.tries.saturating_add(1)));
+    tried.chain(without.iter().map(|to| part(to, 0))).collect()
+}
+
+/// Who did not take a message, and why.
+pub(super) fn reasons(left: &[Left]) -> String {
+    let named: Vec<String> =
+        left.iter().take(NAMED_MAX).map(|one| format!("{}: {}", one.to, one.reason)).collect();
+    let more = if left.len() > NAMED_MAX { format!("; +{}", left.len() - NAMED_MAX) } else { String::new() };
+    named.join("; ") + &more
+}
+
+/// Why those were not asked who have earlier messages to hear.
+pub(super) fn waiting(without: &[String], lang: Lang) -> String {
+    let names = without.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    lang.pick(
+        format!("{names}: an earlier message is still to be taken"),
+        format!("{names}：更早的消息尚未被接收"),
+    )
 }
 
 /// How long the pause after some failures is, give or take a quarter, so that those that failed together do not come

@@ -8,6 +8,7 @@ fn about(key: &str, ids: &[&str]) -> Outgoing {
     Outgoing {
         key: key.into(),
         notifier: "ops".into(),
+        recipient: None,
         made: Wall(0),
         due: Wall(0),
         tries: 0,
@@ -50,6 +51,33 @@ fn what_is_handed_on_never_comes_back() {
     assert_eq!(handed_on(&handed, &mail, Wall(6)), None);
     let own = Notifier { fallback: Some("mail".into()), ..Notifier::new("mail") };
     assert_eq!(handed_on(&handed, &own, Wall(6)), None);
+}
+
+#[test]
+fn what_some_have_not_heard_is_for_each_of_them_alone() {
+    let left = |to: &str, is_refused| Left { to: to.into(), is_refused, reason: "no".into() };
+    let asked = [left("a@x.org", true), left("b c~>@x.org", false)];
+    let parts = parts(&tried(2), &asked, &["d@x.org".to_string()], Wall(7));
+    let seen: Vec<_> =
+        parts.iter().map(|part| (&*part.key, part.recipient.as_deref().unwrap(), part.tries)).collect();
+    let want = [
+        ("down-1-1-ops>a@x.org", "a@x.org", 3),
+        ("down-1-1-ops>b%20c%7E%3E@x.org", "b c~>@x.org", 3),
+        ("down-1-1-ops>d@x.org", "d@x.org", 0),
+    ];
+    assert_eq!(seen, want);
+    assert!(parts.iter().all(|part| part.made == Wall(0)), "it is as old as it was");
+    // Two for whom it fails in the end: the fallback hears it once.
+    let ops = Notifier { fallback: Some("mail".into()), ..Notifier::new("ops") };
+    let handed: Vec<_> = parts.iter().filter_map(|part| handed_on(part, &ops, Wall(9))).collect();
+    assert!(handed.iter().all(|one| one.key == "down-1-1-ops~mail" && one.recipient.is_none()));
+    let mut desk = Desk::default();
+    let partly = Outcome::Partly { left: asked.to_vec() };
+    let settled = desk.judge(None, &tried(0), &partly, false, at(0));
+    assert_eq!(settled, Settled::Split { reason: "a@x.org: no; b c~>@x.org: no".into() });
+    assert!(desk.is_open(&Notifier::new("ops"), 1, at(0).mono), "the notifier works");
+    let once = desk.judge(None, &tried(0), &partly, true, at(0));
+    assert!(matches!(once, Settled::Failed { .. }), "a test says who did not get it");
 }
 
 #[test]

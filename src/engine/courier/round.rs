@@ -3,7 +3,7 @@
 //! It is driven by whoever has the time, so that an hour without a resolver can be tried in a moment. What it decides by
 //! stands in `desk`, what waits in the store.
 
-use super::desk::{Desk, handed_on, left};
+use super::desk::{Desk, handed_on, left, parts, waiting};
 use crate::domain::alert::message::age;
 use crate::domain::alert::{Kind, Message, Notifier};
 use crate::domain::notice::Level;
@@ -11,8 +11,8 @@ use crate::domain::policy::Policy;
 use crate::domain::time::{Mono, Now, Span, Wall};
 use crate::engine::post::AlertResult;
 use crate::engine::{Engine, HERE, lock};
-use crate::notify::Outcome;
-use crate::store::{Delivery, LetGo, OutboxQuery, Outgoing, Settled, StoreError};
+use crate::notify::{Left, Outcome};
+use crate::store::{Delivery, Lane, LetGo, OutboxQuery, Outgoing, Settled, StoreError};
 use crate::view::alert;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -37,7 +37,7 @@ const TOO_OLD_AT_ONCE: usize = 16;
 /// What the courier remembers from one turn to the next.
 #[derive(Debug, Default)]
 pub struct Round {
-    desks: BTreeMap<String, Desk>,
+    desks: BTreeMap<Lane, Desk>,
     /// What could not be put on record. Until it is these count as being on their way, so that none is sent twice.
     unrecorded: Vec<Unrecorded>,
     record_due: Mono,
@@ -48,7 +48,7 @@ pub struct Round {
 struct Unrecorded {
     outgoing: Outgoing,
     settled: Settled,
-    fallback: Option<Outgoing>,
+    instead: Vec<Outgoing>,
 }
 
 /// A message that is to be sent now.
@@ -58,6 +58,8 @@ pub struct Parcel {
     pub outgoing: Outgoing,
     /// As it is at this moment.
     pub message: Message,
+    /// Recipients who have earlier messages to hear, each by itself, and hear this one so too.
+    pub without: Vec<String>,
 }
 
 impl Round {
@@ -67,14 +69,15 @@ impl Round {
     }
 
     /// Makes a message ready; `None` if it cannot be read.
-    pub(super) fn wrap(&mut self, outgoing: Outgoing, now: Wall) -> Option<Parcel> {
+    pub(super) fn wrap(&mut self, outgoing: Outgoing, lagging: &[String], now: Wall) -> Option<Parcel> {
         let message = serde_json::from_str::<Message>(&outgoing.message).ok()?.at(now, LATE);
-        self.desk(&outgoing.notifier).begin(&outgoing.key);
-        Some(Parcel { outgoing, message })
+        self.desk(&outgoing.lane()).begin(&outgoing.key);
+        let without = if outgoing.recipient.is_none() { lagging.to_vec() } else { Vec::new() };
+        Some(Parcel { outgoing, message, without })
     }
 
-    fn desk(&mut self, notifier: &str) -> &mut Desk {
-        self.desks.entry(notifier.to_string()).or_default()
+    fn desk(&mut self, lane: &Lane) -> &mut Desk {
+        self.desks.entry(lane.clone()).or_default()
     }
 }
 
@@ -93,19 +96,21 @@ impl Engine {
             let pending = self.store.outbox_pending()?;
             self.post.pending.store(pending.iter().map(|(_, count)| count).sum(), Ordering::Relaxed);
             for notifier in &policy.alerts.notifiers {
-                let waiting = pending.iter().find(|(name, _)| *name == notifier.name);
-                let Some((_, waiting)) = waiting else { continue };
-                let surplus = waiting.saturating_sub(PENDING_MAX).min(SURPLUS_AT_ONCE);
-                if surplus > 0 {
-                    self.give_up_oldest(round, notifier, surplus as usize, now.wall)?;
-                }
-                let Some(concurrency) = slots(&notifier.name) else { continue };
-                self.give_up_old(round, notifier, now)?;
-                while round.desk(&notifier.name).is_open(notifier, concurrency, now.mono) {
-                    let Some(outgoing) = self.next(round, notifier, now.mono)? else { break };
-                    match round.wrap(outgoing.clone(), now.wall) {
-                        Some(parcel) => parcels.push(parcel),
-                        None => self.give_up_unreadable(&outgoing, &policy, now.wall)?,
+                let lanes = || pending.iter().filter(|(lane, _)| lane.notifier == notifier.name);
+                let lagging: Vec<String> = lanes().filter_map(|(lane, _)| lane.recipient.clone()).collect();
+                for (lane, waiting) in lanes() {
+                    let surplus = waiting.saturating_sub(PENDING_MAX).min(SURPLUS_AT_ONCE);
+                    if surplus > 0 {
+                        self.give_up_oldest(round, notifier, lane, surplus as usize, now.wall)?;
+                    }
+                    let Some(concurrency) = slots(&notifier.name) else { continue };
+                    self.give_up_old(round, notifier, lane, now)?;
+                    while round.desk(lane).is_open(notifier, concurrency, now.mono) {
+                        let Some(outgoing) = self.next(round, lane, now.mono)? else { break };
+                        match round.wrap(outgoing.clone(), &lagging, now.wall) {
+                            Some(parcel) => parcels.push(parcel),
+                            None => self.give_up_unreadable(&outgoing, &policy, now.wall)?,
+                        }
                     }
                 }
             }
@@ -118,16 +123,11 @@ impl Engine {
         parcels
     }
 
-    fn next(
-        &self,
-        round: &mut Round,
-        notifier: &Notifier,
-        now: Mono,
-    ) -> Result<Option<Outgoing>, StoreError> {
-        let desk = round.desk(&notifier.name);
+    fn next(&self, round: &mut Round, lane: &Lane, now: Mono) -> Result<Option<Outgoing>, StoreError> {
+        let desk = round.desk(lane);
         let mut most = desk.busy() + 1;
         loop {
-            let waiting = self.store.outbox_next(HERE, &notifier.name, most)?;
+            let waiting = self.store.outbox_next(HERE, lane, most)?;
             let all = waiting.len() < most || most >= WINDOW_MAX;
             let found = desk.choose(&waiting, all, now).cloned();
             if found.is_some() || all {
@@ -139,30 +139,65 @@ impl Engine {
 
     /// Notes what came of a try; returns that.
     pub fn settle(&self, round: &mut Round, parcel: Parcel, outcome: &Outcome, now: Now) -> Settled {
-        let Parcel { outgoing, message } = parcel;
+        let Parcel { outgoing, message, without } = parcel;
         let policy = self.policy.load_full();
         let notifier = policy.alerts.notifier(&outgoing.notifier);
         let once = message.kind == Kind::Test;
-        let settled = round.desk(&outgoing.notifier).judge(notifier, &outgoing, outcome, once, now);
+        let lane = outgoing.lane();
+        let mut settled = round.desk(&lane).judge(notifier, &outgoing, outcome, once, now);
+        if !without.is_empty() {
+            let waiting = waiting(&without, policy.page_lang);
+            match &mut settled {
+                Settled::Sent => settled = Settled::Split { reason: waiting },
+                Settled::Split { reason } if reason.is_empty() => *reason = waiting,
+                Settled::Split { reason } => *reason += &format!("; {waiting}"),
+                Settled::Retry { .. } | Settled::Failed { .. } | Settled::GivenUp { .. } => {}
+            }
+        }
+        let left: &[Left] = match outcome {
+            Outcome::Partly { left } => left,
+            _ => &[],
+        };
         match &settled {
-            Settled::Sent => self.post.set_failing(&outgoing.notifier, None),
-            Settled::Retry { reason, .. } => self.post.set_failing(&outgoing.notifier, Some(reason)),
+            Settled::Sent => self.post.set_works(&lane),
+            Settled::Split { .. } => {
+                self.post.set_works_for_some(&lane);
+                for one in left.iter().filter(|one| !one.is_refused) {
+                    self.post.set_failing(&Lane::one(&outgoing.notifier, &one.to), &one.reason);
+                }
+            }
+            Settled::Retry { reason, .. } => self.post.set_failing(&lane, reason),
+            Settled::Failed { .. } | Settled::GivenUp { .. } if lane.recipient.is_some() => {
+                self.post.set_works_for_some(&lane);
+            }
             Settled::Failed { .. } | Settled::GivenUp { .. } => {}
+        }
+        let mut instead = match &settled {
+            Settled::Split { .. } => parts(&outgoing, left, &without, now.wall),
+            Settled::Failed { .. } if !once => parts(&outgoing, &[], &without, now.wall),
+            _ => Vec::new(),
+        };
+        for part in &instead {
+            // One who was refused is asked by itself at once: the others may have been the reason.
+            if left.iter().any(|one| Some(&one.to) == part.recipient.as_ref() && !one.is_refused) {
+                round.desk(&part.lane()).rest(part, now);
+            }
         }
         let fallback = match &settled {
             Settled::Failed { .. } if !once => notifier.and_then(|one| handed_on(&outgoing, one, now.wall)),
             _ => None,
         };
         self.tell_of(&outgoing, Some(&message), &settled, fallback.as_ref(), now.wall);
-        let stored = self.store.outbox_settle(HERE, &outgoing.key, now.wall, &settled, fallback.as_ref());
+        instead.extend(fallback);
+        let stored = self.store.outbox_settle(HERE, &outgoing.key, now.wall, &settled, &instead);
         match stored {
             Err(error) if !matches!(settled, Settled::Retry { .. }) => {
                 self.outbox_failed(&error, now.wall);
                 round.record_due = now.mono.after(RECORD_EVERY);
-                round.unrecorded.push(Unrecorded { outgoing, settled: settled.clone(), fallback });
+                round.unrecorded.push(Unrecorded { outgoing, settled: settled.clone(), instead });
             }
             stored => {
-                round.desk(&outgoing.notifier).end(&outgoing.key);
+                round.desk(&lane).end(&outgoing.key);
                 match stored {
                     Ok(()) => self.outbox_works(round),
                     // It stands there as before.
@@ -179,10 +214,10 @@ impl Engine {
             return Ok(());
         }
         round.record_due = now.mono.after(RECORD_EVERY);
-        while let Some(Unrecorded { outgoing, settled, fallback }) = round.unrecorded.last() {
-            self.store.outbox_settle(HERE, &outgoing.key, now.wall, settled, fallback.as_ref())?;
-            let (notifier, key) = (outgoing.notifier.clone(), outgoing.key.clone());
-            round.desk(&notifier).end(&key);
+        while let Some(Unrecorded { outgoing, settled, instead }) = round.unrecorded.last() {
+            self.store.outbox_settle(HERE, &outgoing.key, now.wall, settled, instead)?;
+            let (lane, key) = (outgoing.lane(), outgoing.key.clone());
+            round.desk(&lane).end(&key);
             round.unrecorded.pop();
         }
         self.outbox_works(round);
@@ -190,10 +225,16 @@ impl Engine {
     }
 
     /// What was to be told for long enough and is not, while its notifier takes nothing, is given up.
-    fn give_up_old(&self, round: &mut Round, notifier: &Notifier, now: Now) -> Result<(), StoreError> {
-        let desk = round.desk(&notifier.name);
+    fn give_up_old(
+        &self,
+        round: &mut Round,
+        notifier: &Notifier,
+        lane: &Lane,
+        now: Now,
+    ) -> Result<(), StoreError> {
+        let desk = round.desk(lane);
         let Some(reason) = desk.failing().map(str::to_string) else { return Ok(()) };
-        for outgoing in self.store.outbox_next(HERE, &notifier.name, TOO_OLD_AT_ONCE)? {
+        for outgoing in self.store.outbox_next(HERE, lane, TOO_OLD_AT_ONCE)? {
             if !desk.carries(&outgoing.key) && left(&outgoing, notifier, now.wall) == Span(0) {
                 let fallback = handed_on(&outgoing, notifier, now.wall);
                 self.give_up(&outgoing, reason.clone(), fallback.as_ref(), now.wall)?;
@@ -207,6 +248,7 @@ impl Engine {
         &self,
         round: &mut Round,
         notifier: &Notifier,
+        lane: &Lane,
         most: usize,
         now: Wall,
     ) -> Result<(), StoreError> {
@@ -215,8 +257,8 @@ impl Engine {
             .page_lang
             .pick("too many are waiting for this notifier", "等待该通知渠道的消息过多")
             .to_string();
-        let desk = round.desk(&notifier.name);
-        let mut oldest = self.store.outbox_next(HERE, &notifier.name, most + desk.busy())?;
+        let desk = round.desk(lane);
+        let mut oldest = self.store.outbox_next(HERE, lane, most + desk.busy())?;
         oldest.retain(|one| !desk.carries(&one.key));
         oldest.truncate(most);
         let let_go: Vec<LetGo> = oldest
@@ -245,7 +287,13 @@ impl Engine {
         now: Wall,
     ) -> Result<(), StoreError> {
         let settled = Settled::GivenUp { reason };
-        self.store.outbox_settle(HERE, &outgoing.key, now, &settled, fallback)?;
+        self.store.outbox_settle(
+            HERE,
+            &outgoing.key,
+            now,
+            &settled,
+            fallback.map(std::slice::from_ref).unwrap_or_default(),
+        )?;
         self.tell_of_given_up(outgoing, &settled, fallback, now);
         Ok(())
     }
@@ -271,7 +319,8 @@ impl Engine {
         now: Wall,
     ) {
         let lang = self.policy().page_lang;
-        let to = &outgoing.notifier;
+        let (lane, name) = (outgoing.lane(), &outgoing.notifier);
+        let to = &lane.to_string();
         let tries = outgoing.tries + u32::from(!matches!(settled, Settled::GivenUp { .. }));
         let what = message.map_or_else(|| outgoing.key.clone(), |message| alert::sentence(lang, message));
         let (result, level, kind, text) = match settled {
@@ -280,6 +329,15 @@ impl Engine {
                 Level::Info,
                 "alert_sent",
                 lang.pick(format!("told {to}: {what}"), format!("已通知 {to}：{what}")),
+            ),
+            Settled::Split { reason } => (
+                AlertResult::Sent,
+                Level::Warning,
+                "alert_delayed",
+                lang.pick(
+                    format!("told {to}, but not all: {reason}; they are tried again: {what}"),
+                    format!("已通知 {to}，但未全部送达：{reason}；将分别重试：{what}"),
+                ),
             ),
             Settled::Retry { reason, .. } => (
                 AlertResult::Retried,
@@ -292,7 +350,7 @@ impl Engine {
             ),
             Settled::Failed { reason } | Settled::GivenUp { reason } => {
                 if message.is_none_or(|message| message.kind != Kind::Test) {
-                    self.post.gave_up(now, to, reason);
+                    self.post.gave_up(now, lane, reason);
                 }
                 let then = match fallback {
                     Some(other) => lang.pick(
@@ -312,7 +370,7 @@ impl Engine {
                 )
             }
         };
-        self.post.count(to, result);
+        self.post.count(name, result);
         self.notice(now, level, kind, text);
     }
 
@@ -326,16 +384,21 @@ impl Engine {
         }
         round.swept = Some(now.mono);
         let policy = self.policy.load_full();
-        round.desks.retain(|name, desk| policy.alerts.notifier(name).is_some() || !desk.is_idle());
+        round.desks.retain(|lane, desk| {
+            let is_known = policy.alerts.notifier(&lane.notifier).is_some();
+            let is_kept = lane.recipient.is_none() || desk.has_rests();
+            (is_known && is_kept) || !desk.is_idle()
+        });
         round.desks.values_mut().for_each(|desk| desk.tidy(now.mono));
+        self.post.keep_only(|name| policy.alerts.notifier(name).is_some());
         let lang = policy.page_lang;
-        for (name, _) in self.store.outbox_pending()? {
-            if policy.alerts.notifier(&name).is_some() {
+        for (lane, _) in self.store.outbox_pending()? {
+            if policy.alerts.notifier(&lane.notifier).is_some() {
                 continue;
             }
             let reason = lang.pick("there is no such notifier any more", "该通知渠道已不存在").to_string();
-            for outgoing in self.store.outbox_next(HERE, &name, SWEPT_AT_ONCE)? {
-                if round.desks.get(&name).is_none_or(|desk| !desk.carries(&outgoing.key)) {
+            for outgoing in self.store.outbox_next(HERE, &lane, SWEPT_AT_ONCE)? {
+                if round.desks.get(&lane).is_none_or(|desk| !desk.carries(&outgoing.key)) {
                     self.give_up(&outgoing, reason.clone(), None, now.wall)?;
                 }
             }
@@ -345,12 +408,21 @@ impl Engine {
 
     /// What was given up before this start is shown for as long as if we had not been away.
     fn remember_failed(&self, now: Wall) -> Result<(), StoreError> {
-        let query = OutboxQuery { delivery: Some(Delivery::Failed), before: None, limit: SWEPT_AT_ONCE };
-        for posted in self.store.outbox_list(&query)?.into_iter().rev() {
+        let list = |delivery| {
+            let query = OutboxQuery { delivery: Some(delivery), before: None, limit: SWEPT_AT_ONCE };
+            self.store.outbox_list(&query)
+        };
+        let sent = list(Delivery::Sent)?;
+        for posted in list(Delivery::Failed)?.into_iter().rev() {
+            let (lane, at) = (posted.outgoing.lane(), posted.outgoing.due);
             let reason = posted.reason.unwrap_or_default();
             let is_test = posted.outgoing.key.starts_with("test-");
-            if !is_test && age(posted.outgoing.due, now) < Span::secs(86_400) {
-                self.post.gave_up(posted.outgoing.due, &posted.outgoing.notifier, &reason);
+            let works_again = sent.iter().any(|one| {
+                let of_all = one.reason.is_none() && one.outgoing.lane() == Lane::all(&lane.notifier);
+                one.outgoing.due >= at && (of_all || one.outgoing.lane() == lane)
+            });
+            if !is_test && !works_again && age(at, now) < Span::secs(86_400) {
+                self.post.gave_up(at, lane, &reason);
             }
         }
         Ok(())

@@ -5,15 +5,12 @@ use super::http::Answer;
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
 use crate::notify::preset::Verdict;
-use crate::notify::secret::redact;
-use crate::notify::{Envelope, Outcome, quoted};
+use crate::notify::{Envelope, Outcome, Secrets};
 use hyper::StatusCode;
 use hyper::header::{LOCATION, RETRY_AFTER};
 use jiff::fmt::rfc2822;
 use serde_json::Value;
 
-/// A path that is shorter is no secret.
-const PATH_BYTES_MIN: usize = 12;
 /// Longest time for which a receiver may ask to be left alone.
 const LEFT_ALONE_MAX: Span = Span::secs(86_400);
 
@@ -21,16 +18,13 @@ pub(super) fn judge(
     answer: &Answer,
     options: &WebhookOptions,
     host: &str,
-    path: &str,
+    secrets: &Secrets,
     envelope: &Envelope<'_>,
 ) -> Outcome {
     let lang = envelope.lang;
     let status = answer.status;
     let body = String::from_utf8_lossy(&answer.body);
-    let path = path.trim_start_matches('/');
-    let body_shown =
-        if path.len() >= PATH_BYTES_MIN { redact(body.to_string(), path) } else { body.to_string() };
-    let said = quoted(lang, &options.secrets.redact(&body_shown));
+    let said = secrets.answer(options.show_answers, &body, lang);
     let answered = lang.pick(format!("{host} answered {status}"), format!("{host} 应答 {status}"));
     if status.is_success() {
         return match options.verdict {
@@ -45,6 +39,7 @@ pub(super) fn judge(
     let reason = format!("{answered}{said}");
     if status.is_redirection() {
         let to = answer.headers.get(LOCATION).and_then(|to| to.to_str().ok()).and_then(origin);
+        let to = to.filter(|_| options.show_answers).map(|to| secrets.redact(&to));
         let to = to.map(|to| lang.pick(format!(" to {to}"), format!("，指向 {to}"))).unwrap_or_default();
         return Outcome::refused(lang.pick(
             format!("{answered}{to}: redirects are not followed, write the final address as url"),

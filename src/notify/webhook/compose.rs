@@ -32,6 +32,8 @@ pub struct Written<'a> {
     pub ca: Option<PathBuf>,
     /// `timeout`.
     pub timeout: Span,
+    /// `show_answers`.
+    pub show_answers: bool,
 }
 
 /// A part of a webhook: the key that is wrong.
@@ -123,6 +125,7 @@ impl Written<'_> {
             each: preset.each,
             ca: self.ca,
             timeout: self.timeout,
+            show_answers: self.show_answers,
         };
         let part = if self.url.is_some() { Part::Url } else { Part::Whole };
         match request::check(&options) {

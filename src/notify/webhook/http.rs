@@ -3,6 +3,7 @@
 use super::request::{Request, Target};
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
+use crate::notify::net::{self, ConnectError};
 use crate::sys::clock;
 use crate::sys::tls;
 use http_body_util::{BodyExt, Full};
@@ -16,14 +17,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 /// What is read of an answer's body; the rest does not matter to anybody.
 pub(super) const ANSWER_BYTES_MAX: usize = 64 * 1024;
-/// Addresses of a host that are tried.
-const ADDRESSES_MAX: usize = 8;
 /// Longest answer head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
@@ -42,9 +40,7 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) enum Failure {
     Timeout(Span),
-    Resolve(io::Error),
-    NoAddress,
-    Connect(io::Error),
+    Connect(ConnectError),
     Tls(io::Error),
     Broken(hyper::Error),
 }
@@ -63,30 +59,13 @@ pub(super) async fn exchange(
 }
 
 async fn call(request: Request, tls: Option<Arc<ClientConfig>>, end: Instant) -> Result<Answer, Failure> {
-    let stream = connect(&request.target, end).await?;
+    let Target { host, port, .. } = &request.target;
+    let stream = net::connect(host, *port, end).await.map_err(Failure::Connect)?;
     let Some(config) = tls else { return speak(stream, request).await };
     let name = ServerName::try_from(request.target.host.clone())
         .map_err(|error| Failure::Tls(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
     let stream = TlsConnector::from(config).connect(name, stream).await.map_err(Failure::Tls)?;
     speak(stream, request).await
-}
-
-/// Connects to the first address that answers. Each has its share of the time, so that one that swallows everything,
-/// as IPv6 does on many a broken network, leaves some to the next.
-async fn connect(target: &Target, end: Instant) -> Result<TcpStream, Failure> {
-    let found = lookup_host((target.host.as_str(), target.port)).await.map_err(Failure::Resolve)?;
-    let addresses: Vec<_> = found.take(ADDRESSES_MAX).collect();
-    let mut last = Failure::NoAddress;
-    for (index, address) in addresses.iter().enumerate() {
-        let left = end.saturating_duration_since(clock::timer_now());
-        let share = left / (addresses.len() - index) as u32;
-        match tokio::time::timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => last = Failure::Connect(error),
-            Err(_) => last = Failure::Connect(io::ErrorKind::TimedOut.into()),
-        }
-    }
-    Err(last)
 }
 
 async fn speak(
@@ -137,17 +116,12 @@ async fn read(response: Response<Incoming>) -> Answer {
 }
 
 impl Failure {
-    pub(super) fn sentence(&self, host: &str, lang: Lang) -> String {
+    pub(super) fn sentence(&self, host: &str, port: u16, lang: Lang) -> String {
         let zh = lang == Lang::Zh;
         match (self, zh) {
             (Failure::Timeout(span), false) => format!("{host} did not answer within {span}"),
             (Failure::Timeout(span), true) => format!("{host} 在 {span} 内没有应答"),
-            (Failure::Resolve(error), false) => format!("cannot resolve {host}: {error}"),
-            (Failure::Resolve(error), true) => format!("无法解析 {host}：{error}"),
-            (Failure::NoAddress, false) => format!("{host} has no address"),
-            (Failure::NoAddress, true) => format!("{host} 没有地址"),
-            (Failure::Connect(error), false) => format!("cannot connect to {host}: {error}"),
-            (Failure::Connect(error), true) => format!("无法连接 {host}：{error}"),
+            (Failure::Connect(error), _) => error.sentence(host, port, lang),
             (Failure::Tls(error), false) => {
                 format!("no TLS with {host}: {error}{}", tls::advice(error, lang))
             }

@@ -2,12 +2,12 @@
 
 use super::{NOW, PARTITION, at, place};
 use crate::domain::alert::Standing;
-use crate::store::{Delivery, LetGo, OutboxQuery, Outgoing, Owner, Posted, Settled, Store, Told};
+use crate::store::{Delivery, Lane, LetGo, OutboxQuery, Outgoing, Owner, Posted, Settled, Store, Told};
 
 /// A message to `ops`, due some seconds after [`NOW`].
 pub(in crate::store) fn outgoing(key: &str, due: u64) -> Outgoing {
     let (key, notifier, message) = (key.to_string(), "ops".to_string(), format!("{{\"key\":\"{key}\"}}"));
-    Outgoing { key, notifier, made: NOW, due: at(due), tries: 0, message }
+    Outgoing { key, notifier, made: NOW, due: at(due), tries: 0, message, recipient: None }
 }
 
 fn tell(store: &dyn Store, owner: Owner, outbox: &[Outgoing]) {
@@ -16,12 +16,12 @@ fn tell(store: &dyn Store, owner: Owner, outbox: &[Outgoing]) {
 
 /// The name of what `ops` is to be told next, and how often that was tried.
 fn next(store: &dyn Store) -> Option<(String, u32)> {
-    let found = store.outbox_next(PARTITION, "ops", 1).unwrap();
+    let found = store.outbox_next(PARTITION, &Lane::all("ops"), 1).unwrap();
     found.into_iter().next().map(|one| (one.key, one.tries))
 }
 
 fn settle(store: &dyn Store, key: &str, settled: Settled) {
-    store.outbox_settle(PARTITION, key, at(7), &settled, None).unwrap();
+    store.outbox_settle(PARTITION, key, at(7), &settled, &[]).unwrap();
 }
 
 fn retry(due: u64) -> Settled {
@@ -33,10 +33,14 @@ pub(super) fn what_is_to_be_told_comes_in_order_and_once(store: &dyn Store, owne
     tell(store, owner, &[outgoing("c", 3), outgoing("a", 1), other.clone(), outgoing("z", 9)]);
     tell(store, owner, &[Outgoing { message: "other".into(), ..outgoing("a", 0) }]);
     let all = [outgoing("c", 3), outgoing("a", 1), outgoing("z", 9)];
-    assert_eq!(store.outbox_next(PARTITION, "ops", 9).unwrap(), all, "in the order in which they were put");
-    assert_eq!(store.outbox_next(PARTITION, "ops", 2).unwrap(), all[..2]);
-    assert_eq!(store.outbox_next(PARTITION, "other", 9).unwrap(), [other]);
-    assert_eq!(store.outbox_pending().unwrap(), [("ops".into(), 3), ("other".into(), 1)]);
+    assert_eq!(
+        store.outbox_next(PARTITION, &Lane::all("ops"), 9).unwrap(),
+        all,
+        "in the order in which they were put"
+    );
+    assert_eq!(store.outbox_next(PARTITION, &Lane::all("ops"), 2).unwrap(), all[..2]);
+    assert_eq!(store.outbox_next(PARTITION, &Lane::all("other"), 9).unwrap(), [other]);
+    assert_eq!(store.outbox_pending().unwrap(), [(Lane::all("ops"), 3), (Lane::all("other"), 1)]);
     settle(store, "c", retry(5));
     settle(store, "a", Settled::Sent);
     settle(store, "never put", Settled::Sent);
@@ -45,10 +49,10 @@ pub(super) fn what_is_to_be_told_comes_in_order_and_once(store: &dyn Store, owne
     tell(store, owner, &[outgoing("a", 1)]);
     settle(store, "a", retry(1));
     let left: Vec<String> =
-        store.outbox_next(PARTITION, "ops", 9).unwrap().into_iter().map(|one| one.key).collect();
+        store.outbox_next(PARTITION, &Lane::all("ops"), 9).unwrap().into_iter().map(|one| one.key).collect();
     assert_eq!(left, ["c", "z"]);
     store.outbox_put(PARTITION, &outgoing("test", 0)).unwrap();
-    assert_eq!(store.outbox_next(PARTITION, "ops", 9).unwrap()[2].key, "test");
+    assert_eq!(store.outbox_next(PARTITION, &Lane::all("ops"), 9).unwrap()[2].key, "test");
     let listed = |delivery| -> Vec<String> {
         let query = OutboxQuery { delivery, before: None, limit: 9 };
         store.outbox_list(&query).unwrap().into_iter().map(|posted| posted.outgoing.key).collect()
@@ -67,9 +71,9 @@ pub(super) fn what_fails_goes_to_another_in_the_same_step(store: &dyn Store, own
     let instead = Outgoing { notifier: "other".into(), ..outgoing("b-other", 0) };
     let failed = Settled::Failed { reason: "404".into() };
     for _ in 0..2 {
-        store.outbox_settle(PARTITION, "b", at(1), &failed, Some(&instead)).unwrap();
+        store.outbox_settle(PARTITION, "b", at(1), &failed, std::slice::from_ref(&instead)).unwrap();
     }
-    assert_eq!(store.outbox_next(PARTITION, "other", 9).unwrap(), [instead]);
+    assert_eq!(store.outbox_next(PARTITION, &Lane::all("other"), 9).unwrap(), [instead]);
     let query = OutboxQuery { delivery: Some(Delivery::Failed), before: None, limit: 9 };
     let posted = store.outbox_list(&query).unwrap();
     assert_eq!(posted.len(), 1);
@@ -84,6 +88,27 @@ pub(super) fn what_fails_goes_to_another_in_the_same_step(store: &dyn Store, own
     assert_eq!(next(store), Some(("c".into(), 0)));
 }
 
+pub(super) fn a_recipient_is_told_by_itself(store: &dyn Store, owner: Owner) {
+    tell(store, owner, &[outgoing("a", 0), outgoing("b", 0)]);
+    let part = |key: &str, to: &str| Outgoing { recipient: Some(to.into()), tries: 1, ..outgoing(key, 2) };
+    let parts = [part("a>x", "x@example.org"), part("a>y", "y@example.org")];
+    let split = Settled::Split { reason: "x and y have not heard".into() };
+    for _ in 0..2 {
+        store.outbox_settle(PARTITION, "a", at(1), &split, &parts).unwrap();
+    }
+    let (x, y) = (Lane::one("ops", "x@example.org"), Lane::one("ops", "y@example.org"));
+    let counts = [(Lane::all("ops"), 1), (x.clone(), 1), (y.clone(), 1)];
+    assert_eq!(store.outbox_pending().unwrap(), counts);
+    assert_eq!(store.outbox_next(PARTITION, &x, 9).unwrap(), parts[..1], "as it was put, with its tries");
+    assert_eq!(next(store), Some(("b".into(), 0)));
+    settle(store, "a>x", Settled::Sent);
+    assert_eq!(store.outbox_pending().unwrap(), [(Lane::all("ops"), 1), (y, 1)]);
+    let query = OutboxQuery { delivery: Some(Delivery::Sent), before: None, limit: 9 };
+    let posted = store.outbox_list(&query).unwrap();
+    let told: Vec<_> = posted.iter().map(|one| (&*one.outgoing.key, one.reason.as_deref())).collect();
+    assert_eq!(told, [("a>x", None), ("a", Some("x and y have not heard"))]);
+}
+
 pub(super) fn many_are_let_go_of_in_one_step(store: &dyn Store, owner: Owner) {
     tell(store, owner, &[outgoing("a", 0), outgoing("b", 0), outgoing("c", 0), outgoing("d", 0)]);
     settle(store, "a", Settled::Sent);
@@ -93,9 +118,9 @@ pub(super) fn many_are_let_go_of_in_one_step(store: &dyn Store, owner: Owner) {
     for _ in 0..2 {
         store.outbox_let_go(PARTITION, &all, at(5), "too many").unwrap();
     }
-    assert_eq!(store.outbox_pending().unwrap(), [("ops".into(), 1), ("other".into(), 1)]);
+    assert_eq!(store.outbox_pending().unwrap(), [(Lane::all("ops"), 1), (Lane::all("other"), 1)]);
     assert_eq!(next(store), Some(("d".into(), 0)));
-    assert_eq!(store.outbox_next(PARTITION, "other", 9).unwrap()[0].key, "b-other", "a was told");
+    assert_eq!(store.outbox_next(PARTITION, &Lane::all("other"), 9).unwrap()[0].key, "b-other", "a was told");
     let query = OutboxQuery { delivery: Some(Delivery::Failed), before: None, limit: 9 };
     for (posted, key) in store.outbox_list(&query).unwrap().iter().zip(["c", "b"]) {
         let Posted { outgoing: Outgoing { due, tries, .. }, reason, .. } = posted;

@@ -24,10 +24,11 @@ mod transit;
 
 pub use repair::Repair;
 
-use super::outbox::{LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
+use super::outbox::{Lane, LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
 use super::tables::Tables;
 use super::{IncidentQuery, Owner, Position, StoreError};
 use crate::domain::history::{Incident, Past};
+use crate::domain::instance::Instance;
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::record::Record;
@@ -35,6 +36,7 @@ use crate::domain::time::Wall;
 use fault::Fault;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -68,6 +70,8 @@ pub struct SqliteTables {
     readers: [Mutex<Connection>; READERS],
     writer: Mutex<Connection>,
     repairs: AtomicUsize,
+    /// Read when the file was opened; whatever replaces the file goes on with it.
+    instance: Instance,
     /// Monitors were lost in a repair since the last time all of them were visited.
     incomplete: AtomicBool,
     news: Mutex<Vec<Repair>>,
@@ -87,11 +91,12 @@ impl SqliteTables {
             }
             other => other?,
         };
+        let instance = instance(&writer, None, now).map_err(faults(&path, "open"))?;
         let reader = || connect(&path, Use::Read).map(Mutex::new);
         let readers = [reader()?, reader()?];
         let (repairs, incomplete) = (AtomicUsize::new(0), AtomicBool::new(false));
         let (writer, news) = (Mutex::new(writer), Mutex::new(news));
-        Ok(SqliteTables { path, opened: now, readers, writer, repairs, incomplete, news })
+        Ok(SqliteTables { path, opened: now, readers, writer, repairs, instance, incomplete, news })
     }
 
     /// What was set aside or passed over since this was last asked.
@@ -184,6 +189,7 @@ impl SqliteTables {
             **reader = connect(&self.path, Use::Read)?;
         }
         let done = done?;
+        instance(&writer, Some(&self.instance), self.opened).map_err(faults(&self.path, "repair"))?;
         if matches!(done, Repair::SetAside { complete: false, .. }) {
             self.incomplete.store(true, Ordering::SeqCst);
         }
@@ -302,6 +308,29 @@ fn set_meta(connection: &Connection, key: &str, value: &dyn rusqlite::ToSql) -> 
     statement.execute((key, value)).map(drop)
 }
 
+/// The instance that a file names. One that names none is given `known` or else a new one; the names of incidents that
+/// it holds already stay as they were told.
+fn instance(
+    connection: &Connection,
+    known: Option<&Instance>,
+    now: Wall,
+) -> Result<Instance, rusqlite::Error> {
+    let name: Option<String> = meta(connection, "instance")?;
+    let since: Option<i64> = meta(connection, "instance_since_ms")?;
+    if let Some(found) = name.and_then(|name| Instance::new(&name, Wall(since.unwrap_or(0)))) {
+        return Ok(found);
+    }
+    let made = || -> Result<Instance, rusqlite::Error> {
+        let is_old = connection.query_row("SELECT EXISTS (SELECT 1 FROM incidents)", [], |row| row.get(0))?;
+        let since = if is_old { now } else { Wall(0) };
+        Ok(Instance::random(RandomState::new().hash_one(now.0), since))
+    };
+    let instance = known.cloned().map_or_else(made, Ok)?;
+    set_meta(connection, "instance", &instance.name())?;
+    set_meta(connection, "instance_since_ms", &instance.since().0)?;
+    Ok(instance)
+}
+
 /// A position as `meta` keeps it: `segment:offset`.
 fn position_text(position: Position) -> String {
     format!("{}:{}", position.segment, position.offset)
@@ -319,6 +348,10 @@ fn position(connection: &Connection, key: &str) -> Result<Option<Position>, rusq
 impl Tables for SqliteTables {
     fn take_damage(&self, lang: Lang) -> Vec<String> {
         self.take_repairs().iter().map(|repair| repair.sentence(lang)).collect()
+    }
+
+    fn instance(&self) -> Instance {
+        self.instance.clone()
     }
 
     fn new_owner(&self) -> Result<Owner, StoreError> {
@@ -408,8 +441,8 @@ impl Tables for SqliteTables {
         })
     }
 
-    fn outbox_next(&self, notifier: &str, most: usize) -> Result<Vec<Outgoing>, StoreError> {
-        self.read("outbox_next", |connection| Ok(outbox::next(connection, notifier, most)?))
+    fn outbox_next(&self, lane: &Lane, most: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.read("outbox_next", |connection| Ok(outbox::next(connection, lane, most)?))
     }
 
     fn outbox_settle(
@@ -417,7 +450,7 @@ impl Tables for SqliteTables {
         key: &str,
         now: Wall,
         settled: &Settled,
-        instead: Option<&Outgoing>,
+        instead: &[Outgoing],
     ) -> Result<(), StoreError> {
         self.write("outbox_settle", |transaction| {
             Ok(outbox::settle(transaction, key, now, settled, instead)?)
@@ -432,7 +465,7 @@ impl Tables for SqliteTables {
         self.read("outbox_list", |connection| Ok(outbox::list(connection, query)?))
     }
 
-    fn outbox_pending(&self) -> Result<Vec<(String, u64)>, StoreError> {
+    fn outbox_pending(&self) -> Result<Vec<(Lane, u64)>, StoreError> {
         self.read("outbox_pending", |connection| Ok(outbox::pending(connection)?))
     }
 

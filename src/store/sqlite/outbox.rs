@@ -3,10 +3,10 @@
 use super::{int, number};
 use crate::domain::alert::Standing;
 use crate::domain::time::Wall;
-use crate::store::outbox::{Delivery, LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
+use crate::store::outbox::{Delivery, Lane, LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
 use rusqlite::{Connection, Row};
 
-const COLUMNS: &str = "key, notifier, made_ms, due_ms, tries, message";
+const COLUMNS: &str = "key, notifier, recipient, made_ms, due_ms, tries, message";
 
 pub(super) fn put(connection: &Connection, told: &Told<'_>) -> Result<(), rusqlite::Error> {
     put_messages(connection, told.outbox)?;
@@ -26,11 +26,12 @@ pub(super) fn put(connection: &Connection, told: &Told<'_>) -> Result<(), rusqli
 
 pub(super) fn put_messages(connection: &Connection, outbox: &[Outgoing]) -> Result<(), rusqlite::Error> {
     let mut insert = connection.prepare_cached(
-        "INSERT OR IGNORE INTO outbox (key, notifier, state, made_ms, due_ms, tries, message)
-         VALUES (?1, ?2, 'pending', ?3, ?4, ?5, ?6)",
+        "INSERT OR IGNORE INTO outbox (key, notifier, recipient, state, made_ms, due_ms, tries, message)
+         VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?6, ?7)",
     )?;
     for one in outbox {
-        insert.execute((&one.key, &one.notifier, one.made.0, one.due.0, one.tries, &one.message))?;
+        let (key, notifier, recipient) = (&one.key, &one.notifier, &one.recipient);
+        insert.execute((key, notifier, recipient, one.made.0, one.due.0, one.tries, &one.message))?;
     }
     Ok(())
 }
@@ -43,13 +44,14 @@ pub(super) fn standings(connection: &Connection) -> Result<Vec<(u64, String)>, r
 
 pub(super) fn next(
     connection: &Connection,
-    notifier: &str,
+    lane: &Lane,
     most: usize,
 ) -> Result<Vec<Outgoing>, rusqlite::Error> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND notifier = ?1 ORDER BY place LIMIT ?2"
+        "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND notifier = ?1 AND recipient IS ?2
+         ORDER BY place LIMIT ?3"
     ))?;
-    let found = select.query_map((notifier, int(most as u64)), outgoing)?;
+    let found = select.query_map((&lane.notifier, &lane.recipient, int(most as u64)), outgoing)?;
     found.collect()
 }
 
@@ -57,10 +59,11 @@ fn outgoing(row: &Row<'_>) -> Result<Outgoing, rusqlite::Error> {
     Ok(Outgoing {
         key: row.get(0)?,
         notifier: row.get(1)?,
-        made: Wall(row.get(2)?),
-        due: Wall(row.get(3)?),
-        tries: row.get(4)?,
-        message: row.get(5)?,
+        recipient: row.get(2)?,
+        made: Wall(row.get(3)?),
+        due: Wall(row.get(4)?),
+        tries: row.get(5)?,
+        message: row.get(6)?,
     })
 }
 
@@ -69,10 +72,11 @@ pub(super) fn settle(
     key: &str,
     now: Wall,
     settled: &Settled,
-    instead: Option<&Outgoing>,
+    instead: &[Outgoing],
 ) -> Result<(), rusqlite::Error> {
     let (state, due, reason, tries) = match settled {
         Settled::Sent => (Delivery::Sent, now, None, 1),
+        Settled::Split { reason } => (Delivery::Sent, now, Some(reason), 1),
         Settled::Retry { due, reason } => (Delivery::Pending, *due, Some(reason), 1),
         Settled::Failed { reason } => (Delivery::Failed, now, Some(reason), 1),
         Settled::GivenUp { reason } => (Delivery::Failed, now, Some(reason), 0),
@@ -82,10 +86,7 @@ pub(super) fn settle(
          WHERE key = ?1 AND state = 'pending'",
     )?;
     let changed = update.execute((key, state.name(), due.0, reason, tries))?;
-    match instead {
-        Some(instead) if changed > 0 => put_messages(connection, std::slice::from_ref(instead)),
-        _ => Ok(()),
-    }
+    if changed > 0 { put_messages(connection, instead) } else { Ok(()) }
 }
 
 pub(super) fn let_go(
@@ -95,7 +96,7 @@ pub(super) fn let_go(
     reason: &str,
 ) -> Result<(), rusqlite::Error> {
     let settled = Settled::GivenUp { reason: reason.to_string() };
-    all.iter().try_for_each(|one| settle(connection, &one.key, now, &settled, one.instead.as_ref()))
+    all.iter().try_for_each(|one| settle(connection, &one.key, now, &settled, one.instead.as_slice()))
 }
 
 pub(super) fn list(connection: &Connection, query: &OutboxQuery) -> Result<Vec<Posted>, rusqlite::Error> {
@@ -105,22 +106,25 @@ pub(super) fn list(connection: &Connection, query: &OutboxQuery) -> Result<Vec<P
     ))?;
     let state = query.delivery.map(Delivery::name);
     let found = select.query_map((state, query.before.map(int), int(query.limit as u64)), |row| {
-        let state: String = row.get(7)?;
+        let state: String = row.get(8)?;
         Ok(Posted {
             outgoing: outgoing(row)?,
-            place: number(row.get(6)?),
+            place: number(row.get(7)?),
             // A word we do not write was written by a person, who wants it left alone.
             delivery: Delivery::parse(&state).unwrap_or(Delivery::Failed),
-            reason: row.get(8)?,
+            reason: row.get(9)?,
         })
     })?;
     found.collect()
 }
 
-pub(super) fn pending(connection: &Connection) -> Result<Vec<(String, u64)>, rusqlite::Error> {
+pub(super) fn pending(connection: &Connection) -> Result<Vec<(Lane, u64)>, rusqlite::Error> {
     let mut select = connection.prepare_cached(
-        "SELECT notifier, count(*) FROM outbox WHERE state = 'pending' GROUP BY notifier ORDER BY notifier",
+        "SELECT notifier, recipient, count(*) FROM outbox WHERE state = 'pending'
+         GROUP BY notifier, recipient ORDER BY notifier, recipient",
     )?;
-    let found = select.query_map([], |row| Ok((row.get(0)?, number(row.get(1)?))))?;
+    let found = select.query_map([], |row| {
+        Ok((Lane { notifier: row.get(0)?, recipient: row.get(1)? }, number(row.get(2)?)))
+    })?;
     found.collect()
 }

@@ -52,10 +52,13 @@ pub(super) fn copy(damaged: &Path, to: &mut Connection, fresh: &Path) -> Result<
         "incidents",
         &["number", "beats", "monitor", "cause", "started_ms", "ended_ms", "acknowledged", "version"],
     )?;
-    let outbox = table(
-        "outbox",
-        &["place", "key", "notifier", "state", "made_ms", "due_ms", "tries", "reason", "message"],
-    )?;
+    let outbox = {
+        let recipient =
+            ["recipient"].into_iter().filter(|_| from.prepare("SELECT recipient FROM outbox").is_ok());
+        let old = ["place", "key", "notifier", "state", "made_ms", "due_ms", "tries", "reason", "message"];
+        let columns: Vec<&str> = old.into_iter().chain(recipient).collect();
+        table("outbox", &columns)?
+    };
     let alerts = table("alerts", &["number", "state"])?;
     let meta = table("meta", &["key", "value"])?;
     let drop = |key: &str, whole: bool| match whole {

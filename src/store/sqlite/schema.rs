@@ -153,9 +153,29 @@ CREATE VIEW outbox_utc AS
     FROM outbox ORDER BY place DESC;
 ";
 
+/// What ended a run, what each recipient of a notifier has still to hear, and names of incidents that no other server
+/// gives.
 const VERSION_4: &str = "
 ALTER TABLE monitors ADD COLUMN
     signal /* the signal that ended the run of which the last beat told; NULL: none */ INTEGER;
+ALTER TABLE outbox ADD COLUMN
+    recipient /* the one of the notifier's recipients whom it is for; NULL: all */ TEXT;
+DROP INDEX outbox_pending;
+CREATE INDEX outbox_pending ON outbox (notifier, recipient, place, due_ms, tries) WHERE state = 'pending';
+DROP VIEW outbox_utc;
+CREATE VIEW outbox_utc AS
+    SELECT datetime(made_ms / 1000, 'unixepoch') AS made, notifier, recipient, state, tries, reason,
+        datetime(due_ms / 1000, 'unixepoch') AS due, json_extract(message, '$.kind') AS kind,
+        json_extract(message, '$.monitors[0].id') AS monitor, json_extract(message, '$.count') AS monitors, key
+    FROM outbox ORDER BY place DESC;
+DROP VIEW incidents_utc;
+CREATE VIEW incidents_utc AS
+    -- meta.instance is part of the name of all that began since meta.instance_since_ms.
+    SELECT id || coalesce((SELECT '-' || value FROM meta WHERE key = 'instance' AND incidents.started_ms >=
+            (SELECT value FROM meta WHERE key = 'instance_since_ms')), '') AS id,
+        monitor, cause, datetime(started_ms / 1000, 'unixepoch') AS started,
+        datetime(ended_ms / 1000, 'unixepoch') AS ended, (ended_ms - started_ms) / 1000.0 AS duration_s, acknowledged
+    FROM incidents ORDER BY started_ms DESC;
 ";
 
 /// The version of a file that has had all of [`MIGRATIONS`].

@@ -87,7 +87,46 @@ fn a_file_of_the_first_version_is_brought_up_and_keeps_what_it_held() {
         .unwrap();
     assert!(schema.contains("asked_ms /* the longer interval"), "people read it: {schema}");
     tables.outbox_put(&crate::store::conformance::outgoing("k", 0)).unwrap();
-    assert_eq!(tables.outbox_pending().unwrap(), [("ops".into(), 1)]);
+    assert_eq!(tables.outbox_pending().unwrap(), [(crate::store::Lane::all("ops"), 1)]);
+}
+
+#[test]
+fn a_state_has_a_name_of_its_own_and_what_was_told_before_keeps_its_own() {
+    let names: std::collections::BTreeSet<String> = (0..3)
+        .map(|number| {
+            let folder = Folder::new(&format!("sqlite-instance-{number}"));
+            let made = open(&folder).instance();
+            assert_eq!(open(&folder).instance(), made, "it outlives the program");
+            let named = made.incident("7-3".into(), NOW);
+            assert_eq!(named, format!("7-3-{}", made.name()), "a fresh state names all by it");
+            made.name().to_string()
+        })
+        .collect();
+    assert_eq!(names.len(), 3);
+    // A state of 0.4.0, with an incident that has begun.
+    let folder = Folder::new("sqlite-instance-old");
+    filled(&folder);
+    let path = folder.path().join(FILE);
+    let back = "DELETE FROM meta WHERE key LIKE 'instance%'; ALTER TABLE monitors DROP COLUMN signal; DROP VIEW outbox_utc; DROP VIEW incidents_utc;
+        DROP INDEX outbox_pending; ALTER TABLE outbox DROP COLUMN recipient;
+        CREATE INDEX outbox_pending ON outbox (notifier, place, due_ms, tries) WHERE state = 'pending';
+        CREATE VIEW outbox_utc AS SELECT key FROM outbox; CREATE VIEW incidents_utc AS SELECT id FROM incidents;
+        PRAGMA user_version = 3";
+    Connection::open(&path).unwrap().execute_batch(back).unwrap();
+    let later = Wall(NOW.0 + 3_600_000);
+    let tables = SqliteTables::open(folder.path(), later).unwrap();
+    let instance = tables.instance();
+    let old = tables.incidents(&IncidentQuery { limit: 9, ..Default::default() }).unwrap().remove(0);
+    assert_eq!(instance.incident(old.id.clone(), old.started), old.id);
+    assert_ne!(instance.incident("9-9".into(), later), "9-9");
+    let shown: String = Connection::open(&path)
+        .unwrap()
+        .query_row("SELECT id FROM incidents_utc", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(shown, old.id, "and so people see it");
+    assert!(tables.acknowledge_incident(instance.own_part(&old.id).unwrap()).unwrap());
+    tables.outbox_put(&crate::store::conformance::outgoing("k", 0)).unwrap();
+    assert_eq!(tables.outbox_pending().unwrap(), [(crate::store::Lane::all("ops"), 1)]);
 }
 
 #[test]
@@ -283,7 +322,8 @@ fn the_file_explains_itself() {
     assert_eq!(down, ("m-1".into(), "down".into(), "2026-02-08 03:30:26".into()));
     let incident = "SELECT id || ' ' || monitor || ' ' || cause || ' ' || started FROM incidents_utc";
     let incident: String = theirs.query_row(incident, [], |row| row.get(0)).unwrap();
-    assert_eq!(incident, "1-6 m-1 silence 2026-02-08 03:30:26");
+    let instance = open(&folder).instance();
+    assert_eq!(incident, format!("1-6-{} m-1 silence 2026-02-08 03:30:26", instance.name()));
     let changed: String =
         theirs.query_row("SELECT monitor || ' ' || to_state FROM changes_utc", [], |row| row.get(0)).unwrap();
     assert_eq!(changed, "m-1 down");
@@ -361,7 +401,7 @@ fn done(tables: &dyn Tables, act: &Act, step: u64) -> String {
                 _ => Settled::Retry { due: Wall(NOW.0 + 60_000), reason },
             };
             let instead = crate::store::conformance::outgoing(&format!("i{beats}"), step);
-            let instead = (*number == 2).then_some(&instead);
+            let instead = if *number == 2 { std::slice::from_ref(&instead) } else { &[] };
             tables.outbox_settle(&format!("k{beats}"), NOW, &settled, instead).unwrap();
             format!("{:?}", tables.acknowledge_incident(&format!("{number}-{beats}")))
         }
@@ -385,7 +425,7 @@ fn done(tables: &dyn Tables, act: &Act, step: u64) -> String {
         }
     }
     let query = OutboxQuery { limit: 20, ..OutboxQuery::default() };
-    seen + &format!("{:?}", tables.outbox_next("ops", 2).unwrap())
+    seen + &format!("{:?}", tables.outbox_next(&crate::store::Lane::all("ops"), 2).unwrap())
         + &format!("{:#?}", tables.outbox_list(&query).unwrap())
         + &format!("{:?} {:?}", tables.outbox_pending().unwrap(), tables.standings().unwrap())
 }

@@ -75,7 +75,7 @@ impl Machine {
         let paused = entry.paused || found.is_some_and(|found| found.state == State::Paused);
         let dead_parent = self.has_dead_parent(&entry, &notifier.name);
         let suspect = self.suspicion.as_ref().is_some_and(|suspicion| suspicion.covers(&entry));
-        let Entry { ended, beats, changed, .. } = entry;
+        let Entry { ended, beats, started, changed, .. } = entry;
         let Some(line) = entry.lines.iter_mut().find(|line| line.to == notifier.name) else {
             self.entries.insert(number, entry);
             return;
@@ -92,7 +92,8 @@ impl Machine {
                     (line.thread, line.told, line.recovered) = (line.told, None, Some(clock));
                     sorted.recovered.push(number);
                 } else {
-                    (line.told, line.remind) = (line.told.or(Some(beats)), remind);
+                    line.tell(beats, started);
+                    line.remind = remind;
                     sorted.down.push(number);
                 }
             }
@@ -106,12 +107,14 @@ impl Machine {
             sorted.held.push(number);
         } else if line.pending > 0 && line.is_again(clock) {
             line.flapping = true;
-            line.told = line.told.or(Some(beats));
+            line.tell(beats, started);
             (line.pending, line.remind) = (0, None);
             line.say(clock);
             sorted.flapping.push(number);
         } else if line.pending > 0 {
-            (line.pending, line.told, line.remind) = (0, Some(beats), remind);
+            line.told = None;
+            line.tell(beats, started);
+            (line.pending, line.remind) = (0, remind);
             line.say(clock);
             sorted.down.push(number);
             if ended.is_some() {
@@ -181,7 +184,8 @@ impl Machine {
     ) -> Message {
         let to = &notifier.name;
         let entries: Vec<&Entry> = numbers.iter().filter_map(|number| self.entries.get(number)).collect();
-        let name = compose::name(&entries, to);
+        let instance = &self.instance;
+        let name = compose::name(&entries, to, instance);
         let was_flapping =
             entries.first().and_then(|first| first.line(to)).is_some_and(|line| line.was_flapping);
         let again = entries.iter().any(|entry| entry.again);
@@ -192,7 +196,7 @@ impl Machine {
         };
         let mut message = Message::new(kind, key, to, made);
         message.count = entries.len() as u64;
-        message.monitors = compose::subjects(&entries, to, lookup);
+        message.monitors = compose::subjects(&entries, to, instance, lookup);
         message.shared = compose::shared(&entries);
         if let [one] = entries.as_slice() {
             // Of one that was steady for half an hour that is said, too.

@@ -57,6 +57,7 @@ fn page(lang: Lang, mut rows: Vec<Posted>, limit: usize) -> serde_json::Value {
         .map(|(row, message)| Listed {
             key: &row.outgoing.key,
             notifier: &row.outgoing.notifier,
+            recipient: row.outgoing.recipient.as_deref(),
             state: row.delivery.name(),
             made: row.outgoing.made,
             due: row.outgoing.due,

@@ -29,6 +29,7 @@ pub fn status(site: &Site) -> Answer {
     let health = engine.health();
     let value = api::status(&api::Status {
         version: VERSION,
+        instance: engine.instance(),
         started: site.started.wall,
         counts: engine.counts(),
         beats: sum.accepted(),

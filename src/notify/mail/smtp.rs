@@ -1,0 +1,312 @@
+//! One conversation with an SMTP server in which every recipient stands alone (RFC 5321, 3.3): one that is refused or put
+//! off keeps nobody else from getting the mail.
+
+use super::MailOptions;
+use crate::domain::lang::Lang;
+use crate::notify::net::{self, ConnectError};
+use crate::notify::{Left, Outcome, Secrets};
+use crate::sys::{process, tls};
+use lettre::Address;
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::error::Error;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+
+/// How the server is spoken to.
+pub(super) enum Protection {
+    Clear,
+    StartTls(TlsParameters),
+    Tls(Arc<ClientConfig>),
+}
+
+/// Why a conversation came to nothing, for all recipients.
+#[derive(Debug)]
+pub(super) enum SmtpError {
+    Connect(ConnectError),
+    Tls(io::Error),
+    /// What the server said, or that it said nothing sensible; at which step.
+    Said(Step, lettre::transport::smtp::Error),
+}
+
+/// What was being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Greeting,
+    StartTls,
+    Login,
+    Sender,
+    Recipient,
+    Content,
+}
+
+type Reply = Result<(), lettre::transport::smtp::Error>;
+
+/// Hands a mail over; how it went for each of the recipients that were asked.
+pub(super) async fn deliver(
+    options: &MailOptions,
+    protection: Protection,
+    letter: &[u8],
+    to: &[Address],
+    end: Instant,
+) -> Result<Vec<Reply>, SmtpError> {
+    let stream = net::connect(&options.host, options.port, end).await.map_err(SmtpError::Connect)?;
+    let hello = hello(options.helo.as_deref(), stream.local_addr().ok());
+    let said = |step| move |error| SmtpError::Said(step, error);
+    let stream: Box<dyn AsyncTokioStream> = match &protection {
+        Protection::Tls(config) => Box::new(encrypted(config, &options.host, stream).await?),
+        Protection::Clear | Protection::StartTls(_) => Box::new(stream),
+    };
+    let greeted = AsyncSmtpConnection::connect_with_transport(stream, &hello).await;
+    let mut connection = greeted.map_err(said(Step::Greeting))?;
+    if let Protection::StartTls(parameters) = protection {
+        connection.starttls(parameters, &hello).await.map_err(said(Step::StartTls))?;
+    }
+    if let Some((user, password)) = &options.login {
+        let login = Credentials::new(user.clone(), password.reveal().to_string());
+        connection.auth(DEFAULT_MECHANISMS, &login).await.map_err(said(Step::Login))?;
+    }
+    let mut parameters = Vec::new();
+    let is_plain = |address: &Address| address.to_string().is_ascii();
+    let from = &options.from.email;
+    if !(is_plain(from) && to.iter().all(is_plain))
+        && connection.server_info().supports_feature(Extension::SmtpUtfEight)
+    {
+        parameters.push(MailParameter::SmtpUtfEight);
+    }
+    if !letter.is_ascii() {
+        parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+    }
+    let sender = MailFrom::new(Some(from.clone()), parameters);
+    connection.command(sender).await.map_err(said(Step::Sender))?;
+    let mut replies = Vec::new();
+    for address in to {
+        match connection.command(Rcpt::new(address.clone(), Vec::new())).await {
+            Ok(_) => replies.push(Ok(())),
+            // An answer is about this recipient; anything else ends the conversation for all.
+            Err(error) if error.status().is_some() => replies.push(Err(error)),
+            Err(error) => return Err(SmtpError::Said(Step::Recipient, error)),
+        }
+    }
+    if replies.iter().any(Result::is_ok) {
+        connection.command(Data).await.map_err(said(Step::Content))?;
+        connection.message(letter).await.map_err(said(Step::Content))?;
+    }
+    // It has the mail, whatever it says to a good-bye.
+    let _ = connection.quit().await;
+    Ok(replies)
+}
+
+/// RFC 5321, 4.1.1.1: a name that is whole, or else the address that we speak from.
+pub(super) fn hello(given: Option<&str>, local: Option<SocketAddr>) -> ClientId {
+    let own = || process::host_name().filter(|name| is_whole_name(name));
+    if let Some(name) = given.map(str::to_string).or_else(own) {
+        return ClientId::Domain(name);
+    }
+    match local.map(|address| address.ip().to_canonical()) {
+        Some(IpAddr::V4(ip)) => ClientId::Ipv4(ip),
+        Some(IpAddr::V6(ip)) => ClientId::Ipv6(ip),
+        None => ClientId::Ipv4(std::net::Ipv4Addr::LOCALHOST),
+    }
+}
+
+/// Whether a name is one of several labels, as the rest of the world could look it up.
+pub(crate) fn is_whole_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        let plain = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        (1..=63).contains(&label.len()) && plain && !label.starts_with('-') && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.contains('.') && name.split('.').all(is_label) && !name.starts_with("localhost")
+}
+
+async fn encrypted(
+    config: &Arc<ClientConfig>,
+    host: &str,
+    stream: TcpStream,
+) -> Result<Encrypted, SmtpError> {
+    let name = ServerName::try_from(host.to_string())
+        .map_err(|error| SmtpError::Tls(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+    let stream = TlsConnector::from(config.clone()).connect(name, stream).await.map_err(SmtpError::Tls)?;
+    Ok(Encrypted(stream))
+}
+
+/// TLS from the first byte, as lettre takes a stream.
+#[derive(Debug)]
+struct Encrypted(tokio_rustls::client::TlsStream<TcpStream>);
+
+impl AsyncTokioStream for Encrypted {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.get_ref().0.peer_addr()
+    }
+}
+
+impl AsyncRead for Encrypted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, into)
+    }
+}
+
+impl AsyncWrite for Encrypted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+/// What came of it for those who were asked.
+pub(super) fn judge(
+    options: &MailOptions,
+    to: &[Address],
+    replies: Result<Vec<Reply>, SmtpError>,
+    lang: Lang,
+) -> Outcome {
+    let replies = match replies {
+        Ok(replies) => replies,
+        Err(error) => {
+            let is_final = matches!(&error, SmtpError::Said(_, said) if said.is_permanent());
+            let reason = error.sentence(options, lang);
+            return if is_final { Outcome::refused(reason) } else { Outcome::retry(reason) };
+        }
+    };
+    let left: Vec<Left> = to
+        .iter()
+        .zip(&replies)
+        .filter_map(|(to, reply)| {
+            let error = reply.as_ref().err()?;
+            let reason = answered(options, Step::Recipient, error, lang);
+            Some(Left { to: to.to_string(), is_refused: error.is_permanent(), reason })
+        })
+        .collect();
+    let refused = left.iter().filter(|one| one.is_refused).count();
+    if left.is_empty() && !to.is_empty() {
+        return Outcome::Sent;
+    }
+    if left.len() < to.len() || (0 < refused && refused < left.len()) || to.is_empty() {
+        return Outcome::Partly { left };
+    }
+    // Nobody got it, and for one kind of reason.
+    let named: Vec<String> = left.iter().map(|one| format!("{}: {}", one.to, one.reason)).collect();
+    let reason = named.join(lang.pick("; ", "；"));
+    if refused > 0 { Outcome::refused(reason) } else { Outcome::retry(reason) }
+}
+
+/// What a server answered: the code, what codes of that kind mean, and only where it is wanted its own words.
+fn answered(options: &MailOptions, step: Step, error: &lettre::transport::smtp::Error, lang: Lang) -> String {
+    let host = &options.host;
+    let Some(code) = error.status() else {
+        // Not an answer but its absence; in our own words or the system's.
+        let reason = super::chain(error);
+        return lang.pick(
+            format!("{host} did not take the mail: {reason}{}", tls::advice(error, lang)),
+            format!("{host} 未接收邮件：{reason}{}", tls::advice(error, lang)),
+        );
+    };
+    let code = u16::from(code);
+    let text = super::chain(error);
+    let detail = enhanced(&text).map(|detail| format!(" {detail}")).unwrap_or_default();
+    let class = class(step, code, lang);
+    let said = options.secrets().answer(options.show_answers, &text, lang);
+    lang.pick(
+        format!("{host} did not take the mail: {code}{detail}, {class}{said}"),
+        format!("{host} 未接收邮件：{code}{detail}，{class}{said}"),
+    )
+}
+
+/// RFC 3463: class, subject and detail, if the answer has them.
+fn enhanced(text: &str) -> Option<&str> {
+    text.split([' ', ':', '\n']).find(|word| {
+        let mut parts = word.split('.');
+        let digits = |part: Option<&str>| {
+            part.is_some_and(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()))
+        };
+        matches!(word.as_bytes().first(), Some(b'4' | b'5'))
+            && [parts.next(), parts.next(), parts.next()].into_iter().all(digits)
+            && parts.next().is_none()
+    })
+}
+
+/// What a code means (RFC 5321, 4.2.3; RFC 4954, 6).
+fn class(step: Step, code: u16, lang: Lang) -> &'static str {
+    match (step, code) {
+        (_, 421) => lang.pick("it is closing", "服务器正在关闭"),
+        (_, 530 | 534 | 535 | 538) | (Step::Login, 500..) => lang.pick(
+            "it refuses the login: see username and password_file",
+            "拒绝登录：请检查 username 和 password_file",
+        ),
+        (Step::Sender, 500..) => lang.pick("it refuses the sender: see from", "拒绝发件人：请检查 from"),
+        (Step::Recipient, 450 | 451) => lang.pick(
+            "the recipient is put off (greylisting, or its mailbox is busy)",
+            "收件人被推迟（灰名单，或邮箱繁忙）",
+        ),
+        (Step::Recipient, 452) => {
+            lang.pick("too many recipients at once, or no room", "收件人过多或空间不足")
+        }
+        (Step::Recipient, 500..) => lang.pick("the recipient is refused", "拒绝该收件人"),
+        (_, 452 | 552) => lang.pick("no room, or too large", "空间不足或邮件过大"),
+        (_, 554) => lang.pick("its rules forbid it", "被其规则拒绝"),
+        (_, 400..=499) => lang.pick("not this time", "暂时拒绝"),
+        _ => lang.pick("refused", "拒绝"),
+    }
+}
+
+impl SmtpError {
+    fn sentence(&self, options: &MailOptions, lang: Lang) -> String {
+        let (host, port) = (&options.host, options.port);
+        match self {
+            SmtpError::Connect(error) => {
+                let advice = lang.pick(
+                    "; smtp = \"HOST:PORT\" and tls say where and how",
+                    "；可用 smtp = \"主机:端口\" 和 tls 指定",
+                );
+                error.sentence(host, port, lang) + advice
+            }
+            SmtpError::Tls(error) => tls_failed(host, port, error, lang),
+            SmtpError::Said(step, error) if error.status().is_some() => answered(options, *step, error, lang),
+            SmtpError::Said(_, error) if error.is_tls() => tls_failed(host, port, error, lang),
+            SmtpError::Said(step, error) => answered(options, *step, error, lang),
+        }
+    }
+}
+
+fn tls_failed(host: &str, port: u16, error: &(dyn Error + 'static), lang: Lang) -> String {
+    let (reason, advice) = (super::chain(error), tls::advice(error, lang));
+    lang.pick(
+        format!("no TLS with {host}:{port}: {reason}{advice}"),
+        format!("无法与 {host}:{port} 建立 TLS：{reason}{advice}"),
+    )
+}
+
+impl MailOptions {
+    /// What must not be shown, though the server may repeat it.
+    fn secrets(&self) -> Secrets {
+        Secrets::new(
+            self.login.iter().map(|(_, password)| ("password".to_string(), password.clone())).collect(),
+        )
+    }
+}
