@@ -163,12 +163,16 @@ impl Daemon {
             Ok(control) => (control, None),
             Err(error) => (None, Some(words_of_no_control(lang, &error.sentence(lang)))),
         };
-        let own = |path: &std::path::Path| privileges::chown_for(path, user, group);
         let files = listening.iter().filter_map(|l| l.file.as_ref()).chain(control.as_ref().map(|c| &c.file));
-        own(&settings.state_dir)
-            .and_then(|()| files.map(sockets::SocketFile::path).try_for_each(own))
-            .and_then(|()| control.iter().filter_map(|c| c.folder.as_deref()).try_for_each(own))
-            .and_then(|()| privileges::drop_to(user, group))
+        let account = privileges::account(user, group, &settings.state_dir)
+            .and_then(|account| {
+                let Some(account) = account else { return Ok(None) };
+                account.own(&settings.state_dir)?;
+                files.map(sockets::SocketFile::path).try_for_each(|path| account.own(path))?;
+                control.iter().filter_map(|c| c.folder.as_deref()).try_for_each(|path| account.own(path))?;
+                account.become_it()?;
+                Ok(Some(account))
+            })
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let state_lock =
             state_dir::lock(&settings.state_dir).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
@@ -188,6 +192,10 @@ impl Daemon {
         let keeper = Keeper::new(started, opened.owner, settings.state.history);
         for text in settings.warnings.iter().chain(&warnings) {
             warn(&log, "configuration", text.clone());
+        }
+        if let Some(account) = account.filter(|_| user.is_none() && group.is_none()) {
+            let text = words_of_owner(lang, &account.to_string(), &settings.state_dir);
+            log.notice(clock::wall(), Notice::Other { level: Level::Info, kind: "running_as", text });
         }
         no_control.into_iter().for_each(|text| warn(&log, "no_control_socket", text));
         if let Some((level, text)) = shelter.remark(lang) {
@@ -432,6 +440,14 @@ fn outlets_of(settings: &Settings) -> Outlets {
         (one.name.clone(), Outlet { channel, concurrency: one.concurrency })
     };
     settings.channels.iter().map(outlet).collect()
+}
+
+fn words_of_owner(lang: Lang, account: &str, state_dir: &std::path::Path) -> String {
+    let dir = state_dir.display();
+    match lang {
+        Lang::En => format!("going on as {account}, who owns the state directory {dir}, as with --user"),
+        Lang::Zh => format!("以状态目录 {dir} 的所有者 {account} 的身份继续运行，如同指定了 --user"),
+    }
 }
 
 fn words_of_no_control(lang: Lang, reason: &str) -> String {

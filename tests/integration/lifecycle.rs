@@ -2,6 +2,7 @@
 
 use crate::client::{Conn, beat, get};
 use crate::harness::{Place, Setup, daemon, until};
+use crate::skip::skip;
 use nix::sys::signal::Signal;
 use serde_json::json;
 use std::net::TcpStream;
@@ -84,6 +85,35 @@ fn what_cannot_be_had_is_said_with_its_exit_code() {
         assert_eq!(got, code, "{args:?}: {said}");
         assert!(said.contains(part), "{args:?}: {said}");
     }
+}
+
+#[test]
+fn root_in_the_state_directory_of_another_leaves_only_files_of_the_other() {
+    use std::os::unix::fs::MetadataExt;
+    if !nix::unistd::geteuid().is_root() {
+        return skip("only root can work in the folder of another");
+    }
+    const OWNER: u32 = 54_321;
+    let setup = Setup::new("[log]\ntargets = [\"stderr\", \"file:{dir}/state/log\"]\n");
+    let state = setup.place().path("state");
+    std::fs::create_dir(&state).unwrap();
+    std::os::unix::fs::chown(&state, Some(OWNER), Some(OWNER)).unwrap();
+    let mut hb = setup.start();
+    assert_eq!(hb.beat("{}").status, 200);
+    hb.wait_for_log(&format!("going on as {OWNER}:{OWNER}"));
+    hb.signal(Signal::SIGTERM);
+    assert_eq!(hb.wait().code(), Some(0));
+    let mut found = 0;
+    let mut folders = vec![state];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let about = entry.metadata().unwrap();
+            assert_eq!((about.uid(), about.gid()), (OWNER, OWNER), "{:?}", entry.path());
+            folders.extend(about.is_dir().then(|| entry.path()));
+            found += 1;
+        }
+    }
+    assert!(found > 3, "there are a lock, tables, a journal and a log");
 }
 
 #[test]

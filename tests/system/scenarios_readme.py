@@ -24,7 +24,7 @@ NOT_RUN = {
     ("Install", "make build"): "needs a compiler in the machine; the scenario make_install does it",
     ("launchd", "sudo sh packaging/launchd/install.sh"): "macOS; the scenario launchd_install runs the script under DESTDIR",
     ("launchd", "launchctl print system/com.heartbeat-server"): "macOS",
-    ("Other systems", "/usr/sbin/heartbeat-server 8080 --log file:/tmp/heartbeat_server.log --lang zh"): (
+    ("Other systems", "/usr/sbin/heartbeat-server 8080 --tcp off --state-dir ~/heartbeat --log file:$HOME/heartbeat/heartbeat_server.log --lang zh"): (
         "it runs until Ctrl-C; the integration tests of seed0 start it so"
     ),
     ("TLS", "sudo apt install certbot"): "asks Let's Encrypt over the Internet; its files are put where it puts them",
@@ -56,7 +56,7 @@ class Reader:
         self.world = world
         self.subject = Subject(machine)
         # Both want the ports of the web; a section that needs one starts it.
-        machine.run("systemctl disable --now nginx caddy")
+        machine.run("systemctl disable --now nginx caddy haproxy")
         machine.write("/etc/hosts", f"127.0.0.1 localhost {SITE} {machine.out('hostname')}\n::1 localhost\n")
         if installed:
             self.subject.install(world.deb)
@@ -235,7 +235,7 @@ def readme_elsewhere(machine: Machine, world):
 
 @follows("Behind nginx or Caddy")
 def readme_proxy(machine: Machine, world):
-    """Through nginx and through Caddy a beat over HTTPS shows its sender's own address."""
+    """Through nginx, Caddy and HAProxy a beat shows its sender's own address, whatever the sender says of itself."""
     reader = Reader(machine, world)
     # Two addresses that are neither loopback's nor the proxy's.
     machine.run("ip address add 192.168.77.1/24 dev lo && ip address add 192.168.77.2/24 dev lo")
@@ -267,15 +267,35 @@ def readme_proxy(machine: Machine, world):
     walk.file("/etc/caddy/Caddyfile")
     walk.next("sudo systemctl reload caddy")
     machine.until(f"curl -fsS https://{SITE}/healthz", "Caddy answers")
+    through(machine, "Caddy")
+    walk.file("/etc/haproxy/haproxy.cfg")
+    machine.run("systemctl start haproxy")
+    walk.next("sudo systemctl reload haproxy")
+    machine.until("curl -fsS http://192.168.77.1:8080/healthz", "HAProxy answers")
+    through(machine, "HAProxy", "http://192.168.77.1:8080")
     said = walk.next("curl -fsS -d")
     expect('"address":"192.168.77.2"' in said, f"the monitor does not show its sender's address:\n{tail(said)}")
+    # Raw TCP through HAProxy, as the README says in words.
+    path = "/etc/heartbeat-server/conf.d/proxy.toml"
+    config = machine.out(f"cat {path}")
+    raw = 'address = "127.0.0.1:7778"\nproxies = ["127.0.0.1"]\nproxy_header = "proxy-protocol"'
+    expect('address = "7778"' in config, "proxy.toml has no listener on 7778")
+    machine.write(path, config.replace('address = "7778"', raw) + "\n")
+    machine.run(f"heartbeat-server check-config && systemctl restart {SERVICE}")
+    machine.until("printf 'BEAT raw-one\n' | nc -w 3 -s 192.168.77.2 192.168.77.1 8778 | grep -q OK", "raw TCP is answered")
+    found = machine.out("curl -fsS http://192.168.77.1:8080/api/v1/monitors/raw-one")
+    expect('"address":"192.168.77.2"' in found, f"over raw TCP the sender is not known by its address:\n{tail(found)}")
     walk.end()
 
 
-def through(machine: Machine, proxy: str):
+def through(machine: Machine, proxy: str, site: str = f"https://{SITE}"):
     """A beat through the proxy bears the sender's address, in its id as in the log, whatever the sender claims."""
-    machine.run(f"curl -fsS -H 'X-Forwarded-For: 10.9.9.9' -d '{{}}' https://{SITE}/")
-    found = machine.out(f"curl -fsS https://{SITE}/api/v1/monitors/192.168.77.2")
+    claims = "-H 'X-Forwarded-For: 10.9.9.9' -H 'Forwarded: for=10.9.9.9' -H 'X-Real-IP: 10.9.9.9'"
+    machine.run(f"curl -fsS {claims} -d '{{}}' {site}/")
+    machine.run(f"curl -fsS -H 'Forwarded: x' -d '{{}}' {site}/")
+    found = machine.out(f"curl -fsS {site}/api/v1/monitors/192.168.77.2")
+    unknown = machine.out(f"curl -s -o /dev/null -w '%{{http_code}}' {site}/api/v1/monitors/10.9.9.9")
+    equal(unknown, "404", f"a claim through {proxy} is")
     expect('"address":"192.168.77.2"' in found, f"through {proxy} the sender is not known by its address:\n{tail(found)}")
 
 

@@ -13,6 +13,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, setgid, setuid};
 use std::ffi::CString;
+use std::fmt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// An account to run as.
@@ -63,6 +65,26 @@ impl Account {
             (None, Ok(_), None) => Err(PrivilegeError::NoGroup { user: user.into() }),
             (None, Err(_), _) => Err(PrivilegeError::UnknownUser { user: user.into() }),
         }
+    }
+
+    /// The account that a directory belongs to, when we are root and it is not root's: what root makes in it, the owner
+    /// could not open later. `None` where nothing is to be taken over.
+    ///
+    /// # Errors
+    /// The directory, or the password file, cannot be read.
+    pub fn owner_of(directory: &Path) -> Result<Option<Account>, PrivilegeError> {
+        if !geteuid().is_root() {
+            return Ok(None);
+        }
+        let found =
+            std::fs::metadata(directory).map_err(|source| PrivilegeError::System { step: "stat", source })?;
+        let (uid, gid) = (Uid::from_raw(found.uid()), Gid::from_raw(found.gid()));
+        if uid.is_root() {
+            return Ok(None);
+        }
+        let looked_up = |e: nix::Error| PrivilegeError::System { step: "getpwuid", source: e.into() };
+        let name = User::from_uid(uid).map_err(looked_up)?.and_then(|user| CString::new(user.name).ok());
+        Ok(Some(Account { name, uid, gid, group_named: true }))
     }
 
     /// Gives a file or directory to the account, not following a link: log, state directory, socket, made as root.
@@ -122,28 +144,29 @@ impl Account {
     }
 }
 
-/// Becomes `user` and `group` (names or numbers) for good; with neither, nothing happens.
-///
-/// Call it in the one thread, when all is open that needs root, and before anything from the network is read.
-///
-/// # Errors
-/// As [`Account::find`] and [`Account::become_it`].
-pub fn drop_to(user: Option<&str>, group: Option<&str>) -> Result<(), PrivilegeError> {
-    if user.is_none() && group.is_none() {
-        return Ok(());
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name.as_ref().and_then(|name| name.to_str().ok()) {
+            Some(name) => write!(f, "{name} ({}:{})", self.uid, self.gid),
+            None => write!(f, "{}:{}", self.uid, self.gid),
+        }
     }
-    Account::find(user, group)?.become_it()
 }
 
-/// Gives a path to the account of `user` and `group`; with neither, nothing happens.
+/// The account to run as: of `user` and `group` (names or numbers); with neither, and as root, the one that the state
+/// directory belongs to. `None`: the present one.
 ///
 /// # Errors
-/// As [`Account::find`] and [`Account::own`].
-pub fn chown_for(path: &Path, user: Option<&str>, group: Option<&str>) -> Result<(), PrivilegeError> {
-    if user.is_none() && group.is_none() {
-        return Ok(());
+/// As [`Account::find`] and [`Account::owner_of`].
+pub fn account(
+    user: Option<&str>,
+    group: Option<&str>,
+    state_dir: &Path,
+) -> Result<Option<Account>, PrivilegeError> {
+    match (user, group) {
+        (None, None) => Account::owner_of(state_dir),
+        _ => Account::find(user, group).map(Some),
     }
-    Account::find(user, group)?.own(path)
 }
 
 /// Sets umask 077, unless a service manager started us: the mask is then a matter of the unit (`UMask=`). What others are
@@ -223,7 +246,7 @@ mod tests {
         let (user, group) = account.split_once(':').unwrap();
         let user = Some(user).filter(|u| !u.is_empty());
         let group = Some(group).filter(|g| !g.is_empty());
-        match drop_to(user, group) {
+        match Account::find(user, group).and_then(|account| account.become_it()) {
             Ok(()) => println!(
                 "now {}:{} groups {:?} back {:?}",
                 geteuid(),
@@ -297,10 +320,10 @@ mod tests {
 
     #[test]
     fn nothing_is_asked_and_nothing_is_done() {
-        let before = (geteuid(), getegid());
-        drop_to(None, None).unwrap();
-        chown_for(Path::new("/nowhere"), None, None).unwrap();
-        assert_eq!(before, (geteuid(), getegid()));
+        let own = std::env::temp_dir().join(format!("hb-account-{}", std::process::id()));
+        std::fs::create_dir_all(&own).unwrap();
+        assert_eq!(account(None, None, &own).unwrap(), None, "it is ours already");
+        std::fs::remove_dir_all(&own).unwrap();
     }
 
     #[test]
@@ -314,13 +337,18 @@ mod tests {
         let (file, link) = (folder.join("file"), folder.join("link"));
         std::fs::write(&file, "").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        chown_for(&link, Some("54321"), Some("54322")).unwrap();
+        let other = Account::find(Some("54321"), Some("54322")).unwrap();
+        other.own(&link).unwrap();
         assert_eq!(std::fs::metadata(&file).unwrap().uid(), 0);
-        chown_for(&file, Some("54321"), Some("54322")).unwrap();
+        other.own(&file).unwrap();
         let given = std::fs::metadata(&file).unwrap();
         assert_eq!((given.uid(), given.gid()), (54321, 54322));
-        let missing = chown_for(&folder.join("none"), Some("54321"), Some("54322")).unwrap_err();
+        let missing = other.own(&folder.join("none")).unwrap_err();
         assert!(missing.sentence(Lang::Zh).contains("none"), "{missing}");
+        assert_eq!(account(None, None, &folder).unwrap(), None, "the folder is still root's");
+        other.own(&folder).unwrap();
+        let owner = account(None, None, &folder).unwrap().unwrap();
+        assert_eq!(owner.to_string(), "54321:54322", "root works there as its owner");
         std::fs::remove_dir_all(&folder).unwrap();
     }
 
