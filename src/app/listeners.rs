@@ -136,7 +136,7 @@ impl Daemon {
         files.extend(file);
         let configured = self.settings.listen.get(wanted);
         let proxies = configured
-            .map(|l| Proxies { networks: l.proxies.clone(), unix: l.proxy_unix })
+            .map(|l| Proxies { networks: l.proxies.clone(), unix: l.proxy_unix, header: l.proxy_header })
             .unwrap_or_default();
         let acceptor =
             configured.and_then(|l| l.tls.as_ref()).map(|tls| Arc::new(Acceptor::new(tls.config.clone())));

@@ -240,6 +240,8 @@ fn describe_listen(listen: &Listen, lang: Lang) -> String {
     if !proxies.is_empty() {
         text.push_str(if lang == Lang::Zh { "，信任的代理：" } else { "; proxies believed: " });
         text.push_str(&proxies.join(", "));
+        text.push_str(if lang == Lang::Zh { "，客户端取自 " } else { ", the client by " });
+        text.push_str(listen.proxy_header.name());
     }
     match listen.keepalive {
         None => text.push_str(if lang == Lang::Zh { "，不用 keepalive" } else { "; without keepalive" }),

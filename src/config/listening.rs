@@ -12,6 +12,7 @@ use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::limits::LISTENERS_MAX;
 use crate::domain::policy::TcpTimes;
 use crate::sys::sockets::keepalive::KeepAlive;
+use crate::wire::forwarded::ProxyHeader;
 use std::str::FromStr;
 
 /// The protocols with their variables, options, and ports when nobody says otherwise.
@@ -28,6 +29,7 @@ impl Listen {
             keepalive: Some(KeepAlive::default()),
             proxies: Vec::new(),
             proxy_unix: false,
+            proxy_header: ProxyHeader::Unsaid,
             fast_path: true,
             unasked: false,
             tls: None,
@@ -93,14 +95,37 @@ impl Sight<'_> {
     /// A listener of a file.
     fn drafted(self, draft: ListenDraft) -> Option<Listen> {
         let protocol = draft.protocol.unwrap_or_default();
-        let of_http = draft.proxy_unix || !draft.proxies.is_empty() || draft.fast_path.is_some();
-        if protocol != Protocol::Http && of_http {
-            let reason = Text::new(
-                "proxies and fast_path are for the protocol \"http\" only",
-                "proxies 和 fast_path 仅用于 \"http\" 协议",
-            );
+        let has_proxies = draft.proxy_unix || !draft.proxies.is_empty();
+        let by_protocol = draft.proxy_header == Some(ProxyHeader::ProxyProtocol);
+        let reason = if protocol != Protocol::Http && draft.fast_path.is_some() {
+            Some(Text::new("fast_path is for the protocol \"http\" only", "fast_path 仅用于 \"http\" 协议"))
+        } else if protocol != Protocol::Http && !by_protocol && (has_proxies || draft.proxy_header.is_some())
+        {
+            Some(Text::new(
+                "raw TCP has no headers: proxies need proxy_header = \"proxy-protocol\" there",
+                "原始 TCP 没有 HTTP 头：proxies 在此需要 proxy_header = \"proxy-protocol\"",
+            ))
+        } else if draft.proxy_header.is_some() && !has_proxies {
+            Some(Text::new(
+                "proxy_header needs proxies = [\"ADDRESS\"]: whose word it is",
+                "proxy_header 需要 proxies = [\"地址\"]：信任谁的说法",
+            ))
+        } else {
+            None
+        };
+        if let Some(reason) = reason {
             self.findings.fault(draft.origin.place, "listen", reason);
             return None;
+        }
+        if has_proxies && draft.proxy_header.is_none() {
+            let reason = Text::new(
+                "proxies without proxy_header: X-Forwarded-For is read, and a request with Forwarded alone is refused; \
+                 write proxy_header = \"x-forwarded-for\", \"forwarded\", \"x-real-ip\" or \"proxy-protocol\", whichever the \
+                 proxy sets",
+                "有 proxies 而没有 proxy_header：读取 X-Forwarded-For，只带 Forwarded 的请求会被拒绝；请写明代理设置的是哪一个：\
+                 proxy_header = \"x-forwarded-for\"、\"forwarded\"、\"x-real-ip\" 或 \"proxy-protocol\"",
+            );
+            self.findings.warn(&draft.origin.place, "listen.proxies", reason);
         }
         let plain = Listen::plain(protocol, draft.address?);
         let spoken: &[&[u8]] = if protocol == Protocol::Http { &[b"http/1.1"] } else { &[] };
@@ -109,6 +134,7 @@ impl Sight<'_> {
             keepalive: draft.keepalive.unwrap_or(plain.keepalive),
             proxies: draft.proxies,
             proxy_unix: draft.proxy_unix,
+            proxy_header: draft.proxy_header.unwrap_or_default(),
             fast_path: draft.fast_path.unwrap_or(true),
             tls: draft.tls.and_then(|draft| tls::papers(draft, spoken, self.env, self.findings)),
             ..plain

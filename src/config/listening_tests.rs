@@ -7,6 +7,7 @@ use crate::config::testing::{Dir, env};
 use crate::domain::lang::Lang;
 use crate::domain::policy::Anonymous;
 use crate::domain::time::Span;
+use crate::wire::forwarded::ProxyHeader;
 use ipnet::IpNet;
 
 /// Settings from one file.
@@ -43,6 +44,35 @@ fn a_port_replaces_the_listeners_of_the_file_with_their_proxies() {
     assert_eq!(written.listen[0].name, "a");
     assert!(written.listen[0].proxy_unix);
     assert_eq!(written.listen[0].proxies, ["10.0.0.0/8".parse::<IpNet>().unwrap()]);
+}
+
+#[test]
+fn what_a_proxy_sets_is_said_and_fits_its_listener() {
+    let listen = |more: &str| format!("[[listen]]\naddress = \"1\"\n{more}");
+    let unsaid = settings(&listen("proxies = [\"10.0.0.0/8\"]"));
+    assert_eq!(unsaid.listen[0].proxy_header, ProxyHeader::Unsaid, "files of 0.4.0 still load");
+    assert!(unsaid.warnings[0].contains("X-Forwarded-For is read"), "{:?}", unsaid.warnings);
+    for header in ProxyHeader::ALL {
+        let said = format!("proxies = [\"unix\"]\nproxy_header = \"{}\"", header.name());
+        let said = settings(&listen(&said));
+        assert_eq!((said.listen[0].proxy_header, said.warnings.len()), (header, 0));
+    }
+    for (wrong, reason) in [
+        ("proxies = [\"unix\"]\nproxy_header = \"via\"", "3: listen.proxy_header: not a header"),
+        ("proxy_header = \"forwarded\"", "1: listen: proxy_header needs proxies"),
+        ("protocol = \"tcp\"\nproxies = [\"unix\"]", "1: listen: raw TCP has no headers"),
+        (
+            "protocol = \"tcp\"\nproxies = [\"unix\"]\nproxy_header = \"x-real-ip\"",
+            "1: listen: raw TCP has no headers",
+        ),
+        ("protocol = \"tcp\"\nfast_path = true", "1: listen: fast_path is for"),
+    ] {
+        let said = faults(&listen(wrong));
+        assert!(said.contains(reason), "{wrong}: {said}");
+    }
+    let tcp =
+        settings(&listen("protocol = \"tcp\"\nproxies = [\"unix\"]\nproxy_header = \"proxy-protocol\""));
+    assert_eq!(tcp.listen[0].proxy_header, ProxyHeader::ProxyProtocol);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use crate::domain::rules::Rule;
 use crate::domain::time::Span;
 use crate::sys::log::{Format, Target};
 use crate::sys::sockets::keepalive::KeepAlive;
+use crate::wire::forwarded::ProxyHeader;
 use crate::wire::head::HEADER_LINES_MAX;
 use ipnet::IpNet;
 use std::path::PathBuf;
@@ -68,6 +69,7 @@ pub(super) struct ListenDraft {
     pub(super) address: Option<ListenAddress>,
     pub(super) proxies: Vec<IpNet>,
     pub(super) proxy_unix: bool,
+    pub(super) proxy_header: Option<ProxyHeader>,
     pub(super) fast_path: Option<bool>,
     pub(super) tls: Option<TlsDraft>,
     pub(super) protocol: Option<Protocol>,
@@ -210,6 +212,7 @@ const TOP: &[Key<Draft>] = &[
                     address: None,
                     proxies: Vec::new(),
                     proxy_unix: false,
+                    proxy_header: None,
                     fast_path: None,
                     tls: None,
                     protocol: None,
@@ -307,6 +310,7 @@ const LISTEN: &[Key<ListenDraft>] = &[
             }
         },
     },
+    Key { name: "proxy_header", read: |listen, value| listen.proxy_header = value.parsed() },
     Key { name: "fast_path", read: |listen, value| listen.fast_path = value.boolean() },
     Key { name: "tls", read: |listen, value| listen.tls = tls::read(value, section_of) },
     Key {

@@ -15,6 +15,7 @@ use crate::sys::shelter;
 use crate::sys::sockets::keepalive::KeepAlive;
 use crate::transport::tls::certificate::Summary;
 use crate::transport::tls::server::ClientAuth;
+use crate::wire::forwarded::ProxyHeader;
 use ipnet::IpNet;
 use rustls::ServerConfig;
 use std::path::PathBuf;
@@ -78,8 +79,10 @@ pub struct Listen {
     pub keepalive: Option<KeepAlive>,
     /// Its address; a unix path is absolute.
     pub address: ListenAddress,
-    /// Proxies whose Forwarded and X-Forwarded-For are believed.
+    /// Proxies that are believed when they say who the client is.
     pub proxies: Vec<IpNet>,
+    /// Where they say it.
+    pub proxy_header: ProxyHeader,
     /// Whether whoever comes over a unix socket is such a proxy.
     pub proxy_unix: bool,
     /// Whether plain beats take the fast path; off only to look for faults.

@@ -106,6 +106,10 @@ const DOMAIN_ZH: &[(&str, &str)] = &[
     ),
     ("not a language: write auto, en or zh", "不是语言：请写 auto、en 或 zh"),
     ("not a protocol: write http or tcp", "不是协议：请写 http 或 tcp"),
+    (
+        "not a header that says who the client is: write x-forwarded-for, forwarded, x-real-ip or proxy-protocol",
+        "不是表明客户端身份的头：请写 x-forwarded-for、forwarded、x-real-ip 或 proxy-protocol",
+    ),
     ("not a way to name the nameless: write ip or ip:port", "不是为匿名客户端命名的方式：请写 ip 或 ip:port"),
     ("not a way to sync: write second or always", "不是同步方式：请写 second 或 always"),
     (

@@ -63,6 +63,8 @@ pub const QUIET: Span = Span(50);
 pub const TALK_READ_BYTES_MAX: usize = 8 * 1024;
 /// Bytes that a raw TCP connection may leave unread before it is closed.
 pub const TALK_UNSENT_BYTES_MAX: usize = 16 * 1024;
+/// Longest header of the PROXY protocol in bytes, with whatever a proxy adds to the addresses.
+pub const PROXY_HEADER_BYTES_MAX: usize = 2_048;
 /// Body of a beat that the fast path takes; a longer one goes to hyper.
 pub const FAST_BODY_BYTES_MAX: usize = 16 * 1024;
 /// Bytes one thread reads at once: a head and a body of the fast path always fit.

@@ -127,6 +127,15 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
+    /// A trusted proxy does not say, or not legibly, whose request or connection it is; said now and then.
+    ProxyRefused {
+        /// The proxy.
+        peer: Peer,
+        /// The listener it came to.
+        address: String,
+        /// Why.
+        reason: &'static str,
+    },
     /// A client has been silent for too long, and its connection is closed.
     ClientGone {
         /// Whether it was one of those that we ask with `ping`, which people know by other words.
@@ -194,6 +203,7 @@ impl Notice {
             | Notice::ClientDisconnected { .. } => Level::Debug,
             Notice::ReloadFailed { .. } | Notice::LogTargetFailed { .. } => Level::Error,
             Notice::NeedsRestart { .. } | Notice::LogTargetBack { .. } => Level::Warning,
+            Notice::ProxyRefused { .. } => Level::Warning,
             Notice::Transition { to: State::Down, .. } => Level::Warning,
             Notice::Transition { .. } => Level::Notice,
             Notice::Other { level, .. } => *level,
@@ -213,6 +223,7 @@ impl Notice {
             Notice::LogTargetFailed { .. } => "log_target_failed",
             Notice::LogTargetBack { .. } => "log_target_back",
             Notice::TlsRefused { .. } => "tls_refused",
+            Notice::ProxyRefused { .. } => "proxy_refused",
             Notice::ClientGone { asked: false, .. } => "client_offline",
             Notice::ClientGone { asked: true, .. } => "client_timeout",
             Notice::ClientConnected { .. } => "client_connected",

@@ -58,12 +58,21 @@ pub enum Turned {
     Protocol,
     /// It does not read what it is sent.
     Unread,
+    /// A trusted proxy does not say, or not legibly, whose request or connection it is.
+    Proxy,
 }
 
 impl Turned {
     /// All of them.
-    pub const ALL: [Turned; 6] =
-        [Turned::Total, Turned::Address, Turned::Timeout, Turned::Tls, Turned::Protocol, Turned::Unread];
+    pub const ALL: [Turned; 7] = [
+        Turned::Total,
+        Turned::Address,
+        Turned::Timeout,
+        Turned::Tls,
+        Turned::Protocol,
+        Turned::Unread,
+        Turned::Proxy,
+    ];
 
     /// Its name in metrics.
     pub fn name(self) -> &'static str {
@@ -74,6 +83,7 @@ impl Turned {
             Turned::Tls => "tls",
             Turned::Protocol => "protocol",
             Turned::Unread => "unread",
+            Turned::Proxy => "proxy_header",
         }
     }
 }

@@ -16,6 +16,7 @@ mod handle;
 mod http;
 mod link;
 mod parked;
+mod preamble;
 mod shake;
 mod talk;
 mod ws;
@@ -44,6 +45,7 @@ pub use handle::{Handle, Home, Order, Prepared, prepare};
 use link::Link;
 use mio::{Events, Interest, Poll, Token};
 pub use parked::{Returning, unpark};
+use preamble::Preamble;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
@@ -301,7 +303,8 @@ impl Front {
             match door.accept() {
                 Arrival::Newcomer(stream, peer) => {
                     let site = door.site.clone();
-                    if self.denies(&site, peer, moment) {
+                    // Whose connection a proxy brings it says only later.
+                    if !site.setup.proxies.announces(peer) && self.denies(&site, peer, moment) {
                         continue;
                     }
                     match site.census.enter(peer, moment.policy.limits.connections_per_address) {
@@ -349,12 +352,34 @@ impl Front {
     }
 
     fn begin(&mut self, stream: FrontStream, peer: Peer, site: Arc<Site>, place: Place, moment: &Moment<'_>) {
-        let stream = match site.setup.tls.as_ref().map(|acceptor| acceptor.session()) {
-            None => stream,
-            Some(Ok(session)) => stream.under(session),
-            Some(Err(_)) => return self.engine.stats().turned(Turned::Tls),
-        };
-        self.admit(Connection::new(Link::new(stream, peer, site, place), moment), moment);
+        let link = Link::new(stream, peer, site, place);
+        if link.site.setup.proxies.announces(peer) {
+            return self.admit(Connection::Preamble(Preamble::new(link, moment)), moment);
+        }
+        match link.under_tls() {
+            Some(link) => self.admit(Connection::new(link, moment), moment),
+            None => self.engine.stats().turned(Turned::Tls),
+        }
+    }
+
+    /// A proxy has said whose connection it is: that one is judged as if it had come by itself.
+    fn announced(&self, link: Link, moment: &Moment<'_>) -> Option<Link> {
+        if self.denies(&link.site, link.peer, moment) {
+            return None;
+        }
+        let Link { stream, peer, site, place, .. } = link;
+        drop(place);
+        match site.census.enter(peer, moment.policy.limits.connections_per_address) {
+            Ok(place) => Link::new(stream, peer, site, place).under_tls().or_else(|| {
+                self.engine.stats().turned(Turned::Tls);
+                None
+            }),
+            Err(why) => {
+                self.engine.stats().turned(why);
+                turn_away(stream, &site.setup, why);
+                None
+            }
+        }
     }
 
     fn admit(&mut self, connection: Connection, moment: &Moment<'_>) {
@@ -373,10 +398,24 @@ impl Front {
         }
     }
 
-    /// Has a connection that has shaken hands begin what it is for.
+    /// Has a connection that has said whose it is, or shaken hands, begin what it is for.
     fn begin_in_earnest(&mut self, key: usize, moment: &Moment<'_>) {
-        let Some(Connection::Shake(shake)) = self.connections.try_remove(key) else { return };
-        let mut connection = Connection::new(shake.link, moment);
+        let link = match self.connections.try_remove(key) {
+            Some(Connection::Shake(shake)) => shake.link,
+            Some(Connection::Preamble(preamble)) => {
+                let transport = Connection::transport_of(&preamble.link);
+                match self.announced(preamble.link, moment) {
+                    Some(link) => link,
+                    None => {
+                        self.engine.stats().connection(transport, -1);
+                        self.gauge.connections.fetch_sub(1, Ordering::Relaxed);
+                        return;
+                    }
+                }
+            }
+            _ => return,
+        };
+        let mut connection = Connection::new(link, moment);
         let may_stay = connection.may_stay();
         // The place that was given back last is the next one to be taken; if it were not, the loop would have to know.
         let place = self.connections.vacant_key();

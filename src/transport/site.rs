@@ -1,8 +1,10 @@
 //! What all connections of one listener share.
 
-use crate::domain::address::Protocol;
+use crate::domain::address::{Peer, Protocol};
+use crate::domain::notice::Notice;
 use crate::domain::time::{Mono, Now, Span};
 use crate::engine::Engine;
+use crate::engine::stats::Turned;
 use crate::sys::sockets::keepalive::KeepAlive;
 use crate::transport::census::Census;
 use crate::transport::tls::server::Acceptor;
@@ -23,6 +25,8 @@ pub struct Site {
     /// What it was set up with.
     pub setup: Setup,
     complained: AtomicU64,
+    /// The same of proxies.
+    complained_of_proxy: AtomicU64,
 }
 
 /// What a listener is set up with.
@@ -57,7 +61,8 @@ pub enum Trust {
 impl Site {
     /// A listener's site.
     pub fn new(engine: Arc<Engine>, census: Arc<Census>, started: Now, setup: Setup) -> Site {
-        Site { engine, census, started, trust: Trust::Network, setup, complained: AtomicU64::new(0) }
+        let (complained, complained_of_proxy) = (AtomicU64::new(0), AtomicU64::new(0));
+        Site { engine, census, started, trust: Trust::Network, setup, complained, complained_of_proxy }
     }
 
     /// The site of the control socket. No plain beat takes the fast path there: who is at the other end is asked first.
@@ -73,11 +78,22 @@ impl Site {
 
     /// Whether a complaint about this listener may be made now.
     pub(super) fn complain_at_most_once_a(&self, span: Span, now: Now) -> bool {
-        let last = self.complained.load(Ordering::Relaxed);
-        let due = last == 0 || now.mono >= Mono(last).after(span);
-        due && self
-            .complained
-            .compare_exchange(last, now.mono.0.max(1), Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
+        is_due(&self.complained, span, now)
     }
+
+    /// Counts a request or connection of a trusted proxy that does not say legibly whose it is, and says so once an hour.
+    pub fn refuse_proxied(&self, peer: Peer, reason: &'static str, now: Now) {
+        self.engine.stats().turned(Turned::Proxy);
+        if is_due(&self.complained_of_proxy, Span::secs(3_600), now) {
+            let address = self.setup.address.clone();
+            self.engine.log().notice(now.wall, Notice::ProxyRefused { peer, address, reason });
+        }
+    }
+}
+
+/// Whether it is time again for a complaint, at most once in a span; `last` is when it was made.
+fn is_due(last: &AtomicU64, span: Span, now: Now) -> bool {
+    let before = last.load(Ordering::Relaxed);
+    let due = before == 0 || now.mono >= Mono(before).after(span);
+    due && last.compare_exchange(before, now.mono.0.max(1), Ordering::Relaxed, Ordering::Relaxed).is_ok()
 }

@@ -3,8 +3,10 @@
 
 use crate::domain::id::IdRef;
 use crate::transport::tls::{Session, Tls};
+use nix::sys::socket::MsgFlags;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -71,6 +73,16 @@ impl FrontStream {
             FrontStream::Tcp(s) => s.read(bytes),
             FrontStream::Unix(s) => s.read(bytes),
             FrontStream::Tls(s) => s.read(bytes),
+        }
+    }
+
+    /// Reads what is there at once and leaves it there. Only before a TLS handshake.
+    pub fn peek(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        let mut read = |fd| nix::sys::socket::recv(fd, bytes, MsgFlags::MSG_PEEK).map_err(io::Error::from);
+        match self {
+            FrontStream::Tcp(s) => read(s.as_raw_fd()),
+            FrontStream::Unix(s) => read(s.as_raw_fd()),
+            FrontStream::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 

@@ -68,6 +68,9 @@ pub fn facts(notice: &Notice) -> Vec<(&'static str, Value<'_>)> {
         Notice::TlsRefused { peer, address, reason } => {
             vec![("address", text(&peer.to_string())), ("listener", text(address)), ("reason", text(reason))]
         }
+        Notice::ProxyRefused { peer, address, reason } => {
+            vec![("address", text(&peer.to_string())), ("listener", text(address)), ("reason", text(reason))]
+        }
         Notice::ClientConnected { peer } | Notice::ClientBroken { peer, .. } => {
             vec![("address", text(&peer.to_string()))]
         }
@@ -185,6 +188,10 @@ fn english(notice: &Notice) -> String {
         Notice::TlsRefused { peer, address, reason } => {
             format!("TLS refused: {peer} on {address}: {reason}")
         }
+        Notice::ProxyRefused { peer, address, reason } => format!(
+            "the proxy {peer} on {address} does not say legibly who its client is: {reason}; refused and counted \
+             (heartbeat_connections_refused_total), and said once an hour; see listen.proxy_header"
+        ),
         // The words, grammar and all, are those that people grep for.
         Notice::ClientGone { asked: false, peer, monitor } => {
             format!("The client {peer} has be offline.{}", named(", id: ", monitor))
@@ -238,6 +245,10 @@ fn chinese(notice: &Notice) -> String {
         Notice::TlsRefused { peer, address, reason } => {
             format!("TLS 握手被拒: {peer}，监听 {address}：{reason}")
         }
+        Notice::ProxyRefused { peer, address, reason } => format!(
+            "监听 {address} 上的代理 {peer} 没有说清客户端是谁：{reason}；已拒绝并计数\
+             （heartbeat_connections_refused_total），每小时只说一次；见 listen.proxy_header"
+        ),
         Notice::ClientGone { asked: false, peer, monitor } => {
             format!("客户端 {peer} 已掉线{}", named(", 标识: ", monitor))
         }
@@ -335,6 +346,17 @@ mod tests {
                 Notice::LogTargetBack { target: "file:/a".into(), lost: 12 },
                 "log target file:/a works again; lines lost: 12",
                 "日志目标 file:/a 已恢复，丢失 12 行",
+            ),
+            (
+                Notice::ProxyRefused {
+                    peer: crate::domain::address::Peer::Ip([10, 0, 0, 1].into()),
+                    address: "[::]:80".into(),
+                    reason: "no header",
+                },
+                "the proxy 10.0.0.1 on [::]:80 does not say legibly who its client is: no header; refused and counted \
+                 (heartbeat_connections_refused_total), and said once an hour; see listen.proxy_header",
+                "监听 [::]:80 上的代理 10.0.0.1 没有说清客户端是谁：no header；已拒绝并计数\
+                 （heartbeat_connections_refused_total），每小时只说一次；见 listen.proxy_header",
             ),
             (
                 Notice::TlsRefused {

@@ -26,6 +26,8 @@ pub struct Facts<'a> {
     pub forwarded: Lines<'a>,
     /// The lines of `X-Forwarded-For`, in order.
     pub x_forwarded_for: Lines<'a>,
+    /// The lines of `X-Real-IP`, in order.
+    pub x_real_ip: Lines<'a>,
 }
 
 /// A few header lines of one name.
@@ -75,6 +77,9 @@ impl<'a> Facts<'a> {
             }
             9 if name.eq_ignore_ascii_case("forwarded") => {
                 self.forwarded.push(value).then_some(()).ok_or("more than 4 Forwarded headers")
+            }
+            9 if name.eq_ignore_ascii_case("x-real-ip") => {
+                self.x_real_ip.push(value).then_some(()).ok_or("more than 4 X-Real-IP headers")
             }
             15 if name.eq_ignore_ascii_case("x-forwarded-for") => {
                 self.x_forwarded_for.push(value).then_some(()).ok_or("more than 4 X-Forwarded-For headers")

@@ -10,5 +10,6 @@ pub mod frame;
 pub mod head;
 pub mod json;
 pub mod line;
+pub mod proxy_protocol;
 pub mod query;
 pub mod ws;

@@ -186,7 +186,7 @@ fn passed_on(client: &str, id: &str) -> String {
     beat_with(&format!("X-Forwarded-For: {client}\r\n"), &format!("{{\"id\":\"{id}\"}}"))
 }
 
-const PROXY: &str = "[[listen]]\naddress = \"127.0.0.1:{a}\"\nproxies = [\"127.0.0.1\"]\n";
+const PROXY: &str = "[[listen]]\naddress = \"127.0.0.1:{a}\"\nproxies = [\"127.0.0.1\"]\nproxy_header = \"x-forwarded-for\"\n";
 
 #[test]
 fn new_monitors_an_hour_by_address() {

@@ -35,6 +35,7 @@ mod lifecycle;
 mod limits;
 mod malformed;
 mod over;
+mod proxies;
 mod reading;
 mod run;
 mod secrets;

@@ -52,7 +52,7 @@ class Scenario:
 
 
 # Servers that others run beside ours, and what their scenarios need; in one image, because each takes a minute.
-SERVERS = "sudo,nginx-light,caddy,openssl,netcat-openbsd,python3-aiosmtpd"
+SERVERS = "sudo,nginx-light,caddy,haproxy,openssl,netcat-openbsd,python3-aiosmtpd"
 
 SCENARIOS: list[Scenario] = []
 

@@ -209,6 +209,7 @@ fn text_bytes(notice: &Notice) -> usize {
         | Notice::LogTargetBack { target: text, .. }
         | Notice::Summary { text }
         | Notice::Other { text, .. } => text.capacity(),
+        Notice::ProxyRefused { address, .. } => address.capacity(),
         Notice::TlsRefused { address, reason, .. } => address.capacity() + reason.capacity(),
         Notice::LogTargetFailed { target, reason } => target.capacity() + reason.capacity(),
         Notice::Transition { monitor, .. } => monitor.len(),

@@ -5,6 +5,7 @@ use super::desk::{Desk, Moment, Next};
 use super::http::Http;
 use super::link::Link;
 use super::parked::{Returning, State};
+use super::preamble::Preamble;
 use super::shake::Shake;
 use super::talk::Talk;
 use super::ws::Ws;
@@ -16,6 +17,8 @@ use std::ops::Range;
 
 /// A connection.
 pub enum Connection {
+    /// A proxy's, that has not said yet whose it is.
+    Preamble(Preamble),
     /// TLS that does not stand yet.
     Shake(Shake),
     /// HTTP, as far as the fast path goes.
@@ -73,10 +76,15 @@ impl Connection {
             Connection::Http(_) => Transport::Http,
             Connection::Tcp(_) => Transport::Tcp,
             Connection::Ws(_) => Transport::Ws,
-            Connection::Shake(shake) => match shake.link.site.setup.protocol {
-                Protocol::Http => Transport::Http,
-                Protocol::Tcp => Transport::Tcp,
-            },
+            Connection::Preamble(_) | Connection::Shake(_) => Connection::transport_of(self.link()),
+        }
+    }
+
+    /// The same of one that has not begun.
+    pub fn transport_of(link: &Link) -> Transport {
+        match link.site.setup.protocol {
+            Protocol::Http => Transport::Http,
+            Protocol::Tcp => Transport::Tcp,
         }
     }
 
@@ -86,6 +94,7 @@ impl Connection {
             Connection::Http(http) => &http.link,
             Connection::Tcp(talk) => &talk.link,
             Connection::Ws(ws) => &ws.link,
+            Connection::Preamble(preamble) => &preamble.link,
             Connection::Shake(shake) => &shake.link,
         }
     }
@@ -96,6 +105,7 @@ impl Connection {
             Connection::Http(http) => &mut http.link,
             Connection::Tcp(talk) => &mut talk.link,
             Connection::Ws(ws) => &mut ws.link,
+            Connection::Preamble(preamble) => &mut preamble.link,
             Connection::Shake(shake) => &mut shake.link,
         }
     }
@@ -122,7 +132,7 @@ impl Connection {
             Connection::Tcp(talk) => !talk.link.awaits_answers,
             // It is told that we go.
             Connection::Ws(_) => false,
-            Connection::Shake(_) => true,
+            Connection::Preamble(_) | Connection::Shake(_) => true,
         }
     }
 
@@ -130,9 +140,7 @@ impl Connection {
     pub fn may_stay(&self) -> bool {
         match self {
             Connection::Http(http) => http.link.site.setup.fast_path,
-            Connection::Ws(_) => true,
-            Connection::Shake(_) => true,
-            Connection::Tcp(_) => true,
+            Connection::Tcp(_) | Connection::Ws(_) | Connection::Preamble(_) | Connection::Shake(_) => true,
         }
     }
 
@@ -140,7 +148,7 @@ impl Connection {
     pub fn reads_on(&self) -> bool {
         match self {
             Connection::Http(http) => !http.link.is_blocked(),
-            Connection::Tcp(_) | Connection::Ws(_) | Connection::Shake(_) => true,
+            Connection::Tcp(_) | Connection::Ws(_) | Connection::Preamble(_) | Connection::Shake(_) => true,
         }
     }
 
@@ -175,6 +183,7 @@ impl Connection {
             Connection::Http(http) => http.turn(desk, moment),
             Connection::Tcp(talk) => talk.turn(desk, moment),
             Connection::Ws(ws) => ws.turn(desk, moment),
+            Connection::Preamble(preamble) => preamble.turn(moment),
             Connection::Shake(shake) => shake.turn(moment),
         }
     }
@@ -185,7 +194,7 @@ impl Connection {
             Connection::Http(http) => http.answer(desk, range, moment),
             Connection::Tcp(talk) => talk.answer(desk, range, moment),
             Connection::Ws(ws) => ws.answer(desk, range, moment),
-            Connection::Shake(_) => Next::Wait,
+            Connection::Preamble(_) | Connection::Shake(_) => Next::Wait,
         }
     }
 
@@ -195,6 +204,7 @@ impl Connection {
             Connection::Http(http) => http.time_out(moment),
             Connection::Tcp(talk) => talk.time_out(moment),
             Connection::Ws(ws) => ws.time_out(moment),
+            Connection::Preamble(preamble) => preamble.time_out(),
             Connection::Shake(shake) => shake.time_out(moment),
         }
     }
@@ -203,9 +213,7 @@ impl Connection {
     pub fn into_guest(self, home: Home) -> Option<Guest> {
         match self {
             Connection::Http(http) => Some(http.into_guest(home)),
-            Connection::Tcp(_) => None,
-            Connection::Ws(_) => None,
-            Connection::Shake(_) => None,
+            Connection::Tcp(_) | Connection::Ws(_) | Connection::Preamble(_) | Connection::Shake(_) => None,
         }
     }
 }

@@ -52,6 +52,15 @@ impl Link {
         }
     }
 
+    /// The same under TLS, where its listener speaks that; `None` when that cannot begin.
+    pub fn under_tls(self) -> Option<Link> {
+        match self.site.setup.tls.as_ref().map(|acceptor| acceptor.session()) {
+            None => Some(self),
+            Some(Ok(session)) => Some(Link { stream: self.stream.under(session), ..self }),
+            Some(Err(_)) => None,
+        }
+    }
+
     /// Whether bytes wait for the socket.
     pub fn is_blocked(&self) -> bool {
         !self.unsent.is_empty() || self.stream.wants_write()

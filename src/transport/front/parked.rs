@@ -18,8 +18,10 @@ use crate::transport::census::Place;
 use crate::transport::site::Site;
 use crate::transport::stream::{FrontStream, StdStream};
 use crate::wire::blob;
+use crate::wire::forwarded::ProxyHeader;
 use serde::{Deserialize, Serialize};
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -32,6 +34,9 @@ struct Record {
     address: String,
     /// Whether its socket is a unix one.
     unix: bool,
+    /// Who it is, as a proxy said before its first byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client: Option<IpAddr>,
     /// What its socket has not taken yet.
     #[serde(with = "blob")]
     unsent: Vec<u8>,
@@ -58,7 +63,8 @@ pub struct Returning {
 
 /// Whether a connection can be left to the next process.
 pub fn may_be(connection: &Connection) -> bool {
-    connection.link().site.hands_over() && !matches!(connection, Connection::Shake(_))
+    connection.link().site.hands_over()
+        && !matches!(connection, Connection::Shake(_) | Connection::Preamble(_))
 }
 
 /// Makes a parcel of a connection that no loop watches any more; `None` when it cannot be left to anybody.
@@ -70,9 +76,13 @@ pub fn park(connection: Connection) -> Option<Parcel> {
         Connection::Http(http) => http.park(),
         Connection::Tcp(talk) => talk.park(),
         Connection::Ws(ws) => ws.park(),
-        Connection::Shake(_) => return None,
+        Connection::Preamble(_) | Connection::Shake(_) => return None,
     };
-    let Link { stream, site, unsent, .. } = link;
+    let Link { stream, site, unsent, peer, .. } = link;
+    let client = match peer {
+        Peer::Ip(ip) if site.setup.proxies.header == ProxyHeader::ProxyProtocol => Some(ip),
+        _ => None,
+    };
     let (unix, socket) = match stream.into_std() {
         StdStream::Tcp(stream) => (false, OwnedFd::from(stream)),
         StdStream::Unix(stream) => (true, OwnedFd::from(stream)),
@@ -80,14 +90,15 @@ pub fn park(connection: Connection) -> Option<Parcel> {
     };
     let setup = &site.setup;
     let (listener, address) = (setup.name.clone(), setup.address.clone());
-    let record = serde_json::to_vec(&Record { listener, address, unix, unsent, state }).ok()?;
+    let record = serde_json::to_vec(&Record { listener, address, unix, client, unsent, state }).ok()?;
     Some(Parcel { socket, record })
 }
 
 /// Makes a connection of a parcel again, at the listener that now stands where its own did, else at one of that name.
 /// `None` when there is none that speaks as it does, or no room for it, or the parcel makes no sense.
 pub fn unpark(parcel: Parcel, sites: &[Arc<Site>], limits: &Limits) -> Option<Returning> {
-    let Record { listener, address, unix, unsent, state } = serde_json::from_slice(&parcel.record).ok()?;
+    let Record { listener, address, unix, client, unsent, state } =
+        serde_json::from_slice(&parcel.record).ok()?;
     let protocol = match &state {
         State::Http(_) | State::Ws(_) => Protocol::Http,
         State::Tcp(_) => Protocol::Tcp,
@@ -97,6 +108,7 @@ pub fn unpark(parcel: Parcel, sites: &[Arc<Site>], limits: &Limits) -> Option<Re
     let there = fitting.clone().find(|site| site.setup.address == address);
     let site = there.or_else(|| fitting.find(|site| site.setup.name == listener))?.clone();
     let (stream, peer) = stream_of(parcel.socket, unix).ok()?;
+    let peer = client.map_or(peer, Peer::from_ip);
     let place: Place = site.census.enter(peer, limits.connections_per_address).ok()?;
     let link = Link { unsent, ..Link::new(stream, peer, site, place) };
     Some(Returning { link, state })

@@ -14,6 +14,7 @@ use crate::transport::site::Site;
 use crate::transport::taking::{Fault, Taker};
 use crate::wire::answer::Answer;
 use crate::wire::fields::{BeatError, Fields};
+use crate::wire::forwarded::Unreadable;
 use crate::wire::head::Facts;
 use crate::wire::json::{self, Body};
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ pub fn admit_over(
     peer: Peer,
     facts: &Facts<'_>,
 ) -> Result<Peer, Answer> {
-    let client = site.setup.proxies.client(peer, facts);
+    let client = client_of(site, peer, facts)?;
     let denied = |answer: Answer| {
         site.engine.stats().beats(transport, BeatResult::Denied, 1);
         // A stranger gets no second request on this connection.
@@ -48,6 +49,14 @@ pub fn admit_over(
         Ok(()) => Ok(client),
         Err(why) => Err(denied(Answer::denied(why, &client.to_string()))),
     }
+}
+
+/// Who sent a request: the peer, or whom a trusted proxy names. An answer when that cannot be read.
+pub fn client_of(site: &Site, peer: Peer, facts: &Facts<'_>) -> Result<Peer, Answer> {
+    site.setup.proxies.client(peer, facts).map_err(|Unreadable(reason)| {
+        site.refuse_proxied(peer, reason, clock::now());
+        Answer::error(400, reason).closing()
+    })
 }
 
 /// Takes the beats of a body, and keeps them before it answers.

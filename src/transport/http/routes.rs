@@ -20,6 +20,7 @@ use crate::domain::time::Span;
 use crate::engine::Engine;
 use crate::store::StoreError;
 use crate::sys::sockets::control;
+use crate::transport::http::beats::client_of;
 use crate::transport::http::upgrade::Opening;
 use crate::transport::site::{Site, Trust};
 use crate::wire::answer::Answer;
@@ -237,7 +238,7 @@ pub fn admit<'a>(
         Visitor::Master => {}
         Visitor::Intruder => return Err(Visitor::shown_out()),
         Visitor::Guest(peer) => {
-            let client = site.setup.proxies.client(peer, question.facts);
+            let client = client_of(site, peer, question.facts)?;
             let may = policy.access.check(wish, client, question.facts.bearer());
             if let Err(why) = may {
                 return Err(match why {
