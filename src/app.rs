@@ -22,6 +22,7 @@ use crate::store;
 use crate::sys::daemon::{Detach, PidFile, ReadyPipe, detach};
 use crate::sys::log::Log;
 use crate::sys::service::{Pulse, Service};
+use crate::sys::shelter::Shelter;
 use crate::sys::signals::{self, Event};
 use crate::sys::sockets::absent::Absent;
 use crate::sys::sockets::control::{self, Control};
@@ -92,9 +93,11 @@ fn run(args: &Args, env: &Env) -> Result<u8, Failure> {
     let lang = config::language(args, env);
     // Both change the environment, so they come before any thread.
     let mut inherited = sockets::inherit().map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+    let leaked = shelter::descriptors::leaked(&inherited.descriptors());
     let service = Service::from_env();
     let before = Before::of(&mut inherited, &service);
     let settings = Settings::load(args, env).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+    shelter::descriptors::close(leaked);
     privileges::harden();
     shelter::keep_secrets();
     let supervised = inherited.any() || service.supervised();
@@ -147,6 +150,7 @@ struct Daemon {
     /// What TLS needs, and the listener of the configuration that it is for.
     acceptors: Vec<(usize, Arc<Acceptor>)>,
     started: Now,
+    shelter: Shelter,
     /// Held for the life of the daemon: the state directory is ours.
     state_lock: PidFile,
     last: (Mono, u64),
@@ -174,6 +178,7 @@ impl Daemon {
                 Ok(Some(account))
             })
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+        state_dir::check(&settings.state_dir).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let state_lock =
             state_dir::lock(&settings.state_dir).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         // Before the log, which has a thread: what is given up is given up by threads.
@@ -214,6 +219,7 @@ impl Daemon {
             census,
             acceptors: Vec::new(),
             started,
+            shelter,
             state_lock,
             last,
         })
@@ -263,6 +269,8 @@ impl Daemon {
                 return Err(give_up(pipe, system_failure(lang, &error)));
             }
         };
+        // First: whoever is let in may ask what is missing.
+        self.tell_absent();
         let mut files = self.open_doors(&mut threads, service, before);
         let opened = async {
             while !threads.is_listening() {
@@ -272,7 +280,6 @@ impl Daemon {
         if tokio::time::timeout(DOORS_OPEN_WITHIN, opened).await.is_err() {
             return Err(give_up(pipe, system_failure(lang, &io::ErrorKind::TimedOut.into())));
         }
-        self.tell_absent();
         let awaited = listeners::await_absent(std::mem::take(&mut self.absent), lang);
         let mut arrivals = match awaited {
             Ok(arrivals) => arrivals,
@@ -413,6 +420,7 @@ impl Daemon {
             failing: self.log.failing(),
             refusing: health.refusing,
             degraded: health.degraded,
+            confinement: self.shelter.summary(self.settings.lang),
         };
         status::line(self.settings.lang, &standing)
     }

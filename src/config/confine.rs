@@ -1,4 +1,4 @@
-//! `[confine]`: whether, and how, the process confines itself where no service manager does.
+//! `[confine]`: whether, and how, the process confines itself, and whom it runs programs as.
 
 use super::settings::Confine;
 use super::value::{Key, Value};
@@ -12,6 +12,7 @@ const WRITE_MAX: usize = 64;
 pub(super) struct Draft {
     enabled: Option<bool>,
     write: Option<Vec<PathBuf>>,
+    program_user: Option<String>,
 }
 
 /// Its keys.
@@ -24,6 +25,10 @@ pub(super) const KEYS: &[Key<Draft>] = &[
             draft.write = folders.map(|all| all.into_iter().filter_map(Value::path).collect());
         },
     },
+    Key {
+        name: "program_user",
+        read: |draft, value| draft.program_user = value.string().map(str::to_string),
+    },
 ];
 
 /// Reads the section.
@@ -33,5 +38,9 @@ pub(super) fn read(value: Value<'_>, section_of: fn(&str) -> Option<String>, dra
 
 /// What is then in force.
 pub(super) fn resolve(draft: Draft) -> Confine {
-    Confine { enabled: draft.enabled.unwrap_or(true), write: draft.write.unwrap_or_default() }
+    Confine {
+        enabled: draft.enabled.unwrap_or(true),
+        write: draft.write.unwrap_or_default(),
+        program_user: draft.program_user.unwrap_or_else(|| "nobody".into()),
+    }
 }

@@ -212,19 +212,18 @@ impl Settings {
         }
         rows.extend(process.user.iter().map(|name| (say("user", "用户"), name.clone())));
         rows.extend(process.group.iter().map(|name| (say("group", "用户组"), name.clone())));
-        let Confine { enabled, write } = &self.confine;
+        let Confine { enabled, write, .. } = &self.confine;
         let more: Vec<String> = write.iter().map(|path| path.display().to_string()).collect();
         rows.push((
             say("confined", "自我限制"),
             match (enabled, more.is_empty()) {
                 (false, _) => say("no", "否").into(),
-                (true, true) => say("yes, where no service manager does it", "是（没有服务管理器时）").into(),
+                (true, true) => {
+                    say("yes, as far as nothing else does it", "是（其他机制未做到的部分）").into()
+                }
                 (true, false) => lang.pick(
-                    format!(
-                        "yes, where no service manager does it; programs write in {} too",
-                        more.join(", ")
-                    ),
-                    format!("是（没有服务管理器时）；程序还可写入 {}", more.join("、")),
+                    format!("yes, as far as nothing else does it; programs write in {} too", more.join(", ")),
+                    format!("是（其他机制未做到的部分）；程序还可写入 {}", more.join("、")),
                 ),
             },
         ));

@@ -58,7 +58,7 @@ fn what_a_proxy_sets_is_said_and_fits_its_listener() {
         assert_eq!((said.listen[0].proxy_header, said.warnings.len()), (header, 0));
     }
     for (wrong, reason) in [
-        ("proxies = [\"unix\"]\nproxy_header = \"via\"", "3: listen.proxy_header: not a header"),
+        ("proxies = [\"unix\"]\nproxy_header = \"via\"", "4: listen.proxy_header: not a header"),
         ("proxy_header = \"forwarded\"", "1: listen: proxy_header needs proxies"),
         ("protocol = \"tcp\"\nproxies = [\"unix\"]", "1: listen: raw TCP has no headers"),
         (

@@ -139,13 +139,15 @@ impl Default for State {
     }
 }
 
-/// Whether, and how, the process confines itself where no service manager does.
+/// Whether, and how, the process confines itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confine {
     /// Whether it does.
     pub enabled: bool,
     /// Folders that programs of the notifiers write in, besides those of the daemon.
     pub write: Vec<PathBuf>,
+    /// Whom these programs run as, where the daemon is root.
+    pub program_user: String,
 }
 
 /// How the process is to be.
@@ -174,6 +176,7 @@ impl Settings {
             write: std::iter::once(&self.state_dir).chain(&self.confine.write).cloned().collect(),
             logs: self.log.files().map(PathBuf::from).collect(),
             leave: leave.cloned().collect(),
+            program_user: self.confine.program_user.clone(),
         }
     }
 

@@ -6,6 +6,7 @@
 use super::{Envelope, Outcome, Secrets};
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
+use crate::sys::shelter;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -23,17 +24,10 @@ const VARIABLE_BYTES_MAX: usize = 32 * 1024;
 const LAST_WORDS: Duration = Duration::from_millis(100);
 /// sysexits: try again later.
 const EX_TEMPFAIL: i32 = 75;
-/// What the service manager says to us and nobody else.
-const OURS: [&str; 8] = [
-    "NOTIFY_SOCKET",
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
-    "LISTEN_PID",
-    "LISTEN_FDS",
-    "LISTEN_FDNAMES",
-    "LISTEN_PIDFDID",
-    "FDSTORE",
-];
+/// What the service manager says to us and nobody else; and all that begins with `LISTEN_` or `HEARTBEAT_`.
+const OURS: [&str; 6] =
+    ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "FDSTORE", "CREDENTIALS_DIRECTORY", "INVOCATION_ID"];
+const OUR_PREFIXES: [&str; 2] = ["LISTEN_", "HEARTBEAT_"];
 /// The variables, and the keys of the message's JSON that they hold.
 const VARIABLES: &[(&str, &str)] = &[
     ("HEARTBEAT_KIND", "kind"),
@@ -116,11 +110,15 @@ impl Exec {
         command.args(words).current_dir("/").process_group(0).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("HEARTBEAT_") {
+            if OUR_PREFIXES.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
                 command.env_remove(name);
             }
         }
         OURS.iter().for_each(|name| _ = command.env_remove(name));
+        if let Some((uid, gid)) = shelter::program_ids() {
+            // The groups of root go with its number (setgroups(2), by the standard library).
+            command.uid(uid).gid(gid);
+        }
         for (name, key) in VARIABLES {
             command.env(name, variable(&json[*key]));
         }

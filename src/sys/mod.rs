@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod daemon;
+pub mod files;
 pub mod firewall;
 pub mod log;
 pub mod lot;

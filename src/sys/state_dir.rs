@@ -2,8 +2,9 @@
 
 use crate::domain::lang::Lang;
 use crate::sys::daemon::{DaemonError, PidFile};
+use crate::sys::files;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Why the state directory cannot be used.
@@ -15,6 +16,15 @@ pub enum StateError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// Others own it or may write it, and could put into it what we would believe.
+    Open {
+        /// The path.
+        path: PathBuf,
+        /// The number of its owner.
+        owner: u32,
+        /// Its mode.
+        mode: u32,
     },
     /// Another daemon works in it.
     InUse {
@@ -29,6 +39,16 @@ pub enum StateError {
 pub fn make(path: &Path) -> Result<(), StateError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o750).create(path);
     made.map_err(|source| StateError::Unusable { path: path.into(), source })
+}
+
+/// Whether the directory is ours, or root's, and nobody else may write it. To be asked as the user that the daemon runs as.
+pub fn check(path: &Path) -> Result<(), StateError> {
+    let about =
+        std::fs::metadata(path).map_err(|source| StateError::Unusable { path: path.into(), source })?;
+    if files::may_be_written_by_others(&about) {
+        return Err(StateError::Open { path: path.into(), owner: about.uid(), mode: about.mode() & 0o7777 });
+    }
+    Ok(())
 }
 
 /// Takes the directory for this process, as long as what comes back is kept.
@@ -47,6 +67,7 @@ impl StateError {
     pub fn exit_code(&self) -> u8 {
         match self {
             StateError::InUse { .. } => 69,
+            StateError::Open { .. } => 77,
             StateError::Unusable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => 77,
             StateError::Unusable { .. } => 74,
         }
@@ -64,6 +85,16 @@ impl StateError {
             (StateError::Unusable { path, source }, Lang::Zh) => {
                 format!("无法使用状态目录 {}：{source}；请用 --state-dir 指定其他目录", path.display())
             }
+            (StateError::Open { path, owner, mode }, Lang::En) => format!(
+                "the state directory {} is not ours alone (owner {owner}, mode {mode:04o}): others could change what is kept \
+                 there; `chown` it to the user of the server and `chmod 750` it, or choose another with --state-dir",
+                path.display()
+            ),
+            (StateError::Open { path, owner, mode }, Lang::Zh) => format!(
+                "状态目录 {} 不只属于本服务（所有者 {owner}，权限 {mode:04o}）：别人可以改动其中的内容；请用 chown 把它交给\
+                 运行服务的用户并执行 chmod 750，或用 --state-dir 指定其他目录",
+                path.display()
+            ),
             (StateError::InUse { path, pid }, Lang::En) => {
                 let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
                 format!(
@@ -99,6 +130,24 @@ mod tests {
         assert!(error.sentence(Lang::Zh).contains("--state-dir"));
         drop(held);
         assert!(lock(&path).is_ok());
+        std::fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_others_own_or_may_write_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let path = std::env::temp_dir().join(format!("heartbeat-open-{}", std::process::id()));
+        make(&path).unwrap();
+        assert!(check(&path).is_ok());
+        for mode in [0o757, 0o1777, 0o777] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let error = check(&path).unwrap_err();
+            assert_eq!(error.exit_code(), 77);
+            for lang in [Lang::En, Lang::Zh] {
+                let said = error.sentence(lang);
+                assert!(said.contains(&format!("{mode:04o}")) && said.contains("--state-dir"), "{said}");
+            }
+        }
         std::fs::remove_dir_all(path).unwrap();
     }
 

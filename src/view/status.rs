@@ -21,6 +21,8 @@ pub struct Standing {
     pub refusing: Option<String>,
     /// What else is wrong with what is kept.
     pub degraded: Vec<String>,
+    /// How the process is confined, in a few words; empty: nothing is said of it.
+    pub confinement: String,
 }
 
 /// E.g. `4 up, 1 late, 0 down; 66 beats/s; 5 connections`, and what is wrong, if anything is.
@@ -58,6 +60,9 @@ pub fn line(lang: Lang, standing: &Standing) -> String {
     for reason in &standing.degraded {
         line += &format!("{between}{wrong}{colon}{reason}");
     }
+    if !standing.confinement.is_empty() {
+        line += &format!("{between}{}", standing.confinement);
+    }
     line
 }
 
@@ -75,6 +80,7 @@ mod tests {
             failing: vec![],
             refusing: None,
             degraded: vec![],
+            confinement: String::new(),
         };
         assert_eq!(line(Lang::En, &standing), "4 up, 1 late, 0 down; 66 beats/s; 5 connections");
         assert_eq!(line(Lang::Zh, &standing), "在线 4，迟到 1，离线 0；每秒 66 次心跳；5 个连接");
@@ -86,6 +92,8 @@ mod tests {
         let said = line(Lang::En, &standing);
         assert!(said.starts_with("BEATS ARE REFUSED: no space; 4 up,"), "{said}");
         assert!(said.ends_with("failing: syslog; degraded: cannot keep the state"), "{said}");
+        standing.confinement = "confined by itself: files".into();
+        assert!(line(Lang::En, &standing).ends_with("; confined by itself: files"));
         let said = line(Lang::Zh, &standing);
         assert!(said.starts_with("拒绝接收心跳：no space；在线 4"), "{said}");
     }

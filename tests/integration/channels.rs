@@ -20,7 +20,7 @@ fn test_alert(hb: &Daemon, name: &str) -> (i32, String) {
 }
 
 /// A program that keeps what it is told, a line for each message.
-const KEEPING: &str = "[[notifier]]\nname = \"script\"\ntype = \"exec\"\ngroup_wait = \"0s\"\n\
+const KEEPING: &str = "[confine]\nprogram_user = \"root\"\n[[notifier]]\nname = \"script\"\ntype = \"exec\"\ngroup_wait = \"0s\"\n\
     command = [\"sh\", \"-c\", 'printf \"%s %s %s\\n\" \"$HEARTBEAT_KIND\" \"$HEARTBEAT_TEXT\" \"$(cat)\" >> \"$0\"', \"{dir}/told\"]\n";
 
 #[test]
@@ -65,7 +65,7 @@ fn a_program_is_told_of_silence_and_of_its_end() {
 
 #[test]
 fn notifiers_come_and_go_with_a_reload() {
-    let hb = daemon("");
+    let hb = daemon("[confine]\nprogram_user = \"root\"\n");
     assert_eq!(test_alert(&hb, "script").0, 64);
     hb.place.configure(KEEPING);
     hb.signal(Signal::SIGHUP);

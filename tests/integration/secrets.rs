@@ -13,6 +13,8 @@ const CONFIG: &str = r#"
 admin_tokens = [{ file = "admin" }]
 read_tokens = [{ credential = "read" }]
 beat_tokens = [{ file = "beat" }]
+[confine]
+program_user = "root"
 [defaults]
 notify = ["closed", "repeats", "mail", "program"]
 [[notifier]]

@@ -78,7 +78,7 @@ fn outside_its_folders_neither_the_daemon_nor_its_programs_write() {
     let (closed, open) = (outside.0.join("closed"), outside.0.join("open"));
     [&closed, &open].into_iter().for_each(|folder| std::fs::create_dir_all(folder).unwrap());
     let config = [
-        format!("[confine]\nwrite = [\"{}\"]\n", open.display()),
+        format!("[confine]\nprogram_user = \"root\"\nwrite = [\"{}\"]\n", open.display()),
         script("there", &format!("echo x > {}/file", closed.display())),
         script("opened", &format!("echo x > {}/file", open.display())),
         script("usual", "echo x > {dir}/state/hook; echo x > /dev/null; f=$(mktemp) && rm $f"),
@@ -150,7 +150,7 @@ fn programs_inherit_neither_descriptors_nor_words_nor_secrets_of_ours() {
     let look = "ls /proc/self/fd > {dir}/fds; env > {dir}/env; \
                 ulimit -c > {dir}/core; umask > {dir}/umask";
     place.configure(&format!(
-        "[access]\nadmin_tokens = [{{ file = \"admin\" }}]\n[log]\ntargets = [\"file:{{dir}}/log\"]\n{}",
+        "[access]\nadmin_tokens = [{{ file = \"admin\" }}]\n[confine]\nprogram_user = \"root\"\n[log]\ntargets = [\"file:{{dir}}/log\"]\n{}",
         script("look", look)
     ));
     place.write("admin", "a-token-of-the-administrator\n");
@@ -162,10 +162,26 @@ fn programs_inherit_neither_descriptors_nor_words_nor_secrets_of_ours() {
         crate::harness::PROGRAM
     );
     command.args(["-c", &place.fill(&start)]).env("HEARTBEAT_WEBHOOK_TOKEN", "a-token-in-the-environment");
+    // What was meant for another process, or for us alone.
+    command
+        .env("LISTEN_PID", "1")
+        .env("LISTEN_FDS", "1")
+        .env("LISTEN_FDNAMES", "http")
+        .env("LISTEN_OTHER", "x");
+    command.env("CREDENTIALS_DIRECTORY", place.path("credentials"));
     command.stdout(Stdio::null()).stderr(Stdio::null());
     assert!(command.status().unwrap().success());
     let pid: i32 = place.read("pid").trim().parse().unwrap();
     let end = End(pid);
+    // What the starter left open is closed in the daemon itself.
+    for left in ["/etc/passwd", "/pipe:"] {
+        let holds = |entry: std::fs::DirEntry| {
+            let to = std::fs::read_link(entry.path()).unwrap_or_default();
+            to.to_string_lossy().contains(left.trim_start_matches('/'))
+        };
+        let mut open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        assert!(!open.any(holds), "{left} is still open");
+    }
     let mut command = place.command();
     command.arg("--config").arg(place.path("heartbeat-server.toml")).args(["test-alert", "look"]);
     let said = command.output().unwrap();
@@ -173,7 +189,7 @@ fn programs_inherit_neither_descriptors_nor_words_nor_secrets_of_ours() {
     // The fourth is what ls looks with.
     assert_eq!(place.read("fds").split_whitespace().collect::<Vec<_>>(), ["0", "1", "2", "3"]);
     let env = place.read("env");
-    for ours in ["NOTIFY_SOCKET", "LISTEN_FDS", "WATCHDOG_USEC", "a-token"] {
+    for ours in ["NOTIFY_SOCKET", "LISTEN_", "WATCHDOG_USEC", "CREDENTIALS_DIRECTORY", "a-token"] {
         assert!(!env.contains(ours), "{ours} in {env}");
     }
     assert!(env.contains("HEARTBEAT_KIND=test"), "{env}");
@@ -330,12 +346,104 @@ fn root_that_stays_root_changes_nothing_of_the_machine() {
     let hb = Setup::new("").start();
     for set in ["CapPrm", "CapEff", "CapBnd"] {
         let held = u64::from_str_radix(&status(hb.pid(), set), 16).unwrap();
+        // CAP_CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, SETFCAP: files of others.
+        for number in [0, 1, 2, 3, 4, 31] {
+            assert_eq!(held >> number & 1, 0, "{set} has capability {number}");
+        }
         // CAP_NET_ADMIN, SYS_MODULE, SYS_RAWIO, SYS_PTRACE, SYS_ADMIN, SYS_BOOT, SYS_TIME, MKNOD.
         for number in [12, 16, 17, 19, 21, 22, 25, 27] {
             assert_eq!(held >> number & 1, 0, "{set} has capability {number}");
         }
     }
     assert_eq!(u64::from_str_radix(&status(hb.pid(), "CapInh"), 16), Ok(0));
+}
+
+#[test]
+fn programs_of_root_are_nobodys_and_can_give_nothing_away() {
+    if !geteuid().is_root() {
+        return skip("only root has programs of others");
+    }
+    let look = "id -u > {dir}/open/uid; cp /bin/true {dir}/open/own; \
+                grep -E ^Cap /proc/self/status > {dir}/open/caps; \
+                chown 12345 {dir}/open/own 2> {dir}/open/chown || chmod 4755 {dir}/given 2> {dir}/open/chmod || \
+                cat {dir}/secret 2> {dir}/open/read || exit 0; exit 1";
+    let setup = Setup::new(&script("look", look)).file("secret", "of root").file("given", "");
+    let path = |name: &str| setup.place().path(name);
+    std::fs::create_dir(path("open")).unwrap();
+    std::fs::set_permissions(path("open"), std::fs::Permissions::from_mode(0o777)).unwrap();
+    std::fs::set_permissions(path("secret"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let hb = setup.start();
+    assert_eq!(test_alert(&hb, "look"), (true, "look: sent\n".into()));
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    assert_eq!(hb.place.read("open/uid").trim(), nobody.uid.to_string());
+    for line in hb.place.read("open/caps").lines() {
+        assert!(line.ends_with("0000000000000000"), "{line}");
+    }
+    for file in ["open/chown", "open/chmod", "open/read"] {
+        assert!(!hb.place.read(file).is_empty(), "{file}: it was refused");
+    }
+    // Who wants them to be root's gets a root without capabilities.
+    let look = "id -u > {dir}/uid; cp /bin/true {dir}/own; chown 12345 {dir}/own 2> /dev/null && exit 1; \
+                chown 12345 {dir}/given 2> /dev/null && exit 1; exit 0";
+    let config = format!("[confine]\nprogram_user = \"root\"\n{}", script("look", look));
+    let hb = Setup::new(&config).file("given", "").start();
+    assert_eq!(test_alert(&hb, "look"), (true, "look: sent\n".into()));
+    assert_eq!(hb.place.read("uid").trim(), "0");
+}
+
+#[test]
+fn what_the_environment_says_of_a_manager_switches_nothing_off() {
+    let hb = Setup::new("")
+        .args(&["-v"])
+        .env("NOTIFY_SOCKET", "{dir}/nobody-is-there")
+        .env("INVOCATION_ID", "0123456789abcdef0123456789abcdef")
+        .start();
+    assert_eq!(status(hb.pid(), "NoNewPrivs"), "1");
+    assert_eq!(status(hb.pid(), "CapInh").trim_start_matches('0'), "");
+    let mask = u32::from_str_radix(&status(hb.pid(), "Umask"), 8).unwrap();
+    assert_eq!(mask & 0o027, 0o027, "nothing for others, no writing for the group");
+    is_confined(&hb);
+    hb.signal(Signal::SIGUSR1);
+    hb.wait_for_log("; confined by itself: new privileges");
+}
+
+#[test]
+fn neither_links_nor_fifos_that_others_planted_are_written_to() {
+    let setup = Setup::new("[log]\ntargets = [\"file:{dir}/shared/log\"]\n").file("precious", "data");
+    let path = |name: &str| setup.place().path(name);
+    std::fs::create_dir(path("shared")).unwrap();
+    std::fs::set_permissions(path("shared"), std::fs::Permissions::from_mode(0o1777)).unwrap();
+    std::os::unix::fs::symlink(path("precious"), path("shared/log")).unwrap();
+    let precious = std::fs::File::open(path("precious")).unwrap();
+    let (code, said) = setup.run();
+    assert!(code == 77 && said.contains("it is a link"), "{code} {said}");
+    assert_eq!(precious.metadata().unwrap().len(), 4, "it is as it was");
+    for make_fifo in [false, true] {
+        let setup =
+            Setup::new("").args(&["--daemon", "--pid-file", "{dir}/shared/pid"]).file("precious", "data");
+        let path = |name: &str| setup.place().path(name);
+        std::fs::create_dir(path("shared")).unwrap();
+        std::fs::set_permissions(path("shared"), std::fs::Permissions::from_mode(0o1777)).unwrap();
+        let pid = path("shared/pid");
+        match make_fifo {
+            true => nix::unistd::mkfifo(&pid, nix::sys::stat::Mode::S_IRWXU).unwrap(),
+            false => std::os::unix::fs::symlink(path("precious"), &pid).unwrap(),
+        }
+        let precious = std::fs::File::open(path("precious")).unwrap();
+        let (code, said) = setup.run();
+        assert!([74, 77].contains(&code) && said.contains("shared/pid"), "{code} {said}");
+        assert_eq!(precious.metadata().unwrap().len(), 4, "it is as it was");
+    }
+}
+
+#[test]
+fn a_state_directory_that_others_may_write_is_refused() {
+    let setup = Setup::new("");
+    let state = setup.place().path("state");
+    std::fs::create_dir(&state).unwrap();
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let (code, said) = setup.run();
+    assert!(code == 77 && said.contains("mode 0777") && said.contains("--state-dir"), "{code} {said}");
 }
 
 #[test]

@@ -24,7 +24,6 @@ use crate::domain::lang::Lang;
 use crate::sys::service;
 use daemonize::{Daemonize, Outcome};
 use nix::sys::stat::{Mode, umask};
-use pid_file::{locked, reopen};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -106,12 +105,9 @@ pub fn detach(options: Detach) -> Result<ReadyPipe, DaemonError> {
     // What is buffered now would be printed twice, by each side of the fork.
     let _ = io::stdout().flush();
 
-    // The pid file is for everybody to read; the umask tightens once it is made.
-    let mut daemonize = Daemonize::new().working_directory("/").umask(0o022);
-    if let Some(path) = &pid_path {
-        daemonize = daemonize.pid_file(path);
-    }
-    match daemonize.execute() {
+    // The pid file is for everybody to read; the umask tightens once it is made. That is done here: the crate would follow
+    // any link to it, and keep it open for every program that we start.
+    match Daemonize::new().working_directory("/").umask(0o022).execute() {
         Outcome::Parent(Err(e)) if !e.to_string().starts_with("wait failed") => {
             Err(DaemonError::System { reason: e.to_string() })
         }
@@ -122,9 +118,10 @@ pub fn detach(options: Detach) -> Result<ReadyPipe, DaemonError> {
         }
         Outcome::Child(result) => {
             drop(parents);
-            let done = result.map_err(|e| after_fork(&e.to_string(), pid_path.as_deref())).and_then(|_| {
+            let done = result.map_err(|e| DaemonError::System { reason: e.to_string() }).and_then(|_| {
+                let pid_file = pid_path.as_deref().map(PidFile::create).transpose();
                 umask(Mode::from_bits_truncate(0o077));
-                pid_path.map(reopen).transpose()
+                pid_file
             });
             match done {
                 Ok(pid_file) => Ok(ReadyPipe { pipe: daemons, pid_file }),
@@ -159,19 +156,6 @@ fn died(lang: Lang) -> &'static str {
              run it without --daemon to see why"
         }
         Lang::Zh => "服务在后台就绪之前意外退出，未留下任何信息；请去掉 --daemon 运行以查看原因",
-    }
-}
-
-/// What a failure of `daemonize` means. It shows its reason only as text: `what, errno N`.
-fn after_fork(text: &str, pid_path: Option<&Path>) -> DaemonError {
-    let errno = text.rsplit_once("errno ").and_then(|(_, n)| n.parse().ok());
-    let error = errno.map_or_else(|| io::Error::other(text.to_owned()), io::Error::from_raw_os_error);
-    match pid_path {
-        Some(path) if text.contains("lock pid file") && error.kind() == io::ErrorKind::WouldBlock => {
-            locked(path)
-        }
-        Some(path) if text.contains("pid file") => DaemonError::PidFile { path: path.into(), source: error },
-        _ => DaemonError::System { reason: format!("{text} ({error})") },
     }
 }
 
@@ -264,8 +248,10 @@ mod tests {
                     std::fs::read_link("/proc/self/fd/1").unwrap_or_default().display()
                 );
                 std::fs::write(folder.join("facts"), text).unwrap();
+                let held = pipe.take_pid_file();
                 pipe.ready();
                 std::thread::sleep(Duration::from_secs(60));
+                drop(held);
             }
         }
         std::process::exit(0)

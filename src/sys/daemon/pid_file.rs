@@ -4,58 +4,43 @@
 
 use super::absolute;
 use super::error::DaemonError;
+use crate::sys::files::{self, Kinds};
 use nix::fcntl::{Flock, FlockArg};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A pid file in force: locked as long as this process lives.
 #[derive(Debug)]
 pub struct PidFile {
     path: PathBuf,
-    file: Flocked,
-}
-
-#[derive(Debug)]
-enum Flocked {
-    /// Locked by this handle.
-    Here(Flock<File>),
-    /// Locked by a descriptor that `daemonize` keeps open; this one is only for emptying the file.
-    Elsewhere(File),
+    file: Flock<File>,
 }
 
 impl PidFile {
-    /// Writes and locks a pid file for a daemon that stays in the foreground. Mode 0644.
+    /// Writes and locks a pid file. Mode 0644, less the umask.
     ///
     /// # Errors
     /// When another daemon holds it, or it cannot be written.
     pub fn create(path: &Path) -> Result<PidFile, DaemonError> {
         let path = absolute(path)?;
         let trouble = |source| DaemonError::PidFile { path: path.clone(), source };
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false) // not before the lock is ours
-            .mode(0o644)
-            .open(&path)
-            .map_err(trouble)?;
+        // It is emptied when the lock is ours, and not before.
+        let file = files::open(&path, false, 0o644, Kinds::Plain).map_err(trouble)?.file;
         let mut lock =
             Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
                 nix::errno::Errno::EWOULDBLOCK => locked(&path),
                 other => trouble(other.into()),
             })?;
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(trouble)?;
-        Ok(PidFile { path: path.clone(), file: Flocked::Here(lock) })
+        Ok(PidFile { path: path.clone(), file: lock })
     }
 
     /// Empties the file and removes it. Emptying works even where the daemon has no right to remove, so that no
     /// script ever finds the number of a process that is someone else's by now.
     pub fn remove(self) {
-        let file: &File = match &self.file {
-            Flocked::Here(lock) => lock,
-            Flocked::Elsewhere(file) => file,
-        };
+        let file: &File = &self.file;
         let same = match (file.metadata(), std::fs::symlink_metadata(&self.path)) {
             (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
             _ => false,
@@ -67,20 +52,12 @@ impl PidFile {
     }
 }
 
-pub(super) fn locked(path: &Path) -> DaemonError {
+fn locked(path: &Path) -> DaemonError {
     let pid = File::open(path)
         .and_then(|file| io::read_to_string(file.take(32)))
         .ok()
         .and_then(|text| text.trim().parse().ok());
     DaemonError::Locked { path: path.into(), pid }
-}
-
-/// A handle for emptying the file at the end, taken while we may still open it.
-pub(super) fn reopen(path: PathBuf) -> Result<PidFile, DaemonError> {
-    match OpenOptions::new().write(true).open(&path) {
-        Ok(file) => Ok(PidFile { path, file: Flocked::Elsewhere(file) }),
-        Err(source) => Err(DaemonError::PidFile { path, source }),
-    }
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@
 use super::outlet::{LineSink, Moment, Short, StuckAtBound};
 use super::rotate;
 use super::stream::{Stream, whole_lines_within};
-use nix::fcntl::OFlag;
-use std::fs::{File, OpenOptions, Permissions};
+use crate::sys::files::{self, Kinds};
+use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The mode of a new log file, whatever the umask: its group may read it. A service's umask is narrower because of what
@@ -139,18 +139,11 @@ impl LineSink for LogFile {
 }
 
 fn open(path: &Path) -> io::Result<(Stream, u64)> {
-    // The standard library adds O_CLOEXEC.
-    let mut options = OpenOptions::new();
-    options.append(true).mode(MODE).custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits());
-    let file = match options.clone().create_new(true).open(path) {
-        Ok(file) => {
-            file.set_permissions(Permissions::from_mode(MODE))?;
-            file
-        }
-        // A file that is there keeps the mode it was given; so does the target of a symbolic link, which counts as one.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.create(true).open(path)?,
-        Err(error) => return Err(error),
-    };
+    let files::Opened { file, is_new } = files::open(path, true, MODE, Kinds::Any)?;
+    // A file that is there keeps the mode it was given; so does the target of a symbolic link, which counts as one.
+    if is_new {
+        file.set_permissions(Permissions::from_mode(MODE))?;
+    }
     let bytes = file.metadata()?.len();
     Ok((Stream::opened(file)?, bytes))
 }

@@ -87,6 +87,11 @@ impl Account {
         Ok(Some(Account { name, uid, gid, group_named: true }))
     }
 
+    /// Its numbers: user and group.
+    pub fn ids(&self) -> (u32, u32) {
+        (self.uid.as_raw(), self.gid.as_raw())
+    }
+
     /// Gives a file or directory to the account, not following a link: log, state directory, socket, made as root.
     ///
     /// Does nothing for who is not root, to whom files belong that he makes.
@@ -169,11 +174,12 @@ pub fn account(
     }
 }
 
-/// Sets umask 077, unless a service manager started us: the mask is then a matter of the unit (`UMask=`). What others are
-/// meant to read, the log and sockets, is given its mode by itself.
+/// Sets umask 077. Where a service manager seems to have started us, the unit (`UMask=`) may open more to the group, but
+/// nothing to others and no writing. What others are meant to read, the log and sockets, is given its mode by itself.
 pub fn harden() {
-    if !service::managed() {
-        umask(Mode::from_bits_truncate(0o077));
+    let given = umask(Mode::from_bits_truncate(0o077));
+    if service::managed() {
+        umask(given | Mode::from_bits_truncate(0o027));
     }
 }
 

@@ -4,20 +4,10 @@ use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::unistd::geteuid;
 
-/// What root keeps where it was not given up: what one does with files and processes of others, which its hooks may have
-/// to. Nothing that changes the machine: no module is loaded, no address set, no disk mounted, no clock moved.
-const ROOTS: [Capability; 10] = [
-    Capability::CAP_AUDIT_WRITE,
-    Capability::CAP_CHOWN,
-    Capability::CAP_DAC_OVERRIDE,
-    Capability::CAP_FOWNER,
-    Capability::CAP_FSETID,
-    Capability::CAP_KILL,
-    Capability::CAP_NET_BIND_SERVICE,
-    Capability::CAP_NET_RAW,
-    Capability::CAP_SETGID,
-    Capability::CAP_SETUID,
-];
+/// What root keeps where it was not given up: a port for a name that resolves later, and to start and end programs as
+/// somebody else. Nothing that changes files of others or the machine.
+const ROOTS: [Capability; 4] =
+    [Capability::CAP_KILL, Capability::CAP_NET_BIND_SERVICE, Capability::CAP_SETGID, Capability::CAP_SETUID];
 
 /// Gives up capabilities for good: all of them, or as root those that are not [`ROOTS`].
 pub(super) fn give_up() -> Result<(), CapsError> {
@@ -25,9 +15,9 @@ pub(super) fn give_up() -> Result<(), CapsError> {
     if geteuid().is_root() {
         let held = caps::read(None, CapSet::Permitted)?;
         kept.extend(ROOTS.into_iter().filter(|one| held.contains(one)));
-        // Or what root starts would have them all again.
-        for surplus in caps::read(None, CapSet::Bounding)?.difference(&kept) {
-            caps::drop(None, CapSet::Bounding, *surplus)?;
+        // Or what root starts as root would have them all again, those that we keep included.
+        for surplus in caps::read(None, CapSet::Bounding)? {
+            caps::drop(None, CapSet::Bounding, surplus)?;
         }
     }
     // Where the kernel knows no ambient ones there are none.

@@ -1,6 +1,7 @@
 //! What the process takes from itself once it has all that it needs: its secrets stay in its memory, its descriptors
-//! stay with it, and where no service manager has confined it, it may no longer write where it has no business, nor
-//! gain a privilege.
+//! stay with it, it may no longer write where it has no business, nor gain a privilege, and as root it has its programs
+//! run as somebody else. What the kernel says that holds already, by a service manager or a container, is left as it is
+//! (`enforced`); what the environment says of a manager does not matter.
 //!
 //! Landlock and what prctl(2) sets belong to a thread and to those that it starts later. So [`enter`] is called once, in
 //! the one thread that there is: after the privileges are given up, before the log has its thread, and before a byte
@@ -9,13 +10,15 @@
 
 #[cfg(target_os = "linux")]
 mod capabilities;
-mod descriptors;
+pub mod descriptors;
+#[cfg(target_os = "linux")]
+mod enforced;
 #[cfg(target_os = "linux")]
 mod walls;
 
 use crate::domain::lang::Lang;
 use crate::domain::notice::Level;
-use crate::sys::service;
+use crate::sys::privileges::Account;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -31,6 +34,8 @@ pub struct Needs {
     pub logs: Vec<PathBuf>,
     /// Files that were made already, and are to be removed at the end.
     pub leave: Vec<PathBuf>,
+    /// Whom the programs of notifiers run as, where we are root.
+    pub program_user: String,
 }
 
 /// What came of it.
@@ -38,10 +43,34 @@ pub struct Needs {
 pub struct Shelter {
     /// Where writing is still possible; `None`: everywhere, as far as we are concerned.
     walls: Option<Walls>,
-    /// Somebody else confines us, or nobody is to.
+    /// Nobody wants us to confine ourselves, or nobody can here.
     unasked: bool,
+    /// What holds by our own doing, and what held before.
+    held: Vec<(Means, bool)>,
     /// What could not be done.
     trouble: Vec<String>,
+}
+
+/// A part of the confinement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Means {
+    NoNewPrivileges,
+    Capabilities,
+    Files,
+    SystemCalls,
+    Programs,
+}
+
+impl Means {
+    fn name(self, lang: Lang) -> &'static str {
+        match self {
+            Means::NoNewPrivileges => lang.pick("new privileges", "新权限"),
+            Means::Capabilities => lang.pick("capabilities", "特权"),
+            Means::Files => lang.pick("files", "文件"),
+            Means::SystemCalls => lang.pick("system calls", "系统调用"),
+            Means::Programs => lang.pick("programs of notifiers", "通知程序"),
+        }
+    }
 }
 
 /// The folders, and single files, that this process may still write in.
@@ -49,6 +78,14 @@ pub struct Shelter {
 struct Walls(Vec<PathBuf>);
 
 static WALLS: OnceLock<Walls> = OnceLock::new();
+static PROGRAM_IDS: OnceLock<(u32, u32)> = OnceLock::new();
+/// Who has no rights, where the password file does not say who that is.
+const NOBODY: u32 = 65_534;
+
+/// The user and group that programs are to be started as; `None`: as whom we are.
+pub fn program_ids() -> Option<(u32, u32)> {
+    PROGRAM_IDS.get().copied()
+}
 
 /// Keeps what is in our memory from other processes and from files: nobody but root may look into it, and no core is
 /// left. Once more after a change of user, which undoes it.
@@ -68,7 +105,7 @@ pub fn keep_secrets() {
 pub fn enter(needs: &Needs) -> Shelter {
     keep_secrets();
     descriptors::close_on_exec();
-    if !needs.enabled || service::managed() {
+    if !needs.enabled {
         return Shelter { unasked: true, ..Shelter::default() };
     }
     confine(needs)
@@ -76,27 +113,65 @@ pub fn enter(needs: &Needs) -> Shelter {
 
 #[cfg(target_os = "linux")]
 fn confine(needs: &Needs) -> Shelter {
-    let mut trouble = Vec::new();
-    if let Err(error) = nix::sys::prctl::set_no_new_privs() {
-        trouble.push(format!("no_new_privs: {error}"));
+    let before = enforced::Enforced::now();
+    let (mut trouble, mut held) = (Vec::new(), Vec::new());
+    if before.system_calls {
+        held.push((Means::SystemCalls, false));
     }
-    if let Err(error) = capabilities::give_up() {
-        trouble.push(format!("capset: {error}"));
+    match before.no_new_privileges {
+        true => held.push((Means::NoNewPrivileges, false)),
+        false => match nix::sys::prctl::set_no_new_privs() {
+            Ok(()) => held.push((Means::NoNewPrivileges, true)),
+            Err(error) => trouble.push(format!("no_new_privs: {error}")),
+        },
+    }
+    match before.capabilities {
+        true => held.push((Means::Capabilities, false)),
+        false => match capabilities::give_up() {
+            Ok(()) => held.push((Means::Capabilities, true)),
+            Err(error) => trouble.push(format!("capset: {error}")),
+        },
+    }
+    trouble.extend(set_program_ids(&needs.program_user));
+    held.extend(program_ids().map(|_| (Means::Programs, true)));
+    if before.files {
+        held.push((Means::Files, false));
+        return Shelter { walls: None, unasked: true, held, trouble };
     }
     let walls = walls::raise(needs).unwrap_or_else(|error| {
         trouble.push(format!("Landlock: {error}"));
         None
     });
     if let Some(walls) = &walls {
+        held.push((Means::Files, true));
         // Called once; a second call would stand within the walls of the first.
         let _ = WALLS.set(walls.clone());
     }
-    Shelter { walls, unasked: false, trouble }
+    Shelter { walls, unasked: false, held, trouble }
+}
+
+/// Decides whom programs run as; what is wrong with the account that was asked for.
+fn set_program_ids(user: &str) -> Option<String> {
+    if !nix::unistd::geteuid().is_root() {
+        return None;
+    }
+    let (ids, trouble) = match Account::find(Some(user), None) {
+        Ok(account) => (account.ids(), None),
+        // Not everybody has an account of that name; the number is its all the same.
+        Err(_) if user == "nobody" => ((NOBODY, NOBODY), None),
+        Err(error) => ((NOBODY, NOBODY), Some(format!("confine.program_user: {error}"))),
+    };
+    if ids.0 != 0 {
+        let _ = PROGRAM_IDS.set(ids);
+    }
+    trouble
 }
 
 #[cfg(not(target_os = "linux"))]
-fn confine(_: &Needs) -> Shelter {
-    Shelter { unasked: true, ..Shelter::default() }
+fn confine(needs: &Needs) -> Shelter {
+    let trouble = set_program_ids(&needs.program_user).into_iter().collect();
+    let held = program_ids().map(|_| (Means::Programs, true)).into_iter().collect();
+    Shelter { walls: None, unasked: true, held, trouble }
 }
 
 /// Whether this process may still make and write a file at `path`, as far as it has confined itself.
@@ -117,6 +192,26 @@ impl Walls {
 }
 
 impl Shelter {
+    /// What is confined by us, and what was before we came, in a few words for the status.
+    pub fn summary(&self, lang: Lang) -> String {
+        let named = |ours: bool| {
+            let those = self.held.iter().filter(|(_, by_us)| *by_us == ours);
+            those.map(|(means, _)| means.name(lang)).collect::<Vec<_>>().join(lang.pick(", ", "、"))
+        };
+        let (ours, others) = (named(true), named(false));
+        match (ours.is_empty(), others.is_empty()) {
+            (true, true) => lang.pick("not confined", "未受限制").to_string(),
+            (false, true) => lang.pick(format!("confined by itself: {ours}"), format!("自我限制：{ours}")),
+            (true, false) => {
+                lang.pick(format!("confined from outside: {others}"), format!("由外部限制：{others}"))
+            }
+            (false, false) => lang.pick(
+                format!("confined by itself: {ours}; from outside: {others}"),
+                format!("自我限制：{ours}；由外部限制：{others}"),
+            ),
+        }
+    }
+
     /// What there is to say of it, and how loudly; `None` where there is nothing.
     pub fn remark(&self, lang: Lang) -> Option<(Level, String)> {
         if !self.trouble.is_empty() {
@@ -174,6 +269,18 @@ mod tests {
             assert_eq!(walls.admit(&base.join(path)), admitted, "{path}");
         }
         std::fs::remove_dir_all(&base).unwrap();
+    }
+
+    #[test]
+    fn the_summary_tells_our_doing_from_that_of_others() {
+        let of = |held: &[(Means, bool)]| Shelter { held: held.to_vec(), ..Shelter::default() };
+        assert_eq!(of(&[]).summary(Lang::En), "not confined");
+        let both = of(&[(Means::SystemCalls, false), (Means::NoNewPrivileges, true), (Means::Files, true)]);
+        assert_eq!(
+            both.summary(Lang::En),
+            "confined by itself: new privileges, files; from outside: system calls"
+        );
+        assert_eq!(both.summary(Lang::Zh), "自我限制：新权限、文件；由外部限制：系统调用");
     }
 
     #[test]

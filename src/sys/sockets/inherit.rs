@@ -14,7 +14,7 @@ use super::error::{SocketError, Warning};
 use crate::domain::limits::LISTENERS_MAX;
 use crate::sys::{lot, service};
 use listenfd::ListenFd;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 /// The name under which systemd's store keeps the listeners that we bound.
 pub const KEPT: &str = "listen";
@@ -49,6 +49,12 @@ impl Inherited {
     /// True when a manager handed over anything at all, so that forking away from it would be wrong.
     pub fn any(&self) -> bool {
         !self.sockets.is_empty() || !self.unusable.is_empty() || !self.kept.is_empty() || !self.lot.is_empty()
+    }
+
+    /// The numbers of its descriptors.
+    pub fn descriptors(&self) -> Vec<RawFd> {
+        let sockets = self.sockets.iter().chain(&self.kept).map(|one| one.socket.as_fd().as_raw_fd());
+        sockets.chain(self.lot.iter().map(AsRawFd::as_raw_fd)).collect()
     }
 
     /// The connections of the process before us, for [`lot::unpack`].
