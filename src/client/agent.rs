@@ -273,6 +273,7 @@ fn log_options(args: &Args, env: &Env, settings: &Settings) -> LogOptions {
         format: Format::Classic,
         lang: settings.lang,
         level,
+        identifier: "heartbeat",
         ..LogOptions::default()
     }
 }

@@ -132,7 +132,8 @@ fn every_key_stands_in_the_sample_with_a_line_about_it() {
 fn the_sample_is_right_and_says_what_would_run() {
     let dir = Dir::new();
     let file = dir.write("main.toml", product(Product::Config));
-    let args = Args { command: Some(Task::CheckConfig { file: Some(file) }), ..Args::default() };
+    let args =
+        Args { command: Some(Task::CheckConfig { file: Some(file), offline: false }), ..Args::default() };
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let code = check::run(&args, &env(&[]), &mut out, &mut err);
     assert_eq!((code, String::from_utf8_lossy(&err).as_ref()), (0, ""));
@@ -189,7 +190,8 @@ fn check_config_tells_faults_and_warnings_on_stderr() {
     let dir = Dir::new();
     let check = |text: &str| {
         let file = dir.write("main.toml", text);
-        let args = Args { command: Some(Task::CheckConfig { file: Some(file) }), ..Args::default() };
+        let args =
+            Args { command: Some(Task::CheckConfig { file: Some(file), offline: false }), ..Args::default() };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let code = check::run(&args, &env(&[]), &mut out, &mut err);
         (code, dir.strip(&String::from_utf8(out).unwrap()), dir.strip(&String::from_utf8(err).unwrap()))

@@ -116,6 +116,9 @@ pub enum Task {
         /// The file to check [default: the one the daemon would read]
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
         file: Option<PathBuf>,
+        /// Check without files of secrets, certificates and credentials that are not here, as in CI
+        #[arg(long)]
+        offline: bool,
     },
     /// Open the ports of the configuration in the firewall, close them again, or say how they stand; needs root
     #[command(disable_help_flag = true)]
@@ -311,7 +314,7 @@ fn contradiction(args: &Args) -> Option<Text> {
         Some(_) if args.port.is_some() => {
             Some(Text::new("PORT cannot be used with a command", "端口不能与子命令同时使用"))
         }
-        Some(Task::CheckConfig { file: Some(_) }) if args.config.is_some() => Some(Text::new(
+        Some(Task::CheckConfig { file: Some(_), .. }) if args.config.is_some() => Some(Text::new(
             "FILE and --config cannot be used together: they name the same thing",
             "文件参数与 --config 不能同时使用：二者含义相同",
         )),

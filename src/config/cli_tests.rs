@@ -40,7 +40,7 @@ fn what_is_typed_arrives_as_values() {
 
 #[test]
 fn global_options_stand_on_either_side_of_a_command() {
-    let check = |file: Option<&str>| Some(Task::CheckConfig { file: file.map(Into::into) });
+    let check = |file: Option<&str>| Some(Task::CheckConfig { file: file.map(Into::into), offline: false });
     for line in ["-c a check-config", "check-config -c a"] {
         let args = read(line).unwrap();
         assert_eq!((args.config, args.command), (Some("a".into()), check(None)), "{line}");

@@ -31,7 +31,7 @@ impl Sight<'_> {
     /// The configuration file that somebody named, absolute.
     pub(super) fn config_file(self) -> Option<PathBuf> {
         let argument = match &self.args.command {
-            Some(Task::CheckConfig { file: Some(file) }) => Some(file),
+            Some(Task::CheckConfig { file: Some(file), .. }) => Some(file),
             _ => self.args.config.as_ref(),
         };
         self.path(argument, "HEARTBEAT_CONFIG")
@@ -98,6 +98,7 @@ impl Sight<'_> {
             level: self.level(draft.level.unwrap_or(fallback.level)),
             file_bytes_max: draft.file_bytes_max.unwrap_or(fallback.file_bytes_max),
             file_keep: draft.file_keep.unwrap_or(fallback.file_keep),
+            identifier: fallback.identifier,
         }
     }
 

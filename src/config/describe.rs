@@ -266,8 +266,10 @@ fn describe_listen(listen: &Listen, lang: Lang) -> String {
 fn describe_tls(tls: &ListenTls, lang: Lang) -> String {
     let zh = lang == Lang::Zh;
     let mut text = match (&tls.summary, zh) {
-        (Some(Summary { subject, ends }), false) => format!("; TLS as {subject} until {}", tls::day(*ends)),
-        (Some(Summary { subject, ends }), true) => {
+        (Some(Summary { subject, ends, .. }), false) => {
+            format!("; TLS as {subject} until {}", tls::day(*ends))
+        }
+        (Some(Summary { subject, ends, .. }), true) => {
             format!("，TLS：{subject}，有效至 {}", tls::day(*ends))
         }
         (None, false) => "; TLS".to_string(),

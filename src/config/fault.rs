@@ -46,6 +46,17 @@ pub(crate) enum Place {
     Nowhere,
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Line(path, line) => write!(f, "{}:{line}", path.display()),
+            Place::File(path) => path.display().fmt(f),
+            Place::Named(name) => f.write_str(name),
+            Place::Nowhere => Ok(()),
+        }
+    }
+}
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -64,6 +75,10 @@ pub(crate) struct Fault {
 pub(crate) struct Findings {
     faults: RefCell<Vec<Fault>>,
     warnings: RefCell<Vec<Text>>,
+    /// Files of secrets may be missing.
+    offline: bool,
+    /// What the other files define is unknown.
+    fragment: bool,
 }
 
 /// Why there are no settings: every fault that was found, in the order of the files and their lines.
@@ -130,6 +145,31 @@ impl Fault {
 }
 
 impl Findings {
+    /// For a check of files elsewhere than where they will be used: `offline` without their secrets, `fragment` without the
+    /// other files.
+    pub(crate) fn of_check(offline: bool, fragment: bool) -> Findings {
+        Findings { offline, fragment, ..Findings::default() }
+    }
+
+    /// Whether the other files of the configuration, and what they define, are not read.
+    pub(crate) fn is_fragment(&self) -> bool {
+        self.fragment
+    }
+
+    /// Whether a file of secrets or certificates may be missing here.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.offline
+    }
+
+    /// Notes that something was left unchecked, as it is not here.
+    pub(crate) fn not_here(&self, place: &Place, key: &str, what: &str) {
+        let text = Text::new(
+            format!("{what} is not here and was not checked (--offline)"),
+            format!("{what} 不在本机，未检查（--offline）"),
+        );
+        self.warn(place, key, text);
+    }
+
     /// Notes a fault of the configuration.
     pub(crate) fn fault(&self, place: Place, key: impl Into<String>, reason: Text) {
         self.fault_with_code(place, key, reason, EX_CONFIG);

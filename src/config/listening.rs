@@ -42,6 +42,7 @@ impl Sight<'_> {
     /// what was written for a public address must not silently hold for another one.
     pub(super) fn listen(self, drafts: Vec<ListenDraft>) -> Vec<Listen> {
         let mut listen: Vec<Listen> = Vec::new();
+        let mut places: Vec<Place> = Vec::new();
         let mut off = None;
         let mut open = Vec::new();
         for known in PROTOCOLS {
@@ -61,7 +62,7 @@ impl Sight<'_> {
                     ListenChoice::Off => off = Some(source.clone()),
                     ListenChoice::At(address) => {
                         let one = Listen::plain(protocol, self.absolute(address));
-                        self.add_listener(&mut listen, one, &source, "");
+                        self.add_listener(&mut listen, &mut places, one, &source, "");
                     }
                 }
             }
@@ -72,7 +73,7 @@ impl Sight<'_> {
             if let Some(one) =
                 self.drafted(draft).filter(|one| open.iter().any(|known| known.0 == one.protocol))
             {
-                self.add_listener(&mut listen, one, &place, "listen.address");
+                self.add_listener(&mut listen, &mut places, one, &place, "listen.address");
             }
         }
         for (protocol, _, _, port) in open.into_iter().filter(|_| silent) {
@@ -105,7 +106,9 @@ impl Sight<'_> {
                 "raw TCP has no headers: proxies need proxy_header = \"proxy-protocol\" there",
                 "原始 TCP 没有 HTTP 头：proxies 在此需要 proxy_header = \"proxy-protocol\"",
             ))
-        } else if draft.proxy_header.is_some() && !has_proxies {
+        } else if !has_proxies
+            && draft.proxy_header.is_some_and(|header| header != ProxyHeader::XForwardedFor)
+        {
             Some(Text::new(
                 "proxy_header needs proxies = [\"ADDRESS\"]: whose word it is",
                 "proxy_header 需要 proxies = [\"地址\"]：信任谁的说法",
@@ -134,16 +137,29 @@ impl Sight<'_> {
             keepalive: draft.keepalive.unwrap_or(plain.keepalive),
             proxies: draft.proxies,
             proxy_unix: draft.proxy_unix,
-            proxy_header: draft.proxy_header.unwrap_or_default(),
+            // With nobody to be believed it makes no difference.
+            proxy_header: draft.proxy_header.filter(|_| has_proxies).unwrap_or_default(),
             fast_path: draft.fast_path.unwrap_or(true),
             tls: draft.tls.and_then(|draft| tls::papers(draft, spoken, self.env, self.findings)),
             ..plain
         })
     }
 
-    fn add_listener(self, listen: &mut Vec<Listen>, one: Listen, place: &Place, key: &str) {
-        let reason = if listen.iter().any(|other| other.address == one.address) {
-            Text::new(format!("{} is named twice", one.address), format!("{} 出现了两次", one.address))
+    /// `places` are those of the listeners that there are, in their order.
+    fn add_listener(
+        self,
+        listen: &mut Vec<Listen>,
+        places: &mut Vec<Place>,
+        one: Listen,
+        place: &Place,
+        key: &str,
+    ) {
+        let twin = listen.iter().position(|other| other.address == one.address);
+        let reason = if let Some(first) = twin.and_then(|index| places.get(index)) {
+            Text::new(
+                format!("{} is named twice, first at {first}", one.address),
+                format!("{} 出现了两次，第一次在 {first}", one.address),
+            )
         } else if listen.len() == LISTENERS_MAX {
             Text::new(
                 format!("too many listeners: at most {LISTENERS_MAX}"),
@@ -151,6 +167,7 @@ impl Sight<'_> {
             )
         } else {
             listen.push(one);
+            places.push(place.clone());
             return;
         };
         self.findings.fault(place.clone(), key, reason);

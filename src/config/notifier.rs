@@ -250,7 +250,8 @@ pub(super) fn known(names: &[Located<String>], policy: &AlertPolicy, findings: &
 
 fn known_one(name: &Located<String>, policy: &AlertPolicy, findings: &Findings) {
     let Located { value: name, origin } = name;
-    if policy.notifier(name).is_some() {
+    // One file of conf.d may name what another one defines.
+    if policy.notifier(name).is_some() || findings.is_fragment() {
         return;
     }
     let all: Vec<&str> = policy.notifiers.iter().map(|notifier| notifier.name.as_str()).collect();

@@ -207,7 +207,7 @@ fn every_fault_is_told_with_its_line_and_key() {
         (hook("preset = \"telegram\""), "1: notifier: telegram needs secrets = { token = "),
         (
             hook("url = \"https://a\"\nsecrets = { t = \"plain\" }"),
-            "5: notifier.secrets.t: a table is expected, not a string",
+            "5: notifier.secrets.t: a table is expected, not a string: write { file = …, credential = … }",
         ),
         (
             hook("url = \"https://a\"\nsecrets = { t = {} }"),

@@ -5,7 +5,7 @@
 //! together; there are settings only when there is none.
 
 use super::Env;
-use super::cli::Args;
+use super::cli::{Args, Task};
 use super::decide::Sight;
 use super::fault::{ConfigError, Findings};
 use super::file::{self, Reading};
@@ -13,7 +13,7 @@ use super::language::{LangChoice, choose_language};
 use super::settings::{Settings, State};
 use super::{confine, monitor, notifier};
 use crate::domain::lang::Lang;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -23,7 +23,14 @@ impl Settings {
     /// # Errors
     /// Every fault found, with its place; see [`ConfigError::exit_code`].
     pub fn load(args: &Args, env: &Env) -> Result<Settings, ConfigError> {
-        let findings = Findings::default();
+        let findings = match &args.command {
+            Some(Task::CheckConfig { file, offline }) => {
+                let folder = file.as_deref().and_then(Path::parent).and_then(Path::file_name);
+                let here = folder.is_none() && file.is_some() && env.current_dir.ends_with("conf.d");
+                Findings::of_check(*offline, here || folder.is_some_and(|name| name == "conf.d"))
+            }
+            _ => Findings::default(),
+        };
         let sight = Sight { args, env, findings: &findings };
         let named = sight.config_file();
         let Reading { draft, sources } = file::read(named.as_deref(), env, &findings);

@@ -341,8 +341,8 @@ fn every_fault_is_told_with_file_line_and_key() {
             "[limits]\nbody_bytes = \"100K\"\nbeat_bytes = \"200K\"",
             "3: limits.beat_bytes: a beat cannot be longer than a body: limits.body_bytes is 100K",
         ),
-        ("limits = 1", "1: limits: a table is expected, not an integer"),
-        ("[[limits]]", "1: limits: a table is expected, not a list"),
+        ("limits = 1", "1: limits: a table is expected, not an integer: write [limits]"),
+        ("[[limits]]", "1: limits: a table is expected, not a list: write [limits]"),
         ("defaults.interval = \"500ms\"", "1: defaults.interval: 500ms is out of range: 1s to 366d"),
         ("defaults.grace = \"367d\"", "1: defaults.grace: 367d is out of range: 0s to 366d"),
         ("[[listen]]\nname = \"a\"", "1: listen: address is missing"),
@@ -365,7 +365,7 @@ fn every_fault_is_told_with_file_line_and_key() {
         ),
         (
             "[[listen]]\naddress = \"80\"\n[[listen]]\naddress = \"80\"",
-            "3: listen.address: 80 is named twice",
+            "3: listen.address: 80 is named twice, first at main.toml:1",
         ),
         ("listen = 1", "1: listen: a list in [ ] is expected, not an integer"),
         ("log.level = \"loud\"", "1: log.level: not a level: write error, warning, notice, info or debug"),
@@ -392,7 +392,10 @@ fn every_fault_is_told_with_file_line_and_key() {
             "access.allow = [\"x\"]",
             "1: access.allow: \"x\" is not a network: write 10.0.0.0/8, fd00::/8 or an address",
         ),
-        ("access.beat_tokens = [\"s3cret\"]", "1: access.beat_tokens: a table is expected, not a string"),
+        (
+            "access.beat_tokens = [\"s3cret\"]",
+            "1: access.beat_tokens: a table is expected, not a string: write { file = …, credential = … }",
+        ),
         (
             "access.beat_tokens = [{}]",
             "1: access.beat_tokens: say where the tokens are: { file = \"PATH\" } or { credential = \"NAME\" }",

@@ -139,6 +139,20 @@ pub(super) fn papers(
             Text::new(format!("{path} {}", text.say(Lang::En)), format!("{path} {}", text.say(Lang::Zh)));
         findings.warn(&cert.origin.place, &cert.origin.key, text);
     }
+    if summary.as_ref().is_some_and(|summary| summary.is_authority) {
+        let path = cert_path.display();
+        let text = Text::new(
+            format!(
+                "{path} is the certificate of an authority (CA:TRUE), which clients refuse from a server; make it with \
+                 -addext basicConstraints=critical,CA:FALSE"
+            ),
+            format!(
+                "{path} 是签发机构的证书（CA:TRUE），客户端会拒绝服务器出示它；请加 \
+                 -addext basicConstraints=critical,CA:FALSE 重新生成"
+            ),
+        );
+        findings.warn(&cert.origin.place, &cert.origin.key, text);
+    }
     let clients = clients.map(|(path, _)| (path, auth));
     Some(ListenTls { certificate: cert_path, key: key_path, clients, summary, config })
 }
@@ -155,6 +169,10 @@ fn fetch_paper(
         Ok(pem) if pem.len() as u64 <= FILE_BYTES_MAX => Some((path, pem)),
         Ok(_) => {
             tell(origin, &path, &Fault::TooMany, findings);
+            None
+        }
+        Err(_) if findings.is_offline() => {
+            findings.not_here(&origin.place, &origin.key, &path.display().to_string());
             None
         }
         Err(error) => {
@@ -257,7 +275,11 @@ mod tests {
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
         dir.write("text.pem", "no paper");
         for (tls, code, says) in [
-            ("1", 78, "3: listen.tls: a table is expected, not an integer"),
+            (
+                "1",
+                78,
+                "3: listen.tls: a table is expected, not an integer: write { cert = …, key = …, client_ca = … }",
+            ),
             ("{ cert = \"cert.pem\" }", 78, "3: listen.tls: key is missing"),
             ("{ key = \"key.pem\" }", 78, "3: listen.tls: cert is missing"),
             ("{ cert = \"none.pem\", key = \"key.pem\" }", 66, "3: listen.tls.cert: none.pem: no such file"),
@@ -310,5 +332,15 @@ mod tests {
         let over = warnings(-2, 0o600);
         assert!(over.starts_with("main.toml:3: listen.tls.cert: cert.pem expired on "), "{over}");
         assert!(warnings(90, 0o604).contains("listen.tls.key: key.pem can be read by everybody"));
+        let dir = dir(90);
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["a.example".to_string()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        dir.write("cert.pem", params.self_signed(&key).unwrap().pem());
+        dir.write("key.pem", key.serialize_pem());
+        let tls = "{ cert = \"cert.pem\", key = \"key.pem\" }";
+        dir.write("main.toml", format!("[[listen]]\naddress = \"8443\"\ntls = {tls}\n"));
+        let said = dir.load(Args::default(), &env(&[])).unwrap().warnings.concat();
+        assert!(said.contains("cert.pem is the certificate of an authority"), "{said}");
     }
 }

@@ -41,10 +41,16 @@ pub(crate) fn read(sources: &[Located<TokenSource>], env: &Env, findings: &Findi
 /// Reads a single secret: all that its file holds, without the white space around it.
 pub(super) fn secret(source: &Located<TokenSource>, env: &Env, findings: &Findings) -> Option<Secret> {
     let origin = &source.origin;
-    let path = locate(source, true, env, findings)?;
+    let Some(path) = locate(source, true, env, findings) else {
+        return findings.is_offline().then(|| Secret::new("not-here".into()));
+    };
     let text = match fetch(&path).map(String::from_utf8) {
         Ok(Ok(text)) => text,
         Ok(Err(_)) => String::new(),
+        Err(_) if findings.is_offline() => {
+            findings.not_here(&origin.place, &origin.key, &path.display().to_string());
+            return Some(Secret::new("not-here".into()));
+        }
         Err(error) => {
             findings.unreadable(origin.place.clone(), origin.key.clone(), &path, &error);
             return None;
@@ -87,6 +93,10 @@ pub(super) fn locate(
         }
         TokenSource::Credential(name) => {
             let Some(directory) = env.get("CREDENTIALS_DIRECTORY") else {
+                if findings.is_offline() {
+                    findings.not_here(&origin.place, &origin.key, &format!("credential {name:?}"));
+                    return None;
+                }
                 let reason = Text::new(
                     format!(
                         "no credential \"{name}\": $CREDENTIALS_DIRECTORY is not set; add LoadCredential={name}:PATH to the unit"
@@ -112,6 +122,10 @@ fn read_file(path: &Path, source: &Located<TokenSource>, findings: &Findings) ->
     };
     let bytes = match fetch(path) {
         Ok(bytes) => bytes,
+        Err(_) if findings.is_offline() => {
+            findings.not_here(&origin.place, &origin.key, &path.display().to_string());
+            return Vec::new();
+        }
         Err(error) => {
             findings.unreadable(origin.place.clone(), origin.key.clone(), path, &error);
             return Vec::new();

@@ -37,6 +37,9 @@ pub(crate) struct Value<'a> {
     raw: &'a Spanned<DeValue<'a>>,
 }
 
+/// Keys of a table that are shown where something else was written.
+const FORM_KEYS_MAX: usize = 3;
+
 /// A key of a table: its name and how its value becomes part of `T`.
 pub(crate) struct Key<T> {
     pub(crate) name: &'static str,
@@ -297,7 +300,13 @@ impl<'a> Value<'a> {
     /// The elements of an array, at most `most`.
     pub(crate) fn elements(self, most: usize) -> Option<Vec<Value<'a>>> {
         let Some(array) = self.raw.get_ref().as_array() else {
-            self.expected("a list in [ ]", "用 [ ] 括起的列表");
+            match self.raw.get_ref().is_table() && !self.key.contains('.') {
+                true => self.expected(
+                    &format!("a list, written as one block [[{}]] for each,", self.key),
+                    &format!("列表（每一项写成一块 [[{}]]）", self.key),
+                ),
+                false => self.expected("a list in [ ]", "用 [ ] 括起的列表"),
+            }
             return None;
         };
         if array.len() > most {
@@ -330,7 +339,7 @@ impl<'a> Value<'a> {
         into: &mut T,
     ) -> bool {
         let Some(table) = self.raw.get_ref().as_table() else {
-            self.expected("a table", "表");
+            self.expected_table(keys.iter().map(|key| key.name));
             return false;
         };
         self.document.table(table, self.key, keys, elsewhere, into);
@@ -340,7 +349,7 @@ impl<'a> Value<'a> {
     /// A table whose keys are anybody's names: each with its value, in the order of the text, at most `most`.
     pub(crate) fn entries(self, most: usize, mut each: impl FnMut(&str, Value<'_>)) -> bool {
         let Some(table) = self.raw.get_ref().as_table() else {
-            self.expected("a table", "表");
+            self.expected_table(["NAME"].into_iter());
             return false;
         };
         if table.len() > most {
@@ -381,6 +390,24 @@ impl<'a> Value<'a> {
         self.fault(Text::new(
             format!("{en} is expected, not {}", words::type_name(found).0),
             format!("此处应为{zh}，而不是{}", words::type_name(found).1),
+        ));
+    }
+
+    /// A table is expected: shows how one is written, by its first keys.
+    fn expected_table<'k>(self, keys: impl Iterator<Item = &'k str>) {
+        // Lists of tables are blocks of their own, and so are the tables at the top.
+        let form = match self.key {
+            "listen" | "monitor" | "notifier" => format!("[[{}]]", self.key),
+            key if !key.contains('.') => format!("[{key}]"),
+            _ => {
+                let keys: Vec<String> = keys.take(FORM_KEYS_MAX).map(|key| format!("{key} = …")).collect();
+                format!("{{ {} }}", keys.join(", "))
+            }
+        };
+        let found = words::type_name(self.raw.get_ref().type_str());
+        self.fault(Text::new(
+            format!("a table is expected, not {}: write {form}", found.0),
+            format!("此处应为表，而不是{}：请写 {form}", found.1),
         ));
     }
 

@@ -31,6 +31,7 @@ pub(super) const HELP_ZH: &[(&str, &str, &str)] = &[
     ("", "help", "显示帮助"),
     ("", "version", "显示版本"),
     ("check-config", "", "读取并检查配置，显示将会如何运行；有误时以 78 退出"),
+    ("check-config", "offline", "检查时允许缺少密钥、证书和凭据文件，例如在 CI 中"),
     ("check-config", "file", "要检查的文件；默认与守护进程所读的相同"),
     ("firewall", "", "在防火墙中开放配置里的端口、再关闭，或查看现状；需要 root"),
     ("firewall", "action", "open（开放）、close（关闭）或 status（查看）"),

@@ -140,6 +140,35 @@ fn a_wrong_configuration_is_told_with_file_line_and_key() {
 }
 
 #[test]
+fn a_configuration_is_checked_without_its_secrets_and_one_file_of_it_by_itself() {
+    let config = "[access]\nadmin_tokens = [{ file = \"admin\" }]\nread_tokens = [{ credential = \"read\" }]\n\
+        [[listen]]\naddress = \"127.0.0.1:{a}\"\ntls = { cert = \"cert.pem\", key = \"key.pem\" }\n\
+        [[notifier]]\nname = \"ops\"\ntype = \"webhook\"\nurl = \"https://ops.example/{{secret.path}}\"\n\
+        secrets = { path = { file = \"path\" } }\n";
+    let (code, said) = Setup::new(config).args(&["check-config"]).run();
+    assert_eq!(code, 66, "{said}");
+    let (code, said) = Setup::new(config).args(&["check-config", "--offline"]).run();
+    assert_eq!(code, 0, "{said}");
+    for missing in
+        ["admin is not here", "credential \"read\" is not here", "cert.pem is not here", "path is not here"]
+    {
+        assert!(said.contains(missing), "{missing}: {said}");
+    }
+    let (code, said) =
+        Setup::new(&format!("{config}nonsense = 1\n")).args(&["check-config", "--offline"]).run();
+    assert!(code == 78 && said.contains("nonsense: unknown key"), "what is wrong is wrong anywhere: {said}");
+
+    // One file of conf.d names what another one defines.
+    let rule = "[[monitor]]\nmatch = \"web-*\"\nnotify = [\"ops\"]\n";
+    let setup = Setup::bare().args(&["check-config", "{dir}/conf.d/web.toml"]);
+    std::fs::create_dir(setup.place().path("conf.d")).unwrap();
+    let (code, said) = setup.file("conf.d/web.toml", rule).run();
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = Setup::new(rule).args(&["check-config"]).run();
+    assert!(code == 78 && said.contains("there is no notifier \"ops\""), "{said}");
+}
+
+#[test]
 fn a_stop_answers_what_has_arrived_and_waits_for_nobody_idle() {
     for fast in [true, false] {
         let config = format!("[[listen]]\naddress = \"127.0.0.1:{{a}}\"\nfast_path = {fast}\n");

@@ -36,6 +36,29 @@ def install(machine: Machine, world):
     expect("7777" in checked.stdout, f"check-config does not name the port:\n{tail(checked.stdout)}")
 
 
+@scenario
+def by_hand_as_root(machine: Machine, world):
+    """Root who runs the daemon on the package's state leaves nothing that the service cannot open; README's old way too."""
+    subject = Subject(machine)
+    subject.install(world.deb)
+    machine.run(f"systemctl stop {SERVICE}")
+    machine.run("heartbeat-server --daemon --pid-file /run/by-hand.pid")
+    pid = machine.out("cat /run/by-hand.pid")
+    equal(machine.out(f"ps -o user:32= -p {pid}"), "heartbeat-server", "whom root's daemon runs as")
+    subject.post('{"id":"by-hand"}')
+    machine.run(f"kill {pid}")
+    machine.until(f"! test -e /proc/{pid}", "it ends")
+    folders = "/var/lib/heartbeat-server /var/log/heartbeat-server"
+    equal(machine.out(f"find {folders} ! -user heartbeat-server"), "", "files of another")
+    machine.run(f"systemctl start {SERVICE}")
+    equal(subject.monitor("by-hand")["beats"], 1, "what was noted by hand")
+    # Beside the service, as the README says.
+    old_way = "/usr/sbin/heartbeat-server 8080 --tcp off --state-dir ~/heartbeat --log file:$HOME/heartbeat/heartbeat_server.log --lang zh"
+    machine.start(f"export HOME=/root; exec {old_way}")
+    machine.until("curl -fsS -d '{\"ip\":\"192.168.1.9\"}' http://localhost:8080/", "the old way answers beside the service")
+    machine.until("grep -q '收到心跳 - 来自: 127.0.0.1, 报告IP: 192.168.1.9' /root/heartbeat/heartbeat_server.log", "its log")
+
+
 def manual(machine: Machine, page: str):
     """A page in both languages: man has nothing to say against it, and finds the Chinese one by itself."""
     for file in (f"/usr/share/man/{page}.gz", f"/usr/share/man/zh_CN/{page}.gz"):

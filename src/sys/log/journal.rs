@@ -6,7 +6,6 @@
 
 use super::datagram::Datagrams;
 use super::outlet::{Message, MessageSink, Subject};
-use super::syslog::IDENTIFIER;
 use crate::view::line::push_peer;
 use crate::view::words::{self, Value};
 use std::io;
@@ -40,12 +39,13 @@ pub(super) struct Journal {
     datagrams: Datagrams,
     packet: Vec<u8>,
     peer: Vec<u8>,
+    identifier: &'static str,
 }
 
 impl Journal {
     /// Opens the way to the socket at `path`.
-    pub fn open(path: &Path) -> io::Result<Journal> {
-        Ok(Journal { datagrams: Datagrams::open(path)?, packet: Vec::new(), peer: Vec::new() })
+    pub fn open(path: &Path, identifier: &'static str) -> io::Result<Journal> {
+        Ok(Journal { datagrams: Datagrams::open(path)?, packet: Vec::new(), peer: Vec::new(), identifier })
     }
 }
 
@@ -60,7 +60,7 @@ impl MessageSink for Journal {
         push_field(packet, "MESSAGE", message.sentence);
         push_field(packet, "PRIORITY", &[b'0' + message.level as u8]);
         push_field(packet, "SYSLOG_FACILITY", b"3");
-        push_field(packet, "SYSLOG_IDENTIFIER", IDENTIFIER.as_bytes());
+        push_field(packet, "SYSLOG_IDENTIFIER", self.identifier.as_bytes());
         match message.subject {
             Subject::Beat(beat) => {
                 push_kind(packet, "beat");

@@ -45,6 +45,8 @@ pub struct LogOptions {
     pub file_bytes_max: u64,
     /// How many files set aside are kept.
     pub file_keep: u32,
+    /// The name of the program in the journal and in syslog.
+    pub identifier: &'static str,
 }
 
 impl LogOptions {
@@ -98,6 +100,7 @@ impl Default for LogOptions {
             level: Level::Info,
             file_bytes_max: 100 * 1024 * 1024,
             file_keep: 7,
+            identifier: super::syslog::IDENTIFIER,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::io;
 use std::path::Path;
 use syslog::{Facility, Formatter3164, LogFormat, Severity};
 
-/// The name under which we appear in syslog and the journal.
+/// The name under which the daemon appears in syslog and the journal.
 pub const IDENTIFIER: &str = "heartbeat-server";
 
 /// Where the local syslog listens.
@@ -36,13 +36,13 @@ struct Head {
 
 impl Syslog {
     /// Opens the way to the socket at `path`.
-    pub fn open(path: &Path) -> io::Result<Syslog> {
+    pub fn open(path: &Path, identifier: &str) -> io::Result<Syslog> {
         Ok(Syslog {
             datagrams: Datagrams::open(path)?,
             formatter: Formatter3164 {
                 facility: Facility::LOG_DAEMON,
                 hostname: None,
-                process: IDENTIFIER.into(),
+                process: identifier.into(),
                 pid: std::process::id(),
             },
             heads: Default::default(),

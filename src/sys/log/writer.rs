@@ -343,8 +343,8 @@ fn open(target: &Target, options: &LogOptions, places: &Places) -> io::Result<Si
         Target::File(path) => {
             Sink::Lines(Box::new(LogFile::open(path, options.file_bytes_max, options.file_keep)?))
         }
-        Target::Syslog => Sink::Messages(Box::new(Syslog::open(&places.syslog)?)),
-        Target::Journal => Sink::Messages(Box::new(Journal::open(&places.journal)?)),
+        Target::Syslog => Sink::Messages(Box::new(Syslog::open(&places.syslog, options.identifier)?)),
+        Target::Journal => Sink::Messages(Box::new(Journal::open(&places.journal, options.identifier)?)),
     })
 }
 

@@ -325,8 +325,8 @@ fn id_in_path(coded: &str) -> Result<Id, Answer> {
     Id::new(&text).map_err(|error| Answer::wrong(400, &error.to_string(), Some("id")))
 }
 
-fn no_such_monitor() -> Answer {
-    Answer::wrong(404, "no such monitor", Some("id"))
+fn no_such_monitor(id: &str) -> Answer {
+    Answer::wrong(404, &format!("no such monitor: {id}"), Some("id"))
 }
 
 /// Does something on a thread that may wait.

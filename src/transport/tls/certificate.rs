@@ -7,8 +7,8 @@ use crate::domain::time::Wall;
 use rustls::pki_types::CertificateDer;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
-use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, SubjectAltName};
 
 /// Longest line about a subject, in characters.
 const SUBJECT_CHARS_MAX: usize = 200;
@@ -20,6 +20,8 @@ pub struct Summary {
     pub subject: String,
     /// From when on nobody accepts it any more.
     pub ends: Wall,
+    /// Whether it is the certificate of an authority (CA:TRUE), which many clients refuse from a server.
+    pub is_authority: bool,
 }
 
 /// The name by which its bearer's monitor goes: the first DNS name, else the common name, if it can be an id.
@@ -41,10 +43,12 @@ pub fn summary(der: &CertificateDer<'_>) -> Option<Summary> {
     }
     let shown = |c: char| if c.is_control() { '?' } else { c };
     let subject = subject.chars().map(shown).take(SUBJECT_CHARS_MAX).collect();
+    let constraints = tbs.get_extension::<BasicConstraints>();
     let ends_s = tbs.validity().not_after.to_unix_duration().as_secs();
     Some(Summary {
         subject,
         ends: Wall(i64::try_from(ends_s).unwrap_or(i64::MAX / 1000).saturating_mul(1000)),
+        is_authority: matches!(constraints, Ok(Some((_, found))) if found.ca),
     })
 }
 
@@ -104,7 +108,11 @@ mod tests {
     fn people_are_told_the_subject_and_the_end() {
         let told = summary(&certificate(&["a.example"], Some("printer"))).unwrap();
         assert!(told.subject.contains("CN=printer") && told.subject.contains("O=Org"), "{}", told.subject);
-        assert_eq!(told.ends.rfc3339(), "2031-02-03T00:00:00.000Z");
+        assert_eq!((told.ends.rfc3339().as_str(), told.is_authority), ("2031-02-03T00:00:00.000Z", false));
+        let mut params = CertificateParams::new(vec!["a.example".to_string()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let authority = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        assert!(summary(authority.der()).unwrap().is_authority);
         assert_eq!(summary(&CertificateDer::from(Vec::new())), None);
     }
 }

@@ -57,7 +57,7 @@ pub async fn one(site: &Site, coded: &str) -> Answer {
     };
     match site.engine.get(id.as_ref()) {
         Some(monitor) => shown(site, 200, monitor).await,
-        None => no_such_monitor().with_data_headers(),
+        None => no_such_monitor(id.as_str()).with_data_headers(),
     }
 }
 
@@ -114,18 +114,19 @@ pub async fn remove(site: &Site, coded: &str) -> Answer {
 
 /// Does what a person wants; `done` is the status when it is.
 async fn obey(site: &Site, id: Id, control: Control, done: u16) -> Answer {
+    let named = id.clone();
     let done_so = aside(site, move |engine| engine.control(clock::now(), id.as_ref(), &control)).await;
     match done_so {
         Ok(Ok(Some(monitor))) => shown(site, done, monitor).await,
         Ok(Ok(None)) => Answer::no_content(),
-        Ok(Err(refused)) => refusal(&refused),
+        Ok(Err(refused)) => refusal(&refused, named.as_str()),
         Err(failed) => failed,
     }
 }
 
-fn refusal(refused: &ControlRefusal) -> Answer {
+fn refusal(refused: &ControlRefusal, id: &str) -> Answer {
     match refused {
-        ControlRefusal::Unknown => no_such_monitor(),
+        ControlRefusal::Unknown => no_such_monitor(id),
         ControlRefusal::Configured => Answer::error(
             409,
             "the configuration declares this monitor: change or remove its [[monitor]] there and reload",
