@@ -194,7 +194,7 @@ impl Daemon {
         let engine =
             Arc::new(Engine::new(started, policy, log.clone(), threads, opened.store, settings.state.sync));
         engine.recover(started).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
-        let keeper = Keeper::new(started, opened.owner, settings.state.history);
+        let keeper = Keeper::new(started, clock::asleep(), opened.owner, settings.state.history);
         for text in settings.warnings.iter().chain(&warnings) {
             warn(&log, "configuration", text.clone());
         }

@@ -42,7 +42,7 @@ pub mod testing;
 pub mod upkeep;
 pub mod watch;
 
-use alerts::Lapses;
+use alerts::{Lapses, Recovered};
 pub use ask::Health;
 pub use pending::Pending;
 use pending::Untold;
@@ -131,6 +131,8 @@ pub struct Engine {
     claims: Arc<Claims>,
     /// What has happened to time, for the machine of the alerts.
     lapses: Mutex<Lapses>,
+    /// What was found at the start, until the machine has it.
+    recovered: Mutex<Option<Recovered>>,
     post: Post,
     /// How many times intervals are stretched, in thousandths.
     stretch_permille: AtomicU32,
@@ -183,6 +185,7 @@ impl Engine {
             trouble: Mutex::default(),
             claims: Arc::default(),
             lapses: Mutex::default(),
+            recovered: Mutex::default(),
             post: Post::default(),
             stretch_permille: AtomicU32::new(1000),
             policy: ArcSwap::new(policy),

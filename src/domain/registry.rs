@@ -316,6 +316,13 @@ impl Registry {
         None
     }
 
+    /// Visits all monitors, without their details.
+    pub fn visit(&self, now: Now, visit: &mut impl FnMut(&Record<'_>)) {
+        for row in self.monitors.iter().filter(|row| !row.is_vacant()) {
+            visit(&row.record(now.wall, row.id.as_ref(), Change::None, false));
+        }
+    }
+
     /// Takes back what [`Registry::unsaved`] assumed: nothing of it was saved.
     pub fn mark_unsaved(&mut self) {
         for row in &mut self.monitors {

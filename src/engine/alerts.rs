@@ -6,17 +6,17 @@
 
 use super::{Engine, HERE, lock};
 use crate::domain::alert::message::Doubt;
-use crate::domain::alert::{AlertPolicy, Doubts, Lookup, Machine, Step};
-use crate::domain::beat::Source;
+use crate::domain::alert::{AlertPolicy, Doubts, Lookup, Machine, Remembered, Step};
 use crate::domain::id::IdRef;
-use crate::domain::limits::LIST_MAX;
 use crate::domain::notice::State;
 use crate::domain::policy::Policy;
-use crate::domain::record::{Change, OpenIncident, Record, incident_id};
-use crate::domain::registry::{Counts, Order, Snapshot};
+use crate::domain::record::{Change, Record, incident_id};
+use crate::domain::registry::{Counts, Snapshot};
 use crate::domain::rules::Rules;
-use crate::domain::time::{Mono, Now, Span, Wall};
+use crate::domain::time::{Now, Span, Wall};
+use crate::store::owned::OwnedRecord;
 use crate::store::{IncidentQuery, Outgoing, StoreError};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A standstill shorter than this is no reason to doubt ourselves: everybody has had a whole interval since.
@@ -24,22 +24,19 @@ const DOUBT_MIN: Span = Span::secs(30);
 
 /// An outage that began that long before the last sign of life may not have reached the machine.
 const LATELY: Span = Span::secs(86_400);
-/// A jump of the wall clock that is smaller is no matter.
-const JUMP_MS: u64 = 500;
-/// How long it may take until the loop that owns time says what a jump of the wall clock was.
-const JUMP_KNOWN: Span = Span::secs(5);
+/// A step of the wall clock, and a sleep of the machine, that are smaller are no matter.
+const STEP_MS: u64 = 500;
+const SLEEP_MIN: Span = Span::secs(1);
 /// Comings and goings of the network that are remembered while they cannot be put on record: the last ones.
 const NETWORK_MAX: usize = 16;
 
 /// What the loop that owns time has noticed and the machine has yet to hear.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lapses {
-    /// How long nobody could be heard.
+    /// How long nobody could be heard though the machine did not sleep.
     pub(super) away: Span,
     /// Until when.
     pub(super) until: Wall,
-    /// How far the wall clock was set.
-    pub(super) step_ms: i64,
     /// Whether our network came or went, each time.
     pub(super) network: Vec<bool>,
 }
@@ -49,11 +46,38 @@ impl Lapses {
     fn add(&mut self, later: Lapses) {
         self.away = Span(self.away.0.saturating_add(later.away.0));
         self.until = self.until.max(later.until);
-        self.step_ms = self.step_ms.saturating_add(later.step_ms);
         self.network.extend(later.network);
         let surplus = self.network.len().saturating_sub(NETWORK_MAX);
         self.network.drain(..surplus);
     }
+}
+
+/// What the clocks said together.
+#[derive(Clone, Copy, Debug)]
+struct Clocks {
+    now: Now,
+    /// How long the machine has slept since it was booted.
+    asleep: Span,
+}
+
+impl Clocks {
+    /// How far the wall clock was set since earlier ones, and how long the machine slept.
+    fn since(&self, earlier: &Clocks) -> (i64, Span) {
+        let slept = Span(self.asleep.0.saturating_sub(earlier.asleep.0));
+        let gone = Span(self.now.mono.since(earlier.now.mono).0.saturating_add(slept.0));
+        let wall_ms = self.now.wall.0.saturating_sub(earlier.now.wall.0);
+        (wall_ms.saturating_sub_unsigned(gone.0), slept)
+    }
+}
+
+/// How monitors stood when they were put together at the start, where that is not what the machine remembers: a snapshot
+/// may have had that before the journal had, and a power cut may have taken what came after.
+#[derive(Debug, Default)]
+pub(super) struct Recovered {
+    /// Those that were down.
+    down: BTreeMap<u64, OwnedRecord>,
+    /// The versions that are left of those of which a later one is remembered.
+    versions: Vec<(u64, u64)>,
 }
 
 /// The machine, and what it goes by.
@@ -67,9 +91,12 @@ pub(super) struct Alerts {
     /// What the machine was told of time that is not on record yet, and what the next one is to be told again.
     lapses: Lapses,
     again: Lapses,
-    /// By how much the wall clock was ahead of the other, and since when that is not so any more and nobody has said why.
-    offset_ms: i64,
-    jumped: Option<Mono>,
+    /// The clocks when time last went by for the machine, and when all it said was last on record.
+    clocks: Clocks,
+    recorded: Clocks,
+    /// Until all of it has been heard and is on record, and what is left of it to be heard.
+    recovered: Recovered,
+    down: BTreeMap<u64, OwnedRecord>,
     /// What the machine suspected when all it said was on record.
     doubts: Doubts,
 }
@@ -92,7 +119,8 @@ impl Lookup for Present<'_> {
 
 impl Alerts {
     /// Those of a process that began then.
-    pub(super) fn new(started: Now) -> Alerts {
+    pub(super) fn new(started: Now, asleep: Span) -> Alerts {
+        let clocks = Clocks { now: started, asleep };
         Alerts {
             machine: None,
             policy: None,
@@ -100,8 +128,10 @@ impl Alerts {
             started: Some(started.wall),
             lapses: Lapses::default(),
             again: Lapses::default(),
-            offset_ms: ahead_ms(started),
-            jumped: None,
+            clocks,
+            recorded: clocks,
+            recovered: Recovered::default(),
+            down: BTreeMap::new(),
             doubts: Doubts::default(),
         }
     }
@@ -110,11 +140,16 @@ impl Alerts {
     pub(super) fn drop_machine(&mut self) {
         self.machine = None;
         self.again.add(std::mem::take(&mut self.lapses));
+        self.clocks = self.recorded;
     }
 
     /// Everything that the machine has said is on record.
     pub(super) fn are_on_record(&mut self) {
         (self.started, self.lapses) = (None, Lapses::default());
+        self.recorded = self.clocks;
+        if self.reconciled {
+            self.recovered = Recovered::default();
+        }
         self.doubts = self.machine.as_ref().map(Machine::doubts).unwrap_or_default();
     }
 
@@ -143,8 +178,15 @@ impl Engine {
                 if let Some(started) = alerts.started {
                     let last_sign = self.store.life(HERE).last_sign.unwrap_or(started);
                     let away = crate::domain::alert::message::age(last_sign, started);
-                    machine.returned(started, away, Doubt::Restart, self.counts());
+                    machine.began(started, away, self.counts());
+                    if let Some(recovered) = lock(&self.recovered).take() {
+                        alerts.recovered = recovered;
+                    }
                 }
+                for (number, version) in &alerts.recovered.versions {
+                    machine.set_back(*number, *version);
+                }
+                alerts.down.clone_from(&alerts.recovered.down);
                 (alerts.machine, alerts.reconciled) = (Some(machine), false);
             }
         }
@@ -154,11 +196,18 @@ impl Engine {
 
     /// Has the machine hear changes, in the order of the journal.
     pub(super) fn hear_alerts(&self, alerts: &mut Alerts, records: &[Record<'_>]) -> Result<(), StoreError> {
-        let Some(machine) = &mut alerts.machine else { return Ok(()) };
+        let Alerts { machine: Some(machine), down, reconciled, .. } = alerts else { return Ok(()) };
         for record in records {
+            // What was found at the start comes before what was written since.
+            let number = record.number;
+            if down.get(&number).is_some_and(|found| found.borrow().version < record.version) {
+                if let Some(found) = down.remove(&number) {
+                    self.put_right(machine, &found.borrow())?;
+                }
+            }
             // After a power cut what is left of the journal is read once more, from its beginning; what was over by then is
             // no news, though it may have been forgotten here.
-            let is_old = !alerts.reconciled && !machine.knows(record.number) && self.was_over(record)?;
+            let is_old = !*reconciled && !machine.knows(record.number) && self.was_over(record)?;
             if !is_old {
                 machine.hear(record);
             }
@@ -182,27 +231,29 @@ impl Engine {
     }
 
     /// Lets time go by for the machine, once it has heard everything.
-    pub(super) fn advance_alerts(&self, alerts: &mut Alerts, now: Now) -> Result<(), StoreError> {
+    pub(super) fn advance_alerts(
+        &self,
+        alerts: &mut Alerts,
+        now: Now,
+        asleep: Span,
+    ) -> Result<(), StoreError> {
         let Some(machine) = &mut alerts.machine else { return Ok(()) };
         let mut lapses = std::mem::take(&mut alerts.again);
         lapses.add(std::mem::take(&mut *lock(&self.lapses)));
-        let offset_ms = ahead_ms(now);
-        let jumped = alerts.offset_ms.abs_diff(offset_ms) >= JUMP_MS;
-        if jumped && lapses.step_ms == 0 && lapses.away == Span(0) {
-            // Whether the clock was set or we were asleep is known in a moment; until then no time goes by.
-            if now.mono.since(*alerts.jumped.get_or_insert(now.mono)) < JUMP_KNOWN {
-                alerts.again.add(lapses);
-                return Ok(());
-            }
-        }
-        (alerts.offset_ms, alerts.jumped) = (offset_ms, None);
         alerts.lapses.add(lapses.clone());
-        let Lapses { away, until, step_ms, network } = lapses;
-        if step_ms != 0 {
-            machine.clock_stepped(now.wall, step_ms);
+        let Lapses { away, until, network } = lapses;
+        let clocks = Clocks { now, asleep };
+        let (step_ms, slept) = clocks.since(&alerts.clocks);
+        let within = Span(now.mono.since(alerts.clocks.now.mono).0.saturating_add(slept.0));
+        alerts.clocks = clocks;
+        let is_step = step_ms.unsigned_abs() >= STEP_MS;
+        if is_step {
+            machine.clock_stepped(now.wall, step_ms, within);
         }
-        // That was noted by the clock as it was then.
-        let until = if step_ms != 0 { now.wall } else { until.min(now.wall) };
+        let slept = if slept > SLEEP_MIN { slept } else { Span(0) };
+        // The end of it was noted by the clock as it was then.
+        let until = if is_step || slept > Span(0) { now.wall } else { until.min(now.wall) };
+        let away = Span(away.0.saturating_add(slept.0));
         if away > Span(0) && away < DOUBT_MIN {
             machine.stood_still(until, away);
         } else if away > Span(0) {
@@ -214,14 +265,8 @@ impl Engine {
         let present = Present { engine: self, now };
         if !alerts.reconciled {
             machine.reconcile(now.wall, &present);
-            let since =
-                self.store.life(HERE).last_sign.map(|sign| Wall(sign.0.saturating_sub_unsigned(LATELY.0)));
-            for record in self.down().iter().filter_map(record_of) {
-                // What was known before that the rules wanted nobody to be told of.
-                let lately = since.is_some_and(|since| record.at >= since);
-                if lately || machine.knows(record.number) {
-                    machine.put_right(&record, self.was_over(&record)?);
-                }
+            for found in std::mem::take(&mut alerts.down).values() {
+                self.put_right(machine, &found.borrow())?;
             }
             alerts.reconciled = true;
         }
@@ -231,44 +276,48 @@ impl Engine {
 }
 
 impl Engine {
-    /// Who is down. A snapshot may have that before the journal has, and so be all that is left of it; and a power cut may
-    /// have taken that somebody came up.
-    fn down(&self) -> Vec<Snapshot> {
-        if self.policy().alerts.notifiers.is_empty() {
-            return Vec::new();
-        }
-        self.list(Order::Id, None, LIST_MAX, |one| matches!(one.state, State::Down | State::Paused)).0
+    /// Has the machine know that a monitor is down, which was found so at the start.
+    fn put_right(&self, machine: &mut Machine, found: &Record<'_>) -> Result<(), StoreError> {
+        let again = self.was_over(found)?;
+        machine.put_right(found, again);
+        Ok(())
     }
-}
 
-fn ahead_ms(now: Now) -> i64 {
-    now.wall.0.saturating_sub_unsigned(now.mono.0)
-}
-
-/// That a monitor is down, as the journal would have it.
-fn record_of(found: &Snapshot) -> Option<Record<'_>> {
-    let (name, started, cause) = found.incident.as_ref()?;
-    let beats = name.split('-').nth(1)?.parse().ok()?;
-    Some(Record {
-        id: IdRef::new(&found.id).ok()?,
-        number: found.number,
-        version: found.version,
-        at: *started,
-        change: Change::State { from: State::Up, muted: false },
-        state: found.state,
-        beneath: found.beneath,
-        since: found.since,
-        last_beat: found.last_beat,
-        beats: found.beats,
-        status: found.status,
-        source: Source { peer: found.address, transport: found.transport },
-        sequence: None,
-        interval: found.interval,
-        grace: found.grace,
-        asked: found.asked,
-        incident: Some(OpenIncident { beats, started: *started, cause: *cause }),
-        details: None,
-    })
+    /// Compares what was remembered with how monitors stand, before anybody is heard or judged.
+    pub(super) fn find_unremembered(&self, now: Now) -> Result<(), StoreError> {
+        if self.policy().alerts.notifiers.is_empty() {
+            return Ok(());
+        }
+        let standings = self.store.standings(HERE)?;
+        let remembered: HashMap<u64, Remembered> = standings
+            .iter()
+            .filter_map(|(number, state)| Some((*number, Remembered::read(state)?)))
+            .collect();
+        drop(standings);
+        let since =
+            self.store.life(HERE).last_sign.map(|sign| Wall(sign.0.saturating_sub_unsigned(LATELY.0)));
+        let mut recovered = Recovered::default();
+        for shard in &self.shards {
+            lock(shard).visit(now, &mut |record| {
+                let known = remembered.get(&record.number);
+                if known.is_some_and(|known| known.version > record.version) {
+                    recovered.versions.push((record.number, record.version));
+                }
+                let Some(incident) = record.incident else { return };
+                // What was known before that the rules wanted nobody to be told of.
+                let lately = since.is_some_and(|since| incident.started >= since);
+                let open = known.and_then(Remembered::open);
+                if open != Some(incident.beats) && (known.is_some() || lately) {
+                    let at = incident.started;
+                    let change = Change::State { from: State::Up, muted: false };
+                    let record = Record { at, change, details: None, ..record.clone() };
+                    recovered.down.extend(OwnedRecord::new(&record).map(|found| (record.number, found)));
+                }
+            });
+        }
+        *lock(&self.recovered) = Some(recovered);
+        Ok(())
+    }
 }
 
 /// The machine's messages as the outbox takes them.

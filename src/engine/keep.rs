@@ -38,6 +38,8 @@ pub struct Keeper {
     owner: Owner,
     /// Behind the last change that is on record.
     followed: Option<Position>,
+    /// How long the machine has slept since it was booted.
+    asleep: Span,
     /// How long history is kept.
     history: Span,
     snapshot_due: Mono,
@@ -50,16 +52,17 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// A keeper that begins now.
-    pub fn new(now: Now, owner: Owner, history: Span) -> Keeper {
+    /// A keeper that begins now. `asleep` is how long the machine has slept since it was booted.
+    pub fn new(now: Now, asleep: Span, owner: Owner, history: Span) -> Keeper {
         Keeper {
             owner,
             followed: None,
+            asleep,
             history,
             snapshot_due: now.mono.after(SNAPSHOT_EVERY),
             forget_due: now.mono,
             retry_due: Mono(0),
-            alerts: Alerts::new(now),
+            alerts: Alerts::new(now, asleep),
             told: false,
         }
     }
@@ -83,6 +86,7 @@ impl Engine {
         self.store.read(HERE, from, Wanted::All, &mut |_, record| load(record, false))?;
         self.next_number.store(last_number + 1, Ordering::Relaxed);
         let last_sign = self.store.life(HERE).last_sign;
+        self.find_unremembered(now)?;
         let mut pending = Pending::new();
         let mut monitors = 0;
         for shard in 0..SHARDS {
@@ -111,7 +115,8 @@ impl Engine {
     }
 
     /// One turn of the keeper, at the moment `now`.
-    pub fn keep(&self, keeper: &mut Keeper, now: Now) {
+    pub fn keep(&self, keeper: &mut Keeper, now: Now, asleep: Span) {
+        keeper.asleep = asleep;
         self.report_damage(now.wall);
         self.make_good(keeper, now);
         if now.mono < keeper.retry_due {
@@ -139,7 +144,8 @@ impl Engine {
     }
 
     /// The last turn: leaves everything in the tables, if that can be done in a moment.
-    pub fn keep_last(&self, keeper: &mut Keeper, now: Now) -> Result<(), StoreError> {
+    pub fn keep_last(&self, keeper: &mut Keeper, now: Now, asleep: Span) -> Result<(), StoreError> {
+        keeper.asleep = asleep;
         let (end, all) = self.follow(keeper, now, LAST_MAX)?;
         if !all || self.monitors.load(Ordering::Relaxed) > LAST_MAX as u64 {
             return Ok(());
@@ -212,7 +218,7 @@ impl Engine {
         let mut records = held.records();
         self.hear_alerts(&mut keeper.alerts, &records)?;
         if let Some(now) = all {
-            self.advance_alerts(&mut keeper.alerts, now)?;
+            self.advance_alerts(&mut keeper.alerts, now, keeper.asleep)?;
         }
         let step = keeper.alerts.take();
         if records.is_empty() && step.is_empty() {

@@ -63,10 +63,10 @@ impl Upkeep {
                 let last = bell.wait(KEEP_EVERY);
                 if last {
                     // What fails now the next start finds in the journal.
-                    let _ = kept.keep_last(&mut keeper, clock::now());
+                    let _ = kept.keep_last(&mut keeper, clock::now(), clock::asleep());
                     return;
                 }
-                kept.keep(&mut keeper, clock::now());
+                kept.keep(&mut keeper, clock::now(), clock::asleep());
             }
         })?);
         Ok(upkeep)

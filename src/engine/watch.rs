@@ -149,9 +149,9 @@ impl Engine {
             self.change(now, shard, pending, |registry, keep| registry.forgive(now, slept, stuck, keep));
         }
         let away = Span(slept.0.saturating_add(stuck.0));
-        {
+        if stuck > Span(0) {
             let lapses = &mut lock(&self.lapses);
-            lapses.away = Span(lapses.away.0.saturating_add(away.0));
+            lapses.away = Span(lapses.away.0.saturating_add(stuck.0));
             lapses.until = now.wall;
         }
         let text = self.policy().page_lang.pick(
@@ -168,10 +168,6 @@ impl Engine {
         }
         watch.offset_ms = offset_ms(now);
         watch.policy = None;
-        {
-            let lapses = &mut lock(&self.lapses);
-            lapses.step_ms = lapses.step_ms.saturating_add(step_ms);
-        }
         for shard in 0..SHARDS {
             let pending = &mut watch.pending;
             self.change(now, shard, pending, |registry, keep| registry.clock_stepped(now, step_ms, keep));

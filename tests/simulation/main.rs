@@ -2,7 +2,7 @@
 //! up, fails and forgets, through crashes and restarts, held at every step against a plain model of what should be.
 //!
 //! One number decides everything. `SEED=N cargo test --test simulation -- --nocapture` plays one world again and says
-//! what happens in it; `SEEDS=N` plays that many, from `FROM` on. What fails names its seed.
+//! what happens in it; `SEEDS=N` plays that many, from `FROM` on, and `SEEDS=N,M,…` those. What fails names its seed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)] // a test that cannot go on may panic
 
 mod model;
@@ -16,7 +16,7 @@ mod world;
 use heartbeat_server::domain::notice::Level;
 use heartbeat_server::sys::log::{Log, LogOptions, Target, TargetOptions};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use world::World;
 
@@ -29,6 +29,16 @@ const SHOWN_MAX: usize = 5;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// The seeds to be played.
+fn worlds() -> Vec<u64> {
+    let text = std::env::var("SEEDS").unwrap_or_default();
+    if text.contains(',') {
+        return text.split(',').filter_map(|one| one.trim().parse().ok()).collect();
+    }
+    let from = number("FROM").unwrap_or(0);
+    (from..from + text.parse().unwrap_or(SEEDS)).collect()
 }
 
 /// A log that says nothing.
@@ -60,22 +70,18 @@ fn every_world_is_as_it_should_be() {
         }
         return;
     }
-    let from = number("FROM").unwrap_or(0);
-    let end = from + number("SEEDS").unwrap_or(SEEDS);
-    let (next, failed, judged) = (AtomicU64::new(from), Mutex::new(Vec::new()), AtomicU64::new(0));
+    let worlds = worlds();
+    let (next, failed, judged) = (AtomicUsize::new(0), Mutex::new(Vec::new()), AtomicU64::new(0));
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(8));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
-                        return;
-                    }
-                    match play(seed, &log, TRACE_MAX) {
+                    let Some(seed) = worlds.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
+                    match play(*seed, &log, TRACE_MAX) {
                         Ok(sure) => _ = judged.fetch_add(sure, Ordering::Relaxed),
                         Err(fault) => {
-                            failed.lock().unwrap_or_else(PoisonError::into_inner).push((seed, fault));
+                            failed.lock().unwrap_or_else(PoisonError::into_inner).push((*seed, fault));
                         }
                     }
                 }
@@ -93,6 +99,9 @@ fn every_world_is_as_it_should_be() {
     let judged = judged.into_inner();
     eprintln!("of {judged} incidents it was sure what should be told");
     let seeds: Vec<u64> = failed.iter().map(|(seed, _)| *seed).collect();
-    assert!(seeds.is_empty(), "{} of {} seeds fail: {seeds:?}", seeds.len(), end - from);
-    assert!(judged >= (end - from) / 100, "of too few incidents it is sure what should be told: {judged}");
+    assert!(seeds.is_empty(), "{} of {} seeds fail: {seeds:?}", seeds.len(), worlds.len());
+    assert!(
+        judged >= worlds.len() as u64 / 100,
+        "of too few incidents it is sure what should be told: {judged}"
+    );
 }

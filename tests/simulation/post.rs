@@ -141,7 +141,7 @@ impl Town {
         self.s += 1;
         let now = self.now();
         self.engine.turn(&mut self.watch, now, Span(0));
-        self.engine.keep(&mut self.keeper, now);
+        self.engine.keep(&mut self.keeper, now, Span(0));
         let flights = std::mem::take(&mut self.flights);
         let (landed, still) = flights.into_iter().partition(|flight| flight.lands_s <= self.s);
         let landed: Vec<Flight> = landed;
@@ -236,7 +236,7 @@ fn started(policy: &Arc<Policy>, disk: &SimDisk, tables: &Arc<MemoryTables>, now
     let owner = store.new_owner().unwrap();
     let engine = Engine::new(now, policy.clone(), crate::silent(), 1, Arc::new(store), Sync::Second);
     engine.recover(now).unwrap();
-    (engine, Keeper::new(now, owner, Span::secs(365 * DAY)))
+    (engine, Keeper::new(now, Span(0), owner, Span::secs(365 * DAY)))
 }
 
 /// A notifier; what it is reached by does not matter, since the post is simulated.
@@ -409,7 +409,7 @@ fn what_is_too_much_for_one_notifier_goes_to_the_fallback_and_is_said_to_have_fa
         // Each is told by itself.
         town.beat(&format!("m{n}"), Status::Fail);
         let now = town.now();
-        town.engine.keep(&mut town.keeper, now);
+        town.engine.keep(&mut town.keeper, now, Span(0));
         if n % 1_000 == 0 {
             town.tick();
         }

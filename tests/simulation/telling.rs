@@ -50,20 +50,17 @@ pub struct Telling {
     pub doubtful: Vec<u64>,
     /// When we were started, or were away for long.
     pub absent: Vec<u64>,
+    /// From when until when we were not there.
+    pub gaps: Vec<(u64, u64)>,
+    /// When which notifier was taken out of the configuration: it is forgotten, and should it come back begins anew.
+    pub taken_out: Vec<(String, u64)>,
     /// When the program may have failed to learn that the clock was set.
     pub unsure: Vec<u64>,
     pub most_monitors: usize,
-    /// The power was cut or the clock was set, so not everything that was heard happened when it seems to have. Then it is
-    /// still known in the end who is down, nothing is lost and nothing told twice; what more is to be said of single
-    /// messages is not.
-    pub is_rough: bool,
-    /// The clock was set: then it cannot be said of those whose changes were heard again what is left of them.
-    pub clock_was_set: bool,
-    /// The latest change that was followed, by monitors, and those of whom an earlier one was followed again after a power
-    /// cut.
-    pub followed: BTreeMap<u64, u64>,
-    pub reheard: BTreeSet<u64>,
-    /// Those of whom a change was put on record after a later one.
+    /// The changes that were followed, by monitors. After a power cut they are followed again.
+    pub followed: BTreeMap<u64, BTreeSet<u64>>,
+    /// Those of whom a change was put on record after a later one: two threads took them in the same moment, and what the
+    /// one began the other had ended.
     overtaken: BTreeSet<u64>,
     pub made: Vec<Made>,
     /// How often each arrived, by the name it has in the outbox, in the order of the first time.
@@ -124,14 +121,32 @@ impl Telling {
     }
 
     /// A change is put on record.
-    pub fn follow(&mut self, number: u64, version: u64, power_was_cut: bool) {
-        let latest = self.followed.entry(number).or_default();
-        if version <= *latest && power_was_cut {
-            self.reheard.insert(number);
-        } else if version <= *latest {
+    pub fn follow(&mut self, number: u64, version: u64) {
+        let followed = self.followed.entry(number).or_default();
+        if followed.insert(version) && followed.last() > Some(&version) {
             self.overtaken.insert(number);
         }
-        *latest = version.max(*latest);
+    }
+
+    /// A power cut has taken what came after this version of a monitor.
+    pub fn set_back(&mut self, number: u64, version: u64) {
+        if let Some(followed) = self.followed.get_mut(&number) {
+            followed.split_off(&(version + 1));
+        }
+    }
+
+    /// The first moment by which something that was to be told then has been: nothing kept us from it for long enough.
+    fn settled(&self, from: u64, min_down: Span) -> u64 {
+        let need = min_down.0 + SOON_MS;
+        let mut at = from;
+        // They are in the order of time.
+        for (gone, back) in &self.gaps {
+            if *gone > at + need {
+                break;
+            }
+            at = at.max(*back);
+        }
+        at + need
     }
 
     /// A message arrives.
@@ -166,9 +181,6 @@ impl Telling {
 
     /// What must hold of everything that was told, whatever the rules were meanwhile.
     pub fn check_order(&self, to: &str, number: u64) -> Result<(), String> {
-        if self.clock_was_set && self.reheard.contains(&number) {
-            return Ok(());
-        }
         let about = self.about(to, number);
         let say = |fault: &str| Err(format!("{fault}: to {to} of {number}: {}", listed(&about)));
         let mut known = None;
@@ -183,8 +195,9 @@ impl Telling {
         }
         for window in about.windows(HOUR_MOST + 1) {
             let (first, last) = (window[0].0.at_ms, window[HOUR_MOST].0.at_ms);
-            let sure = !self.is_rough
-                && !self.unsure.iter().any(|at| (first.saturating_sub(HOUR_MS)..=last).contains(at));
+            let within = |at: &u64| (first.saturating_sub(HOUR_MS)..=last).contains(at);
+            let sure = !self.unsure.iter().any(within)
+                && !self.taken_out.iter().any(|(name, at)| name == to && within(at));
             if sure && last - first < HOUR_MS - 1_000 {
                 return say("more than three in an hour");
             }
@@ -213,11 +226,7 @@ impl Telling {
             let (number, beats) = numbers(name).ok_or("an incident without a name")?;
             by_number.entry(number).or_default().push((beats, incident));
         }
-        let reopened: BTreeSet<u64> = self.reopened.iter().map(|(number, _)| *number).collect();
-        let whole = |number: &u64| {
-            !self.clock_was_set || !self.reheard.contains(number) && !reopened.contains(number)
-        };
-        for (number, all) in by_number.iter().filter(|(number, _)| whole(number)) {
+        for (number, all) in &by_number {
             let about = self.about(to, *number);
             let say = |fault: String| Err(format!("{fault}: to {to} of {number}: {}", listed(&about)));
             let last = about.last().map(|(made, _)| made.message.kind);
@@ -235,7 +244,7 @@ impl Telling {
                 }
                 _ => {}
             }
-            for (beats, one) in all.iter().filter(|_| !self.is_rough) {
+            for (beats, one) in all {
                 let Some(stretch) = self.open.get(&(*number, *beats)).copied() else { continue };
                 let Some(want) = self.wanted(*number, *beats, stretch, one, min_down, &by_number) else {
                     continue;
@@ -282,17 +291,19 @@ impl Telling {
         min_down: Span,
         all: &BTreeMap<u64, Vec<(u64, &Incident)>>,
     ) -> Option<Want> {
+        // Until its end was told it goes on for those who are told.
+        let told = |(from, to): Stretch| (from, to.map(|to| self.settled(to, min_down)));
         let others = all.get(&number).into_iter().flatten().filter(|(other, _)| *other != beats);
         let near = others
             .map(|(other, _)| self.open.get(&(number, *other)).copied())
-            .any(|other| other.is_none_or(|other| overlaps(other, stretch, APART_MS)));
+            .any(|other| other.is_none_or(|other| overlaps(told(other), told(stretch), APART_MS)));
         let lost = self
             .open
             .range((number, 0)..=(number, u64::MAX))
-            .any(|(key, other)| key.1 != beats && overlaps(*other, stretch, APART_MS));
+            .any(|(key, other)| key.1 != beats && overlaps(told(*other), told(stretch), APART_MS));
         // A pause after its end may have begun before that was told.
         let paused = self.paused.get(&number).into_iter().flatten();
-        let until = stretch.1.map(|to| to + APART_MS);
+        let until = told(stretch).1.map(|to| to + APART_MS);
         let paused = paused.clone().any(|pause| overlaps(*pause, (stretch.0, until), 0));
         if near || lost || paused || self.reopened.contains(&(number, beats)) {
             return None;

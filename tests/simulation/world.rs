@@ -98,7 +98,7 @@ pub struct World {
     /// Incidents of which it was sure what should be told of them.
     pub judged: u64,
     stood: BTreeMap<String, String>,
-    power_was_cut: bool,
+    remembered: BTreeMap<u64, String>,
     /// The last place in the outbox that was looked at.
     looked: u64,
     /// The clock was set, and the keeper has not been told yet.
@@ -136,7 +136,7 @@ impl World {
             telling: Telling::default(),
             judged: 0,
             stood: BTreeMap::new(),
-            power_was_cut: false,
+            remembered: BTreeMap::new(),
             looked: 0,
             step_is_news: false,
             found_within: Span(0),
@@ -188,7 +188,6 @@ impl World {
                 self.say(format!("the clock is set by {step} ms"));
                 self.wall_ahead_ms += step;
                 self.step_is_news = true;
-                (self.telling.is_rough, self.telling.clock_was_set) = (true, true);
                 self.telling.doubtful.push(self.real_ms);
                 // Signs before and after cannot be compared.
                 (self.story.sign, self.story.durable_sign) = (None, None);
@@ -200,7 +199,7 @@ impl World {
                 self.telling.doubtful.push(self.real_ms);
                 self.real_ms += ms;
                 self.asleep_ms += ms;
-                self.was_away();
+                self.was_away(ms);
                 // The timer of the loop does not run while the machine sleeps; but beats may come first.
                 if self.random.one_in(3) {
                     self.beat()?;
@@ -212,7 +211,7 @@ impl World {
                 self.say(format!("stands still for {ms} ms"));
                 self.telling.doubtful.push(self.real_ms);
                 self.real_ms += ms;
-                self.was_away();
+                self.was_away(ms);
                 for _ in 0..self.random.below(4) {
                     self.beat()?;
                 }
@@ -266,7 +265,8 @@ impl World {
         }
     }
 
-    fn was_away(&mut self) {
+    fn was_away(&mut self, ms: u64) {
+        self.telling.gaps.push((self.real_ms - ms, self.real_ms));
         self.telling.doubtful.push(self.real_ms);
         self.telling.absent.push(self.real_ms);
     }
@@ -390,9 +390,9 @@ impl World {
     }
 
     fn keep(&mut self) -> Checked {
-        let (now, every) = (self.now(), self.shape.keep_every_ms);
+        let (now, asleep, every) = (self.now(), self.asleep(), self.shape.keep_every_ms);
         let life = self.life();
-        life.engine.keep(&mut life.keeper, now);
+        life.engine.keep(&mut life.keeper, now, asleep);
         life.next_keep = now.mono.after(Span(every));
         self.after("keep")?;
         self.step_is_news &= !checks::ills(&self.life().engine.health()).is_empty();
@@ -401,10 +401,10 @@ impl World {
 
     fn save(&mut self) -> Checked {
         self.say("saves".into());
-        let now = self.now();
+        let (now, asleep) = (self.now(), self.asleep());
         let life = self.life();
         // A failure is tried again.
-        let _ = life.engine.keep_last(&mut life.keeper, now);
+        let _ = life.engine.keep_last(&mut life.keeper, now, asleep);
         self.after("save")
     }
 
@@ -416,7 +416,7 @@ impl World {
         }
         for one in &seen {
             if let Seen::Followed(number, version) = one {
-                self.telling.follow(*number, *version, self.power_was_cut);
+                self.telling.follow(*number, *version);
             }
         }
         self.story.see(&seen).map_err(|fault| format!("{what}: {fault}"))?;
@@ -496,6 +496,14 @@ impl World {
             }
         }
         self.stood = now;
+        let mut remembered = BTreeMap::new();
+        for (number, state) in self.tables.standings().unwrap_or_default() {
+            if self.remembered.get(&number) != Some(&state) {
+                self.say(format!("of {number} is remembered: {state}"));
+            }
+            remembered.insert(number, state);
+        }
+        self.remembered = remembered;
     }
 
     // --- what is done to it
@@ -508,7 +516,7 @@ impl World {
             policy = Arc::new((*self.policy).clone());
         }
         self.say(format!("reload: {} rules", policy.rules.len()));
-        self.policy = policy.clone();
+        self.configure(policy.clone());
         let life = self.life();
         life.engine.set_policy(now, policy.clone());
         life.looped.boundary = None;
@@ -516,6 +524,16 @@ impl World {
         self.declare_by_rules(now)?;
         self.after("a reload")?;
         if self.life.is_some() { self.turn_if_woken() } else { Ok(()) }
+    }
+
+    /// Puts a policy in force.
+    fn configure(&mut self, policy: Arc<Policy>) {
+        for one in
+            self.shape.notifiers.iter().filter(|one| policy.alerts.notifier(&one.notifier.name).is_none())
+        {
+            self.telling.taken_out.push((one.notifier.name.clone(), self.real_ms));
+        }
+        self.policy = policy;
     }
 
     fn declare_by_rules(&mut self, now: Now) -> Checked {
@@ -544,7 +562,7 @@ impl World {
             life.engine.stats().busy(now);
             life.busy_since = Some(now);
         }
-        let restarts = self.restarts;
+        let (restarts, from_ms) = (self.restarts, self.real_ms);
         self.pass(ms)?;
         if self.restarts != restarts {
             return Ok(());
@@ -558,7 +576,7 @@ impl World {
         let life = self.life();
         life.engine.stats().idle();
         life.busy_since = None;
-        self.was_away();
+        self.was_away(self.real_ms - from_ms);
         Ok(())
     }
 }

@@ -71,7 +71,7 @@ fn subject(entry: &Entry, incident: String, lookup: &dyn Lookup) -> Subject {
     Subject {
         id: entry.id.clone(),
         incident: Some(incident),
-        since: entry.started,
+        since: entry.began,
         ended: entry.ended,
         cause: Some(entry.cause),
         last_beat: entry.last_beat,

@@ -32,6 +32,11 @@ pub(super) struct Entry {
     /// The beats it had sent when its latest incident began, as the incident's name has them.
     pub(super) beats: u64,
     pub(super) started: Wall,
+    /// When that was, and when it was last heard before, by the clock as it is set now: what counts is reckoned from these.
+    #[serde(default)]
+    pub(super) began: Wall,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) heard: Option<Wall>,
     pub(super) cause: Cause,
     /// When that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,7 +51,7 @@ pub(super) struct Entry {
     pub(super) again: bool,
     /// When it last went down or came up.
     pub(super) changed: Wall,
-    /// How often it went down since `first_down`, with never an hour between.
+    /// How often it went down since `first_down`, with never an hour between in which all was told.
     pub(super) downs: u32,
     pub(super) first_down: Wall,
     pub(super) lines: Vec<Line>,
@@ -56,6 +61,28 @@ pub(super) struct Entry {
     /// Its place among the timers.
     #[serde(skip)]
     pub(super) wake: Option<Wall>,
+}
+
+/// The little of what is remembered of a monitor that it is compared by with how it stands.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Remembered {
+    /// The latest version that was heard of.
+    pub version: u64,
+    #[serde(default)]
+    ended: Option<Wall>,
+    beats: u64,
+}
+
+impl Remembered {
+    /// Reads it from what was remembered; `None`: that cannot be read.
+    pub fn read(state: &str) -> Option<Remembered> {
+        serde_json::from_str(state).ok()
+    }
+
+    /// The incident that is open: the beats it is named by.
+    pub fn open(&self) -> Option<u64> {
+        self.ended.is_none().then_some(self.beats)
+    }
 }
 
 /// What one notifier was told of a monitor, and what it is to be told.
@@ -110,6 +137,8 @@ impl Entry {
             respite: Span(0),
             beats: incident.beats,
             started: incident.started,
+            began: incident.started,
+            heard: None,
             cause: incident.cause,
             ended: None,
             removed: false,
@@ -126,13 +155,15 @@ impl Entry {
 
     /// An incident begins.
     pub(super) fn begin(&mut self, record: &Record<'_>, incident: OpenIncident) {
-        if self.downs == 0 || after(self.changed, HOUR) < incident.started {
+        let all_told = self.lines.iter().all(|line| line.pending == 0 && line.told.is_none());
+        if self.downs == 0 || all_told && after(self.changed, HOUR) < incident.started {
             (self.downs, self.first_down) = (0, incident.started);
         }
         // Beats are counted up, so this one or a later one was known before.
         self.again |= self.downs > 0 && incident.beats <= self.beats;
         self.downs = self.downs.saturating_add(1);
         (self.beats, self.started, self.cause) = (incident.beats, incident.started, incident.cause);
+        (self.began, self.heard) = (incident.started, record.last_beat);
         (self.ended, self.removed) = (None, false);
         self.changed = record.at;
         self.last_beat = record.last_beat;

@@ -23,7 +23,7 @@
 //! one message says so.
 
 use super::entry::{Entry, Line, after};
-use super::message::{Doubt, Message};
+use super::message::{Doubt, Message, age};
 use super::policy::{AlertPolicy, NOTIFY_MAX};
 use crate::domain::address::Peer;
 use crate::domain::instance::Instance;
@@ -50,6 +50,11 @@ const PASSING: Span = Span::secs(60);
 const AHEAD: Span = Span::secs(1);
 /// Longest respite that children are given when what they depend on is back.
 const RESPITE_MAX: Span = Span::secs(900);
+
+/// A moment by a clock that stood still while we were not there.
+fn present(absence: Option<(Wall, Wall)>, at: Wall) -> Wall {
+    absence.map_or(at, |(from, until)| after(at, age(at.max(from), until)))
+}
 
 /// What the machine asks of the present.
 pub trait Lookup {
@@ -131,6 +136,8 @@ pub struct Machine {
     /// Versions of monitors that came up and have no entry, and since when.
     passing: BTreeMap<u64, (u64, Wall)>,
     passing_pruned: Wall,
+    /// From when until when we were not there, while changes from before are still heard.
+    absence: Option<(Wall, Wall)>,
     suspicion: Option<Suspicion>,
     dirty: BTreeSet<u64>,
     messages: Vec<Message>,
@@ -148,6 +155,9 @@ impl Machine {
         for (number, state) in remembered {
             let Ok(mut entry) = serde_json::from_str::<Entry>(&state) else { continue };
             entry.number = number;
+            if entry.began == Wall::default() {
+                (entry.began, entry.heard) = (entry.started, entry.last_beat);
+            }
             machine.entries.insert(number, entry);
         }
         machine.set_policy(policy, rules);
@@ -326,7 +336,7 @@ impl Machine {
         entry.lines.truncate(NOTIFY_MAX);
         for line in entry.lines.iter_mut().filter(|line| names.contains(&line.to) && !line.flapping) {
             let min_down = self.policy.notifier(&line.to).map_or(Span(0), |notifier| notifier.min_down);
-            line.due = Some(after(incident.started, min_down));
+            line.due = Some(after(present(self.absence, incident.started), min_down));
             (line.covered, line.remind) = (false, None);
             line.thread = line.told;
         }
@@ -348,10 +358,11 @@ impl Machine {
             (entry.removed, entry.paused) = (true, false);
         }
         if entry.is_down() {
-            entry.ended = Some(at.max(entry.started));
+            entry.ended = Some(at.max(entry.began));
             entry.changed = at;
             // Where it seems to have ended before it began the clock was put back, if only by a little.
-            let lasted_to = if at < entry.started { after(at, AHEAD) } else { at };
+            let lasted_to = if at < entry.began { after(at, AHEAD) } else { at };
+            let lasted_to = present(self.absence, lasted_to);
             for line in &mut entry.lines {
                 if line.due.take().is_some_and(|due| due <= lasted_to && !entry.paused) {
                     line.pending = line.pending.saturating_add(1);

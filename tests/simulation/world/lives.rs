@@ -30,8 +30,6 @@ impl World {
         if std::mem::take(&mut self.step_is_news) {
             self.telling.unsure.push(self.real_ms);
         }
-        self.power_was_cut |= power_cut;
-        self.telling.is_rough |= power_cut;
         self.telling.absent.push(self.real_ms);
         if power_cut {
             let seed = self.random.number();
@@ -40,18 +38,19 @@ impl World {
             self.disk.revive();
         }
         self.probe.revive();
+        self.telling.gaps.push((self.real_ms, self.real_ms + down_ms));
         self.real_ms += down_ms;
         if self.random.one_in(8) {
             let step = self.random.below(20_000) as i64 - 10_000;
             self.wall_ahead_ms += step;
             self.telling.unsure.push(self.real_ms);
-            (self.telling.is_rough, self.telling.clock_was_set) = (true, true);
             self.telling.doubtful.push(self.real_ms);
             self.say(format!("meanwhile the clock is set by {step} ms"));
         }
         if self.random.one_in(4) {
             let now = self.now();
-            self.policy = self.shape.policy(&mut self.random, now.wall);
+            let policy = self.shape.policy(&mut self.random, now.wall);
+            self.configure(policy);
             self.say("meanwhile the configuration is changed".into());
         }
         self.start(Some((then, power_cut)))
@@ -74,6 +73,9 @@ impl World {
             .map_err(|error| format!("the journal does not open: {error}"))?;
         let log = SimLog { inner, probe: self.probe.clone() };
         let found = find(&log, &tables)?;
+        for (number, (version, _)) in &found {
+            self.telling.set_back(*number, *version);
+        }
         let last_sign = log.life().last_sign;
         if let Some((then, power_cut)) = after {
             let least = if power_cut { self.story.durable_sign } else { self.story.sign };
@@ -97,7 +99,7 @@ impl World {
         let monitors = engine.recover(now).map_err(|error| format!("it does not start: {error}"))?;
         self.life = Some(Life {
             watch: Watch::new(now, self.asleep()),
-            keeper: Keeper::new(now, owner, Span(DAY.0 * 3650)),
+            keeper: Keeper::new(now, self.asleep(), owner, Span(DAY.0 * 3650)),
             engine,
             tidings,
             fronts: (0..self.shape.fronts).map(|_| Default::default()).collect(),

@@ -138,12 +138,9 @@ impl World {
             if self.story.live.get(&one.id).is_some_and(|mon| mon.number == number && mon.paused) {
                 return Err(format!("{} is paused, and told of: {}", one.id, message.key));
             }
-            if self.telling.is_rough {
-                continue;
-            }
             let Some(mon) = self.story.appended(number) else { continue };
             // What only a snapshot has nobody has followed.
-            if self.telling.followed.get(&number).is_none_or(|version| *version < mon.version) {
+            if self.telling.followed.get(&number).is_none_or(|all| all.last() < Some(&mon.version)) {
                 continue;
             }
             // One that is not paused any more may not be on record as such yet.

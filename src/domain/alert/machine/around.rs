@@ -14,8 +14,6 @@ use std::sync::Arc;
 
 /// How long monitors have to be heard when our network is there again.
 const NETWORK_GRACE: Span = Span::secs(300);
-/// How long it may take until it is noticed that the wall clock was set.
-const UNNOTICED: Span = Span::secs(2);
 
 /// What a machine suspects of ourselves.
 #[derive(Clone, Debug, Default)]
@@ -48,14 +46,13 @@ impl Machine {
     /// Compares what is remembered with how monitors stand now; once after a start. What the log lost in a power cut
     /// may have been remembered here, and the end of an incident that nobody will hear of any more has to be told.
     pub fn reconcile(&mut self, now: Wall, lookup: &dyn Lookup) {
+        self.absence = None;
         self.bring_back(now);
         let numbers: Vec<u64> = self.entries.keys().copied().collect();
         for number in numbers {
-            let Some(entry) = self.entries.get_mut(&number) else { continue };
+            let Some(entry) = self.entries.get(&number) else { continue };
             let found = lookup.monitor(&entry.id).filter(|found| found.number == number);
             let Some(found) = found else { continue };
-            // Records that are written from now on are later than what is left.
-            entry.version = entry.version.min(found.version);
             self.set_paused(number, found.state == State::Paused, now);
         }
         let open: Vec<u64> =
@@ -66,6 +63,14 @@ impl Machine {
             if found.as_ref().is_none_or(|found| found.incident.is_none()) {
                 self.end(number, now, found.is_none());
             }
+        }
+    }
+
+    /// A power cut has taken what came after this version of a monitor, so what is written of it from now on is later than
+    /// that and no more.
+    pub fn set_back(&mut self, number: u64, version: u64) {
+        if let Some(entry) = self.entries.get_mut(&number) {
+            entry.version = entry.version.min(version);
         }
     }
 
@@ -91,7 +96,7 @@ impl Machine {
     pub fn stood_still(&mut self, now: Wall, away: Span) {
         self.clock = self.clock.max(now);
         for (number, entry) in &mut self.entries {
-            let away = away.min(age(entry.started, now));
+            let away = away.min(age(entry.began, now));
             for line in &mut entry.lines {
                 if let Some(due) = &mut line.due {
                     *due = after(*due, away);
@@ -99,6 +104,12 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// We were not there for so long until `now`: as [`Machine::returned`], and changes from before are yet to be heard.
+    pub fn began(&mut self, now: Wall, away: Span, counts: Counts) {
+        self.returned(now, away, Doubt::Restart, counts);
+        self.absence = Some((Wall(now.0.saturating_sub_unsigned(away.0)), now));
     }
 
     /// We were away until `now`, so nobody could be heard: what waits waits for that much longer, and whoever is silent
@@ -136,11 +147,15 @@ impl Machine {
         }
     }
 
-    /// The wall clock was set by `step_ms`, and reads `now`: all that is remembered moves with it. That it was set is
-    /// noticed a moment after, so what has been heard in that moment is told by the new clock already and stays.
-    pub fn clock_stepped(&mut self, now: Wall, step_ms: i64) {
+    /// The wall clock was set by `step_ms` within the time `within`, and reads `now`: all that is remembered moves with it.
+    /// What has been heard in that time may be told by the new clock already, and then stays.
+    pub fn clock_stepped(&mut self, now: Wall, step_ms: i64, within: Span) {
         let is_new = |at: Wall| {
-            let since = if step_ms > 0 { now.0.saturating_sub(step_ms) } else { now.0 - UNNOTICED.0 as i64 };
+            let since = now.0.saturating_sub(if step_ms > 0 {
+                step_ms
+            } else {
+                i64::try_from(within.0).unwrap_or(0)
+            });
             at.0 > since && at <= now
         };
         let move_by = |at: &mut Wall| *at = Wall(at.0.saturating_add(step_ms));
@@ -153,6 +168,9 @@ impl Machine {
         for (number, entry) in &mut self.entries {
             let is_new = is_new(entry.changed);
             moved(&mut entry.changed);
+            moved(&mut entry.began);
+            moved(&mut entry.first_down);
+            entry.heard.iter_mut().chain(&mut entry.ended).for_each(moved);
             for line in &mut entry.lines {
                 line.due.iter_mut().filter(|_| !is_new).for_each(move_by);
                 line.remind.iter_mut().for_each(move_by);
@@ -188,6 +206,8 @@ impl Machine {
                 *at = (*at).min(latest);
             };
             back(&mut entry.changed, now);
+            back(&mut entry.began, now);
+            back(&mut entry.first_down, now);
             for line in &mut entry.lines {
                 line.said.iter_mut().chain(&mut line.recovered).for_each(|at| back(at, now));
                 let notifier = self.policy.notifier(&line.to);

@@ -1,6 +1,6 @@
 //! Dependencies: whether something that a monitor depends on is down, so that it is told of in the other's message.
 
-use super::{Entry, Lookup, Machine};
+use super::{AHEAD, Entry, Lookup, Machine};
 use crate::domain::alert::entry::after;
 use crate::domain::alert::message::DEPENDANTS_MAX;
 use crate::domain::notice::State;
@@ -40,10 +40,12 @@ impl Machine {
             else {
                 continue;
             };
-            let heard = parent.last_beat.is_some_and(|last| last >= entry.started);
+            // One that lies ahead is by a clock that was put back since, and proves nothing.
+            let ahead = after(self.clock, AHEAD);
+            let heard = parent.last_beat.is_some_and(|last| (entry.began..=ahead).contains(&last));
             let respite = Span(parent.interval.0.saturating_add(parent.grace.0)).min(WAIT_MAX);
             // A second over that: its end has to come to us.
-            let until = after(entry.started, Span(respite.0.saturating_add(5_000)));
+            let until = after(entry.began, Span(respite.0.saturating_add(5_000)));
             if !heard
                 && self.clock < until
                 && self.notifiers_of(id, parent.address).iter().any(|own| own == to)

@@ -221,7 +221,7 @@ impl Machine {
         let (silent, all) = suspicion.share(counts);
         // Whoever was heard since our return can reach us: when it is those who fall silent, it is not our fault.
         let mut down = [0u64; 2];
-        for entry in self.entries.values().filter(|entry| entry.is_down() && entry.started >= suspicion.at) {
+        for entry in self.entries.values().filter(|entry| entry.is_down() && entry.began >= suspicion.at) {
             down[usize::from(suspicion.is_unheard(entry))] += 1;
         }
         let doubted = all >= MONITORS_MIN && silent.saturating_mul(2) > all && down[1] > down[0];
@@ -255,15 +255,15 @@ impl Suspicion {
     /// Whether a monitor went down in silence while we doubted ourselves, and was not heard since that began.
     fn covers(&self, entry: &Entry) -> bool {
         self.held_since.is_some()
-            && self.over.is_none_or(|over| entry.started <= over)
+            && self.over.is_none_or(|over| entry.began <= over)
             && self.is_unheard(entry)
     }
 
     /// Whether a monitor went down in silence and was not heard since our return.
     fn is_unheard(&self, entry: &Entry) -> bool {
         entry.cause == Cause::Silence
-            && entry.started >= self.at
-            && entry.last_beat.is_none_or(|last| last < self.at)
+            && entry.began >= self.at
+            && entry.heard.is_none_or(|last| last < self.at)
     }
 }
 

@@ -237,7 +237,7 @@ fn what_waits_is_not_due_sooner_because_we_were_away_or_the_clock_was_set() {
     world.machine.returned(world.now, Span::secs(500), Doubt::Restart, world.monitors.counts());
     world.pass(15);
     world.now = after(world.now, Span::secs(86_400));
-    world.machine.clock_stepped(world.now, 86_400_000);
+    world.machine.clock_stepped(world.now, 86_400_000, Span::secs(1));
     assert_eq!(world.told, []);
     world.pass(60);
     assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down]);
@@ -258,7 +258,7 @@ fn what_is_heard_before_it_is_noticed_that_the_clock_was_set_is_told_in_time() {
             .machine
             .hear(&world.monitors[1].record(world.now, Change::State { from: State::Up, muted: false }));
         world.now = after(world.now, Span(500));
-        world.machine.clock_stepped(world.now, step_ms);
+        world.machine.clock_stepped(world.now, step_ms, Span::secs(2));
         let before = world.told.len();
         world.pass(30);
         assert_eq!((world.told.len(), world.kinds("ops", "a")), (before + 1, vec![Kind::Down]), "{step_ms}");
@@ -342,6 +342,59 @@ fn what_only_a_snapshot_had_is_told_and_an_end_that_was_lost_is_none() {
     let keys: BTreeSet<&str> = world.told.iter().map(|(_, message)| message.key.as_str()).collect();
     assert_eq!(world.kinds("ops", "a")[4..], [Kind::Down, Kind::Recovered]);
     assert_eq!(keys.len(), world.told.len(), "{:#?}", world.told);
+}
+
+#[test]
+fn one_behind_another_does_not_wait_for_the_hours_by_which_the_clock_was_put_back() {
+    let mut world = World::new(&["router", "behind-1"], rules(), policy());
+    world.pass(10);
+    world.down(world.place("behind-1"), Cause::Silence);
+    world.pass(20);
+    assert_eq!(world.told, [], "it waits to hear of the router");
+    world.now = Wall(world.now.0 - 18 * 3_600_000);
+    world.machine.clock_stepped(world.now, -18 * 3_600_000, Span::secs(1));
+    world.pass(120);
+    assert_eq!(world.kinds("ops", "behind-1"), [Kind::Down]);
+}
+
+#[test]
+fn an_outage_that_was_over_before_we_went_away_is_told_and_one_that_ends_with_that_is_as_long_as_we_were_there()
+ {
+    // Seconds until it ended, or we went away.
+    for (lasted, before, told) in [(130, true, true), (60, true, false), (60, false, false)] {
+        let mut world = World::new(&["slow-1"], rules(), policy());
+        world.down(0, Cause::Silence);
+        world.pass(1);
+        for _ in 0..lasted {
+            // The keeper gets no turn.
+            world.now = after(world.now, Span::secs(1));
+        }
+        if before {
+            world.beat(0);
+        }
+        world.now = after(world.now, Span::secs(3_000));
+        world.restart();
+        world.machine.began(world.now, Span::secs(3_000), world.monitors.counts());
+        if !before {
+            world.beat(0);
+        }
+        world.pass(120);
+        let kinds = [Kind::Down, Kind::Recovered];
+        assert_eq!(world.kinds("slow", "slow-1"), if told { &kinds[..] } else { &[] }, "{lasted} s");
+    }
+}
+
+#[test]
+fn outages_that_could_not_be_told_one_by_one_are_counted_however_far_apart_they_were() {
+    let mut world = World::new(&["a"], rules(), policy());
+    for hours in [0, 6] {
+        world.now = after(world.now, Span::secs(hours * 3_600));
+        world.down(0, Cause::Silence);
+        world.beat(0);
+    }
+    world.pass(60);
+    assert_eq!(world.kinds("ops", "a"), [Kind::Flapping]);
+    assert_eq!(world.told[0].1.flaps.map(|(downs, _)| downs), Some(2));
 }
 
 #[test]
