@@ -420,6 +420,8 @@ impl Engine {
                             to: change.to,
                             last_beat: change.last_beat,
                             silent: change.silent,
+                            reason: change.reason,
+                            at: change.at,
                         },
                     );
                 }

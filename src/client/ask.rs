@@ -12,9 +12,11 @@ use super::table::{Look, Monitor, facts, percent};
 use super::target::{Place, Protocol, Target};
 use super::{complain, print};
 use crate::config::Env;
+use crate::domain::beat::Exit;
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
 use crate::sys::clock;
+use crate::view::reason;
 use crate::view::words::one_line;
 use hyper::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -154,8 +156,20 @@ fn about(monitor: &Value, look: Look) -> String {
             ([address, transport, ip], _) => format!("{address} ({transport}), IP {ip}"),
         },
     );
-    row(say("status", "状态报告"), text("status").into());
-    row(say("message", "消息"), text("message").into());
+    let exit = number("signal").and_then(|number| number.try_into().ok()).map(Exit::Signal);
+    let exit =
+        exit.or(monitor.get("exit_code").and_then(Value::as_i64).filter(|code| *code != 0).map(Exit::Code));
+    row(
+        say("status", "状态报告"),
+        exit.map_or_else(|| text("status").into(), |exit| reason::exit(look.lang, exit)),
+    );
+    row(
+        say("message", "消息"),
+        match text("message_at") {
+            "" => text("message").into(),
+            at => format!("{} ({})", text("message"), look.stamp(at)),
+        },
+    );
     row(say("tags", "标签"), list("tags").join(", "));
     if monitor.get("schedule").is_some_and(Value::is_string) {
         row(say("schedule", "计划"), format!("{} ({})", text("schedule"), text("timezone")));
@@ -227,10 +241,17 @@ fn past(incidents: &Value, are_more: bool, look: Look) -> String {
         let field = |key: &str| incident.get(key).and_then(Value::as_str).unwrap_or_default();
         let lasted = incident.get("duration_s").and_then(Value::as_f64).and_then(Span::from_secs_f64);
         let lasted = look.span(lasted.unwrap_or_default());
-        let cause = match field("cause") {
-            "silence" => look.lang.pick("silence", "静默"),
-            "fail" => look.lang.pick("failure", "失败"),
-            other => other,
+        let number = |key: &str| incident.get(key).and_then(Value::as_i64);
+        let cause = match (field("cause"), number("exit_code"), number("signal")) {
+            ("silence", ..) => look.lang.pick("silence", "静默").to_string(),
+            ("fail", Some(code), _) => reason::exit(look.lang, Exit::Code(code)),
+            ("fail", _, Some(number)) => {
+                reason::exit(look.lang, Exit::Signal(number.try_into().unwrap_or(0)))
+            }
+            ("fail", ..) => look.lang.pick("failure", "失败").to_string(),
+            ("run_too_long", ..) => look.lang.pick("run too long", "运行时间过长").to_string(),
+            ("never_heard", ..) => look.lang.pick("never heard", "从未收到").to_string(),
+            (other, ..) => other.to_string(),
         };
         let open = incident.get("ended").is_none_or(Value::is_null);
         let lasted = match (open, look.lang) {
@@ -239,7 +260,7 @@ fn past(incidents: &Value, are_more: bool, look: Look) -> String {
             (false, Lang::En) => format!("for {lasted}"),
             (false, Lang::Zh) => format!("持续 {lasted}"),
         };
-        text += &format!("  {}  {}  {lasted}\n", look.stamp(field("started")), one_line(cause));
+        text += &format!("  {}  {}  {lasted}\n", look.stamp(field("started")), one_line(&cause));
     }
     if are_more {
         text +=

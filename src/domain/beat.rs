@@ -3,6 +3,7 @@
 use super::address::Peer;
 use super::id::IdRef;
 use super::time::{Span, Wall};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// One beat. Every field is optional on the wire; what is here has been checked against `limits`.
@@ -145,7 +146,8 @@ pub enum Status {
 }
 
 /// How a run ended that has failed: what the one that saw it end could say of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Exit {
     /// With this exit code.
     Code(i64),
@@ -204,6 +206,24 @@ impl Status {
             Status::Exit(code) if code != 0 => Some(Exit::Code(code)),
             Status::Signal(number) => Some(Exit::Signal(number)),
             _ => None,
+        }
+    }
+}
+
+impl Exit {
+    /// The exit code, where it is one.
+    pub fn code(self) -> Option<i64> {
+        match self {
+            Exit::Code(code) => Some(code),
+            Exit::Signal(_) => None,
+        }
+    }
+
+    /// The signal, where it is one.
+    pub fn signal(self) -> Option<u8> {
+        match self {
+            Exit::Code(_) => None,
+            Exit::Signal(number) => Some(number),
         }
     }
 }

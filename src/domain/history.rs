@@ -1,7 +1,7 @@
 //! What was, as the API, the page and the badges show it: incidents, changes of state, the share of time up.
 
 use super::notice::State;
-use super::record::Cause;
+use super::record::Reason;
 use super::time::{Span, Wall};
 
 /// An incident: a monitor was down.
@@ -12,7 +12,7 @@ pub struct Incident {
     /// The monitor's id.
     pub monitor: String,
     /// Why.
-    pub cause: Cause,
+    pub reason: Reason,
     /// When it began.
     pub started: Wall,
     /// When it ended; `None`: it has not.

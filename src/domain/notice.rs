@@ -2,6 +2,7 @@
 //! say it in its own way. The sentences stand in `view::words`.
 
 use super::address::Peer;
+use super::record::Reason;
 use super::time::{Span, Wall};
 use std::sync::Arc;
 
@@ -103,6 +104,10 @@ pub enum Notice {
         last_beat: Option<Wall>,
         /// How long it had been silent.
         silent: Span,
+        /// Why it went down; or, when it came up, had been down.
+        reason: Option<Reason>,
+        /// When.
+        at: Wall,
     },
     /// A log target stopped taking lines.
     LogTargetFailed {

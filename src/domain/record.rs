@@ -5,7 +5,7 @@
 //! monitor the [later](Record::stamp) one holds. What seldom changes, [`Details`], is left out of most records; the
 //! latest record that has it holds for it.
 
-use super::beat::{Source, Status};
+use super::beat::{Exit, Source, Status};
 use super::id::IdRef;
 use super::notice::State;
 use super::time::{Span, Wall};
@@ -117,21 +117,49 @@ impl Sequence {
 
 /// Why a monitor is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// Nothing was heard in time.
     Silence,
     /// It said so itself.
     Fail,
+    /// A run of it began and had not ended when its time was over.
+    RunTooLong,
+    /// Its first beat did not come in time.
+    NeverHeard,
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: [Cause; 4] = [Cause::Silence, Cause::Fail, Cause::RunTooLong, Cause::NeverHeard];
+
     /// The word for it in the API and the store.
     pub fn name(self) -> &'static str {
         match self {
             Cause::Silence => "silence",
             Cause::Fail => "fail",
+            Cause::RunTooLong => "run_too_long",
+            Cause::NeverHeard => "never_heard",
         }
+    }
+}
+
+/// Why a monitor is down, with what is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The kind of reason.
+    pub cause: Cause,
+    /// With [`Cause::Fail`]: how the run ended that failed, where that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<Exit>,
+    /// With [`Cause::RunTooLong`]: when that run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_started: Option<Wall>,
+}
+
+impl From<Cause> for Reason {
+    fn from(cause: Cause) -> Reason {
+        Reason { cause, exit: None, run_started: None }
     }
 }
 
@@ -144,7 +172,7 @@ pub struct OpenIncident {
     /// When it began.
     pub started: Wall,
     /// Why.
-    pub cause: Cause,
+    pub reason: Reason,
 }
 
 /// The name of an incident: it follows from the monitor and its last beat before it.
@@ -159,6 +187,10 @@ pub struct Details<'a> {
     pub reported_ip: Option<IdRef<'a>>,
     /// The last text it sent.
     pub message: Option<&'a str>,
+    /// When that came; `None`: an earlier version did not write it down.
+    pub message_at: Option<Wall>,
+    /// With which of its beats, counted from 1; 0: not known.
+    pub message_beat: u64,
     /// Its labels.
     pub tags: Vec<&'a str>,
     /// Its clock less ours at its last beat that told a time, in milliseconds.

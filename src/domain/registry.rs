@@ -23,7 +23,7 @@ use super::index::Index;
 use super::limits::LASTING;
 use super::notice::State;
 use super::policy::Defaults;
-use super::record::{Cause, Change, Pause, PausedBy, Record};
+use super::record::{Change, Pause, PausedBy, Reason, Record};
 use super::rules::Rules;
 use super::time::{Mono, Now, Span, Wall};
 use super::wheel::Wheel;
@@ -92,6 +92,8 @@ pub struct Transition {
     pub last_beat: Option<Wall>,
     /// How long the monitor had been silent.
     pub silent: Span,
+    /// Why it went down; or, when it came up, had been down.
+    pub reason: Option<Reason>,
     /// Whether it is one of too many in this hour, to be counted only.
     pub muted: bool,
     /// The deadline that passed, where that was the reason.
@@ -197,6 +199,7 @@ impl Registry {
                 if row.state == State::Down {
                     detailed |= row.drop_overdue_runs(now);
                 }
+                row.forgive_overrun();
                 row.state = State::Up;
                 row.due(now, rule)
             }
@@ -228,6 +231,8 @@ impl Registry {
         let change = self.compare(now, key, was, silent, None);
         let row = &mut self.monitors[key as usize];
         row.flags.set(Flags::UNSAVED, true);
+        // What it said of a change must be known to be of that beat, though it has said the same before.
+        detailed |= change != Change::None && beat.message.is_some();
         if detailed {
             let version = row.version();
             row.rare().version = version;
@@ -457,6 +462,7 @@ impl Registry {
         if was == to && !closes && !opens {
             return Change::None;
         }
+        let over = row.incident().map(|incident| incident.reason);
         if closes {
             row.close_incident();
         }
@@ -478,8 +484,7 @@ impl Registry {
         if opens && muted {
             row.deadline = row.deadline.min(now.mono.after(LASTING));
         } else if opens {
-            let failed = row.beats > 0 && row.status().verdict() == Some(false);
-            row.open_incident(if failed { Cause::Fail } else { Cause::Silence });
+            row.open_incident();
         }
         // The first beat of a monitor is no news to anybody who is told of changes.
         if !(was == State::New && to == State::Up) && (was != to || opens) {
@@ -490,6 +495,12 @@ impl Registry {
                 at: now.wall,
                 last_beat: (row.beats > 0).then_some(row.last_wall),
                 silent,
+                reason: match to {
+                    State::Down => {
+                        Some(row.incident().map_or_else(|| row.reason(), |incident| incident.reason))
+                    }
+                    _ => over,
+                },
                 muted,
                 deadline,
             }));

@@ -40,6 +40,8 @@ const VARIABLES: &[(&str, &str)] = &[
     ("HEARTBEAT_DURATION_S", "duration_s"),
     ("HEARTBEAT_DELAYED_S", "delayed_s"),
     ("HEARTBEAT_CAUSE", "cause"),
+    ("HEARTBEAT_EXIT_CODE", "exit_code"),
+    ("HEARTBEAT_SIGNAL", "signal"),
     ("HEARTBEAT_MESSAGE", "message"),
     ("HEARTBEAT_ADDRESS", "address"),
     ("HEARTBEAT_TAGS", "tags"),

@@ -74,6 +74,8 @@ const KNOWN: &[Known] = &[
     known("since", Place::Both),
     known("duration_s", Place::Both),
     known("cause", Place::Both),
+    known("exit_code", Place::Both),
+    known("signal", Place::Both),
     known("message", Place::Both),
     known("address", Place::Both),
     known("tags", Place::Both),

@@ -25,6 +25,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("HEARTBEAT_INCIDENT", "incident"),
     ("HEARTBEAT_SINCE", "since"),
     ("HEARTBEAT_CAUSE", "cause"),
+    ("HEARTBEAT_EXIT_CODE", "exit_code"),
+    ("HEARTBEAT_SIGNAL", "signal"),
 ];
 
 /// Which log.

@@ -11,7 +11,7 @@
 //! byte 3    transport
 //! byte 4    length of the id
 //! then      [state before] [exit code or signal] number version at-base at-since [at-last beat] beats [address]
-//!           [last window:u32 gaps repeats] interval grace [asked] [beats at-started cause], the id, [details]
+//!           [last window:u32 gaps repeats] interval grace [asked] [beats at-started cause [exit] [at-run]], the id, [details]
 //! ```
 //!
 //! Times are differences: `at` to a base that the whole batch shares, the others to `at`; all are exact for every
@@ -19,15 +19,18 @@
 //! allocates no more than the input is long.
 
 use crate::domain::address::Peer;
-use crate::domain::beat::{Source, Status, Transport};
+use crate::domain::beat::{Exit, Source, Status, Transport};
 use crate::domain::id::IdRef;
 use crate::domain::limits::ID_BYTES_MAX;
 use crate::domain::notice::State;
-use crate::domain::record::{Cause, Change, Details, OpenIncident, Pause, PausedBy, Record, Run, Sequence};
+use crate::domain::record::{
+    Cause, Change, Details, OpenIncident, Pause, PausedBy, Reason, Record, Run, Sequence,
+};
 use crate::domain::time::{Span, Wall};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The format that is written; 1 to 7. Those before it are read: in format 1 an exit code is one byte.
+/// The format that is written; 1 to 7. Those before it are read: in format 1 an exit code is one byte, a
+/// message has no time, and an incident no more than its cause.
 pub const FORMAT: u8 = 2;
 /// Most bytes of a record. The limits of a beat keep every record far below; one above it is written without its
 /// details.
@@ -67,11 +70,17 @@ pub fn decode<'a>(input: &mut &'a [u8], base: Wall) -> Result<Record<'a>, CodecE
 }
 
 /// Room for everything but the id and the details, when every number is as long as it can be.
-const FIXED_BYTES_MAX: usize = 5 + 1 + 7 * 10 + 16 + 10 + 4 + 5 + 5 + 2 * 10 + 10 + 2 * 10 + 1;
+const FIXED_BYTES_MAX: usize = 5 + 1 + 7 * 10 + 16 + 10 + 4 + 5 + 5 + 2 * 10 + 10 + 2 * 10 + 1 + 2 * 10;
 
 const PEER_UNIX: u8 = 0;
 const PEER_V4: u8 = 1;
 const PEER_V6: u8 = 2;
+
+/// Beside the cause of an incident.
+const EXIT_CODE: u8 = 8;
+const EXIT_SIGNAL: u8 = 16;
+const EXIT_BOTH: u8 = EXIT_CODE | EXIT_SIGNAL;
+const RUN_STARTED: u8 = 32;
 
 const REPORTED_IP: u8 = 1;
 const MESSAGE: u8 = 2;
@@ -150,10 +159,19 @@ fn write(record: &Record<'_>, base: Wall, details: Option<&Details<'_>>, out: &m
     if let Some(incident) = &record.incident {
         pen.number(incident.beats);
         pen.difference(record.at, incident.started);
-        pen.byte(match incident.cause {
-            Cause::Silence => 0,
-            Cause::Fail => 1,
-        });
+        let Reason { cause, exit, run_started } = incident.reason;
+        let (exit_kind, exit) = match exit {
+            None => (0, None),
+            Some(Exit::Code(code)) => (EXIT_CODE, Some(zigzag(code))),
+            Some(Exit::Signal(number)) => (EXIT_SIGNAL, Some(number.into())),
+        };
+        pen.byte(cause_code(cause) | exit_kind | if run_started.is_some() { RUN_STARTED } else { 0 });
+        if let Some(exit) = exit {
+            pen.number(exit);
+        }
+        if let Some(started) = run_started {
+            pen.difference(record.at, started);
+        }
     }
     out.extend_from_slice(pen.bytes.get(..pen.at).unwrap_or_default());
     out.extend_from_slice(id);
@@ -179,6 +197,11 @@ fn write_details(details: &Details<'_>, at: Wall, out: &mut Vec<u8>) {
     }
     if let Some(message) = details.message {
         text(message, out);
+        number(details.message_beat, out);
+        out.push(details.message_at.is_some().into());
+        if let Some(said_at) = details.message_at {
+            number(zigzag(at.0.wrapping_sub(said_at.0)), out);
+        }
     }
     if let Some(skew_ms) = details.skew_ms {
         number(zigzag(skew_ms), out);
@@ -233,6 +256,15 @@ fn state_code(state: State) -> u8 {
         State::Late => 2,
         State::Down => 3,
         State::Paused => 4,
+    }
+}
+
+fn cause_code(cause: Cause) -> u8 {
+    match cause {
+        Cause::Silence => 0,
+        Cause::Fail => 1,
+        Cause::RunTooLong => 2,
+        Cause::NeverHeard => 3,
     }
 }
 
@@ -319,9 +351,7 @@ impl<'a> Reader<'a> {
             3 => Status::Log,
             4 if format == 1 => Status::Exit(self.byte()?.into()),
             4 => Status::Exit(unzigzag(self.number()?)),
-            5 if format > 1 => {
-                Status::Signal(u8::try_from(self.number()?).map_err(|_| CodecError::Value("signal"))?)
-            }
+            5 if format > 1 => Status::Signal(self.signal()?),
             _ => return Err(CodecError::Value("status")),
         };
         let (state, beneath) = (state_of(states & 7)?, state_of(states >> 3 & 7)?);
@@ -356,17 +386,13 @@ impl<'a> Reader<'a> {
             _ => Some(OpenIncident {
                 beats: self.number()?,
                 started: self.time(at)?,
-                cause: match self.byte()? {
-                    0 => Cause::Silence,
-                    1 => Cause::Fail,
-                    _ => return Err(CodecError::Value("cause")),
-                },
+                reason: self.reason(format, at)?,
             }),
         };
         let id = self.take(id_bytes.into())?;
         let id = std::str::from_utf8(id).ok().and_then(|id| IdRef::new(id).ok());
         let id = id.ok_or(CodecError::Value("id"))?;
-        let details = if head & 16 == 0 { None } else { Some(self.details(at)?) };
+        let details = if head & 16 == 0 { None } else { Some(self.details(format, at)?) };
         let source = Source { peer, transport: transport_of(transport)? };
         Ok(Record {
             id,
@@ -390,7 +416,25 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn details(&mut self, at: Wall) -> Result<Details<'a>, CodecError> {
+    fn reason(&mut self, format: u8, at: Wall) -> Result<Reason, CodecError> {
+        let byte = self.byte()?;
+        let cause = Cause::ALL.into_iter().find(|cause| cause_code(*cause) == byte & 7);
+        let known = if format == 1 { byte <= 1 } else { byte & 0xc0 == 0 && byte & EXIT_BOTH != EXIT_BOTH };
+        let cause = cause.filter(|_| known).ok_or(CodecError::Value("cause"))?;
+        let exit = match byte & EXIT_BOTH {
+            EXIT_CODE => Some(Exit::Code(unzigzag(self.number()?))),
+            EXIT_SIGNAL => Some(Exit::Signal(self.signal()?)),
+            _ => None,
+        };
+        let run_started = if byte & RUN_STARTED == 0 { None } else { Some(self.time(at)?) };
+        Ok(Reason { cause, exit, run_started })
+    }
+
+    fn signal(&mut self) -> Result<u8, CodecError> {
+        u8::try_from(self.number()?).map_err(|_| CodecError::Value("signal"))
+    }
+
+    fn details(&mut self, format: u8, at: Wall) -> Result<Details<'a>, CodecError> {
         let flags = self.byte()?;
         let has = |flag: u8| flags & flag != 0;
         if !has(PAUSE) && (has(PAUSE_ENDS) || has(PAUSED_BY_WINDOW)) {
@@ -403,6 +447,14 @@ impl<'a> Reader<'a> {
         }
         if has(MESSAGE) {
             details.message = Some(self.text()?);
+            if format > 1 {
+                details.message_beat = self.number()?;
+                details.message_at = match self.byte()? {
+                    0 => None,
+                    1 => Some(self.time(at)?),
+                    _ => return Err(CodecError::Value("flag")),
+                };
+            }
         }
         if has(SKEW) {
             details.skew_ms = Some(unzigzag(self.number()?));

@@ -4,12 +4,12 @@ use super::tables::FORGET_ROWS_MAX;
 use super::{Batch, IncidentQuery, Lane, Owner, Partition, Position, Store, StoreError, Told, Wanted};
 use crate::domain::address::Peer;
 use crate::domain::alert::Standing;
-use crate::domain::beat::{Source, Status, Transport};
+use crate::domain::beat::{Exit, Source, Status, Transport};
 use crate::domain::history::Incident;
 use crate::domain::id::IdRef;
 use crate::domain::notice::State;
 use crate::domain::record::{
-    Cause, Change, Details, OpenIncident, Pause, PausedBy, Record, Run, Sequence, incident_id,
+    Cause, Change, Details, OpenIncident, Pause, PausedBy, Reason, Record, Run, Sequence, incident_id,
 };
 use crate::domain::time::{Span, Wall};
 use std::sync::Arc;
@@ -102,9 +102,14 @@ pub(super) fn record(id: &str, number: u64, version: u64) -> Record<'_> {
     }
 }
 
+/// A reason of which everything is known.
+fn told_exit() -> Reason {
+    Reason { exit: Some(Exit::Code(-1_073_741_510)), run_started: Some(at(3)), ..Cause::Fail.into() }
+}
+
 /// A record that changes a state, `version` seconds after [`NOW`]; down opens an incident named by the version.
 pub(super) fn change(id: &str, number: u64, version: u64, from: State, to: State) -> Record<'_> {
-    let incident = OpenIncident { beats: version, started: at(version), cause: Cause::Silence };
+    let incident = OpenIncident { beats: version, started: at(version), reason: Cause::Silence.into() };
     Record {
         change: Change::State { from, muted: false },
         state: to,
@@ -221,14 +226,16 @@ fn a_snapshot_gives_back_what_was_put(store: &dyn Store, _: Owner) {
     let full = Record {
         state: State::Paused,
         beneath: State::Down,
-        status: Status::Exit(3),
+        status: Status::Exit(-1_073_741_510),
         source: Source { peer: Peer::Unix, transport: Transport::Http },
         sequence: Some(Sequence { last: u64::MAX, window: 0xf0f0_f0f0, gaps: 7, repeats: u32::MAX }),
         asked: Some(Span::secs(480)),
-        incident: Some(OpenIncident { beats: 8, started: at(9), cause: Cause::Fail }),
+        incident: Some(OpenIncident { beats: 8, started: at(9), reason: told_exit() }),
         details: Some(Details {
             reported_ip: Some(IdRef::new("10.0.0.7").unwrap()),
             message: Some("a \"message\"\nof two lines\u{1F980}"),
+            message_at: Some(at(8)),
+            message_beat: 41,
             tags: vec!["web", "数据库"],
             skew_ms: Some(-1500),
             run_took: Some(Span(1234)),
@@ -236,19 +243,22 @@ fn a_snapshot_gives_back_what_was_put(store: &dyn Store, _: Owner) {
             pause: Some(Pause { by: PausedBy::Window, until: Some(at(100)) }),
             declared: true,
         }),
-        ..record("full", 7, 42)
+        ..record("full", 8, 42)
     };
-    let statuses = [Status::Ok, Status::Fail, Status::Start, Status::Log, Status::Exit(0)];
+    let statuses = [Status::Ok, Status::Fail, Status::Start, Status::Log, Status::Exit(0), Status::Signal(9)];
     let mut all: Vec<Record<'_>> = (1..)
         .zip(statuses)
         .map(|(number, status)| Record {
             status,
-            ..record(["a", "b", "c", "d", "e"][number as usize - 1], number, 1)
+            ..record(["a", "b", "c", "d", "e", "f"][number as usize - 1], number, 1)
         })
         .collect();
-    all.push(Record { state: State::New, beneath: State::New, last_beat: None, ..record("never", 6, 1) });
+    all.push(Record { state: State::New, beneath: State::New, last_beat: None, ..record("never", 7, 1) });
     all.push(full);
     put(store, &all);
+    let query = IncidentQuery { monitor: Some("full".into()), limit: 2, ..IncidentQuery::default() };
+    let incidents = store.incidents(&query).unwrap();
+    assert_eq!(incidents.iter().map(|one| one.reason).collect::<Vec<_>>(), [told_exit()]);
     let mut given = Vec::new();
     let complete = store
         .snapshot(PARTITION, &mut |record| given.push(super::owned::OwnedRecord::new(record).unwrap()))
@@ -355,7 +365,7 @@ fn an_incident_opens_and_closes_once_however_often_it_is_said(store: &dyn Store,
         let incident = |beats: u64, ended| Incident {
             id: incident_id(1, beats),
             monitor: "a".into(),
-            cause: Cause::Silence,
+            reason: Cause::Silence.into(),
             started: at(beats),
             ended,
             acknowledged: false,
@@ -456,7 +466,7 @@ fn incidents_are_listed_newest_first_page_by_page(store: &dyn Store, owner: Owne
     // Three begin in each moment; numbers of one and two digits, so that names do not sort as numbers do.
     let down = |(n, id): (usize, &'static str)| {
         let number = n as u64 + 1;
-        let incident = OpenIncident { beats: 1, started: at(number / 3), cause: Cause::Silence };
+        let incident = OpenIncident { beats: 1, started: at(number / 3), reason: Cause::Silence.into() };
         Record { incident: Some(incident), ..change(id, number, 2, State::Up, State::Down) }
     };
     let ids: Vec<&'static str> = ids.into_iter().map(|id| &*id.leak()).collect();

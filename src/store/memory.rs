@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::history::{Incident, Past, StateChange, Uptime};
 use crate::domain::notice::State;
-use crate::domain::record::{Cause, Change, Record, incident_id};
+use crate::domain::record::{Change, Reason, Record, incident_id};
 use crate::domain::time::Wall;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -66,7 +66,7 @@ struct Monitor {
 #[derive(Debug)]
 struct Row {
     monitor: String,
-    cause: Cause,
+    reason: Reason,
     started: Wall,
     ended: Option<Wall>,
     acknowledged: bool,
@@ -248,7 +248,7 @@ impl Inner {
         let Some(incident) = record.incident.filter(|_| !muted) else { return };
         let row = self.incidents.entry((number, incident.beats)).or_insert_with(|| Row {
             monitor: record.id.as_str().to_string(),
-            cause: incident.cause,
+            reason: incident.reason,
             started: incident.started,
             ended: None,
             acknowledged: false,
@@ -494,7 +494,7 @@ impl Tables for MemoryTables {
             .map(|((started, (number, beats)), row)| Incident {
                 id: incident_id(number, beats),
                 monitor: row.monitor.clone(),
-                cause: row.cause,
+                reason: row.reason,
                 started,
                 ended: row.ended,
                 acknowledged: row.acknowledged,

@@ -25,6 +25,10 @@ pub struct OwnedDetails {
     reported_ip: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_at_ms: Option<i64>,
+    #[serde(skip_serializing_if = "is_unknown")]
+    message_beat: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tags: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +62,10 @@ struct OwnedPause {
 enum OwnedPausedBy {
     Person,
     Window,
+}
+
+fn is_unknown(beat: &u64) -> bool {
+    *beat == 0
 }
 
 /// Stands where an id is never looked at.
@@ -164,6 +172,8 @@ impl OwnedDetails {
         OwnedDetails {
             reported_ip: details.reported_ip.map(|ip| ip.as_str().to_string()),
             message: details.message.map(str::to_string),
+            message_at_ms: details.message_at.map(|at| at.0),
+            message_beat: details.message_beat,
             tags: details.tags.iter().map(|tag| tag.to_string()).collect(),
             skew_ms: details.skew_ms,
             run_took_ms: details.run_took.map(|took| took.0),
@@ -185,6 +195,8 @@ impl OwnedDetails {
         Details {
             reported_ip: self.reported_ip.as_deref().and_then(|ip| IdRef::new(ip).ok()),
             message: self.message.as_deref(),
+            message_at: self.message_at_ms.map(Wall),
+            message_beat: self.message_beat,
             tags: self.tags.iter().map(String::as_str).collect(),
             skew_ms: self.skew_ms,
             run_took: self.run_took_ms.map(Span),

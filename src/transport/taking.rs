@@ -75,6 +75,7 @@ impl Taker<'_> {
             id: beat.id.filter(|id| beat.ip != Some(*id)).map(IdRef::as_str),
             transport: transport.name(),
             status: (beat.status.verdict() != Some(true)).then(|| beat.status.name()),
+            exit: beat.status.failure(),
         };
         let source = Source { peer: client, transport };
         let incoming = Incoming { now, monitor, beat, source, hears };

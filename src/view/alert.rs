@@ -5,10 +5,12 @@
 //! comes last.
 
 use super::api;
+use super::reason;
 use super::words::one_line;
 use crate::domain::alert::message::{Doubt, Kind, Message, Shared, Subject};
+use crate::domain::beat::Exit;
 use crate::domain::lang::Lang;
-use crate::domain::record::Cause;
+use crate::domain::record::{Cause, Reason};
 use crate::domain::time::{Span, Wall};
 use serde_json::{Value, json};
 
@@ -31,6 +33,8 @@ pub fn json(lang: Lang, message: &Message) -> Value {
         "duration_s": first.map(|_| api::seconds(message.duration())),
         "delayed_s": api::seconds(message.delayed),
         "cause": first.and_then(|one| one.cause).map(Cause::name),
+        "exit_code": first.and_then(|one| one.exit).and_then(Exit::code),
+        "signal": first.and_then(|one| one.exit).and_then(Exit::signal),
         "message": first.and_then(|one| one.said.as_ref()),
         "address": first.and_then(|one| one.address.as_ref()),
         "tags": first.map(|one| &one.tags),
@@ -54,6 +58,8 @@ fn subject(one: &Subject, now: Wall) -> Value {
         "ended": one.ended.map(Wall::rfc3339),
         "duration_s": api::seconds(crate::domain::alert::message::age(one.since, until)),
         "cause": one.cause.map(Cause::name),
+        "exit_code": one.exit.and_then(Exit::code),
+        "signal": one.exit.and_then(Exit::signal),
         "last_beat": one.last_beat.map(Wall::rfc3339),
         "address": one.address,
         "tags": one.tags,
@@ -167,14 +173,12 @@ fn english(message: &Message) -> String {
         (kind, Some(one)) if message.count <= 1 => {
             let id = &one.id;
             match kind {
-                Kind::Down if one.cause == Some(Cause::Fail) => {
-                    format!("{id} is down, it reported a failure")
-                }
-                Kind::Down => match one.last_beat {
-                    Some(last) => {
+                Kind::Down => match (clause(Lang::En, one), one.last_beat) {
+                    (Some(why), _) => format!("{id} is down, {why}"),
+                    (None, Some(last)) => {
                         format!("{id} is down, silent for {}", shown(silence(last, one, message.now)))
                     }
-                    None => format!("{id} is down, never heard"),
+                    (None, None) => format!("{id} is down, never heard"),
                 },
                 Kind::Recovered if one.removed => format!("{id} was removed, it had been down for {lasted}"),
                 Kind::Recovered if message.flaps.is_some() => {
@@ -188,7 +192,10 @@ fn english(message: &Message) -> String {
                         shown(within)
                     )
                 }
-                _ => format!("{id} is still down, for {lasted}"),
+                _ => match clause(Lang::En, one) {
+                    Some(why) => format!("{id} is still down, for {lasted}, {why}"),
+                    None => format!("{id} is still down, for {lasted}"),
+                },
             }
         }
         (kind, Some(_)) => {
@@ -233,10 +240,12 @@ fn chinese(message: &Message) -> String {
             let id = &one.id;
             match kind {
                 Kind::Down if message.flaps.is_some() => format!("{id} 不再反复，已下线 {lasted}"),
-                Kind::Down if one.cause == Some(Cause::Fail) => format!("{id} 已下线，自报故障"),
-                Kind::Down => match one.last_beat {
-                    Some(last) => format!("{id} 已失联，静默 {}", shown(silence(last, one, message.now))),
-                    None => format!("{id} 已失联，从未收到心跳"),
+                Kind::Down => match (clause(Lang::Zh, one), one.last_beat) {
+                    (Some(why), _) => format!("{id} 已下线，{why}"),
+                    (None, Some(last)) => {
+                        format!("{id} 已失联，静默 {}", shown(silence(last, one, message.now)))
+                    }
+                    (None, None) => format!("{id} 已失联，从未收到心跳"),
                 },
                 Kind::Recovered if one.removed => format!("{id} 已移除，此前下线 {lasted}"),
                 Kind::Recovered if message.flaps.is_some() => format!("{id} 不再反复，已稳定恢复"),
@@ -245,7 +254,10 @@ fn chinese(message: &Message) -> String {
                     let (times, within) = message.flaps.unwrap_or((2, Span::secs(3600)));
                     format!("{id} 状态反复：{} 内下线 {times} 次；稳定之前不再通知", shown(within))
                 }
-                _ => format!("{id} 仍未恢复，已持续 {lasted}"),
+                _ => match clause(Lang::Zh, one) {
+                    Some(why) => format!("{id} 仍未恢复，已持续 {lasted}，{why}"),
+                    None => format!("{id} 仍未恢复，已持续 {lasted}"),
+                },
             }
         }
         (kind, Some(_)) => {
@@ -280,11 +292,18 @@ fn doubt_zh(doubt: Doubt) -> &'static str {
     }
 }
 
-/// What a monitor said when it reported that it fails.
+/// What a monitor said when it reported that it fails, or since then.
 fn said(message: &Message) -> Option<&str> {
     let one = message.first().filter(|_| message.count == 1)?;
-    let fails = message.kind == Kind::Down && one.cause == Some(Cause::Fail);
-    one.said.as_deref().filter(|_| fails)
+    let tells = matches!(message.kind, Kind::Down | Kind::Reminder)
+        && matches!(one.cause, Some(Cause::Fail | Cause::RunTooLong));
+    one.said.as_deref().filter(|_| tells)
+}
+
+/// Why it is down, where that is something else than silence.
+fn clause(lang: Lang, one: &Subject) -> Option<String> {
+    let reason = Reason { cause: one.cause?, exit: one.exit, run_started: one.run_started };
+    reason::clause(lang, &reason, one.since)
 }
 
 /// For how long a monitor that is down, or was, has been silent.
@@ -425,7 +444,7 @@ mod tests {
             json(Lang::En, &about(Kind::Down, vec![one("web-1")]).at(Wall(AT + 1_500), Span::secs(60)));
         assert_eq!(
             shown.to_string(),
-            r#"{"kind":"down","key":"k-7-3-ops","notifier":"ops","monitor":"web-1","count":1,"monitors":[{"id":"web-1","incident":"7-3","since":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":1.5,"cause":"silence","last_beat":"2026-02-08T03:28:50.000Z","address":"10.0.3.7","tags":["rack-3"],"message":null,"removed":false}],"incident":"7-3","since":"2026-02-08T03:30:20.000Z","duration_s":1.5,"delayed_s":0,"cause":"silence","message":null,"address":"10.0.3.7","tags":["rack-3"],"shared":null,"dependants":[],"dependants_count":0,"title":"web-1 is down","text":"web-1 is down, silent for 1m31s","at":"2026-02-08T03:30:20.000Z"}"#
+            r#"{"kind":"down","key":"k-7-3-ops","notifier":"ops","monitor":"web-1","count":1,"monitors":[{"id":"web-1","incident":"7-3","since":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":1.5,"cause":"silence","exit_code":null,"signal":null,"last_beat":"2026-02-08T03:28:50.000Z","address":"10.0.3.7","tags":["rack-3"],"message":null,"removed":false}],"incident":"7-3","since":"2026-02-08T03:30:20.000Z","duration_s":1.5,"delayed_s":0,"cause":"silence","exit_code":null,"signal":null,"message":null,"address":"10.0.3.7","tags":["rack-3"],"shared":null,"dependants":[],"dependants_count":0,"title":"web-1 is down","text":"web-1 is down, silent for 1m31s","at":"2026-02-08T03:30:20.000Z"}"#
         );
         let test = json(Lang::Zh, &about(Kind::Test, Vec::new()));
         assert_eq!((&test["monitor"], &test["since"]), (&Value::Null, &Value::Null));

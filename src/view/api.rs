@@ -1,5 +1,6 @@
 //! The JSON of the API.
 
+use crate::domain::beat::Exit;
 use crate::domain::history::{Incident, Past};
 use crate::domain::notice::State;
 use crate::domain::record::PausedBy;
@@ -37,11 +38,18 @@ pub fn monitor(m: &Snapshot, past: Option<&Past>) -> Value {
         "exit_code": m.status.exit_code(),
         "signal": m.status.signal(),
         "message": m.message,
+        "message_at": m.message_at.map(Wall::rfc3339),
         "tags": m.tags,
         "runs": m.runs.iter().map(|began| began.rfc3339()).collect::<Vec<_>>(),
         "run_took_s": m.run_took.map(seconds),
-        "incident": m.incident.as_ref().map(|(id, started, cause)| {
-            json!({ "id": id, "started": started.rfc3339(), "cause": cause.name() })
+        "incident": m.incident.as_ref().map(|(id, started, reason)| {
+            json!({
+                "id": id,
+                "started": started.rfc3339(),
+                "cause": reason.cause.name(),
+                "exit_code": reason.exit.and_then(Exit::code),
+                "signal": reason.exit.and_then(Exit::signal),
+            })
         }),
         "paused_until": m.pause.and_then(|pause| pause.until).map(Wall::rfc3339),
         "paused_by": m.pause.map(|pause| match pause.by {
@@ -76,7 +84,10 @@ fn incident(incident: &Incident, now: Wall) -> Value {
     json!({
         "id": incident.id,
         "monitor": incident.monitor,
-        "cause": incident.cause.name(),
+        "cause": incident.reason.cause.name(),
+        "exit_code": incident.reason.exit.and_then(Exit::code),
+        "signal": incident.reason.exit.and_then(Exit::signal),
+        "run_started": incident.reason.run_started.map(Wall::rfc3339),
         "started": incident.started.rfc3339(),
         "ended": incident.ended.map(Wall::rfc3339),
         "duration_s": seconds(incident.duration(now)),
@@ -171,7 +182,7 @@ mod tests {
         let mut one = Incident {
             id: "7-3".into(),
             monitor: "web-1".into(),
-            cause: Cause::Silence,
+            reason: Cause::Silence.into(),
             started: Wall(1_770_521_420_000),
             ended: None,
             acknowledged: false,
@@ -180,7 +191,7 @@ mod tests {
         let shown = incidents(std::slice::from_ref(&one), Some("1:7-3"), now);
         assert_eq!(
             shown.to_string(),
-            r#"{"incidents":[{"id":"7-3","monitor":"web-1","cause":"silence","started":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":5.5,"acknowledged":false}],"next":"1:7-3"}"#
+            r#"{"incidents":[{"id":"7-3","monitor":"web-1","cause":"silence","exit_code":null,"signal":null,"run_started":null,"started":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":5.5,"acknowledged":false}],"next":"1:7-3"}"#
         );
         one.ended = Some(Wall(1_770_521_423_000));
         assert_eq!(incident(&one, now)["duration_s"], 3);

@@ -4,6 +4,8 @@
 //! Nothing is sent again: who was away is greeted with `hello` and asks for the list.
 
 use super::api;
+use crate::domain::beat::Exit;
+use crate::domain::notice::State;
 use crate::domain::registry::{Counts, Tidings};
 use crate::domain::time::Wall;
 use serde_json::{Value, json};
@@ -38,18 +40,23 @@ impl Stream {
     /// Something happened.
     pub fn tidings(&mut self, now: Wall, tidings: &Tidings) -> String {
         match tidings {
-            Tidings::Change(change) => self.event(
-                "change",
-                &json!({
+            Tidings::Change(change) => {
+                let reason = change.reason.filter(|_| change.to == State::Down);
+                let exit = reason.and_then(|reason| reason.exit);
+                let data = json!({
                     "monitor": change.monitor.as_str(),
                     "from": change.from.name(),
                     "to": change.to.name(),
                     "at": change.at.rfc3339(),
                     "last_beat": change.last_beat.map(Wall::rfc3339),
                     "silent_s": api::seconds(change.silent),
+                    "cause": reason.map(|reason| reason.cause.name()),
+                    "exit_code": exit.and_then(Exit::code),
+                    "signal": exit.and_then(Exit::signal),
                     "muted": change.muted,
-                }),
-            ),
+                });
+                self.event("change", &data)
+            }
             Tidings::Made(id) => self.event("made", &json!({ "monitor": id.as_str(), "at": now.rfc3339() })),
             Tidings::Conflict(id, conflict) => {
                 let mut data = api::conflict(conflict);

@@ -5,12 +5,15 @@
 //! classic format does not show) change. A line ends with `\n` and never holds another one: what came from outside
 //! is either checked (ids and addresses) or escaped (see `words::one_line`).
 
+use super::reason;
 use super::words::{self, Value};
 use crate::domain::address::Peer;
+use crate::domain::beat::Exit;
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::time::Wall;
 use jiff::tz::TimeZone;
+use std::fmt::Display;
 use std::io::Write;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -28,6 +31,8 @@ pub struct BeatLine<'a> {
     pub transport: &'static str,
     /// What it says about its sender; `None` is well.
     pub status: Option<&'a str>,
+    /// How the run ended that has failed, where it tells.
+    pub exit: Option<Exit>,
 }
 
 /// How a line looks.
@@ -107,6 +112,9 @@ impl Lines {
                 for (name, text) in beat.facts() {
                     push_text_fact(out, name, text);
                 }
+                if let Some((name, number)) = beat.exit.map(exit_fact) {
+                    push_text_number(out, name, number);
+                }
             }
             Format::Json => {
                 out.extend_from_slice(b"{\"time\":\"");
@@ -117,6 +125,10 @@ impl Lines {
                 for (name, text) in beat.facts() {
                     push_json_name(out, name);
                     push_json_text(out, text);
+                }
+                if let Some((name, number)) = beat.exit.map(exit_fact) {
+                    push_json_name(out, name);
+                    push_number(out, number);
                 }
                 out.push(b'}');
             }
@@ -143,6 +155,7 @@ impl Lines {
                     match value {
                         Value::Text(text) => push_text_fact(out, name, &text),
                         Value::Number(number) => push_text_number(out, name, number),
+                        Value::Signed(number) => push_text_number(out, name, number),
                     }
                 }
             }
@@ -161,6 +174,7 @@ impl Lines {
                     match value {
                         Value::Text(text) => push_json_text(out, &text),
                         Value::Number(number) => push_number(out, number),
+                        Value::Signed(number) => push_number(out, number),
                     }
                 }
                 out.push(b'}');
@@ -243,6 +257,10 @@ impl<'a> BeatLine<'a> {
                 out.extend_from_slice(text.as_bytes());
             }
         }
+        if let Some(exit) = self.exit {
+            out.extend_from_slice(b", ");
+            out.extend_from_slice(reason::exit(lang, exit).as_bytes());
+        }
     }
 
     /// What is known beside the sender's address, with its names.
@@ -250,6 +268,14 @@ impl<'a> BeatLine<'a> {
         [("ip", self.ip), ("id", self.id), ("transport", Some(self.transport)), ("status", self.status)]
             .into_iter()
             .filter_map(|(name, text)| Some((name, text?)))
+    }
+}
+
+/// How a run ended, as a fact with its name.
+pub fn exit_fact(exit: Exit) -> (&'static str, i64) {
+    match exit {
+        Exit::Code(code) => ("exit_code", code),
+        Exit::Signal(number) => ("signal", number.into()),
     }
 }
 
@@ -291,11 +317,11 @@ fn write_digits(place: &mut [u8], mut number: u32) {
     }
 }
 
-fn push_number(out: &mut Vec<u8>, number: u64) {
+fn push_number(out: &mut Vec<u8>, number: impl Display) {
     let _ = write!(out, "{number}");
 }
 
-fn push_text_number(out: &mut Vec<u8>, name: &str, number: u64) {
+fn push_text_number(out: &mut Vec<u8>, name: &str, number: impl Display) {
     let _ = write!(out, " {name}={number}");
 }
 

@@ -8,6 +8,7 @@ pub mod line;
 pub mod metrics;
 pub mod openapi;
 pub mod page;
+pub mod reason;
 pub mod signal;
 pub mod status;
 pub mod words;

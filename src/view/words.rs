@@ -5,10 +5,13 @@
 //! configured) may hold anything; their control and direction characters are spelled out here, in one place, so that
 //! nothing can forge a line or hide one.
 
+use super::line::exit_fact;
+use super::reason;
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Notice, State};
+use crate::domain::record::{Cause, Reason};
 use crate::domain::registry::Conflict;
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Wall};
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -23,6 +26,8 @@ pub enum Value<'a> {
     Text(Cow<'a, str>),
     /// A number.
     Number(u64),
+    /// A number that may be below 0.
+    Signed(i64),
 }
 
 /// The sentence for a notice: one line, no time stamp, at most [`TEXT_BYTES_MAX`] bytes.
@@ -49,7 +54,7 @@ pub fn facts(notice: &Notice) -> Vec<(&'static str, Value<'_>)> {
         }
         Notice::ReloadFailed { reason } => vec![("reason", text(reason))],
         Notice::NeedsRestart { keys } => vec![("keys", text(keys))],
-        Notice::Transition { monitor, from, to, last_beat, silent } => {
+        Notice::Transition { monitor, from, to, last_beat, silent, reason, .. } => {
             let mut all = vec![
                 ("monitor", Value::Text(one_line(monitor))),
                 ("state", Value::Text(to.name().into())),
@@ -57,6 +62,11 @@ pub fn facts(notice: &Notice) -> Vec<(&'static str, Value<'_>)> {
             ];
             all.extend(last_beat.map(|at| ("last_beat", Value::Text(at.rfc3339().into()))));
             all.push(("silent_ms", Value::Number(silent.0)));
+            if let Some(reason) = reason.filter(|_| *to == State::Down) {
+                all.push(("cause", Value::Text(reason.cause.name().into())));
+                let exit = reason.exit.map(exit_fact);
+                all.extend(exit.map(|(name, number)| (name, Value::Signed(number))));
+            }
             all
         }
         Notice::LogTargetFailed { target, reason } => {
@@ -166,14 +176,18 @@ fn english(notice: &Notice) -> String {
             format!("configuration not reloaded, the old one stays in force: {reason}")
         }
         Notice::NeedsRestart { keys } => format!("changed, but in force only after a restart: {keys}"),
-        Notice::Transition { monitor, from, to, silent, last_beat } => match (from, to) {
-            (_, State::Down) if *silent < SILENCE => format!("{monitor} is down, it reported a failure"),
+        Notice::Transition { monitor, from, to, silent, last_beat, reason, at } => match (from, to) {
+            (_, State::Down) if is_no_silence(reason) => {
+                format!("{monitor} is down, {}", why(Lang::En, reason, *at))
+            }
             (_, State::Down) if last_beat.is_none() => {
                 format!("{monitor} is down, never heard in {}", shown(*silent))
             }
             (_, State::Down) => format!("{monitor} is down, silent for {}", shown(*silent)),
             (_, State::Late) => format!("{monitor} is late, silent for {}", shown(*silent)),
-            (State::Down | State::Late, State::Up) if *silent < SILENCE => format!("{monitor} is up again"),
+            (State::Down | State::Late, State::Up) if *silent < SILENCE || is_no_silence(reason) => {
+                format!("{monitor} is up again")
+            }
             (State::Down | State::Late, State::Up) => {
                 format!("{monitor} is up again, after {} of silence", shown(*silent))
             }
@@ -225,14 +239,18 @@ fn chinese(notice: &Notice) -> String {
         Notice::Reloaded => "配置已重新加载".into(),
         Notice::ReloadFailed { reason } => format!("配置重新加载失败，继续使用原配置：{reason}"),
         Notice::NeedsRestart { keys } => format!("以下配置已改动，重启后才生效：{keys}"),
-        Notice::Transition { monitor, from, to, silent, last_beat } => match (from, to) {
-            (_, State::Down) if *silent < SILENCE => format!("{monitor} 已下线，自报故障"),
+        Notice::Transition { monitor, from, to, silent, last_beat, reason, at } => match (from, to) {
+            (_, State::Down) if is_no_silence(reason) => {
+                format!("{monitor} 已下线，{}", why(Lang::Zh, reason, *at))
+            }
             (_, State::Down) if last_beat.is_none() => {
                 format!("{monitor} 已失联，{} 内从未收到心跳", shown(*silent))
             }
             (_, State::Down) => format!("{monitor} 已失联，静默 {}", shown(*silent)),
             (_, State::Late) => format!("{monitor} 心跳迟到，静默 {}", shown(*silent)),
-            (State::Down | State::Late, State::Up) if *silent < SILENCE => format!("{monitor} 已恢复"),
+            (State::Down | State::Late, State::Up) if *silent < SILENCE || is_no_silence(reason) => {
+                format!("{monitor} 已恢复")
+            }
             (State::Down | State::Late, State::Up) => {
                 format!("{monitor} 已恢复，此前静默 {}", shown(*silent))
             }
@@ -267,7 +285,16 @@ fn chinese(notice: &Notice) -> String {
     }
 }
 
-/// The shortest interval is a second, so who went down after less than that said so itself.
+/// Whether something else than silence is the reason of an outage. Of one that was never heard it is said for how long.
+fn is_no_silence(reason: &Option<Reason>) -> bool {
+    reason.is_some_and(|reason| matches!(reason.cause, Cause::Fail | Cause::RunTooLong))
+}
+
+fn why(lang: Lang, reason: &Option<Reason>, at: Wall) -> String {
+    reason.and_then(|reason| reason::clause(lang, &reason, at)).unwrap_or_default()
+}
+
+/// The shortest interval is a second, so after less than that nobody was silent.
 const SILENCE: Span = Span::secs(1);
 
 /// A silence as people want to read it: whole seconds.
@@ -278,12 +305,24 @@ fn shown(silent: Span) -> Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::beat::Exit;
     use crate::domain::notice::Level;
-    use crate::domain::time::Wall;
 
     fn change(from: State, to: State, silent_ms: u64) -> Notice {
-        let last_beat = Some(Wall(1_770_521_420_000));
-        Notice::Transition { monitor: "web-1".into(), from, to, last_beat, silent: Span(silent_ms) }
+        because(from, to, silent_ms, Cause::Silence.into())
+    }
+
+    fn because(from: State, to: State, silent_ms: u64, reason: Reason) -> Notice {
+        let at = Wall(1_770_521_420_000);
+        Notice::Transition {
+            monitor: "web-1".into(),
+            from,
+            to,
+            last_beat: Some(at),
+            silent: Span(silent_ms),
+            reason: Some(reason),
+            at,
+        }
     }
 
     #[test]
@@ -320,9 +359,34 @@ mod tests {
                 "web-1 已失联，静默 1m30s",
             ),
             (
-                change(State::Up, State::Down, 0),
+                because(State::Up, State::Down, 0, Cause::Fail.into()),
                 "web-1 is down, it reported a failure",
                 "web-1 已下线，自报故障",
+            ),
+            (
+                because(
+                    State::Up,
+                    State::Down,
+                    0,
+                    Reason { exit: Some(Exit::Code(11)), ..Cause::Fail.into() },
+                ),
+                "web-1 is down, exit code 11",
+                "web-1 已下线，退出码 11",
+            ),
+            (
+                because(
+                    State::Up,
+                    State::Down,
+                    40_000,
+                    Reason { run_started: Some(Wall(1_770_521_380_000)), ..Cause::RunTooLong.into() },
+                ),
+                "web-1 is down, its run takes longer than 40s",
+                "web-1 已下线，任务运行超过 40s 仍未结束",
+            ),
+            (
+                because(State::Down, State::Up, 100_000, Cause::RunTooLong.into()),
+                "web-1 is up again",
+                "web-1 已恢复",
             ),
             (
                 change(State::Up, State::Late, 61_000),

@@ -121,6 +121,8 @@ fn up(id: &str) -> Snapshot {
         repeats: 0,
         status: Status::Ok,
         message: None,
+        message_at: None,
+        message_beat: 0,
         tags: Vec::new(),
         number: 7,
         version: 1,
@@ -166,7 +168,7 @@ fn few() -> Vec<(Snapshot, Past)> {
     backup.schedule = Some(("30 2 * * *".into(), "Europe/Berlin".into()));
     backup.grace = Span::secs(1800);
     backup.run_took = Some(Span(754_000));
-    backup.incident = Some(("7-1".into(), backup.since, Cause::Fail));
+    backup.incident = Some(("7-1".into(), backup.since, Cause::Fail.into()));
     backup.tags = vec!["backup".into()];
     let mut kiosk = up("kiosk-lobby");
     (kiosk.state, kiosk.since) = (Late, Wall(NOW.0 - 15_000));
@@ -229,7 +231,7 @@ fn open(m: &Snapshot) -> Option<Incident> {
     (m.state == State::Down).then(|| Incident {
         id: format!("{}-1", m.number),
         monitor: m.id.clone(),
-        cause: if m.status == Status::Ok { Cause::Silence } else { Cause::Fail },
+        reason: if m.status == Status::Ok { Cause::Silence } else { Cause::Fail }.into(),
         started: m.since,
         ended: None,
         acknowledged: m.id.ends_with('1'),
@@ -241,7 +243,7 @@ fn ended(nth: i64) -> Incident {
     Incident {
         id: format!("7-{nth}"),
         monitor: "kiosk-lobby".into(),
-        cause: if nth == 2 { Cause::Fail } else { Cause::Silence },
+        reason: if nth == 2 { Cause::Fail } else { Cause::Silence }.into(),
         started,
         ended: Some(Wall(started.0 + nth * 11 * MINUTE)),
         acknowledged: nth == 3,

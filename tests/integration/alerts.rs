@@ -61,6 +61,50 @@ fn one_notifier_one_default_a_beat_and_silence_make_a_message() {
 }
 
 #[test]
+fn a_failure_is_told_with_its_exit_code_and_the_end_of_its_output_and_a_later_silence_quotes_nothing() {
+    let receiver = Receiver::new(&[]);
+    let hb = daemon(&all(&receiver, ""));
+    let output = format!("{}rsync: broken\\n", "copied a file\\n".repeat(200));
+    hb.beat(&format!(r#"{{"id":"job","status":11,"interval":"1h","message":"{output}"}}"#));
+    until("the message", || !receiver.told().is_empty());
+    let down = receiver.told().remove(0).json;
+    let text = down["text"].as_str().unwrap();
+    assert!(text.starts_with("job is down, exit code 11: …") && text.ends_with("rsync: broken"), "{text}");
+    assert!(down["message"].as_str().unwrap().ends_with("copied a file\nrsync: broken"), "{down}");
+    assert_eq!((&down["exit_code"], &down["monitors"][0]["exit_code"]), (&json!(11), &json!(11)));
+    hb.wait_for_log("job is down, exit code 11");
+    hb.wait_for_log("status: fail, exit code 11");
+    let incident = hb.get("/api/v1/incidents?monitor=job").json()["incidents"][0].clone();
+    assert_eq!((&incident["cause"], &incident["exit_code"]), (&json!("fail"), &json!(11)));
+    let page = hb.get("/monitors/job");
+    assert!(page.text().contains("<td data-label=\"Cause\">exit code 11"), "{}", page.text());
+    // It is well, says nothing, and is silent then.
+    hb.beat(r#"{"id":"job","interval":"1s"}"#);
+    until("silence", || receiver.told().len() == 3);
+    let silent = receiver.told().remove(2).json;
+    assert_eq!((&silent["cause"], &silent["message"]), (&json!("silence"), &json!(null)), "{silent}");
+    assert!(!silent["text"].as_str().unwrap().contains("rsync"), "{silent}");
+    assert_eq!(hb.monitor("job")["message_at"], incident["started"], "it has its time");
+}
+
+#[test]
+fn a_job_that_runs_too_long_is_not_called_silent() {
+    let receiver = Receiver::new(&[]);
+    let hb = daemon(&format!("{}[[monitor]]\nmatch = \"job\"\nrun_limit = \"1s\"\n", all(&receiver, "")));
+    hb.beat(r#"{"id":"job","status":"start"}"#);
+    until("the message", || !receiver.told().is_empty());
+    let down = receiver.told().remove(0).json;
+    assert_eq!(
+        (&down["cause"], &down["text"]),
+        (&json!("run_too_long"), &json!("job is down, its run takes longer than 1s"))
+    );
+    hb.wait_for_log("job is down, its run takes longer than 1s");
+    assert_eq!(hb.monitor("job")["incident"]["cause"], "run_too_long");
+    hb.beat(r#"{"id":"job","status":0}"#);
+    hb.wait_for_log("job is up again\n");
+}
+
+#[test]
 fn nobody_is_told_of_a_strangers_first_beat_and_silence() {
     let receiver = Receiver::new(&[]);
     let hb = daemon(&format!("[defaults]\ninterval = \"1s\"\ngrace = \"0s\"\n{}", ops(&receiver, "")));

@@ -33,9 +33,20 @@ fn a_success_is_reported_with_the_end_of_its_output() {
 #[test]
 fn the_jobs_own_exit_code_is_ours_and_the_servers() {
     let daemon = daemon("");
-    for (script, code) in [("exit 1", 1), ("exit 255", 255), ("kill -9 $$", 137), ("kill -TERM $$", 143)] {
+    for (script, code, exit_code, signal) in [
+        ("exit 1", 1, Some(1), None),
+        ("exit 255", 255, Some(255), None),
+        ("kill -9 $$", 137, None, Some(9)),
+        ("kill -TERM $$", 143, None, Some(15)),
+    ] {
         assert_eq!(job(&daemon.place, script).run().0, code, "{script}");
-        assert_eq!(daemon.monitor("job")["state"], "down", "{script}");
+        let monitor = daemon.monitor("job");
+        assert_eq!(monitor["state"], "down", "{script}");
+        assert_eq!(
+            (monitor["exit_code"].as_i64(), monitor["signal"].as_i64()),
+            (exit_code, signal),
+            "{script}"
+        );
         assert_eq!(job(&daemon.place, "true").run().0, 0);
         assert_eq!(daemon.monitor("job")["state"], "up");
     }

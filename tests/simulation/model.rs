@@ -104,6 +104,8 @@ pub struct Mon {
     /// A skew that changed little is not written down each time, so after a start it may be an earlier one.
     skew_is_old: bool,
     overruled_until: Option<Wall>,
+    /// The run that took too long, until it is well again; nobody remembers it over a start.
+    overrun: Option<Run>,
     slot: Option<Wall>,
     rule: Option<u16>,
     configured: bool,
@@ -158,6 +160,7 @@ impl Mon {
             skew_ms: None,
             skew_is_old: false,
             overruled_until: None,
+            overrun: None,
             slot: None,
             rule: None,
             configured: false,
@@ -288,8 +291,9 @@ impl Mon {
                 self.end_runs(now, said.rid.as_deref());
                 if well {
                     if self.state == State::Down {
-                        self.details.runs.retain(|run| run.deadline > now.mono);
+                        self.drop_overdue_runs(now);
                     }
+                    self.overrun = None;
                     self.state = State::Up;
                     self.due(now, rules)
                 } else {
@@ -333,10 +337,18 @@ impl Mon {
 
     fn end_runs(&mut self, now: Now, rid: Option<&str>) {
         let ends = |run: &Run| rid.is_none_or(|rid| run.rid == rid);
-        if let Some(run) = self.details.runs.iter().rev().find(|run| ends(run)) {
+        if let Some(run) = self.overrun.iter().chain(&self.details.runs).rev().find(|run| ends(run)) {
             self.details.run_took = Some(now.mono.since(run.began));
         }
         self.details.runs.retain(|run| !ends(run));
+        self.overrun = self.overrun.take().filter(|run| !ends(run));
+    }
+
+    /// What takes too long is no run under way any more; the oldest of them may end yet.
+    fn drop_overdue_runs(&mut self, now: Now) {
+        let overdue = self.details.runs.iter().find(|run| run.deadline <= now.mono);
+        self.overrun = overdue.cloned().or(self.overrun.take());
+        self.details.runs.retain(|run| run.deadline > now.mono);
     }
 
     /// Its time is up; `None`: it is to be forgotten.
@@ -354,7 +366,7 @@ impl Mon {
             State::Down if forgotten.is_some_and(|at| at <= now.mono) => return None,
             State::Down => {}
             _ if self.details.runs.iter().any(|run| run.deadline <= now.mono) => {
-                self.details.runs.retain(|run| run.deadline > now.mono);
+                self.drop_overdue_runs(now);
                 self.state = State::Down;
             }
             State::Up | State::New if self.grace > Span(0) => self.state = State::Late,
@@ -440,7 +452,7 @@ impl Mon {
 
     /// Its runs have as much time left as before `stuck`, and have gone on while the machine slept.
     pub fn extend_runs(&mut self, slept: Span, stuck: Span) {
-        for run in &mut self.details.runs {
+        for run in self.details.runs.iter_mut().chain(&mut self.overrun) {
             run.deadline = run.deadline.after(stuck);
             run.began = Mono(run.began.0 - slept.0);
         }
@@ -469,7 +481,7 @@ impl Mon {
     /// It was read again after a start.
     pub fn settle(&mut self, now: Now, rules: &Rules, defaults: &Defaults) {
         self.last_mono = now.mono_of(self.last_wall).min(now.mono);
-        (self.hour, self.changes, self.overruled_until) = (None, 0, None);
+        (self.hour, self.changes, self.overruled_until, self.overrun) = (None, 0, None, None);
         self.skew_is_old = true;
         (self.slot, self.deadline, self.told) = (None, None, self.visible());
         self.hold_to(rules, defaults, true);
@@ -536,8 +548,12 @@ impl Mon {
             let lasting = now.mono.after(LASTING);
             self.deadline = Some(self.deadline.map_or(lasting, |at| at.min(lasting)));
         } else if opens {
-            let failed = self.beats > 0 && self.status.verdict() == Some(false);
-            let cause = if failed { Cause::Fail } else { Cause::Silence };
+            let cause = match (self.beats, self.status.verdict()) {
+                (0, _) => Cause::NeverHeard,
+                (_, Some(false)) => Cause::Fail,
+                _ if self.overrun.is_some() => Cause::RunTooLong,
+                _ => Cause::Silence,
+            };
             self.incident = Some((self.beats, self.since, cause));
             effect.turning = Some(Turning::Opens { beats: self.beats, started: self.since, cause });
         }
@@ -588,7 +604,8 @@ impl Mon {
         same!("runs", self.details.runs.iter().map(|run| run.started).collect::<Vec<_>>(), real.runs);
         let incident =
             self.incident.map(|(beats, at, cause)| (format!("{}-{beats}", self.number), at, cause));
-        same!("incident", incident, real.incident);
+        let shown = real.incident.clone().map(|(id, at, reason)| (id, at, reason.cause));
+        same!("incident", incident, shown);
         let judged = matches!(self.visible(), State::New | State::Up | State::Late);
         let next = self.deadline.filter(|_| judged).map(|at| now.wall_of(at));
         // A slot is shown by the calendar; a step that is too small to be noticed moves the deadline away from it.

@@ -581,7 +581,7 @@ impl Story {
                 };
                 let same_end =
                     if sure_end { is.ended == ended } else { is.ended.is_some() == ended.is_some() };
-                if (&is.monitor, is.cause, is.started, same_end) != (&kept.id, cause, started, true) {
+                if (&is.monitor, is.reason.cause, is.started, same_end) != (&kept.id, cause, started, true) {
                     return Err(format!("incident {id} should be {should}, is {is:?}"));
                 }
             }

@@ -316,7 +316,7 @@ impl Telling {
             all.iter().any(|at| (from.saturating_sub(before_ms)..=until).contains(at))
         };
         let ours = self.most_monitors >= DOUBT_MONITORS
-            && incident.cause == Cause::Silence
+            && incident.reason.cause == Cause::Silence
             && within(&self.absent, DOUBT_MS);
         if ours
             || self.overtaken.contains(&number)

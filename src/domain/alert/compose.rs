@@ -66,14 +66,21 @@ fn subject(entry: &Entry, incident: String, lookup: &dyn Lookup) -> Subject {
     if let Some(known) = known {
         address = known.last_beat.map(|_| known.address.to_string());
         tags = known.tags;
-        said = known.message.map(cut);
+        // What another beat has said is no word of this outage: neither one before it nor the one that ended it.
+        let is_of_outage = match entry.ended {
+            None => known.message_beat >= entry.beats,
+            Some(_) => known.message_beat == entry.beats,
+        };
+        said = known.message.filter(|_| is_of_outage && known.message_beat > 0).map(end_of);
     }
     Subject {
         id: entry.id.clone(),
         incident: Some(incident),
         since: entry.began,
         ended: entry.ended,
-        cause: Some(entry.cause),
+        cause: Some(entry.reason.cause),
+        exit: entry.reason.exit,
+        run_started: entry.reason.run_started,
         last_beat: entry.last_beat,
         address,
         tags,
@@ -82,13 +89,15 @@ fn subject(entry: &Entry, incident: String, lookup: &dyn Lookup) -> Subject {
     }
 }
 
-fn cut(mut text: String) -> String {
-    if text.len() > SAID_BYTES_MAX {
-        let end = (0..=SAID_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
+/// The end of a text that is too long: the last lines of a job say why it fails.
+fn end_of(text: String) -> String {
+    let text = text.trim_end();
+    if text.len() <= SAID_BYTES_MAX {
+        return text.to_string();
     }
-    text
+    let least = text.len() - SAID_BYTES_MAX;
+    let from = (least..text.len()).find(|from| text.is_char_boundary(*from)).unwrap_or(text.len());
+    format!("…{}", &text[from..])
 }
 
 /// What several of them have in common: something they all depend on, or else their network.
@@ -116,17 +125,77 @@ fn network(ip: IpAddr) -> Option<IpNet> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::address::Peer;
+    use crate::domain::beat::{Beat, Source, Status, Transport};
+    use crate::domain::id::IdRef;
+    use crate::domain::policy::Defaults;
+    use crate::domain::record::{Change, Record};
+    use crate::domain::registry::{Arrival, Counts, Name, Registry, Snapshot};
+    use crate::domain::time::{Now, Wall};
+    use std::sync::Arc;
 
     #[test]
-    fn a_long_text_is_cut_between_characters() {
-        assert_eq!(cut("语".repeat(10)), "语".repeat(10));
-        let long = cut("语".repeat(1_000));
-        assert!(long.len() <= SAID_BYTES_MAX + 3 && long.ends_with("语…"), "{}", long.len());
+    fn of_a_long_text_the_end_is_kept_between_characters() {
+        assert_eq!(end_of("语".repeat(10)), "语".repeat(10));
+        let long = end_of("语".repeat(1_000) + "rsync: broken\n\n");
+        assert!(long.len() <= SAID_BYTES_MAX + 3 && long.starts_with("…语"), "{}", long.len());
+        assert!(long.ends_with("语rsync: broken"), "{long}");
     }
 
     #[test]
     fn networks_are_those_of_the_house() {
         assert_eq!(network("10.0.3.7".parse().unwrap()).unwrap().to_string(), "10.0.3.0/24");
         assert_eq!(network("2001:db8::1:2".parse().unwrap()).unwrap().to_string(), "2001:db8::/64");
+    }
+
+    struct World(Registry);
+
+    impl Lookup for World {
+        fn monitor(&self, id: &str) -> Option<Snapshot> {
+            self.0.get(Now::default(), Name { id: IdRef::new(id).ok()?, hash: 0 })
+        }
+
+        fn counts(&self) -> Counts {
+            Counts::default()
+        }
+    }
+
+    impl World {
+        /// Has `a` say something; what is known of it if that makes it go down.
+        fn says(&mut self, status: Status, message: Option<&str>) -> Option<Entry> {
+            let (monitor, beat) =
+                (Name { id: IdRef::new("a").unwrap(), hash: 0 }, Beat { status, message, ..Beat::default() });
+            let source = Source { peer: Peer::Unix, transport: Transport::Http };
+            let arrival = Arrival { monitor, beat: &beat, source, hears: true, create: Some(1) };
+            let mut entry = None;
+            let keep = &mut |record: &Record<'_>| {
+                entry = record
+                    .incident
+                    .filter(|_| record.change != Change::None)
+                    .map(|one| Entry::new(record, one));
+            };
+            self.0.handle(Now::default(), arrival, keep).unwrap();
+            entry
+        }
+
+        fn quotes(&self, entry: &Entry) -> Option<String> {
+            subject(entry, String::new(), self).said
+        }
+    }
+
+    #[test]
+    fn a_message_is_quoted_of_its_own_outage_only() {
+        let mut world = World(Registry::new(Now::default(), Defaults::default(), Arc::default()));
+        world.says(Status::Fail, Some("rsync: broken"));
+        world.says(Status::Ok, None);
+        let mut entry = world.says(Status::Exit(11), None).unwrap();
+        assert_eq!(world.quotes(&entry), None, "it was said of another");
+        world.says(Status::Log, Some("tries again"));
+        assert_eq!(world.quotes(&entry).as_deref(), Some("tries again"), "it is the newest of this one");
+        world.says(Status::Ok, Some("all is well"));
+        entry.ended = Some(Wall(1));
+        assert_eq!(world.quotes(&entry), None, "it came with the end");
+        let entry = world.says(Status::Fail, Some("disk full\n\n")).unwrap();
+        assert_eq!(world.quotes(&entry).as_deref(), Some("disk full"));
     }
 }

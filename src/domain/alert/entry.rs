@@ -3,7 +3,7 @@
 //! It is plain data with a form as JSON, one row of the table `alerts`: whatever of it outlives a crash is in there.
 
 use crate::domain::address::Peer;
-use crate::domain::record::{Cause, OpenIncident, Record};
+use crate::domain::record::{OpenIncident, Reason, Record};
 use crate::domain::time::{Span, Wall};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -37,7 +37,8 @@ pub(super) struct Entry {
     pub(super) began: Wall,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) heard: Option<Wall>,
-    pub(super) cause: Cause,
+    #[serde(flatten)]
+    pub(super) reason: Reason,
     /// When that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ended: Option<Wall>,
@@ -139,7 +140,7 @@ impl Entry {
             started: incident.started,
             began: incident.started,
             heard: None,
-            cause: incident.cause,
+            reason: incident.reason,
             ended: None,
             removed: false,
             paused: false,
@@ -162,7 +163,7 @@ impl Entry {
         // Beats are counted up, so this one or a later one was known before.
         self.again |= self.downs > 0 && incident.beats <= self.beats;
         self.downs = self.downs.saturating_add(1);
-        (self.beats, self.started, self.cause) = (incident.beats, incident.started, incident.cause);
+        (self.beats, self.started, self.reason) = (incident.beats, incident.started, incident.reason);
         (self.began, self.heard) = (incident.started, record.last_beat);
         (self.ended, self.removed) = (None, false);
         self.changed = record.at;

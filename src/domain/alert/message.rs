@@ -3,6 +3,7 @@
 //! A message is kept as it was made until it is delivered. How late it then is, and how long an outage that goes on has
 //! lasted, is known only at that moment; so its sentence and its JSON are made then, by `view::alert`.
 
+use crate::domain::beat::Exit;
 use crate::domain::record::Cause;
 use crate::domain::time::{Span, Wall};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ pub const LISTED_MAX: usize = 1_000;
 pub const LISTED_BYTES_MAX: usize = 256 * 1024;
 /// Dependants that a message names; the others are counted.
 pub const DEPENDANTS_MAX: usize = 20;
-/// Bytes of a beat's text in a message; the rest is cut off.
+/// Bytes of a beat's text in a message: its end, where a job says why it fails.
 pub const SAID_BYTES_MAX: usize = 1_000;
 
 /// What a message is about.
@@ -71,6 +72,12 @@ pub struct Subject {
     /// Why it is down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// How the run ended that failed, where that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<Exit>,
+    /// When the run began that takes too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_started: Option<Wall>,
     /// The last time it was heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_beat: Option<Wall>,
@@ -80,7 +87,8 @@ pub struct Subject {
     /// Its labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// What its last beat said, at most [`SAID_BYTES_MAX`].
+    /// What it said: with the beat that made it go down or, newer, in this outage; the end of it, at most
+    /// [`SAID_BYTES_MAX`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
     /// Whether the outage ended because the monitor was removed.

@@ -5,7 +5,7 @@ use super::{Conflict, Registry};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Status, Transport};
 use crate::domain::notice::State;
-use crate::domain::record::{Cause, Pause};
+use crate::domain::record::{Pause, Reason};
 use crate::domain::rules::Rules;
 use crate::domain::time::{Now, Span, Wall};
 use std::collections::BinaryHeap;
@@ -47,6 +47,10 @@ pub struct Snapshot {
     pub status: Status,
     /// The last text it sent.
     pub message: Option<String>,
+    /// When that came, where it is known.
+    pub message_at: Option<Wall>,
+    /// With which of its beats, counted from 1; 0: not known.
+    pub message_beat: u64,
     /// Its labels, those of its rule first.
     pub tags: Vec<String>,
     /// Its number, see [`Record::number`](crate::domain::record::Record::number).
@@ -58,7 +62,7 @@ pub struct Snapshot {
     /// The pause it is in.
     pub pause: Option<Pause>,
     /// The incident that is open: its name, when it began, and why.
-    pub incident: Option<(String, Wall, Cause)>,
+    pub incident: Option<(String, Wall, Reason)>,
     /// Its clock less ours, in milliseconds, where it tells its time.
     pub skew_ms: Option<i64>,
     /// When the runs that are under way began, oldest first.

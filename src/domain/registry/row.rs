@@ -4,18 +4,20 @@
 //! to wait for. What few monitors have stands apart in [`Rare`].
 
 mod paper;
+mod runs;
 
 use super::rivals::Rivals;
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Exit, Source, Status, Transport};
 use crate::domain::governor::Asked;
 use crate::domain::id::{Id, IdRef};
-use crate::domain::limits::{CHANGES_PER_HOUR_MAX, LASTING, LATE_CHANGES_PER_HOUR_MAX, RUNS_MAX};
+use crate::domain::limits::{CHANGES_PER_HOUR_MAX, LASTING, LATE_CHANGES_PER_HOUR_MAX};
 use crate::domain::notice::State;
 use crate::domain::policy::Defaults;
-use crate::domain::record::{Cause, OpenIncident, Pause, PausedBy, Sequence};
+use crate::domain::record::{Cause, OpenIncident, Pause, PausedBy, Reason, Sequence};
 use crate::domain::rules::{Rule, Rules};
 use crate::domain::time::{Mono, Now, Span, Wall};
+use runs::OpenRun;
 use std::net::SocketAddr;
 
 /// A deadline that nobody has; later than all that anybody has.
@@ -84,11 +86,18 @@ pub(super) struct Rare {
     /// The address it last reported, where that is not its id.
     reported_ip: Option<Id>,
     message: Option<Box<str>>,
+    /// When and with which of its beats that came.
+    message_at: Option<Wall>,
+    message_beat: u64,
     tags: Vec<Box<str>>,
     skew_ms: Option<i64>,
     run_took: Option<Span>,
     /// Oldest first.
     runs: Vec<OpenRun>,
+    /// The run that took too long, until the monitor is well again. It may end yet.
+    overrun: Option<OpenRun>,
+    /// Why the open incident began, where [`Flags::FAILED`] does not say all.
+    reason: Option<Reason>,
     pub(super) pause: Option<Pause>,
     /// The end of the maintenance window that a person has overruled.
     pub(super) overruled_until: Option<Wall>,
@@ -107,20 +116,6 @@ pub(super) struct Taken {
     pub(super) detailed: bool,
     /// Its number has come before, as far as can be known.
     pub(super) again: bool,
-}
-
-#[derive(Debug)]
-struct OpenRun {
-    rid: Box<str>,
-    began: Mono,
-    started: Wall,
-    limit: Span,
-}
-
-impl OpenRun {
-    fn deadline(&self) -> Mono {
-        self.began.after(self.limit)
-    }
 }
 
 /// A [`Status`] in one byte. An exit code has eight, which only those have beside them who fail with one.
@@ -327,11 +322,14 @@ impl Monitor {
             }
         }
         if let Some(message) = beat.message {
-            let known = self.rare.as_ref().and_then(|rare| rare.message.as_deref()).unwrap_or_default();
-            if known != message {
-                self.rare().message = (!message.is_empty()).then(|| message.into());
+            let beats = self.beats;
+            let rare = self.rare();
+            if rare.message.as_deref().unwrap_or_default() != message {
+                rare.message = (!message.is_empty()).then(|| message.into());
                 changed = true;
             }
+            let stamp = rare.message.is_some().then_some((now.wall, beats));
+            (rare.message_at, rare.message_beat) = stamp.map_or((None, 0), |(at, beat)| (Some(at), beat));
         }
         if let Some(tags) = beat.tags {
             changed |= self.set_tags(tags.iter().map(AsRef::as_ref));
@@ -456,80 +454,6 @@ impl Monitor {
         forgotten_at.min(self.deadline.min(told_at))
     }
 
-    /// A run begins.
-    pub(super) fn start_run(&mut self, now: Now, rid: Option<&str>, rule: Option<&Rule>) {
-        let limit = rule.and_then(|rule| rule.run_limit).unwrap_or_else(|| {
-            // A job of a schedule must end within its grace; any other is heard of within an interval and a grace.
-            let scheduled = rule.is_some_and(|rule| rule.schedule.is_some());
-            if scheduled { self.grace } else { Span(self.interval.0.saturating_add(self.grace.0)) }
-        });
-        let rid = rid.unwrap_or_default();
-        let runs = &mut self.rare().runs;
-        runs.retain(|run| *run.rid != *rid);
-        if runs.len() == RUNS_MAX {
-            runs.remove(0);
-        }
-        runs.push(OpenRun { rid: rid.into(), began: now.mono, started: now.wall, limit });
-    }
-
-    /// A run ends, the one of that name or, without a name, all; true when one did.
-    pub(super) fn end_runs(&mut self, now: Now, rid: Option<&str>) -> bool {
-        let Some(rare) = self.rare.as_mut().filter(|rare| !rare.runs.is_empty()) else { return false };
-        let ends = |run: &OpenRun| rid.is_none_or(|rid| *run.rid == *rid);
-        let Some(run) = rare.runs.iter().rev().find(|run| ends(run)) else { return false };
-        rare.run_took = Some(now.mono.since(run.began));
-        rare.runs.retain(|run| !ends(run));
-        true
-    }
-
-    /// Strikes out runs that have taken too long; true when there were any.
-    pub(super) fn drop_overdue_runs(&mut self, now: Now) -> bool {
-        let Some(rare) = self.rare.as_mut().filter(|rare| !rare.runs.is_empty()) else { return false };
-        let before = rare.runs.len();
-        rare.runs.retain(|run| run.deadline() > now.mono);
-        rare.runs.len() < before
-    }
-
-    /// Grants the runs under way more time.
-    pub(super) fn extend_runs(&mut self, by: Span) {
-        for run in self.rare.iter_mut().flat_map(|rare| rare.runs.iter_mut()) {
-            run.limit = Span(run.limit.0.saturating_add(by.0));
-        }
-    }
-
-    /// The clock was put back by at least so much while nobody looked: by the new one they began that much earlier.
-    pub(super) fn put_runs_back(&mut self, now: Now, by: Span) {
-        for run in self.rare.iter_mut().flat_map(|rare| rare.runs.iter_mut()) {
-            run.started = Wall(run.started.0.saturating_sub_unsigned(by.0));
-            run.began = now.mono_of(run.started);
-        }
-    }
-
-    /// The machine has slept while runs were under way: they began that much earlier on the clock that stood still, and
-    /// may take that much longer.
-    pub(super) fn sleep_runs(&mut self, slept: Span) {
-        for run in self.rare.iter_mut().flat_map(|rare| rare.runs.iter_mut()) {
-            run.began = Mono(run.began.0.saturating_sub(slept.0));
-            run.limit = Span(run.limit.0.saturating_add(slept.0));
-        }
-    }
-
-    /// The wall clock was set, so by it the runs under way began at another time. What is kept of them counts from that.
-    pub(super) fn restamp_runs(&mut self, now: Now) {
-        for run in self.rare.iter_mut().flat_map(|rare| rare.runs.iter_mut()) {
-            run.started = now.wall_of(run.began);
-        }
-    }
-
-    /// Whether a run is under way.
-    pub(super) fn is_running(&self) -> bool {
-        self.runs().next().is_some()
-    }
-
-    fn runs(&self) -> impl Iterator<Item = &OpenRun> {
-        self.rare.iter().flat_map(|rare| rare.runs.iter())
-    }
-
     /// Counts a change of state; true when it is one of too many in this hour and not to be told. What was told is never
     /// left standing when the monitor is up again.
     pub(super) fn count_change(&mut self, now: Now, from: State, to: State) -> bool {
@@ -561,16 +485,41 @@ impl Monitor {
     }
 
     /// Begins an incident; it counts from `since`.
-    pub(super) fn open_incident(&mut self, cause: Cause) {
-        self.incident_beats = self.beats;
-        self.flags.set(Flags::FAILED, cause == Cause::Fail);
+    pub(super) fn open_incident(&mut self) {
+        let reason = self.reason();
+        self.set_incident(self.beats, reason);
+    }
+
+    pub(super) fn set_incident(&mut self, beats: u64, reason: Reason) {
+        self.incident_beats = beats;
+        self.flags.set(Flags::FAILED, reason.cause == Cause::Fail);
+        if reason != Reason::from(self.plain_cause()) {
+            self.rare().reason = Some(reason);
+        } else if let Some(rare) = &mut self.rare {
+            rare.reason = None;
+        }
+    }
+
+    /// Why one that is down is so.
+    pub(super) fn reason(&self) -> Reason {
+        let overrun = self.rare.as_ref().and_then(|rare| rare.overrun.as_ref());
+        match (self.beats, self.status().verdict(), overrun) {
+            (0, ..) => Cause::NeverHeard.into(),
+            (_, Some(false), _) => Reason { exit: self.status().failure(), ..Cause::Fail.into() },
+            (_, _, Some(run)) => Reason { run_started: Some(run.started), ..Cause::RunTooLong.into() },
+            _ => Cause::Silence.into(),
+        }
+    }
+
+    fn plain_cause(&self) -> Cause {
+        if self.flags.has(Flags::FAILED) { Cause::Fail } else { Cause::Silence }
     }
 
     /// Ends it.
     pub(super) fn close_incident(&mut self) {
         self.incident_beats = NO_INCIDENT;
         if let Some(rare) = &mut self.rare {
-            rare.incident_started = None;
+            (rare.incident_started, rare.reason) = (None, None);
         }
     }
 
@@ -586,7 +535,11 @@ impl Monitor {
         self.has_incident().then(|| OpenIncident {
             beats: self.incident_beats,
             started: self.rare.as_ref().and_then(|rare| rare.incident_started).unwrap_or(self.since),
-            cause: if self.flags.has(Flags::FAILED) { Cause::Fail } else { Cause::Silence },
+            reason: self
+                .rare
+                .as_ref()
+                .and_then(|rare| rare.reason)
+                .unwrap_or_else(|| self.plain_cause().into()),
         })
     }
 

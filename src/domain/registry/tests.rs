@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::address::Peer;
 use crate::domain::beat::{Transport, Warnings};
 use crate::domain::pattern::Pattern;
+use crate::domain::record::Cause;
 use crate::domain::rules::{Match, Rule};
 use crate::domain::schedule::Schedule;
 use crate::domain::window::Window;
@@ -11,6 +12,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 mod away;
+mod causes;
 mod flutter;
 mod governed;
 mod kept;
@@ -267,7 +269,10 @@ fn a_failure_during_a_pause_is_an_incident_only_after_it() {
     control(&mut r, 3_000, "a", Control::Resume).unwrap();
     let seen = r.get(at(3_000), name("a")).unwrap();
     assert_eq!(seen.state, State::Down);
-    assert_eq!(seen.incident.map(|(_, at, cause)| (at, cause)), Some((at(3_000).wall, Cause::Fail)));
+    assert_eq!(
+        seen.incident.map(|(_, at, cause)| (at, cause)),
+        Some((at(3_000).wall, Reason::from(Cause::Fail)))
+    );
 }
 
 #[test]

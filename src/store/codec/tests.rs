@@ -82,6 +82,8 @@ fn details() -> impl Strategy<Value = Details<'static>> {
     (texts, rest, option::of(pause), any::<bool>()).prop_map(
         |((reported_ip, message, tags), (skew_ms, run_took, runs), pause, declared)| Details {
             reported_ip,
+            message_at: message.as_ref().and(skew_ms).map(Wall),
+            message_beat: message.as_ref().map_or(0, |message| message.len() as u64),
             message: message.map(leak),
             tags: tags.into_iter().map(leak).collect(),
             skew_ms,
@@ -100,10 +102,13 @@ pub(crate) fn record() -> impl Strategy<Value = Record<'static>> {
         gaps,
         repeats,
     });
-    let incident = (any::<u64>(), wall(), any::<bool>()).prop_map(|(beats, started, fail)| OpenIncident {
+    let exit = prop_oneof![any::<i64>().prop_map(Exit::Code), any::<u8>().prop_map(Exit::Signal)];
+    let reason = (prop::sample::select(Cause::ALL.to_vec()), option::of(exit), option::of(wall()))
+        .prop_map(|(cause, exit, run_started)| Reason { cause, exit, run_started });
+    let incident = (any::<u64>(), wall(), reason).prop_map(|(beats, started, reason)| OpenIncident {
         beats,
         started,
-        cause: if fail { Cause::Fail } else { Cause::Silence },
+        reason,
     });
     let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
     let times = (wall(), wall(), option::of(wall()), any::<bool>());
@@ -209,7 +214,7 @@ fn a_record_of_the_first_format_is_read() {
     let record = decode(&mut first.as_slice(), Wall(1_000)).unwrap();
     assert_eq!((record.id.as_str(), record.number, record.version, record.beats), ("web", 9, 7, 7));
     assert_eq!((record.status, record.state), (Status::Exit(200), State::Down));
-    let incident = OpenIncident { beats: 7, started: Wall(1_000), cause: Cause::Fail };
+    let incident = OpenIncident { beats: 7, started: Wall(1_000), reason: Cause::Fail.into() };
     assert_eq!(record.incident, Some(incident));
     // A signal came with the second.
     first[2] = 1 << 3 | 5;

@@ -2,9 +2,10 @@
 
 use super::rows::{cause, state_of};
 use super::{int, number};
+use crate::domain::beat::Exit;
 use crate::domain::history::{Incident, Past, StateChange, Uptime};
 use crate::domain::notice::State;
-use crate::domain::record::{Cause, incident_id};
+use crate::domain::record::{Cause, Reason, incident_id};
 use crate::domain::time::Wall;
 use crate::store::IncidentQuery;
 use crate::store::tables::{FORGET_ROWS_MAX, PAST_CHANGES_MAX, incident_key};
@@ -42,7 +43,8 @@ fn list(
     values: &[Wall],
 ) -> Result<Vec<Incident>, rusqlite::Error> {
     let mut sql = String::from(
-        "SELECT number, beats, monitor, cause, started_ms, ended_ms, acknowledged FROM incidents WHERE true",
+        "SELECT number, beats, monitor, cause, started_ms, ended_ms, acknowledged, exit_code, signal, run_started_ms
+         FROM incidents WHERE true",
     );
     sql.push_str(condition);
     let mut values: Vec<Value> = values.iter().map(|wall| Value::Integer(wall.0)).collect();
@@ -72,7 +74,14 @@ fn incident(row: &Row<'_>) -> Result<Incident, rusqlite::Error> {
         id: incident_id(number(row.get(0)?), number(row.get(1)?)),
         monitor: row.get(2)?,
         // A word we do not write was written by a person; silence is what is left when nothing is known.
-        cause: cause(&cause_name).unwrap_or(Cause::Silence),
+        reason: Reason {
+            cause: cause(&cause_name).unwrap_or(Cause::Silence),
+            exit: row
+                .get::<_, Option<u8>>(8)?
+                .map(Exit::Signal)
+                .or(row.get::<_, Option<i64>>(7)?.map(Exit::Code)),
+            run_started: row.get::<_, Option<i64>>(9)?.map(Wall),
+        },
         started: Wall(row.get(4)?),
         ended: row.get::<_, Option<i64>>(5)?.map(Wall),
         acknowledged: row.get(6)?,

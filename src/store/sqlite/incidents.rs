@@ -1,8 +1,9 @@
 //! Incidents as the latest record of their monitor says: open while it names them, ended when a later one does not.
 
 use super::int;
+use crate::domain::beat::Exit;
 use crate::domain::notice::State;
-use crate::domain::record::{Change, Record};
+use crate::domain::record::{Change, Reason, Record};
 use crate::domain::time::Wall;
 use rusqlite::Connection;
 
@@ -14,12 +15,23 @@ pub(super) fn put_incident(connection: &Connection, record: &Record<'_>) -> Resu
     let Some(incident) = record.incident.filter(|_| !is_muted(record)) else { return Ok(()) };
     // One that is on record is opened again only by a later record than the one that ended it.
     let mut open = connection.prepare_cached(
-        "INSERT INTO incidents (number, beats, monitor, cause, started_ms, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO incidents (number, beats, monitor, cause, started_ms, version, exit_code, signal, run_started_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (number, beats) DO UPDATE SET ended_ms = NULL, version = excluded.version
          WHERE ended_ms IS NOT NULL AND version < excluded.version",
     )?;
-    let (monitor, cause) = (record.id.as_str(), incident.cause.name());
-    open.execute((number, beats, monitor, cause, incident.started.0, version))?;
+    let Reason { cause, exit, run_started } = incident.reason;
+    open.execute((
+        number,
+        beats,
+        record.id.as_str(),
+        cause.name(),
+        incident.started.0,
+        version,
+        exit.and_then(Exit::code),
+        exit.and_then(Exit::signal),
+        run_started.map(|wall| wall.0),
+    ))?;
     // The change that ended it may have been here first: two threads write what they did in any order.
     let mut end = connection.prepare_cached(
         "UPDATE incidents SET ended_ms = max(started_ms, later.at_ms), version = later.version

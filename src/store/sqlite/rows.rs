@@ -5,7 +5,7 @@ use crate::domain::address::Peer;
 use crate::domain::beat::{Exit, Source, Status, Transport};
 use crate::domain::id::IdRef;
 use crate::domain::notice::State;
-use crate::domain::record::{Cause, Change, OpenIncident, Record, Sequence};
+use crate::domain::record::{Cause, Change, OpenIncident, Reason, Record, Sequence};
 use crate::domain::time::{Span, Wall};
 use crate::store::owned::OwnedDetails;
 use rusqlite::types::{Null, ValueRef};
@@ -13,7 +13,7 @@ use rusqlite::{Row, Statement};
 use std::fmt::Write;
 
 /// The columns of a record, in the order in which they are bound and read.
-pub(super) const COLUMNS: [&str; 26] = [
+pub(super) const COLUMNS: [&str; 29] = [
     "number",
     "id",
     "version",
@@ -40,6 +40,9 @@ pub(super) const COLUMNS: [&str; 26] = [
     "details_version",
     "asked_ms",
     "signal",
+    "incident_exit_code",
+    "incident_signal",
+    "incident_run_ms",
 ];
 
 /// Binds a record to the first parameters of a statement, one for each of [`COLUMNS`].
@@ -80,11 +83,16 @@ pub(super) fn bind(
     statement.raw_bind_parameter(19, int(record.grace.0))?;
     statement.raw_bind_parameter(20, incident.map(|incident| int(incident.beats)))?;
     statement.raw_bind_parameter(21, incident.map(|incident| incident.started.0))?;
-    statement.raw_bind_parameter(22, incident.map(|incident| incident.cause.name()))?;
+    let reason = incident.map(|incident| incident.reason);
+    statement.raw_bind_parameter(22, reason.map(|reason| reason.cause.name()))?;
     statement.raw_bind_parameter(23, details)?;
     statement.raw_bind_parameter(24, record.details.as_ref().map(|_| int(record.version)))?;
     statement.raw_bind_parameter(25, record.asked.map(|asked| int(asked.0)))?;
-    statement.raw_bind_parameter(26, record.status.signal())
+    statement.raw_bind_parameter(26, record.status.signal())?;
+    let exit = reason.and_then(|reason| reason.exit);
+    statement.raw_bind_parameter(27, exit.and_then(Exit::code))?;
+    statement.raw_bind_parameter(28, exit.and_then(Exit::signal))?;
+    statement.raw_bind_parameter(29, reason.and_then(|reason| reason.run_started).map(|wall| wall.0))
 }
 
 /// Reads a record from a row that begins with [`COLUMNS`], and hands it on; a reason where it cannot be one. A person
@@ -109,7 +117,11 @@ pub(super) fn read(row: &Row<'_>, mut hand: impl FnMut(&Record<'_>)) -> Result<(
         Some(beats) => Some(OpenIncident {
             beats: number(beats),
             started: Wall(whole(row, 20)?.ok_or("incident_started_ms: missing")?),
-            cause: cause(text(row, 21)?).ok_or("incident_cause: not known")?,
+            reason: Reason {
+                cause: cause(text(row, 21)?).ok_or("incident_cause: not known")?,
+                exit: exit(row, 26, 27)?,
+                run_started: whole(row, 28)?.map(Wall),
+            },
         }),
     };
     let details: Option<OwnedDetails> = match optional_text(row, 22)? {
@@ -160,7 +172,7 @@ pub(super) fn state_of(name: &str) -> Option<State> {
 
 /// The cause of a name.
 pub(super) fn cause(name: &str) -> Option<Cause> {
-    [Cause::Silence, Cause::Fail].into_iter().find(|cause| cause.name() == name)
+    Cause::ALL.into_iter().find(|cause| cause.name() == name)
 }
 
 /// Details as JSON; `None` where they say nothing.

@@ -28,7 +28,7 @@ const TRIES_MAX: u32 = 500;
 const NUMBER_MAX: i64 = 1 << 52;
 
 /// Columns of `monitors` that later versions than the first have added.
-const ADDED: [&str; 2] = ["asked_ms", "signal"];
+const ADDED: [&str; 5] = ["asked_ms", "signal", "incident_exit_code", "incident_signal", "incident_run_ms"];
 
 /// Copies what can be read. Errors are those of the new file only.
 pub(super) fn copy(damaged: &Path, to: &mut Connection, fresh: &Path) -> Result<Salvaged, StoreError> {
@@ -38,8 +38,7 @@ pub(super) fn copy(damaged: &Path, to: &mut Connection, fresh: &Path) -> Result<
         copy_table(&from, &transaction, name, columns).map_err(|error| Fault::sort(fresh, "repair", error))
     };
     let monitors = {
-        // A file that an earlier version wrote lacks what was added since.
-        let has = |column: &&str| from.prepare(&format!("SELECT {column} FROM monitors")).is_ok();
+        let has = |column: &&str| has(&from, "monitors", column);
         let (since, first): (Vec<&str>, Vec<&str>) =
             super::rows::COLUMNS.iter().copied().partition(|column| ADDED.contains(column));
         let columns: Vec<&str> =
@@ -48,16 +47,18 @@ pub(super) fn copy(damaged: &Path, to: &mut Connection, fresh: &Path) -> Result<
     };
     let removed = table("removed", &["number", "round"])?;
     let changes = table("changes", &["number", "version", "at_ms", "from_state", "to_state"])?;
-    let incidents = table(
-        "incidents",
-        &["number", "beats", "monitor", "cause", "started_ms", "ended_ms", "acknowledged", "version"],
-    )?;
+    let incidents = {
+        let first =
+            ["number", "beats", "monitor", "cause", "started_ms", "ended_ms", "acknowledged", "version"];
+        let since = ["exit_code", "signal", "run_started_ms"]
+            .into_iter()
+            .filter(|column| has(&from, "incidents", column));
+        table("incidents", &first.into_iter().chain(since).collect::<Vec<_>>())?
+    };
     let outbox = {
-        let recipient =
-            ["recipient"].into_iter().filter(|_| from.prepare("SELECT recipient FROM outbox").is_ok());
-        let old = ["place", "key", "notifier", "state", "made_ms", "due_ms", "tries", "reason", "message"];
-        let columns: Vec<&str> = old.into_iter().chain(recipient).collect();
-        table("outbox", &columns)?
+        let first = ["place", "key", "notifier", "state", "made_ms", "due_ms", "tries", "reason", "message"];
+        let since = ["recipient"].into_iter().filter(|column| has(&from, "outbox", column));
+        table("outbox", &first.into_iter().chain(since).collect::<Vec<_>>())?
     };
     let alerts = table("alerts", &["number", "state"])?;
     let meta = table("meta", &["key", "value"])?;
@@ -72,6 +73,11 @@ pub(super) fn copy(damaged: &Path, to: &mut Connection, fresh: &Path) -> Result<
     transaction.commit().map_err(faults(fresh, "repair"))?;
     let complete = told && monitors.complete && removed.complete && meta.complete;
     Ok(Salvaged { monitors: monitors.rows, complete })
+}
+
+/// Whether the damaged file has a column: one that an earlier version wrote lacks what was added since.
+fn has(from: &Connection, table: &str, column: &str) -> bool {
+    from.prepare(&format!("SELECT {column} FROM {table}")).is_ok()
 }
 
 /// Opens the damaged file so that nothing in it changes, not even by closing it.

@@ -158,6 +158,18 @@ CREATE VIEW outbox_utc AS
 const VERSION_4: &str = "
 ALTER TABLE monitors ADD COLUMN
     signal /* the signal that ended the run of which the last beat told; NULL: none */ INTEGER;
+ALTER TABLE monitors ADD COLUMN
+    incident_exit_code /* incidents.exit_code of the one that is open */ INTEGER;
+ALTER TABLE monitors ADD COLUMN
+    incident_signal /* incidents.signal of the one that is open */ INTEGER;
+ALTER TABLE monitors ADD COLUMN
+    incident_run_ms /* incidents.run_started_ms of the one that is open */ INTEGER;
+ALTER TABLE incidents ADD COLUMN
+    exit_code /* with the cause fail: the exit code of the run; NULL: none was told */ INTEGER;
+ALTER TABLE incidents ADD COLUMN
+    signal /* with the cause fail: the signal that ended the run; NULL: none was told */ INTEGER;
+ALTER TABLE incidents ADD COLUMN
+    run_started_ms /* with the cause run_too_long: when the run began */ INTEGER;
 ALTER TABLE outbox ADD COLUMN
     recipient /* the one of the notifier's recipients whom it is for; NULL: all */ TEXT;
 DROP INDEX outbox_pending;
@@ -174,7 +186,8 @@ CREATE VIEW incidents_utc AS
     SELECT id || coalesce((SELECT '-' || value FROM meta WHERE key = 'instance' AND incidents.started_ms >=
             (SELECT value FROM meta WHERE key = 'instance_since_ms')), '') AS id,
         monitor, cause, datetime(started_ms / 1000, 'unixepoch') AS started,
-        datetime(ended_ms / 1000, 'unixepoch') AS ended, (ended_ms - started_ms) / 1000.0 AS duration_s, acknowledged
+        datetime(ended_ms / 1000, 'unixepoch') AS ended, (ended_ms - started_ms) / 1000.0 AS duration_s, acknowledged,
+        exit_code, signal
     FROM incidents ORDER BY started_ms DESC;
 ";
 

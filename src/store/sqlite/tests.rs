@@ -73,7 +73,12 @@ fn a_file_of_the_first_version_is_brought_up_and_keeps_what_it_held() {
     let folder = Folder::new("sqlite-old");
     filled(&folder);
     let path = folder.path().join(FILE);
-    let back = "ALTER TABLE monitors DROP COLUMN asked_ms; ALTER TABLE monitors DROP COLUMN signal; DROP VIEW outbox_utc; DROP TABLE alerts; DROP TABLE outbox;
+    let back = "ALTER TABLE monitors DROP COLUMN asked_ms; ALTER TABLE monitors DROP COLUMN signal;
+        ALTER TABLE monitors DROP COLUMN incident_exit_code; ALTER TABLE monitors DROP COLUMN incident_signal;
+        ALTER TABLE monitors DROP COLUMN incident_run_ms; DROP VIEW incidents_utc;
+        ALTER TABLE incidents DROP COLUMN exit_code; ALTER TABLE incidents DROP COLUMN signal;
+        ALTER TABLE incidents DROP COLUMN run_started_ms;
+        CREATE VIEW incidents_utc AS SELECT id FROM incidents; DROP VIEW outbox_utc; DROP TABLE alerts; DROP TABLE outbox;
         CREATE TABLE outbox (key TEXT PRIMARY KEY, due_ms INTEGER NOT NULL, tries INTEGER NOT NULL,
             done INTEGER NOT NULL DEFAULT 0, payload BLOB NOT NULL) WITHOUT ROWID;
         CREATE INDEX outbox_pending ON outbox (due_ms) WHERE done = 0; PRAGMA user_version = 1";
@@ -107,7 +112,11 @@ fn a_state_has_a_name_of_its_own_and_what_was_told_before_keeps_its_own() {
     let folder = Folder::new("sqlite-instance-old");
     filled(&folder);
     let path = folder.path().join(FILE);
-    let back = "DELETE FROM meta WHERE key LIKE 'instance%'; ALTER TABLE monitors DROP COLUMN signal; DROP VIEW outbox_utc; DROP VIEW incidents_utc;
+    let back = "DELETE FROM meta WHERE key LIKE 'instance%'; ALTER TABLE monitors DROP COLUMN signal;
+        ALTER TABLE monitors DROP COLUMN incident_exit_code; ALTER TABLE monitors DROP COLUMN incident_signal;
+        ALTER TABLE monitors DROP COLUMN incident_run_ms; DROP VIEW outbox_utc; DROP VIEW incidents_utc;
+        ALTER TABLE incidents DROP COLUMN exit_code; ALTER TABLE incidents DROP COLUMN signal;
+        ALTER TABLE incidents DROP COLUMN run_started_ms;
         DROP INDEX outbox_pending; ALTER TABLE outbox DROP COLUMN recipient;
         CREATE INDEX outbox_pending ON outbox (notifier, place, due_ms, tries) WHERE state = 'pending';
         CREATE VIEW outbox_utc AS SELECT key FROM outbox; CREATE VIEW incidents_utc AS SELECT id FROM incidents;
@@ -355,7 +364,7 @@ fn said(number: u64, version: u64) -> Record<'static> {
     let incident = (state == State::Down).then(|| OpenIncident {
         beats: version / 2,
         started: Wall(NOW.0 + (version / 2) as i64 * 1000),
-        cause: crate::domain::record::Cause::Fail,
+        reason: crate::domain::record::Cause::Fail.into(),
     });
     let details = (dice / 200 % 3 == 0).then(|| crate::domain::record::Details {
         skew_ms: (dice / 600 % 2 == 0).then_some(version as i64),

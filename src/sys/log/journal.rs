@@ -75,6 +75,10 @@ impl MessageSink for Journal {
                         push_field(packet, name, text.as_bytes());
                     }
                 }
+                if let Some((name, number)) = beat.exit.map(crate::view::line::exit_fact) {
+                    let name = format!("HEARTBEAT_{}", name.to_ascii_uppercase());
+                    push_field(packet, &name, number.to_string().as_bytes());
+                }
             }
             Subject::Notice(notice) => {
                 push_kind(packet, notice.kind());
@@ -83,6 +87,7 @@ impl MessageSink for Journal {
                     match value {
                         Value::Text(text) => push_field(packet, &name, text.as_bytes()),
                         Value::Number(number) => push_field(packet, &name, number.to_string().as_bytes()),
+                        Value::Signed(number) => push_field(packet, &name, number.to_string().as_bytes()),
                     }
                 }
             }

@@ -6,6 +6,7 @@
 //! whatever the clock does.
 
 use crate::domain::address::Peer;
+use crate::domain::beat::Exit;
 use crate::domain::limits::LOG_BUFFER_BYTES_MAX;
 use crate::domain::notice::Notice;
 use crate::domain::time::Wall;
@@ -26,6 +27,12 @@ const KIND_NOTICE: u8 = 3;
 
 /// Transports by the number that stands for them in a record; the last one is for those that have none.
 const TRANSPORTS: [&str; 4] = ["http", "tcp", "ws", "other"];
+
+/// Beside the number of the transport: a code or a signal stands behind the texts, in so many bytes.
+const TRANSPORT_MASK: u8 = 3;
+const EXIT_CODE: u8 = 4;
+const EXIT_SIGNAL: u8 = 8;
+const EXIT_BYTES: usize = 8;
 
 /// Records of one thread.
 #[derive(Debug, Default)]
@@ -51,19 +58,25 @@ pub(super) enum Record<'a> {
 impl Tray {
     /// Adds a beat; false when there is no room.
     pub fn push_beat(&mut self, at: Wall, line: &BeatLine<'_>) -> bool {
-        const RECORD_BYTES_MAX: usize = 8 + 1 + 4 + 16 + 3 * TEXT_BYTES_MAX;
+        const RECORD_BYTES_MAX: usize = 8 + 1 + 4 + 16 + 3 * TEXT_BYTES_MAX + EXIT_BYTES;
         if !self.has_room(RECORD_BYTES_MAX) {
             return false;
         }
         let texts = [line.ip, line.id, line.status];
         let mut head = [0u8; 8 + 1 + 4 + 16];
         head[..8].copy_from_slice(&at.0.to_le_bytes());
-        head[9] = match line.transport {
+        let transport = match line.transport {
             "http" => 0,
             "tcp" => 1,
             "ws" => 2,
             _ => 3,
         };
+        let (exit_kind, exit) = match line.exit {
+            None => (0, 0),
+            Some(Exit::Code(code)) => (EXIT_CODE, code),
+            Some(Exit::Signal(number)) => (EXIT_SIGNAL, number.into()),
+        };
+        head[9] = transport | exit_kind;
         for (place, text) in head[10..13].iter_mut().zip(texts) {
             *place = text.map_or(NONE, |t| short(t).len() as u8);
         }
@@ -82,6 +95,9 @@ impl Tray {
         self.bytes.extend_from_slice(&head[..len]);
         for text in texts.into_iter().flatten() {
             self.bytes.extend_from_slice(short(text).as_bytes());
+        }
+        if exit_kind != 0 {
+            self.bytes.extend_from_slice(&exit.to_le_bytes());
         }
         true
     }
@@ -188,8 +204,17 @@ fn read<'a>(bytes: &'a [u8], notices: &mut VecDeque<Notice>) -> Option<(Record<'
         }
     }
     let [ip, id, status] = texts;
-    let transport = TRANSPORTS.get(usize::from(*transport)).copied().unwrap_or("other");
-    Some((Record::Beat(BeatLine { peer, ip, id, transport, status }), rest))
+    let exit = match transport & !TRANSPORT_MASK {
+        0 => None,
+        kind => {
+            let (number, after) = rest.split_first_chunk::<EXIT_BYTES>()?;
+            rest = after;
+            let number = i64::from_le_bytes(*number);
+            Some(if kind == EXIT_CODE { Exit::Code(number) } else { Exit::Signal(number as u8) })
+        }
+    };
+    let transport = TRANSPORTS.get(usize::from(transport & TRANSPORT_MASK)).copied().unwrap_or("other");
+    Some((Record::Beat(BeatLine { peer, ip, id, transport, status, exit }), rest))
 }
 
 /// What fits a record; ids and addresses are half as long at most.
@@ -228,7 +253,7 @@ mod tests {
 
     fn beat(id: &str) -> BeatLine<'_> {
         let peer = Peer::Ip(IpAddr::from([10, 0, 0, 1]));
-        BeatLine { peer, ip: None, id: Some(id), transport: "http", status: None }
+        BeatLine { peer, ip: None, id: Some(id), transport: "http", status: None, exit: None }
     }
 
     fn merged(trays: &mut [Tray]) -> Vec<(i64, String)> {
@@ -275,7 +300,7 @@ mod tests {
         /// What goes in comes out, as long as it is no longer than a checked id.
         #[test]
         fn a_record_reads_back_as_it_was(
-            at in any::<i64>(), v6 in any::<u128>(), peer in 0u8..3, transport in 0usize..3,
+            at in any::<i64>(), v6 in any::<u128>(), peer in 0u8..3, transport in 0usize..3, exit in 0u8..3,
             ip in proptest::option::of(".{0,40}"), id in proptest::option::of(".{0,40}"), status in proptest::option::of("[a-z]{1,8}"),
         ) {
             let peer = match peer {
@@ -285,6 +310,11 @@ mod tests {
             };
             let line = BeatLine {
                 peer, ip: ip.as_deref(), id: id.as_deref(), transport: TRANSPORTS[transport], status: status.as_deref(),
+                exit: match exit {
+                    0 => None,
+                    1 => Some(Exit::Code(v6 as i64)),
+                    _ => Some(Exit::Signal(v6 as u8)),
+                },
             };
             let mut tray = Tray::default();
             prop_assert!(tray.push_beat(Wall(at), &line));

@@ -4,8 +4,10 @@ use super::outlet::{LineSink, Moment};
 use super::stream::Stream;
 use super::*;
 use crate::domain::address::Peer;
+use crate::domain::beat::Exit;
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
+use crate::domain::record::Cause;
 use crate::domain::time::Span;
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -58,7 +60,7 @@ fn file(path: &Path) -> Target {
 
 fn beat(id: &str) -> BeatLine<'_> {
     let peer = Peer::Ip(IpAddr::from([10, 0, 0, 1]));
-    BeatLine { peer, ip: None, id: Some(id), transport: "http", status: None }
+    BeatLine { peer, ip: None, id: Some(id), transport: "http", status: None, exit: None }
 }
 
 fn text(path: &Path) -> String {
@@ -512,7 +514,8 @@ fn the_journal_gets_fields() {
     let places = Places { journal: folder.path("socket"), ..Places::default() };
     let service = UnixDatagram::bind(&places.journal).unwrap();
     let log = Log::open_at(options(&[Target::Journal]), places).unwrap();
-    log.beat(AT, &BeatLine { ip: Some("10.0.0.2"), id: None, status: Some("fail"), ..beat("") });
+    let exit = Some(Exit::Code(-1));
+    log.beat(AT, &BeatLine { ip: Some("10.0.0.2"), id: None, status: Some("fail"), exit, ..beat("") });
     log.notice(
         AT,
         Notice::Transition {
@@ -521,6 +524,8 @@ fn the_journal_gets_fields() {
             to: State::Down,
             last_beat: Some(AT),
             silent: Span::secs(90),
+            reason: Some(Cause::Silence.into()),
+            at: AT,
         },
     );
     let fields = |packet: Vec<u8>| -> HashMap<String, String> {
@@ -529,7 +534,7 @@ fn the_journal_gets_fields() {
     };
     let beat = fields(receive(&service));
     for (name, value) in [
-        ("MESSAGE", "heartbeat received - from: 10.0.0.1, reported IP: 10.0.0.2, status: fail"),
+        ("MESSAGE", "heartbeat received - from: 10.0.0.1, reported IP: 10.0.0.2, status: fail, exit code -1"),
         ("PRIORITY", "6"),
         ("SYSLOG_IDENTIFIER", "heartbeat-server"),
         ("MESSAGE_ID", MESSAGE_IDS[0].1),
@@ -539,6 +544,7 @@ fn the_journal_gets_fields() {
         ("HEARTBEAT_IP", "10.0.0.2"),
         ("HEARTBEAT_TRANSPORT", "http"),
         ("HEARTBEAT_STATUS", "fail"),
+        ("HEARTBEAT_EXIT_CODE", "-1"),
     ] {
         assert_eq!(beat.get(name).map(String::as_str), Some(value), "{name}");
     }

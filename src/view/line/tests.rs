@@ -1,7 +1,9 @@
 //! Every kind of line, byte for byte.
 
 use super::*;
+use crate::domain::beat::Exit;
 use crate::domain::notice::State;
+use crate::domain::record::Cause;
 use crate::domain::time::Span;
 
 const AT: Wall = Wall(1_770_521_420_123); // 2026-02-08T03:30:20.123Z
@@ -16,7 +18,7 @@ fn peer(ip: &str) -> Peer {
 
 fn seed() -> BeatLine<'static> {
     let peer = peer("192.168.1.53");
-    BeatLine { peer, ip: Some("192.168.1.53"), id: None, transport: "http", status: None }
+    BeatLine { peer, ip: Some("192.168.1.53"), id: None, transport: "http", status: None, exit: None }
 }
 
 fn beat(format: Format, lang: Lang, beat: BeatLine<'_>) -> String {
@@ -46,6 +48,12 @@ fn classic_beats_are_those_of_the_first_server_byte_for_byte() {
             "2026-02-08 11:30:20 - 收到心跳 - 来自: 192.168.1.53, 报告IP: -, 标识: 门-7, 状态: fail\n",
         ),
         (
+            BeatLine { status: Some("fail"), exit: Some(Exit::Code(11)), ..seed() },
+            "2026-02-08 11:30:20 - heartbeat received - from: 192.168.1.53, reported IP: 192.168.1.53, status: fail, exit \
+             code 11\n",
+            "2026-02-08 11:30:20 - 收到心跳 - 来自: 192.168.1.53, 报告IP: 192.168.1.53, 状态: fail, 退出码 11\n",
+        ),
+        (
             BeatLine { peer: Peer::Unix, ip: None, ..seed() },
             "2026-02-08 11:30:20 - heartbeat received - from: unix, reported IP: -\n",
             "2026-02-08 11:30:20 - 收到心跳 - 来自: unix, 报告IP: -\n",
@@ -59,19 +67,19 @@ fn classic_beats_are_those_of_the_first_server_byte_for_byte() {
 
 #[test]
 fn text_and_json_beats_name_every_field() {
-    let full = BeatLine { id: Some("a=b"), status: Some("fail"), ..seed() };
+    let full = BeatLine { id: Some("a=b"), status: Some("fail"), exit: Some(Exit::Signal(9)), ..seed() };
     assert_eq!(
         beat(Format::Text, Lang::Zh, seed()),
         "2026-02-08T11:30:20.123+08:00 info beat from=192.168.1.53 ip=192.168.1.53 transport=http\n"
     );
     assert_eq!(
         beat(Format::Text, Lang::En, full),
-        "2026-02-08T11:30:20.123+08:00 info beat from=192.168.1.53 ip=192.168.1.53 id=\"a=b\" transport=http status=fail\n"
+        "2026-02-08T11:30:20.123+08:00 info beat from=192.168.1.53 ip=192.168.1.53 id=\"a=b\" transport=http status=fail signal=9\n"
     );
     assert_eq!(
         beat(Format::Json, Lang::Zh, full),
         "{\"time\":\"2026-02-08T11:30:20.123+08:00\",\"level\":\"info\",\"event\":\"beat\",\"from\":\"192.168.1.53\",\
-         \"ip\":\"192.168.1.53\",\"id\":\"a=b\",\"transport\":\"http\",\"status\":\"fail\"}\n"
+         \"ip\":\"192.168.1.53\",\"id\":\"a=b\",\"transport\":\"http\",\"status\":\"fail\",\"signal\":9}\n"
     );
 }
 
@@ -84,6 +92,8 @@ fn notices_in_every_format() {
         to: State::Down,
         last_beat: Some(Wall(AT.0 - 90_000)),
         silent: Span::secs(90),
+        reason: Some(Cause::Silence.into()),
+        at: AT,
     };
     assert_eq!(
         notice(Format::Classic, Lang::Zh, &started),
@@ -96,13 +106,13 @@ fn notices_in_every_format() {
     assert_eq!(
         notice(Format::Text, Lang::En, &down),
         "2026-02-08T11:30:20.123+08:00 warning transition message=\"web-1 is down, silent for 1m30s\" monitor=web-1 \
-         state=down state_before=late last_beat=2026-02-08T03:28:50.123Z silent_ms=90000\n"
+         state=down state_before=late last_beat=2026-02-08T03:28:50.123Z silent_ms=90000 cause=silence\n"
     );
     assert_eq!(
         notice(Format::Json, Lang::Zh, &down),
         "{\"time\":\"2026-02-08T11:30:20.123+08:00\",\"level\":\"warning\",\"event\":\"transition\",\
          \"message\":\"web-1 已失联，静默 1m30s\",\"monitor\":\"web-1\",\"state\":\"down\",\"state_before\":\"late\",\
-         \"last_beat\":\"2026-02-08T03:28:50.123Z\",\"silent_ms\":90000}\n"
+         \"last_beat\":\"2026-02-08T03:28:50.123Z\",\"silent_ms\":90000,\"cause\":\"silence\"}\n"
     );
 }
 

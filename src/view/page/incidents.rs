@@ -7,6 +7,7 @@ use super::link::Link;
 use super::moment::coarse;
 use crate::domain::history::Incident;
 use crate::domain::notice::State;
+use crate::view::reason;
 use std::fmt::{self, Write};
 
 /// Most open incidents on the status page; the list below it has all that are down.
@@ -66,7 +67,7 @@ impl View<'_> {
         let w = self.w;
         write!(out, "<li><a href=\"monitors/{}\"><bdi>", query_value(&incident.monitor))?;
         text(out, &incident.monitor);
-        write!(out, "</bdi></a> <span>{}", w.cause(incident.cause))?;
+        write!(out, "</bdi></a> <span>{}", reason::name(w.lang, &incident.reason))?;
         if incident.acknowledged {
             write!(out, " <span class=\"tag\">{}</span>", w.acknowledged)?;
         }
@@ -112,7 +113,7 @@ pub fn table(out: &mut String, frame: &Frame<'_>, incidents: &[Incident]) -> fmt
             Some(_) => write!(out, "{}", coarse(incident.duration(clock.now).0 / 1000, w.lang))?,
             None => clock.lasting(out, incident.started)?,
         }
-        write!(out, "</td><td data-label=\"{}\">{}", w.cause, w.cause(incident.cause))?;
+        write!(out, "</td><td data-label=\"{}\">{}", w.cause, reason::name(w.lang, &incident.reason))?;
         if incident.acknowledged {
             write!(out, " <span class=\"tag\">{}</span>", w.acknowledged)?;
         }

@@ -12,6 +12,7 @@ use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::registry::Snapshot;
 use crate::domain::time::{Span, Wall};
+use crate::view::reason;
 use jiff::tz::TimeZone;
 use std::fmt::{self, Write};
 
@@ -129,8 +130,8 @@ impl One<'_> {
         self.frame.otherwise(out, m)?;
         write!(out, " <small>{}", w.since)?;
         self.clock.stamp(out, m.since)?;
-        if let Some((_, _, cause)) = &m.incident {
-            write!(out, " · {}", w.cause(*cause))?;
+        if let Some((_, _, why)) = &m.incident {
+            write!(out, " · {}", reason::name(w.lang, why))?;
         }
         out.push_str("</small></p>\n");
         self.frame.content(out, page.troubles)?;
@@ -220,7 +221,12 @@ impl One<'_> {
             field(out, w.message, |out| {
                 out.push_str("<bdi class=\"message\">");
                 text(out, message);
-                out.write_str("</bdi>")
+                out.write_str("</bdi>")?;
+                // It is of the beat that brought it, which need not be the last one.
+                let Some(at) = m.message_at else { return Ok(()) };
+                out.write_str(" <small>")?;
+                clock.past(out, at)?;
+                out.write_str("</small>")
             })?;
         }
         if let Some(oldest) = m.runs.first() {

@@ -43,6 +43,8 @@ pub(super) fn snapshot(id: &str, state: State) -> Snapshot {
         conflict: None,
         status: Status::Ok,
         message: None,
+        message_at: None,
+        message_beat: 0,
         tags: Vec::new(),
     }
 }
@@ -320,7 +322,7 @@ fn incident(monitor: &str, ended: Option<i64>) -> Incident {
     Incident {
         id: "7-41".into(),
         monitor: monitor.into(),
-        cause: Cause::Silence,
+        reason: Cause::Silence.into(),
         started: Wall(NOW.0 - 7_200_000),
         ended: ended.map(|ago_ms| Wall(NOW.0 - ago_ms)),
         acknowledged: ended.is_some(),

@@ -1,11 +1,11 @@
 //! Every word of the page, in English and Simplified Chinese.
 
-use crate::domain::beat::Status;
+use crate::domain::beat::{Exit, Status};
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
-use crate::domain::record::{Cause, PausedBy};
+use crate::domain::record::PausedBy;
 use crate::domain::registry::Counts;
-use crate::view::signal::Signal;
+use crate::view::reason;
 use std::fmt::{self, Write};
 
 mod texts;
@@ -78,12 +78,10 @@ impl Words {
         match (self.lang, status) {
             (_, Status::Ok | Status::Exit(0) | Status::Log) => Ok(()),
             (Lang::En, Status::Fail) => out.write_str("reported failure"),
-            (Lang::En, Status::Exit(code)) => write!(out, "exit code {code}"),
-            (Lang::En, Status::Signal(number)) => write!(out, "killed by {}", Signal(number)),
+            (lang, Status::Exit(code)) => out.write_str(&reason::exit(lang, Exit::Code(code))),
+            (lang, Status::Signal(number)) => out.write_str(&reason::exit(lang, Exit::Signal(number))),
             (Lang::En, Status::Start) => out.write_str("run started"),
             (Lang::Zh, Status::Fail) => out.write_str("报告失败"),
-            (Lang::Zh, Status::Exit(code)) => write!(out, "退出码 {code}"),
-            (Lang::Zh, Status::Signal(number)) => write!(out, "被{}终止", Signal(number).zh()),
             (Lang::Zh, Status::Start) => out.write_str("任务已开始"),
         }
     }
@@ -141,16 +139,6 @@ impl Words {
                     n => write!(out, "离线 {n} 次"),
                 }
             }
-        }
-    }
-
-    /// Why a monitor is down.
-    pub fn cause(&self, cause: Cause) -> &'static str {
-        match (self.lang, cause) {
-            (Lang::En, Cause::Silence) => "no beat in time",
-            (Lang::En, Cause::Fail) => "reported failure",
-            (Lang::Zh, Cause::Silence) => "未按时收到心跳",
-            (Lang::Zh, Cause::Fail) => "报告失败",
         }
     }
 

@@ -32,7 +32,7 @@ impl Machine {
             return Cover::Dead;
         }
         // Who says itself that it fails has a reason of its own.
-        if entry.after.is_empty() || entry.cause == Cause::Fail || !entry.is_down() {
+        if entry.after.is_empty() || entry.reason.cause == Cause::Fail || !entry.is_down() {
             return Cover::Clear;
         }
         for id in &entry.after {

@@ -261,7 +261,7 @@ impl Suspicion {
 
     /// Whether a monitor went down in silence and was not heard since our return.
     fn is_unheard(&self, entry: &Entry) -> bool {
-        entry.cause == Cause::Silence
+        entry.reason.cause == Cause::Silence
             && entry.began >= self.at
             && entry.heard.is_none_or(|last| last < self.at)
     }

@@ -100,12 +100,14 @@ impl Monitor {
             repeats: 0,
             status: Status::Ok,
             message: None,
+            message_at: None,
+            message_beat: 0,
             tags: vec!["a".into()],
             number: self.number,
             version: self.version,
             beneath: self.state,
             pause: None,
-            incident: self.incident.map(|one| (incident_id(self.number, one.beats), one.started, one.cause)),
+            incident: self.incident.map(|one| (incident_id(self.number, one.beats), one.started, one.reason)),
             skew_ms: None,
             runs: Vec::new(),
             run_took: None,
@@ -245,7 +247,7 @@ impl World {
             (monitor.beats, monitor.last_beat) = (monitor.beats + 1, now);
         }
         (monitor.state, monitor.since) = (State::Down, now);
-        monitor.incident = Some(OpenIncident { beats: monitor.beats, started: now, cause });
+        monitor.incident = Some(OpenIncident { beats: monitor.beats, started: now, reason: cause.into() });
         let special = now < after(monitor.resumed, Span(3 * HOUR.0));
         let (monitor, name) = (monitor.id.clone(), incident_id(monitor.number, monitor.beats));
         self.truths.push(Truth { monitor, name, started: now, ended: None, special });

@@ -5,7 +5,7 @@ use crate::domain::governor::Asked;
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::RUNS_MAX;
 use crate::domain::notice::State;
-use crate::domain::record::{Cause, Change, Details, Record, Run, incident_id};
+use crate::domain::record::{Change, Details, Record, Run, incident_id};
 use crate::domain::registry::Snapshot;
 use crate::domain::rules::Rules;
 use crate::domain::time::{Now, Wall};
@@ -47,6 +47,8 @@ impl Monitor {
         Details {
             reported_ip: rare.reported_ip.as_ref().map(Id::as_ref),
             message: rare.message.as_deref(),
+            message_at: rare.message_at,
+            message_beat: rare.message_beat,
             tags: rare.tags.iter().map(AsRef::as_ref).collect(),
             skew_ms: rare.skew_ms,
             run_took: rare.run_took,
@@ -80,8 +82,7 @@ impl Monitor {
         self.set_sequence(record.sequence);
         self.close_incident();
         if let Some(incident) = record.incident {
-            self.incident_beats = incident.beats;
-            self.flags.set(Flags::FAILED, incident.cause == Cause::Fail);
+            self.set_incident(incident.beats, incident.reason);
             if incident.started != self.since {
                 self.rare().incident_started = Some(incident.started);
             }
@@ -105,6 +106,7 @@ impl Monitor {
         rare.version = version;
         rare.reported_ip = details.reported_ip.map(IdRef::to_id);
         rare.message = details.message.map(Into::into);
+        (rare.message_at, rare.message_beat) = (details.message_at, details.message_beat);
         rare.tags = details.tags.iter().map(|tag| (*tag).into()).collect();
         rare.skew_ms = details.skew_ms;
         rare.run_took = details.run_took;
@@ -154,6 +156,8 @@ impl Monitor {
             repeats: self.seq_repeats.into(),
             status: self.status(),
             message: rare.and_then(|rare| rare.message.as_deref()).map(Into::into),
+            message_at: rare.filter(|rare| rare.message.is_some()).and_then(|rare| rare.message_at),
+            message_beat: rare.map_or(0, |rare| rare.message_beat),
             tags,
             number: self.number,
             version: self.version(),
@@ -161,7 +165,7 @@ impl Monitor {
             pause: rare.and_then(|rare| rare.pause).filter(|_| self.is_paused()),
             incident: self
                 .incident()
-                .map(|open| (incident_id(self.number, open.beats), open.started, open.cause)),
+                .map(|open| (incident_id(self.number, open.beats), open.started, open.reason)),
             skew_ms: rare.and_then(|rare| rare.skew_ms),
             runs: self.runs().map(|run| run.started).collect(),
             run_took: rare.and_then(|rare| rare.run_took),

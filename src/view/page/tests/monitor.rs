@@ -35,7 +35,7 @@ pub fn one(page: &MonitorPage<'_>) -> String {
 #[test]
 fn the_page_of_a_monitor_tells_all_that_is_known_of_it() {
     let mut m = snapshot("it's", State::Down);
-    m.incident = Some(("7-41".into(), m.since, Cause::Fail));
+    m.incident = Some(("7-41".into(), m.since, Cause::Fail.into()));
     (m.seq, m.gaps, m.repeats, m.skew_ms) = (Some(99), 3, 1, Some(-2_900));
     (m.status, m.message) = (Status::Exit(3), Some("<b>broken</b>\nat line 2".into()));
     (m.runs, m.run_took) = (vec![Wall(NOW.0 - 60_000)], Some(Span(90_000)));

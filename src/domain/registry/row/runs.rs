@@ -1,0 +1,121 @@
+//! The runs of a monitor: jobs that have begun and not ended yet, and the one that has taken too long.
+
+use super::Monitor;
+use crate::domain::limits::RUNS_MAX;
+use crate::domain::rules::Rule;
+use crate::domain::time::{Mono, Now, Span, Wall};
+
+/// A run that has begun.
+#[derive(Debug)]
+pub(super) struct OpenRun {
+    pub(super) rid: Box<str>,
+    pub(super) began: Mono,
+    pub(super) started: Wall,
+    pub(super) limit: Span,
+}
+
+impl OpenRun {
+    pub(super) fn deadline(&self) -> Mono {
+        self.began.after(self.limit)
+    }
+}
+
+impl Monitor {
+    /// A run begins.
+    pub(in crate::domain::registry) fn start_run(
+        &mut self,
+        now: Now,
+        rid: Option<&str>,
+        rule: Option<&Rule>,
+    ) {
+        let limit = rule.and_then(|rule| rule.run_limit).unwrap_or_else(|| {
+            // A job of a schedule must end within its grace; any other is heard of within an interval and a grace.
+            let scheduled = rule.is_some_and(|rule| rule.schedule.is_some());
+            if scheduled { self.grace } else { Span(self.interval.0.saturating_add(self.grace.0)) }
+        });
+        let rid = rid.unwrap_or_default();
+        let runs = &mut self.rare().runs;
+        runs.retain(|run| *run.rid != *rid);
+        if runs.len() == RUNS_MAX {
+            runs.remove(0);
+        }
+        runs.push(OpenRun { rid: rid.into(), began: now.mono, started: now.wall, limit });
+    }
+
+    /// A run ends, the one of that name or, without a name, all; true when one did.
+    pub(in crate::domain::registry) fn end_runs(&mut self, now: Now, rid: Option<&str>) -> bool {
+        let Some(rare) = self.rare.as_mut().filter(|rare| !rare.runs.is_empty() || rare.overrun.is_some())
+        else {
+            return false;
+        };
+        let ends = |run: &OpenRun| rid.is_none_or(|rid| *run.rid == *rid);
+        let Some(run) = rare.overrun.iter().chain(&rare.runs).rev().find(|run| ends(run)) else {
+            return false;
+        };
+        rare.run_took = Some(now.mono.since(run.began));
+        rare.runs.retain(|run| !ends(run));
+        rare.overrun = rare.overrun.take().filter(|run| !ends(run));
+        true
+    }
+
+    /// Strikes out runs that have taken too long; true when there were any.
+    pub(in crate::domain::registry) fn drop_overdue_runs(&mut self, now: Now) -> bool {
+        let Some(rare) = self.rare.as_mut().filter(|rare| !rare.runs.is_empty()) else { return false };
+        let Some(oldest) = rare.runs.iter().position(|run| run.deadline() <= now.mono) else { return false };
+        rare.overrun = Some(rare.runs.remove(oldest));
+        rare.runs.retain(|run| run.deadline() > now.mono);
+        true
+    }
+
+    /// It is well, so no run of it is to blame for anything any more.
+    pub(in crate::domain::registry) fn forgive_overrun(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.overrun = None;
+        }
+    }
+
+    /// Grants the runs under way more time.
+    pub(in crate::domain::registry) fn extend_runs(&mut self, by: Span) {
+        for run in self.known_runs() {
+            run.limit = Span(run.limit.0.saturating_add(by.0));
+        }
+    }
+
+    /// The clock was put back by at least so much while nobody looked: by the new one they began that much earlier.
+    pub(in crate::domain::registry) fn put_runs_back(&mut self, now: Now, by: Span) {
+        for run in self.known_runs() {
+            run.started = Wall(run.started.0.saturating_sub_unsigned(by.0));
+            run.began = now.mono_of(run.started);
+        }
+    }
+
+    /// The machine has slept while runs were under way: they began that much earlier on the clock that stood still, and
+    /// may take that much longer.
+    pub(in crate::domain::registry) fn sleep_runs(&mut self, slept: Span) {
+        for run in self.known_runs() {
+            run.began = Mono(run.began.0.saturating_sub(slept.0));
+            run.limit = Span(run.limit.0.saturating_add(slept.0));
+        }
+    }
+
+    /// The wall clock was set, so by it the runs under way began at another time. What is kept of them counts from that.
+    pub(in crate::domain::registry) fn restamp_runs(&mut self, now: Now) {
+        for run in self.known_runs() {
+            run.started = now.wall_of(run.began);
+        }
+    }
+
+    /// Runs under way and the one that took too long.
+    fn known_runs(&mut self) -> impl Iterator<Item = &mut OpenRun> {
+        self.rare.iter_mut().flat_map(|rare| rare.runs.iter_mut().chain(&mut rare.overrun))
+    }
+
+    /// Whether a run is under way.
+    pub(in crate::domain::registry) fn is_running(&self) -> bool {
+        self.runs().next().is_some()
+    }
+
+    pub(super) fn runs(&self) -> impl Iterator<Item = &OpenRun> {
+        self.rare.iter().flat_map(|rare| rare.runs.iter())
+    }
+}

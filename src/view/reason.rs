@@ -1,0 +1,77 @@
+//! Why a monitor is down, in words: what is true of a failure is not said of silence, and a job that runs is not silent.
+
+use super::signal::Signal;
+use crate::domain::alert::message::age;
+use crate::domain::beat::Exit;
+use crate::domain::lang::Lang;
+use crate::domain::record::{Cause, Reason};
+use crate::domain::time::{Span, Wall};
+
+/// How a run ended that has failed: `exit code 11`, `killed by signal 9 (SIGKILL)`.
+pub fn exit(lang: Lang, exit: Exit) -> String {
+    match (lang, exit) {
+        (Lang::En, Exit::Code(code)) => format!("exit code {code}"),
+        (Lang::Zh, Exit::Code(code)) => format!("退出码 {code}"),
+        (Lang::En, Exit::Signal(number)) => format!("killed by {}", Signal(number)),
+        (Lang::Zh, Exit::Signal(number)) => format!("被{}终止", Signal(number).zh()),
+    }
+}
+
+/// What is behind `X is down, `; nothing for silence, of which the one who asks knows how long it has lasted. `since`: when it
+/// went down.
+pub fn clause(lang: Lang, reason: &Reason, since: Wall) -> Option<String> {
+    let text = match (reason.cause, reason.exit) {
+        (Cause::Silence, _) => return None,
+        (Cause::Fail, Some(how)) => exit(lang, how),
+        (Cause::Fail, None) => lang.pick("it reported a failure", "自报故障").into(),
+        (Cause::NeverHeard, _) => lang.pick("never heard", "从未收到心跳").into(),
+        (Cause::RunTooLong, _) => match reason.run_started.map(|started| whole_s(age(started, since))) {
+            Some(limit) if limit > Span(0) => lang
+                .pick(format!("its run takes longer than {limit}"), format!("任务运行超过 {limit} 仍未结束")),
+            _ => lang.pick("its run takes too long", "任务运行时间过长").into(),
+        },
+    };
+    Some(text)
+}
+
+/// A few words, for tables.
+pub fn name(lang: Lang, reason: &Reason) -> String {
+    match (reason.cause, reason.exit) {
+        (Cause::Fail, Some(how)) => exit(lang, how),
+        (Cause::Fail, None) => lang.pick("reported failure", "报告失败").into(),
+        (Cause::Silence, _) => lang.pick("no beat in time", "未按时收到心跳").into(),
+        (Cause::RunTooLong, _) => lang.pick("run takes too long", "任务运行时间过长").into(),
+        (Cause::NeverHeard, _) => lang.pick("never heard", "从未收到心跳").into(),
+    }
+}
+
+fn whole_s(span: Span) -> Span {
+    Span(span.0 / 1000 * 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_reads_well_in_both_languages() {
+        let fail = |exit| Reason { exit, ..Cause::Fail.into() };
+        let run = Reason { run_started: Some(Wall(1_000)), ..Cause::RunTooLong.into() };
+        for (reason, en, zh) in [
+            (fail(None), "it reported a failure", "自报故障"),
+            (fail(Some(Exit::Code(11))), "exit code 11", "退出码 11"),
+            (fail(Some(Exit::Code(-1_073_741_510))), "exit code -1073741510", "退出码 -1073741510"),
+            (fail(Some(Exit::Signal(9))), "killed by signal 9 (SIGKILL)", "被信号 9（SIGKILL）终止"),
+            (run, "its run takes longer than 40s", "任务运行超过 40s 仍未结束"),
+            (Cause::RunTooLong.into(), "its run takes too long", "任务运行时间过长"),
+            (Cause::NeverHeard.into(), "never heard", "从未收到心跳"),
+        ] {
+            let said = |lang| clause(lang, &reason, Wall(41_500)).unwrap();
+            assert_eq!((said(Lang::En), said(Lang::Zh)), (en.into(), zh.into()));
+        }
+        assert_eq!(clause(Lang::En, &Cause::Silence.into(), Wall(0)), None);
+        for cause in Cause::ALL {
+            assert!(!name(Lang::En, &cause.into()).is_empty() && !name(Lang::Zh, &cause.into()).is_empty());
+        }
+    }
+}
