@@ -67,7 +67,8 @@ fn fault_of(about: &Metadata, shared: bool, kinds: Kinds) -> Option<&'static str
     if !shared {
         return None;
     }
-    if about.uid() != geteuid().as_raw() {
+    // What is root's, root has made for us.
+    if !is_ours_or_roots(about) {
         return Some("it belongs to somebody else");
     }
     (about.nlink() != 1).then_some("it has more than one name")
@@ -104,10 +105,22 @@ fn is_open_to_others(folder: &Path, sticky_is_enough: bool) -> bool {
     may_be_written_by_others(&about) && !(sticky && sticky_is_enough && is_ours_or_roots(&about))
 }
 
-/// Whether others than we and root own a file or folder, or may write it. A group that is our own is not others.
+/// Whether others than we and root own a file or folder, or may write it. A group that we are in is not others.
 pub fn may_be_written_by_others(about: &Metadata) -> bool {
-    let by_group = about.mode() & 0o020 != 0 && about.gid() != getegid().as_raw() && about.gid() != 0;
+    let by_group = about.mode() & 0o020 != 0 && about.gid() != 0 && !is_our_group(about.gid());
     !is_ours_or_roots(about) || about.mode() & 0o002 != 0 || by_group
+}
+
+fn is_our_group(gid: u32) -> bool {
+    if gid == getegid().as_raw() {
+        return true;
+    }
+    // `nix` leaves this out on macOS, where the list that the kernel has is not the whole of it.
+    #[cfg(not(target_os = "macos"))]
+    let further = nix::unistd::getgroups().unwrap_or_default();
+    #[cfg(target_os = "macos")]
+    let further: Vec<nix::unistd::Gid> = Vec::new();
+    further.iter().any(|group| group.as_raw() == gid)
 }
 
 fn is_ours_or_roots(about: &Metadata) -> bool {
@@ -168,12 +181,15 @@ mod tests {
         for name in ["fifo", "name"] {
             assert!(open(&shared.join(name), true, 0o600, Kinds::Any).is_err(), "{name}");
         }
-        if geteuid().is_root() {
-            let other = shared.join("theirs");
-            std::fs::write(&other, "").unwrap();
-            std::os::unix::fs::chown(&other, Some(54_321), Some(54_321)).unwrap();
-            let error = open(&other, true, 0o600, Kinds::Plain).unwrap_err();
-            assert!(error.to_string().contains("belongs to somebody else"), "{error}");
+        match geteuid().is_root() {
+            false => crate::skip::skip("only root can make a file of another"),
+            true => {
+                let other = shared.join("theirs");
+                std::fs::write(&other, "").unwrap();
+                std::os::unix::fs::chown(&other, Some(54_321), Some(54_321)).unwrap();
+                let error = open(&other, true, 0o600, Kinds::Plain).unwrap_err();
+                assert!(error.to_string().contains("belongs to somebody else"), "{error}");
+            }
         }
         // A reader makes a FIFO one that can be opened, which changes nothing there.
         let fifo = shared.join("fifo");
@@ -181,6 +197,20 @@ mod tests {
             OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&fifo).unwrap();
         assert!(open(&fifo, true, 0o600, Kinds::Any).is_err());
         drop(reading);
+    }
+
+    #[test]
+    fn a_group_that_we_are_not_in_counts_as_others() {
+        if !geteuid().is_root() {
+            return crate::skip::skip("only root can give a folder to another group");
+        }
+        let folders = Folders::new("group");
+        let own = folders.0.join("own");
+        std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o770)).unwrap();
+        for (group, others) in [(getegid().as_raw(), false), (54_321, true)] {
+            std::os::unix::fs::chown(&own, None, Some(group)).unwrap();
+            assert_eq!(may_be_written_by_others(&std::fs::metadata(&own).unwrap()), others, "{group}");
+        }
     }
 
     #[test]

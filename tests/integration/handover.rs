@@ -57,6 +57,31 @@ const BOTH: &str = "[[listen]]\naddress = \"127.0.0.1:{a}\"\n\
                     [tcp]\nping_interval = \"1s\"\nanonymous = \"ip:port\"\n";
 
 #[test]
+fn whose_connection_a_proxy_brought_is_known_in_the_next_process() {
+    let announced = "proxies = [\"127.0.0.1\"]\nproxy_header = \"proxy-protocol\"\n";
+    let config = format!(
+        "[[listen]]\naddress = \"127.0.0.1:{{a}}\"\n\
+         [[listen]]\nprotocol = \"tcp\"\naddress = \"127.0.0.1:{{b}}\"\n{announced}\
+         [[listen]]\nname = \"web\"\naddress = \"127.0.0.1:{{c}}\"\n{announced}"
+    );
+    let Some(mut all) = Managed::new(&config) else { return };
+    let header = "PROXY TCP4 192.168.7.7 10.0.0.1 1 2\r\n";
+    let (mut raw, mut web) = (Conn::tcp(&all.hb.address_of('b')), Conn::tcp(&all.hb.address_of('c')));
+    raw.send(format!("{header}BEAT raw-1\n"));
+    raw.text_until("OK 60\n");
+    web.send(format!("{header}{}", beat(r#"{"id":"web-1"}"#)));
+    assert_eq!(web.reply().status, 200);
+    all.restart();
+    raw.send("BEAT raw-2\n");
+    raw.text_until("OK 60\n");
+    web.send(beat(r#"{"id":"web-2"}"#));
+    assert_eq!(web.reply().status, 200);
+    for id in ["raw-1", "raw-2", "web-1", "web-2"] {
+        assert_eq!(all.hb.monitor(id)["address"], "192.168.7.7", "{id}");
+    }
+}
+
+#[test]
 fn what_has_begun_in_one_process_ends_in_the_next() {
     let Some(mut all) = Managed::new(BOTH) else { return };
     let tcp = || Conn::tcp(&all.hb.address_of('b'));

@@ -52,6 +52,7 @@ pub struct Shelter {
 }
 
 /// A part of the confinement.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))] // most of them are Linux's
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Means {
     NoNewPrivileges,
