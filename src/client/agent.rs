@@ -35,6 +35,8 @@ use tokio::time::sleep;
 
 /// Signals that may wait.
 const WISHES_MAX: usize = 16;
+/// The longest interval that a server is obeyed with when nobody says.
+const INTERVAL_ASKED_MAX: Span = Span::secs(3_600);
 /// The longest sleep: so long it may take to notice that the machine has slept.
 const SLEEP_MAX: Span = Span::secs(10);
 /// A sleep of the machine that counts as one.
@@ -251,7 +253,11 @@ fn plan(settings: &Settings) -> Plan {
         (Protocol::Tcp, Dialect::Hello) => (Speech::Hello, 1),
         (Protocol::Tcp, Dialect::Frame) => (Speech::Frame, 1),
     };
-    Plan { every: settings.every.unwrap_or(EVERY), timeout: settings.timeout, speech, batch_max }
+    let every = settings.every.unwrap_or(EVERY);
+    // By default so that a server which is not what it should be makes nobody silent for long.
+    let interval_max =
+        settings.interval_max.unwrap_or(Span(every.0.saturating_mul(10)).min(INTERVAL_ASKED_MAX));
+    Plan { every, interval_max: interval_max.max(every), timeout: settings.timeout, speech, batch_max }
 }
 
 /// To standard error, or to the journal where that is the same.

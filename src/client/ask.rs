@@ -4,10 +4,12 @@
 //! because there nobody needs a token; otherwise, and every other server, over HTTP. Whoever sends beats in another way
 //! is asked at the HTTP address of the same host.
 
+use super::clean;
 use super::cli::{List, Named, Pause, Show};
 use super::config::Settings;
 use super::failure::{EX_NOINPUT, EX_NOPERM, Failure};
 use super::http::{Ask, Reply, ask, not_ours};
+use super::pages::Pages;
 use super::table::{Look, Monitor, facts, percent};
 use super::target::{Place, Protocol, Target};
 use super::{complain, print};
@@ -38,16 +40,19 @@ const USUAL_PORTS: [(Protocol, u16); 2] = [(Protocol::Http, 7777), (Protocol::Tc
 pub async fn list(settings: &Settings, list: &List) -> Result<u8, Failure> {
     let settings = &at_server(settings).await;
     let mut all = Vec::new();
-    let mut after: Option<String> = None;
+    let mut pages = Pages::default();
+    let wish = Wish { state: list.state.as_deref(), matching: list.matching.as_deref(), limit: PAGE };
     loop {
-        let wish = Wish { state: list.state.as_deref(), matching: list.matching.as_deref(), limit: PAGE };
-        let page = wish.ask(settings, after.as_deref()).await?;
+        let reply = wish.ask(settings, pages.after.as_deref()).await?;
+        let page = if list.json { reply.raw_json(&settings.to) } else { reply.json(&settings.to) }?;
         match list.json {
-            true => print_json(&page, all.is_empty() && after.is_none())?,
+            true => print_json(&page, pages.rows == 0)?,
             false => all.extend(read_monitors(&page, settings)?),
         }
-        after = page.get("next").and_then(Value::as_str).map(String::from);
-        if after.is_none() {
+        let rows = page.get("monitors").and_then(Value::as_array).map_or(0, Vec::len);
+        // The cursor is the server's own, and goes back to nobody else: as it came.
+        let next = reply.raw_json(&settings.to)?.get("next").and_then(Value::as_str).map(String::from);
+        if !pages.turn(rows, next, &settings.to)? {
             break;
         }
     }
@@ -72,7 +77,7 @@ fn print_json(page: &Value, first: bool) -> Result<(), Failure> {
         text += "\n";
         text += &monitor.to_string();
     }
-    print(&text)
+    print(&clean::json(&text))
 }
 
 /// Which monitors, the worst first.
@@ -88,14 +93,14 @@ pub struct Wish<'a> {
 
 impl Wish<'_> {
     /// The server's page of them, behind a place.
-    pub async fn ask(self, settings: &Settings, after: Option<&str>) -> Result<Value, Failure> {
+    pub async fn ask(self, settings: &Settings, after: Option<&str>) -> Result<Reply, Failure> {
         let mut path = format!("/api/v1/monitors?sort=state&limit={}", self.limit);
         for (name, value) in [("state", self.state), ("match", self.matching), ("after", after)] {
             if let Some(value) = value {
                 path += &format!("&{name}={}", utf8_percent_encode(value, PLAIN));
             }
         }
-        told(settings, Ask::get(path)).await?.json(&settings.to)
+        told(settings, Ask::get(path)).await
     }
 }
 
@@ -109,16 +114,19 @@ pub fn read_monitors(page: &Value, settings: &Settings) -> Result<Vec<Monitor>, 
 /// `heartbeat show`.
 pub async fn show(settings: &Settings, show: &Show) -> Result<u8, Failure> {
     let settings = &at_server(settings).await;
-    let monitor = told_of(settings, &show.id, Ask::get(path_of(&show.id, ""))).await?.json(&settings.to)?;
+    let monitor = told_of(settings, &show.id, Ask::get(path_of(&show.id, ""))).await?;
     let id = utf8_percent_encode(&show.id, PLAIN);
     let path = format!("/api/v1/incidents?monitor={id}&limit={INCIDENTS_SHOWN}");
-    let page = told(settings, Ask::get(path)).await?.json(&settings.to)?;
-    let incidents = page.get("incidents").cloned().unwrap_or_default();
-    let are_more = page.get("next").is_some_and(Value::is_string);
+    let page = told(settings, Ask::get(path)).await?;
+    let of = |page: Value| page.get("incidents").cloned().unwrap_or_default();
     if show.json {
-        let both = json!({ "monitor": monitor, "incidents": incidents });
-        return print(&format!("{both:#}\n")).map(|()| 0);
+        let incidents = of(page.raw_json(&settings.to)?);
+        let both = json!({ "monitor": monitor.raw_json(&settings.to)?, "incidents": incidents });
+        return print(&clean::json(&format!("{both:#}\n"))).map(|()| 0);
     }
+    let (monitor, page) = (monitor.json(&settings.to)?, page.json(&settings.to)?);
+    let are_more = page.get("next").is_some_and(Value::is_string);
+    let incidents = of(page);
     print(&(about(&monitor, look(settings)) + &past(&incidents, are_more, look(settings)))).map(|()| 0)
 }
 

@@ -216,7 +216,7 @@ fn of_reply(reply: &Reply, sent: usize, target: &Target) -> Delivery {
     let seconds =
         |name: &str| header(name).and_then(|text| text.parse::<f64>().ok()).and_then(Span::from_secs_f64);
     if reply.status == 200 {
-        let mut delivery = match serde_json::from_slice(&reply.body) {
+        let mut delivery = match reply.json(target) {
             Ok(value) => of_json(&value, sent, target),
             Err(_) => {
                 Delivery::hitch(Hitch::Refused(not_ours(target, "its answer is no JSON", "应答不是 JSON")))

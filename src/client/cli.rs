@@ -168,6 +168,10 @@ pub struct Agent {
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     pub every: Option<Span>,
 
+    /// The longest interval it obeys [default: ten times its own, at most 1h]
+    #[arg(long, value_name = "DURATION", value_parser = interval)]
+    pub interval_max: Option<Span>,
+
     /// What to speak over raw TCP: auto, line, pong, hello or frame [default: auto]
     #[arg(long, value_name = "DIALECT", hide_possible_values = true,
         value_parser = PossibleValuesParser::new(Dialect::NAMES).try_map(|s| Dialect::from_str(&s)))]
@@ -326,6 +330,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("HEARTBEAT_CLIENT_CONFIG", "--config"),
     ("HEARTBEAT_ID", "--id"),
     ("HEARTBEAT_EVERY", "--every"),
+    ("HEARTBEAT_INTERVAL_MAX", "--interval-max"),
     ("HEARTBEAT_TIMEOUT", "--timeout"),
     ("HEARTBEAT_DIALECT", "--dialect"),
     ("HEARTBEAT_ON_DOWN", "--on-down"),

@@ -46,6 +46,8 @@ pub struct Settings {
     pub job: Option<Id>,
     /// How often the agent sends, if somebody said so.
     pub every: Option<Span>,
+    /// The longest interval at which the agent sends though the server asks for longer ones, if somebody said so.
+    pub interval_max: Option<Span>,
     /// How long an answer may take.
     pub timeout: Span,
     /// What is spoken over raw TCP.
@@ -79,6 +81,7 @@ struct Draft {
     to: Option<Target>,
     id: Option<Id>,
     every: Option<Span>,
+    interval_max: Option<Span>,
     timeout: Option<Span>,
     dialect: Option<Dialect>,
     on_down: Option<String>,
@@ -105,6 +108,10 @@ const KEYS: &[Key<Draft>] = &[
         },
     },
     Key { name: "every", read: |draft, value| draft.every = value.span(INTERVAL_MIN..=INTERVAL_MAX) },
+    Key {
+        name: "interval_max",
+        read: |draft, value| draft.interval_max = value.span(INTERVAL_MIN..=INTERVAL_MAX),
+    },
     Key { name: "timeout", read: |draft, value| draft.timeout = value.span(Span(100)..=Span::secs(86_400)) },
     Key { name: "dialect", read: |draft, value| draft.dialect = value.parsed() },
     Key { name: "on_down", read: |draft, value| draft.on_down = value.string().map(str::to_string) },
@@ -203,6 +210,9 @@ impl Settings {
             job: id.clone(),
             id: id.or(draft.id),
             every: sight.parsed(flags.every, "HEARTBEAT_EVERY", interval).or(draft.every),
+            interval_max: sight
+                .parsed(flags.interval_max, "HEARTBEAT_INTERVAL_MAX", interval)
+                .or(draft.interval_max),
             timeout: sight
                 .parsed(args.timeout, "HEARTBEAT_TIMEOUT", timeout)
                 .or(draft.timeout)
@@ -250,6 +260,7 @@ struct Flags {
     to: Option<Target>,
     id: Option<Id>,
     every: Option<Span>,
+    interval_max: Option<Span>,
     dialect: Option<Dialect>,
     on_down: Option<String>,
     on_up: Option<String>,
@@ -267,6 +278,7 @@ impl Flags {
                 to: None,
                 id: agent.id,
                 every: agent.every,
+                interval_max: agent.interval_max,
                 dialect: agent.dialect,
                 on_down: agent.on_down,
                 on_up: agent.on_up,

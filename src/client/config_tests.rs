@@ -28,12 +28,13 @@ fn the_flag_wins_over_the_variable_over_the_file_over_the_default() {
 fn every_key_is_read() {
     let dir = Dir::new();
     dir.write("token", "0123456789abcdef0123\n");
-    let text = "to = \"https://hb:443\"\nid = \"web\"\nevery = \"1m\"\ntimeout = 5\ndialect = \"line\"\n\
+    let text = "to = \"https://hb:443\"\nid = \"web\"\nevery = \"1m\"\ninterval_max = \"2m\"\ntimeout = 5\ndialect = \"line\"\n\
         on_down = \"d\"\non_up = \"u\"\ntoken_file = \"token\"\nca = \"ca\"\ncert = \"c\"\nkey = \"k\"\nlang = \"zh\"\n";
     let settings = load(&dir, text, "agent", &[]).unwrap();
     assert_eq!(settings.to.to_string(), "https://hb:443");
     assert_eq!(settings.id, Id::new("web").ok());
     assert_eq!((settings.every, settings.timeout), (Some(Span::secs(60)), Span::secs(5)));
+    assert_eq!(settings.interval_max, Some(Span::secs(120)));
     assert_eq!(settings.dialect, Dialect::Line);
     assert_eq!((settings.on_down.as_deref(), settings.on_up.as_deref()), (Some("d"), Some("u")));
     assert_eq!(settings.token, Token::new("0123456789abcdef0123").ok());

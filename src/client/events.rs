@@ -2,6 +2,7 @@
 //!
 //! Only `event` and `data` are looked at; what is longer than any event of ours is passed over.
 
+use super::clean;
 use serde_json::Value;
 
 /// Longest event that is kept; ours are below a kilobyte.
@@ -48,7 +49,7 @@ impl Reader {
             if std::mem::take(&mut self.overlong) {
                 return None;
             }
-            let data = serde_json::from_str(&data).ok()?;
+            let data = clean::value(serde_json::from_str(&data).ok()?);
             return Some(Event { name, data });
         }
         let (field, value) = line.split_once(':').unwrap_or((&line, ""));

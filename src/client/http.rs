@@ -1,5 +1,6 @@
 //! One request at a time over a connection that is kept, with a bound on every answer and on the time it takes.
 
+use super::clean;
 use super::config::Settings;
 use super::dial::{Dialer, in_chinese, said};
 use super::failure::{EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_PROTOCOL, EX_TEMPFAIL, EX_UNAVAILABLE, Failure};
@@ -214,11 +215,19 @@ impl Reply {
         }
     }
 
-    /// The body as JSON.
+    /// The body as JSON, with its texts fit for a terminal.
     ///
     /// # Errors
     /// When it is anything else: then whoever answered is no heartbeat-server.
     pub fn json(&self, target: &Target) -> Result<Value, Failure> {
+        self.raw_json(target).map(clean::value)
+    }
+
+    /// The body as JSON, as it came: to be written as JSON by [`clean::json`] and nothing else.
+    ///
+    /// # Errors
+    /// As [`Reply::json`].
+    pub fn raw_json(&self, target: &Target) -> Result<Value, Failure> {
         serde_json::from_slice(&self.body)
             .map_err(|_| not_ours(target, "its answer is no JSON", "应答不是 JSON"))
     }

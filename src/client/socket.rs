@@ -1,5 +1,6 @@
 //! A WebSocket from the client's side: the handshake, JSON texts out, JSON texts in, pings answered on the way.
 
+use super::clean;
 use super::dial::{Dialer, said};
 use super::dice::secret;
 use super::failure::{EX_NOPERM, EX_PROTOCOL, EX_TEMPFAIL, Failure};
@@ -94,9 +95,8 @@ impl Socket {
                     self.session.reply(event, Some(mask()), &mut self.pipe.out);
                 }
                 let step = match event {
-                    Some(Event::Message { text: true, bytes }) => {
-                        serde_json::from_slice(&bytes).map_or(Step::On, Step::Heard)
-                    }
+                    Some(Event::Message { text: true, bytes }) => serde_json::from_slice(&bytes)
+                        .map_or(Step::On, |said| Step::Heard(clean::value(said))),
                     Some(Event::Close { code, reason }) => {
                         let code = code.map(|code| format!(" {}", code.0)).unwrap_or_default();
                         Step::Over(no_answer(&self.target, format!("closed{code} {reason}").trim_end()))

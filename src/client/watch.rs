@@ -279,7 +279,8 @@ async fn ask_for_lists(
     loop {
         let limit = rows.load(Ordering::Relaxed).clamp(1, 1000);
         let wish = Wish { state: watch.state.as_deref(), matching: watch.matching.as_deref(), limit };
-        let page = wish.ask(&settings, None).await.and_then(|page| read_monitors(&page, &settings));
+        let page = wish.ask(&settings, None).await.and_then(|reply| reply.json(&settings.to));
+        let page = page.and_then(|page| read_monitors(&page, &settings));
         if post.send(page.map_or_else(News::NoList, News::Monitors)).await.is_err() {
             return;
         }

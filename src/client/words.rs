@@ -56,6 +56,7 @@ pub(super) const HELP_ZH: &[(&str, &str, &str)] = &[
     ("agent", "", "持续发送心跳，并发现服务器挂掉"),
     ("agent", "id", "监控项；默认为本机主机名"),
     ("agent", "every", "发送间隔；服务器可以要求放慢；默认 30s"),
+    ("agent", "interval_max", "最多放慢到的间隔；默认为自身间隔的十倍，最长 1h"),
     ("agent", "dialect", "在 TCP 上使用的方言：auto、line、pong、hello 或 frame；默认 auto"),
     ("agent", "on_down", "发现服务器挂掉时用 shell 运行"),
     ("agent", "on_up", "服务器恢复应答时用 shell 运行"),

@@ -160,7 +160,8 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-fn breaks_a_line(c: char) -> bool {
+/// Whether a character could end a line, turn its direction, or be there unseen.
+pub fn breaks_a_line(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -1,6 +1,6 @@
 //! `heartbeat list`, `show`, `watch`, `pause`, `resume` and `remove` against the real server.
 
-use crate::harness::{CLIENT, Client, Daemon, Setup, daemon, until};
+use crate::harness::{CLIENT, Client, Daemon, Place, Setup, daemon, until};
 use nix::libc::winsize;
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
@@ -8,7 +8,8 @@ use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::Pid;
 use serde_json::Value;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -80,6 +81,80 @@ fn one_monitor_is_shown_with_its_incidents() {
     assert_eq!((&json["monitor"]["id"], &json["incidents"][0]["cause"]), (&"db".into(), &"fail".into()));
     let (code, said) = asked(&daemon, &["show", "nobody"]);
     assert!(code == 66 && said.contains("no such monitor at ") && said.contains(": nobody;"), "{said}");
+}
+
+/// A server that answers whatever is asked with what it is given.
+fn evil(answer: impl Fn(&str) -> String + Send + 'static) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") && stream.read_line(&mut head).is_ok_and(|read| read > 0) {}
+            let body = answer(&head);
+            let length = body.len();
+            let _ = write!(stream.get_mut(), "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
+        }
+    });
+    address
+}
+
+#[test]
+fn no_text_of_a_server_moves_the_terminal_in_any_command() {
+    let monitor = r#"{"id":"m\u001b[2J","state":"up\u001b]0;x\u0007\u009b1m\nb\u202e","since":"\u001b[1m","paused_until":"\u001bc",
+        "schedule":"\u001b[3m","timezone":"\u009b","tags":["\u001bP"],"address":"\u001b[4m","transport":"\u202e",
+        "reported_ip":"\u001b","status":"\u0085","message":"a\u001b[5m\nb","last_beat":"\u001b[6m","next_deadline":"\u2066",
+        "interval_s":1,"grace_s":1,"runs":["\u001b[7m"],"timezone":"\u001b"}"#;
+    let list = format!(r#"{{"monitors":[{monitor}],"next":null}}"#);
+    let incident =
+        r#"{"incidents":[{"started":"\u001b[8m","cause":"\u001b[9m\u202e","ended":null}],"next":null}"#;
+    let address = evil(move |head| match head.split(' ').nth(1).unwrap_or_default() {
+        path if path.starts_with("/api/v1/incidents") => incident.to_string(),
+        path if path.starts_with("/api/v1/monitors?") => list.clone(),
+        "/" => r#"{"error":"\u001b[2J\u202e","field":"\u009b"}"#.to_string(),
+        _ => monitor.to_string(),
+    });
+    let place = Place::new();
+    let to = format!("http://{address}");
+    for line in [
+        &["list"][..],
+        &["list", "--json"],
+        &["show", "m"],
+        &["show", "m", "--json"],
+        &["pause", "m"],
+        &["pause", "m", "--for", "1h"],
+        &["resume", "m"],
+        &["remove", "m"],
+        &["send", "--id", "m"],
+        &["run", "--id", "m", "--retry-for", "100ms", "--", "true"],
+    ] {
+        for lang in ["en", "zh"] {
+            let client = Client::new(&place).args(&["--to", &to, "--lang", lang]);
+            let (_, said) = client.args(line).run();
+            let moves = |c: char| c != '\n' && c.is_control() || ('\u{202a}'..='\u{2069}').contains(&c);
+            assert!(!said.contains(moves), "{line:?}: {said:?}");
+            assert!(
+                !line.contains(&"--json") || said.contains("\\u009b") && said.contains("\\u202e"),
+                "{said:?}"
+            );
+            assert!(line[0] != "resume" || said.lines().count() == 1, "{said:?}");
+        }
+    }
+}
+
+#[test]
+fn a_list_without_an_end_ends() {
+    let place = Place::new();
+    for next in [r#""1:a""#, r#""1:\u001b""#] {
+        let page = format!(r#"{{"monitors":[{{"id":"a","state":"up"}}],"next":{next}}}"#);
+        let address = evil(move |_| page.clone());
+        for more in [&[][..], &["--json"]] {
+            let client = Client::new(&place).args(&["--to", &format!("http://{address}"), "list"]);
+            let (code, said) = client.args(more).run();
+            assert!(code == 76 && said.contains("begins again and again"), "{code}: {said}");
+        }
+    }
 }
 
 #[test]

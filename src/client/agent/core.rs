@@ -31,6 +31,8 @@ const HOLD_MAX: Span = Span::secs(600);
 pub struct Plan {
     /// How often to send; never more often.
     pub every: Span,
+    /// The longest interval that the server is obeyed with.
+    pub interval_max: Span,
     /// How long an answer may take.
     pub timeout: Span,
     /// What is spoken.
@@ -116,6 +118,13 @@ pub enum Tiding {
     },
     /// The interval is another one now.
     Interval(Span),
+    /// The server asks for a longer interval than it gets.
+    TooLong {
+        /// What it asks for.
+        asked: Span,
+        /// What it gets.
+        kept: Span,
+    },
     /// The server counts on more beats than it gets.
     TooSeldom {
         /// How often it expects one.
@@ -187,6 +196,8 @@ pub struct Core {
     refused: Option<Failure>,
     told_interval: Span,
     told_too_seldom: bool,
+    /// The longest wish that was told to be too long.
+    told_too_long: Option<Span>,
 }
 
 /// Where things stand.
@@ -232,6 +243,7 @@ impl Core {
             refused: None,
             told_interval: plan.every,
             told_too_seldom: false,
+            told_too_long: None,
         }
     }
 
@@ -354,9 +366,9 @@ impl Core {
         self.due = self.last_due.after(Span(interval - early));
     }
 
-    /// What the server wants, but never more often than we are to.
+    /// What the server wants, but never more often than we are to, and not so seldom that nobody would notice our end.
     fn interval(&self) -> Span {
-        self.asked.map_or(self.plan.every, |asked| asked.max(self.plan.every))
+        self.asked.map_or(self.plan.every, |asked| asked.min(self.plan.interval_max).max(self.plan.every))
     }
 
     fn connect(&mut self) {
@@ -494,6 +506,11 @@ impl Core {
         if asked < self.plan.every && !self.told_too_seldom {
             self.told_too_seldom = true;
             self.tell(Tiding::TooSeldom { expected: asked });
+        }
+        let kept = self.interval();
+        if asked > kept && self.told_too_long.is_none_or(|told| asked > told) {
+            self.told_too_long = Some(asked);
+            self.tell(Tiding::TooLong { asked, kept });
         }
         if self.interval() != self.told_interval {
             self.told_interval = self.interval();

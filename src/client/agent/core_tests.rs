@@ -38,7 +38,7 @@ fn failure() -> Failure {
 }
 
 fn plan(speech: Speech) -> Plan {
-    Plan { every: EVERY, timeout: TIMEOUT, speech, batch_max: 1_000 }
+    Plan { every: EVERY, interval_max: Span::secs(3_600), timeout: TIMEOUT, speech, batch_max: 1_000 }
 }
 
 impl Story {
@@ -246,6 +246,22 @@ fn a_restart_shorter_than_the_timeout_is_no_death() {
         }
         assert_eq!(story.deaths(), 0, "{speech:?} {:?}", story.told);
     }
+}
+
+#[test]
+fn an_interval_that_is_too_long_is_obeyed_as_far_as_it_may_be_and_said_once() {
+    let mut story = Story::begin(Speech::Holding, Server::Well(Span::secs(86_400)), 1);
+    story.pass(Span::secs(4 * 3_600));
+    assert_eq!(story.core.standing(story.now.mono).interval, Span::secs(3_600));
+    assert!(story.taken.len() >= 4, "{}", story.taken.len());
+    let too_long = |told: &Tiding| matches!(told, Tiding::TooLong { .. });
+    let said: Vec<_> = story.told.iter().map(|(_, told)| told).filter(|told| too_long(told)).collect();
+    assert_eq!(said, [&Tiding::TooLong { asked: Span::secs(86_400), kept: Span::secs(3_600) }]);
+    // Our own interval may be longer than what is obeyed.
+    let mut core =
+        Core::new(story.now, Plan { interval_max: Span::secs(1), ..plan(Speech::Asking) }, Dice::seeded(1));
+    core.pass(story.now);
+    assert_eq!(core.standing(story.now.mono).interval, EVERY);
 }
 
 #[test]

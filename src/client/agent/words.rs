@@ -16,6 +16,7 @@ pub fn notice(settings: &Settings, tiding: &Tiding) -> Notice {
         Tiding::Back { .. } => (Level::Notice, "server_back"),
         Tiding::Interval(_) => (Level::Notice, "interval"),
         Tiding::TooSeldom { .. } => (Level::Warning, "too_seldom"),
+        Tiding::TooLong { .. } => (Level::Warning, "too_long"),
         Tiding::Refused(_) => (Level::Warning, "refused"),
         Tiding::TakesAgain => (Level::Notice, "takes_again"),
         Tiding::Rejected { .. } => (Level::Warning, "rejected"),
@@ -45,6 +46,11 @@ pub fn sentence(settings: &Settings, tiding: &Tiding) -> String {
             Tiding::TooSeldom { expected } => {
                 format!("the server expects a beat every {expected}, and this agent sends fewer: see --every")
             }
+            Tiding::TooLong { asked, kept } => {
+                format!(
+                    "the server asks for a beat only every {asked}; it gets one every {kept}: see interval_max"
+                )
+            }
             Tiding::Refused(failure) => failure.say(Lang::En).to_string(),
             Tiding::TakesAgain => format!("{url} takes beats again"),
             Tiding::Rejected { beats, reason } => format!("{url} rejects beats ({beats}): {reason}"),
@@ -66,6 +72,9 @@ pub fn sentence(settings: &Settings, tiding: &Tiding) -> String {
             Tiding::Interval(span) => format!("应服务器要求，此后每 {span} 发送一次心跳"),
             Tiding::TooSeldom { expected } => {
                 format!("服务器期望每 {expected} 一次心跳，而本机发送得更少：请检查 --every")
+            }
+            Tiding::TooLong { asked, kept } => {
+                format!("服务器要求每 {asked} 才一次心跳；仍每 {kept} 发送一次：见 interval_max")
             }
             Tiding::Refused(failure) => failure.say(Lang::Zh).to_string(),
             Tiding::TakesAgain => format!("{url} 又接受心跳了"),

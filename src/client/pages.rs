@@ -1,0 +1,79 @@
+//! The way through a list of the server, which ends even where the server's does not.
+
+use super::failure::Failure;
+use super::http::not_ours;
+use super::target::Target;
+
+/// Rows of a list beyond which whoever answers is no server of ours.
+const ROWS_MAX: usize = 10_000_000;
+
+/// How far a list has been read, page by page.
+#[derive(Debug, Default)]
+pub struct Pages {
+    /// Where the next page begins.
+    pub after: Option<String>,
+    /// Rows so far.
+    pub rows: usize,
+    /// A place of the way that is looked out for, set anew after one, two, four, eight pages: whoever goes in a circle
+    /// comes by, however long it is (Brent).
+    mark: Option<String>,
+    turns: usize,
+}
+
+impl Pages {
+    /// Goes on; false at the end.
+    ///
+    /// # Errors
+    /// When it goes in a circle, or has no end.
+    pub fn turn(&mut self, rows: usize, next: Option<String>, to: &Target) -> Result<bool, Failure> {
+        self.rows += rows;
+        if self.rows > ROWS_MAX {
+            return Err(not_ours(
+                to,
+                &format!("its list does not end after {ROWS_MAX} monitors"),
+                &format!("其列表超过 {ROWS_MAX} 个监控项仍未结束"),
+            ));
+        }
+        if next.is_some() && (next == self.mark || next == self.after) {
+            return Err(not_ours(to, "its list begins again and again", "其列表反复从头开始"));
+        }
+        self.after = next;
+        self.turns += 1;
+        if self.turns.is_power_of_two() {
+            self.mark.clone_from(&self.after);
+        }
+        Ok(self.after.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_ends_even_where_the_servers_does_not() {
+        let to = Target::default();
+        let follow = |next: &dyn Fn(usize) -> Option<String>, rows| {
+            let mut pages = Pages::default();
+            for turn in 0.. {
+                match pages.turn(rows, next(turn), &to) {
+                    Ok(true) => {}
+                    Ok(false) => return (turn, String::new()),
+                    Err(failure) => return (turn, failure.to_string()),
+                }
+            }
+            unreachable!()
+        };
+        assert_eq!(follow(&|turn| (turn < 3_000).then(|| turn.to_string()), 1), (3_000, String::new()));
+        for (before, length) in [(0, 1), (0, 2), (5, 1), (100, 7), (3, 1_000)] {
+            let circle = |turn: usize| {
+                Some((if turn < before { turn } else { before + (turn - before) % length }).to_string())
+            };
+            let (turns, said) = follow(&circle, 1);
+            assert!(said.contains("again and again"), "{before}, {length}: {said}");
+            assert!(turns <= 4 * (before + length), "{before}, {length}: {turns}");
+        }
+        let (turns, said) = follow(&|turn| Some(turn.to_string()), 1_000);
+        assert!(said.contains("does not end") && turns == 10_000, "{turns}: {said}");
+    }
+}
