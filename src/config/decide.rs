@@ -10,6 +10,7 @@ use super::settings::Process;
 use super::value::{Located, Origin};
 use super::{Env, monitor, tokens, words};
 use crate::domain::access::Access;
+use crate::domain::host::Hosts;
 use crate::domain::lang::Lang;
 use crate::domain::limits::{Limits, SOCKET_PATH_BYTES_MAX};
 use crate::domain::notice::Level;
@@ -223,6 +224,7 @@ impl Sight<'_> {
             allow: draft.allow.unwrap_or_else(Access::local_networks),
             deny: draft.deny.unwrap_or_default(),
             read: draft.read.unwrap_or_else(Access::local_networks),
+            hosts: Hosts { listed: draft.hosts, own: own_host() },
             beat_tokens: tokens::read(&draft.beat_tokens, self.env, self.findings),
             read_tokens: tokens::read(&draft.read_tokens, self.env, self.findings),
             admin_tokens: tokens::read(&draft.admin_tokens, self.env, self.findings),
@@ -351,4 +353,8 @@ fn yes(text: &str) -> Result<bool, &'static str> {
 
 fn count(text: &str) -> Result<u8, &'static str> {
     text.parse().map_err(|_| "not a count: write a number from 0 to 255")
+}
+/// This machine's name, as the system knows it.
+fn own_host() -> String {
+    nix::unistd::gethostname().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
 }

@@ -304,6 +304,12 @@ fn describe_access(access: &Access, lang: Lang) -> Vec<(&'static str, String)> {
     }
     beats.push_str(&token(access.beat_tokens.len()));
     let read = networks(&access.read) + &token(access.read_tokens.len());
+    let hosts = match (access.hosts.listed.is_empty(), lang) {
+        (true, Lang::En) => "any; pages that change something: addresses and local names".to_string(),
+        (true, Lang::Zh) => "任意；有更改的网页请求：地址和本地名称".to_string(),
+        (false, Lang::En) => format!("{}; addresses and localhost", access.hosts.listed.join(", ")),
+        (false, Lang::Zh) => format!("{}；地址和 localhost", access.hosts.listed.join(", ")),
+    };
     let admin = match (access.admin_tokens.len(), lang) {
         (0, Lang::En) => "nobody over HTTP: no admin token".to_string(),
         (0, Lang::Zh) => "HTTP 上均不允许：没有管理令牌".to_string(),
@@ -311,8 +317,10 @@ fn describe_access(access: &Access, lang: Lang) -> Vec<(&'static str, String)> {
         (count, Lang::Zh) => format!("需要令牌（共 {count} 个）"),
     };
     match lang {
-        Lang::En => vec![("may beat", beats), ("may read", read), ("may change", admin)],
-        Lang::Zh => vec![("可发心跳", beats), ("可读取", read), ("可更改", admin)],
+        Lang::En => {
+            vec![("may beat", beats), ("may read", read), ("may change", admin), ("under names", hosts)]
+        }
+        Lang::Zh => vec![("可发心跳", beats), ("可读取", read), ("可更改", admin), ("可用名称", hosts)],
     }
 }
 

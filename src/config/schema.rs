@@ -11,6 +11,7 @@ use super::value::{Document, Key, Located, Origin, Value};
 use super::{confine, monitor, notifier, words};
 use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::governor::{STRETCH_MAX, Terms};
+use crate::domain::host::Hosts;
 use crate::domain::limits::{
     FAST_BODY_BYTES_MAX, FORGET_MAX, FORGET_MIN, HISTORY_MAX, HISTORY_MIN, INTERVAL_MAX, INTERVAL_MIN,
     LISTENERS_MAX, Limits, NETWORKS_MAX, SCRATCH_BYTES, TOKENS_MAX,
@@ -113,6 +114,7 @@ pub(super) struct AccessDraft {
     pub(super) allow: Option<Vec<IpNet>>,
     pub(super) deny: Option<Vec<IpNet>>,
     pub(super) read: Option<Vec<IpNet>>,
+    pub(super) hosts: Vec<String>,
     pub(super) beat_tokens: Vec<Located<TokenSource>>,
     pub(super) read_tokens: Vec<Located<TokenSource>>,
     pub(super) admin_tokens: Vec<Located<TokenSource>>,
@@ -390,6 +392,7 @@ const ACCESS: &[Key<AccessDraft>] = &[
     Key { name: "allow", read: |access, value| access.allow = networks(value) },
     Key { name: "deny", read: |access, value| access.deny = networks(value) },
     Key { name: "read", read: |access, value| access.read = networks(value) },
+    Key { name: "hosts", read: |access, value| access.hosts = hosts(value) },
     Key { name: "beat_tokens", read: |access, value| token_sources(value, &mut access.beat_tokens) },
     Key { name: "read_tokens", read: |access, value| token_sources(value, &mut access.read_tokens) },
     Key { name: "admin_tokens", read: |access, value| token_sources(value, &mut access.admin_tokens) },
@@ -588,6 +591,15 @@ fn level(value: Value<'_>) -> Option<Level> {
 
 fn networks(value: Value<'_>) -> Option<Vec<IpNet>> {
     Some(value.elements(NETWORKS_MAX)?.into_iter().filter_map(Value::network).collect())
+}
+
+fn hosts(value: Value<'_>) -> Vec<String> {
+    let elements = value.elements(NETWORKS_MAX).unwrap_or_default().into_iter();
+    let host = |element: Value<'_>| {
+        let read = Hosts::entry(element.string()?);
+        read.map_err(|reason| element.fault(words::domain(reason))).ok()
+    };
+    elements.filter_map(host).collect()
 }
 
 fn token_sources(value: Value<'_>, into: &mut Vec<Located<TokenSource>>) {

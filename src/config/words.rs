@@ -59,6 +59,10 @@ const DOMAIN_ZH: &[(&str, &str)] = &[
     ),
     ("must not be . or ..", "不能是 . 或 .."),
     (
+        "write a host name without scheme and port, such as heartbeat.example.org or *.example.org",
+        "请写不含协议和端口的主机名，例如 heartbeat.example.org 或 *.example.org",
+    ),
+    (
         "not a URL: write http://, https://, tcp://, tls://, ws:// or wss:// and HOST[:PORT], or unix:PATH",
         "不是 URL：请写 http://、https://、tcp://、tls://、ws:// 或 wss:// 加 主机[:端口]，或 unix:路径",
     ),

@@ -4,6 +4,7 @@
 //! configured and answers 401. Unix sockets pass the network rules: whoever may open the file may speak.
 
 use super::address::Peer;
+use super::host::Hosts;
 use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
@@ -18,6 +19,8 @@ pub struct Access {
     pub deny: Vec<IpNet>,
     /// Networks that may see the page, the API and the metrics.
     pub read: Vec<IpNet>,
+    /// Names under which requests are taken.
+    pub hosts: Hosts,
     /// When not empty, a beat needs one of these (or an admin token).
     pub beat_tokens: Vec<Token>,
     /// When not empty, reading needs one of these (or an admin token).
@@ -100,6 +103,7 @@ impl Default for Access {
             allow: Access::local_networks(),
             deny: Vec::new(),
             read: Access::local_networks(),
+            hosts: Hosts::default(),
             beat_tokens: Vec::new(),
             read_tokens: Vec::new(),
             admin_tokens: Vec::new(),

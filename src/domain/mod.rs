@@ -8,6 +8,7 @@ pub mod alert;
 pub mod beat;
 pub mod governor;
 pub mod history;
+pub mod host;
 pub mod id;
 mod index;
 pub mod instance;

@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod page;
 pub mod reason;
+pub mod public;
 pub mod signal;
 pub mod status;
 pub mod words;

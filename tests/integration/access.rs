@@ -1,7 +1,7 @@
 //! Who may: networks, tokens, proxies, pages of other sites.
 
 use crate::client::{beat, beat_with, get};
-use crate::harness::{Setup, daemon};
+use crate::harness::{Daemon, Setup, daemon};
 use serde_json::json;
 
 const BEAT_TOKEN: &str = "beat-token-of-16-or-more";
@@ -118,4 +118,39 @@ fn pages_of_other_sites_may_not_send_beats() {
     }
     assert_eq!(hb.ask(beat("{}")).status, 200);
     assert_eq!(hb.metric("heartbeat_beats_total{transport=\"http\",result=\"denied\"}"), 7);
+}
+
+#[test]
+fn a_page_whose_own_name_leads_here_changes_nothing() {
+    let hb = daemon("");
+    let ask = |hb: &Daemon, method: &str, host: &str, more: &str| {
+        let body = if method == "POST" { "Content-Length: 2\r\n\r\n{}" } else { "\r\n" };
+        hb.ask(format!("{method} / HTTP/1.1\r\nHost: {host}\r\n{more}{body}"))
+    };
+    let page = |hb: &Daemon, host: &str| ask(hb, "POST", host, &format!("Origin: http://{host}\r\n"));
+    let (evil, port) = ("rebound.example.com:7777", hb.place.port('a'));
+    let refused = page(&hb, evil);
+    assert_eq!((refused.status, &refused.json()["key"]), (403, &"access.hosts".into()), "{}", refused.text());
+    let shake = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    assert_eq!(ask(&hb, "GET", evil, &format!("Origin: http://{evil}\r\n{shake}")).status, 403);
+    for host in [&format!("127.0.0.1:{port}"), "localhost", "nas", "nas.lan"] {
+        assert_eq!(page(&hb, host).status, 200, "{host}");
+    }
+    // Who is no page may call us as he likes, and a page may read.
+    assert_eq!(ask(&hb, "POST", evil, "").status, 200);
+    assert_eq!(ask(&hb, "GET", evil, "").status, 200);
+    drop(hb);
+    let hb = daemon("[access]\nhosts = [\"hb.example.org\"]\n");
+    assert_eq!(page(&hb, "hb.example.org").status, 200);
+    for (method, host, status) in [
+        ("GET", evil, 403),
+        ("POST", evil, 403),
+        ("GET", "nas", 403),
+        ("GET", "hb.example.org:80", 200),
+        ("POST", "hb.example.org", 200),
+        ("GET", "127.0.0.1", 200),
+    ] {
+        assert_eq!(ask(&hb, method, host, "").status, status, "{method} {host}");
+    }
 }

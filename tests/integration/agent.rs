@@ -166,11 +166,15 @@ fn a_longer_interval_is_followed() {
     );
     let (line, heard) = answers("OK 3600\n");
     for (name, to) in [("h", format!("http://127.0.0.1:{http}")), ("l", format!("tcp://127.0.0.1:{line}"))] {
-        let agent = Agent::start(&place, name, &["--to", &to]);
+        let agent = Agent::start(&place, name, &["--to", &to, "--interval-max", "2h"]);
         agent.wait_for("a beat every 1h from now on");
     }
     let first = heard.recv_timeout(PATIENCE).unwrap();
     assert!(first.starts_with("BEAT l seq=1 ts=2") && first.ends_with("interval=1s\n"), "{first:?}");
+    // Whoever does not say so is not made silent for that long.
+    let agent = Agent::start(&place, "x", &["--to", &format!("http://127.0.0.1:{http}")]);
+    agent.wait_for("asks for a beat only every 1h; it gets one every 10s: see interval_max");
+    agent.wait_for("a beat every 10s from now on");
 }
 
 #[test]

@@ -238,6 +238,11 @@ fn a_damaged_journal_is_told_with_file_and_place_and_the_rest_is_served() {
     assert!(copy.is_file() && line.contains(&*copy.to_string_lossy()), "{line}");
     let ready = hb.get("/readyz");
     assert!(ready.status == 200 && ready.text().contains(&name), "{}", ready.text());
+    // The log says where; a stranger is told only what.
+    for path in ["/readyz", "/api/v1/status", "/"] {
+        let said = hb.get(path);
+        assert!(!said.text().contains(&*hb.place.path("").to_string_lossy()), "{path}: {}", said.text());
+    }
     // What the tables have of it is not lost; what they had not yet is at most that one stretch.
     let known = (0..200).filter(|n| hb.get(&format!("/api/v1/monitors/m{n}")).status == 200).count();
     assert!(known >= 195, "{known} of 200");

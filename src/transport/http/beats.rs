@@ -39,6 +39,10 @@ pub fn admit_over(
         // A stranger gets no second request on this connection.
         answer.closing()
     };
+    // A browser's page is one that says where it comes from.
+    if !policy.access.hosts.admits(facts.host, facts.origin.is_some()) {
+        return Err(denied(unknown_host()));
+    }
     if facts.is_cross_site() {
         return Err(denied(Answer::error(
             403,
@@ -57,6 +61,14 @@ pub fn client_of(site: &Site, peer: Peer, facts: &Facts<'_>) -> Result<Peer, Ans
         site.refuse_proxied(peer, reason, clock::now());
         Answer::error(400, reason).closing()
     })
+}
+
+/// What is answered to a request under a name that is not ours.
+pub fn unknown_host() -> Answer {
+    Answer::forbidden(
+        "a page under this name may not do that: if the name is this server's, list it in access.hosts",
+        "access.hosts",
+    )
 }
 
 /// Takes the beats of a body, and keeps them before it answers.

@@ -20,9 +20,10 @@ use crate::domain::time::Span;
 use crate::engine::Engine;
 use crate::store::StoreError;
 use crate::sys::sockets::control;
-use crate::transport::http::beats::client_of;
+use crate::transport::http::beats::{client_of, unknown_host};
 use crate::transport::http::upgrade::Opening;
 use crate::transport::site::{Site, Trust};
+use crate::view::public::without_paths;
 use crate::wire::answer::Answer;
 use crate::wire::control::Wrong;
 use crate::wire::head::Facts;
@@ -239,6 +240,10 @@ pub fn admit<'a>(
         Visitor::Intruder => return Err(Visitor::shown_out()),
         Visitor::Guest(peer) => {
             let client = client_of(site, peer, question.facts)?;
+            let by_page = wish == Wish::Admin && question.facts.origin.is_some();
+            if !policy.access.hosts.admits(question.facts.host, by_page) {
+                return Err(unknown_host());
+            }
             let may = policy.access.check(wish, client, question.facts.bearer());
             if let Err(why) = may {
                 return Err(match why {
@@ -314,7 +319,7 @@ fn wrong(wrong: &Wrong) -> Answer {
 
 /// A 503 for what the store would not say or keep.
 fn store_failed(error: &StoreError) -> Answer {
-    Answer::unavailable(&error.sentence(Lang::En), Span::secs(5))
+    Answer::unavailable(&without_paths(&error.sentence(Lang::En)), Span::secs(5))
 }
 
 /// An id as it stands in a path: percent-decoded once.

@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
 use crate::transport::site::Site;
+use crate::view::public::without_paths;
 use crate::view::{badge, page, words};
 use crate::wire::answer::Answer;
 use crate::wire::query::{self, Incidents, Selection};
@@ -170,13 +171,14 @@ fn host(question: &Question<'_>) -> Option<String> {
 /// What is wrong with what is kept.
 fn troubles(engine: &Engine) -> Vec<String> {
     let health = engine.health();
-    health.refusing.into_iter().chain(health.degraded).collect()
+    let all = health.refusing.into_iter().chain(health.degraded);
+    all.map(|trouble| without_paths(&trouble).into_owned()).collect()
 }
 
 /// What the store knows; where it cannot say, nothing, and the reason among the troubles.
 fn known<T: Default>(read: Result<T, StoreError>, lang: Lang, troubles: &mut Vec<String>) -> T {
     read.unwrap_or_else(|error| {
-        let sentence = error.sentence(lang);
+        let sentence = without_paths(&error.sentence(lang)).into_owned();
         if !troubles.contains(&sentence) {
             troubles.push(sentence);
         }

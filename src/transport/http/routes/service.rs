@@ -6,6 +6,7 @@ use crate::engine::post::AlertResult;
 use crate::engine::stats::{BeatResult, DELAYS_MS, Turned};
 use crate::sys::process;
 use crate::transport::site::Site;
+use crate::view::public::without_paths;
 use crate::view::{api, metrics, openapi};
 use crate::wire::answer::{Answer, JSON};
 
@@ -17,9 +18,9 @@ pub fn alive() -> Answer {
 /// Whether beats are taken. What else is wrong does not turn anybody away: they are still counted.
 pub fn ready(site: &Site) -> Answer {
     let health = site.engine.health();
-    let degraded = degraded(site, health.degraded);
-    let status = if health.refusing.is_some() { 503 } else { 200 };
-    Answer::json(status, &api::readiness(health.refusing.as_deref(), &degraded)).with_data_headers()
+    let (refusing, degraded) = (refusing(health.refusing), degraded(site, health.degraded));
+    let status = if refusing.is_some() { 503 } else { 200 };
+    Answer::json(status, &api::readiness(refusing.as_deref(), &degraded)).with_data_headers()
 }
 
 /// Where things stand.
@@ -38,7 +39,7 @@ pub fn status(site: &Site) -> Answer {
         journal_bytes: health.journal_bytes,
         unsynced_s: health.unsynced_s,
         governor_stretch: engine.stretch(),
-        refusing: health.refusing.as_deref(),
+        refusing: refusing(health.refusing).as_deref(),
         degraded: &degraded(site, health.degraded),
     });
     Answer::json(200, &value).with_data_headers()
@@ -99,8 +100,13 @@ pub fn metrics_text(site: &Site, question: &Question<'_>) -> Answer {
         .with_data_headers()
 }
 
-/// What is wrong though beats are taken.
+/// What is wrong though beats are taken, for strangers: the log and the service manager are told where.
 fn degraded(site: &Site, mut reasons: Vec<String>) -> Vec<String> {
     reasons.extend(site.engine.log().failing().iter().map(|target| api::failing_target(target)));
-    reasons
+    reasons.iter().map(|reason| without_paths(reason).into_owned()).collect()
+}
+
+/// The same of why they are not.
+fn refusing(reason: Option<String>) -> Option<String> {
+    reason.map(|reason| without_paths(&reason).into_owned())
 }
