@@ -13,6 +13,7 @@ use crate::domain::notice::State;
 use crate::domain::registry::Snapshot;
 use crate::domain::time::{Span, Wall};
 use crate::view::reason;
+use crate::view::words::conflict;
 use jiff::tz::TimeZone;
 use std::fmt::{self, Write};
 
@@ -135,6 +136,11 @@ impl One<'_> {
         }
         out.push_str("</small></p>\n");
         self.frame.content(out, page.troubles)?;
+        if let Some(two) = &m.conflict {
+            out.push_str("<p class=\"conflict\">");
+            text(out, &conflict(page.lang, &m.id, two));
+            out.push_str("</p>\n");
+        }
         self.frame.freshness(out, |out| self.link(out, page.after, !page.refresh))?;
         self.history(out)?;
         out.push_str("<div class=\"columns\">\n");

@@ -103,6 +103,11 @@ impl View<'_> {
             }
             out.push_str("</small>");
         }
+        if let Some(two) = &monitor.conflict {
+            write!(out, " <small class=\"conflict\">{}", self.w.two_senders)?;
+            self.frame.senders(out, two.addresses)?;
+            out.push_str("</small>");
+        }
         if monitor.gaps > 0 {
             out.push_str(" <small>");
             self.w.missing(out, monitor.gaps)?;
@@ -173,6 +178,15 @@ impl Frame<'_> {
             write!(out, " <small>{}<bdi>", self.w.reported)?;
             text(out, reported);
             out.push_str("</bdi></small>");
+        }
+        Ok(())
+    }
+
+    /// Two senders of one id; once where both are at one address.
+    pub fn senders(&self, out: &mut String, [one, other]: [Peer; 2]) -> fmt::Result {
+        write!(out, "{}", one.to_string().replace(':', ":<wbr>"))?;
+        if one != other {
+            write!(out, ", {}", other.to_string().replace(':', ":<wbr>"))?;
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
 use crate::transport::site::Site;
 use crate::view::public::without_paths;
-use crate::view::{badge, page, words};
+use crate::view::{badge, page};
 use crate::wire::answer::Answer;
 use crate::wire::query::{self, Incidents, Selection};
 use percent_encoding::percent_decode_str;
@@ -103,7 +103,6 @@ pub async fn one(site: &Arc<Site>, policy: &Policy, coded: &str, question: &Ques
     let site_too = site.clone();
     let html = aside(site, move |engine| {
         let mut troubles = troubles(engine);
-        troubles.extend(snapshot.conflict.iter().map(|two| words::conflict(lang, &snapshot.id, two)));
         let pasts = known(engine.past(clock::now(), std::slice::from_ref(&snapshot)), lang, &mut troubles);
         let wanted = Incidents {
             monitor: Some(snapshot.id.clone()),

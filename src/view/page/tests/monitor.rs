@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::history::StateChange;
+use crate::domain::registry::Conflict;
 use crate::view::page::monitor::monitor_in;
 
 pub fn monitor_page<'a>(
@@ -127,4 +128,27 @@ fn who_is_not_known_is_said_not_to_be_in_both_languages() {
         assert!(html.contains(&format!("<h1 class=\"lede\">{word}</h1>")));
         assert!(html.contains("<bdi>&lt;x&gt;&quot;</bdi>") && html.contains("<a href=\"../\">"));
     }
+}
+
+#[test]
+fn two_senders_with_one_id_are_told_on_both_pages_in_both_languages() {
+    let mut m = snapshot("nas", State::Up);
+    let peer = |text: &str| Peer::from_ip(text.parse().unwrap());
+    m.conflict = Some(Conflict { addresses: [peer("10.0.0.1"), peer("fe80::2")], since: NOW });
+    for (lang, row, page) in [
+        (Lang::En, "two senders with this id: 10.0.0.1, fe80:", "10.0.0.1 and fe80::2 both send as nas"),
+        (Lang::Zh, "两个发送方使用此标识：10.0.0.1, fe80:", "10.0.0.1 与 fe80::2 都以 nas 发送"),
+    ] {
+        let snapshots = [m.clone()];
+        let rows = rows(&snapshots);
+        let list = html(&Page { lang, ..super::page(&rows) });
+        assert!(list.contains("<small class=\"conflict\">") && list.contains(row), "{list}");
+        let html = one(&MonitorPage { lang, ..monitor_page(&m, &NO_PAST, &[]) });
+        assert!(html.contains("<p class=\"conflict\">") && html.contains(page), "{html}");
+        // It is the senders', not the server's.
+        assert!(!html.contains("<section class=\"troubles"), "{html}");
+    }
+    m.conflict = Some(Conflict { addresses: [peer("10.0.0.1"); 2], since: NOW });
+    let html = one(&monitor_page(&m, &NO_PAST, &[]));
+    assert!(html.contains("two connections from 10.0.0.1"), "{html}");
 }
