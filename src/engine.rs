@@ -8,7 +8,7 @@
 
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Source, Transport};
-use crate::domain::id::{Id, IdRef};
+use crate::domain::id::{Id, IdError, IdRef};
 use crate::domain::instance::Instance;
 use crate::domain::meter::Meter;
 use crate::domain::notice::{Level, Notice};
@@ -85,6 +85,8 @@ pub enum Refusal {
     TooManyNew(Span),
     /// There are as many monitors as there may be.
     Full,
+    /// No monitor is known by this id, and none of that name is made.
+    Id(IdError),
 }
 
 /// Why a person's wish was not done.
@@ -215,6 +217,7 @@ impl Engine {
         let receipt = match registry.handle(now, known, &mut keep) {
             Ok(receipt) => receipt,
             Err(Unknown) => {
+                monitor.id.may_be_made().map_err(Refusal::Id)?;
                 let create = Some(self.admit(now, source.peer, policy)?);
                 registry
                     .handle(now, Arrival { create, ..known }, &mut keep)

@@ -33,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(told, "{client} stands nowhere");
     }
     // The same through a whole request, where the lines are fit for one.
-    let mut request = b"POST / HTTP/1.1\r\n".to_vec();
+    let mut request = b"POST / HTTP/1.1\r\nHost: hb\r\n".to_vec();
     for line in &lines {
         request.extend_from_slice(name.as_bytes());
         request.extend_from_slice(b": ");

@@ -52,7 +52,7 @@ fn faults_name_file_line_and_key() {
     for (text, says) in [
         ("\nevry = 3\n", "client.toml:2: evry: unknown key; did you mean every?"),
         ("to = \"ftp://x\"\n", "client.toml:1: to: not a URL"),
-        ("id = \"a b\"\n", "client.toml:1: id: must not hold white space"),
+        ("id = \"a b\"\n", "client.toml:1: id: must be letters, digits and marks of any script"),
         ("every = 0\n", "client.toml:1: every: 0s is out of range"),
         ("cert = \"x\"\n", "cert and key belong together"),
         ("token_file = \"none\"\n", "client.toml:1: token_file:"),

@@ -7,7 +7,7 @@
 use super::fault::{Findings, Text};
 use super::value::{Key, Located, Moment, Value};
 use super::{notifier, schema, words};
-use crate::domain::id::IdRef;
+use crate::domain::id::Id;
 use crate::domain::limits::{
     FORGET_MAX, FORGET_MIN, INTERVAL_MAX, INTERVAL_MIN, RULE_AFTER_MAX, RULE_WINDOWS_MAX, RULES_MAX,
     TAG_BYTES_MAX, TAGS_MAX, WINDOW_MAX, WINDOWS_MAX,
@@ -20,6 +20,7 @@ use crate::domain::time::Span;
 use crate::domain::window::Window;
 use crate::domain::zone::Zone;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// Shortest maintenance window that recurs, and shortest run.
 const LENGTH_MIN: Span = Span::secs(1);
@@ -308,8 +309,8 @@ fn finish_window(draft: Located<WindowDraft>, element: Value<'_>, zone: &Zone) -
 
 fn whom(value: Value<'_>) -> Option<Match> {
     let text = value.string()?;
-    // No id holds a slash, and every network does that is more than an address.
-    if text.contains('/') {
+    // Ids may hold a slash too, but none that is a network does.
+    if text.split_once('/').is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok()) {
         return value.network().map(Match::Network);
     }
     match Pattern::parse(text) {
@@ -379,8 +380,8 @@ fn after(value: Value<'_>) -> Vec<Located<String>> {
     let mut ids = Vec::new();
     for element in value.elements(RULE_AFTER_MAX).unwrap_or_default() {
         let Some(id) = element.string() else { continue };
-        match IdRef::new(id) {
-            Ok(id) => ids.extend(element.located(Some(id.as_str().to_string()))),
+        match Id::new(id) {
+            Ok(id) => ids.extend(element.located(Some(id.to_string()))),
             Err(error) => element.fault(words::id(error)),
         }
     }

@@ -113,7 +113,7 @@ fn every_fault_is_told_with_line_and_key() {
         ("match = 1".into(), "2: monitor.match: a string is expected, not an integer".into()),
         (
             "match = \"a b\"".into(),
-            "2: monitor.match: must not hold white space, control or format characters or any of / \\ ? # % \" < >".into(),
+            "2: monitor.match: must be letters, digits and marks of any script and . _ - : @ + = ~ , /".into(),
         ),
         (
             "match = \"10.0.0.0/33\"".into(),

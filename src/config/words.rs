@@ -54,10 +54,15 @@ const DOMAIN_ZH: &[(&str, &str)] = &[
     ("must not be empty", "不能为空"),
     ("must be at most 128 bytes", "最长 128 字节"),
     (
-        "must not hold white space, control or format characters or any of / \\ ? # % \" < >",
-        "不能含有空白、控制或格式字符，以及 / \\ ? # % \" < > 中的任何一个",
+        "must be letters, digits and marks of any script and . _ - : @ + = ~ , /",
+        "只能由任何文字的字母、数字、附加符号以及 . _ - : @ + = ~ , / 组成",
     ),
-    ("must not be . or ..", "不能是 . 或 .."),
+    ("must not begin with -", "不能以 - 开头"),
+    (
+        "must not begin or end with /, nor hold //, nor . or .. between two of them",
+        "不能以 / 开头或结尾，不能含有 //，两个 / 之间不能是 . 或 ..",
+    ),
+    ("must be in Unicode's form NFC", "应为 Unicode 的 NFC 形式"),
     (
         "write a host name without scheme and port, such as heartbeat.example.org or *.example.org",
         "请写不含协议和端口的主机名，例如 heartbeat.example.org 或 *.example.org",

@@ -115,6 +115,11 @@ impl Warnings {
         self.0 |= 1 << warning as u16;
     }
 
+    /// Adds those of another set.
+    pub fn add_all(&mut self, others: Warnings) {
+        self.0 |= others.0;
+    }
+
     /// Whether there are none.
     pub fn is_empty(self) -> bool {
         self.0 == 0

@@ -1,10 +1,18 @@
 //! Names of monitors: what may be one, and a type that cannot hold anything else.
 
 use super::limits::ID_BYTES_MAX;
+use std::borrow::Cow;
 use std::fmt;
+use std::net::SocketAddr;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// The name of a monitor: 1–128 bytes of UTF-8 without white space, control or format characters and without
-/// `/ \ ? # % " < >`, not `.` or `..`; so it can stand in a path, a log line and a page as it is.
+/// The name of a monitor: 1–128 bytes of letters, digits and marks of any script and `. _ - : @ + = ~ , /`, not beginning
+/// with `-`, in Unicode's form NFC; `/` only between others, never twice, and no `.` or `..` between two of them. So it can
+/// stand in a path, a log line, a page and the command line of a shell as it is, and two that look the same are the same.
+///
+/// Versions before 0.5 took more: whatever is no white space, control or format character and none of `/ \ ? # % " < >`.
+/// Monitors made then keep their names, so such a text is an id too; only none is made any more ([`IdRef::may_be_made`]).
 ///
 /// Short ones, which is nearly all, lie in place: finding a monitor among a million is a matter of memory touched.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -34,28 +42,33 @@ pub enum IdError {
     #[error("must be at most 128 bytes")]
     TooLong,
     /// A character that is not allowed.
-    #[error("must not hold white space, control or format characters or any of / \\ ? # % \" < >")]
+    #[error("must be letters, digits and marks of any script and . _ - : @ + = ~ , /")]
     Character,
-    /// `.` or `..`, which paths would swallow.
-    #[error("must not be . or ..")]
-    Dots,
+    /// It would be taken for an option.
+    #[error("must not begin with -")]
+    Dash,
+    /// A path would swallow part of it.
+    #[error("must not begin or end with /, nor hold //, nor . or .. between two of them")]
+    Segment,
+    /// Not composed, see [`composed`].
+    #[error("must be in Unicode's form NFC")]
+    Form,
 }
 
 impl<'a> IdRef<'a> {
     /// Checks a text; costs one pass, and nothing but a table look-up a byte where it is ASCII.
     pub fn new(text: &'a str) -> Result<IdRef<'a>, IdError> {
-        match text.as_bytes() {
-            [] => return Err(IdError::Empty),
-            [b'.'] | [b'.', b'.'] => return Err(IdError::Dots),
-            bytes if bytes.len() > ID_BYTES_MAX => return Err(IdError::TooLong),
-            _ => {}
+        match check(text) {
+            Ok(()) => Ok(IdRef(text)),
+            Err(_) if was_taken_once(text) => Ok(IdRef(text)),
+            Err(error) => Err(error),
         }
-        let plain = text.bytes().all(|b| ASCII_ALLOWED[b as usize]);
-        if plain || (!text.is_ascii() && text.chars().all(allowed)) {
-            Ok(IdRef(text))
-        } else {
-            Err(IdError::Character)
-        }
+    }
+
+    /// Whether a monitor of this name may be made, which is more than that there may be one of an earlier version. Names
+    /// of our own making, addresses with a port, may: of IPv6 they have brackets.
+    pub fn may_be_made(self) -> Result<(), IdError> {
+        check(self.0).or_else(|error| self.0.parse::<SocketAddr>().map(drop).map_err(|_| error))
     }
 
     /// The text itself.
@@ -78,9 +91,9 @@ impl<'a> IdRef<'a> {
 }
 
 impl Id {
-    /// Checks and keeps a text.
+    /// Checks and keeps a text, composed.
     pub fn new(text: &str) -> Result<Id, IdError> {
-        IdRef::new(text).map(IdRef::to_id)
+        IdRef::new(&composed(text)).map(IdRef::to_id)
     }
 
     /// No id at all; equal to none that can come in.
@@ -120,21 +133,100 @@ impl fmt::Display for Id {
     }
 }
 
-const ASCII_ALLOWED: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0x21;
-    while byte < 0x7f {
-        table[byte as usize] = !matches!(byte, b'/' | b'\\' | b'?' | b'#' | b'%' | b'"' | b'<' | b'>');
+/// A text in the form in which ids are compared: NFC (Unicode Standard Annex 15).
+pub fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
+}
+
+/// What is wrong with a text that shall name a new monitor.
+fn check(text: &str) -> Result<(), IdError> {
+    let bytes = text.as_bytes();
+    let first = bytes.first().ok_or(IdError::Empty)?;
+    if bytes.len() > ID_BYTES_MAX {
+        return Err(IdError::TooLong);
+    }
+    let seen = bytes.iter().fold(0, |seen, byte| seen | CLASSES[*byte as usize]);
+    if seen & FORBIDDEN != 0 {
+        return Err(IdError::Character);
+    }
+    if *first == b'-' {
+        return Err(IdError::Dash);
+    }
+    if seen & WIDE != 0 {
+        if !text.chars().all(|c| c.is_ascii() || is_word(c)) {
+            return Err(IdError::Character);
+        }
+        if !is_nfc(text) {
+            return Err(IdError::Form);
+        }
+    }
+    // Without a slash the whole is the only segment.
+    if seen & SLASH == 0 && *first != b'.' {
+        return Ok(());
+    }
+    let fits = |segment: &str| !matches!(segment, "" | "." | "..");
+    if text.split('/').all(fits) { Ok(()) } else { Err(IdError::Segment) }
+}
+
+/// What a byte of an id is: nothing that needs a look, or one of these.
+const SLASH: u8 = 1;
+const WIDE: u8 = 2;
+const FORBIDDEN: u8 = 4;
+
+const CLASSES: [u8; 256] = {
+    let mut table = [FORBIDDEN; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let class = match byte as u8 {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => 0,
+            b'.' | b'_' | b'-' | b':' | b'@' | b'+' | b'=' | b'~' | b',' => 0,
+            b'/' => SLASH,
+            0x80.. => WIDE,
+            _ => FORBIDDEN,
+        };
+        table[byte] = class;
         byte += 1;
     }
     table
 };
 
-fn allowed(c: char) -> bool {
-    if c.is_ascii() {
-        return ASCII_ALLOWED[c as usize];
-    }
-    !c.is_whitespace() && !c.is_control() && !is_format(c)
+/// A letter, digit or mark that can be seen.
+fn is_word(c: char) -> bool {
+    use GeneralCategory as Is;
+    let word = matches!(
+        c.general_category(),
+        Is::UppercaseLetter
+            | Is::LowercaseLetter
+            | Is::TitlecaseLetter
+            | Is::ModifierLetter
+            | Is::OtherLetter
+            | Is::NonspacingMark
+            | Is::SpacingMark
+            | Is::EnclosingMark
+            | Is::DecimalNumber
+            | Is::LetterNumber
+    );
+    word && !is_ignorable(c)
+}
+
+/// Letters and marks that are not shown: those of Default_Ignorable_Code_Point (DerivedCoreProperties.txt of Unicode 17)
+/// that have such a category. Fillers of Hangul, selectors of variants, joiners of graphemes, vowels of Khmer.
+fn is_ignorable(c: char) -> bool {
+    matches!(c,
+        '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// Whether versions before 0.5 took a text for an id. What they did not know is left as it was.
+fn was_taken_once(text: &str) -> bool {
+    let dots = matches!(text, "." | "..");
+    let fits = |c: char| {
+        !c.is_whitespace()
+            && !c.is_control()
+            && !matches!(c, '/' | '\\' | '?' | '#' | '%' | '"' | '<' | '>')
+            && !is_format(c)
+    };
+    !text.is_empty() && !dots && text.len() <= ID_BYTES_MAX && text.chars().all(fits)
 }
 
 /// Unicode's category Cf, and the separators and noncharacters that would break a line or hide text.
@@ -146,20 +238,111 @@ fn is_format(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
         || (c as u32) & 0xfffe == 0xfffe
         || ('\u{fdd0}'..='\u{fdef}').contains(&c)
-        // It stands for what could not be read: two names would become one.
-        || c == char::REPLACEMENT_CHARACTER
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn made(text: &str) -> Result<(), IdError> {
+        IdRef::new(text).and_then(IdRef::may_be_made)
+    }
+
     #[test]
     fn ordinary_names_pass() {
-        for name in ["a", "web-01", "192.168.1.100", "fe80::1", "数据库", "job_7@host:3", "...", "a=b&c"] {
-            assert!(IdRef::new(name).is_ok(), "{name}");
+        for name in [
+            "a",
+            "web-01",
+            "192.168.1.100",
+            "fe80::1",
+            "[fe80::1]:5000",
+            "数据库",
+            "二〇二六",
+            "हिन्दी",
+            "job_7@host:3",
+            "...",
+            "a=b",
+            "C++,~x",
+            "ns/pod",
+            "a/.b/..c/...",
+            "a/-b",
+            "12",
+        ] {
+            assert_eq!(made(name), Ok(()), "{name}");
         }
-        assert!(IdRef::new(&"x".repeat(128)).is_ok());
+        assert!(made(&"x".repeat(128)).is_ok());
+    }
+
+    #[test]
+    fn what_a_shell_reads_or_nobody_sees_is_no_name_of_a_new_monitor() {
+        for name in [
+            "$(reboot)",
+            "`id`",
+            "a;b",
+            "a|b",
+            "*",
+            "a*",
+            "~!",
+            "a&b",
+            "{a}",
+            "a[1]",
+            "(x)",
+            "a'b",
+            "a^b",
+            "a$b",
+            "[1]",
+        ] {
+            assert_eq!(made(name), Err(IdError::Character), "{name}");
+            assert_eq!(IdRef::new(name).map(IdRef::as_str), Ok(name), "an earlier version may have made it");
+        }
+        for name in ["-rf", "-"] {
+            assert_eq!(made(name), Err(IdError::Dash), "{name}");
+        }
+        // Invisible, private, unassigned, and what is no letter.
+        for c in [
+            '\u{3164}',
+            '\u{115f}',
+            '\u{ffa0}',
+            '\u{2800}',
+            '\u{fe0f}',
+            '\u{e0100}',
+            '\u{34f}',
+            '\u{180b}',
+            '\u{17b4}',
+            '\u{e000}',
+            '\u{100000}',
+            '\u{378}',
+            '\u{1f600}',
+            '\u{2713}',
+            '\u{fffd}',
+            '\u{b2}',
+        ] {
+            assert_eq!(made(&format!("a{c}")), Err(IdError::Character), "{c:?}");
+            assert_eq!(made(&c.to_string()), Err(IdError::Character), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_compared_composed() {
+        let (apart, whole) = ("cafe\u{301}", "café");
+        assert_eq!(composed(apart), whole);
+        assert!(matches!(composed(whole), Cow::Borrowed(_)) && matches!(composed("abc"), Cow::Borrowed(_)));
+        assert_eq!((made(whole), made(apart)), (Ok(()), Err(IdError::Form)));
+        assert_eq!(composed("\u{212b}"), "\u{c5}", "the sign of the ångström is the letter");
+    }
+
+    #[test]
+    fn every_category_that_may_stand_in_a_name_is_seen() {
+        for c in ('\u{80}'..=char::MAX).filter(|c| is_word(*c)) {
+            assert!(c.is_alphanumeric() || c.to_string().nfc().count() >= 1, "{c:?}");
+            assert!(!c.is_whitespace() && !c.is_control() && !is_format(c), "{c:?}");
+        }
+        for c in ('\0'..=char::MAX).filter(|c| c.is_alphabetic() && c.is_alphanumeric() && !is_ignorable(*c))
+        {
+            // Circled letters are symbols, though alphabetic.
+            let symbol = c.general_category() == GeneralCategory::OtherSymbol;
+            assert!(c.is_ascii() || is_word(c) || symbol, "{c:?}");
+        }
     }
 
     #[test]
@@ -180,7 +363,15 @@ mod tests {
             ".",
             "..",
             "a b",
-            "a/b",
+            "/",
+            "/a",
+            "a/",
+            "a//b",
+            "a/./b",
+            "../a",
+            "a/..",
+            "a/b c",
+            "a/b;c",
             "a\\b",
             "a?",
             "#",

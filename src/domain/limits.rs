@@ -57,6 +57,12 @@ pub const INTERVAL_MAX: Span = Span::secs(366 * 86_400);
 pub const LINE_BYTES_MAX: usize = LINE_FIELDS_BYTES_MAX + MESSAGE_BYTES_MAX;
 /// What may stand before the message of such a line.
 pub const LINE_FIELDS_BYTES_MAX: usize = 2 * 1024;
+/// How long a raw TCP connection that showed a wrong token is not heard, and so the least between two guesses.
+pub const GUESS_DELAY: Span = Span::secs(2);
+/// Wrong tokens after which it is closed.
+pub const GUESSES_MAX: u8 = 5;
+/// How often it is said in the log that somebody guesses.
+pub const GUESSES_SAID_EVERY: Span = Span::secs(60);
 /// How long nothing must have come before what has no end of its own is taken for whole.
 pub const QUIET: Span = Span(50);
 /// Bytes read of a raw TCP connection or a WebSocket before others get their turn.

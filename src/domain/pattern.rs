@@ -1,6 +1,6 @@
 //! Patterns for ids: a text in which each `*` stands for anything, or for nothing.
 
-use super::id::{IdError, IdRef};
+use super::id::{IdError, IdRef, composed};
 use std::fmt;
 
 /// A pattern that some id can fit.
@@ -8,12 +8,13 @@ use std::fmt;
 pub struct Pattern(Box<str>);
 
 impl Pattern {
-    /// Checks a text: without its stars it must be made of what ids are made of.
+    /// Checks a text: with something in the place of its stars it must be an id.
     ///
     /// # Errors
     /// As for an id.
     pub fn parse(text: &str) -> Result<Pattern, IdError> {
-        IdRef::new(text).map(|text| Pattern(text.as_str().into()))
+        let text = composed(text);
+        IdRef::new(&text.replace('*', "x")).map(|_| Pattern(text.as_ref().into()))
     }
 
     /// Whether an id fits.
@@ -83,7 +84,9 @@ mod tests {
     fn a_pattern_is_what_an_id_could_be() {
         assert!(Pattern::parse("web-01").is_ok_and(|p| p.is_literal() && p.matches("web-01")));
         assert!(Pattern::parse("web-*").is_ok_and(|p| !p.is_literal() && p.matches("web-01")));
-        for wrong in ["", "a b", "a/b*", ".."] {
+        assert!(Pattern::parse("ns/*").is_ok_and(|p| p.matches("ns/pod") && !p.matches("other/pod")));
+        assert!(Pattern::parse("cafe\u{301}").is_ok_and(|p| p.matches("café")), "compared composed");
+        for wrong in ["", "a b", "a//b*", "..", "/*"] {
             assert!(Pattern::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -62,7 +62,7 @@ impl Claims {
     /// A claim of the process before us; `None` where its id is none. In whatever order they come back, the one that held
     /// holds.
     pub fn resume(self: &Arc<Claims>, kept: &Kept) -> Option<Claim> {
-        let id = Id::new(&kept.id).ok()?;
+        let id = IdRef::new(&kept.id).ok()?.to_id();
         Some(self.enter(kept.kind, id.as_ref(), kept.holds.then_some(None)))
     }
 

@@ -60,11 +60,21 @@ pub enum Turned {
     Unread,
     /// A trusted proxy does not say, or not legibly, whose request or connection it is.
     Proxy,
+    /// It spoke HTTP where raw TCP is spoken.
+    ForeignHttp,
+    /// It spoke TLS where raw TCP is spoken.
+    ForeignTls,
+    /// It spoke SSH.
+    ForeignSsh,
+    /// It spoke SMB.
+    ForeignSmb,
+    /// It showed no token in time, or too many that are wrong.
+    Token,
 }
 
 impl Turned {
     /// All of them.
-    pub const ALL: [Turned; 7] = [
+    pub const ALL: [Turned; 12] = [
         Turned::Total,
         Turned::Address,
         Turned::Timeout,
@@ -72,6 +82,11 @@ impl Turned {
         Turned::Protocol,
         Turned::Unread,
         Turned::Proxy,
+        Turned::ForeignHttp,
+        Turned::ForeignTls,
+        Turned::ForeignSsh,
+        Turned::ForeignSmb,
+        Turned::Token,
     ];
 
     /// Its name in metrics.
@@ -84,6 +99,11 @@ impl Turned {
             Turned::Protocol => "protocol",
             Turned::Unread => "unread",
             Turned::Proxy => "proxy_header",
+            Turned::ForeignHttp => "foreign_http",
+            Turned::ForeignTls => "foreign_tls",
+            Turned::ForeignSsh => "foreign_ssh",
+            Turned::ForeignSmb => "foreign_smb",
+            Turned::Token => "token",
         }
     }
 }

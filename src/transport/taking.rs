@@ -55,7 +55,7 @@ impl Taker<'_> {
 
     /// The same; returns all that its sender is told.
     pub fn receive(&mut self, beat: Result<Beat<'_>, BeatError>) -> Result<Receipt, Fault> {
-        let taken = beat.map_err(Fault::Wrong).and_then(|beat| self.enter(&beat).map_err(Fault::Refused));
+        let taken = beat.map_err(Fault::Wrong).and_then(|beat| self.enter(&beat).map_err(Fault::of));
         let result = taken.as_ref().err().map_or(BeatResult::Accepted, Fault::result);
         self.engine.stats().beats(self.transport, result, 1);
         taken
@@ -85,6 +85,15 @@ impl Taker<'_> {
 }
 
 impl Fault {
+    /// What the engine would not have. That it is no name is the beat's own fault, though only the engine knows whether
+    /// there is such a monitor already.
+    fn of(refusal: Refusal) -> Fault {
+        match refusal {
+            Refusal::Id(error) => Fault::Wrong(BeatError::of("id", error.to_string())),
+            refusal => Fault::Refused(refusal),
+        }
+    }
+
     /// What it is counted as.
     pub fn result(&self) -> BeatResult {
         match self {
@@ -105,6 +114,7 @@ impl Fault {
                 "too many new monitors from this address (limits.new_monitors_per_hour)"
             }
             Fault::Refused(Refusal::Full) => "no room for another monitor (limits.monitors)",
+            Fault::Refused(Refusal::Id(_)) => "not an id",
         }
     }
 

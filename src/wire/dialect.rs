@@ -8,6 +8,9 @@
 //! | ping | `PING` without a line end | each `PING`; any other byte makes it the line dialect |
 //! | text | `hello server`, or anything else | each `hello server`, and free text up to a NUL |
 //!
+//! What speaks something else is told by its first bytes too ([`Foreign`]): the request of a browser or a scanner must never
+//! be taken for a sign of life.
+//!
 //! No dialect but that of lines and of frames tells where something ends, so a `PING` might still become a line, and free
 //! text might go on. Both are taken for whole once nothing more came for a moment: [`Talk::wants_quiet`] asks for that, and
 //! [`Talk::quiet`] says that it has passed. A beginning of a known word is never taken for whole by that.
@@ -41,6 +44,60 @@ pub enum Event<'a> {
     Wrong(Cow<'static, str>),
     /// Frames that cannot be read on; nothing more comes.
     Impossible(Impossible),
+    /// The opening of another protocol; nothing more comes.
+    Foreign(Foreign),
+}
+
+/// A protocol that is not ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// A request line of HTTP, as a web page can make any browser send it.
+    Http,
+    /// A ClientHello.
+    Tls,
+    /// `SSH-` (RFC 4253, 4.2).
+    Ssh,
+    /// A message of SMB, with or without the head of NetBIOS before it.
+    Smb,
+}
+
+/// Beginnings that are not ours. None begins with another one, nor with a word of a dialect.
+const FOREIGN: [(&[u8], Foreign); 16] = [
+    (b"GET /", Foreign::Http),
+    (b"GET http", Foreign::Http),
+    (b"HEAD /", Foreign::Http),
+    (b"POST /", Foreign::Http),
+    (b"PUT /", Foreign::Http),
+    (b"PATCH /", Foreign::Http),
+    (b"DELETE /", Foreign::Http),
+    (b"OPTIONS /", Foreign::Http),
+    (b"OPTIONS *", Foreign::Http),
+    (b"TRACE /", Foreign::Http),
+    (b"CONNECT ", Foreign::Http),
+    (b"PRI * HTTP/2", Foreign::Http),
+    // The record of a handshake, of version 3.x (RFC 8446, 5.1).
+    (b"\x16\x03", Foreign::Tls),
+    (b"SSH-", Foreign::Ssh),
+    (b"\xffSMB", Foreign::Smb),
+    (b"\xfeSMB", Foreign::Smb),
+];
+
+/// The head of NetBIOS before a message of SMB: type 0, a length of three bytes of which the first is 0 here.
+const NETBIOS_BYTES: usize = 4;
+
+/// What is foreign about the first bytes: `Ok` once it is known, `Err(true)` while it may be.
+fn foreign(first: &[u8]) -> Result<Foreign, bool> {
+    if let Some((_, foreign)) = FOREIGN.iter().find(|(word, _)| *word == first) {
+        return Ok(*foreign);
+    }
+    let begins = |rest: &[u8]| FOREIGN.iter().any(|(word, _)| word.starts_with(rest));
+    match first.split_at_checked(NETBIOS_BYTES) {
+        _ if begins(first) => Err(true),
+        None => Err([0, 0].starts_with(&first[..first.len().min(2)])),
+        Some(([0, 0, ..], b"\xffSMB" | b"\xfeSMB")) => Ok(Foreign::Smb),
+        Some(([0, 0, ..], rest)) => Err(b"\xffSMB".starts_with(rest) || b"\xfeSMB".starts_with(rest)),
+        Some(_) => Err(false),
+    }
 }
 
 /// What is spoken, as far as that is known.
@@ -168,6 +225,19 @@ impl Talk {
         matches!(self.0, Stage::First { have: 0, .. })
     }
 
+    /// Whether part of something has come that has an end, and not that end.
+    pub fn is_inside_message(&self) -> bool {
+        match &self.0 {
+            Stage::First { have, .. } => *have > 0,
+            Stage::Frame(frames) => frames.is_inside_frame(),
+            Stage::Line { begun, too_long, .. } => *too_long || !begun.is_empty(),
+            Stage::Ping { matched } => *matched > 0 && usize::from(*matched) < PING.len(),
+            Stage::Text { matched, open } => *matched > 0 || *open == Open::Yes,
+            // Whatever comes there besides `pong` means nothing, and shows that somebody is there.
+            Stage::Pong { .. } | Stage::Over => false,
+        }
+    }
+
     /// Whether it must be told when nothing more has come for a moment.
     pub fn wants_quiet(&self) -> bool {
         match self.0 {
@@ -268,7 +338,11 @@ impl Talk {
                 Dialect::Text | Dialect::Unknown => Stage::Text { matched: 0, open: Open::No },
             };
             self.feed(first, length_max, tell);
-        } else if !FIRST_WORDS.iter().any(|(word, _)| word.starts_with(first)) {
+        } else if let Ok(foreign) = foreign(first) {
+            self.0 = Stage::Over;
+            tell(Event::Foreign(foreign));
+        } else if !FIRST_WORDS.iter().any(|(word, _)| word.starts_with(first)) && foreign(first) != Err(true)
+        {
             // An empty line, and what came behind it begins anew.
             let blank = [&b"\r\n"[..], b"\n"].into_iter().find(|end| begun > 0 && first.starts_with(end));
             self.0 = match blank {

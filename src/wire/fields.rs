@@ -5,7 +5,7 @@
 //! job whose report is too long is never taken for one that said nothing.
 
 use crate::domain::beat::{Beat, Status, Warning, Warnings};
-use crate::domain::id::IdRef;
+use crate::domain::id::{IdError, IdRef, composed};
 use crate::domain::limits::{
     INTERVAL_MAX, INTERVAL_MIN, MESSAGE_BYTES_MAX, RID_BYTES_MAX, SIGNAL_MAX, TAG_BYTES_MAX, TAGS_MAX,
 };
@@ -29,13 +29,14 @@ impl BeatError {
         BeatError { field: None, reason: reason.into(), too_large: false }
     }
 
-    pub(super) fn of(field: &'static str, reason: impl Into<Cow<'static, str>>) -> BeatError {
+    /// A field is wrong.
+    pub fn of(field: &'static str, reason: impl Into<Cow<'static, str>>) -> BeatError {
         BeatError { field: Some(field), reason: reason.into(), too_large: false }
     }
 }
 
 /// One beat's fields as they stood in the text, not yet judged.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Fields<'a> {
     pub(super) slots: [Scalar<'a>; KEYS.len()],
     /// What was lost before the fields are judged.
@@ -47,7 +48,7 @@ pub(super) const KEYS: [&str; 11] =
     ["id", "ip", "seq", "ts", "interval", "grace", "status", "message", "tags", "rid", "signal"];
 
 /// A value as far as a beat can use one.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum Scalar<'a> {
     #[default]
     Absent,
@@ -80,12 +81,13 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes what is missing here from other fields.
-    pub fn fill_from(&mut self, other: Fields<'a>) {
-        for (slot, other) in self.slots.iter_mut().zip(other.slots) {
+    pub fn fill_from(&mut self, other: &Fields<'a>) {
+        for (slot, other) in self.slots.iter_mut().zip(&other.slots) {
             if *slot == Scalar::Absent {
-                *slot = other;
+                slot.clone_from(other);
             }
         }
+        self.warnings.add_all(other.warnings);
     }
 
     /// Notes that something of them was lost already.
@@ -108,7 +110,9 @@ impl<'a> Fields<'a> {
     /// Judges the fields. What is too long or too many among those that decorate a beat is cut here, in place.
     pub fn beat(&mut self) -> Result<Beat<'_>, BeatError> {
         let mut warnings = self.warnings;
-        let [.., message, tags, _rid, _signal] = &mut self.slots;
+        let [id, ip, .., message, tags, _rid, _signal] = &mut self.slots;
+        compose(id);
+        compose(ip);
         cut_message(message, &mut warnings);
         cut_tags(tags, &mut warnings);
         let [id, ip, seq, ts, interval, grace, status, message, tags, rid, signal] = &self.slots;
@@ -151,6 +155,15 @@ impl<'a> Fields<'a> {
 fn or_left_out<T>(slot: &Scalar<'_>, read: Option<T>) -> (Option<T>, bool) {
     let is_bad = read.is_none() && *slot != Scalar::Absent;
     (read, is_bad)
+}
+
+/// Ids are compared composed.
+fn compose(slot: &mut Scalar<'_>) {
+    if let Scalar::Text(text) = slot
+        && let Cow::Owned(whole) = composed(text)
+    {
+        *text = Cow::Owned(whole);
+    }
 }
 
 fn cut_message(slot: &mut Scalar<'_>, warnings: &mut Warnings) {
@@ -197,6 +210,10 @@ fn cut_tags(slot: &mut Scalar<'_>, warnings: &mut Warnings) {
 fn id_of<'b>(slot: &'b Scalar<'_>) -> Result<Option<IdRef<'b>>, BeatError> {
     match slot {
         Scalar::Absent => Ok(None),
+        // It stands for what could not be read: two names would become one.
+        Scalar::Text(text) if text.contains(char::REPLACEMENT_CHARACTER) => {
+            Err(BeatError::of("id", IdError::Character.to_string()))
+        }
         Scalar::Text(text) => IdRef::new(text).map(Some).map_err(|e| BeatError::of("id", e.to_string())),
         _ => Err(BeatError::of("id", "must be a text")),
     }
@@ -204,7 +221,7 @@ fn id_of<'b>(slot: &'b Scalar<'_>) -> Result<Option<IdRef<'b>>, BeatError> {
 
 fn ip_of<'b>(slot: &'b Scalar<'_>) -> Option<IdRef<'b>> {
     match slot {
-        Scalar::Text(text) => IdRef::new(text).ok(),
+        Scalar::Text(text) => IdRef::new(text).ok().filter(|ip| ip.may_be_made().is_ok()),
         _ => None,
     }
 }

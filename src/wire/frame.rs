@@ -37,6 +37,11 @@ impl Frames {
         usize::from(self.have) < HEAD_BYTES
     }
 
+    /// Whether part of a frame has come.
+    pub fn is_inside_frame(&self) -> bool {
+        self.have > 0 || self.skip > 0
+    }
+
     /// Takes bytes in; `whole` is called at the end of each frame. A payload may have `length_max` bytes.
     pub fn feed(
         &mut self,

@@ -230,7 +230,8 @@ mod tests {
         assert_eq!(beat("BEAT job status=137 signal=9"), "Some(IdRef(\"job\")) Signal(9)");
         assert_eq!(beat("BEAT job status=fail"), "Some(IdRef(\"job\")) Fail");
         for (wrong, said) in [
-            ("BEAT a/b", "id must not hold"),
+            ("BEAT a//b", "id must not begin or end with /"),
+            ("BEAT a?b", "id must be letters"),
             ("BEAT a interval=0", "interval must be from 1s to 366d"),
             ("BEAT a status=great", "status must be ok"),
             ("BEAT", "write BEAT ID"),

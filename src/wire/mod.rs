@@ -10,6 +10,7 @@ pub mod frame;
 pub mod head;
 pub mod json;
 pub mod line;
+pub mod origin;
 pub mod proxy_protocol;
 pub mod query;
 pub mod ws;

@@ -1,4 +1,4 @@
-//! What stands behind `?`: the parameters of lists, read into values that cannot be wrong.
+//! What stands behind `?`: the parameters of lists, read into values that cannot be wrong, and the fields of beats.
 //!
 //! A parameter that is not known is passed over, since links and tools like to add their own; of one given twice the
 //! last holds; an empty one is the same as none, because a form sends it so. What is wrong names its parameter.
@@ -7,6 +7,8 @@
 //! at a row, so it holds though the row is gone. Clients hand it back as they got it.
 
 use super::control::{Wrong, moment};
+use super::fields::Fields;
+use crate::domain::beat::Warning;
 use crate::domain::id::Id;
 use crate::domain::lang::Lang;
 use crate::domain::limits::{LIST_DEFAULT, LIST_MAX, SEARCH_CHARS_MAX, TAG_BYTES_MAX};
@@ -122,6 +124,20 @@ pub fn incidents(query: &str) -> Result<Incidents, Wrong> {
     Ok(wanted)
 }
 
+/// Reads the fields of a beat. What is not UTF-8 once decoded is repaired; an id or a status in which that was needed is
+/// wrong.
+pub fn beat(query: &str) -> Fields<'static> {
+    let mut fields = Fields::default();
+    for (key, value) in pairs(query).filter(|(_, value)| !value.is_empty()) {
+        let (key, _) = decoded(key);
+        let (value, repaired) = decoded(value);
+        if fields.put(&key, value) && repaired {
+            fields.warn(Warning::Encoding);
+        }
+    }
+    fields
+}
+
 /// Which alerts to list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alerts {
@@ -230,20 +246,36 @@ fn cursor(text: &str) -> Result<Cursor, Wrong> {
 
 /// Visits the parameters, decoded.
 fn each(query: &str, mut visit: impl FnMut(&str, String) -> Result<(), Wrong>) -> Result<(), Wrong> {
-    for pair in query.split('&').filter(|pair| !pair.is_empty()).take(PARAMETERS_MAX) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = value.replace('+', " ");
-        match percent_decode_str(&value).decode_utf8() {
-            Ok(value) => visit(key, value.into_owned())?,
-            Err(_) => return Err(Wrong::of("query", "not UTF-8 once percent-decoded")),
+    for (key, value) in pairs(query) {
+        match (decoded(key), decoded(value)) {
+            ((key, false), (value, false)) => visit(&key, value)?,
+            _ => return Err(Wrong::of("query", "not UTF-8 once percent-decoded")),
         }
     }
     Ok(())
 }
 
+/// The parameters as they stand.
+fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty()).take(PARAMETERS_MAX);
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+/// A text as forms write it (`+` is a space, `%XX` a byte), and whether it was not UTF-8. A `%` without two digits behind it
+/// stands for itself.
+fn decoded(text: &str) -> (String, bool) {
+    let text = text.replace('+', " ");
+    let bytes = percent_decode_str(&text);
+    match bytes.clone().decode_utf8() {
+        Ok(text) => (text.into_owned(), false),
+        Err(_) => (bytes.decode_utf8_lossy().into_owned(), true),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::time::Span;
     use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
     use proptest::prelude::*;
 
@@ -304,7 +336,70 @@ mod tests {
         assert_eq!(asked.after, Some((Wall(5), "1-2".into())));
     }
 
+    #[test]
+    fn the_fields_of_a_beat_are_those_of_json() {
+        for (query, id, message) in [
+            ("id=nas", "nas", "-"),
+            ("id=a%2Db&message=two+words%21", "a-b", "two words!"),
+            ("id=%E5%BF%83%e8%b7%b3", "心跳", "-"),
+            ("message=100%&id=x", "x", "100%"),
+            ("message=%zz%4&id=x", "x", "%zz%4"),
+            ("id=a%2bb&message=a%2Bb", "a+b", "a+b"),
+            ("%69d=x&mess%61ge=y", "x", "y"),
+            ("id=first&id=last", "last", "-"),
+            ("id=x&id=", "x", "-"),
+            ("id=x&message=a=b=c", "x", "a=b=c"),
+            ("&&id=x&&colour=red&message", "x", "-"),
+            ("id=x&message=%F0%9F%98%80", "x", "\u{1f600}"),
+            ("id=x&message=a%00b%0Ac", "x", "a\0b\nc"),
+            ("id=x&message=%2525", "x", "%25"),
+        ] {
+            let mut fields = beat(query);
+            let beat = fields.beat().unwrap();
+            assert_eq!((beat.id.unwrap().as_str(), beat.message.unwrap_or("-")), (id, message), "{query}");
+            assert!(beat.warnings.is_empty(), "{query}");
+        }
+        let mut fields = beat("id=x&seq=7&status=3&interval=90&grace=5s&rid=r&tags=a,b%20c&ts=0&ip=10.0.0.1");
+        let read = fields.beat().unwrap();
+        assert_eq!(
+            (read.seq, read.interval, read.grace),
+            (Some(7), Some(Span::secs(90)), Some(Span::secs(5)))
+        );
+        assert_eq!((read.status.verdict(), read.rid, read.ts), (Some(false), Some("r"), Some(Wall(0))));
+        assert_eq!(
+            (read.tags.unwrap(), read.ip.unwrap().as_str()),
+            (&["a".into(), "b c".into()][..], "10.0.0.1")
+        );
+        for (query, field) in
+            [("id=a+b", "id"), ("id=%ff", "id"), ("id=50%", "id"), ("id=x&status=%ff", "status")]
+        {
+            assert_eq!(beat(query).beat().map_err(|error| error.field), Err(Some(field)), "{query}");
+        }
+        let mut fields = beat("id=x&message=caf%E9&rid=");
+        let read = fields.beat().unwrap();
+        assert_eq!(
+            (read.message, read.warnings.iter().collect()),
+            (Some("caf\u{fffd}"), vec![Warning::Encoding])
+        );
+    }
+
     proptest! {
+        #[test]
+        fn a_field_comes_back_as_it_went(message in "\\PC{1,40}", tag in "[a-z心 +%&=]{1,20}") {
+            let coded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            let query = format!("message={}&tags={}&x=%", coded(&message), coded(&tag));
+            let mut fields = beat(&query);
+            let read = fields.beat().unwrap();
+            prop_assert_eq!(read.message, Some(&*message));
+            prop_assert_eq!(read.tags.unwrap(), [tag]);
+            prop_assert!(read.warnings.is_empty());
+        }
+
+        #[test]
+        fn no_query_breaks_a_beat(query in "([&=+%a-f0-9]|id|ip|seq|ts|tags|rid|message|%[0-9a-f]{2}){0,30}") {
+            let _ = beat(&query).beat();
+        }
+
         #[test]
         fn a_cursor_comes_back_as_it_went(key: i64, id in "[^\\p{Cc}]{0,60}") {
             let text = cursor_text(key, &id);

@@ -49,6 +49,7 @@ fn main() -> io::Result<()> {
         for (snapshot, past) in &few {
             let incidents: Vec<Incident> = open(snapshot).into_iter().chain((1..4).map(ended)).collect();
             let page = MonitorPage {
+                root: "../",
                 lang,
                 now: NOW,
                 host: Some("hb.lan:7777"),
@@ -71,7 +72,7 @@ fn main() -> io::Result<()> {
             };
             fs::write(dir.join(format!("badge/{}.svg", snapshot.id)), badge::render(&badge))?;
         }
-        fs::write(dir.join(format!("monitors/nobody-{tag}.html")), page::not_found(lang, "nobody"))?;
+        fs::write(dir.join(format!("monitors/nobody-{tag}.html")), page::not_found(lang, "nobody", "../"))?;
     }
     let troubles = ["/var/lib/heartbeat-server/journal: no space left; make room on that disk".to_string()];
     fs::write(dir.join("trouble-en.html"), page::render(&Page { troubles: &troubles, ..empty() }))

@@ -1,6 +1,6 @@
 //! Who may: networks, tokens, proxies, pages of other sites.
 
-use crate::client::{beat, beat_with, get};
+use crate::client::{Conn, beat, beat_with, get};
 use crate::harness::{Daemon, Setup, daemon};
 use serde_json::json;
 
@@ -152,5 +152,36 @@ fn a_page_whose_own_name_leads_here_changes_nothing() {
         ("GET", "127.0.0.1", 200),
     ] {
         assert_eq!(ask(&hb, method, host, "").status, status, "{method} {host}");
+    }
+}
+
+#[test]
+fn a_page_behind_a_trusted_proxy_is_judged_by_the_host_that_the_browser_named() {
+    let hb = daemon(
+        "[[listen]]\nname = \"behind\"\naddress = \"127.0.0.1:{a}\"\nproxies = [\"127.0.0.0/8\"]\nproxy_header = \"x-forwarded-for\"\n\
+         [[listen]]\nname = \"standard\"\naddress = \"127.0.0.1:{c}\"\nproxies = [\"127.0.0.0/8\"]\nproxy_header = \"forwarded\"\n\
+         [[listen]]\nname = \"plain\"\naddress = \"127.0.0.1:{b}\"\n",
+    );
+    let origin = "Origin: https://status.example\r\n";
+    for (said, behind) in [
+        ("X-Forwarded-Host: status.example\r\nX-Forwarded-Proto: https\r\n", 200),
+        ("X-Forwarded-Host: status.example:443\r\n", 200),
+        ("Forwarded: host=status.example;proto=https\r\n", 200),
+        ("X-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: https\r\n", 403),
+        ("X-Forwarded-Host: status.example\r\nX-Forwarded-Proto: http\r\n", 403),
+        ("", 403),
+    ] {
+        // The one takes the fast path, the other asks for more than that.
+        for request in [
+            beat_with(&format!("{origin}{said}"), "{}"),
+            beat_with(&format!("{origin}{said}"), "{}").replace("POST / ", "POST /?x "),
+        ] {
+            let mut conn = Conn::tcp(&hb.address_of(if said.starts_with("Forwarded") { 'c' } else { 'a' }));
+            conn.send(&request);
+            assert_eq!(conn.reply().status, behind, "{said}");
+            let mut conn = Conn::tcp(&hb.address_of('b'));
+            conn.send(&request);
+            assert_eq!(conn.reply().status, 403, "nobody else is believed: {said}");
+        }
     }
 }

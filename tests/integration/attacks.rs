@@ -29,12 +29,26 @@ fn whatever_a_beat_says_the_log_and_the_clients_terminal_stay_whole() {
     let beat = |format: serde_json::Value| hb.beat(&format.to_string()).status;
     assert_eq!(beat(json!({"id": "x", "message": NASTY, "rid": "r", "tags": ["t"], "status": "fail"})), 200);
     // What would act in a path, a page or a terminal is no id, no tag and no address from the first.
-    for id in
-        ["a\x1b[2J", "a\u{202e}b", "a\nb", "a b", "<b>", "a\"b", "a/b", "..", "a%2fb", "\u{200b}", "a\u{9b}"]
-    {
+    for id in [
+        "a\x1b[2J",
+        "a\u{202e}b",
+        "a\nb",
+        "a b",
+        "<b>",
+        "a\"b",
+        "a//b",
+        "..",
+        "$(x)",
+        "a;b",
+        "a%2fb",
+        "\u{200b}",
+        "a\u{9b}",
+    ] {
         assert_eq!(beat(json!({"id": id})), 400, "{id:?}");
-        assert_eq!(beat(json!({"ip": id})), 400, "{id:?}");
+        // An address only decorates a beat, and is left out.
+        assert_eq!(beat(json!({"ip": id})), 200, "{id:?}");
     }
+    assert_eq!(hb.monitor("127.0.0.1")["reported_ip"], json!(null));
     for words in [&["list"][..], &["show", "x"], &["list", "--match", NASTY], &["show", NASTY]] {
         let said = client(&hb, words);
         assert_eq!(acts(&said), None, "{words:?}: {said:?}");

@@ -2,6 +2,7 @@
 
 use crate::client::{Conn, beat, beat_with};
 use crate::harness::{Setup, daemon};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 #[test]
@@ -54,13 +55,82 @@ fn whom_a_beat_is_for() {
         (r#"{"id":"nulls","ip":null,"seq":null,"interval":null,"tags":null}"#, "nulls"),
         ("\u{feff}{\"id\":\"bom\"}", "bom"),
         (r#"{"id":"\u5fc3\u8df3"}"#, "%E5%BF%83%E8%B7%B3"),
-        (r#"{"id":"a+b&c=d;e@f:g"}"#, "a+b&c=d;e@f:g"),
+        (r#"{"id":"a+b,c=d~e@f:g"}"#, "a+b,c=d~e@f:g"),
+        (r#"{"id":"cafe\u0301"}"#, "caf%C3%A9"),
+        ("{\"id\":\"caf\u{e9}\"}", "cafe%CC%81"),
     ] {
         let reply = hb.beat(body);
         assert_eq!(reply.status, 200, "{body}: {}", reply.text());
         assert!(hb.monitor(id)["beats"].as_u64() >= Some(1), "{body}");
     }
     assert_eq!(hb.monitor("127.0.0.1")["beats"], json!(3));
+}
+
+#[test]
+fn an_id_with_slashes_is_found_encoded_and_plain() {
+    let hb = daemon("");
+    assert_eq!(hb.beat(r#"{"id":"ns/pod","tags":["a/b"],"interval":"1h"}"#).status, 200);
+    hb.wait_for_log(", id: ns/pod\n");
+    for (id, root) in [("ns%2Fpod", "../"), ("ns/pod", "../../"), ("%6Es/p%6fd", "../../")] {
+        let monitor = hb.monitor(id);
+        assert_eq!((&monitor["id"], &monitor["tags"]), (&json!("ns/pod"), &json!(["a/b"])), "{id}");
+        let page = hb.get(&format!("/monitors/{id}"));
+        assert_eq!(page.status, 200, "{id}");
+        for part in [
+            format!("src=\"{root}page.js\""),
+            format!("src=\"{root}badge/ns%2Fpod.svg"),
+            format!("href=\"{root}?tag=a%2Fb\""),
+        ] {
+            assert!(page.text().contains(&part), "{id}: no {part}");
+        }
+        let badge = hb.get(&format!("/badge/{id}.svg"));
+        assert!(badge.status == 200 && badge.text().contains("ns/pod: up"), "{id}: {}", badge.text());
+        for (action, state) in [("pause", "paused"), ("resume", "up")] {
+            let done = hb.wish("POST", &format!("/api/v1/monitors/{id}/{action}"), "");
+            assert_eq!((done.status, done.json()["id"].as_str()), (200, Some("ns/pod")), "{id}");
+            assert_eq!(done.json()["state"], state, "{id}");
+        }
+    }
+    let list = hb.get("/");
+    assert!(list.text().contains("<a href=\"monitors/ns%2Fpod\">"));
+    assert_eq!(hb.get("/monitors/ns/nobody").status, 404);
+    // One whose last word is an action is found by its encoded name.
+    let made = hb.wish("PUT", "/api/v1/monitors/ns%2Fpause", "{}");
+    assert_eq!((made.status, made.header("location")), (201, Some("/api/v1/monitors/ns%2Fpause")));
+    assert_eq!(hb.monitor("ns%2Fpause")["id"], "ns/pause");
+    assert_eq!(hb.wish("POST", "/api/v1/monitors/ns%2Fpause/pause", "").json()["state"], "paused");
+    assert_eq!(hb.wish("PUT", "/api/v1/monitors/a%3Bb", "{}").status, 400);
+    for id in ["ns%2Fpause", "ns/pod"] {
+        assert_eq!(hb.wish("DELETE", &format!("/api/v1/monitors/{id}"), "").status, 204, "{id}");
+    }
+}
+
+#[test]
+fn monitors_of_older_versions_keep_names_that_are_given_no_more() {
+    // Whoever configures may still name one; as a monitor it is what an older version had.
+    let mut hb = daemon("[[monitor]]\nmatch = \"web(1)\"\ninterval = \"1h\"\n");
+    assert_eq!(hb.monitor("web(1)")["state"], "new");
+    hb.place.configure("");
+    hb.signal(Signal::SIGHUP);
+    hb.wait_for_log("configuration reloaded");
+    hb.signal(Signal::SIGTERM);
+    hb.wait();
+    let mut again = hb.place.command();
+    again.arg("--config").arg(hb.place.path("heartbeat-server.toml"));
+    again.arg("--state-dir").arg(hb.place.path("state"));
+    let hb = hb.replaced(again);
+    assert_eq!(hb.monitor("web%281%29")["id"], "web(1)");
+    assert!(hb.get("/").text().contains("web(1)"));
+    assert_eq!(hb.get("/monitors/web(1)").status, 200);
+    let reply = hb.beat(r#"{"id":"web(1)","status":"fail"}"#);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(hb.monitor("web(1)")["state"], "down");
+    let batch = hb.beat(r#"[{"id":"web(1)"},{"id":"web(2)"}]"#).json();
+    assert_eq!((&batch["accepted"], &batch["rejected"][0]["field"]), (&json!(1), &json!("id")), "{batch}");
+    assert_eq!(hb.wish("DELETE", "/api/v1/monitors/web(1)", "").status, 204);
+    let reply = hb.beat(r#"{"id":"web(1)"}"#);
+    assert_eq!((reply.status, reply.json()["field"].as_str()), (400, Some("id")), "{}", reply.text());
+    assert_eq!(hb.get("/api/v1/monitors").json()["monitors"], json!([]));
 }
 
 #[test]
@@ -129,6 +199,41 @@ fn a_batch_has_a_length_and_a_beat_too() {
     let reply = hb.beat(&format!("[{}]", " ".repeat(5000)));
     assert_eq!(reply.status, 413);
     assert!(reply.text().contains("limits.body_bytes"), "{}", reply.text());
+}
+
+#[test]
+fn what_the_query_says_holds_where_the_body_does_not() {
+    let both = "[[listen]]\nname = \"fast\"\naddress = \"127.0.0.1:{a}\"\n\
+                [[listen]]\nname = \"general\"\naddress = \"127.0.0.1:{b}\"\nfast_path = false\n";
+    let hb = daemon(both);
+    for (letter, path) in [('a', "/"), ('b', "/"), ('a', "/api/v1/beats"), ('b', "/api/v1/beats")] {
+        let send = |query: &str, body: &str| {
+            let mut conn = Conn::tcp(&hb.address_of(letter));
+            conn.send(beat(body).replace("POST / ", &format!("POST {path}?{query} ")));
+            let reply = conn.reply();
+            assert_eq!(reply.status, 200, "{query}: {}", reply.text());
+            reply
+        };
+        let reply = send("id=nas&interval=2h&message=all+is%20well&tags=a,b&colour=red", "");
+        assert_eq!((reply.text(), reply.header("heartbeat-interval")), (r#"{"status":"ok"}"#, Some("7200")));
+        let nas = hb.monitor("nas");
+        assert_eq!(
+            (&nas["message"], &nas["tags"], &nas["beats"]),
+            (&json!("all is well"), &json!(["a", "b"]), &json!(1))
+        );
+        send("id=other&message=no&status=fail", r#"{"id":"nas","message":"yes","tags":null,"status":"ok"}"#);
+        assert_eq!(
+            (&hb.monitor("nas")["message"], &hb.monitor("nas")["state"]),
+            (&json!("yes"), &json!("up"))
+        );
+        send("status=3&tags=c", "{\"id\":\"nas\"}\n{\"id\":\"db\",\"status\":0}\n");
+        assert_eq!((&hb.monitor("nas")["state"], &hb.monitor("db")["state"]), (&json!("down"), &json!("up")));
+        assert_eq!(hb.monitor("db")["tags"], json!(["c"]));
+        for id in ["nas", "db"] {
+            assert_eq!(hb.wish("DELETE", &format!("/api/v1/monitors/{id}"), "").status, 204);
+        }
+        assert_eq!(hb.get("/api/v1/monitors/127.0.0.1").status, 404, "nothing is booked on the address");
+    }
 }
 
 /// A failure with a report that is too long, and what is kept of it.

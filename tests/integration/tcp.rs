@@ -65,7 +65,7 @@ fn every_dialect_is_heard_and_answered_in_its_own_words() {
     talk(&mut hello, b"no end in sight", "hello client");
     assert_eq!(beats(), 15);
     let mut unknown = hb.dial();
-    talk(&mut unknown, b"GET / HTTP/1.1\r\n\r\n", "hello client");
+    talk(&mut unknown, b"GET well soon\n\0", "hello client");
     assert_eq!(beats(), 16);
     let mut frames = hb.dial();
     frames.send(b"\0\0\0\0\0\0\0\0\x01\0\0\0\x04\0\0\0ab");
@@ -81,6 +81,82 @@ fn every_dialect_is_heard_and_answered_in_its_own_words() {
     assert_eq!((&monitor["interval_s"], &monitor["grace_s"]), (&json!(3), &json!(7)));
     assert_eq!(hb.metric("heartbeat_connections{transport=\"tcp\"}"), 6);
     assert_eq!(hb.says("heartbeat received - from: 127.0.0.1, reported IP: -\n"), 21);
+}
+
+#[test]
+fn other_protocols_are_told_apart_counted_and_closed_at_once() {
+    let hb = tcp("");
+    for (opening, kind) in [
+        (&b"GET / HTTP/1.1\r\nHost: hb\r\n\r\n"[..], "http"),
+        (b"POST / HTTP/1.1\r\nHost: hb\r\nContent-Length: 9\r\n\r\nBEAT web\n", "http"),
+        (b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03", "tls"),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "ssh"),
+        (b"\0\0\0\x2f\xffSMBr\0\0\0\0", "smb"),
+    ] {
+        let metric = format!("heartbeat_connections_refused_total{{reason=\"foreign_{kind}\"}}");
+        let before = hb.metric(&metric);
+        let mut conn = hb.dial();
+        conn.send(opening);
+        assert_eq!(conn.everything(), b"", "{kind}");
+        assert_eq!(hb.metric(&metric), before + 1, "{kind}");
+    }
+    assert_eq!(hb.metric("heartbeat_beats_total{transport=\"tcp\",result=\"accepted\"}"), 0);
+    assert_eq!(hb.get("/api/v1/monitors").json()["monitors"], json!([]));
+}
+
+#[test]
+fn what_is_dripped_must_end_in_time_whatever_else_arrives() {
+    let hb = tcp("[limits]\nbody_timeout = \"1s\"\n");
+    for (begun, drip) in
+        [(&b"BEAT web message="[..], true), (b"\x01\0\0\0\0\x01\0\0", true), (b"BEAT", false)]
+    {
+        let mut conn = hb.dial();
+        conn.send(begun);
+        let mut dripping = conn.clone_stream();
+        // It is never silent, and its end never comes.
+        let drips = std::thread::spawn(move || {
+            while drip && dripping.send(b"x") {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+        conn.everything();
+        drips.join().unwrap();
+    }
+    assert_eq!(hb.metric("heartbeat_connections_refused_total{reason=\"timeout\"}"), 3);
+    // Whole ones in between do not help what has begun, and what has ended is forgotten.
+    let mut conn = hb.dial();
+    for _ in 0..30 {
+        std::thread::sleep(Duration::from_millis(50));
+        talk(&mut conn, b"PING\nPI", "PONG\n");
+        assert!(conn.send(b"NG\n"));
+        assert_eq!(conn.text_until("PONG\n"), "PONG\n");
+    }
+}
+
+#[test]
+fn a_token_must_come_in_time_and_guesses_are_few() {
+    let tokens = |limits: &str| {
+        let config = format!("{limits}[access]\nbeat_tokens = [{{ file = \"tokens\" }}]\n{LISTEN}");
+        Setup::new(&config).file("tokens", "beat-token-of-16-or-more").start()
+    };
+    let hb = tokens("[limits]\nheader_timeout = \"2s\"\n");
+    let (mut silent, mut lively, mut guesses) = (hb.dial(), hb.dial(), hb.dial());
+    lively.send(b"PING\nPING\n");
+    let many: String = (0..1_000).map(|n| format!("AUTH wrong-wrong-wrong-{n}\n")).collect();
+    guesses.send(&many);
+    for conn in [&mut silent, &mut lively, &mut guesses] {
+        conn.everything();
+    }
+    let denied = hb.metric("heartbeat_beats_total{transport=\"tcp\",result=\"denied\"}");
+    assert!((3..20).contains(&denied), "{denied}");
+    hb.wait_for_log("wrong token from 127.0.0.1 at ");
+    assert_eq!(hb.says("wrong token from"), 1, "said once a minute");
+    assert_eq!(hb.metric("heartbeat_connections_refused_total{reason=\"token\"}"), 3);
+    // Who only mistyped it is heard again, and what he sent meanwhile is not lost.
+    let hb = tokens("");
+    let mut conn = hb.dial();
+    let sent = b"AUTH wrong\nAUTH beat-token-of-16-or-more\nBEAT web\n";
+    talk(&mut conn, sent, "ERR not allowed: see access.beat_tokens\nOK\nOK 60\n");
 }
 
 #[test]
@@ -115,7 +191,8 @@ fn a_wrong_line_is_told_and_the_connection_stays() {
     for (line, reason) in [
         ("ping", "ERR not a command: write PING, HEARTBEAT|ping, BEAT ID, AUTH TOKEN or QUIT\n"),
         ("BEAT", "ERR write BEAT ID "),
-        ("BEAT a/b", "ERR id must not hold "),
+        ("BEAT a//b", "ERR id must not begin or end with /"),
+        ("BEAT $(x)", "ERR id must be letters"),
         ("BEAT a interval=0", "ERR interval must be from 1s to 366d\n"),
         ("BEAT a colour=red", "ERR write BEAT ID "),
     ] {
@@ -127,7 +204,7 @@ fn a_wrong_line_is_told_and_the_connection_stays() {
     let said = conn.text_until("\n");
     assert!(said.starts_with("ERR a line has at most "), "{said}");
     talk(&mut conn, b"still the same line\nPING\n", "PONG\n");
-    assert_eq!(hb.metric("heartbeat_beats_total{transport=\"tcp\",result=\"invalid\"}"), 6);
+    assert_eq!(hb.metric("heartbeat_beats_total{transport=\"tcp\",result=\"invalid\"}"), 7);
 }
 
 #[test]

@@ -222,8 +222,8 @@ fn words_and_beats_are_answered_in_their_order() {
     assert_eq!(many["rejected"][1]["index"], 3);
     assert_eq!(ask_json(&mut socket, "{\"id\":\"c\"}\n{\"id\":\"d\"}\n")["accepted"], 2);
     // What is wrong is said, and the connection stays.
-    let wrong = ask_json(&mut socket, r#"{"id":"web-1","seq":-1}"#);
-    assert_eq!((wrong["field"].as_str(), wrong["status"].as_str()), (Some("seq"), None));
+    let wrong = ask_json(&mut socket, r#"{"id":"web-1","grace":-1}"#);
+    assert_eq!((wrong["field"].as_str(), wrong["status"].as_str()), (Some("grace"), None));
     assert!(ask_json(&mut socket, "hello")["error"].as_str().unwrap().contains("JSON object"));
     socket.send(Message::binary(&br#"{"id":"e"}"#[..])).unwrap();
     assert_eq!(text(&mut socket), r#"{"status":"ok","interval_s":60}"#);
@@ -465,6 +465,30 @@ fn a_message_that_takes_too_long_is_given_up() {
         }
     };
     assert_eq!(ended, ["close 1008"], "though it is never silent");
+}
+
+#[test]
+fn a_message_held_open_by_pings_is_given_up() {
+    let hb = daemon("[limits]\nbody_timeout = \"1s\"\n");
+    let mut raw = Raw::open(&hb, &masked(0x01, b"{"));
+    let mut pinging = raw.0.try_clone().unwrap();
+    let pings = std::thread::spawn(move || {
+        while pinging.write_all(&masked(0x89, b"x")).is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let heard = raw.rest();
+    assert_eq!(heard.last().map(String::as_str), Some("close 1008"), "{heard:?}");
+    raw.0.shutdown(std::net::Shutdown::Both).unwrap_or_default();
+    pings.join().unwrap();
+    // Where no message has begun, pings hold a connection open as ever.
+    let mut raw = Raw::open(&hb, b"");
+    for _ in 0..30 {
+        assert!(raw.send(&masked(0x89, b"y")[..3]));
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(raw.send(&masked(0x89, b"y")[3..]));
+        assert_eq!(raw.frame(), Some((0x8a, b"y".to_vec())));
+    }
 }
 
 #[test]

@@ -198,7 +198,7 @@ impl Http {
                                 moment.now,
                                 client,
                                 named_by(self.link.stream.name(), self.link.peer, client),
-                                plain.body,
+                                beats::Sent { query: "", body: plain.body },
                                 pending,
                             ),
                             Err(refused) => refused,

@@ -7,6 +7,8 @@
 //!
 //! Nothing waits for a client that does not read: what it leaves unread is bounded, and we read on.
 
+mod patience;
+
 use super::desk::{Desk, Moment, Next, Said};
 use super::link::Link;
 use super::parked::State;
@@ -22,7 +24,8 @@ use crate::engine::claims::{self, Claim};
 use crate::engine::stats::{BeatResult, Turned};
 use crate::engine::{Pending, id_of_peer};
 use crate::transport::taking::{Fault, Taker};
-use crate::wire::dialect::{self, Dialect, Event};
+use crate::wire::blob;
+use crate::wire::dialect::{self, Dialect, Event, Foreign};
 use crate::wire::fields::Fields;
 use crate::wire::line::{self, Command, Reply};
 use serde::{Deserialize, Serialize};
@@ -33,6 +36,8 @@ use std::sync::Arc;
 
 /// Readings in one turn before other connections get theirs.
 const READINGS_MAX: usize = 4;
+/// A second that does not come.
+const NEVER: u32 = u32::MAX;
 /// How often those beat who send `PING` and no name, as far as we know.
 const PING_INTERVAL: Span = Span::secs(30);
 
@@ -58,6 +63,15 @@ pub struct Talk {
     patience: Span,
     /// When it will have been silent for too long.
     silent_s: u32,
+    /// When what has begun must have ended, whatever else arrives.
+    message_s: u32,
+    /// Until when it must have shown a token, where one is needed.
+    token_s: u32,
+    /// Until when it is not heard, because the token it showed is wrong.
+    deaf_s: u32,
+    guesses: u8,
+    /// What was read of it and not looked at.
+    ahead: Box<[u8]>,
     ping_s: u32,
     /// When nothing will have come for a moment, in milliseconds of the thread; 0: nobody wants to know.
     quiet_ms: u64,
@@ -87,6 +101,10 @@ pub struct Kept {
     authorized: bool,
     well: bool,
     patience_ms: u64,
+    #[serde(default)]
+    guesses: u8,
+    #[serde(default, with = "blob")]
+    ahead: Vec<u8>,
 }
 
 /// What is at hand while a connection is heard.
@@ -115,10 +133,16 @@ impl Talk {
             gone: false,
             patience: Span(0),
             silent_s: moment.second_after(times.timeout),
+            message_s: NEVER,
+            token_s: NEVER,
+            deaf_s: 0,
+            guesses: 0,
+            ahead: Box::default(),
             ping_s: next_ping(times, moment),
             quiet_ms: 0,
             quiet_noted: false,
         };
+        talk.expect_token(moment);
         talk.set_alarm();
         let peer = talk.link.peer;
         talk.link.site.engine.log().notice(moment.now.wall, Notice::ClientConnected { peer });
@@ -146,12 +170,19 @@ impl Talk {
             gone: false,
             patience: Span(kept.patience_ms),
             silent_s: 0,
+            message_s: NEVER,
+            token_s: NEVER,
+            deaf_s: if kept.ahead.is_empty() { 0 } else { moment.now_s },
+            guesses: kept.guesses,
+            ahead: kept.ahead.into(),
             ping_s: if answers { moment.now_s } else { next_ping(&moment.policy.tcp, moment) },
             quiet_ms: if kept.talk.wants_quiet() { moment.now_ms + QUIET.0 } else { 0 },
             quiet_noted: false,
             talk: kept.talk,
         };
         talk.silent_s = moment.second_after(talk.timeout(moment));
+        talk.watch_message(false, moment);
+        talk.expect_token(moment);
         talk.set_alarm();
         Some(talk)
     }
@@ -159,8 +190,9 @@ impl Talk {
     /// What is left of it to the next process.
     pub fn park(self) -> (Link, State) {
         let claim = self.claim.as_ref().map(Claim::keep);
-        let Talk { link, talk, whom, authorized, well, patience, .. } = self;
-        (link, State::Tcp(Kept { talk, whom, claim, authorized, well, patience_ms: patience.0 }))
+        let Talk { link, talk, whom, authorized, well, patience, guesses, ahead, .. } = self;
+        let (patience_ms, ahead) = (patience.0, ahead.into_vec());
+        (link, State::Tcp(Kept { talk, whom, claim, authorized, well, patience_ms, guesses, ahead }))
     }
 
     /// When the loop must look whether something is whole by now; told once.
@@ -186,6 +218,21 @@ impl Talk {
         if self.link.is_blocked() && self.link.send_unsent().is_err() {
             return Next::Close;
         }
+        if self.deaf_s > moment.now_s {
+            // Who goes on sending fills the buffers of the kernel, and waits.
+            return Next::Wait;
+        }
+        let ahead = std::mem::take(&mut self.ahead);
+        if !ahead.is_empty() {
+            desk.input[..ahead.len()].copy_from_slice(&ahead);
+            match self.hear(desk, ahead.len(), moment) {
+                // The socket may hold more, and has told so already.
+                Next::Answers(count, _) => return Next::Answers(count, !self.closing),
+                Next::Wait if self.deaf_s > moment.now_s => return Next::Wait,
+                Next::Wait => {}
+                next => return next,
+            }
+        }
         for _ in 0..READINGS_MAX {
             let room = TALK_READ_BYTES_MAX.min(desk.input.len());
             let read = match self.link.stream.read(&mut desk.input[..room]) {
@@ -200,6 +247,7 @@ impl Talk {
             let more = self.link.may_have_left(read, room);
             match self.hear(desk, read, moment) {
                 Next::Answers(count, _) => return Next::Answers(count, more && !self.closing),
+                Next::Wait if self.deaf_s > moment.now_s => return Next::Wait,
                 Next::Wait if !more => return self.rest(desk, moment),
                 Next::Wait => {}
                 next => return next,
@@ -231,24 +279,6 @@ impl Talk {
         if self.closing || moment.draining { Next::Close } else { Next::Wait }
     }
 
-    /// What happens when its time is up: it is asked, or it has been silent for too long.
-    pub fn time_out(&mut self, moment: &Moment<'_>) -> Next {
-        if moment.now_s > self.silent_s.saturating_add(1) {
-            // Nobody has looked for a while, and what has come meanwhile may not have been read yet.
-            self.silent_s = moment.second_after(self.timeout(moment));
-        } else if moment.now_s >= self.silent_s {
-            return self.give_up(moment);
-        }
-        if self.is_asked() && moment.now_s >= self.ping_s {
-            self.ping_s = next_ping(&moment.policy.tcp, moment);
-            if !self.link.is_blocked() && self.link.send(b"ping").is_err() {
-                return Next::Close;
-            }
-        }
-        self.set_alarm();
-        Next::Wait
-    }
-
     /// Its last step, whatever has ended it.
     pub fn part(&self, pending: &mut Pending, moment: &Moment<'_>) {
         let engine = &self.link.site.engine;
@@ -261,41 +291,10 @@ impl Talk {
         }
     }
 
-    fn give_up(&mut self, moment: &Moment<'_>) -> Next {
-        self.gone = true;
-        let engine = &self.link.site.engine;
-        engine.stats().turned(Turned::Timeout);
-        if self.claim.as_ref().is_none_or(Claim::holds) {
-            let asked = matches!(self.talk.dialect(), Dialect::Unknown | Dialect::Pong);
-            let notice = Notice::ClientGone { asked, peer: self.link.peer, monitor: self.monitor() };
-            engine.log().notice(moment.now.wall, notice);
-        }
-        Next::Close
-    }
-
-    /// How long it may be silent.
-    fn timeout(&self, moment: &Moment<'_>) -> Span {
-        let times = &moment.policy.tcp;
-        match self.talk.dialect() {
-            Dialect::Frame => times.frame_timeout,
-            Dialect::Line | Dialect::Ping => times.line_timeout.max(self.patience),
-            Dialect::Unknown | Dialect::Pong | Dialect::Text => times.timeout,
-        }
-    }
-
     /// The monitor that it speaks for, where that is not its address.
     fn monitor(&self) -> Option<Arc<str>> {
         let claim = self.claim.as_ref().filter(|_| self.whom != Whom::Address)?;
         Some(claim.id().as_str().into())
-    }
-
-    /// Whether we send `ping`: it has said nothing yet, or does answer that.
-    fn is_asked(&self) -> bool {
-        self.talk.is_silent() || self.talk.dialect() == Dialect::Pong
-    }
-
-    fn set_alarm(&mut self) {
-        self.link.due_s = if self.is_asked() { self.silent_s.min(self.ping_s) } else { self.silent_s };
     }
 
     /// Nothing more is there to read.
@@ -317,8 +316,27 @@ impl Talk {
         let mut hearing = Hearing { first: answers.len(), pending, answers, moment };
         let mut talk = std::mem::take(&mut self.talk);
         let length_max = moment.policy.limits.beat_bytes;
-        talk.feed(&input[..filled], length_max, &mut |event| self.take(event, &mut hearing));
+        let mut anew = false;
+        let mut rest = &input[..filled];
+        if self.token_s == NEVER {
+            talk.feed(rest, length_max, &mut |event| {
+                anew = true;
+                self.take(event, &mut hearing);
+            });
+            rest = &[];
+        }
+        // Line by line, so that nobody has a thousand guesses in one reading.
+        while !rest.is_empty() && self.deaf_s <= moment.now_s {
+            let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |end| end + 1);
+            talk.feed(&rest[..end], length_max, &mut |event| {
+                anew = true;
+                self.take(event, &mut hearing);
+            });
+            rest = &rest[end..];
+        }
+        self.ahead = rest.into();
         self.talk = talk;
+        self.watch_message(anew, moment);
         self.silent_s = moment.second_after(self.timeout(moment));
         self.set_alarm();
         self.quiet_ms = if self.talk.wants_quiet() { moment.now_ms + QUIET.0 } else { 0 };
@@ -366,6 +384,15 @@ impl Talk {
                 self.count(BeatResult::Invalid);
                 hearing.say(Reply::Error(reason), 0);
             }
+            Event::Foreign(foreign) => {
+                self.closing = true;
+                self.link.site.engine.stats().turned(match foreign {
+                    Foreign::Http => Turned::ForeignHttp,
+                    Foreign::Tls => Turned::ForeignTls,
+                    Foreign::Ssh => Turned::ForeignSsh,
+                    Foreign::Smb => Turned::ForeignSmb,
+                });
+            }
             Event::Impossible(frame) => {
                 self.closing = true;
                 let engine = &self.link.site.engine;
@@ -392,21 +419,6 @@ impl Talk {
         self.count(BeatResult::Denied);
         hearing.refuse(dialect, Cow::Owned(reason));
         false
-    }
-
-    fn authorize(&mut self, token: &[u8], hearing: &mut Hearing<'_, '_>) {
-        let reply = match hearing.moment.policy.access.check(Wish::Beat, self.link.peer, Some(token)) {
-            Ok(()) => {
-                self.authorized = true;
-                Reply::Ok(None, Warnings::NONE)
-            }
-            Err(denied) => {
-                self.count(BeatResult::Denied);
-                let (Denied::Token(key) | Denied::Network(key)) = denied;
-                Reply::Error(Cow::Owned(format!("not allowed: see {key}")))
-            }
-        };
-        hearing.say(reply, 0);
     }
 
     /// A sign of life that names nobody.

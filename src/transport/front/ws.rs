@@ -256,7 +256,10 @@ impl Ws {
                 Ok((more, event)) => {
                     used += more;
                     let Some(event) = event else { break };
-                    self.message_s = NEVER;
+                    // Pings between its fragments do not make a message come any sooner.
+                    if !self.session.is_inside_message() {
+                        self.message_s = NEVER;
+                    }
                     answers.extend(self.take(event, pending, moment).map(Said::Ws));
                 }
                 Err(fault) => {
@@ -353,7 +356,7 @@ impl Ws {
     fn take_json(&mut self, body: &[u8], pending: &mut Pending, moment: &Moment<'_>) -> Answer {
         let (mut named, mut well) = (None::<Id>, self.well);
         let mut taker = taker(&self.link, pending, moment);
-        let answer = beats::take_body(&moment.policy.limits, body, |hears, beat| {
+        let answer = beats::take_body(&moment.policy.limits, body, None, |hears, beat| {
             taker.hears = hears;
             let beat = match beat {
                 Ok(beat) => beat,

@@ -17,6 +17,8 @@ use crate::wire::fields::{BeatError, Fields};
 use crate::wire::forwarded::Unreadable;
 use crate::wire::head::Facts;
 use crate::wire::json::{self, Body};
+use crate::wire::origin::is_cross_site;
+use crate::wire::query;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -43,7 +45,7 @@ pub fn admit_over(
     if !policy.access.hosts.admits(facts.host, facts.origin.is_some()) {
         return Err(denied(unknown_host()));
     }
-    if facts.is_cross_site() {
+    if is_cross_site(&site.setup.proxies, peer, facts) {
         return Err(denied(Answer::error(
             403,
             "a page of another site may not send beats: Origin is not Host",
@@ -71,19 +73,28 @@ pub fn unknown_host() -> Answer {
     )
 }
 
-/// Takes the beats of a body, and keeps them before it answers.
+/// What was sent: a query, whose fields hold where a beat does not say them, and a body.
+#[derive(Clone, Copy)]
+pub struct Sent<'a> {
+    /// What stood behind `?`.
+    pub query: &'a str,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// Takes the beats that were sent, and keeps them before it answers.
 pub async fn bring(
     site: &Arc<Site>,
     policy: &Policy,
     client: Peer,
     nameless: Option<Id>,
-    body: &[u8],
+    sent: Sent<'_>,
 ) -> Answer {
     let now = clock::now();
     let engine = &site.engine;
     let mut pending = Pending::new();
     engine.stats().busy(now.mono);
-    let mut answer = take(site, policy, now, client, nameless, body, &mut pending);
+    let mut answer = take(site, policy, now, client, nameless, sent, &mut pending);
     let stored = if engine.refuses_unstored() && !pending.is_empty() {
         engine.stats().idle();
         // Several requests that wait for the disk wait for one and the same sync.
@@ -109,13 +120,14 @@ pub fn take(
     now: Now,
     client: Peer,
     nameless: Option<Id>,
-    body: &[u8],
+    sent: Sent<'_>,
     pending: &mut Pending,
 ) -> Answer {
     let transport = Transport::Http;
     let engine = &site.engine;
     let mut taker = Taker { engine, policy, now, client, transport, hears: true, pending, nameless };
-    take_body(&policy.limits, body, |hears, beat| {
+    let elsewhere = (!sent.query.is_empty()).then(|| query::beat(sent.query));
+    take_body(&policy.limits, sent.body, elsewhere.as_ref(), |hears, beat| {
         taker.hears = hears;
         taker.take(beat)
     })
@@ -123,37 +135,69 @@ pub fn take(
 
 /// Takes a body apart and answers it, whatever it came in. `take` has the beats one after another, and whether the
 /// answer names the interval that is wanted of that very one: the answer to many has one for all, so nobody among them
-/// is asked for a longer one.
+/// is asked for a longer one. What a beat does not say is taken from `elsewhere`.
 pub fn take_body(
     limits: &Limits,
     body: &[u8],
+    elsewhere: Option<&Fields<'static>>,
     take: impl FnMut(bool, Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
 ) -> Answer {
     let error = match json::parse(body, limits) {
         Err(error) if std::str::from_utf8(body).is_err() => error,
-        read => return take_all(read, false, take),
+        read => return take_all(read, Text { repaired: false, elsewhere }, take),
     };
     // The output of a job may be in any encoding, and is no reason not to hear of its end.
     let repaired = String::from_utf8_lossy(body);
+    let text = Text { repaired: true, elsewhere };
     match json::parse(repaired.as_bytes(), limits) {
-        Ok(Body::One(mut fields)) => match fields.beat().is_ok() {
-            true => take_all(Ok(Body::One(fields)), true, take),
-            false => take_all(Err(error), false, take),
+        Ok(Body::One(mut fields)) => match text.judge(&mut fields).is_ok() {
+            true => take_all(Ok(Body::One(fields)), text, take),
+            false => take_all(Err(error), text, take),
         },
-        Ok(many) => take_all(Ok(many), true, take),
-        Err(_) => take_all(Err(error), false, take),
+        Ok(many) => take_all(Ok(many), text, take),
+        Err(_) => take_all(Err(error), text, take),
     }
 }
 
-/// Takes what was read of a body; `repaired`: it was not UTF-8.
+/// What is known of the text in which beats stood.
+#[derive(Clone, Copy)]
+struct Text<'t> {
+    /// It was not UTF-8.
+    repaired: bool,
+    elsewhere: Option<&'t Fields<'static>>,
+}
+
+impl Text<'_> {
+    /// Judges the fields of one of its beats.
+    fn judge<'f>(self, fields: &'f mut Fields<'_>) -> Result<Beat<'f>, BeatError> {
+        if self.repaired {
+            fields.warn_if_repaired();
+        }
+        if let Some(elsewhere) = self.elsewhere {
+            fields.fill_from(elsewhere);
+        }
+        fields.beat()
+    }
+
+    fn take(
+        self,
+        fields: &mut Fields<'_>,
+        take: impl FnOnce(Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
+    ) -> (Result<Span, Fault>, Warnings) {
+        let beat = self.judge(fields);
+        let warnings = beat.as_ref().map_or(Warnings::NONE, |beat| beat.warnings);
+        (take(beat), warnings)
+    }
+}
+
 fn take_all(
     read: Result<Body<'_>, BeatError>,
-    repaired: bool,
+    text: Text<'_>,
     mut take: impl FnMut(bool, Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
 ) -> Answer {
     let (taken, warnings) = match read {
-        Ok(Body::One(mut fields)) => take_fields(&mut fields, repaired, |beat| take(true, beat)),
-        Ok(Body::Many(items)) => return many(items, repaired, |beat| take(false, beat)),
+        Ok(Body::One(mut fields)) => text.take(&mut fields, |beat| take(true, beat)),
+        Ok(Body::Many(items)) => return many(items, text, |beat| take(false, beat)),
         Err(error) => (take(true, Err(error)), Warnings::NONE),
     };
     match taken {
@@ -162,22 +206,9 @@ fn take_all(
     }
 }
 
-fn take_fields(
-    fields: &mut Fields<'_>,
-    repaired: bool,
-    take: impl FnOnce(Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
-) -> (Result<Span, Fault>, Warnings) {
-    if repaired {
-        fields.warn_if_repaired();
-    }
-    let beat = fields.beat();
-    let warnings = beat.as_ref().map_or(Warnings::NONE, |beat| beat.warnings);
-    (take(beat), warnings)
-}
-
 fn many(
     items: json::Many<'_>,
-    repaired: bool,
+    text: Text<'_>,
     mut take: impl FnMut(Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
 ) -> Answer {
     let mut accepted = 0u64;
@@ -186,7 +217,7 @@ fn many(
     let mut shortest: Option<Span> = None;
     for (index, item) in items.enumerate() {
         let (taken, warnings) = match item {
-            Ok(mut fields) => take_fields(&mut fields, repaired, &mut take),
+            Ok(mut fields) => text.take(&mut fields, &mut take),
             Err(error) => (take(Err(error)), Warnings::NONE),
         };
         match taken {
@@ -218,5 +249,6 @@ pub fn refusal(fault: &Fault) -> Answer {
             Answer::too_often(fault.reason(), *wait)
         }
         Fault::Refused(Refusal::Full) => Answer::unavailable(fault.reason(), Span::secs(60)),
+        Fault::Refused(Refusal::Id(_)) => Answer::wrong(400, fault.reason(), Some("id")),
     }
 }

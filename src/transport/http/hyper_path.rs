@@ -226,11 +226,15 @@ async fn answer(
     if head.version == Version::HTTP_09 || head.version > Version::HTTP_11 {
         return Reply::Whole(Answer::error(505, "this server speaks HTTP/1.1 and HTTP/1.0").closing());
     }
+    if head.version == Version::HTTP_11 && facts.host.is_none() {
+        return Reply::Whole(Answer::error(400, "HTTP/1.1 needs a Host header (RFC 9112, 3.2)").closing());
+    }
     let path = head.uri.path();
     let header = |name: &str| head.headers.get(name).map(HeaderValue::as_bytes);
     let coded = header("content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case(b"identity"));
     if head.method == Method::POST && BEAT_PATHS.contains(&path) {
-        return Reply::Whole(bring(site, &policy, (peer, name), visitor, &facts, coded, body).await);
+        let query = head.uri.query().unwrap_or_default();
+        return Reply::Whole(bring(site, &policy, (peer, name), visitor, &facts, (coded, query), body).await);
     }
     if head.method == Method::GET && upgrade::is_wanted(path, headers()) {
         return match upgrade::open(site, &policy, visitor, path, &facts, headers()) {
@@ -283,7 +287,7 @@ async fn bring(
     (peer, name): (Peer, Option<Id>),
     visitor: Visitor,
     facts: &Facts<'_>,
-    coded: bool,
+    (coded, query): (bool, &str),
     body: Incoming,
 ) -> Answer {
     let admitted = match visitor {
@@ -301,7 +305,7 @@ async fn bring(
     match read_body(body, (policy.limits.body_bytes, "limits.body_bytes"), policy).await {
         Ok(body) => {
             let name = named_by(name.as_ref().map(Id::as_ref), peer, client);
-            beats::bring(site, policy, client, name, &body).await
+            beats::bring(site, policy, client, name, beats::Sent { query, body: &body }).await
         }
         Err(refused) => refused,
     }

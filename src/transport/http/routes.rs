@@ -13,7 +13,7 @@ mod service;
 
 use crate::domain::access::{Denied, Wish};
 use crate::domain::address::Peer;
-use crate::domain::id::Id;
+use crate::domain::id::{Id, IdError, IdRef};
 use crate::domain::lang::Lang;
 use crate::domain::policy::Policy;
 use crate::domain::time::Span;
@@ -27,6 +27,7 @@ use crate::view::public::without_paths;
 use crate::wire::answer::Answer;
 use crate::wire::control::Wrong;
 use crate::wire::head::Facts;
+use crate::wire::origin::is_cross_site;
 pub use events::Events;
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
@@ -78,6 +79,14 @@ impl Visitor {
             Trust::Network => Visitor::Guest(peer),
             Trust::Control if control::may_control(uid()) => Visitor::Master,
             Trust::Control => Visitor::Intruder,
+        }
+    }
+
+    /// From where.
+    fn peer(self) -> Peer {
+        match self {
+            Visitor::Guest(peer) => peer,
+            Visitor::Master | Visitor::Intruder => Peer::Unix,
         }
     }
 
@@ -160,12 +169,14 @@ impl<'a> Route<'a> {
 
     fn with_name(path: &'a str) -> Option<Route<'a>> {
         let one = |name: &'a str| Some(name).filter(|name| !name.is_empty() && !name.contains('/'));
+        // Ids may hold slashes, plain or encoded. A last word that is an action is never taken for part of an id: there
+        // the slash before it must be encoded.
+        let id = |name: &'a str| Some(name).filter(|name| !name.is_empty());
         if let Some(rest) = path.strip_prefix("/api/v1/monitors/") {
-            return match rest.split_once('/') {
-                None => one(rest).map(Route::Monitor),
-                Some((id, "pause")) => one(id).map(Route::Pause),
-                Some((id, "resume")) => one(id).map(Route::Resume),
-                Some(_) => None,
+            return match rest.rsplit_once('/') {
+                Some((name, "pause")) => id(name).map(Route::Pause),
+                Some((name, "resume")) => id(name).map(Route::Resume),
+                _ => id(rest).map(Route::Monitor),
             };
         }
         if let Some(rest) = path.strip_prefix("/api/v1/incidents/") {
@@ -174,10 +185,10 @@ impl<'a> Route<'a> {
         if let Some(rest) = path.strip_prefix("/api/v1/alerts/test/") {
             return one(rest).map(Route::TestAlert);
         }
-        if let Some(id) = path.strip_prefix("/monitors/") {
-            return one(id).map(Route::MonitorPage);
+        if let Some(rest) = path.strip_prefix("/monitors/") {
+            return id(rest).map(Route::MonitorPage);
         }
-        one(path.strip_prefix("/badge/")?.strip_suffix(".svg")?).map(Route::Badge)
+        id(path.strip_prefix("/badge/")?.strip_suffix(".svg")?).map(Route::Badge)
     }
 
     /// The methods it takes, as `Allow` names them.
@@ -232,7 +243,9 @@ pub fn admit<'a>(
     }
     let takes_body = matches!(question.method, "PUT" | "POST");
     let Some(wish) = route.wish(question.method) else { return Ok(Admitted { route, takes_body }) };
-    if wish == Wish::Admin && question.facts.is_cross_site() {
+    // At the control socket nobody is believed to be a proxy, and no browser comes there.
+    let (proxies, peer) = (&site.setup.proxies, visitor.peer());
+    if wish == Wish::Admin && is_cross_site(proxies, peer, question.facts) {
         return Err(Answer::error(403, "a page of another site may change nothing: Origin is not Host"));
     }
     match visitor {
@@ -323,11 +336,19 @@ fn store_failed(error: &StoreError) -> Answer {
 }
 
 /// An id as it stands in a path: percent-decoded once.
-fn id_in_path(coded: &str) -> Result<Id, Answer> {
+fn id_in_path(site: &Site, coded: &str) -> Result<Id, Answer> {
     let Ok(text) = percent_decode_str(coded).decode_utf8() else {
         return Err(Answer::wrong(400, "not UTF-8 once percent-decoded", Some("id")));
     };
-    Id::new(&text).map_err(|error| Answer::wrong(400, &error.to_string(), Some("id")))
+    id_of(&site.engine, &text).map_err(|error| Answer::wrong(400, &error.to_string(), Some("id")))
+}
+
+/// The id that is meant by a text: composed, unless an earlier version made a monitor that is not.
+fn id_of(engine: &Engine, text: &str) -> Result<Id, IdError> {
+    match IdRef::new(text) {
+        Ok(id) if engine.get(id).is_some() => Ok(id.to_id()),
+        _ => Id::new(text),
+    }
 }
 
 fn no_such_monitor(id: &str) -> Answer {
@@ -355,6 +376,14 @@ mod tests {
             ("/monitors/web-1", Route::MonitorPage("web-1")),
             ("/badge/web-1.svg", Route::Badge("web-1")),
             ("/badge/a.svg.svg", Route::Badge("a.svg")),
+            ("/badge/ns/pod.svg", Route::Badge("ns/pod")),
+            ("/monitors/ns/pod", Route::MonitorPage("ns/pod")),
+            ("/api/v1/monitors/ns/pod", Route::Monitor("ns/pod")),
+            ("/api/v1/monitors/ns/pod/pause", Route::Pause("ns/pod")),
+            ("/api/v1/monitors/ns%2Fpod/resume", Route::Resume("ns%2Fpod")),
+            ("/api/v1/monitors/ns%2Fpause", Route::Monitor("ns%2Fpause")),
+            ("/api/v1/monitors/a/pause/", Route::Monitor("a/pause/")),
+            ("/api/v1/monitors/a/x", Route::Monitor("a/x")),
             ("/api/v1/monitors/a%2Fb", Route::Monitor("a%2Fb")),
             ("/api/v1/monitors/pause", Route::Monitor("pause")),
             ("/api/v1/monitors/x/pause", Route::Pause("x")),
@@ -370,14 +399,10 @@ mod tests {
             "/x",
             "/monitors",
             "/monitors/",
-            "/monitors/a/b",
             "/badge/a",
             "/badge/.svg",
             "/badge/a.svg/",
             "/api/v1/monitors/",
-            "/api/v1/monitors//pause",
-            "/api/v1/monitors/a/pause/",
-            "/api/v1/monitors/a/x",
             "/api/v1/incidents/1-2",
             "/api/v1/incidents//acknowledge",
             "/api/v1/incidents/1/2/acknowledge",

@@ -99,7 +99,8 @@ mod tests {
         assert_eq!(name(&[], Some("心跳")).as_deref(), Some("心跳"));
         assert_eq!(name(&["*.example"], Some("printer")).as_deref(), Some("printer"));
         assert_eq!(name(&[], Some("two words")), None);
-        assert_eq!(name(&[], Some("a/b")), None);
+        assert_eq!(name(&[], Some("a/b")).as_deref(), Some("a/b"));
+        assert_eq!(name(&[], Some("a?b")), None);
         assert_eq!(name(&[], None), None);
         assert_eq!(name_of(&CertificateDer::from(b"\x30\x03abc".to_vec())), None);
     }

@@ -17,7 +17,7 @@ pub struct Frame<'a> {
     /// The clock of the page.
     pub clock: Clock<'a>,
     /// The way from here to the status page: links are relative, so that pages also work behind somebody's proxy.
-    pub root: &'static str,
+    pub root: &'a str,
     /// Whether the page keeps itself fresh.
     pub refresh: bool,
     /// The class of the worst state that needs telling, or `idle`.

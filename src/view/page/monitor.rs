@@ -29,6 +29,8 @@ const AXIS_HOURS: [i64; 5] = [24, 18, 12, 6, 0];
 pub struct MonitorPage<'a> {
     /// The language it speaks.
     pub lang: Lang,
+    /// The way from where the browser is to the status page: `../`, once more for each slash of an id that is not encoded.
+    pub root: &'a str,
     /// The present moment.
     pub now: Wall,
     /// Our name as the browser knows it: the Host header as it came.
@@ -62,7 +64,7 @@ pub fn monitor(page: &MonitorPage<'_>) -> String {
 pub(super) fn monitor_in(page: &MonitorPage<'_>, zone: &TimeZone) -> String {
     let w = Words::of(page.lang);
     let clock = Clock { now: page.now, zone, w };
-    let (root, mood) = ("../", page.snapshot.state.name());
+    let (root, mood) = (page.root, page.snapshot.state.name());
     let frame = Frame { w, clock, root, refresh: page.refresh, mood, monitor: Some(&page.snapshot.id) };
     let mut out = String::with_capacity(24 * 1024);
     let one = One { page, w, clock, frame, row: Row { snapshot: page.snapshot, past: page.past } };
@@ -72,11 +74,11 @@ pub(super) fn monitor_in(page: &MonitorPage<'_>, zone: &TimeZone) -> String {
 }
 
 /// The page that says that nobody of this name is known; it becomes the monitor's page once there is one.
-pub fn not_found(lang: Lang, id: &str) -> String {
+pub fn not_found(lang: Lang, id: &str, root: &str) -> String {
     let w = Words::of(lang);
     let mut out = String::with_capacity(16 * 1024);
     let clock = Clock { now: Wall(0), zone: &TimeZone::UTC, w };
-    let frame = Frame { w, clock, root: "../", refresh: true, mood: "idle", monitor: Some(id) };
+    let frame = Frame { w, clock, root, refresh: true, mood: "idle", monitor: Some(id) };
     let _ = missing(&mut out, &frame, id);
     out
 }
@@ -84,19 +86,21 @@ pub fn not_found(lang: Lang, id: &str) -> String {
 fn missing(out: &mut String, frame: &Frame<'_>, id: &str) -> fmt::Result {
     let w = frame.w;
     frame.open(out, |out| write!(out, "{} · ", w.not_found))?;
-    home(out, w);
+    home(out, w, frame.root);
     writeln!(out, "<h1 class=\"lede\">{}</h1>", w.not_found)?;
     frame.content(out, &[])?;
     out.push_str("<div class=\"empty\">\n<p><b><bdi>");
     text(out, id);
     writeln!(out, "</bdi></b>{}{}</p>", w.colon, w.not_found_why)?;
-    writeln!(out, "<p><a href=\"../\">{}</a></p>\n</div>", w.show_all)?;
+    writeln!(out, "<p><a href=\"{}\">{}</a></p>\n</div>", frame.root, w.show_all)?;
     frame.close(out, env!("CARGO_PKG_VERSION"), |_| Ok(()))
 }
 
 /// The name of the whole, which leads back to it.
-fn home(out: &mut String, w: &Words) {
-    out.push_str("<p class=\"home\"><a href=\"../\">");
+fn home(out: &mut String, w: &Words, root: &str) {
+    out.push_str("<p class=\"home\"><a href=\"");
+    out.push_str(root);
+    out.push_str("\">");
     out.push_str(PULSE);
     out.push_str(w.name);
     out.push_str("</a></p>\n");
@@ -118,7 +122,7 @@ impl One<'_> {
             text(out, &m.id);
             out.write_str(" · ")
         })?;
-        home(out, w);
+        home(out, w, self.page.root);
         out.push_str("<h1 class=\"lede\"><bdi>");
         text(out, &m.id);
         write!(
@@ -276,7 +280,7 @@ impl One<'_> {
                 return self.frame.dash(out);
             }
             for tag in &m.tags {
-                write!(out, "<a class=\"tag\" href=\"../?tag={}\"><bdi>", query_value(tag))?;
+                write!(out, "<a class=\"tag\" href=\"{}?tag={}\"><bdi>", self.frame.root, query_value(tag))?;
                 text(out, tag);
                 out.push_str("</bdi></a> ");
             }
@@ -359,7 +363,7 @@ impl One<'_> {
 
     /// How to beat it from a shell, and its badge.
     fn use_it(&self, out: &mut String) -> fmt::Result {
-        let (w, host) = (self.w, self.page.host);
+        let (w, host, root) = (self.w, self.page.host, self.page.root);
         let id = &self.row.snapshot.id;
         section(out, "send", w.send)?;
         writeln!(out, "<p>{}</p>", w.send_how)?;
@@ -369,7 +373,7 @@ impl One<'_> {
         let coded = query_value(id).to_string();
         writeln!(
             out,
-            "<p><img src=\"../badge/{coded}.svg?lang={}\" alt=\"{}\" height=\"20\"></p>\n<p>{}</p>",
+            "<p><img src=\"{root}badge/{coded}.svg?lang={}\" alt=\"{}\" height=\"20\"></p>\n<p>{}</p>",
             match w.lang {
                 Lang::En => "en",
                 Lang::Zh => "zh",

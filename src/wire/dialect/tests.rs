@@ -62,6 +62,7 @@ fn word(event: Event<'_>) -> String {
         Event::Packet => "packet".into(),
         Event::Wrong(reason) => format!("wrong({})", reason.split(' ').next().unwrap_or_default()),
         Event::Impossible(_) => "impossible".into(),
+        Event::Foreign(foreign) => format!("{foreign:?}").to_lowercase(),
         Event::Command(Command::Beat(mut fields)) => format!("beat({:?})", fields.beat()),
         Event::Command(command) => format!("{command:?}").to_lowercase(),
     }
@@ -92,7 +93,9 @@ fn each_dialect_is_known_by_its_first_bytes() {
         (b"\n\0", "packet", Dialect::Text),
         (b"hello server\0hello server\n", "packet packet", Dialect::Text),
         (b"\x02\0\0\0\0\0\0\0", "packet", Dialect::Text),
-        (b"GET / HTTP/1.1\r\n\r\n", "", Dialect::Text),
+        (b"GET well soon", "", Dialect::Text),
+        (b"GE", "", Dialect::Unknown),
+        (b"\0\0\0\x10hello", "", Dialect::Text),
         (b"hello serve", "", Dialect::Unknown),
         (b"\x01\0\0", "", Dialect::Unknown),
         (b"\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0", "impossible", Dialect::Unknown),
@@ -101,6 +104,64 @@ fn each_dialect_is_known_by_its_first_bytes() {
         let (mut talk, mut said) = (Talk::new(), Vec::new());
         talk.feed(bytes, LENGTH_MAX, &mut |event| said.push(word(event)));
         assert_eq!((said.join(" ").as_str(), talk.dialect()), (events, dialect), "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn openings_of_other_protocols_are_no_sign_of_life() {
+    for (opening, foreign) in [
+        (&b"GET / HTTP/1.1\r\nHost: hb:7778\r\n\r\n"[..], "http"),
+        (b"\r\n\r\nGET / HTTP/1.1\r\n\r\n", "http"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nBEAT web\n", "http"),
+        (b"HEAD / HTTP/1.0\r\n\r\n", "http"),
+        (b"OPTIONS * HTTP/1.1\r\n\r\n", "http"),
+        (b"CONNECT hb:443 HTTP/1.1\r\n\r\n", "http"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "http"),
+        (b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03", "tls"),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "ssh"),
+        (b"\0\0\0\x2f\xffSMBr\0\0\0\0", "smb"),
+        (b"\0\0\0\xd0\xfeSMB@\0", "smb"),
+        (b"\xffSMBr\0\0\0\0", "smb"),
+    ] {
+        for size in [1, 3, opening.len()] {
+            let pieces: Vec<&[u8]> = opening.chunks(size).collect();
+            let (mut talk, mut said) = (Talk::new(), Vec::new());
+            for piece in pieces {
+                talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(event)));
+                talk.quiet(&mut |event| said.push(word(event)));
+            }
+            assert_eq!(
+                (said.join(" ").as_str(), talk.dialect()),
+                (foreign, Dialect::Unknown),
+                "{}",
+                opening.escape_ascii()
+            );
+        }
+    }
+}
+
+#[test]
+fn it_is_known_when_something_has_begun_and_not_ended() {
+    for (bytes, inside) in [
+        (&b""[..], false),
+        (b"BEA", true),
+        (b"BEAT web", true),
+        (b"BEAT web\n", false),
+        (b"BEAT web\nP", true),
+        (b"PIN", true),
+        (b"PING", false),
+        (b"\0\0\0\0\0\0\0\0", false),
+        (b"\0\0\0\0\0\0\0\0\x01", true),
+        (b"\x01\0\0\0\x05\0\0\0abc", true),
+        (b"\x01\0\0\0\x03\0\0\0abc", false),
+        (b"pongpo", false),
+        (b"some text", true),
+        (b"some text\n\0", false),
+        (b"hello server", false),
+    ] {
+        let mut talk = Talk::new();
+        talk.feed(bytes, LENGTH_MAX, &mut |_| {});
+        assert_eq!(talk.is_inside_message(), inside, "{}", bytes.escape_ascii());
     }
 }
 
@@ -209,12 +270,16 @@ fn streams() -> impl Strategy<Value = Vec<u8>> {
         b"text",
         b"HEARTBEAT|ping\n",
         b"BEAT web seq=1\n",
-        b"BEAT a/b\n",
+        b"BEAT a?b\n",
         b"AUTH t\n",
         b"QUIT\n",
         b"\0\0\0\0\0\0\0\0",
         b"\x01\0\0\0\x03\0\0\0abc",
         b"\x01\0\0\0\xff\0\0\0",
+        b"GET / HTTP/1.1\n",
+        b"POST",
+        b"\x16\x03\x01",
+        b"\0\0\0\x10\xffSMB",
     ];
     let piece = prop_oneof![
         6 => prop::sample::select(words).prop_map(<[u8]>::to_vec),

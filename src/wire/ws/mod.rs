@@ -101,6 +101,11 @@ impl Session {
         self.inbound.is_sound()
     }
 
+    /// Whether fragments of a message have come, and not the last.
+    pub fn is_inside_message(&self) -> bool {
+        self.inbound.is_inside_message()
+    }
+
     /// Whether nothing of a frame or message has come that is not yet an event.
     pub fn is_between_messages(&self) -> bool {
         self.inbound.is_between_messages()

@@ -90,6 +90,11 @@ impl Inbound {
             && !self.message.is_some_and(|kind| !matches!(kind, Opcode::Text | Opcode::Binary))
     }
 
+    /// See [`super::Session::is_inside_message`].
+    pub fn is_inside_message(&self) -> bool {
+        self.message.is_some()
+    }
+
     /// See [`super::Session::is_between_messages`].
     pub fn is_between_messages(&self) -> bool {
         self.head_bytes == 0 && self.message.is_none()

@@ -51,7 +51,7 @@ fn pasts(engine: &Engine, rows: &[Snapshot]) -> Vec<Past> {
 
 /// One monitor.
 pub async fn one(site: &Site, coded: &str) -> Answer {
-    let id = match id_in_path(coded) {
+    let id = match id_in_path(site, coded) {
         Ok(id) => id,
         Err(fault) => return fault,
     };
@@ -63,12 +63,15 @@ pub async fn one(site: &Site, coded: &str) -> Answer {
 
 /// Makes one, or changes what it is held to.
 pub async fn declare(site: &Site, coded: &str, body: &[u8]) -> Answer {
-    let (id, declaration) = match (id_in_path(coded), control::declaration(body)) {
+    let (id, declaration) = match (id_in_path(site, coded), control::declaration(body)) {
         (Err(fault), _) => return fault,
         (_, Err(fault)) => return wrong(&fault),
         (Ok(id), Ok(declaration)) => (id, declaration),
     };
     let new = site.engine.get(id.as_ref()).is_none();
+    if let (true, Err(error)) = (new, id.as_ref().may_be_made()) {
+        return Answer::wrong(400, &error.to_string(), Some("id"));
+    }
     let location = new.then(|| format!("/api/v1/monitors/{}", utf8_percent_encode(id.as_str(), PATH)));
     let answer = obey(site, id, Control::Declare(declaration), if new { 201 } else { 200 }).await;
     Answer { location: location.filter(|_| answer.status == 201), ..answer }
@@ -76,7 +79,7 @@ pub async fn declare(site: &Site, coded: &str, body: &[u8]) -> Answer {
 
 /// Sets one aside.
 pub async fn pause(site: &Site, coded: &str, body: &[u8]) -> Answer {
-    let (id, wish) = match (id_in_path(coded), control::pause(body)) {
+    let (id, wish) = match (id_in_path(site, coded), control::pause(body)) {
         (Err(fault), _) => return fault,
         (_, Err(fault)) => return wrong(&fault),
         (Ok(id), Ok(wish)) => (id, wish),
@@ -98,7 +101,7 @@ pub async fn pause(site: &Site, coded: &str, body: &[u8]) -> Answer {
 
 /// Ends a pause.
 pub async fn resume(site: &Site, coded: &str) -> Answer {
-    match id_in_path(coded) {
+    match id_in_path(site, coded) {
         Ok(id) => obey(site, id, Control::Resume, 200).await,
         Err(fault) => fault,
     }
@@ -106,7 +109,7 @@ pub async fn resume(site: &Site, coded: &str) -> Answer {
 
 /// Forgets one.
 pub async fn remove(site: &Site, coded: &str) -> Answer {
-    match id_in_path(coded) {
+    match id_in_path(site, coded) {
         Ok(id) => obey(site, id, Control::Remove, 204).await,
         Err(fault) => fault,
     }

@@ -1,9 +1,8 @@
 //! Pages for people, the script that keeps them fresh, and badges.
 
 use super::monitors::select;
-use super::{Question, VERSION, aside, incidents, wrong};
+use super::{Question, VERSION, aside, id_of, incidents, wrong};
 use crate::domain::history::{Incident, Past};
-use crate::domain::id::Id;
 use crate::domain::lang::Lang;
 use crate::domain::limits::PAGE_ROWS_MAX;
 use crate::domain::policy::Policy;
@@ -93,8 +92,9 @@ pub async fn all(site: &Arc<Site>, policy: &Policy, question: &Question<'_>) -> 
 pub async fn one(site: &Arc<Site>, policy: &Policy, coded: &str, question: &Question<'_>) -> Answer {
     let (lang, host) = (language(policy, question), host(question));
     let text = percent_decode_str(coded).decode_utf8_lossy().into_owned();
-    let snapshot = Id::new(&text).ok().and_then(|id| site.engine.get(id.as_ref()));
-    let Some(snapshot) = snapshot else { return as_page(404, Ok(page::not_found(lang, &text))) };
+    let snapshot = id_of(&site.engine, &text).ok().and_then(|id| site.engine.get(id.as_ref()));
+    let root = "../".repeat(1 + coded.matches('/').count());
+    let Some(snapshot) = snapshot else { return as_page(404, Ok(page::not_found(lang, &text, &root))) };
     let asked = match (query::selection(question.query), query::incidents(question.query)) {
         (Ok(selection), Ok(incidents)) => (selection, incidents.after),
         (Err(fault), _) | (_, Err(fault)) => return wrong(&fault),
@@ -114,6 +114,7 @@ pub async fn one(site: &Arc<Site>, policy: &Policy, coded: &str, question: &Ques
         let (rows, next) = known(incidents::page(engine, wanted), lang, &mut troubles);
         page::monitor(&page::MonitorPage {
             lang,
+            root: &root,
             now: clock::wall(),
             host: host.as_deref(),
             started: site_too.started.wall,
@@ -140,7 +141,7 @@ pub async fn badge(site: &Arc<Site>, policy: &Policy, coded: &str, question: &Qu
     let lang = query::lang(question.query).unwrap_or_else(|| language(policy, question));
     let text = percent_decode_str(coded).decode_utf8_lossy().into_owned();
     let svg = aside(site, move |engine| {
-        let snapshot = Id::new(&text).ok().and_then(|id| engine.get(id.as_ref()));
+        let snapshot = id_of(engine, &text).ok().and_then(|id| engine.get(id.as_ref()));
         let past =
             snapshot.as_ref().and_then(|one| engine.past(clock::now(), std::slice::from_ref(one)).ok());
         let uptime_day = past.and_then(|past| past.first().and_then(|past| past.uptime.day));

@@ -11,6 +11,7 @@ pub fn monitor_page<'a>(
     incidents: &'a [Incident],
 ) -> MonitorPage<'a> {
     MonitorPage {
+        root: "../",
         lang: Lang::En,
         now: NOW,
         host: Some("hb.lan:7777"),
@@ -123,7 +124,7 @@ fn a_clock_nearly_right_agrees_with_ours() {
 #[test]
 fn who_is_not_known_is_said_not_to_be_in_both_languages() {
     for (lang, word) in [(Lang::En, "No such monitor"), (Lang::Zh, "没有这个监控项")] {
-        let html = not_found(lang, "<x>\"");
+        let html = not_found(lang, "<x>\"", "../");
         well_formed(&html);
         assert!(html.contains(&format!("<h1 class=\"lede\">{word}</h1>")));
         assert!(html.contains("<bdi>&lt;x&gt;&quot;</bdi>") && html.contains("<a href=\"../\">"));

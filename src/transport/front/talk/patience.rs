@@ -1,0 +1,154 @@
+//! How long a raw TCP connection may take for what it owes: a sign of life, the end of what it has begun, a token where one
+//! is needed; and what wrong tokens cost it.
+
+use super::{Hearing, NEVER, Talk, next_ping};
+use crate::domain::access::{Denied, Wish};
+use crate::domain::beat::Warnings;
+use crate::domain::limits::{GUESS_DELAY, GUESSES_MAX};
+use crate::domain::notice::{Level, Notice};
+use crate::domain::time::Span;
+use crate::engine::claims::Claim;
+use crate::engine::stats::{BeatResult, Turned};
+use crate::transport::front::desk::{Moment, Next};
+use crate::wire::dialect::Dialect;
+use crate::wire::line::Reply;
+use std::borrow::Cow;
+
+impl Talk {
+    /// What happens when its time is up: it is asked, or it has been silent for too long.
+    pub fn time_out(&mut self, moment: &Moment<'_>) -> Next {
+        if moment.now_s > self.silent_s.saturating_add(1) {
+            // Nobody has looked for a while, and what has come meanwhile may not have been read yet.
+            self.silent_s = moment.second_after(self.timeout(moment));
+        } else if moment.now_s >= self.silent_s {
+            return self.give_up(moment);
+        }
+        if moment.now_s >= self.message_s || moment.now_s >= self.token_s {
+            return self.lose_patience(moment);
+        }
+        if moment.now_s >= self.deaf_s && self.deaf_s != 0 {
+            self.deaf_s = 0;
+            self.set_alarm();
+            return Next::Again;
+        }
+        if self.is_asked() && moment.now_s >= self.ping_s {
+            self.ping_s = next_ping(&moment.policy.tcp, moment);
+            if !self.link.is_blocked() && self.link.send(b"ping").is_err() {
+                return Next::Close;
+            }
+        }
+        self.set_alarm();
+        Next::Wait
+    }
+
+    pub(super) fn give_up(&mut self, moment: &Moment<'_>) -> Next {
+        self.gone = true;
+        let engine = &self.link.site.engine;
+        engine.stats().turned(Turned::Timeout);
+        if self.claim.as_ref().is_none_or(Claim::holds) {
+            let asked = matches!(self.talk.dialect(), Dialect::Unknown | Dialect::Pong);
+            let notice = Notice::ClientGone { asked, peer: self.link.peer, monitor: self.monitor() };
+            engine.log().notice(moment.now.wall, notice);
+        }
+        Next::Close
+    }
+
+    /// What has begun did not end in time, or the token did not come.
+    pub(super) fn lose_patience(&mut self, moment: &Moment<'_>) -> Next {
+        let late = moment.now_s >= self.message_s;
+        let (why, reason) = match late {
+            true => (Turned::Timeout, "it did not end in time (limits.body_timeout)"),
+            false => (Turned::Token, "no token in time (limits.header_timeout): AUTH TOKEN"),
+        };
+        self.link.site.engine.stats().turned(why);
+        let lines = matches!(self.talk.dialect(), Dialect::Line | Dialect::Ping | Dialect::Unknown);
+        if lines && !self.link.is_blocked() {
+            let mut out = Vec::new();
+            Reply::Error(reason.into()).write(&mut out);
+            // It is closed in any case.
+            let _ = self.link.send(&out);
+        }
+        Next::Close
+    }
+
+    /// Watches how long what has begun takes, from its first byte; `anew`: what had begun before has ended.
+    pub(super) fn watch_message(&mut self, anew: bool, moment: &Moment<'_>) {
+        if !self.talk.is_inside_message() {
+            self.message_s = NEVER;
+        } else if anew || self.message_s == NEVER {
+            self.message_s = moment.second_after(moment.policy.limits.body_timeout);
+        }
+    }
+
+    /// Whoever needs a token to beat has so long to show it.
+    pub(super) fn expect_token(&mut self, moment: &Moment<'_>) {
+        self.token_s = match self.needs_token(moment) {
+            true => moment.second_after(moment.policy.limits.header_timeout),
+            false => NEVER,
+        };
+    }
+
+    pub(super) fn needs_token(&self, moment: &Moment<'_>) -> bool {
+        let may = moment.policy.access.check(Wish::Beat, self.link.peer, None);
+        !self.authorized && matches!(may, Err(Denied::Token(_)))
+    }
+
+    /// How long it may be silent.
+    pub(super) fn timeout(&self, moment: &Moment<'_>) -> Span {
+        let times = &moment.policy.tcp;
+        match self.talk.dialect() {
+            Dialect::Frame => times.frame_timeout,
+            Dialect::Line | Dialect::Ping => times.line_timeout.max(self.patience),
+            Dialect::Unknown | Dialect::Pong | Dialect::Text => times.timeout,
+        }
+    }
+
+    /// Whether we send `ping`: it has said nothing yet, or does answer that.
+    pub(super) fn is_asked(&self) -> bool {
+        self.talk.is_silent() || self.talk.dialect() == Dialect::Pong
+    }
+
+    pub(super) fn set_alarm(&mut self) {
+        let asked_s = if self.is_asked() { self.ping_s } else { NEVER };
+        let deaf_s = if self.deaf_s == 0 { NEVER } else { self.deaf_s };
+        self.link.due_s =
+            [self.silent_s, asked_s, self.message_s, self.token_s, deaf_s].into_iter().min().unwrap_or(NEVER);
+    }
+
+    pub(super) fn authorize(&mut self, token: &[u8], hearing: &mut Hearing<'_, '_>) {
+        let reply = match hearing.moment.policy.access.check(Wish::Beat, self.link.peer, Some(token)) {
+            Ok(()) => {
+                self.authorized = true;
+                self.token_s = NEVER;
+                Reply::Ok(None, Warnings::NONE)
+            }
+            Err(denied) => {
+                self.count(BeatResult::Denied);
+                self.resent_guess(hearing.moment);
+                let (Denied::Token(key) | Denied::Network(key)) = denied;
+                Reply::Error(Cow::Owned(format!("not allowed: see {key}")))
+            }
+        };
+        hearing.say(reply, 0);
+    }
+
+    /// A token was wrong: it is not heard for a while, and after some of them it is closed.
+    pub(super) fn resent_guess(&mut self, moment: &Moment<'_>) {
+        self.guesses = self.guesses.saturating_add(1);
+        self.deaf_s = moment.second_after(GUESS_DELAY);
+        if self.guesses >= GUESSES_MAX {
+            self.closing = true;
+            self.link.site.engine.stats().turned(Turned::Token);
+        }
+        let site = &self.link.site;
+        let Some(count) = site.note_guess(moment.now) else { return };
+        let (peer, listener) = (self.link.peer, &site.setup.address);
+        let text = moment.policy.page_lang.pick(
+            format!("wrong token from {peer} at {listener}; {count} since this was last said"),
+            format!("{peer} 在 {listener} 出示了错误的令牌；自上次记录以来共 {count} 次"),
+        );
+        site.engine
+            .log()
+            .notice(moment.now.wall, Notice::Other { level: Level::Warning, kind: "wrong_token", text });
+    }
+}

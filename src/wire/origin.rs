@@ -1,0 +1,134 @@
+//! Whether a browser on another site sent a request: its `Origin` against what it speaks to.
+
+use crate::domain::address::Peer;
+use crate::wire::forwarded::{Proxies, ProxyHeader};
+use crate::wire::head::Facts;
+
+/// Whether a page of another site sent this: its `Origin` is not what the browser speaks to, which is what a trusted proxy
+/// says of that, else `Host`. Where the scheme is known it must be the same too; a port that is the scheme's own may be left
+/// out (RFC 6454, 4).
+pub fn is_cross_site(proxies: &Proxies, peer: Peer, facts: &Facts<'_>) -> bool {
+    let Some(origin) = facts.origin else { return false };
+    let origin = std::str::from_utf8(origin).unwrap_or_default();
+    let Some((scheme, from)) = origin.split_once("://").filter(|(s, _)| matches!(*s, "http" | "https"))
+    else {
+        return true;
+    };
+    let is_same = |host: &str| bare_host(host, scheme).eq_ignore_ascii_case(bare_host(from, scheme));
+    let own = facts.host.and_then(|host| std::str::from_utf8(host).ok());
+    let said = if proxies.trusts(peer) { Said::of(facts, proxies.header) } else { Said::default() };
+    let host_fits = said.host.or(own).is_some_and(is_same);
+    let scheme_fits = said.scheme.is_none_or(|said| said.eq_ignore_ascii_case(scheme));
+    !(host_fits && scheme_fits)
+}
+
+/// What proxies say of the request as they got it. Of several the first knows what the browser asked for; a page cannot
+/// make its browser send any of these headers to another site.
+#[derive(Debug, Default, PartialEq)]
+struct Said<'a> {
+    host: Option<&'a str>,
+    scheme: Option<&'a str>,
+}
+
+impl<'a> Said<'a> {
+    fn of(facts: &Facts<'a>, header: ProxyHeader) -> Said<'a> {
+        let forwarded = || {
+            let first = facts.forwarded.as_slice().first().and_then(|line| std::str::from_utf8(line).ok());
+            let element = first.and_then(|line| line.split(',').next()).unwrap_or_default();
+            Said { host: parameter(element, "host"), scheme: parameter(element, "proto") }
+        };
+        let first = |line: Option<&'a [u8]>| {
+            let first = std::str::from_utf8(line?).ok()?.split(',').next()?.trim();
+            Some(first).filter(|first| !first.is_empty())
+        };
+        let others = Said { host: first(facts.x_forwarded_host), scheme: first(facts.x_forwarded_proto) };
+        match header {
+            ProxyHeader::Forwarded => forwarded(),
+            ProxyHeader::Unsaid if others == Said::default() => forwarded(),
+            _ => others,
+        }
+    }
+}
+
+/// A host without the port that its scheme has anyway.
+fn bare_host<'a>(host: &'a str, scheme: &str) -> &'a str {
+    host.strip_suffix(if scheme == "https" { ":443" } else { ":80" }).unwrap_or(host)
+}
+
+/// The value of a parameter of one element of `Forwarded`.
+fn parameter<'a>(element: &'a str, wanted: &str) -> Option<&'a str> {
+    element.split(';').find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim().trim_matches('"'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_cross(header: ProxyHeader, peer: &str, headers: &[(&str, &str)]) -> bool {
+        let proxies = Proxies { networks: vec!["10.0.0.0/8".parse().unwrap()], unix: true, header };
+        let facts = Facts::collect(headers.iter().map(|(n, v)| (*n, v.as_bytes()))).unwrap();
+        is_cross_site(&proxies, Peer::from_ip(peer.parse().unwrap()), &facts)
+    }
+
+    #[test]
+    fn a_browser_from_elsewhere_is_known_by_its_origin() {
+        let crosses = |headers: &[(&str, &str)]| is_cross(ProxyHeader::Unsaid, "192.0.2.1", headers);
+        assert!(!crosses(&[("host", "hb.lan:7777")]));
+        for (host, origin) in [
+            ("hb.lan:7777", "http://hb.lan:7777"),
+            ("hb.lan:7777", "https://HB.lan:7777"),
+            ("hb.lan", "http://hb.lan:80"),
+            ("hb.lan:443", "https://hb.lan"),
+            ("[::1]:80", "http://[::1]"),
+        ] {
+            assert!(!crosses(&[("host", host), ("origin", origin)]), "{host} {origin}");
+        }
+        for (host, origin) in [
+            ("hb.lan:7777", "http://evil.example"),
+            ("hb.lan:7777", "null"),
+            ("hb.lan:7777", ""),
+            ("hb.lan:7777", "http://hb.lan"),
+            ("hb.lan:7777", "ftp://hb.lan:7777"),
+            ("hb.lan:80", "https://hb.lan"),
+            ("hb.lan:443", "http://hb.lan"),
+        ] {
+            assert!(crosses(&[("host", host), ("origin", origin)]), "{host} {origin}");
+        }
+        assert!(crosses(&[("origin", "http://hb.lan")]), "no Host at all");
+    }
+
+    #[test]
+    fn a_trusted_proxy_says_to_which_host_a_page_belongs() {
+        use ProxyHeader::{Forwarded, Unsaid, XForwardedFor};
+        let origin = ("origin", "https://status.example");
+        let host = ("host", "127.0.0.1:7777");
+        for (header, said) in [
+            (XForwardedFor, &[("x-forwarded-host", "status.example"), ("x-forwarded-proto", "https")][..]),
+            (Unsaid, &[("X-Forwarded-Host", "status.example:443, inner.lan")]),
+            (
+                Forwarded,
+                &[("forwarded", "for=1.2.3.4;host=\"status.example:443\";proto=https, host=inner.lan")],
+            ),
+            (Unsaid, &[("forwarded", "Host=STATUS.example")]),
+        ] {
+            let headers = [&[origin, host], said].concat();
+            assert!(!is_cross(header, "10.0.0.1", &headers), "{said:?}");
+            assert!(is_cross(header, "192.0.2.1", &headers), "nobody else is believed: {said:?}");
+        }
+        for (header, said) in [
+            (Unsaid, &[("x-forwarded-host", "evil.example"), ("x-forwarded-proto", "https")][..]),
+            (Unsaid, &[("x-forwarded-host", "status.example"), ("x-forwarded-proto", "http")]),
+            (Forwarded, &[("forwarded", "for=1.2.3.4;host=evil.example")]),
+            (Forwarded, &[("x-forwarded-host", "status.example")]),
+            (XForwardedFor, &[("forwarded", "host=status.example")]),
+            (Unsaid, &[]),
+        ] {
+            assert!(is_cross(header, "10.0.0.1", &[&[origin, host], said].concat()), "{said:?}");
+        }
+        let passed_on = [origin, ("host", "status.example"), ("x-forwarded-proto", "https")];
+        assert!(!is_cross(Unsaid, "10.0.0.1", &passed_on), "a proxy that passes Host on");
+    }
+}
