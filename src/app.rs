@@ -435,6 +435,7 @@ fn policy_of(settings: &Settings) -> Policy {
         websocket: settings.websocket,
         governor: settings.governor,
         rules: settings.rules.clone(),
+        local_zone: settings.local_zone.clone(),
         page_lang: settings.page_lang.unwrap_or(settings.lang),
         tcp: settings.tcp,
         alerts: settings.alerts.clone(),

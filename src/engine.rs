@@ -394,10 +394,11 @@ impl Engine {
         for (id, _) in policy.rules.declared() {
             let Ok(id) = IdRef::new(id) else { continue };
             let (shard, name) = self.place_of(id);
-            let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-            let create = (number, Source { peer: Peer::Unix, transport: Transport::Http });
-            let made = self
-                .change(now, shard, &mut pending, |registry, keep| registry.ensure(now, name, create, keep));
+            let number = || self.next_number.fetch_add(1, Ordering::Relaxed);
+            let source = Source { peer: Peer::Unix, transport: Transport::Http };
+            let made = self.change(now, shard, &mut pending, |registry, keep| {
+                registry.ensure(now, name, source, number, keep)
+            });
             self.monitors.fetch_add(made.into(), Ordering::Relaxed);
         }
         // A failure has been noted and will be made good.

@@ -15,7 +15,9 @@ use crate::domain::lang::Lang;
 use crate::domain::limits::{Limits, SOCKET_PATH_BYTES_MAX};
 use crate::domain::notice::Level;
 use crate::domain::policy::{Defaults, SocketTimes};
+use crate::domain::rules::Rules;
 use crate::domain::time::Span;
+use crate::domain::zone::{UnknownLocal, Zone};
 use crate::sys::log::{Format, LogOptions, Target, TargetOptions};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -181,22 +183,24 @@ impl Sight<'_> {
     }
 
     /// What a monitor is held to that neither says nor is named by a rule.
-    pub(super) fn defaults(
-        self,
-        interval: Option<Span>,
-        grace: Option<Span>,
-        forget_after: Option<Located<Option<Span>>>,
-    ) -> Defaults {
-        let fallback = Defaults::default();
-        let (interval, grace) = (interval.unwrap_or(fallback.interval), grace.unwrap_or(fallback.grace));
-        let Some(Located { value: forget_after, origin }) = forget_after else {
-            return Defaults { interval, grace, ..fallback };
-        };
-        if let Some(text) = forget_after.and_then(|forget| monitor::hasty(forget, Span(interval.0 + grace.0)))
-        {
+    pub(super) fn defaults(self, named: Defaults, forget_after: Option<Located<Option<Span>>>) -> Defaults {
+        let Some(Located { value: forget_after, origin }) = forget_after else { return named };
+        let silence = named.interval.0.saturating_add(named.grace_for(None, named.interval).0);
+        if let Some(text) = forget_after.and_then(|forget| monitor::hasty(forget, Span(silence))) {
             self.findings.warn(&origin.place, &origin.key, text);
         }
-        Defaults { interval, grace, forget_after }
+        Defaults { forget_after, ..named }
+    }
+
+    /// Why the machine's own time zone is not known, where anything goes by it; that is said.
+    pub(super) fn local_zone(self, rules: &Rules) -> Option<UnknownLocal> {
+        let unknown =
+            Zone::unknown_local(self.env.get("TZ").map(|value| value.to_string_lossy().into_owned()));
+        // Without TZ and /etc/localtime it is UTC, as for every other program; that is a surprise only in a schedule.
+        let unknown = unknown.filter(|unknown| *unknown != UnknownLocal::Unset || rules.go_by_local())?;
+        let text = |lang| crate::view::words::unknown_local(lang, &unknown);
+        self.findings.warn(&Place::Nowhere, "TZ", Text::new(text(Lang::En), text(Lang::Zh)));
+        Some(unknown)
     }
 
     /// When WebSockets are pinged and given up; a ping must have its time to be answered.

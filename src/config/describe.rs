@@ -10,15 +10,20 @@ use crate::domain::alert::Notifier;
 use crate::domain::lang::Lang;
 use crate::domain::policy::{Defaults, SocketTimes, Sync, TcpTimes};
 use crate::domain::rules::Rule;
-use crate::domain::time::Span;
+use crate::domain::schedule::Schedule;
+use crate::domain::time::{Span, Wall};
 use crate::domain::window::Window;
 use crate::notify::local::Log;
 use crate::notify::{ChannelOptions, ChannelSettings};
+use crate::sys::clock;
 use crate::sys::sockets::keepalive::KeepAlive;
 use crate::transport::tls::certificate::Summary;
 use crate::transport::tls::server::ClientAuth;
 use ipnet::IpNet;
 use std::fmt::Display;
+
+/// Times of a schedule that are shown.
+const NEXT_TIMES: usize = 3;
 
 impl Settings {
     /// What would run, line by line; ends with a newline.
@@ -109,16 +114,33 @@ impl Settings {
                 ),
             ),
         });
-        let Defaults { interval, grace, forget_after } = self.defaults;
+        let Defaults { interval, grace, early, first_beat, forget_after } = self.defaults;
+        let grace =
+            optional(grace, say("a quarter of the interval (30s to 1h)", "间隔的四分之一（30s 到 1h）"));
         let forget = optional(forget_after, say("never", "从不"));
+        let first = optional(first_beat, say("whenever", "不限"));
         rows.push(match lang {
-            Lang::En => {
-                ("defaults", format!("interval {interval}, grace {grace}, forgotten after: {forget}"))
-            }
-            Lang::Zh => ("默认值", format!("间隔 {interval}，宽限 {grace}，静默后遗忘 {forget}")),
+            Lang::En => (
+                "defaults",
+                format!(
+                    "interval {interval}, grace {grace}, early by {early}, first heard within: {first}, forgotten after: \
+                     {forget}"
+                ),
+            ),
+            Lang::Zh => (
+                "默认值",
+                format!(
+                    "间隔 {interval}，宽限 {grace}，可提前 {early}，首次心跳期限 {first}，静默后遗忘 {forget}"
+                ),
+            ),
         });
         rows.extend(self.describe_notifiers(lang));
-        rows.extend(self.rules.iter().map(|rule| (say("monitor", "规则"), describe_rule(rule, lang))));
+        let now = clock::wall();
+        for rule in self.rules.iter() {
+            rows.push((say("monitor", "规则"), describe_rule(rule, &self.defaults, lang)));
+            let next = rule.schedule.as_ref().map(|schedule| next_times(schedule, now));
+            rows.extend(next.map(|next| (say("next", "接下来"), next)));
+        }
         rows.extend(self.describe_process(lang));
         table(&rows)
     }
@@ -363,7 +385,7 @@ fn describe_notifier(channel: &ChannelSettings, notifier: &Notifier, lang: Lang)
 }
 
 /// Whom a rule names and what it asks of them; the first that fits holds, so they stand in their order.
-fn describe_rule(rule: &Rule, lang: Lang) -> String {
+fn describe_rule(rule: &Rule, defaults: &Defaults, lang: Lang) -> String {
     let say = |en: &'static str, zh: &'static str| if lang == Lang::Zh { zh } else { en };
     let mut parts = Vec::new();
     let mut part = |name: &str, value: String| parts.push(format!("{name} {value}"));
@@ -371,10 +393,17 @@ fn describe_rule(rule: &Rule, lang: Lang) -> String {
         part(say("interval", "间隔"), interval.to_string());
     }
     if let Some(schedule) = &rule.schedule {
-        part(say("due at", "计划"), format!("{} ({})", schedule.text(), schedule.zone()));
+        part(say("due at", "计划"), format!("{} ({})", schedule.text(), schedule.zone().shown()));
     }
-    if let Some(grace) = rule.grace {
+    if rule.grace.is_some() || rule.is_fixed() {
+        let grace = defaults.grace_for(Some(rule), rule.interval.unwrap_or(defaults.interval));
         part(say("grace", "宽限"), grace.to_string());
+    }
+    if let Some(early) = rule.early.filter(|early| *early != defaults.early) {
+        part(say("early by", "可提前"), early.to_string());
+    }
+    if let Some(first) = rule.first_beat {
+        part(say("first heard within:", "首次心跳期限"), optional(first, say("whenever", "不限")));
     }
     if let Some(limit) = rule.run_limit {
         part(say("run limit", "运行时限"), limit.to_string());
@@ -403,15 +432,22 @@ fn describe_rule(rule: &Rule, lang: Lang) -> String {
     format!("{}{}{what}", words::whom(&rule.matches), say(": ", "："))
 }
 
+/// When a schedule is due next, by the clocks it goes by.
+fn next_times(schedule: &Schedule, now: Wall) -> String {
+    let slots = std::iter::successors(schedule.next_after(now), |slot| schedule.next_after(*slot));
+    let shown: Vec<String> = slots.take(NEXT_TIMES).filter_map(|slot| schedule.zone().stamp(slot)).collect();
+    shown.join(", ")
+}
+
 fn describe_window(window: &Window, lang: Lang) -> String {
     match (window, lang) {
         (Window::Once { from, to }, Lang::En) => format!("from {} to {}", from.rfc3339(), to.rfc3339()),
         (Window::Once { from, to }, Lang::Zh) => format!("从 {} 到 {}", from.rfc3339(), to.rfc3339()),
         (Window::Recurring { schedule, length }, Lang::En) => {
-            format!("at {} ({}) for {length}", schedule.text(), schedule.zone())
+            format!("at {} ({}) for {length}", schedule.text(), schedule.zone().shown())
         }
         (Window::Recurring { schedule, length }, Lang::Zh) => {
-            format!("{}（{}）起 {length}", schedule.text(), schedule.zone())
+            format!("{}（{}）起 {length}", schedule.text(), schedule.zone().shown())
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::domain::policy::Defaults;
 use crate::domain::rules::{Match, Rule, Rules};
 use crate::domain::schedule::{Schedule, WEEKDAYS};
 use crate::domain::time::Span;
+use crate::domain::tolerance::Early;
 use crate::domain::window::Window;
 use crate::domain::zone::Zone;
 use std::collections::BTreeSet;
@@ -35,6 +36,8 @@ pub(super) struct Draft {
     grace: Option<Span>,
     schedule: Option<Located<String>>,
     zone: Option<Located<Zone>>,
+    early: Option<Located<Early>>,
+    first_beat: Option<Option<Span>>,
     run_limit: Option<Span>,
     forget_after: Option<Option<Span>>,
     notify: Option<Vec<Located<String>>>,
@@ -70,6 +73,8 @@ pub(super) const KEYS: &[Key<Draft>] = &[
     Key { name: "grace", read: |draft, value| draft.grace = value.span(Span(0)..=INTERVAL_MAX) },
     Key { name: "schedule", read: |draft, value| draft.schedule = text(value) },
     Key { name: "timezone", read: |draft, value| draft.zone = value.located(zone(value)) },
+    Key { name: "early", read: |draft, value| draft.early = value.located(early(value)) },
+    Key { name: "first_beat", read: |draft, value| draft.first_beat = first_beat(value) },
     Key { name: "run_limit", read: |draft, value| draft.run_limit = value.span(LENGTH_MIN..=INTERVAL_MAX) },
     Key {
         name: "forget_after",
@@ -177,15 +182,19 @@ pub(super) fn rules(drafts: Vec<Located<Rule>>, defaults: &Defaults, findings: &
         if !named.insert(whom.clone()) {
             fault(Text::new(format!("{whom} is named twice"), format!("{whom} 出现了两次")));
         }
-        let silence = rule.interval.unwrap_or(defaults.interval).0 + rule.grace.unwrap_or(defaults.grace).0;
+        let interval = rule.interval.unwrap_or(defaults.interval);
+        let silence = interval.0.saturating_add(defaults.grace_for(Some(rule), interval).0);
         if let (Some(Some(forget)), None) = (rule.forget_after, &rule.schedule) {
             if let Some(text) = hasty(forget, Span(silence)) {
                 findings.warn(&origin.place, "monitor.forget_after", text);
             }
         }
     }
-    let (all, origins): (Vec<_>, Vec<_>) =
+    let (mut all, origins): (Vec<_>, Vec<_>) =
         drafts.into_iter().map(|draft| (draft.value, draft.origin)).unzip();
+    for rule in &mut all {
+        rule.early = rule.early.or(Some(defaults.early)).filter(|_| rule.schedule.is_some());
+    }
     let rules = Rules::new(all);
     for (id, number) in rules.declared() {
         let place = rules.iter().position(|rule| rule.literal() == Some(id)).unwrap_or_default();
@@ -240,6 +249,12 @@ impl Draft {
             );
             element.fault_at(&zone.origin, reason);
         }
+        if let Some(early) = self.early.as_ref().filter(|_| self.schedule.is_none()) {
+            element.fault_at(
+                &early.origin,
+                Text::new("has no effect without schedule", "没有 schedule 时不起作用"),
+            );
+        }
         if let Some(own) = self.after.iter().find(|id| Some(id.value.as_str()) == rule.literal()) {
             element
                 .fault_at(&own.origin, Text::new("a monitor cannot depend on itself", "监控项不能依赖自身"));
@@ -248,6 +263,8 @@ impl Draft {
             self.windows.into_iter().filter_map(|window| finish_window(window, element, &own_zone)).collect();
         rule.interval = self.interval;
         rule.grace = self.grace;
+        rule.early = self.early.map(|early| early.value);
+        rule.first_beat = self.first_beat;
         rule.run_limit = self.run_limit;
         rule.forget_after = self.forget_after;
         rule.tags = self.tags;
@@ -305,6 +322,28 @@ fn finish_window(draft: Located<WindowDraft>, element: Value<'_>, zone: &Zone) -
             None
         }
     }
+}
+
+/// How long before its slot a beat counts for it: a share or a span.
+pub(super) fn early(value: Value<'_>) -> Option<Early> {
+    let text = value.as_text().unwrap_or_default();
+    let Some(percent) = text.trim().strip_suffix('%') else {
+        return value.span(Span(0)..=INTERVAL_MAX).map(Early::For);
+    };
+    let percent = percent.trim_end().parse().ok().filter(|percent| *percent <= Early::PERCENT_MAX);
+    if percent.is_none() {
+        let most = Early::PERCENT_MAX;
+        value.fault(Text::new(
+            format!("not a share: write 0% to {most}%, or a duration such as 30s"),
+            format!("不是比例：请写 0% 到 {most}%，或 30s 之类的时长"),
+        ));
+    }
+    percent.map(Early::Percent)
+}
+
+/// How long a declared monitor may not have been heard.
+pub(super) fn first_beat(value: Value<'_>) -> Option<Option<Span>> {
+    value.span_or("never", LENGTH_MIN..=INTERVAL_MAX)
 }
 
 fn whom(value: Value<'_>) -> Option<Match> {

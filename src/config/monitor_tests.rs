@@ -7,6 +7,7 @@ use crate::config::testing::{Dir, env};
 use crate::domain::address::Peer;
 use crate::domain::lang::Lang;
 use crate::domain::time::Wall;
+use crate::domain::tolerance::Early;
 
 fn settings(text: &str) -> Settings {
     let dir = Dir::new();
@@ -41,7 +42,9 @@ fn a_rule_says_all_that_can_be_said() {
         "[[monitor]]\nmatch = \"web-*\"\ninterval = \"10s\"\ngrace = 5\nrun_limit = \"1h\"\nforget_after = \"1d\"\n\
          notify = []\nafter = [\"router\"]\ntags = [\"web\", \"数据\"]\n\
          [[monitor]]\nmatch = \"::ffff:10.0.0.0/104\"\nforget_after = \"never\"\n\
-         [[monitor]]\nmatch = \"backup\"\nschedule = \"0 3 * * *\"\ntimezone = \"europe/berlin\"\n",
+         [[monitor]]\nmatch = \"backup\"\nschedule = \"0 3 * * *\"\ntimezone = \"europe/berlin\"\n\
+         [[monitor]]\nmatch = \"job\"\nschedule = \"@hourly\"\ntimezone = \"UTC\"\nearly = 90\nfirst_beat = \"2h\"\n\
+         [[monitor]]\nmatch = \"slow\"\ninterval = \"1h\"\nfirst_beat = \"never\"\n",
     );
     let rules = &settings.rules;
     let web = rules.get(0).unwrap();
@@ -61,17 +64,45 @@ fn a_rule_says_all_that_can_be_said() {
     let schedule = backup.schedule.as_ref().unwrap();
     assert_eq!((schedule.text(), schedule.zone().name()), ("0 3 * * *", "Europe/Berlin"));
     assert_eq!((backup.interval, backup.grace), (None, None));
-    assert_eq!(rules.declared().collect::<Vec<_>>(), [("backup", 2)]);
+    assert_eq!(rules.declared().collect::<Vec<_>>(), [("backup", 2), ("job", 3), ("slow", 4)]);
+    assert_eq!(backup.early, Some(Early::Percent(5)), "that of the defaults");
     assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
     let shown = settings.describe(Lang::En);
     for line in [
         "monitor      web-*: interval 10s; grace 5s; run limit 1h; forgotten after: 1d; tags web, 数据; tells nobody; after router\n",
         "monitor      10.0.0.0/8: forgotten after: never\n",
-        "monitor      backup: due at 0 3 * * * (Europe/Berlin)\n",
+        "monitor      backup: due at 0 3 * * * (Europe/Berlin); grace 1h\nnext         2",
+        "monitor      job: due at @hourly (UTC); grace 15m; early by 1m30s; first heard within: 2h\nnext         2",
+        "monitor      slow: interval 1h; grace 15m; first heard within: whenever\n",
     ] {
         assert!(shown.contains(line), "{line}{shown}");
     }
-    assert!(settings.describe(Lang::Zh).contains("backup：计划 0 3 * * * (Europe/Berlin)\n"));
+    assert!(settings.describe(Lang::Zh).contains("backup：计划 0 3 * * * (Europe/Berlin)；宽限 1h\n接下来 "));
+}
+
+#[test]
+fn a_share_or_a_time_is_early_and_nothing_else() {
+    let early = |value: &str| {
+        let text =
+            format!("[[monitor]]\nmatch = \"x\"\nschedule = \"@daily\"\ntimezone = \"UTC\"\nearly = {value}");
+        settings(&text).rules.get(0).unwrap().early
+    };
+    assert_eq!(early("\"10%\""), Some(Early::Percent(10)));
+    assert_eq!(early("0"), Some(Early::For(Span(0))));
+    assert_eq!(early("\"1m30s\""), Some(Early::For(Span::secs(90))));
+    for wrong in ["\"51%\"", "\"-1%\"", "\"%\"", "\"5.5%\"", "\"soon\"", "true"] {
+        let told = faults(
+            &format!("match = \"x\"\nschedule = \"@daily\"\ntimezone = \"UTC\"\nearly = {wrong}"),
+            Lang::En,
+        );
+        assert!(told.starts_with("main.toml:5: monitor.early: "), "{wrong}: {told}");
+    }
+    let told = faults("match = \"x\"\ninterval = 5\nearly = \"5%\"", Lang::Zh);
+    assert_eq!(told, "main.toml:4: monitor.early: 没有 schedule 时不起作用");
+    let whole = settings(
+        "[defaults]\nearly = 0\n[[monitor]]\nmatch = \"x\"\nschedule = \"@daily\"\ntimezone = \"UTC\"",
+    );
+    assert_eq!(whole.rules.get(0).unwrap().early, Some(Early::For(Span(0))));
 }
 
 #[test]
@@ -134,7 +165,7 @@ fn every_fault_is_told_with_line_and_key() {
         ),
         (
             with("schedule = \"@daily\"\ntimezone = \"Europe/Atlantis\""),
-            "4: monitor.timezone: \"Europe/Atlantis\": not a time zone of this machine: write local, UTC or a name such as Europe/Berlin; names need tzdata".into(),
+            "4: monitor.timezone: \"Europe/Atlantis\": not a time zone of this machine: write local, UTC or a name such as Europe/Berlin; names need tzdata, old ones such as US/Eastern tzdata-legacy".into(),
         ),
         (with("timezone = \"UTC\""), "3: monitor.timezone: has no effect without schedule or maintenance".into()),
 (with("notify = [\"ops\"]"), "3: monitor.notify: there is no notifier \"ops\": there is none at all, write a [[notifier]]".into()),
@@ -221,13 +252,14 @@ fn there_is_a_bound_to_rules_and_windows() {
 fn what_is_hardly_meant_gets_a_warning() {
     let told = settings(
         "defaults.forget_after = \"90s\"\n[[monitor]]\nmatch = \"web-*\"\ninterval = \"1h\"\nforget_after = \"1h\"\n\
-         [[monitor]]\nmatch = \"web-1\"\n[[monitor]]\nmatch = \"job\"\nschedule = \"@daily\"\nforget_after = \"1h\"\n",
+         [[monitor]]\nmatch = \"web-1\"\n[[monitor]]\nmatch = \"job\"\nschedule = \"@daily\"\nforget_after = \"1h\"\n\
+         timezone = \"UTC\"\n",
     );
     assert_eq!(
         told.warnings,
         [
             "main.toml:1: defaults.forget_after: monitors are forgotten after 1m30s, but down only after 1m30s",
-            "main.toml:2: monitor.forget_after: monitors are forgotten after 1h, but down only after 1h30s",
+            "main.toml:2: monitor.forget_after: monitors are forgotten after 1h, but down only after 1h15m",
             "main.toml:6: monitor: web-1 goes by the rule for web-*, which stands before this one",
         ]
     );

@@ -13,6 +13,7 @@ use super::language::{LangChoice, choose_language};
 use super::settings::{Settings, State};
 use super::{confine, monitor, notifier};
 use crate::domain::lang::Lang;
+use crate::domain::policy::Defaults;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -37,10 +38,18 @@ impl Settings {
         let choice = sight.one(args.lang, "HEARTBEAT_LANG", LangChoice::from_str);
         let lang = choose_language(choice, draft.lang, env);
         let process = sight.process();
-        let defaults = sight.defaults(draft.interval, draft.grace, draft.forget_after);
+        let named = Defaults {
+            interval: draft.interval.unwrap_or(Defaults::default().interval),
+            grace: draft.grace,
+            early: draft.early.unwrap_or_default(),
+            first_beat: draft.first_beat.flatten(),
+            forget_after: None,
+        };
+        let defaults = sight.defaults(named, draft.forget_after);
         let state_dir = sight.state_dir(draft.state.dir);
         let fallback = State::default();
         let rules = monitor::rules(draft.monitors, &defaults, &findings);
+        let local_zone = sight.local_zone(&rules);
         let (alerts, channels) = notifier::resolve(draft.notifiers, draft.notify, env, &findings);
         notifier::known(&draft.rule_notify, &alerts, &findings);
         let mut settings = Settings {
@@ -67,6 +76,7 @@ impl Settings {
             governor: draft.governor,
             defaults,
             rules: Arc::new(rules),
+            local_zone,
             alerts: Arc::new(alerts),
             channels,
             process,

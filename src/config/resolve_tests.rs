@@ -14,6 +14,7 @@ use crate::domain::notice::Level;
 use crate::domain::policy::Defaults;
 use crate::domain::policy::{Sync, TcpTimes};
 use crate::domain::time::Span;
+use crate::domain::tolerance::Early;
 use crate::sys::log::LogOptions;
 use crate::sys::log::{Format, Target, TargetOptions};
 use crate::sys::sockets::keepalive::KeepAlive;
@@ -66,10 +67,7 @@ fn without_a_word_it_listens_on_7777_and_7778_and_trusts_its_neighbours() {
     assert_eq!(settings.threads, 3);
     assert_eq!(settings.state, State { sync: Sync::Second, history: Span::secs(90 * 86_400) });
     assert!(settings.rules.is_empty());
-    assert_eq!(
-        settings.defaults,
-        Defaults { interval: Span::secs(60), grace: Span::secs(30), forget_after: None }
-    );
+    assert_eq!(settings.defaults, Defaults::default());
     assert_eq!((settings.lang, settings.page_lang), (Lang::En, None));
     assert_eq!(settings.process, Process::default());
     assert!(settings.sources.is_empty() && settings.warnings.is_empty());
@@ -286,7 +284,7 @@ fn sizes_spans_and_words_are_read() {
     let s = settings(
         "[limits]\nbody_bytes = \"2M\"\nbeat_bytes = 2048\nheader_timeout = 2\nbody_timeout = 1.5\n\
          idle_timeout = \"1h30m\"\nconnections = 50\nbeats_per_second = 9\nthreads = 2\nmonitors = 1_000\n\
-         [defaults]\ninterval = \"1d\"\ngrace = 0\nforget_after = \"2d\"\n\
+         [defaults]\ninterval = \"1d\"\ngrace = 0\nforget_after = \"2d\"\nearly = 10\nfirst_beat = \"2h\"\n\
          [state]\nsync = \"always\"\nhistory = \"1w\"\n",
     );
     assert_eq!((s.limits.body_bytes, s.limits.beat_bytes, s.limits.monitors), (2 << 20, 2048, 1000));
@@ -295,7 +293,13 @@ fn sizes_spans_and_words_are_read() {
     assert_eq!((s.limits.connections, s.limits.beats_per_second, s.threads), (Some(50), Some(9), 2));
     assert_eq!(
         s.defaults,
-        Defaults { interval: Span::secs(86_400), grace: Span(0), forget_after: Some(Span::secs(172_800)) }
+        Defaults {
+            interval: Span::secs(86_400),
+            grace: Some(Span(0)),
+            early: Early::For(Span::secs(10)),
+            first_beat: Some(Span::secs(7200)),
+            forget_after: Some(Span::secs(172_800)),
+        }
     );
     assert_eq!(s.state, State { sync: Sync::Always, history: Span::secs(7 * 86_400) });
     let s = settings("[limits]\nconnections = \"auto\"\nbeats_per_second = \"off\"\nthreads = \"auto\"");

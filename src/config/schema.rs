@@ -20,6 +20,7 @@ use crate::domain::notice::Level;
 use crate::domain::policy::{Anonymous, Sync};
 use crate::domain::rules::Rule;
 use crate::domain::time::Span;
+use crate::domain::tolerance::Early;
 use crate::sys::log::{Format, Target};
 use crate::sys::sockets::keepalive::KeepAlive;
 use crate::wire::forwarded::ProxyHeader;
@@ -52,6 +53,9 @@ pub(super) struct Draft {
     pub(super) governor: Terms,
     pub(super) interval: Option<Span>,
     pub(super) grace: Option<Span>,
+    pub(super) early: Option<Early>,
+    /// `Some(None)`: never.
+    pub(super) first_beat: Option<Option<Span>>,
     /// `Some(None)`: never.
     pub(super) forget_after: Option<Located<Option<Span>>>,
     pub(super) monitors: Vec<Located<Rule>>,
@@ -518,6 +522,8 @@ const GOVERNOR: &[Key<Terms>] = &[
 const DEFAULTS: &[Key<Draft>] = &[
     Key { name: "interval", read: |draft, value| draft.interval = value.span(INTERVAL_MIN..=INTERVAL_MAX) },
     Key { name: "grace", read: |draft, value| draft.grace = value.span(Span(0)..=INTERVAL_MAX) },
+    Key { name: "early", read: |draft, value| draft.early = monitor::early(value) },
+    Key { name: "first_beat", read: |draft, value| draft.first_beat = monitor::first_beat(value) },
     Key {
         name: "forget_after",
         read: |draft, value| {

@@ -9,6 +9,7 @@ use crate::domain::limits::Limits;
 use crate::domain::policy::{Defaults, SocketTimes, Sync, TcpTimes};
 use crate::domain::rules::Rules;
 use crate::domain::time::Span;
+use crate::domain::zone::UnknownLocal;
 use crate::notify::ChannelSettings;
 use crate::sys::log::LogOptions;
 use crate::sys::shelter;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub alerts: Arc<AlertPolicy>,
     /// How the notifiers reach people, in the same order.
     pub channels: Vec<ChannelSettings>,
+    /// Why the machine's own time zone is not known, where anything goes by it.
+    pub local_zone: Option<UnknownLocal>,
     /// How the process itself is to be.
     pub process: Process,
     /// What works but is hardly meant: sentences in [`Settings::lang`].

@@ -260,6 +260,11 @@ impl<'a> Value<'a> {
         self.span(bounds).map(Some)
     }
 
+    /// What it holds, if that is a string.
+    pub(crate) fn as_text(self) -> Option<&'a str> {
+        self.raw.get_ref().as_str()
+    }
+
     /// A date, with a time or without, and with an offset or without.
     pub(crate) fn moment(self) -> Option<Moment> {
         let Some(written) = self.raw.get_ref().as_datetime().filter(|written| written.date.is_some()) else {

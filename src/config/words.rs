@@ -163,7 +163,8 @@ pub(super) fn name() -> Text {
 
 /// Why a name is no time zone, in both languages.
 pub(super) fn zone(error: UnknownZone) -> Text {
-    let zh = "本机没有这个时区：请写 local、UTC 或 Europe/Berlin 之类的名称；按名称查找需要 tzdata";
+    let zh = "本机没有这个时区：请写 local、UTC 或 Europe/Berlin 之类的名称；按名称查找需要 tzdata，US/Eastern 之类的旧名需要 \
+              tzdata-legacy";
     Text::new(error.to_string(), zh)
 }
 

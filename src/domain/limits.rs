@@ -12,6 +12,16 @@ pub const CHANGES_PER_HOUR_MAX: u8 = 60;
 pub const LATE_CHANGES_PER_HOUR_MAX: u8 = 40;
 /// A monitor that is down for so long has an incident however often it has changed in this hour.
 pub const LASTING: Span = Span::secs(60);
+/// How long before its slot a beat may count for it, where that is a share of the time since the slot before.
+pub const EARLY_SHARE_MAX: Span = Span::secs(60);
+/// Least time after a slot in which nobody is late, if the grace is twice as long.
+pub const LATE_MIN: Span = Span::secs(10);
+/// Most such time.
+pub const LATE_MAX: Span = Span::secs(60);
+/// Shortest grace that is made to fit an interval.
+pub const FITTING_GRACE_MIN: Span = Span::secs(30);
+/// Longest such grace.
+pub const FITTING_GRACE_MAX: Span = Span::secs(3600);
 /// Runs of one monitor that may be under way at once; beyond that the oldest is forgotten.
 pub const RUNS_MAX: usize = 16;
 /// Rules (`[[monitor]]`) in the configuration.

@@ -6,8 +6,11 @@ use super::alert::AlertPolicy;
 use super::governor::Terms;
 use super::lang::Lang;
 use super::limits::Limits;
-use super::rules::Rules;
+use super::rules::{Rule, Rules};
+use super::schedule::Schedule;
 use super::time::Span;
+use super::tolerance::{Early, fitting_grace};
+use super::zone::UnknownLocal;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -24,6 +27,8 @@ pub struct Policy {
     pub governor: Terms,
     /// What particular monitors are held to.
     pub rules: Arc<Rules>,
+    /// Why the machine's own time zone is not known, where anything goes by it.
+    pub local_zone: Option<UnknownLocal>,
     /// The page's language where the browser does not say.
     pub page_lang: Lang,
     /// How long silence on a raw TCP connection may be.
@@ -39,15 +44,34 @@ pub struct Policy {
 pub struct Defaults {
     /// Time between two beats.
     pub interval: Span,
-    /// Time after that before it is down.
-    pub grace: Span,
+    /// Time after that before it is down; `None`: one that fits, see [`fitting_grace`].
+    pub grace: Option<Span>,
+    /// How long before its slot a beat counts for it.
+    pub early: Early,
+    /// How long a declared monitor may not have been heard before it is down; `None`: for ever.
+    pub first_beat: Option<Span>,
     /// Silence after which it is forgotten; `None`: never.
     pub forget_after: Option<Span>,
 }
 
 impl Default for Defaults {
     fn default() -> Defaults {
-        Defaults { interval: Span::secs(60), grace: Span::secs(30), forget_after: None }
+        Defaults {
+            interval: Span::secs(60),
+            grace: None,
+            early: Early::default(),
+            first_beat: None,
+            forget_after: None,
+        }
+    }
+}
+
+impl Defaults {
+    /// The grace of a monitor that has named none itself.
+    pub fn grace_for(&self, rule: Option<&Rule>, interval: Span) -> Span {
+        let schedule = rule.and_then(|rule| rule.schedule.as_ref());
+        let between = schedule.map_or(interval, Schedule::shortest_gap);
+        rule.and_then(|rule| rule.grace).or(self.grace).unwrap_or_else(|| fitting_grace(between))
     }
 }
 

@@ -31,7 +31,7 @@ pub use ask::{Control, Cursor, Declaration, Glance, Order, Snapshot};
 pub use orders::Refused;
 use recover::Loading;
 pub use rivals::Conflict;
-use row::{Flags, Monitor, NEVER, Taken};
+use row::{Flags, Monitor, NEVER, Own, Taken};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -170,7 +170,7 @@ impl Registry {
         };
         let row = &mut self.monitors[key as usize];
         if row.source.transport == Transport::Tcp && row.outgrows(beat, source) {
-            row.hold_to(&self.rules, &self.defaults, false);
+            row.hold_to(&self.rules, &self.defaults, Own::NONE);
         }
         let rule = self.rules.get(row.rule);
         let verdict = beat.status.verdict();
@@ -181,7 +181,7 @@ impl Registry {
         let governed = self.wish.is_some() || row.asked.is_stretched();
         let (last, told, interval) = (row.last_mono, row.held(), row.interval);
         let before = row.source.peer;
-        let Taken { mut detailed, again } = row.take(now, monitor.id, beat, source, rule);
+        let Taken { mut detailed, again } = row.take(now, monitor.id, beat, source, (rule, &self.defaults));
         let ended = verdict.is_some() && row.end_runs(now, beat.rid);
         detailed |= ended;
         if governed {
@@ -220,7 +220,7 @@ impl Registry {
                 if row.state == State::Down { armed } else { row.due(now, rule) }
             }
             // A mere message proves nothing yet; but who has never been well must become so.
-            None if row.state == State::New && armed == NEVER => row.due(now, rule),
+            None if row.state == State::New && (armed == NEVER || row.beats == 1) => row.due(now, rule),
             None => armed,
         };
         if !row.is_paused() {
@@ -367,9 +367,11 @@ impl Registry {
         keep: &mut impl FnMut(&Record<'_>),
     ) -> u32 {
         let mut row = Monitor::new(now, name.id.to_id(), name.hash, number, source);
-        row.hold_to(&self.rules, &self.defaults, false);
+        row.hold_to(&self.rules, &self.defaults, Own::NONE);
+        row.deadline = row.first_beat_until(now, self.rules.get(row.rule), &self.defaults);
         self.tidings.push_back(Tidings::Made(row.id.clone()));
         let key = self.insert(row);
+        self.file(key);
         self.ordered(now, key, Change::Created, keep);
         self.hold_window(now, key, keep);
         key
@@ -412,6 +414,7 @@ impl Registry {
             // It went down when its changes were only counted, and is down still.
             State::Down => {}
             _ if row.drop_overdue_runs(now) => row.state = State::Down,
+            State::New if row.beats == 0 => row.state = State::Down,
             State::Up | State::New if row.grace > Span(0) => row.state = State::Late,
             _ => row.state = State::Down,
         }

@@ -9,7 +9,9 @@ use super::limits::RULES_MAX;
 use super::pattern::Pattern;
 use super::schedule::Schedule;
 use super::time::{Span, Wall};
+use super::tolerance::Early;
 use super::window::Window;
+use super::zone::Zone;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -34,6 +36,10 @@ pub struct Rule {
     pub grace: Option<Span>,
     /// When beats are due.
     pub schedule: Option<Schedule>,
+    /// How long before a slot a beat counts for it.
+    pub early: Option<Early>,
+    /// How long a declared monitor may not have been heard before it is down; `Some(None)`: for ever.
+    pub first_beat: Option<Option<Span>>,
     /// How long a run may take.
     pub run_limit: Option<Span>,
     /// After how long a silence the monitor is removed; `Some(None)`: never.
@@ -69,6 +75,8 @@ impl Rule {
             interval: None,
             grace: None,
             schedule: None,
+            early: None,
+            first_beat: None,
             run_limit: None,
             forget_after: None,
             tags: Vec::new(),
@@ -87,6 +95,11 @@ impl Rule {
     /// When a window of it next begins or ends, after an instant.
     pub fn next_boundary(&self, after: Wall) -> Option<Wall> {
         self.windows.iter().filter_map(|window| window.next_boundary(after)).min()
+    }
+
+    /// Whether it says when a beat is due, so that beats themselves cannot.
+    pub fn is_fixed(&self) -> bool {
+        self.interval.is_some() || self.schedule.is_some()
     }
 
     /// The single id that it names, if it does.
@@ -161,6 +174,15 @@ impl Rules {
     /// may be an earlier one whose pattern fits.
     pub fn declared(&self) -> impl Iterator<Item = (&str, u16)> {
         self.literal.iter().map(|(id, number)| (id.as_str(), self.find(id, Peer::Unix).unwrap_or(*number)))
+    }
+
+    /// Whether a schedule or a window goes by the machine's own time zone.
+    pub fn go_by_local(&self) -> bool {
+        let of_windows =
+            |rule: &'_ Rule| rule.windows.iter().any(|window| window.zone().is_some_and(Zone::is_local));
+        self.iter().any(|rule| {
+            rule.schedule.as_ref().is_some_and(|schedule| schedule.zone().is_local()) || of_windows(rule)
+        })
     }
 
     /// When any window next begins or ends, after an instant.

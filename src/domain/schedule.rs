@@ -10,7 +10,8 @@
 //! begins with `*` it names a rhythm, which goes on in real time: due whenever clocks show a minute that fits, both
 //! times if it is twice, never if they skip it.
 
-use super::time::Wall;
+use super::limits::INTERVAL_MAX;
+use super::time::{Span, Wall};
 use super::zone::{UnknownZone, Zone};
 use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -23,6 +24,10 @@ const DAYS_MAX: usize = 41 * 366;
 const CHANGES_MAX: usize = 16;
 /// More than clocks were ever changed by: a day, in the Pacific.
 const CHANGE_MOST: SignedDuration = SignedDuration::from_hours(48);
+/// Where slots are measured from, so that the same expression has the same gap on every day: 2024-01-01T00:00:00Z.
+const MEASURED_FROM: Wall = Wall(1_704_067_200_000);
+/// Slots that are measured; an expression has few gaps before the first repeats.
+const MEASURED_SLOTS: usize = 16;
 /// Minutes passed for one answer because clocks show them a second time: a day put back.
 const REPEATED_MAX: usize = 24 * 60;
 
@@ -40,6 +45,7 @@ pub struct Schedule {
     either_day: bool,
     /// Whether it names times of the day rather than a rhythm.
     fixed: bool,
+    shortest_gap: Span,
 }
 
 /// Why an expression is no schedule.
@@ -149,7 +155,7 @@ impl Schedule {
             return Err(ScheduleError::Fields(fields.len()));
         };
         let weekdays = set(Field::Weekday, weekday)?;
-        let schedule = Schedule {
+        let mut schedule = Schedule {
             minutes: set(Field::Minute, minute)?,
             hours: set(Field::Hour, hour)?,
             days: set(Field::Day, day)?,
@@ -160,8 +166,13 @@ impl Schedule {
             fixed: !minute.starts_with('*') && !hour.starts_with('*'),
             text: text.as_str().into(),
             zone,
+            shortest_gap: Span(0),
         };
-        if schedule.comes() { Ok(schedule) } else { Err(ScheduleError::Never) }
+        if !schedule.comes() {
+            return Err(ScheduleError::Never);
+        }
+        schedule.shortest_gap = schedule.measure();
+        Ok(schedule)
     }
 
     /// The first slot after an instant; `None` if there is none before the year 9999.
@@ -182,6 +193,33 @@ impl Schedule {
             }
         }
         Some(last)
+    }
+
+    /// How long before a slot the slot before it was; `None`: longer than `within`.
+    pub fn gap_before(&self, slot: Wall, within: Span) -> Option<Span> {
+        let start = Wall(slot.0.saturating_sub_unsigned(within.0).saturating_sub(1));
+        let ahead = |at: Wall| self.next_after(Wall(at.0.saturating_sub(1)));
+        // Mostly slots are as far from each other for a while, so the one behind tells where the one before is.
+        let behind =
+            self.next_after(slot).map(|next| Wall(slot.0.saturating_sub(next.0.saturating_sub(slot.0))));
+        let regular = behind.filter(|guess| *guess > start && ahead(*guess) == Some(*guess));
+        let before = match regular.filter(|guess| self.next_after(*guess) == Some(slot)) {
+            Some(guess) => guess,
+            None => self.last_within(start, Wall(slot.0.saturating_sub(1)))?,
+        };
+        Some(Span(slot.0.abs_diff(before.0)))
+    }
+
+    /// The shortest time between two of its slots, as far as some of them in a row show it.
+    pub fn shortest_gap(&self) -> Span {
+        self.shortest_gap
+    }
+
+    fn measure(&self) -> Span {
+        let slots = std::iter::successors(self.next_after(MEASURED_FROM), |slot| self.next_after(*slot));
+        let slots: Vec<Wall> = slots.take(MEASURED_SLOTS).collect();
+        let gaps = slots.windows(2).map(|pair| Span(pair[0].0.abs_diff(pair[1].0)));
+        gaps.min().unwrap_or(INTERVAL_MAX)
     }
 
     /// The expression as it was written.

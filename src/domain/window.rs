@@ -5,6 +5,7 @@
 
 use super::schedule::Schedule;
 use super::time::{Span, Wall};
+use super::zone::Zone;
 
 /// When silence is expected.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,14 @@ impl Window {
     /// One that comes once; `None` if it would end no later than it begins.
     pub fn once(from: Wall, to: Wall) -> Option<Window> {
         (from < to).then_some(Window::Once { from, to })
+    }
+
+    /// By whose clocks it comes again.
+    pub fn zone(&self) -> Option<&Zone> {
+        match self {
+            Window::Once { .. } => None,
+            Window::Recurring { schedule, .. } => Some(schedule.zone()),
+        }
     }
 
     /// Whether it is open at an instant, and until when; at that instant it may already have begun anew.

@@ -19,10 +19,20 @@ pub struct Zone {
     rules: TimeZone,
 }
 
+/// Why the machine's own time zone is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnknownLocal {
+    /// The variable `TZ` has this value.
+    Variable(String),
+    /// Nothing says which it is: neither `TZ` nor /etc/localtime.
+    Unset,
+}
+
 /// There is no such time zone, or this machine does not know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not a time zone of this machine: write local, UTC or a name such as Europe/Berlin; names need tzdata"
+    "not a time zone of this machine: write local, UTC or a name such as Europe/Berlin; names need tzdata, old ones such as \
+     US/Eastern tzdata-legacy"
 )]
 pub struct UnknownZone;
 
@@ -50,6 +60,34 @@ impl Zone {
     /// The machine's own.
     pub fn local() -> Zone {
         Zone { name: "local".into(), rules: TimeZone::system() }
+    }
+
+    /// Why the machine's own zone is not known, so that times go by UTC; `variable` is the value of `TZ`.
+    pub fn unknown_local(variable: Option<String>) -> Option<UnknownLocal> {
+        TimeZone::try_system().is_err().then(|| match variable.filter(|value| !value.is_empty()) {
+            Some(value) => UnknownLocal::Variable(value),
+            None => UnknownLocal::Unset,
+        })
+    }
+
+    /// Whether it is the machine's own.
+    pub fn is_local(&self) -> bool {
+        &*self.name == "local"
+    }
+
+    /// Its name, and of the machine's own also that by which others know it.
+    pub fn shown(&self) -> String {
+        match (self.is_local(), self.rules.iana_name()) {
+            (true, _) if self.rules.is_unknown() => "local: UTC".to_string(),
+            (true, Some(name)) => format!("local: {name}"),
+            _ => self.name.to_string(),
+        }
+    }
+
+    /// What clocks show at an instant and how far they are from UTC, to the minute: `2026-03-29 03:30 +02:00`.
+    pub fn stamp(&self, at: Wall) -> Option<String> {
+        let zoned = Timestamp::from_millisecond(at.0).ok()?.to_zoned(self.rules.clone());
+        Some(zoned.strftime("%Y-%m-%d %H:%M %:z").to_string())
     }
 
     /// Coordinated universal time.

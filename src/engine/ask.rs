@@ -9,8 +9,12 @@ use crate::domain::registry::{Counts, Cursor, Glance, Order, Snapshot, Tidings};
 use crate::domain::time::{Now, Wall};
 use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
+use crate::view::words;
 use std::sync::Arc;
 use tokio::sync::broadcast;
+
+/// Monitors that are named of those that were never heard.
+const NEVER_HEARD_NAMED: usize = 5;
 
 /// Whether beats are taken and kept.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -123,6 +127,21 @@ impl Engine {
         lock(&self.trouble).absent = sentences;
     }
 
+    /// How many declared monitors have not been heard for longer than their interval, and the first of them; `None`: none.
+    pub fn never_heard(&self) -> Option<(usize, Vec<String>)> {
+        let now = clock::now();
+        let mut count = 0;
+        let mut first: Vec<String> = Vec::new();
+        for shard in &self.shards {
+            let (more, ids) = lock(shard).never_heard(now, NEVER_HEARD_NAMED);
+            count += more;
+            first.extend(ids);
+        }
+        first.sort_unstable();
+        first.truncate(NEVER_HEARD_NAMED);
+        (count > 0).then_some((count, first))
+    }
+
     /// Whether beats are taken and kept.
     pub fn health(&self) -> Health {
         let condition = self.store.condition(clock::wall());
@@ -133,10 +152,14 @@ impl Engine {
         let outbox = trouble.outbox.iter().filter(|text| trouble.tables.as_ref() != Some(*text));
         let kept = unstored.chain(&trouble.tables).chain(outbox).chain(&trouble.damage);
         let degraded = kept.chain(&trouble.absent).cloned();
-        let untold = self.post.troubles(clock::wall(), self.policy().page_lang);
+        let policy = self.policy();
+        let lang = policy.page_lang;
+        let zone = policy.local_zone.iter().map(|unknown| words::unknown_local(lang, unknown));
+        let untold = self.post.troubles(clock::wall(), lang);
+        let silent = self.never_heard().map(|(count, first)| words::never_heard(lang, count, &first));
         Health {
             refusing,
-            degraded: degraded.chain(condition.degraded).chain(untold).collect(),
+            degraded: degraded.chain(condition.degraded).chain(untold).chain(zone).chain(silent).collect(),
             journal_bytes: condition.journal_bytes,
             unsynced_s: condition.unsynced_ms as f64 / 1000.0,
         }

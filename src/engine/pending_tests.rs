@@ -154,7 +154,7 @@ fn nobody_hears_of_a_change_before_it_is_on_record() {
     {
         assert!(all.contains(&news), "{news:?} is missing: {all:?}");
     }
-    let defaults = Defaults { interval: Span::secs(1), grace: Span(0), ..Defaults::default() };
+    let defaults = Defaults { interval: Span::secs(1), grace: Some(Span(0)), ..Defaults::default() };
     engine.set_policy(at(7), Arc::new(Policy { defaults, ..Policy::default() }));
     engine.turn(&mut watch, at(8), Span(0));
     engine.turn(&mut watch, at(9_000), Span(0));

@@ -23,6 +23,8 @@ pub fn monitor(m: &Snapshot, past: Option<&Past>) -> Value {
         "interval_s": seconds(m.interval),
         "asked_interval_s": m.asked.map(seconds),
         "grace_s": seconds(m.grace),
+        "slot": m.slot.map(Wall::rfc3339),
+        "never_heard": m.never_heard,
         "schedule": m.schedule.as_ref().map(|(expression, _)| expression),
         "timezone": m.schedule.as_ref().map(|(_, zone)| zone),
         "declared": m.declared,

@@ -12,6 +12,7 @@ use crate::domain::notice::{Notice, State};
 use crate::domain::record::{Cause, Reason};
 use crate::domain::registry::Conflict;
 use crate::domain::time::{Span, Wall};
+use crate::domain::zone::UnknownLocal;
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -128,6 +129,38 @@ pub fn lines_dropped(lang: Lang, lost: u64) -> String {
     match lang {
         Lang::En => format!("{lost} log lines lost: more came than could be written"),
         Lang::Zh => format!("丢失 {lost} 行日志：来不及写入"),
+    }
+}
+
+/// Why times go by UTC though nobody asked for that.
+pub fn unknown_local(lang: Lang, unknown: &UnknownLocal) -> String {
+    match (lang, unknown) {
+        (Lang::En, UnknownLocal::Variable(name)) => format!(
+            "no such time zone on this machine: {}; times go by UTC: set TZ to a name such as Europe/Berlin and install \
+             tzdata (old names: tzdata-legacy)",
+            one_line(name)
+        ),
+        (Lang::Zh, UnknownLocal::Variable(name)) => format!(
+            "本机没有时区 {}；时间按 UTC 计：请把 TZ 设为 Europe/Berlin 之类的名称，并安装 tzdata（旧名需要 tzdata-legacy）",
+            one_line(name)
+        ),
+        (Lang::En, UnknownLocal::Unset) => "the time zone of this machine is not known, so schedules and maintenance go by \
+             UTC: set timezone in their rules, TZ or /etc/localtime"
+            .into(),
+        (Lang::Zh, UnknownLocal::Unset) => {
+            "不知道本机的时区，时间表和维护窗口按 UTC 计：请在规则中设置 timezone，或设置 TZ 或 /etc/localtime".into()
+        }
+    }
+}
+
+/// Which declared monitors were never heard though they should have been; `count` of them, the first by name.
+pub fn never_heard(lang: Lang, count: usize, first: &[String]) -> String {
+    let names = first.join(lang.pick(", ", "、"));
+    let more = if count > first.len() { lang.pick(", …", "……") } else { "" };
+    match lang {
+        Lang::En if count == 1 => format!("1 declared monitor was never heard: {names}"),
+        Lang::En => format!("{count} declared monitors were never heard: {names}{more}"),
+        Lang::Zh => format!("{count} 个已声明的监控项从未收到心跳：{names}{more}"),
     }
 }
 

@@ -110,6 +110,8 @@ fn up(id: &str) -> Snapshot {
         since: Wall(NOW.0 - 190 * HOUR),
         last_beat: Some(Wall(NOW.0 - 12_000)),
         next_deadline: Some(Wall(NOW.0 + 48_000)),
+        slot: None,
+        never_heard: false,
         interval: Span::secs(60),
         asked: None,
         grace: Span::secs(30),

@@ -37,6 +37,7 @@ mod malformed;
 mod over;
 mod proxies;
 mod reading;
+mod rules;
 mod run;
 mod secrets;
 mod seed0;

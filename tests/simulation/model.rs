@@ -11,7 +11,9 @@ use heartbeat_server::domain::policy::Defaults;
 use heartbeat_server::domain::record::{Cause, Pause, PausedBy};
 use heartbeat_server::domain::registry::Snapshot;
 use heartbeat_server::domain::rules::{Rule, Rules};
+use heartbeat_server::domain::schedule::Schedule;
 use heartbeat_server::domain::time::{Mono, Now, Span, Wall};
+use heartbeat_server::domain::tolerance::Early;
 use std::collections::BTreeSet;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -169,7 +171,8 @@ impl Mon {
             told: State::New,
             heard: now.mono,
         };
-        mon.hold_to(rules, defaults, false);
+        mon.hold_to(rules, defaults, (false, false));
+        mon.deadline = mon.first_beat_until(now, rules, defaults);
         mon
     }
 
@@ -189,14 +192,45 @@ impl Mon {
         rules.get(self.rule?)
     }
 
-    /// Its rule's wishes come first, then its own (`own`), then the defaults.
-    pub fn hold_to(&mut self, rules: &Rules, defaults: &Defaults, own: bool) {
+    /// Its rule's wishes come first, then its own interval and grace (`own`), then the defaults.
+    pub fn hold_to(&mut self, rules: &Rules, defaults: &Defaults, own: (bool, bool)) {
         self.rule = rules.find(&self.id, self.peer);
         self.configured = rules.declares(&self.id);
         let rule = self.rule(rules);
         let (interval, grace) = (rule.and_then(|r| r.interval), rule.and_then(|r| r.grace));
-        self.set_interval(interval.unwrap_or(if own { self.interval } else { defaults.interval }));
-        self.grace = grace.unwrap_or(if own { self.grace } else { defaults.grace });
+        let scheduled = rule.and_then(|r| r.schedule.as_ref());
+        let told_when = interval.is_some() || scheduled.is_some();
+        let between = scheduled.map(|schedule| schedule.shortest_gap());
+        self.set_interval(interval.unwrap_or(if own.0 { self.interval } else { defaults.interval }));
+        self.grace = match grace {
+            Some(grace) => grace,
+            None if own.1 && (self.details.declared || !told_when) => self.grace,
+            None => defaults.grace.unwrap_or_else(|| fitting(between.unwrap_or(self.interval))),
+        };
+    }
+
+    /// A grace that nobody has named goes with the interval.
+    pub fn refit(&mut self, interval: Span, rules: &Rules, defaults: &Defaults) {
+        let rule = self.rule(rules);
+        let free = rule.is_none_or(|r| r.interval.is_none() && r.schedule.is_none() && r.grace.is_none());
+        if free
+            && defaults.grace.is_none()
+            && self.interval != interval
+            && self.grace == fitting(self.interval)
+        {
+            self.grace = fitting(interval);
+        }
+    }
+
+    /// How long it may not have been heard.
+    pub fn first_beat(&self, rules: &Rules, defaults: &Defaults) -> Option<Span> {
+        let within = self.rule(rules).and_then(|rule| rule.first_beat).unwrap_or(defaults.first_beat);
+        within.filter(|_| self.beats == 0 && self.is_kept())
+    }
+
+    fn first_beat_until(&self, now: Now, rules: &Rules, defaults: &Defaults) -> Option<Mono> {
+        let within = self.first_beat(rules, defaults)?;
+        Some(now.mono_of(Wall(self.since.0 + within.0 as i64)).max(now.mono))
     }
 
     /// What it was told before is told in steps of the new interval, and no shorter.
@@ -216,13 +250,38 @@ impl Mon {
             return Some(now.mono.after(self.asked.unwrap_or(self.interval)));
         };
         self.slot = schedule.next_after(now.wall);
-        self.slot_deadline(now)
+        let well = self.beats > 0 && self.status.verdict() == Some(true);
+        if let Some(slot) = self.slot.filter(|slot| well && self.last_wall < *slot) {
+            let early = self.rule(rules).and_then(|rule| rule.early).unwrap_or_default();
+            let gap = gap_before(schedule, slot);
+            let most = match early {
+                Early::Percent(percent) => (gap * u64::from(percent) / 100).min(60_000),
+                Early::For(span) => span.0.min(gap / 2),
+            };
+            if (slot.0 - self.last_wall.0) as u64 <= most {
+                self.slot = schedule.next_after(slot);
+            }
+        }
+        self.slot_deadline(now, rules)
+    }
+
+    /// How long after the slot it waits for it is not late yet.
+    fn tolerance(&self, rules: &Rules) -> Span {
+        let schedule = self.rule(rules).and_then(|rule| rule.schedule.as_ref());
+        let gap = schedule.zip(self.slot).map(|(schedule, slot)| gap_before(schedule, slot));
+        Span(gap.map_or(0, |gap| (gap / 20).clamp(10_000, 60_000).min(self.grace.0 / 2)))
+    }
+
+    /// When it is down, heard just now.
+    fn down_at(&mut self, now: Now, rules: &Rules) -> Option<Mono> {
+        let due = self.due(now, rules);
+        due.map(|due| due.after(Span(self.grace.0 - self.tolerance(rules).0)))
     }
 
     /// Who has a schedule only since it was told a longer interval is held to the later of both.
-    fn slot_deadline(&self, now: Now) -> Option<Mono> {
+    fn slot_deadline(&self, now: Now, rules: &Rules) -> Option<Mono> {
         let patience = self.asked.map_or(Mono(0), |asked| self.last_mono.after(asked));
-        self.slot.map(|slot| now.mono_of(slot).max(patience))
+        self.slot.map(|slot| now.mono_of(slot).max(patience).after(self.tolerance(rules)))
     }
 
     fn forgotten_at(&self, rules: &Rules, defaults: &Defaults) -> Option<Mono> {
@@ -265,7 +324,10 @@ impl Mon {
         let own_interval = !scheduled && rule.is_none_or(|rule| rule.interval.is_none());
         let own_grace = own_interval && rule.is_none_or(|rule| rule.grace.is_none());
         let wish = said.interval.filter(|wish| own_interval && Some(*wish) != self.asked);
-        self.interval = wish.unwrap_or(self.interval);
+        if let Some(wish) = wish {
+            self.refit(wish, rules, defaults);
+            self.interval = wish;
+        }
         self.asked = (told != self.interval).then_some(told);
         self.grace = said.grace.filter(|_| own_grace).unwrap_or(self.grace);
         if let Some(seq) = said.seq {
@@ -311,7 +373,9 @@ impl Mon {
                 }
                 if self.state == State::Down { self.deadline } else { self.due(now, rules) }
             }
-            None if self.state == State::New && self.deadline.is_none() => self.due(now, rules),
+            None if self.state == State::New && (self.deadline.is_none() || self.beats == 1) => {
+                self.due(now, rules)
+            }
             None => self.deadline,
         };
         if said.status != Status::Log {
@@ -369,10 +433,12 @@ impl Mon {
                 self.drop_overdue_runs(now);
                 self.state = State::Down;
             }
+            State::New if self.beats == 0 => self.state = State::Down,
             State::Up | State::New if self.grace > Span(0) => self.state = State::Late,
             _ => self.state = State::Down,
         }
-        self.deadline = if self.state == State::Late { Some(due.after(self.grace)) } else { forgotten };
+        let left = Span(self.grace.0 - self.tolerance(rules).0);
+        self.deadline = if self.state == State::Late { Some(due.after(left)) } else { forgotten };
         Some(self.compare(now, was, true))
     }
 
@@ -389,9 +455,12 @@ impl Mon {
         self.paused = false;
         self.details.pause = None;
         self.heard = now.mono;
+        if self.state == State::New {
+            self.since = now.wall;
+        }
         match self.state {
             State::Down => self.deadline = self.forgotten_at(rules, defaults),
-            State::New if self.beats == 0 => self.deadline = None,
+            State::New if self.beats == 0 => self.deadline = self.first_beat_until(now, rules, defaults),
             state => {
                 self.state = if state == State::New { State::New } else { State::Up };
                 self.deadline = self.due(now, rules);
@@ -418,6 +487,7 @@ impl Mon {
             State::Up => self.deadline = self.due(now, rules),
             State::Late => self.deadline = Some(now.mono.after(self.grace)),
             State::Down => self.deadline = self.down_until(now, rules, defaults),
+            State::New if self.beats == 0 => self.deadline = self.first_beat_until(now, rules, defaults),
             State::New | State::Paused => {}
         }
     }
@@ -440,12 +510,12 @@ impl Mon {
             return;
         }
         self.deadline = match self.state {
-            State::New if self.beats == 0 => None,
+            State::New if self.beats == 0 => match self.first_beat_until(now, rules, defaults) {
+                Some(until) => self.down_at(now, rules).map(|whole| whole.max(until)),
+                None => None,
+            },
             State::Up | State::New => self.due(now, rules),
-            State::Late => {
-                let grace = self.grace;
-                self.due(now, rules).map(|due| due.after(grace))
-            }
+            State::Late => self.down_at(now, rules),
             State::Down | State::Paused => self.down_until(now, rules, defaults),
         };
     }
@@ -472,9 +542,9 @@ impl Mon {
         } else if matches!(self.state, State::Up | State::New) && self.details.runs.is_empty() {
             let Some(schedule) = self.rule(rules).and_then(|rule| rule.schedule.as_ref()) else { return };
             let Some(slot) = self.slot.filter(|_| self.deadline.is_some()) else { return };
-            let skipped = slot <= now.wall && step_ms.abs() > 60_000;
+            let skipped = now.wall.0 - step_ms < slot.0 && slot <= now.wall && step_ms.abs() > 60_000;
             self.slot = if skipped { schedule.next_after(now.wall) } else { Some(slot) };
-            self.deadline = self.slot_deadline(now);
+            self.deadline = self.slot_deadline(now, rules);
         }
     }
 
@@ -484,7 +554,7 @@ impl Mon {
         (self.hour, self.changes, self.overruled_until, self.overrun) = (None, 0, None, None);
         self.skew_is_old = true;
         (self.slot, self.deadline, self.told) = (None, None, self.visible());
-        self.hold_to(rules, defaults, true);
+        self.hold_to(rules, defaults, (true, true));
         if self.paused && self.details.pause.is_none() {
             // The record of the pause was lost and a later one was not: it ends when its interval does.
             self.paused = false;
@@ -608,6 +678,10 @@ impl Mon {
         same!("incident", incident, shown);
         let judged = matches!(self.visible(), State::New | State::Up | State::Late);
         let next = self.deadline.filter(|_| judged).map(|at| now.wall_of(at));
+        let slot = self.slot.filter(|_| self.rule(rules).is_some_and(|rule| rule.schedule.is_some()));
+        if let Some(slot) = slot.filter(|_| judged && next.is_some() && self.details.runs.is_empty()) {
+            same!("slot", Some(slot), real.slot);
+        }
         // A slot is shown by the calendar; a step that is too small to be noticed moves the deadline away from it.
         let near = |a: Wall, b: Wall| self.slot.is_some() && a.0.abs_diff(b.0) < 500;
         if !matches!((next, real.next_deadline), (Some(a), Some(b)) if near(a, b)) {
@@ -622,4 +696,24 @@ impl Mon {
 pub struct Effect {
     pub told: Option<Told>,
     pub turning: Option<Turning>,
+}
+
+/// A quarter of an interval, but no less than half a minute and no more than an hour.
+fn fitting(interval: Span) -> Span {
+    Span((interval.0 / 4).clamp(30_000, 3_600_000))
+}
+
+/// The time from one slot to the next, found by going through them; longer than a day is as good as a day.
+fn gap_before(schedule: &Schedule, slot: Wall) -> u64 {
+    let mut before = None;
+    for back_ms in [300_000, 3_600_000, 2 * 86_400_000] {
+        let mut at = Wall(slot.0 - back_ms);
+        while let Some(next) = schedule.next_after(at).filter(|next| *next < slot) {
+            (before, at) = (Some(next), next);
+        }
+        if before.is_some() {
+            break;
+        }
+    }
+    before.map_or(2 * 86_400_000, |before| (slot.0 - before.0) as u64)
 }

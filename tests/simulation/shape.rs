@@ -9,6 +9,7 @@ use heartbeat_server::domain::policy::{Policy, Sync};
 use heartbeat_server::domain::rules::{Match, Rule, Rules};
 use heartbeat_server::domain::schedule::Schedule;
 use heartbeat_server::domain::time::{Span, Wall};
+use heartbeat_server::domain::tolerance::Early;
 use heartbeat_server::domain::window::Window;
 use heartbeat_server::store::journal::sim::Random;
 use std::sync::Arc;
@@ -181,8 +182,10 @@ impl Shape {
         let forget_after = random.of(&[None, None, Some(Span::secs(60)), Some(Span::secs(3600))]);
         let defaults = Defaults {
             interval: self.interval(random),
-            grace: random.of(&[Span(0), Span::secs(1), Span::secs(30)]),
+            grace: random.of(&[None, Some(Span(0)), Some(Span::secs(1)), Some(Span::secs(30))]),
+            first_beat: random.of(&[None, None, Some(Span::secs(20)), Some(Span::secs(600))]),
             forget_after,
+            ..Defaults::default()
         };
         let count = random.of(&[0, 0, 1, 3, 6]);
         let mut rules: Vec<Rule> = (0..count).map(|_| self.rule(random, now)).collect();
@@ -248,6 +251,8 @@ impl Shape {
                 let expression = random.of(&["* * * * *", "*/5 * * * *", "7,37 * * * *", "30 2 * * *"]);
                 let zone = random.of(&["UTC", "Europe/Berlin", "America/New_York"]);
                 rule.schedule = Some(Schedule::parse(expression, zone).unwrap());
+                let early = [Early::Percent(0), Early::Percent(50), Early::For(Span::secs(90))];
+                rule.early = random.one_in(2).then(|| random.of(&early));
             }
             _ => {}
         }
@@ -259,6 +264,9 @@ impl Shape {
         }
         if random.one_in(4) {
             rule.forget_after = Some(random.of(&[None, Some(Span::secs(60)), Some(Span::secs(600))]));
+        }
+        if random.one_in(4) {
+            rule.first_beat = Some(random.of(&[None, Some(Span::secs(5)), Some(Span::secs(120))]));
         }
         if random.one_in(3) {
             rule.tags = vec!["ruled".into()];

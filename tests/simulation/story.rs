@@ -190,7 +190,9 @@ impl Story {
         self.change(now, id, |mon, rules, defaults| {
             mon.details.declared = true;
             mon.details.tags = wish.tags.clone().unwrap_or(std::mem::take(&mut mon.details.tags));
-            mon.set_interval(wish.interval.unwrap_or(mon.interval));
+            let interval = wish.interval.unwrap_or(mon.interval);
+            mon.refit(interval, rules, defaults);
+            mon.set_interval(interval);
             mon.grace = wish.grace.unwrap_or(mon.grace);
             mon.rearm(now, rules, defaults);
             Effect::default()
@@ -199,20 +201,23 @@ impl Story {
 
     pub fn set_policy(&mut self, now: Now, rules: Arc<Rules>, defaults: Defaults) {
         let before = std::mem::replace(&mut self.rules, rules);
-        self.defaults = defaults;
-        if *before == *self.rules {
+        let old_defaults = std::mem::replace(&mut self.defaults, defaults);
+        if *before == *self.rules && old_defaults.first_beat == defaults.first_beat {
             return;
         }
         for id in self.ids() {
             let (rules, defaults) = (self.rules.clone(), self.defaults);
             let Some(mon) = self.live.get_mut(&id) else { continue };
-            let held = |mon: &Mon, rules: &Rules| {
-                (mon.interval, mon.grace, mon.rule(rules).map(|rule| rule.schedule.clone()))
+            let held = |mon: &Mon, rules: &Rules, defaults: &Defaults| {
+                let schedule = mon.rule(rules).and_then(|rule| rule.schedule.clone());
+                (mon.interval, mon.grace, schedule, mon.first_beat(rules, defaults))
             };
-            let old = held(mon, &before);
-            let ruled = mon.rule(&before).is_some_and(|rule| rule.interval.is_some());
-            mon.hold_to(&rules, &defaults, !ruled);
-            if old != held(mon, &rules) {
+            let old = held(mon, &before, &old_defaults);
+            let ruled = mon.rule(&before);
+            let own_interval = ruled.is_none_or(|rule| rule.interval.is_none());
+            let own_grace = own_interval && ruled.is_none_or(|rule| rule.schedule.is_none());
+            mon.hold_to(&rules, &defaults, (own_interval, own_grace));
+            if old != held(mon, &rules, &defaults) {
                 self.change(now, &id, |mon, rules, defaults| {
                     mon.rearm(now, rules, defaults);
                     Effect::default()
@@ -528,7 +533,7 @@ impl Story {
             for (interval, grace) in last.iter().flat_map(|last| last.held_to.iter().copied()) {
                 let mut other = mon.clone();
                 (other.interval, other.grace) = (interval, grace);
-                other.hold_to(&rules, &defaults, true);
+                other.hold_to(&rules, &defaults, (true, true));
                 if Some((other.interval, other.grace)) == real {
                     (mon.interval, mon.grace) = (interval, grace);
                 }

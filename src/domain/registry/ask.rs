@@ -23,6 +23,10 @@ pub struct Snapshot {
     pub last_beat: Option<Wall>,
     /// When its state will change if nothing is heard.
     pub next_deadline: Option<Wall>,
+    /// Of its schedule, the slot that it waits for or missed.
+    pub slot: Option<Wall>,
+    /// Whether it is declared and has not been heard for longer than its interval.
+    pub never_heard: bool,
     /// Time between two beats.
     pub interval: Span,
     /// The longer time that its sender was asked for, and is held to until its next beat.
@@ -157,11 +161,17 @@ pub struct Glance<'a> {
     pub id: &'a str,
     /// The state as people see it.
     pub state: State,
+    now: Now,
     row: &'a Monitor,
     rules: &'a Rules,
 }
 
 impl Glance<'_> {
+    /// Whether it is declared and has not been heard for longer than its interval.
+    pub fn is_never_heard(&self) -> bool {
+        self.row.is_never_heard(self.now, self.rules.get(self.row.rule))
+    }
+
     /// Whether it has a label.
     pub fn has_tag(&self, tag: &str) -> bool {
         let of_rule = self.rules.get(self.row.rule).is_some_and(|rule| rule.tags.iter().any(|t| t == tag));
@@ -170,6 +180,17 @@ impl Glance<'_> {
 }
 
 impl Registry {
+    /// How many declared monitors have not been heard for longer than their interval, and the first `most` of them by id.
+    pub fn never_heard(&self, now: Now, most: usize) -> (usize, Vec<String>) {
+        if self.counts()[State::New as usize] + self.counts()[State::Down as usize] == 0 {
+            return (0, Vec::new());
+        }
+        let silent = |row: &&Monitor| !row.is_vacant() && row.is_never_heard(now, self.rules.get(row.rule));
+        let mut ids: Vec<&str> = self.monitors.iter().filter(silent).map(|row| row.id.as_str()).collect();
+        ids.sort_unstable();
+        (ids.len(), ids.into_iter().take(most).map(String::from).collect())
+    }
+
     /// The first `limit` monitors in `order` behind `after` that `wanted` accepts.
     pub fn list(
         &self,
@@ -183,7 +204,7 @@ impl Registry {
         for (number, row) in self.monitors.iter().enumerate().filter(|(_, row)| !row.is_vacant()) {
             let (state, last_beat) = (row.visible(), (row.beats > 0).then_some(row.last_wall));
             let place = (order.key(state, last_beat, row.since), row.id.as_str());
-            let glance = Glance { id: place.1, state, row, rules: &self.rules };
+            let glance = Glance { id: place.1, state, now, row, rules: &self.rules };
             if after.is_some_and(|a| place <= (a.key, a.id.as_str())) || !wanted(&glance) {
                 continue;
             }

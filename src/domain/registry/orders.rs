@@ -65,7 +65,9 @@ impl Registry {
                 if let Some(tags) = &wish.tags {
                     row.set_tags(tags.iter().map(String::as_str));
                 }
-                row.set_interval(wish.interval.unwrap_or(row.interval));
+                let interval = wish.interval.unwrap_or(row.interval);
+                row.refit_grace(rule, &self.defaults, interval);
+                row.set_interval(interval);
                 row.grace = wish.grace.unwrap_or(row.grace);
                 self.rearm(now, key);
                 self.ordered(now, key, Change::None, keep);
@@ -115,9 +117,13 @@ impl Registry {
         let was = row.visible();
         row.flags.set(Flags::PAUSED, false);
         row.rare().pause = None;
+        if row.state == State::New {
+            // From here on it may be heard.
+            row.since = now.wall;
+        }
         match row.state {
             State::Down => row.deadline = row.forgotten_at(rule, &self.defaults),
-            State::New if row.beats == 0 => row.deadline = NEVER,
+            State::New if row.beats == 0 => row.deadline = row.first_beat_until(now, rule, &self.defaults),
             state => {
                 row.state = if state == State::New { State::New } else { State::Up };
                 row.deadline = row.due(now, rule);
@@ -137,7 +143,8 @@ impl Registry {
         }
     }
 
-    /// Gives a monitor that is up or late a whole new interval, after what it is held to has changed.
+    /// Gives a monitor that is up or late a whole new interval, and one that was never heard its time, after what it is
+    /// held to has changed.
     pub(super) fn rearm(&mut self, now: Now, key: u32) {
         let row = &mut self.monitors[key as usize];
         let rule = self.rules.get(row.rule);
@@ -145,6 +152,9 @@ impl Registry {
             State::Up => row.deadline = row.due(now, rule),
             State::Late => row.deadline = now.mono.after(row.grace),
             State::Down => row.deadline = row.down_until(now, rule, &self.defaults),
+            State::New if row.beats == 0 => {
+                row.deadline = row.first_beat_until(now, rule, &self.defaults);
+            }
             State::New | State::Paused => {}
         }
         self.file(key);

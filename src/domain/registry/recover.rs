@@ -6,12 +6,13 @@
 //! were last known to listen. The same holds, without a start, after the machine has slept or we have been stuck
 //! ([`Registry::forgive`]).
 
-use super::row::{Flags, Monitor, NEVER};
+use super::row::{Flags, Monitor, NEVER, Own};
 use super::{Name, Registry};
 use crate::domain::beat::Source;
 use crate::domain::notice::State;
 use crate::domain::policy::Policy;
 use crate::domain::record::{Change, PausedBy, Record};
+use crate::domain::rules::Rule;
 use crate::domain::time::{Now, Span, Wall};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -106,7 +107,7 @@ impl Registry {
             if row.is_vacant() {
                 continue;
             }
-            row.hold_to(&rules, &defaults, true);
+            row.hold_to(&rules, &defaults, Own::ALL);
             if row.is_of_connection() {
                 self.remove(now, key, keep);
                 continue;
@@ -175,10 +176,11 @@ impl Registry {
             if row.is_paused() {
                 row.deadline = row.paused_until(now);
             } else if let (true, Some(schedule), Some(slot)) = (waits, schedule, slot) {
-                let jumped_over = slot <= now.wall && step_ms.unsigned_abs() > SMALL_STEP.0;
+                // One that had come before is within its tolerance.
+                let before = Wall(now.wall.0.saturating_sub(step_ms));
+                let jumped_over = before < slot && slot <= now.wall && step_ms.unsigned_abs() > SMALL_STEP.0;
                 let slot = if jumped_over { schedule.next_after(now.wall) } else { Some(slot) };
-                row.rare().slot = slot;
-                row.deadline = row.slot_deadline(now, slot);
+                row.deadline = row.wait_for(now, schedule, slot);
             }
             self.file(key);
             if running {
@@ -190,18 +192,21 @@ impl Registry {
     /// Puts new rules and defaults in force. Whoever is held to something else than before gets a whole interval.
     pub fn set_policy(&mut self, now: Now, policy: &Policy, keep: &mut impl FnMut(&Record<'_>)) {
         let before = std::mem::replace(&mut self.rules, Arc::clone(&policy.rules));
-        self.defaults = policy.defaults;
-        let same_rules = *before == *self.rules;
+        let defaults = std::mem::replace(&mut self.defaults, policy.defaults);
+        let same = *before == *self.rules && defaults.first_beat == self.defaults.first_beat;
         for key in 0..self.monitors.len() as u32 {
             let row = &mut self.monitors[key as usize];
-            if row.is_vacant() || same_rules {
+            if row.is_vacant() || same {
                 continue;
             }
-            let old = (row.interval, row.grace, before.get(row.rule).map(|rule| rule.schedule.clone()));
-            let ruled = before.get(row.rule).is_some_and(|rule| rule.interval.is_some());
-            row.hold_to(&self.rules, &self.defaults, !ruled);
-            let new = (row.interval, row.grace, self.rules.get(row.rule).map(|rule| rule.schedule.clone()));
-            if old != new {
+            let rule = before.get(row.rule);
+            let own = Own {
+                interval: rule.is_none_or(|rule| rule.interval.is_none()),
+                grace: !rule.is_some_and(Rule::is_fixed),
+            };
+            let old = row.held_to(rule, &defaults);
+            row.hold_to(&self.rules, &self.defaults, own);
+            if old != row.held_to(self.rules.get(row.rule), &self.defaults) {
                 self.rearm(now, key);
                 self.ordered(now, key, Change::None, keep);
             }
@@ -214,17 +219,19 @@ impl Registry {
         }
     }
 
-    /// Makes a monitor that the configuration declares, by number `create`, where there is none of its id.
+    /// Makes a monitor that the configuration declares, by a `number` that is asked for only then, where there is none of
+    /// its id.
     pub fn ensure(
         &mut self,
         now: Now,
         name: Name<'_>,
-        create: (u64, Source),
+        source: Source,
+        number: impl FnOnce() -> u64,
         keep: &mut impl FnMut(&Record<'_>),
     ) -> bool {
         let missing = self.find(name).is_none();
         if missing {
-            self.create(now, name, create.0, create.1, keep);
+            self.create(now, name, number(), source, keep);
         }
         missing
     }
@@ -234,9 +241,12 @@ impl Registry {
         let row = &mut self.monitors[key as usize];
         let rule = self.rules.get(row.rule);
         row.deadline = match row.state {
-            State::New if row.beats == 0 => NEVER,
+            State::New if row.beats == 0 => match row.first_beat_until(now, rule, &self.defaults) {
+                NEVER => NEVER,
+                until => row.down_at(now, rule).max(until),
+            },
             State::Up | State::New => row.due(now, rule),
-            State::Late => row.due(now, rule).after(row.grace),
+            State::Late => row.down_at(now, rule),
             State::Down | State::Paused => row.down_until(now, rule, &self.defaults),
         };
     }

@@ -3,19 +3,22 @@
 //! What every beat touches comes first and lies together: with a million monitors a beat costs mostly the memory it has
 //! to wait for. What few monitors have stands apart in [`Rare`].
 
+mod held;
 mod paper;
 mod runs;
+
+pub(super) use held::Own;
 
 use super::rivals::Rivals;
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Exit, Source, Status, Transport};
 use crate::domain::governor::Asked;
 use crate::domain::id::{Id, IdRef};
-use crate::domain::limits::{CHANGES_PER_HOUR_MAX, LASTING, LATE_CHANGES_PER_HOUR_MAX};
+use crate::domain::limits::{CHANGES_PER_HOUR_MAX, LATE_CHANGES_PER_HOUR_MAX};
 use crate::domain::notice::State;
 use crate::domain::policy::Defaults;
 use crate::domain::record::{Cause, OpenIncident, Pause, PausedBy, Reason, Sequence};
-use crate::domain::rules::{Rule, Rules};
+use crate::domain::rules::Rule;
 use crate::domain::time::{Mono, Now, Span, Wall};
 use runs::OpenRun;
 use std::net::SocketAddr;
@@ -30,8 +33,6 @@ const HOUR_MS: u64 = 3_600_000;
 /// Bits of a count of hours that are kept: of two hours that are 341 days apart only one is this one.
 const HOUR_BITS: u32 = 13;
 const HOUR_MASK: u16 = (1 << HOUR_BITS) - 1;
-/// See [`Monitor::slack`].
-const KEPT_SLACK: Span = Span(500);
 /// A change of a sender's clock that is not written down by itself.
 const SKEW_NOISE_MS: u64 = 250;
 
@@ -105,6 +106,8 @@ pub(super) struct Rare {
     incident_started: Option<Wall>,
     /// The slot of its schedule that it waits for.
     pub(super) slot: Option<Wall>,
+    /// How long after that slot it is not late yet.
+    tolerance: Span,
     /// Two senders that seem to use its id.
     pub(super) rivals: Option<Rivals>,
 }
@@ -220,19 +223,6 @@ impl Monitor {
         self.orders = u32::try_from(version.saturating_sub(self.beats)).unwrap_or(u32::MAX);
     }
 
-    /// What the configuration, or else the defaults, hold it to.
-    pub(super) fn hold_to(&mut self, rules: &Rules, defaults: &Defaults, own: bool) {
-        self.rule = rules.find(self.id.as_str(), self.source.peer).unwrap_or(NO_RULE);
-        self.flags.set(Flags::CONFIGURED, rules.declares(self.id.as_str()));
-        let rule = rules.get(self.rule);
-        if let Some(interval) = rule.and_then(|rule| rule.interval).or((!own).then_some(defaults.interval)) {
-            self.set_interval(interval);
-        }
-        if let Some(grace) = rule.and_then(|rule| rule.grace).or((!own).then_some(defaults.grace)) {
-            self.grace = grace;
-        }
-    }
-
     /// Gives it another interval; what it was told before holds until its next beat.
     pub(super) fn set_interval(&mut self, interval: Span) {
         let held = self.held();
@@ -281,7 +271,7 @@ impl Monitor {
         monitor: IdRef<'_>,
         beat: &Beat<'_>,
         source: Source,
-        rule: Option<&Rule>,
+        (rule, defaults): (Option<&Rule>, &Defaults),
     ) -> Taken {
         self.beats += 1;
         self.last_wall = now.wall;
@@ -289,11 +279,14 @@ impl Monitor {
         self.source = source;
         self.set_status(beat.status);
         if beat.interval.is_some() || beat.grace.is_some() {
-            let fixed = rule.is_some_and(|rule| rule.interval.is_some() || rule.schedule.is_some());
+            let fixed = rule.is_some_and(Rule::is_fixed);
             // Who repeats what it was told wishes nothing.
             let told = self.stretched();
             let wish = beat.interval.filter(|interval| !fixed && Some(*interval) != told);
-            self.interval = wish.unwrap_or(self.interval);
+            if let Some(interval) = wish {
+                self.refit_grace(rule, defaults, interval);
+                self.interval = interval;
+            }
             let fixed = fixed || rule.is_some_and(|rule| rule.grace.is_some());
             self.grace = beat.grace.filter(|_| !fixed).unwrap_or(self.grace);
         }
@@ -402,56 +395,6 @@ impl Monitor {
     /// Whether it has given itself a label.
     pub(super) fn has_tag(&self, tag: &str) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.tags.iter().any(|own| **own == *tag))
-    }
-
-    /// How much later than its interval it is late. On a connection that is kept, both ends go by the same interval, and
-    /// each beat would be a hair's breadth late. It is taken from the grace, so what is down is so in time.
-    pub(super) fn slack(&self, rule: Option<&Rule>) -> Span {
-        let kept = self.source.transport != Transport::Http;
-        let scheduled = rule.is_some_and(|rule| rule.schedule.is_some());
-        if kept && !scheduled { KEPT_SLACK.min(self.grace) } else { Span(0) }
-    }
-
-    /// When it is late if nothing more is heard, counted from now.
-    pub(super) fn due(&mut self, now: Now, rule: Option<&Rule>) -> Mono {
-        if let Some(deadline) = self.runs().map(OpenRun::deadline).min() {
-            return deadline;
-        }
-        let Some(schedule) = rule.and_then(|rule| rule.schedule.as_ref()) else {
-            return now.mono.after(self.held()).after(self.slack(rule));
-        };
-        let slot = schedule.next_after(now.wall);
-        self.rare().slot = slot;
-        self.slot_deadline(now, slot)
-    }
-
-    /// When a slot of its schedule has passed. A schedule that a reload has given to it binds nobody who was told a longer
-    /// interval just before.
-    pub(super) fn slot_deadline(&self, now: Now, slot: Option<Wall>) -> Mono {
-        let deadline = slot.map_or(NEVER, |slot| now.mono_of(slot));
-        self.stretched().map_or(deadline, |held| deadline.max(self.last_mono.after(held)))
-    }
-
-    /// When it is forgotten if it stays silent.
-    pub(super) fn forgotten_at(&self, rule: Option<&Rule>, defaults: &Defaults) -> Mono {
-        let kept = self.is_kept();
-        let after = match rule.and_then(|rule| rule.forget_after) {
-            Some(own) => own,
-            None => defaults.forget_after,
-        };
-        after.filter(|_| !kept).map_or(NEVER, |after| self.last_mono.after(after))
-    }
-
-    /// When something is to be done about one that is down: it is forgotten, or, if its changes were only counted when it
-    /// went down, told of at last.
-    pub(super) fn down_until(&self, now: Now, rule: Option<&Rule>, defaults: &Defaults) -> Mono {
-        let forgotten_at = self.forgotten_at(rule, defaults).max(now.mono);
-        if self.has_incident() {
-            return forgotten_at;
-        }
-        // After a start nobody knows when it went down: it has been so for long enough.
-        let told_at = if self.told() == State::Down { now.mono } else { now.mono.after(LASTING) };
-        forgotten_at.min(self.deadline.min(told_at))
     }
 
     /// Counts a change of state; true when it is one of too many in this hour and not to be told. What was told is never

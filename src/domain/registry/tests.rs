@@ -17,6 +17,7 @@ mod flutter;
 mod governed;
 mod kept;
 mod rivals;
+mod slots;
 
 fn at(ms: u64) -> Now {
     Now { mono: Mono(ms), wall: Wall(1_770_000_000_000 + ms as i64) }
@@ -36,7 +37,7 @@ fn registry() -> Registry {
 }
 
 fn ruled(rules: Rules) -> Registry {
-    let defaults = Defaults { interval: Span::secs(60), grace: Span::secs(30), forget_after: None };
+    let defaults = Defaults { grace: Some(Span::secs(30)), ..Defaults::default() };
     Registry::new(at(0), defaults, Arc::new(rules))
 }
 
@@ -315,38 +316,6 @@ fn who_stays_silent_long_enough_is_forgotten_unless_declared() {
     // Its place is used again, by a monitor of another number.
     beat(&mut r, 3_700_000, "a", &OK);
     assert_eq!((r.len(), r.get(at(0), name("a")).map(|m| m.number)), (3, Some(3_700_001)));
-}
-
-#[test]
-fn a_schedule_wants_a_beat_after_each_slot() {
-    let schedule = Schedule::parse("0 * * * *", "UTC").unwrap();
-    let mut r =
-        ruled(Rules::new(vec![Rule { schedule: Some(schedule), grace: Some(Span::secs(300)), ..rule("*") }]));
-    // The clock of these tests begins at 02:40.
-    let hour = 1_200_000;
-    beat(&mut r, hour - 1_000, "a", &OK);
-    assert_eq!(run_to(&mut r, hour - 1), vec![]);
-    assert_eq!(run_to(&mut r, hour + 16), vec![("a".into(), State::Late)], "a beat before the slot is none");
-    beat(&mut r, hour + 200_000, "a", &OK);
-    assert_eq!(run_to(&mut r, hour + 3_599_999), vec![("a".into(), State::Up)]);
-    assert_eq!(run_to(&mut r, hour + 3_600_016), vec![("a".into(), State::Late)]);
-    assert_eq!(run_to(&mut r, hour + 3_900_016), vec![("a".into(), State::Down)]);
-    // Nor may a beat choose its own interval.
-    beat(&mut r, hour + 4_000_000, "a", &Beat { interval: Some(Span::secs(5)), ..OK });
-    assert_eq!(r.get(at(0), name("a")).map(|m| m.interval), Some(Span::secs(60)));
-}
-
-#[test]
-fn a_step_of_the_wall_clock_makes_no_schedule_late() {
-    let schedule = Schedule::parse("0 * * * *", "UTC").unwrap();
-    let mut r = ruled(Rules::new(vec![Rule { schedule: Some(schedule), ..rule("*") }]));
-    beat(&mut r, 0, "a", &OK);
-    let stepped = |ms: u64, step: i64| Now { wall: Wall(at(ms).wall.0 + step), ..at(ms) };
-    r.clock_stepped(stepped(1_000, 7_200_000), 7_200_000, &mut |_| {});
-    let next = r.get(stepped(1_000, 7_200_000), name("a")).and_then(|m| m.next_deadline);
-    assert_eq!(next, Some(Wall(at(1_200_000).wall.0 + 7_200_000)), "the first slot by the new clock");
-    r.clock_stepped(stepped(2_000, 0), -7_200_000, &mut |_| {});
-    assert_eq!(run_to(&mut r, 8_399_999), vec![]);
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(super) fn snapshot(id: &str, state: State) -> Snapshot {
         since: Wall(NOW.0 - 7_500_000),
         last_beat: Some(Wall(NOW.0 - 12_000)),
         next_deadline: Some(Wall(NOW.0 + 48_000)),
+        slot: None,
+        never_heard: false,
         interval: Span::secs(60),
         asked: None,
         grace: Span::secs(30),

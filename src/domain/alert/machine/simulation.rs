@@ -88,6 +88,8 @@ impl Monitor {
             since: self.since,
             last_beat: Some(self.last_beat),
             next_deadline: None,
+            slot: None,
+            never_heard: false,
             interval: Span::secs(60),
             asked: None,
             grace: Span::secs(30),

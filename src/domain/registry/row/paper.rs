@@ -130,7 +130,13 @@ impl Monitor {
         // Of one that is down the deadline means something else: to be forgotten.
         let judged = matches!(self.visible(), State::New | State::Up | State::Late);
         let reports_id = self.flags.has(Flags::REPORTS_ID).then_some(&self.id);
-        let slot = rule.and_then(|rule| rule.schedule.as_ref()).and(rare).and_then(|rare| rare.slot);
+        let schedule = rule.and_then(|rule| Some((rule, rule.schedule.as_ref()?)));
+        let slot = schedule.and_then(|(rule, schedule)| match rare.and_then(|rare| rare.slot) {
+            Some(slot) => Some(slot),
+            // After a start it is known again from the last beat.
+            None => self.next_slot(if self.beats > 0 { self.last_wall } else { self.since }, rule, schedule),
+        });
+        let ends = slot.map(|slot| Wall(slot.0.saturating_add_unsigned(self.slack(rule).0)));
         Snapshot {
             id: self.id.as_str().into(),
             state: self.visible(),
@@ -139,8 +145,10 @@ impl Monitor {
             next_deadline: Some(self.deadline).filter(|d| judged && *d != NEVER).map(|d| {
                 // Both clocks are read to the millisecond, so reckoning may miss the slot by one.
                 let reckoned = now.wall_of(d);
-                slot.filter(|slot| slot.0.abs_diff(reckoned.0) <= 2).unwrap_or(reckoned)
+                ends.filter(|ends| ends.0.abs_diff(reckoned.0) <= 2).unwrap_or(reckoned)
             }),
+            slot,
+            never_heard: self.is_never_heard(now, rule),
             interval: self.interval,
             asked: self.stretched(),
             grace: self.grace,

@@ -10,7 +10,7 @@ fn shifted(ms: u64, slept: u64, step: i64) -> Now {
 
 /// Another process, which reads what the first one wrote down.
 fn restarted(now: Now, last_sign: Wall, write: impl FnOnce(&mut dyn FnMut(&Record<'_>))) -> Registry {
-    let defaults = Defaults { interval: Span::secs(60), grace: Span::secs(30), forget_after: None };
+    let defaults = Defaults { grace: Some(Span::secs(30)), ..Defaults::default() };
     let mut next = Registry::new(now, defaults, Arc::default());
     write(&mut |record| next.load(now, name(record.id.as_str()), record, false));
     next.settle(now, Some(last_sign), &mut |_| {});
