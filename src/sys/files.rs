@@ -52,10 +52,11 @@ pub fn open(path: &Path, append: bool, mode: u32, kinds: Kinds) -> io::Result<Op
         Err(error) => return Err(error),
     };
     let about = file.metadata()?;
-    if !is_new && let Some(reason) = fault_of(&about, shared, kinds) {
-        return Err(refused(reason));
+    let fault = if is_new { None } else { fault_of(&about, shared, kinds) };
+    match fault {
+        Some(reason) => Err(refused(reason)),
+        None => Ok(Opened { file, is_new }),
     }
-    Ok(Opened { file, is_new })
 }
 
 /// Why what was found under a name is not taken.

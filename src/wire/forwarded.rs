@@ -202,9 +202,8 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
             Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
             None => (None, rest),
         };
-        if let Some((name, value)) = pair.split_once('=')
-            && name.trim().eq_ignore_ascii_case("for")
-        {
+        let named = pair.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
+        if let Some((_, value)) = named {
             let value = value.trim();
             let bare = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
             // A name given twice has no meaning (RFC 7239 4).

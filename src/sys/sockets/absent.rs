@@ -56,9 +56,8 @@ impl Absent {
 
     /// Notes the address of a listener, if no interface has it. A socket that stands on every address is never absent.
     pub(super) fn add_if_unreachable(&mut self, name: &str, place: &Place) {
-        if let Place::Tcp(address) = place
-            && !is_on_an_interface(address.ip())
-        {
+        let Place::Tcp(address) = place else { return };
+        if !is_on_an_interface(address.ip()) {
             self.unreachable.push((name.to_string(), *address));
         }
     }
