@@ -11,10 +11,9 @@ use super::value::{Document, Key, Located, Origin, Value};
 use super::{confine, monitor, notifier, words};
 use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::governor::{STRETCH_MAX, Terms};
-use crate::domain::host::Hosts;
 use crate::domain::limits::{
     FAST_BODY_BYTES_MAX, FORGET_MAX, FORGET_MIN, HISTORY_MAX, HISTORY_MIN, INTERVAL_MAX, INTERVAL_MIN,
-    LISTENERS_MAX, Limits, NETWORKS_MAX, SCRATCH_BYTES, TOKENS_MAX,
+    LISTENERS_MAX, Limits, NETWORKS_MAX, SCRATCH_BYTES,
 };
 use crate::domain::notice::Level;
 use crate::domain::policy::{Anonymous, Sync};
@@ -28,6 +27,11 @@ use crate::wire::head::HEADER_LINES_MAX;
 use ipnet::IpNet;
 use std::path::PathBuf;
 use toml::de::DeTable;
+
+mod access;
+
+use access::ACCESS;
+pub(super) use access::AccessDraft;
 
 /// Deepest nesting of JSON that may be allowed: the parser's own bound is 127, and a batch is one level by itself.
 const JSON_DEPTH_MAX: u64 = 100;
@@ -110,18 +114,6 @@ pub(super) struct StateDraft {
     pub(super) dir: Option<PathBuf>,
     pub(super) sync: Option<Sync>,
     pub(super) history: Option<Span>,
-}
-
-/// `[access]`.
-#[derive(Debug, Default)]
-pub(super) struct AccessDraft {
-    pub(super) allow: Option<Vec<IpNet>>,
-    pub(super) deny: Option<Vec<IpNet>>,
-    pub(super) read: Option<Vec<IpNet>>,
-    pub(super) hosts: Vec<String>,
-    pub(super) beat_tokens: Vec<Located<TokenSource>>,
-    pub(super) read_tokens: Vec<Located<TokenSource>>,
-    pub(super) admin_tokens: Vec<Located<TokenSource>>,
 }
 
 /// Where tokens are to be found.
@@ -392,16 +384,6 @@ const CONTROL: &[Key<Draft>] = &[Key {
     },
 }];
 
-const ACCESS: &[Key<AccessDraft>] = &[
-    Key { name: "allow", read: |access, value| access.allow = networks(value) },
-    Key { name: "deny", read: |access, value| access.deny = networks(value) },
-    Key { name: "read", read: |access, value| access.read = networks(value) },
-    Key { name: "hosts", read: |access, value| access.hosts = hosts(value) },
-    Key { name: "beat_tokens", read: |access, value| token_sources(value, &mut access.beat_tokens) },
-    Key { name: "read_tokens", read: |access, value| token_sources(value, &mut access.read_tokens) },
-    Key { name: "admin_tokens", read: |access, value| token_sources(value, &mut access.admin_tokens) },
-];
-
 const SOURCE: &[Key<TokenDraft>] = &[
     Key { name: "file", read: |draft, value| draft.take(value.path().map(TokenSource::File)) },
     Key { name: "credential", read: |draft, value| draft.take(credential(value)) },
@@ -593,29 +575,6 @@ fn level(value: Value<'_>) -> Option<Level> {
         ));
     }
     found
-}
-
-fn networks(value: Value<'_>) -> Option<Vec<IpNet>> {
-    Some(value.elements(NETWORKS_MAX)?.into_iter().filter_map(Value::network).collect())
-}
-
-fn hosts(value: Value<'_>) -> Vec<String> {
-    let elements = value.elements(NETWORKS_MAX).unwrap_or_default().into_iter();
-    let host = |element: Value<'_>| {
-        let read = Hosts::entry(element.string()?);
-        read.map_err(|reason| element.fault(words::domain(reason))).ok()
-    };
-    elements.filter_map(host).collect()
-}
-
-fn token_sources(value: Value<'_>, into: &mut Vec<Located<TokenSource>>) {
-    for element in value.elements(TOKENS_MAX).unwrap_or_default() {
-        let nowhere = Text::new(
-            "say where the tokens are: { file = \"PATH\" } or { credential = \"NAME\" }",
-            "请指明令牌的位置：{ file = \"路径\" } 或 { credential = \"名称\" }",
-        );
-        into.extend(source_table(element, nowhere));
-    }
 }
 
 /// A path, or a table that says where something is.
