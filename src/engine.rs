@@ -21,6 +21,7 @@ use crate::store::{Batch, Partition, Store, StoreError};
 use crate::sys::log::Log;
 use crate::view::words;
 use arc_swap::ArcSwap;
+use catch_up::CatchUp;
 use claims::Claims;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -29,6 +30,7 @@ use tokio::sync::{Notify, broadcast};
 
 mod alerts;
 mod ask;
+mod catch_up;
 pub mod claims;
 pub mod courier;
 mod govern;
@@ -136,6 +138,7 @@ pub struct Engine {
     /// What was found at the start, until the machine has it.
     recovered: Mutex<Option<Recovered>>,
     post: Post,
+    catch_up: CatchUp,
     /// How many times intervals are stretched, in thousandths.
     stretch_permille: AtomicU32,
 }
@@ -189,6 +192,7 @@ impl Engine {
             lapses: Mutex::default(),
             recovered: Mutex::default(),
             post: Post::default(),
+            catch_up: CatchUp::default(),
             stretch_permille: AtomicU32::new(1000),
             policy: ArcSwap::new(policy),
         }
@@ -212,7 +216,7 @@ impl Engine {
         let Incoming { now, monitor, beat, source, hears } = *incoming;
         let (shard, monitor) = self.place_of(monitor);
         let mut registry = lock(&self.shards[shard]);
-        let mut keep = |record: &Record<'_>| pending.batch.push(record);
+        let mut keep = |record: &Record<'_>| self.catch_up.push(&mut pending.batch, record);
         let known = Arrival { monitor, beat, source, hears, create: None };
         let receipt = match registry.handle(now, known, &mut keep) {
             Ok(receipt) => receipt,
@@ -245,7 +249,11 @@ impl Engine {
     }
 
     fn put_on_record(&self, now: Wall, batch: &mut Batch) -> Result<(), NotStored> {
+        let has_changes = batch.has_changes();
         let appended = self.store.append(HERE, now, batch);
+        if has_changes {
+            self.catch_up.committed();
+        }
         let kept = match (appended, self.sync) {
             (Ok(upto), Sync::Always) => self.store.sync(HERE, upto),
             (appended, _) => appended.map(drop),
@@ -288,7 +296,9 @@ impl Engine {
         let makes = matches!(control, Control::Declare(_)) && registry.get(now, monitor).is_none();
         let number = if makes { self.room(&self.policy()).ok_or(ControlRefusal::Full)? } else { 0 };
         let create = (number, Source { peer: Peer::Unix, transport: Transport::Http });
-        let done = registry.control(now, monitor, control, create, &mut |record| pending.batch.push(record));
+        let done = registry.control(now, monitor, control, create, &mut |record| {
+            self.catch_up.push(&mut pending.batch, record)
+        });
         let snapshot = registry.get(now, monitor);
         let deadline = registry.poll_deadline();
         self.note_news(now, shard, &mut registry, &mut pending);

@@ -97,7 +97,9 @@ impl Engine {
     }
 
     /// Incidents, newest first. Like the two below it may wait for a disk: not for a thread that takes beats.
+    /// What had happened when they are asked is in them.
     pub fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError> {
+        self.catch_up.wait();
         let own =
             |(at, name): &(Wall, String)| (*at, self.instance.own_part(name).unwrap_or(name).to_string());
         let query = IncidentQuery { after: query.after.as_ref().map(own), ..query.clone() };
@@ -110,6 +112,7 @@ impl Engine {
 
     /// Marks an incident as known to a person; false if there is none of that name.
     pub fn acknowledge(&self, incident: &str) -> Result<bool, StoreError> {
+        self.catch_up.wait();
         match self.instance.own_part(incident) {
             Some(own) => self.store.acknowledge_incident(own),
             None => Ok(false),
@@ -118,6 +121,7 @@ impl Engine {
 
     /// The past of some monitors, in their order.
     pub fn past(&self, now: Now, monitors: &[Snapshot]) -> Result<Vec<Past>, StoreError> {
+        self.catch_up.wait();
         let asked: Vec<(&str, State)> = monitors.iter().map(|m| (m.id.as_str(), m.state)).collect();
         self.store.past(&asked, now.wall)
     }

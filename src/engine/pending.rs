@@ -78,7 +78,7 @@ impl Engine {
         change: impl FnOnce(&mut Registry, &mut Keep<'_>) -> T,
     ) -> T {
         let mut registry = lock(&self.shards[shard]);
-        let mut keep: Keep<'_> = &mut |record| pending.batch.push(record);
+        let mut keep: Keep<'_> = &mut |record| self.catch_up.push(&mut pending.batch, record);
         let changed = change(&mut registry, &mut keep);
         self.note_news(now, shard, &mut registry, pending);
         changed

@@ -7,7 +7,7 @@ use crate::domain::notice::Level;
 use crate::domain::time::Wall;
 use crate::sys::{clock, network};
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -21,35 +21,19 @@ const NETWORK_MAX: usize = 15;
 
 /// Both threads.
 pub struct Upkeep {
-    bell: Arc<Bell>,
+    engine: Arc<Engine>,
     threads: Vec<JoinHandle<()>>,
-}
-
-/// Rung once, when it is time to stop.
-#[derive(Default)]
-struct Bell {
-    rung: Mutex<bool>,
-    heard: Condvar,
-}
-
-impl Bell {
-    /// Waits; true once it has rung.
-    fn wait(&self, time: Duration) -> bool {
-        let rung = lock(&self.rung);
-        let waited = self.heard.wait_timeout_while(rung, time, |rung| !*rung);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
-    }
 }
 
 impl Upkeep {
     /// Starts them. Errors are the system's: no thread to be had.
     pub fn start(engine: &Arc<Engine>, mut keeper: Keeper) -> io::Result<Upkeep> {
-        let mut upkeep = Upkeep { bell: Arc::default(), threads: Vec::new() };
-        let (tended, bell) = (engine.clone(), upkeep.bell.clone());
+        let mut upkeep = Upkeep { engine: engine.clone(), threads: Vec::new() };
+        let tended = engine.clone();
         let mut there = None;
         upkeep.threads.push(Builder::new().name("journal".into()).spawn(move || {
             loop {
-                let last = bell.wait(TEND_EVERY);
+                let last = tended.catch_up.wait_for_end(TEND_EVERY);
                 tended.tend(clock::wall());
                 tended.look_at_network(&mut there, network::is_there());
                 if last {
@@ -57,16 +41,17 @@ impl Upkeep {
                 }
             }
         })?);
-        let (kept, bell) = (engine.clone(), upkeep.bell.clone());
+        let kept = engine.clone();
         upkeep.threads.push(Builder::new().name("keeper".into()).spawn(move || {
             loop {
-                let last = bell.wait(KEEP_EVERY);
+                let last = kept.catch_up.wait_for_call(KEEP_EVERY);
                 if last {
                     // What fails now the next start finds in the journal.
                     let _ = kept.keep_last(&mut keeper, clock::now(), clock::asleep());
+                    kept.catch_up.is_left();
                     return;
                 }
-                kept.keep(&mut keeper, clock::now(), clock::asleep());
+                kept.catch_up.serve(|| kept.keep(&mut keeper, clock::now(), clock::asleep()));
             }
         })?);
         Ok(upkeep)
@@ -74,8 +59,7 @@ impl Upkeep {
 
     /// Has both do their work once more, and waits for them.
     pub fn stop(self) {
-        *lock(&self.bell.rung) = true;
-        self.bell.heard.notify_all();
+        self.engine.catch_up.stop();
         for thread in self.threads {
             // A thread that panicked has ended the process.
             let _ = thread.join();

@@ -265,3 +265,24 @@ fn nothing_that_was_sent_breaks_the_page() {
     let policy = page.header("content-security-policy").expect("a policy");
     assert!(policy.contains("default-src 'none'"), "{policy}");
 }
+
+#[test]
+fn whoever_saw_a_state_finds_the_incident_that_goes_with_it() {
+    let hb = daemon("");
+    // Many times, for what is late only sometimes would be found only sometimes.
+    for _ in 0..20 {
+        hb.beat(r#"{"id":"job","status":11}"#);
+        assert_eq!(hb.monitor("job")["state"], "down");
+        let incident = hb.get("/api/v1/incidents?monitor=job").json()["incidents"][0].clone();
+        assert_eq!(
+            (&incident["id"], &incident["ended"]),
+            (&hb.monitor("job")["incident"]["id"], &Value::Null)
+        );
+        hb.beat(r#"{"id":"job"}"#);
+        assert_eq!(hb.monitor("job")["state"], "up");
+        let after = hb.get("/api/v1/incidents?monitor=job").json()["incidents"][0].clone();
+        assert_eq!(after["id"], incident["id"]);
+        assert!(after["ended"].is_string(), "{after}");
+        assert!(!hb.get("/monitors/job").text().contains("<tr class=\"down\">"));
+    }
+}
