@@ -109,7 +109,7 @@ fn run(args: &Args, env: &Env) -> Result<u8, Failure> {
         pipe = Some(detach(options).map_err(|e| failure(e.sentence(settings.lang), e.exit_code()))?);
     }
     // From here on a detached daemon has no terminal; its parent says what is wrong.
-    match Daemon::start(settings, opened) {
+    match Daemon::start(settings, opened, &before) {
         Ok(daemon) => daemon.run(args, env, service, pipe, before),
         Err(failure) => Err(give_up(pipe, failure)),
     }
@@ -157,7 +157,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(settings: Settings, opened: Opened) -> Result<Daemon, Failure> {
+    fn start(settings: Settings, opened: Opened, before: &Before) -> Result<Daemon, Failure> {
         let Opened { listening, warnings, absent, .. } = opened;
         let lang = settings.lang;
         let (user, group) = (settings.process.user.as_deref(), settings.process.group.as_deref());
@@ -193,7 +193,9 @@ impl Daemon {
         let threads = Threads::stats_sets(settings.threads);
         let engine =
             Arc::new(Engine::new(started, policy, log.clone(), threads, opened.store, settings.state.sync));
-        engine.recover(started).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+        engine
+            .recover_with(started, &before.monitors())
+            .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let keeper = Keeper::new(started, clock::asleep(), opened.owner, settings.state.history);
         for text in settings.warnings.iter().chain(&warnings) {
             warn(&log, "configuration", text.clone());

@@ -7,8 +7,10 @@ use crate::sys::log::Log;
 use crate::sys::service::Service;
 use crate::sys::sockets::Inherited;
 use crate::sys::{clock, lot};
+use crate::transport::front;
 use crate::transport::site::Site;
 use crate::transport::threads::Threads;
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -36,6 +38,11 @@ impl Before {
         // As long as the manager holds them too, a connection that we close does not end.
         service.give_up(lot::NAME);
         before
+    }
+
+    /// The monitors that stand for its connections.
+    pub(super) fn monitors(&self) -> HashSet<String> {
+        self.parcels.iter().filter_map(front::own_monitor).map(|id| id.to_string()).collect()
     }
 
     /// Has the fronts go on with its connections.

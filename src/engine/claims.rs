@@ -58,6 +58,13 @@ pub struct Kept {
     holds: bool,
 }
 
+impl Kept {
+    /// The id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 impl Claims {
     /// A claim of the process before us; `None` where its id is none. In whatever order they come back, the one that held
     /// holds.

@@ -12,6 +12,7 @@ use crate::domain::record::{Change, Record};
 use crate::domain::time::{Mono, Now, Span, Wall};
 use crate::store::Batch;
 use crate::store::{Owner, Position, StoreError, Told, Wanted};
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 /// Journal bytes after which a snapshot is due.
@@ -72,6 +73,11 @@ impl Engine {
     /// Puts everything together that was known before this start, and forgives the time since then. Returns how many
     /// monitors there are.
     pub fn recover(&self, now: Now) -> Result<u64, StoreError> {
+        self.recover_with(now, &HashSet::new())
+    }
+
+    /// The same where connections have outlived the process before us, which these monitors stand for.
+    pub fn recover_with(&self, now: Now, handed_over: &HashSet<String>) -> Result<u64, StoreError> {
         let mut last_number = self.store.last_number(HERE)?;
         let mut load = |record: &Record<'_>, saved: bool| {
             last_number = last_number.max(record.number);
@@ -91,7 +97,7 @@ impl Engine {
         let mut monitors = 0;
         for shard in 0..SHARDS {
             monitors += self.change(now, shard, &mut pending, |registry, keep| {
-                registry.settle(now, last_sign, keep);
+                registry.settle(now, last_sign, handed_over, keep);
                 registry.len() as u64
             });
         }

@@ -44,7 +44,7 @@ use handle::{Gauge, WAKER};
 pub use handle::{Handle, Home, Order, Prepared, prepare};
 use link::Link;
 use mio::{Events, Interest, Poll, Token};
-pub use parked::{Returning, unpark};
+pub use parked::{Returning, own_monitor, unpark};
 use preamble::Preamble;
 use slab::Slab;
 use std::collections::VecDeque;
@@ -208,8 +208,15 @@ impl Front {
                     self.admit(Connection::returned(*guest, role, moment), moment);
                 }
                 Ok(Order::Resume(returning)) => {
-                    for connection in returning.into_iter().filter_map(|r| Connection::resumed(r, moment)) {
-                        self.admit(connection, moment);
+                    for returning in returning {
+                        let own = returning.own_monitor();
+                        match (Connection::resumed(returning, moment), own) {
+                            (Some(connection), _) => self.admit(connection, moment),
+                            (None, Some(own)) => {
+                                self.engine.depart(moment.now, own.as_ref(), false, &mut self.desk.pending);
+                            }
+                            (None, None) => {}
+                        }
                     }
                 }
                 Ok(Order::MakeRoom) => self.make_room(moment),

@@ -1,7 +1,8 @@
 //! Starting and stopping the threads: as many fronts as cores, each with a general thread to hand over to.
 
 use crate::domain::limits::STOP_MAX;
-use crate::engine::Engine;
+use crate::engine::{Engine, Pending};
+use crate::sys::clock;
 use crate::sys::lot::Parcel;
 use crate::sys::sockets::Socket;
 use crate::transport::door::Door;
@@ -81,12 +82,25 @@ impl Threads {
         let limits = sites.first().map(|site| site.engine.policy().limits.clone()).unwrap_or_default();
         let mut shares: Vec<Vec<_>> = self.fronts.iter().map(|_| Vec::new()).collect();
         let mut count = 0;
-        for returning in parcels.into_iter().filter_map(|parcel| front::unpark(parcel, sites, &limits)) {
+        let engine = sites.first().map(|site| &site.engine);
+        let mut pending = Pending::new();
+        for parcel in parcels {
+            let own = front::own_monitor(&parcel);
+            let Some(returning) = front::unpark(parcel, sites, &limits) else {
+                if let (Some(own), Some(engine)) = (own, engine) {
+                    engine.depart(clock::now(), own.as_ref(), false, &mut pending);
+                }
+                continue;
+            };
             let front = count % shares.len().max(1);
             if let Some(share) = shares.get_mut(front) {
                 share.push(returning);
             }
             count += 1;
+        }
+        if let Some(engine) = engine {
+            // A failure has been noted and will be made good.
+            let _ = engine.commit(clock::wall(), &mut pending);
         }
         for (front, share) in self.fronts.iter().zip(shares) {
             // An inbox that is full before anybody was let in cannot be.

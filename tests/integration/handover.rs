@@ -124,6 +124,14 @@ fn what_has_begun_in_one_process_ends_in_the_next() {
         all.hb.get("/api/v1/monitors").json()["monitors"].as_array().map_or(0, Vec::len) == 4
     });
 
+    let own = |hb: &Daemon| {
+        let list = hb.get("/api/v1/monitors").json();
+        let own =
+            list["monitors"].as_array().unwrap().iter().find(|m| m["id"].as_str().unwrap().contains(':'));
+        own.map(|own| (own["id"].clone(), own["number"].clone(), own["since"].clone()))
+    };
+    let before = own(&all.hb).unwrap();
+
     // WebSocket: half a frame behind a fragment, and one that has closed.
     let mut ws = Raw::open(&all.hb, b"");
     let message = masked(0x81, br#"{"id":"ws","seq":7}"#);
@@ -137,6 +145,7 @@ fn what_has_begun_in_one_process_ends_in_the_next() {
 
     for round in 1..=2 {
         all.restart();
+        assert_eq!(own(&all.hb).as_ref(), Some(&before), "it is the same monitor as before");
         until("it says that it goes on", || {
             all.hb.log().matches("process before: 12; closed: 0").count() == round
         });

@@ -96,8 +96,15 @@ impl Registry {
         self.loading.get_or_insert_default().buried.insert(number);
     }
 
-    /// Gives everybody that was loaded a deadline. `last_sign` is when we were last known to listen.
-    pub fn settle(&mut self, now: Now, last_sign: Option<Wall>, keep: &mut impl FnMut(&Record<'_>)) {
+    /// Gives everybody that was loaded a deadline. `last_sign` is when we were last known to listen. `handed_over`: monitors
+    /// that stand for a connection which has outlived the process before us; the others of that kind go, as theirs went.
+    pub fn settle(
+        &mut self,
+        now: Now,
+        last_sign: Option<Wall>,
+        handed_over: &HashSet<String>,
+        keep: &mut impl FnMut(&Record<'_>),
+    ) {
         self.loading = None;
         // Less than nothing when the clock was put back meanwhile.
         let away_ms = last_sign.map_or(0, |last| now.wall.0.saturating_sub(last.0));
@@ -108,7 +115,7 @@ impl Registry {
                 continue;
             }
             row.hold_to(&rules, &defaults, Own::ALL);
-            if row.is_of_connection() {
+            if row.is_of_connection() && !handed_over.contains(row.id.as_str()) {
                 self.remove(now, key, keep);
                 continue;
             }

@@ -9,7 +9,7 @@ use crate::domain::rules::{Match, Rule};
 use crate::domain::schedule::Schedule;
 use crate::domain::window::Window;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 mod away;
 mod causes;

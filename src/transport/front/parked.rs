@@ -12,6 +12,7 @@ use super::http;
 use super::link::Link;
 use super::{talk, ws};
 use crate::domain::address::{Peer, Protocol};
+use crate::domain::id::Id;
 use crate::domain::limits::Limits;
 use crate::sys::lot::Parcel;
 use crate::transport::census::Place;
@@ -59,6 +60,27 @@ pub enum State {
 pub struct Returning {
     pub(super) link: Link,
     pub(super) state: State,
+}
+
+impl State {
+    fn own_monitor(&self) -> Option<Id> {
+        match self {
+            State::Tcp(kept) => kept.own_monitor().and_then(|id| Id::new(id).ok()),
+            State::Http(_) | State::Ws(_) => None,
+        }
+    }
+}
+
+impl Returning {
+    /// The monitor that goes with it, where it has one.
+    pub(super) fn own_monitor(&self) -> Option<Id> {
+        self.state.own_monitor()
+    }
+}
+
+/// The monitor that goes with a parcel's connection, where it has one.
+pub fn own_monitor(parcel: &Parcel) -> Option<Id> {
+    serde_json::from_slice::<Record>(&parcel.record).ok()?.state.own_monitor()
 }
 
 /// Whether a connection can be left to the next process.

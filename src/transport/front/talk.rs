@@ -107,6 +107,13 @@ pub struct Kept {
     ahead: Vec<u8>,
 }
 
+impl Kept {
+    /// The monitor that goes with the connection, where it has one.
+    pub fn own_monitor(&self) -> Option<&str> {
+        self.claim.as_ref().filter(|_| self.whom == Whom::Own).map(claims::Kept::id)
+    }
+}
+
 /// What is at hand while a connection is heard.
 struct Hearing<'a, 'm> {
     pending: &'a mut Pending,

@@ -13,7 +13,7 @@ fn restarted(now: Now, last_sign: Wall, write: impl FnOnce(&mut dyn FnMut(&Recor
     let defaults = Defaults { grace: Some(Span::secs(30)), ..Defaults::default() };
     let mut next = Registry::new(now, defaults, Arc::default());
     write(&mut |record| next.load(now, name(record.id.as_str()), record, false));
-    next.settle(now, Some(last_sign), &mut |_| {});
+    next.settle(now, Some(last_sign), &HashSet::new(), &mut |_| {});
     next
 }
 
@@ -118,7 +118,7 @@ fn details_that_were_left_out_or_cleared_are_those_of_the_latest_record_that_had
         create: Some(1),
     };
     older.handle(at(0), arrival, &mut write).unwrap();
-    next.settle(at(6), None, &mut |_| {});
+    next.settle(at(6), None, &HashSet::new(), &mut |_| {});
     let seen = next.get(at(6), name("a")).unwrap();
     assert_eq!((seen.message, seen.beats), (None, 3));
 }

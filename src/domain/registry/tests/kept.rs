@@ -80,7 +80,6 @@ fn a_monitor_of_a_connection_goes_with_it_and_silence_is_told_before() {
 #[test]
 fn after_a_start_the_connections_of_before_are_gone() {
     let mut before = registry();
-    let mut records = Vec::new();
     for (id, transport) in [
         ("127.0.0.1:4000", Transport::Tcp),
         ("127.0.0.1", Transport::Tcp),
@@ -89,13 +88,20 @@ fn after_a_start_the_connections_of_before_are_gone() {
     ] {
         by(&mut before, 0, id, &PACE, transport);
     }
-    let mut after = registry();
+    let (mut after, mut next) = (registry(), registry());
     before.unsaved(at(0), 0, u64::MAX, &mut |record| {
-        after.load(at(1), name(record.id.as_str()), record, true);
-        records.push(record.id.as_str().to_string());
+        for registry in [&mut after, &mut next] {
+            registry.load(at(1), name(record.id.as_str()), record, true);
+        }
     });
-    assert_eq!(records.len(), 4);
-    after.settle(at(1), None, &mut |_| {});
+    after.settle(at(1), None, &HashSet::new(), &mut |_| {});
     let known = |id: &str| after.get(at(1), name(id)).is_some();
     assert_eq!((known("127.0.0.1:4000"), after.len()), (false, 3));
+    // One whose connection was handed over is the same monitor as before, and its silence is told.
+    let number = before.get(at(0), name("127.0.0.1:4000")).unwrap().number;
+    next.settle(at(1), None, &HashSet::from(["127.0.0.1:4000".to_string()]), &mut |_| {});
+    let same = next.get(at(1), name("127.0.0.1:4000")).unwrap();
+    assert_eq!((same.number, same.beats, same.state), (number, 1, State::Up));
+    assert_eq!(depart(&mut next, 12_000, "127.0.0.1:4000", true), [State::Down]);
+    assert_eq!(next.len(), 3);
 }
