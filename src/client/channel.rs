@@ -276,6 +276,9 @@ fn of_json(said: &Value, sent: usize, target: &Target) -> Delivery {
             None => delivery.reject(&error),
         }
     }
+    let more = said.get("rejected_more").and_then(Value::as_u64).unwrap_or(0);
+    delivery.rejected +=
+        usize::try_from(more).unwrap_or(usize::MAX).min(sent.saturating_sub(delivery.rejected));
     let warnings = said.get("warnings").and_then(Value::as_array).into_iter().flatten();
     warnings.filter_map(Value::as_str).for_each(|warning| delivery.warn(warning));
     delivery

@@ -155,7 +155,8 @@ impl Settings {
         let off = if lang == Lang::Zh { "不限" } else { "no limit" };
         let (body, beat) = (size_text(limits.body_bytes as u64), size_text(limits.beat_bytes as u64));
         let head = size_text(limits.header_bytes as u64);
-        let spans: [Span; 3] = [limits.header_timeout, limits.body_timeout, limits.idle_timeout];
+        let spans = [limits.header_timeout, limits.body_timeout, limits.idle_timeout, limits.write_timeout];
+        let memory = size_text(limits.memory as u64);
         match lang {
             Lang::En => vec![
                 ("threads", self.threads.to_string()),
@@ -170,7 +171,17 @@ impl Settings {
                         limits.header_lines, limits.batch_beats, limits.json_depth
                     ),
                 ),
-                ("timeouts", format!("head {}, body {}, idle {}", spans[0], spans[1], spans[2])),
+                (
+                    "timeouts",
+                    format!("head {}, body {}, idle {}, unread {}", spans[0], spans[1], spans[2], spans[3]),
+                ),
+                (
+                    "memory",
+                    format!(
+                        "{memory} for clients; {} event streams from one address",
+                        limits.streams_per_address
+                    ),
+                ),
                 (
                     "monitors",
                     format!(
@@ -190,7 +201,14 @@ impl Settings {
                         limits.header_lines, limits.batch_beats, limits.json_depth
                     ),
                 ),
-                ("超时", format!("请求头 {}，请求体 {}，空闲 {}", spans[0], spans[1], spans[2])),
+                (
+                    "超时",
+                    format!(
+                        "请求头 {}，请求体 {}，空闲 {}，不接收 {}",
+                        spans[0], spans[1], spans[2], spans[3]
+                    ),
+                ),
+                ("内存", format!("客户端共 {memory}；每个地址 {} 个事件流", limits.streams_per_address)),
                 (
                     "监控项",
                     format!("{}；每个地址每小时新增 {}", limits.monitors, limits.new_monitors_per_hour),

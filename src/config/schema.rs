@@ -439,6 +439,18 @@ const LIMITS: &[Key<LimitsDraft>] = &[
         read: |d, v| put(&mut d.limits.idle_timeout, v.span(TIMEOUT_MIN..=TIMEOUT_MAX)),
     },
     Key {
+        name: "write_timeout",
+        read: |d, v| put(&mut d.limits.write_timeout, v.span(TIMEOUT_MIN..=TIMEOUT_MAX)),
+    },
+    Key {
+        name: "memory",
+        read: |d, v| put(&mut d.limits.memory, v.size(4 << 20..=1 << 40).map(|n| n as usize)),
+    },
+    Key {
+        name: "streams_per_address",
+        read: |d, v| put(&mut d.limits.streams_per_address, v.integer(1..=10_000).map(|n| n as usize)),
+    },
+    Key {
         name: "connections",
         read: |d, v| {
             let read = v.integer_or("auto", 1..=10_000_000);

@@ -127,7 +127,17 @@ impl Peer {
         Peer::Ip(ip.to_canonical())
     }
 
-    /// True for this machine itself, which the per-address limits do not bind.
+    /// The host that per-address limits count by: an IPv4 address, an IPv6 /64, which one host can fill alone, or this
+    /// machine, by whatever of its addresses.
+    pub fn host(self) -> Peer {
+        match self {
+            Peer::Ip(ip) if ip.is_loopback() => Peer::Unix,
+            Peer::Ip(IpAddr::V6(v6)) => Peer::Ip(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into()),
+            other => other,
+        }
+    }
+
+    /// True for this machine itself, which the per-address limits do not bind while there is room.
     pub fn is_local(self) -> bool {
         match self {
             Peer::Ip(ip) => ip.is_loopback(),

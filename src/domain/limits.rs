@@ -99,8 +99,26 @@ pub const EVENT_STREAMS_MAX: usize = 512;
 pub const EVENTS_WAITING_MAX: usize = 16;
 /// How often a stream of events says something though nothing happens, for the proxies on its way.
 pub const EVENTS_EVERY: Span = Span::secs(15);
-/// How long a stream of events may be unable to write before its reader counts as gone.
-pub const EVENTS_STALL_MAX: Span = Span::secs(60);
+/// Bytes of events put into one piece.
+pub const EVENTS_PIECE_BYTES: usize = 4 * 1024;
+/// Bytes that a stream of events is reckoned at: those that wait, and what hyper has of them.
+pub const EVENTS_HELD_BYTES: usize = (EVENTS_WAITING_MAX + 2) * EVENTS_PIECE_BYTES + 16 * 1024;
+/// Bytes of a list after which a piece of it is sent before the next is made.
+pub const LIST_PIECE_BYTES: usize = 64 * 1024;
+/// Bytes that a list under way is reckoned at: a piece that hyper sends, one that waits, and hyper's own buffer.
+pub const LIST_HELD_BYTES: usize = 2 * (LIST_PIECE_BYTES + MESSAGE_BYTES_MAX) + 16 * 1024;
+/// Rows that are looked up for one piece of a list.
+pub const LIST_PIECE_ROWS: usize = 128;
+/// Bytes that a connection is reckoned at which hyper has: its two buffers.
+pub const GENERAL_HELD_BYTES: usize = 16 * 1024;
+/// What is kept for a connection and is less than this is not counted.
+pub const UNCOUNTED_BYTES: usize = 8 * 1024;
+/// What a host may hold though others hold all else.
+pub const FAIR_BYTES: usize = 256 * 1024;
+/// The part of a whole that must be in use before this machine is bound by limits for one host.
+pub const EXEMPT_UNTIL: (usize, usize) = (9, 10);
+/// Rejected beats of one request that are named; the rest is counted.
+pub const REJECTED_NAMED_MAX: usize = 100;
 /// Rows of the status page.
 pub const PAGE_ROWS_MAX: usize = 500;
 /// Log records that may wait for the writer, in bytes, for each thread that writes beats.
@@ -145,9 +163,15 @@ pub struct Limits {
     pub body_timeout: Span,
     /// Between two requests of a connection.
     pub idle_timeout: Span,
+    /// How long somebody who is sent something may take nothing of it.
+    pub write_timeout: Span,
+    /// Most bytes held for strangers: requests, answers, messages and streams that are under way.
+    pub memory: usize,
+    /// Most streams of events of one address.
+    pub streams_per_address: usize,
     /// Most connections at once; `None`: the open-file limit less [`RESERVED_FILES`].
     pub connections: Option<usize>,
-    /// Most connections from one address; loopback and unix sockets are exempt.
+    /// Most connections from one address; see [`EXEMPT_UNTIL`] for this machine.
     pub connections_per_address: usize,
     /// Monitors that one address may bring into being in an hour; loopback and unix sockets are exempt.
     pub new_monitors_per_hour: u32,
@@ -169,6 +193,9 @@ impl Default for Limits {
             header_timeout: Span::secs(10),
             body_timeout: Span::secs(30),
             idle_timeout: Span::secs(600),
+            write_timeout: Span::secs(30),
+            memory: 256 * 1024 * 1024,
+            streams_per_address: 8,
             connections: None,
             connections_per_address: 1024,
             new_monitors_per_hour: 1000,
@@ -188,7 +215,6 @@ const _: () = {
     assert!(LINE_FIELDS_BYTES_MAX > TAGS_MAX * (TAG_BYTES_MAX + 1) + ID_BYTES_MAX + RID_BYTES_MAX + 256);
     assert!(LINE_BYTES_MAX > 512 + 5, "an AUTH with the longest token fits");
     assert!(TALK_READ_BYTES_MAX <= SCRATCH_BYTES, "a reading fits the scratch buffer");
-    assert!(EVENTS_EVERY.0 < EVENTS_STALL_MAX.0, "a stream that is read is never taken for stalled");
     assert!(LIST_DEFAULT <= LIST_MAX && PAGE_ROWS_MAX <= LIST_MAX);
     assert!(LATE_CHANGES_PER_HOUR_MAX < CHANGES_PER_HOUR_MAX, "some are left for outages");
     assert!(LASTING.0 <= FORGET_MIN.0, "nothing is forgotten before it is on record");

@@ -6,31 +6,28 @@
 use super::address::Peer;
 use super::time::{Mono, Span};
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
 
 /// Most addresses remembered at once by one meter.
 const ADDRESSES_MAX: usize = 65_536;
 
-/// Counts by address; an IPv6 address stands for its /64, which one host can fill alone.
+/// Counts by host, see [`Peer::host`].
 #[derive(Debug, Default)]
 pub struct Meter {
-    even_at: HashMap<IpAddr, Mono>,
+    even_at: HashMap<Peer, Mono>,
     swept: Mono,
+    /// What one costs by the limit that the memory goes by.
+    step: Span,
 }
 
 impl Meter {
     /// Whether `peer` may do it once more when `count` are allowed in any `window` (and as many at once).
-    /// Otherwise: how long to wait. Those of this machine always may.
+    /// Otherwise: how long to wait.
     pub fn check(&mut self, now: Mono, peer: Peer, count: u32, window: Span) -> Result<(), Span> {
-        let Peer::Ip(ip) = peer else { return Ok(()) };
-        if peer.is_local() {
-            return Ok(());
-        }
-        let key = match ip {
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-            v4 => v4,
-        };
+        let key = peer.host();
         let step = Span((window.0 / u64::from(count.max(1))).max(1));
+        if step != self.step {
+            self.adopt(now, step, window);
+        }
         let even = self.even_at.get(&key).copied().unwrap_or(now).max(now);
         let next = even.after(step);
         let ahead = next.since(now);
@@ -42,6 +39,15 @@ impl Meter {
         }
         self.even_at.insert(key, next);
         Ok(())
+    }
+
+    /// Goes by another limit: whoever has used up so many has used up as many of that.
+    fn adopt(&mut self, now: Mono, step: Span, window: Span) {
+        let before = std::mem::replace(&mut self.step, step);
+        for even in self.even_at.values_mut() {
+            let used = even.since(now).0.div_ceil(before.0.max(1));
+            *even = now.after(Span(used.saturating_mul(step.0)).min(window));
+        }
     }
 
     /// Forgets whoever is even; at most once a second, as it looks at all.
@@ -79,13 +85,30 @@ mod tests {
     }
 
     #[test]
-    fn one_v6_network_is_one_address_and_loopback_is_free() {
+    fn another_limit_counts_at_once() {
+        let mut meter = Meter::default();
+        let me = peer("203.0.113.1");
+        let most = |meter: &mut Meter, count| {
+            (0..5000).filter(|_| meter.check(Mono(5), me, count, HOUR).is_ok()).count()
+        };
+        assert_eq!(most(&mut meter, 1000), 1000);
+        assert_eq!(most(&mut meter, 2000), 1000, "raised, it has room for as many again");
+        assert_eq!(most(&mut meter, 100), 0, "lowered, there is none");
+        assert_eq!(
+            most(&mut meter, 4000),
+            3900,
+            "of what it did so many are remembered as the limit allowed"
+        );
+    }
+
+    #[test]
+    fn one_v6_network_is_one_host_and_so_is_this_machine() {
         let mut meter = Meter::default();
         assert!(meter.check(Mono(0), peer("2001:db8::1"), 1, HOUR).is_ok());
         assert!(meter.check(Mono(0), peer("2001:db8::2"), 1, HOUR).is_err());
-        for _ in 0..10 {
-            assert!(meter.check(Mono(0), peer("::1"), 1, HOUR).is_ok());
-            assert!(meter.check(Mono(0), Peer::Unix, 1, HOUR).is_ok());
+        assert!(meter.check(Mono(0), peer("::1"), 1, HOUR).is_ok());
+        for own in [peer("::1"), peer("127.0.0.1"), Peer::Unix] {
+            assert!(meter.check(Mono(0), own, 1, HOUR).is_err());
         }
     }
 

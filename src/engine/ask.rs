@@ -161,9 +161,16 @@ impl Engine {
         let zone = policy.local_zone.iter().map(|unknown| words::unknown_local(lang, unknown));
         let untold = self.post.troubles(clock::wall(), lang);
         let silent = self.never_heard().map(|(count, first)| words::never_heard(lang, count, &first));
+        let refused = lock(&self.refusals).sentences(clock::mono(), lang);
         Health {
             refusing,
-            degraded: degraded.chain(condition.degraded).chain(untold).chain(zone).chain(silent).collect(),
+            degraded: degraded
+                .chain(condition.degraded)
+                .chain(untold)
+                .chain(zone)
+                .chain(silent)
+                .chain(refused)
+                .collect(),
             journal_bytes: condition.journal_bytes,
             unsynced_s: condition.unsynced_ms as f64 / 1000.0,
         }

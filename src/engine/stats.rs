@@ -70,11 +70,15 @@ pub enum Turned {
     ForeignSmb,
     /// It showed no token in time, or too many that are wrong.
     Token,
+    /// Its address holds too much of the memory.
+    Memory,
+    /// All of the memory is in use.
+    MemoryTotal,
 }
 
 impl Turned {
     /// All of them.
-    pub const ALL: [Turned; 12] = [
+    pub const ALL: [Turned; 14] = [
         Turned::Total,
         Turned::Address,
         Turned::Timeout,
@@ -87,6 +91,8 @@ impl Turned {
         Turned::ForeignSsh,
         Turned::ForeignSmb,
         Turned::Token,
+        Turned::Memory,
+        Turned::MemoryTotal,
     ];
 
     /// Its name in metrics.
@@ -104,6 +110,8 @@ impl Turned {
             Turned::ForeignSsh => "foreign_ssh",
             Turned::ForeignSmb => "foreign_smb",
             Turned::Token => "token",
+            Turned::Memory => "memory_per_address",
+            Turned::MemoryTotal => "memory",
         }
     }
 }

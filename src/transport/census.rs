@@ -1,33 +1,82 @@
-//! Counting connections: in all, and by address; and those among them that stay for a stream of events.
+//! Counting connections: in all, and by host; and those among them that stay for a stream of events.
+//!
+//! A host is an IPv4 address, an IPv6 /64, which one host can fill alone, or this machine ([`Peer::host`]). This machine is
+//! bound by what one host may have only when nine tenths of the whole are in use: a proxy, or tests, need more, but
+//! nobody may take all.
 
 use crate::domain::address::Peer;
-use crate::domain::limits::{EVENT_STREAMS_MAX, RESERVED_FILES};
+use crate::domain::limits::{EVENT_STREAMS_MAX, EXEMPT_UNTIL, RESERVED_FILES};
 use crate::engine::stats::Turned;
+use crate::transport::budget::{Budget, Held};
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many connections there are.
+/// How many connections there are, and what they make us hold.
 #[derive(Debug)]
 pub struct Census {
+    connections: Count,
+    streams: Count,
+    /// The bytes that they make us hold.
+    pub budget: Budget,
+}
+
+/// So many of something, in all and by host.
+#[derive(Debug)]
+struct Count {
     total: AtomicUsize,
     total_max: usize,
-    by_address: Mutex<HashMap<IpAddr, usize>>,
-    streams: AtomicUsize,
+    by_host: Mutex<HashMap<Peer, usize>>,
+}
+
+/// One counted connection, and what it makes us hold; uncounted when dropped.
+#[derive(Debug)]
+pub struct Place {
+    /// What its front makes of the bytes that it keeps for it.
+    pub held: Held,
 }
 
 /// One counted stream; uncounted when dropped.
 #[derive(Debug)]
 pub struct StreamPlace {
-    census: Arc<Census>,
+    held: Held,
 }
 
-/// One counted connection; uncounted when dropped.
-#[derive(Debug)]
-pub struct Place {
-    census: Arc<Census>,
-    address: Option<IpAddr>,
+impl Count {
+    fn new(total_max: usize) -> Count {
+        Count { total: AtomicUsize::new(0), total_max, by_host: Mutex::default() }
+    }
+
+    fn enter(&self, host: Peer, per_host_max: usize) -> Result<(), Turned> {
+        let before = self.total.fetch_add(1, Ordering::Relaxed);
+        let refused = |why| {
+            self.total.fetch_sub(1, Ordering::Relaxed);
+            Err(why)
+        };
+        if before >= self.total_max {
+            return refused(Turned::Total);
+        }
+        let bound = host != Peer::Unix || before >= self.total_max / EXEMPT_UNTIL.1 * EXEMPT_UNTIL.0;
+        let mut by_host = self.by_host.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = by_host.entry(host).or_insert(0);
+        if bound && *count >= per_host_max {
+            drop(by_host);
+            return refused(Turned::Address);
+        }
+        *count += 1;
+        Ok(())
+    }
+
+    fn leave(&self, host: Peer) {
+        self.total.fetch_sub(1, Ordering::Relaxed);
+        let mut by_host = self.by_host.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = by_host.get_mut(&host) {
+            *count -= 1;
+            if *count == 0 {
+                by_host.remove(&host);
+            }
+        }
+    }
 }
 
 impl Census {
@@ -35,67 +84,47 @@ impl Census {
     pub fn new(configured: Option<usize>, open_files_max: u64) -> Census {
         let room =
             usize::try_from(open_files_max).unwrap_or(usize::MAX).saturating_sub(RESERVED_FILES).max(16);
+        let total_max = configured.unwrap_or(room).min(room);
+        // Streams stay for hours, so they may have only an eighth of the connections: the rest is for beats.
+        let streams_max = (total_max / 8).clamp(1, EVENT_STREAMS_MAX);
         Census {
-            total: AtomicUsize::new(0),
-            total_max: configured.unwrap_or(room).min(room),
-            by_address: Mutex::default(),
-            streams: AtomicUsize::new(0),
+            connections: Count::new(total_max),
+            streams: Count::new(streams_max),
+            budget: Budget::default(),
         }
     }
 
     /// Counts a connection, or says why it is one too many.
-    pub fn enter(self: &Arc<Census>, peer: Peer, per_address_max: usize) -> Result<Place, Turned> {
-        if self.total.fetch_add(1, Ordering::Relaxed) >= self.total_max {
-            self.total.fetch_sub(1, Ordering::Relaxed);
-            return Err(Turned::Total);
-        }
-        let mut place = Place { census: self.clone(), address: None };
-        let bound = !peer.is_local();
-        if let (true, Peer::Ip(ip)) = (bound, peer) {
-            let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = by_address.entry(ip).or_insert(0);
-            if *count >= per_address_max {
-                drop(by_address);
-                drop(place);
-                return Err(Turned::Address);
-            }
-            *count += 1;
-            drop(by_address);
-            place.address = Some(ip);
-        }
-        Ok(place)
+    pub fn enter(self: &Arc<Census>, peer: Peer, per_host_max: usize) -> Result<Place, Turned> {
+        let held = Held::new(self.clone(), peer);
+        self.connections.enter(held.host, per_host_max)?;
+        Ok(Place { held })
     }
 
-    /// Counts a stream of events; `None` if it is one too many. Streams stay for hours, so they may have only an eighth
-    /// of the connections: the rest is for beats.
-    pub fn enter_stream(self: &Arc<Census>) -> Option<StreamPlace> {
-        let most = (self.total_max / 8).clamp(1, EVENT_STREAMS_MAX);
-        if self.streams.fetch_add(1, Ordering::Relaxed) >= most {
-            self.streams.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(StreamPlace { census: self.clone() })
+    /// Counts a stream of events, or says why it is one too many.
+    pub fn enter_stream(self: &Arc<Census>, peer: Peer, per_host_max: usize) -> Result<StreamPlace, Turned> {
+        let held = Held::new(self.clone(), peer);
+        self.streams.enter(held.host, per_host_max)?;
+        Ok(StreamPlace { held })
+    }
+}
+
+impl StreamPlace {
+    /// Says how much it makes us hold, see [`Held::set`].
+    pub fn hold(&mut self, bytes: usize, max: usize) -> Result<(), Turned> {
+        self.held.set(bytes, max)
     }
 }
 
 impl Drop for StreamPlace {
     fn drop(&mut self) {
-        self.census.streams.fetch_sub(1, Ordering::Relaxed);
+        self.held.census.streams.leave(self.held.host);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.census.total.fetch_sub(1, Ordering::Relaxed);
-        if let Some(ip) = self.address {
-            let mut by_address = self.census.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(count) = by_address.get_mut(&ip) {
-                *count -= 1;
-                if *count == 0 {
-                    by_address.remove(&ip);
-                }
-            }
-        }
+        self.held.census.connections.leave(self.held.host);
     }
 }
 
@@ -108,38 +137,61 @@ mod tests {
     }
 
     #[test]
-    fn one_address_may_not_take_every_place_and_gives_its_own_back() {
+    fn one_host_may_not_take_every_place_and_gives_its_own_back() {
         let census = Arc::new(Census::new(Some(100), 20_000));
-        let held: Vec<Place> = (0..3).map(|_| census.enter(peer("203.0.113.1"), 3).unwrap()).collect();
-        assert_eq!(census.enter(peer("203.0.113.1"), 3).unwrap_err(), Turned::Address);
+        for host in ["203.0.113.1", "2001:db8::1"] {
+            let held: Vec<Place> = (0..3).map(|_| census.enter(peer(host), 3).unwrap()).collect();
+            assert_eq!(census.enter(peer(host), 3).unwrap_err(), Turned::Address);
+            assert!(census.enter(peer("203.0.113.2"), 3).is_ok());
+            drop(held);
+            assert!(census.enter(peer(host), 3).is_ok());
+        }
+        let _one = [census.enter(peer("2001:db8::1"), 1).unwrap()];
+        assert_eq!(
+            census.enter(peer("2001:db8::ffff:2"), 1).unwrap_err(),
+            Turned::Address,
+            "a /64 is one host"
+        );
+        assert!(census.enter(peer("2001:db8:0:1::2"), 1).is_ok());
+        drop(_one);
+        assert_eq!(census.connections.total.load(Ordering::Relaxed), 0);
+        assert!(census.connections.by_host.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn this_machine_is_bound_only_when_little_is_left() {
+        let census = Arc::new(Census::new(Some(100), 20_000));
+        let own: Vec<Place> = std::iter::from_fn(|| census.enter(peer("127.0.0.1"), 3).ok()).collect();
+        assert_eq!(own.len(), 90);
+        assert_eq!(census.enter(Peer::Unix, 3).unwrap_err(), Turned::Address);
         assert!(census.enter(peer("203.0.113.2"), 3).is_ok());
-        assert!((0..10).all(|_| census.enter(peer("127.0.0.1"), 3).is_ok()), "loopback is not bound by it");
-        drop(held);
-        assert!(census.enter(peer("203.0.113.1"), 3).is_ok());
-        assert_eq!(census.total.load(Ordering::Relaxed), 0);
-        assert!(census.by_address.lock().unwrap().is_empty());
     }
 
     #[test]
     fn the_total_is_bounded_by_the_open_files_too() {
         let census = Arc::new(Census::new(Some(1_000_000), 256 + 20));
-        let held: Vec<Place> = (0..20).map(|_| census.enter(Peer::Unix, 1).unwrap()).collect();
-        assert_eq!(census.enter(Peer::Unix, 1).unwrap_err(), Turned::Total);
-        assert_eq!((held.len(), census.total.load(Ordering::Relaxed), census.total_max), (20, 20, 20));
+        let held: Vec<Place> = (0..20).map(|_| census.enter(Peer::Unix, 100).unwrap()).collect();
+        assert_eq!(census.enter(Peer::Unix, 100).unwrap_err(), Turned::Total);
+        assert_eq!((held.len(), census.connections.total.load(Ordering::Relaxed)), (20, 20));
     }
 
     #[test]
-    fn streams_leave_most_places_to_beats() {
+    fn streams_leave_most_places_to_beats_and_one_host_leaves_some_to_others() {
         let census = Arc::new(Census::new(Some(24), 20_000));
-        let held: Vec<StreamPlace> = (0..3).filter_map(|_| census.enter_stream()).collect();
+        let streams =
+            |host: &str, most| std::iter::from_fn(|| census.enter_stream(peer(host), most).ok()).collect();
+        let held: Vec<StreamPlace> = streams("203.0.113.1", 8);
         assert_eq!(held.len(), 3);
-        assert!(census.enter_stream().is_none());
+        assert_eq!(census.enter_stream(peer("203.0.113.2"), 8).unwrap_err(), Turned::Total);
         drop(held);
-        assert!(census.enter_stream().is_some());
-        let many = Arc::new(Census::new(None, 1_000_000));
+        let held: Vec<StreamPlace> = streams("203.0.113.1", 2);
         assert_eq!(
-            (0..=EVENT_STREAMS_MAX).filter_map(|_| many.enter_stream().map(std::mem::forget)).count(),
-            EVENT_STREAMS_MAX
+            (held.len(), census.enter_stream(peer("203.0.113.1"), 2).unwrap_err()),
+            (2, Turned::Address)
         );
+        let many = Arc::new(Census::new(None, 1_000_000));
+        let all: Vec<StreamPlace> =
+            std::iter::from_fn(|| many.enter_stream(Peer::Unix, EVENT_STREAMS_MAX).ok()).collect();
+        assert_eq!(all.len(), EVENT_STREAMS_MAX);
     }
 }

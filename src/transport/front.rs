@@ -496,6 +496,14 @@ impl Front {
     }
 
     fn follow(&mut self, key: usize, next: Next, moment: &Moment<'_>) {
+        if matches!(next, Next::Wait | Next::Again | Next::Answers(..) | Next::HandOver) {
+            let Some(connection) = self.connections.get_mut(key) else { return };
+            if let Err(why) = connection.account(moment.policy.limits.memory) {
+                self.engine.stats().turned(why);
+                connection.shed(why);
+                return self.end(key, moment);
+            }
+        }
         match next {
             Next::Close => self.end(key, moment),
             Next::HandOver => self.hand_over(key),

@@ -4,6 +4,7 @@
 //! answers plain beats at the lowest price there is; a *general* thread ([`general`]) runs tokio and hyper and takes
 //! over every connection whose client asks for anything else. [`threads`] starts and stops both.
 
+pub mod budget;
 pub mod census;
 pub mod deadline;
 pub mod door;

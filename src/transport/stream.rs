@@ -54,6 +54,14 @@ impl FrontStream {
         matches!(self, FrontStream::Tls(s) if s.session.wants_write())
     }
 
+    /// Bytes that it keeps by itself.
+    pub fn kept_bytes(&self) -> usize {
+        match self {
+            FrontStream::Tls(s) => s.session.kept_bytes(),
+            _ => 0,
+        }
+    }
+
     /// Whether a reading that did not fill its buffer may have left something of which no readiness will be told.
     pub fn may_hold_more(&self) -> bool {
         matches!(self, FrontStream::Tls(s) if s.session.may_hold_more())

@@ -56,6 +56,9 @@ impl Taker<'_> {
     /// The same; returns all that its sender is told.
     pub fn receive(&mut self, beat: Result<Beat<'_>, BeatError>) -> Result<Receipt, Fault> {
         let taken = beat.map_err(Fault::Wrong).and_then(|beat| self.enter(&beat).map_err(Fault::of));
+        if let Err(Fault::Refused(refusal)) = &taken {
+            self.engine.note_refusal(self.now, *refusal, self.client);
+        }
         let result = taken.as_ref().err().map_or(BeatResult::Accepted, Fault::result);
         self.engine.stats().beats(self.transport, result, 1);
         taken

@@ -92,11 +92,10 @@ pub struct Listed<'a> {
     pub message: Option<&'a Message>,
 }
 
-/// A page of that list and the cursor behind it.
-pub fn list_json(lang: Lang, rows: &[Listed<'_>], next: Option<&str>) -> Value {
-    let row = |row: &Listed<'_>| {
-        let first = row.message.and_then(Message::first);
-        json!({
+/// A row of that list.
+pub fn row_json(lang: Lang, row: &Listed<'_>) -> Value {
+    let first = row.message.and_then(Message::first);
+    json!({
             "key": row.key,
             "notifier": row.notifier,
             "recipient": row.recipient,
@@ -111,9 +110,7 @@ pub fn list_json(lang: Lang, rows: &[Listed<'_>], next: Option<&str>) -> Value {
             "tries": row.tries,
             "reason": row.reason,
             "text": row.message.map(|message| sentence(lang, message)),
-        })
-    };
-    json!({ "alerts": rows.iter().map(row).collect::<Vec<_>>(), "next": next })
+    })
 }
 
 /// A test that was taken.

@@ -70,19 +70,8 @@ pub fn conflict(conflict: &Conflict) -> Value {
     json!({ "addresses": conflict.addresses.map(|peer| peer.to_string()), "since": conflict.since.rfc3339() })
 }
 
-/// A page of monitors and the cursor behind it. `pasts` are theirs, in their order, or empty.
-pub fn monitors(rows: &[Snapshot], pasts: &[Past], next: Option<&str>) -> Value {
-    let rows: Vec<Value> = rows.iter().enumerate().map(|(n, row)| monitor(row, pasts.get(n))).collect();
-    json!({ "monitors": rows, "next": next })
-}
-
-/// A page of incidents and the cursor behind it.
-pub fn incidents(rows: &[Incident], next: Option<&str>, now: Wall) -> Value {
-    let rows: Vec<Value> = rows.iter().map(|row| incident(row, now)).collect();
-    json!({ "incidents": rows, "next": next })
-}
-
-fn incident(incident: &Incident, now: Wall) -> Value {
+/// An incident.
+pub fn incident(incident: &Incident, now: Wall) -> Value {
     json!({
         "id": incident.id,
         "monitor": incident.monitor,
@@ -190,10 +179,10 @@ mod tests {
             acknowledged: false,
         };
         let now = Wall(1_770_521_425_500);
-        let shown = incidents(std::slice::from_ref(&one), Some("1:7-3"), now);
+        let shown = incident(&one, now);
         assert_eq!(
             shown.to_string(),
-            r#"{"incidents":[{"id":"7-3","monitor":"web-1","cause":"silence","exit_code":null,"signal":null,"run_started":null,"started":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":5.5,"acknowledged":false}],"next":"1:7-3"}"#
+            r#"{"id":"7-3","monitor":"web-1","cause":"silence","exit_code":null,"signal":null,"run_started":null,"started":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":5.5,"acknowledged":false}"#
         );
         one.ended = Some(Wall(1_770_521_423_000));
         assert_eq!(incident(&one, now)["duration_s"], 3);

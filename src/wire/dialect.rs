@@ -188,6 +188,14 @@ impl Default for Stage {
 }
 
 impl Talk {
+    /// Bytes that are kept of something that is not whole.
+    pub fn kept_bytes(&self) -> usize {
+        match &self.0 {
+            Stage::Line { begun, .. } => begun.len(),
+            _ => 0,
+        }
+    }
+
     /// A connection on which nothing has been said.
     pub fn new() -> Talk {
         Talk::default()

@@ -52,8 +52,12 @@ impl Conn {
 
     /// Has the kernel keep little of what is not read.
     pub fn take_little_at_once(&self) {
-        let Stream::Tls(stream) = &self.stream else { panic!("no TLS") };
-        socket2::SockRef::from(&stream.sock).set_recv_buffer_size(64 * 1024).unwrap();
+        let socket = match &self.stream {
+            Stream::Tls(stream) => socket2::SockRef::from(&stream.sock),
+            Stream::Tcp(stream) => socket2::SockRef::from(stream),
+            Stream::Unix(stream) => socket2::SockRef::from(stream),
+        };
+        socket.set_recv_buffer_size(64 * 1024).unwrap();
     }
 
     /// Shakes hands; says why not.
@@ -132,12 +136,33 @@ impl Conn {
     /// The next answer, or nothing when the connection ended before one began.
     pub fn reply_or_end(&mut self) -> Option<Reply> {
         let mut reply = self.head()?;
+        if reply.header("transfer-encoding") == Some("chunked") {
+            reply.body = self.chunks();
+            return Some(reply);
+        }
         let length = reply.header("content-length").map_or(0, |n| n.parse().expect("a length"));
         while self.ahead.len() < length {
             assert!(self.more(), "the connection ended inside a body: {reply:?}");
         }
         reply.body = self.ahead.drain(..length).collect();
         Some(reply)
+    }
+
+    /// A body that comes in pieces.
+    fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let line = self.text_until("\r\n");
+            let length = usize::from_str_radix(line.trim_end(), 16).expect("the length of a piece");
+            while self.ahead.len() < length + 2 {
+                assert!(self.more(), "the connection ended inside a body");
+            }
+            body.extend(self.ahead.drain(..length));
+            self.ahead.drain(..2);
+            if length == 0 {
+                return body;
+            }
+        }
     }
 
     /// The next answer when its body must be absent, as with HEAD.

@@ -1,7 +1,8 @@
 //! How much of everything: times, connections, monitors, rates.
 
 use crate::client::{Conn, beat, beat_with, get};
-use crate::harness::{daemon, until};
+use crate::harness::{Setup, daemon, until};
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 /// Both paths, times of one second, one trusted proxy.
@@ -221,4 +222,43 @@ fn beats_a_second_by_address() {
     conn.send((0..50).map(|_| beat("{\"id\":\"local\"}")).collect::<String>());
     assert!((0..50).all(|_| conn.reply().status == 200), "this machine is not bound by it");
     until("it may again", || hb.ask(passed_on("10.0.0.1", "fast")).status == 200);
+}
+
+/// Whoever loses beats because he is refused says so to nobody; so the daemon does.
+#[test]
+fn newcomers_that_are_refused_are_named_and_a_raised_limit_counts_at_once() {
+    let config = |most: u32| {
+        format!(
+            "[limits]\nnew_monitors_per_hour = {most}\n[access]\nbeat_tokens = [{{ file = \"{{dir}}/tokens\" }}]\n\
+             [[listen]]\naddress = \"127.0.0.1:{{a}}\"\nproxies = [\"127.0.0.1/32\"]\n"
+        )
+    };
+    let hb = Setup::new(&config(2)).file("tokens", "beat-beat-beat-beat\n").start();
+    let sends = |token: &str, id: &str| {
+        let header = format!("X-Forwarded-For: 10.1.1.7\r\nAuthorization: Bearer {token}\r\n");
+        hb.ask(beat_with(&header, &format!(r#"{{"id":"{id}"}}"#))).status
+    };
+    let token = "beat-beat-beat-beat";
+    let ready = || hb.get("/readyz").text().to_string();
+    assert_eq!((sends(token, "a"), sends(token, "b")), (200, 200));
+    assert!(ready().contains("\"degraded\":false"), "{}", ready());
+    for _ in 0..50 {
+        assert_eq!((sends(token, "c"), sends("wrong-wrong-wrong-wrong", "a")), (429, 401));
+    }
+    for words in ["50 refused lately: too many new monitors", "50 refused lately: a wrong token"] {
+        assert!(ready().contains(words), "{words}: {}", ready());
+        assert!(hb.get("/").text().contains(words), "{words}");
+    }
+    for key in ["limits.new_monitors_per_hour", "access.beat_tokens"] {
+        until("a line", || hb.log().lines().any(|line| line.contains("refused") && line.contains(key)));
+        let log = hb.log();
+        let lines: Vec<&str> =
+            log.lines().filter(|line| line.contains("refused") && line.contains(key)).collect();
+        assert!(matches!(lines[..], [line] if line.contains("refused 10.1.1.7")), "{lines:?}");
+    }
+    hb.place.configure(&config(100));
+    hb.signal(Signal::SIGHUP);
+    hb.wait_for_log("configuration reloaded");
+    assert_eq!(sends(token, "c"), 200);
+    assert!(ready().contains("\"degraded\":false"), "{}", ready());
 }

@@ -34,6 +34,7 @@ mod installing;
 mod lifecycle;
 mod limits;
 mod malformed;
+mod memory;
 mod over;
 mod proxies;
 mod reading;

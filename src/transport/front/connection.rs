@@ -12,7 +12,9 @@ use super::ws::Ws;
 use crate::domain::address::Protocol;
 use crate::domain::beat::Transport;
 use crate::engine::Pending;
-use crate::transport::http::{Guest, Opening};
+use crate::engine::stats::Turned;
+use crate::transport::budget;
+use crate::transport::http::{Guest, Opening, last_words};
 use std::ops::Range;
 
 /// A connection.
@@ -113,6 +115,39 @@ impl Connection {
     /// For registering with the loop.
     pub fn source(&mut self) -> &mut dyn mio::event::Source {
         self.link_mut().stream.source()
+    }
+
+    /// Says how much is kept for it; an error where that is too much, and it must go.
+    pub fn account(&mut self, memory_max: usize) -> Result<(), Turned> {
+        let kept = match self {
+            Connection::Http(http) => http.kept_bytes(),
+            Connection::Tcp(talk) => talk.kept_bytes(),
+            Connection::Ws(ws) => ws.kept_bytes(),
+            Connection::Shake(_) | Connection::Preamble(_) => 0,
+        };
+        self.link_mut().account(kept, memory_max)
+    }
+
+    /// What it hears before it is closed because there is no room for it, as far as the socket takes that at once.
+    pub fn shed(&mut self, why: Turned) {
+        if self.is_blocked() {
+            return;
+        }
+        let words = match self {
+            Connection::Http(_) => last_words(budget::refusal(why)),
+            Connection::Ws(ws) => ws.last_words(why),
+            Connection::Tcp(_) | Connection::Shake(_) | Connection::Preamble(_) => return,
+        };
+        let link = self.link_mut();
+        let _ = link.stream.write(&words);
+        link.stream.end_writing();
+        // What lies unread would take the words with it.
+        let mut waste = [0u8; 4096];
+        for _ in 0..16 {
+            if !link.stream.read(&mut waste).is_ok_and(|n| n > 0) {
+                break;
+            }
+        }
     }
 
     /// Whether bytes wait for the socket.

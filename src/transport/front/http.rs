@@ -8,6 +8,7 @@ use super::link::Link;
 use super::parked::State;
 use crate::domain::limits::LINGER_MAX;
 use crate::domain::time::{Now, Span};
+use crate::engine::stats::Turned;
 use crate::transport::http::{Dates, Guest, beats, timeout_answer};
 use crate::transport::taking::named_by;
 use crate::wire::answer::Answer;
@@ -90,7 +91,7 @@ impl Http {
         let mut http = Http { link, carry, unread, then, stage, heard_bytes };
         http.enter(stage, true, moment);
         if http.link.is_blocked() {
-            http.link.due_in(moment, moment.policy.limits.body_timeout);
+            http.link.due_in(moment, moment.policy.limits.write_timeout);
         }
         http
     }
@@ -99,6 +100,11 @@ impl Http {
     pub fn park(self) -> (Link, State) {
         let Http { link, carry, then, stage, heard_bytes, .. } = self;
         (link, State::Http(Kept { carry, then, stage, heard_bytes }))
+    }
+
+    /// Bytes kept of a request that is not whole.
+    pub fn kept_bytes(&self) -> usize {
+        self.carry.len()
     }
 
     /// Whether it may be closed when the daemon stops: nothing has begun.
@@ -124,7 +130,12 @@ impl Http {
                     Next::Wait => self.enter(self.stage, true, moment),
                     next => return next,
                 },
-                Ok(false) => return Next::Wait,
+                Ok(false) => {
+                    if std::mem::take(&mut self.link.progress) {
+                        self.link.due_in(moment, moment.policy.limits.write_timeout);
+                    }
+                    return Next::Wait;
+                }
                 Err(_) => return Next::Close,
             }
         }
@@ -166,7 +177,11 @@ impl Http {
 
     /// What happens when the connection's time is up.
     pub fn time_out(&mut self, moment: &Moment<'_>) -> Next {
-        if self.link.is_blocked() || matches!(self.stage, Stage::Idle | Stage::Lingering) {
+        if self.link.is_blocked() {
+            self.link.site.engine.stats().turned(Turned::Unread);
+            return Next::Close;
+        }
+        if matches!(self.stage, Stage::Idle | Stage::Lingering) {
             return Next::Close;
         }
         self.link.unsent = timeout_answer(&self.link.site, self.stage == Stage::Body);
@@ -247,7 +262,7 @@ impl Http {
             return Next::Close;
         }
         if self.link.is_blocked() {
-            self.link.due_in(moment, moment.policy.limits.body_timeout);
+            self.link.due_in(moment, moment.policy.limits.write_timeout);
             // Hyper can send the rest itself.
             return if self.then == Then::HandOver { Next::HandOver } else { Next::Wait };
         }

@@ -6,8 +6,9 @@
 
 use super::desk::{Desk, Moment, Next};
 use crate::domain::address::Peer;
-use crate::domain::limits::LINGER_BYTES_MAX;
+use crate::domain::limits::{LINGER_BYTES_MAX, UNCOUNTED_BYTES};
 use crate::domain::time::Span;
+use crate::engine::stats::Turned;
 use crate::transport::census::Place;
 use crate::transport::site::Site;
 use crate::transport::stream::FrontStream;
@@ -26,6 +27,8 @@ pub struct Link {
     pub place: Place,
     /// What the socket has not taken yet.
     pub unsent: Vec<u8>,
+    /// Whether the socket has taken something since this was last looked at.
+    pub progress: bool,
     /// The client will send no more; what it has sent is still answered.
     pub read_closed: bool,
     /// Whether answers to it wait on the desk.
@@ -45,6 +48,7 @@ impl Link {
             site,
             place,
             unsent: Vec::new(),
+            progress: false,
             read_closed: false,
             awaits_answers: false,
             awaits_write: false,
@@ -73,6 +77,24 @@ impl Link {
         read == room || self.read_closed || self.stream.may_hold_more()
     }
 
+    /// Says how much is kept for it, `kept` bytes besides what waits for its socket; an error where that is too much.
+    pub fn account(&mut self, kept: usize, memory_max: usize) -> Result<(), Turned> {
+        let bytes = self.unsent.len() + kept + self.stream.kept_bytes();
+        // Nearly all keep nothing, and what is little is not worth a lock.
+        let counted = if bytes < UNCOUNTED_BYTES { 0 } else { bytes.next_multiple_of(UNCOUNTED_BYTES) };
+        self.place.held.set(counted, memory_max)
+    }
+
+    /// When what waits must have moved on, given when that was before: while nothing waits there is no such moment.
+    pub fn stalled_s(&mut self, before: u32, moment: &Moment<'_>) -> u32 {
+        let progress = std::mem::take(&mut self.progress);
+        match self.is_blocked() {
+            false => u32::MAX,
+            true if progress || before == u32::MAX => moment.second_after(moment.policy.limits.write_timeout),
+            true => before,
+        }
+    }
+
     /// Whether nothing waits to be sent.
     pub fn is_free(&self) -> bool {
         !self.is_blocked() && !self.awaits_answers
@@ -97,6 +119,7 @@ impl Link {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
             Err(error) => return Err(error),
         };
+        self.progress |= sent > 0;
         self.unsent.extend_from_slice(&bytes[sent..]);
         Ok(())
     }
@@ -121,7 +144,10 @@ impl Link {
         while !self.unsent.is_empty() {
             match self.stream.write(&self.unsent) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(sent) => drop(self.unsent.drain(..sent)),
+                Ok(sent) => {
+                    self.progress = true;
+                    drop(self.unsent.drain(..sent));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -22,7 +22,7 @@ use crate::domain::policy::{Anonymous, TcpTimes};
 use crate::domain::time::Span;
 use crate::engine::claims::{self, Claim};
 use crate::engine::stats::{BeatResult, Turned};
-use crate::engine::{Pending, id_of_peer};
+use crate::engine::{Pending, Refused, id_of_peer};
 use crate::transport::taking::{Fault, Taker};
 use crate::wire::blob;
 use crate::wire::dialect::{self, Dialect, Event, Foreign};
@@ -73,6 +73,8 @@ pub struct Talk {
     /// What was read of it and not looked at.
     ahead: Box<[u8]>,
     ping_s: u32,
+    /// When what it is sent must have been taken.
+    stalled_s: u32,
     /// When nothing will have come for a moment, in milliseconds of the thread; 0: nobody wants to know.
     quiet_ms: u64,
     /// Whether the loop has been told to look then.
@@ -146,6 +148,7 @@ impl Talk {
             guesses: 0,
             ahead: Box::default(),
             ping_s: next_ping(times, moment),
+            stalled_s: u32::MAX,
             quiet_ms: 0,
             quiet_noted: false,
         };
@@ -183,6 +186,7 @@ impl Talk {
             guesses: kept.guesses,
             ahead: kept.ahead.into(),
             ping_s: if answers { moment.now_s } else { next_ping(&moment.policy.tcp, moment) },
+            stalled_s: u32::MAX,
             quiet_ms: if kept.talk.wants_quiet() { moment.now_ms + QUIET.0 } else { 0 },
             quiet_noted: false,
             talk: kept.talk,
@@ -200,6 +204,11 @@ impl Talk {
         let Talk { link, talk, whom, authorized, well, patience, guesses, ahead, .. } = self;
         let (patience_ms, ahead) = (patience.0, ahead.into_vec());
         (link, State::Tcp(Kept { talk, whom, claim, authorized, well, patience_ms, guesses, ahead }))
+    }
+
+    /// Bytes kept of something that is not whole.
+    pub fn kept_bytes(&self) -> usize {
+        self.talk.kept_bytes() + self.ahead.len()
     }
 
     /// When the loop must look whether something is whole by now; told once.
@@ -222,8 +231,11 @@ impl Talk {
 
     /// Does what can be done now: sends what waits, reads, takes beats.
     pub fn turn(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
-        if self.link.is_blocked() && self.link.send_unsent().is_err() {
-            return Next::Close;
+        if self.link.is_blocked() {
+            if self.link.send_unsent().is_err() {
+                return Next::Close;
+            }
+            self.watch_sending(moment);
         }
         if self.deaf_s > moment.now_s {
             // Who goes on sending fills the buffers of the kernel, and waits.
@@ -279,6 +291,7 @@ impl Talk {
         } else if self.link.send(output).is_err() {
             return Next::Close;
         }
+        self.watch_sending(moment);
         if self.link.unsent.len() > TALK_UNSENT_BYTES_MAX {
             self.link.site.engine.stats().turned(Turned::Unread);
             return Next::Close;
@@ -302,6 +315,15 @@ impl Talk {
     fn monitor(&self) -> Option<Arc<str>> {
         let claim = self.claim.as_ref().filter(|_| self.whom != Whom::Address)?;
         Some(claim.id().as_str().into())
+    }
+
+    /// Notes until when what waits for its socket must have moved on.
+    fn watch_sending(&mut self, moment: &Moment<'_>) {
+        let stalled_s = self.link.stalled_s(self.stalled_s, moment);
+        if stalled_s != self.stalled_s {
+            self.stalled_s = stalled_s;
+            self.set_alarm();
+        }
     }
 
     /// Nothing more is there to read.
@@ -420,12 +442,20 @@ impl Talk {
         let reason = match hearing.moment.policy.access.check(Wish::Beat, self.link.peer, None) {
             Ok(()) => return true,
             Err(Denied::Token(_)) if self.authorized => return true,
-            Err(Denied::Token(key)) => format!("a token from {key} is needed: AUTH TOKEN"),
+            Err(Denied::Token(key)) => {
+                self.note_refused(key, hearing);
+                format!("a token from {key} is needed: AUTH TOKEN")
+            }
             Err(Denied::Network(key)) => format!("not allowed from {}: see {key}", self.link.peer),
         };
         self.count(BeatResult::Denied);
         hearing.refuse(dialect, Cow::Owned(reason));
         false
+    }
+
+    fn note_refused(&self, key: &'static str, hearing: &Hearing<'_, '_>) {
+        let engine = &self.link.site.engine;
+        engine.note_refused(hearing.moment.now, Refused::Token(key), self.link.peer);
     }
 
     /// A sign of life that names nobody.

@@ -150,7 +150,7 @@ impl Ws {
         let between = kept.session.is_between_messages();
         let body_s = moment.second_after(moment.policy.limits.body_timeout);
         let mut ws = Ws {
-            stalled_s: if link.is_blocked() { body_s } else { NEVER },
+            stalled_s: link.stalled_s(NEVER, moment),
             link,
             message_s: if between { NEVER } else { body_s },
             session: kept.session,
@@ -184,6 +184,22 @@ impl Ws {
         };
         let ahead = ahead.into_vec();
         (link, State::Ws(Kept { session, claim, named, well, echo, stage, ahead, heard_bytes, client }))
+    }
+
+    /// Bytes kept of a message that is not whole, and of what nobody has looked at yet.
+    pub fn kept_bytes(&self) -> usize {
+        self.session.kept_bytes() + self.ahead.len()
+    }
+
+    /// What it hears before it is closed because there is no room for it.
+    pub fn last_words(&mut self, why: Turned) -> Vec<u8> {
+        let reason = match why {
+            Turned::Memory => "this address makes the server hold too much (limits.memory)",
+            _ => "the server holds as much as it may (limits.memory)",
+        };
+        let mut out = Vec::new();
+        self.session.close(Code::TRY_AGAIN_LATER, reason, None, &mut out);
+        out
     }
 
     /// Does what can be done now: sends what waits, reads, takes beats.
@@ -471,11 +487,7 @@ impl Ws {
                 return Next::Close;
             }
         }
-        if !self.link.is_blocked() {
-            self.stalled_s = NEVER;
-        } else if self.stalled_s == NEVER {
-            self.stalled_s = moment.second_after(moment.policy.limits.body_timeout);
-        }
+        self.stalled_s = self.link.stalled_s(self.stalled_s, moment);
         match self.stage {
             Stage::Open => self.arm(),
             Stage::Ending if !self.link.is_blocked() => {

@@ -1,14 +1,14 @@
 //! What becomes of a request that brings beats: the one meaning that the fast path and hyper share.
 
-use crate::domain::access::Wish;
+use crate::domain::access::{Denied, Wish};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Transport, Warnings};
 use crate::domain::id::Id;
-use crate::domain::limits::{BATCH_WARNINGS_MAX, Limits};
+use crate::domain::limits::{BATCH_WARNINGS_MAX, Limits, REJECTED_NAMED_MAX};
 use crate::domain::policy::Policy;
 use crate::domain::time::{Now, Span};
 use crate::engine::stats::BeatResult;
-use crate::engine::{NotStored, Pending, Refusal};
+use crate::engine::{NotStored, Pending, Refusal, Refused};
 use crate::sys::clock;
 use crate::transport::site::Site;
 use crate::transport::taking::{Fault, Taker};
@@ -53,7 +53,12 @@ pub fn admit_over(
     }
     match policy.access.check(Wish::Beat, client, facts.bearer()) {
         Ok(()) => Ok(client),
-        Err(why) => Err(denied(Answer::denied(why, &client.to_string()))),
+        Err(why) => {
+            if let Denied::Token(key) = why {
+                site.engine.note_refused(clock::now(), Refused::Token(key), client);
+            }
+            Err(denied(Answer::denied(why, &client.to_string())))
+        }
     }
 }
 
@@ -214,6 +219,7 @@ fn many(
     let mut accepted = 0u64;
     let mut rejected: Vec<Value> = Vec::new();
     let mut warned: Vec<Value> = Vec::new();
+    let mut rejected_more = 0u64;
     let mut shortest: Option<Span> = None;
     for (index, item) in items.enumerate() {
         let (taken, warnings) = match item {
@@ -229,12 +235,17 @@ fn many(
                     warned.extend(said.map(Value::from));
                 }
             }
-            Err(fault) => rejected.push(fault.item(index)),
+            // The reasons are longer than what they are given for.
+            Err(fault) if rejected.len() < REJECTED_NAMED_MAX => rejected.push(fault.item(index)),
+            Err(_) => rejected_more += 1,
         }
     }
     let mut body = json!({ "status": "ok", "accepted": accepted, "rejected": rejected });
     if !warned.is_empty() {
         body["warnings"] = warned.into();
+    }
+    if rejected_more > 0 {
+        body["rejected_more"] = rejected_more.into();
     }
     Answer { interval: shortest, acknowledges: accepted, ..Answer::json(200, &body) }
 }

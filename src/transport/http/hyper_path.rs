@@ -6,12 +6,14 @@
 
 use crate::domain::address::Peer;
 use crate::domain::id::{Id, IdRef};
-use crate::domain::limits::{CONTROL_BODY_BYTES_MAX, EVENTS_STALL_MAX, LINGER_MAX};
+use crate::domain::limits::{CONTROL_BODY_BYTES_MAX, LINGER_MAX, UNCOUNTED_BYTES};
 use crate::domain::policy::Policy;
+use crate::engine::stats::Turned;
+use crate::transport::budget::{self, Held};
 use crate::transport::deadline::{Call, Deadline};
 use crate::transport::http::beats;
 use crate::transport::http::io::{finish, last_words, leave, linger, timed_out, timeout_answer};
-use crate::transport::http::routes::{self, Events, Question, Reply, Visitor};
+use crate::transport::http::routes::{self, Broken, Flow, Question, Reply, Visitor};
 use crate::transport::http::upgrade::{self, Opening};
 use crate::transport::site::Site;
 use crate::transport::stream::Stream;
@@ -29,7 +31,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -42,6 +44,10 @@ struct Phase {
     changes: AtomicU32,
     /// Whether the request asks for an upgrade: hyper then ends without waiting for its last bytes to be sent.
     upgrade: AtomicBool,
+    /// The socket takes nothing of what is to be sent.
+    blocked: AtomicBool,
+    /// What the answer under way makes us hold.
+    held: Mutex<Option<Held>>,
     /// The WebSocket that the service has opened.
     opening: OnceLock<Opening>,
 }
@@ -65,6 +71,22 @@ impl Phase {
     fn set(&self, phase: u8) {
         self.now.store(phase, Ordering::Relaxed);
         self.changes.fetch_add(1, Ordering::Relaxed);
+        if phase == IDLE {
+            self.hold(None);
+        }
+    }
+
+    fn hold(&self, held: Option<Held>) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+    }
+
+    /// Notes whether the socket has taken something.
+    fn sent(&self, moved: bool) {
+        let was = self.blocked.swap(!moved, Ordering::Relaxed);
+        // Whoever takes what is sent is still there.
+        if moved && (was || self.get() == STREAMING) || !moved && !was {
+            self.changes.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -93,6 +115,8 @@ pub async fn serve(
         now,
         changes: AtomicU32::new(0),
         upgrade: AtomicBool::new(false),
+        blocked: AtomicBool::new(false),
+        held: Mutex::new(None),
         opening: OnceLock::new(),
     });
     let wire = Wire { stream, ahead: Bytes::from(read), waiting: BytesMut::new(), phase: phase.clone() };
@@ -109,12 +133,13 @@ pub async fn serve(
                 let reply = answer(&site, peer, name, visitor, request).await;
                 Ok::<_, Infallible>(match reply {
                     Reply::Whole(answer) => {
+                        let answer = within_budget(answer, &site, peer, &phase);
                         phase.set(ANSWERED);
                         response(answer, None)
                     }
-                    Reply::Events(head, events) => {
+                    Reply::Flow(head, flow) => {
                         phase.set(STREAMING);
-                        response(head, Some(Flow { events, phase }))
+                        response(head, Some(Flowing { flow, phase }))
                     }
                     Reply::Socket(accept, opening) => {
                         let _ = phase.opening.set(opening);
@@ -152,8 +177,8 @@ pub async fn serve(
                     // A stop waits for nobody who does not take the end of his stream.
                     _ if draining && streamed => deadline.set(LINGER_MAX),
                     HEAD => deadline.set(limits.header_timeout),
-                    BUSY => deadline.clear(),
-                    STREAMING => deadline.set(EVENTS_STALL_MAX),
+                    _ if phase.blocked.load(Ordering::Relaxed) => deadline.set(limits.write_timeout),
+                    BUSY | STREAMING => deadline.clear(),
                     _ => deadline.set(limits.idle_timeout),
                 }
             }
@@ -182,6 +207,9 @@ pub async fn serve(
         End::HandedBack => return Some(Leaving { stream, read: read(), opening: None }),
         End::Timeout(HEAD) => timeout_answer(site, false),
         End::Timeout(_) => {
+            if phase.blocked.load(Ordering::Relaxed) {
+                site.engine.stats().turned(Turned::Unread);
+            }
             leave(stream).await;
             return None;
         }
@@ -274,9 +302,28 @@ async fn answer(
         return Reply::Whole(not_as_it_is());
     }
     let most = (CONTROL_BODY_BYTES_MAX, "64 KiB are enough for this");
-    match read_body(body, most, &policy).await {
+    let mut held = Held::new(site.census.clone(), peer);
+    match read_body(site, body, most, &policy, &mut held).await {
         Ok(body) => routes::answer(site, &policy, admitted, &question, &body).await,
         Err(refused) => Reply::Whole(refused),
+    }
+}
+
+/// The answer, if there is room for it until it is sent: hyper has a copy of it meanwhile.
+fn within_budget(answer: Answer, site: &Site, peer: Peer, phase: &Phase) -> Answer {
+    if answer.body.len() <= UNCOUNTED_BYTES {
+        return answer;
+    }
+    let mut held = Held::new(site.census.clone(), peer);
+    match held.set(2 * answer.body.len(), site.engine.policy().limits.memory) {
+        Ok(()) => {
+            phase.hold(Some(held));
+            answer
+        }
+        Err(why) => {
+            site.engine.stats().turned(why);
+            budget::refusal(why)
+        }
     }
 }
 
@@ -302,7 +349,9 @@ async fn bring(
     if coded {
         return not_as_it_is();
     }
-    match read_body(body, (policy.limits.body_bytes, "limits.body_bytes"), policy).await {
+    let mut held = Held::new(site.census.clone(), client);
+    let most = (policy.limits.body_bytes, "limits.body_bytes");
+    match read_body(site, body, most, policy, &mut held).await {
         Ok(body) => {
             let name = named_by(name.as_ref().map(Id::as_ref), peer, client);
             beats::bring(site, policy, client, name, beats::Sent { query, body: &body }).await
@@ -317,9 +366,11 @@ fn not_as_it_is() -> Answer {
 
 /// Reads a body within its limits of size, which has a name, and time.
 async fn read_body(
+    site: &Site,
     mut body: Incoming,
     (bytes_max, named): (usize, &str),
     policy: &Policy,
+    held: &mut Held,
 ) -> Result<BytesMut, Answer> {
     let limits = &policy.limits;
     let too_large =
@@ -336,6 +387,14 @@ async fn read_body(
                 if whole.len() + data.len() > bytes_max {
                     return Err(too_large());
                 }
+                // It grows by doubling.
+                let room = 2 * (whole.len() + data.len());
+                if room > UNCOUNTED_BYTES && room > held.bytes() {
+                    held.set(room, limits.memory).map_err(|why| {
+                        site.engine.stats().turned(why);
+                        budget::refusal(why).closing()
+                    })?;
+                }
                 whole.extend_from_slice(data);
             }
         }
@@ -350,32 +409,35 @@ async fn read_body(
 /// A body as hyper sends it.
 enum Content {
     Whole(Full<Bytes>),
-    Flow(Flow),
+    Flow(Flowing),
 }
 
 /// A body that goes on.
-struct Flow {
-    events: Events,
+struct Flowing {
+    flow: Flow,
     phase: Arc<Phase>,
 }
 
-impl Drop for Flow {
+impl Drop for Flowing {
     fn drop(&mut self) {
+        // hyper may have its last bytes still.
+        self.phase.hold(self.flow.held.take());
         self.phase.set(ANSWERED);
     }
 }
 
 impl Body for Content {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Broken;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
-            Content::Whole(full) => Pin::new(full).poll_frame(cx),
-            Content::Flow(flow) => flow.events.poll_next(cx).map(|piece| piece.map(|p| Ok(Frame::data(p)))),
+            Content::Whole(full) => {
+                Pin::new(full).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(|never| match never {})))
+            }
+            Content::Flow(flowing) => {
+                flowing.flow.poll_next(cx).map(|piece| piece.map(|p| p.map(Frame::data)))
+            }
         }
     }
 
@@ -395,7 +457,7 @@ impl Body for Content {
 }
 
 /// The answer as hyper wants it; its body is `flow`, if there is one.
-fn response(answer: Answer, flow: Option<Flow>) -> Response<Content> {
+fn response(answer: Answer, flow: Option<Flowing>) -> Response<Content> {
     let mut response = Response::new(Content::Whole(Full::default()));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
@@ -485,10 +547,7 @@ impl Write for Wire {
         }
         if !this.waiting.has_remaining() {
             let sent = Pin::new(&mut this.stream).poll_write(cx, bytes);
-            if sent.is_ready() && this.phase.get() == STREAMING {
-                // Whoever takes what is sent is still there.
-                this.phase.changes.fetch_add(1, Ordering::Relaxed);
-            }
+            this.phase.sent(sent.is_ready());
             if sent.is_ready() || !this.phase.upgrade.load(Ordering::Relaxed) {
                 return sent;
             }
@@ -501,7 +560,12 @@ impl Write for Wire {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_waiting(cx))?;
-        ready!(Pin::new(&mut this.stream).poll_flush(cx))?;
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        if flushed.is_pending() {
+            this.phase.sent(false);
+        }
+        ready!(flushed)?;
+        this.phase.blocked.store(false, Ordering::Relaxed);
         if this.phase.get() == ANSWERED {
             this.phase.set(IDLE);
         }
@@ -517,7 +581,9 @@ impl Write for Wire {
 impl Wire {
     fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.waiting.has_remaining() {
-            let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.waiting))?;
+            let sent = Pin::new(&mut self.stream).poll_write(cx, &self.waiting);
+            self.phase.sent(sent.is_ready());
+            let sent = ready!(sent)?;
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

@@ -35,7 +35,7 @@ impl Dates {
 /// Sends all of `bytes`; false when the client is gone or takes too long.
 pub async fn finish(stream: &mut Stream, bytes: &[u8], deadline: &Deadline, site: &Site) -> bool {
     let mut sent = 0;
-    deadline.set(site.engine.policy().limits.body_timeout);
+    deadline.set(site.engine.policy().limits.write_timeout);
     let done = poll_fn(|cx| {
         while sent < bytes.len() {
             match Pin::new(&mut *stream).poll_write(cx, &bytes[sent..]) {

@@ -16,7 +16,9 @@ pub use upgrade::Opening;
 
 use crate::domain::address::Peer;
 use crate::domain::beat::Transport;
+use crate::domain::limits::GENERAL_HELD_BYTES;
 use crate::engine::stats::Turned;
+use crate::transport::budget;
 use crate::transport::census::Place;
 use crate::transport::deadline::Deadline;
 use crate::transport::front::{Home, Role};
@@ -50,11 +52,21 @@ pub struct Guest {
 
 /// Serves a connection to its end, or until a front has it back: as a WebSocket, or for the next process.
 pub(super) async fn serve(guest: Guest) {
-    let Guest { stream, unsent, read, peer, site, place, home } = guest;
+    let Guest { stream, unsent, read, peer, site, mut place, home } = guest;
     site.engine.stats().connection(Transport::Http, 1);
     let mut left = None;
+    let kept = GENERAL_HELD_BYTES + unsent.len() + read.len();
+    let granted = place.held.set(kept, site.engine.policy().limits.memory);
     if let Ok(mut stream) = stream.into_stream() {
         let deadline = Deadline::new();
+        if let Err(why) = granted {
+            site.engine.stats().turned(why);
+            let words = [unsent, last_words(budget::refusal(why))].concat();
+            if io::finish(&mut stream, &words, &deadline, &site).await {
+                io::linger(stream, deadline).await;
+            }
+            return site.engine.stats().connection(Transport::Http, -1);
+        }
         if unsent.is_empty() || io::finish(&mut stream, &unsent, &deadline, &site).await {
             left = hyper_path::serve(stream, read, peer, &site, deadline).await;
         }

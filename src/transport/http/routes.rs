@@ -7,6 +7,7 @@
 mod alerts;
 mod events;
 mod incidents;
+mod listing;
 mod monitors;
 mod pages;
 mod service;
@@ -17,8 +18,9 @@ use crate::domain::id::{Id, IdError, IdRef};
 use crate::domain::lang::Lang;
 use crate::domain::policy::Policy;
 use crate::domain::time::Span;
-use crate::engine::Engine;
+use crate::engine::{Engine, Refused};
 use crate::store::StoreError;
+use crate::sys::clock;
 use crate::sys::sockets::control;
 use crate::transport::http::beats::{client_of, unknown_host};
 use crate::transport::http::upgrade::Opening;
@@ -28,7 +30,7 @@ use crate::wire::answer::Answer;
 use crate::wire::control::Wrong;
 use crate::wire::head::Facts;
 use crate::wire::origin::is_cross_site;
-pub use events::Events;
+pub use events::{Broken, Flow};
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 
@@ -55,8 +57,8 @@ pub struct Question<'a> {
 pub enum Reply {
     /// A whole answer.
     Whole(Answer),
-    /// The head of an answer, and a body that goes on until somebody has enough of it.
-    Events(Answer, Events),
+    /// The head of an answer, and a body that is made as it is sent: a stream of events, a long list.
+    Flow(Answer, Flow),
     /// A WebSocket, and what its handshake is answered.
     Socket(String, Opening),
 }
@@ -82,7 +84,7 @@ impl Visitor {
         }
     }
 
-    /// From where.
+    /// Where it comes from itself, whomever it may speak for.
     fn peer(self) -> Peer {
         match self {
             Visitor::Guest(peer) => peer,
@@ -220,6 +222,8 @@ impl<'a> Route<'a> {
 /// A question that may be answered.
 pub struct Admitted<'a> {
     route: Route<'a>,
+    /// Who asks, as far as it is known whom proxies speak for.
+    client: Peer,
     /// Whether a body belongs to it.
     pub takes_body: bool,
 }
@@ -242,23 +246,30 @@ pub fn admit<'a>(
         return Err(Answer::method_not_allowed(allow));
     }
     let takes_body = matches!(question.method, "PUT" | "POST");
-    let Some(wish) = route.wish(question.method) else { return Ok(Admitted { route, takes_body }) };
+    let Some(wish) = route.wish(question.method) else {
+        return Ok(Admitted { route, client: visitor.peer(), takes_body });
+    };
     // At the control socket nobody is believed to be a proxy, and no browser comes there.
     let (proxies, peer) = (&site.setup.proxies, visitor.peer());
     if wish == Wish::Admin && is_cross_site(proxies, peer, question.facts) {
         return Err(Answer::error(403, "a page of another site may change nothing: Origin is not Host"));
     }
+    let mut client = visitor.peer();
     match visitor {
         Visitor::Master => {}
         Visitor::Intruder => return Err(Visitor::shown_out()),
         Visitor::Guest(peer) => {
-            let client = client_of(site, peer, question.facts)?;
+            client = client_of(site, peer, question.facts)?;
             let by_page = wish == Wish::Admin && question.facts.origin.is_some();
             if !policy.access.hosts.admits(question.facts.host, by_page) {
                 return Err(unknown_host());
             }
             let may = policy.access.check(wish, client, question.facts.bearer());
             if let Err(why) = may {
+                // A browser asks without one first; that is nobody's mistake.
+                if let (Denied::Token(key), Some(_)) = (why, question.facts.bearer()) {
+                    site.engine.note_refused(clock::now(), Refused::Token(key), client);
+                }
                 return Err(match why {
                     Denied::Token(key) if wish == Wish::Admin && policy.access.admin_tokens.is_empty() => {
                         Answer::forbidden(
@@ -271,7 +282,7 @@ pub fn admit<'a>(
             }
         }
     }
-    Ok(Admitted { route, takes_body })
+    Ok(Admitted { route, client, takes_body })
 }
 
 /// Answers a question that was admitted.
@@ -290,21 +301,21 @@ pub async fn answer(
         Route::Badge(id) => pages::badge(site, policy, id, question).await,
         // Whoever brings beats is not sent here.
         Route::Beats | Route::Socket => Answer::method_not_allowed(admitted.route.allow()),
-        Route::Monitors => monitors::list(site, question).await,
+        Route::Monitors => return monitors::list(site, policy, admitted.client, question).await,
         Route::Monitor(id) if question.method == "PUT" => monitors::declare(site, id, body).await,
         Route::Monitor(id) if changes => monitors::remove(site, id).await,
         Route::Monitor(id) => monitors::one(site, id).await,
         Route::Pause(id) => monitors::pause(site, id, body).await,
         Route::Resume(id) => monitors::resume(site, id).await,
-        Route::Incidents => incidents::list(site, question).await,
+        Route::Incidents => return incidents::list(site, policy, admitted.client, question).await,
         Route::Acknowledge(id) => incidents::acknowledge(site, id).await,
-        Route::Alerts => alerts::list(site, policy, question).await,
+        Route::Alerts => return alerts::list(site, policy, admitted.client, question).await,
         Route::TestAlert(name) => alerts::test(site, name).await,
         Route::Status => service::status(site),
         Route::Events if question.method == "HEAD" => events::head(),
         Route::Events => {
-            return match events::open(site) {
-                Ok(events) => Reply::Events(events::head(), events),
+            return match events::open(site, policy, admitted.client) {
+                Ok(events) => Reply::Flow(events::head(), events),
                 Err(refused) => Reply::Whole(refused),
             };
         }

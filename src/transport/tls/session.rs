@@ -103,6 +103,11 @@ impl Session {
         UnbufferedClientConnection::new(config, name).map(|client| Session::new(Side::Client(client)))
     }
 
+    /// Bytes that are kept between two readings.
+    pub fn kept_bytes(&self) -> usize {
+        self.incoming.len() + self.plain.len() + self.outgoing.len()
+    }
+
     fn new(side: Side) -> Session {
         Session {
             side,

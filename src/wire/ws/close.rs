@@ -25,6 +25,8 @@ impl Code {
 
     /// This end starts anew, and can be come back to (IANA's registry; not in the RFC).
     pub const SERVICE_RESTART: Code = Code(1012);
+    /// There is no room for it now (IANA registry).
+    pub const TRY_AGAIN_LATER: Code = Code(1013);
 
     /// Whether it may stand in a frame: those that are defined, less those that only say that there was no frame, and
     /// those left to libraries and applications.

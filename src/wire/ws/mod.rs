@@ -106,6 +106,11 @@ impl Session {
         self.inbound.is_inside_message()
     }
 
+    /// Bytes that are kept of a message that is not whole.
+    pub fn kept_bytes(&self) -> usize {
+        self.inbound.kept_bytes()
+    }
+
     /// Whether nothing of a frame or message has come that is not yet an event.
     pub fn is_between_messages(&self) -> bool {
         self.inbound.is_between_messages()

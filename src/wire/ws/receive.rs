@@ -101,8 +101,7 @@ impl Inbound {
     }
 
     /// Room taken for what is pending.
-    #[cfg(test)]
-    pub fn pending_room(&self) -> usize {
+    pub fn kept_bytes(&self) -> usize {
         self.pending.capacity()
     }
 

@@ -203,10 +203,10 @@ fn an_idle_session_is_some_dozens_of_bytes_and_pending_ones_are_those_that_came(
     assert!(inbound.is_between_messages());
     let mut bytes = frame(true, Opcode::Binary, &vec![0; 1 << 20]);
     assert_eq!(inbound.next(&mut bytes[..1000], 1 << 20), Ok((1000, None)));
-    assert!(inbound.pending_room() < 3000, "a promise of a megabyte takes no room");
+    assert!(inbound.kept_bytes() < 3000, "a promise of a megabyte takes no room");
     assert!(inbound.next(&mut bytes[1000..], 1 << 20).unwrap().1.is_some());
     assert_eq!(inbound, receive::Inbound::new(Role::Server), "nothing is left of it");
-    assert_eq!(inbound.pending_room(), 0);
+    assert_eq!(inbound.kept_bytes(), 0);
 }
 
 fn any_frames() -> impl Strategy<Value = Vec<u8>> {

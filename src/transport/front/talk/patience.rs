@@ -17,6 +17,10 @@ use std::borrow::Cow;
 impl Talk {
     /// What happens when its time is up: it is asked, or it has been silent for too long.
     pub fn time_out(&mut self, moment: &Moment<'_>) -> Next {
+        if self.stalled_s <= moment.now_s {
+            self.link.site.engine.stats().turned(Turned::Unread);
+            return Next::Close;
+        }
         if moment.now_s > self.silent_s.saturating_add(1) {
             // Nobody has looked for a while, and what has come meanwhile may not have been read yet.
             self.silent_s = moment.second_after(self.timeout(moment));
@@ -36,6 +40,7 @@ impl Talk {
             if !self.link.is_blocked() && self.link.send(b"ping").is_err() {
                 return Next::Close;
             }
+            self.stalled_s = self.link.stalled_s(self.stalled_s, moment);
         }
         self.set_alarm();
         Next::Wait
@@ -111,8 +116,10 @@ impl Talk {
     pub(super) fn set_alarm(&mut self) {
         let asked_s = if self.is_asked() { self.ping_s } else { NEVER };
         let deaf_s = if self.deaf_s == 0 { NEVER } else { self.deaf_s };
-        self.link.due_s =
-            [self.silent_s, asked_s, self.message_s, self.token_s, deaf_s].into_iter().min().unwrap_or(NEVER);
+        self.link.due_s = [self.silent_s, asked_s, self.message_s, self.token_s, deaf_s, self.stalled_s]
+            .into_iter()
+            .min()
+            .unwrap_or(NEVER);
     }
 
     pub(super) fn authorize(&mut self, token: &[u8], hearing: &mut Hearing<'_, '_>) {
@@ -125,6 +132,9 @@ impl Talk {
             Err(denied) => {
                 self.count(BeatResult::Denied);
                 self.resent_guess(hearing.moment);
+                if let Denied::Token(key) = denied {
+                    self.note_refused(key, hearing);
+                }
                 let (Denied::Token(key) | Denied::Network(key)) = denied;
                 Reply::Error(Cow::Owned(format!("not allowed: see {key}")))
             }

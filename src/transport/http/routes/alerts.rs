@@ -1,73 +1,82 @@
 //! Alerts over the API: what was told and is to be told, and tests.
 
-use super::{Question, aside, store_failed, wrong};
+use super::listing::{self, Source};
+use super::{Question, Reply, wrong};
+use crate::domain::address::Peer;
 use crate::domain::alert::Message;
 use crate::domain::lang::Lang;
 use crate::domain::policy::Policy;
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Wall};
+use crate::engine::Engine;
 use crate::engine::post::NotTested;
-use crate::store::{Delivery, OutboxQuery, Posted};
+use crate::store::{Delivery, OutboxQuery, Posted, StoreError};
 use crate::sys::clock;
 use crate::transport::site::Site;
 use crate::view::alert::{self, Listed};
 use crate::wire::answer::Answer;
 use crate::wire::query;
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
 
 /// A message that is older when it is taken was late.
 const LATE: Span = Span::secs(60);
 
 /// A page of alerts, newest first.
-pub async fn list(site: &Site, policy: &Policy, question: &Question<'_>) -> Answer {
+pub async fn list(site: &Site, policy: &Policy, client: Peer, question: &Question<'_>) -> Reply {
     let states = Delivery::ALL.map(Delivery::name);
     let wanted = match query::alerts(question.query, &states) {
         Ok(wanted) => wanted,
-        Err(fault) => return wrong(&fault),
+        Err(fault) => return Reply::Whole(wrong(&fault)),
     };
-    let lang = policy.page_lang;
-    let asked = OutboxQuery {
-        delivery: wanted.state.and_then(Delivery::parse),
-        before: wanted.before,
-        limit: wanted.limit + 1,
-    };
-    let found = aside(site, move |engine| engine.alerts(&asked)).await;
-    match found {
-        Ok(Ok(rows)) => Answer::json(200, &page(lang, rows, wanted.limit)).with_data_headers(),
-        Ok(Err(error)) => store_failed(&error),
-        Err(failed) => failed,
+    let limit = wanted.limit;
+    let asked =
+        OutboxQuery { delivery: wanted.state.and_then(Delivery::parse), before: wanted.before, limit };
+    let source = Rows { asked, lang: policy.page_lang, now: clock::wall(), places: Vec::new() };
+    listing::list(site, policy, client, question, "alerts", limit, source).await
+}
+
+/// The rows of a list of alerts.
+struct Rows {
+    asked: OutboxQuery,
+    lang: Lang,
+    now: Wall,
+    /// The places of those that were last given.
+    places: Vec<u64>,
+}
+
+impl Source for Rows {
+    fn rows(&mut self, engine: &Engine, most: usize) -> Result<(Vec<Value>, bool), StoreError> {
+        let mut rows = engine.alerts(&OutboxQuery { limit: most + 1, ..self.asked.clone() })?;
+        let more = rows.len() > most;
+        rows.truncate(most);
+        self.places = rows.iter().map(|row| row.place).collect();
+        Ok((rows.iter().map(|row| shown(self.lang, self.now, row)).collect(), more))
+    }
+
+    fn go_on(&mut self, taken: usize) -> String {
+        self.asked.before = taken.checked_sub(1).and_then(|last| self.places.get(last).copied());
+        self.asked.before.map(|place| place.to_string()).unwrap_or_default()
     }
 }
 
-fn page(lang: Lang, mut rows: Vec<Posted>, limit: usize) -> serde_json::Value {
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|last| last.place.to_string());
-    let now = clock::wall();
-    let messages: Vec<Option<Message>> = rows
-        .iter()
-        .map(|row| {
-            // One that is done is shown as it was then.
-            let at = if row.delivery == Delivery::Pending { now } else { row.outgoing.due };
-            serde_json::from_str::<Message>(&row.outgoing.message).ok().map(|message| message.at(at, LATE))
-        })
-        .collect();
-    let listed: Vec<Listed<'_>> = rows
-        .iter()
-        .zip(&messages)
-        .map(|(row, message)| Listed {
-            key: &row.outgoing.key,
-            notifier: &row.outgoing.notifier,
-            recipient: row.outgoing.recipient.as_deref(),
-            state: row.delivery.name(),
-            made: row.outgoing.made,
-            due: row.outgoing.due,
-            is_pending: row.delivery == Delivery::Pending,
-            tries: row.outgoing.tries,
-            reason: row.reason.as_deref(),
-            message: message.as_ref(),
-        })
-        .collect();
-    alert::list_json(lang, &listed, next.as_deref())
+fn shown(lang: Lang, now: Wall, row: &Posted) -> Value {
+    // One that is done is shown as it was then.
+    let at = if row.delivery == Delivery::Pending { now } else { row.outgoing.due };
+    let message = serde_json::from_str::<Message>(&row.outgoing.message).ok();
+    let message = message.map(|message| message.at(at, LATE));
+    let listed = Listed {
+        key: &row.outgoing.key,
+        notifier: &row.outgoing.notifier,
+        recipient: row.outgoing.recipient.as_deref(),
+        state: row.delivery.name(),
+        made: row.outgoing.made,
+        due: row.outgoing.due,
+        is_pending: row.delivery == Delivery::Pending,
+        tries: row.outgoing.tries,
+        reason: row.reason.as_deref(),
+        message: message.as_ref(),
+    };
+    alert::row_json(lang, &listed)
 }
 
 /// Has a test sent and waits for what comes of it.

@@ -5,10 +5,14 @@
 //! missed is counted and told to him. So a stream holds nothing that grows and holds nobody up. It ends when its reader
 //! is gone, or when the daemon stops: a stop never waits for it.
 
-use crate::domain::limits::{EVENTS_EVERY, EVENTS_WAITING_MAX};
+use crate::domain::address::Peer;
+use crate::domain::limits::{EVENTS_EVERY, EVENTS_HELD_BYTES, EVENTS_PIECE_BYTES, EVENTS_WAITING_MAX};
+use crate::domain::policy::Policy;
 use crate::domain::time::Span;
 use crate::engine::Engine;
+use crate::engine::stats::Turned;
 use crate::sys::clock;
+use crate::transport::budget::{self, Held};
 use crate::transport::census::StreamPlace;
 use crate::transport::deadline::Deadline;
 use crate::transport::http::routes::VERSION;
@@ -24,18 +28,27 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval_at};
 
-/// Tidings put into one piece when several have come.
-const TOGETHER_MAX: usize = 64;
-
-/// One stream, as hyper sends it.
-pub struct Events {
-    pieces: mpsc::Receiver<Bytes>,
-    _place: StreamPlace,
+/// A body that goes on, as hyper sends it.
+pub struct Flow {
+    pieces: mpsc::Receiver<Result<Bytes, Broken>>,
+    /// What it makes us hold, until its last bytes are sent.
+    pub held: Option<Held>,
+    _place: Option<StreamPlace>,
 }
 
-impl Events {
+/// A body that could not be made to its end.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the answer broke off")]
+pub struct Broken;
+
+impl Flow {
+    /// Of pieces that somebody makes.
+    pub fn new(pieces: mpsc::Receiver<Result<Bytes, Broken>>, held: Held) -> Flow {
+        Flow { pieces, held: Some(held), _place: None }
+    }
+
     /// The next piece; `None` at the end.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
         self.pieces.poll_recv(cx)
     }
 }
@@ -49,20 +62,29 @@ pub fn head() -> Answer {
 }
 
 /// Begins a stream, unless there are too many.
-pub fn open(site: &Site) -> Result<Events, Answer> {
-    let Some(place) = site.census.enter_stream() else {
-        return Err(Answer::unavailable(
-            "too many streams of events; ask for the list instead",
-            Span::secs(30),
-        ));
-    };
+pub fn open(site: &Site, policy: &Policy, client: Peer) -> Result<Flow, Answer> {
+    let limits = &policy.limits;
+    let mut held = Held::new(site.census.clone(), client);
+    let place = site.census.enter_stream(client, limits.streams_per_address);
+    let place = place.and_then(|place| held.set(EVENTS_HELD_BYTES, limits.memory).map(|()| place));
+    let place = place.map_err(|why| {
+        site.engine.stats().turned(why);
+        match why {
+            Turned::Memory | Turned::MemoryTotal => budget::refusal(why),
+            Turned::Address => Answer::too_often(
+                "too many streams of events from this address (limits.streams_per_address)",
+                Span::secs(30),
+            ),
+            _ => Answer::unavailable("too many streams of events; ask for the list instead", Span::secs(30)),
+        }
+    })?;
     let (post, pieces) = mpsc::channel(EVENTS_WAITING_MAX);
     tokio::spawn(feed(site.engine.clone(), post));
-    Ok(Events { pieces, _place: place })
+    Ok(Flow { pieces, held: Some(held), _place: Some(place) })
 }
 
 /// Writes a stream to its end.
-async fn feed(engine: Arc<Engine>, post: mpsc::Sender<Bytes>) {
+async fn feed(engine: Arc<Engine>, post: mpsc::Sender<Result<Bytes, Broken>>) {
     // Watching begins before the greeting counts, so that nothing falls between the two.
     let mut tidings = engine.watch();
     let mut stream = Stream::new(clock::wall());
@@ -74,7 +96,7 @@ async fn feed(engine: Arc<Engine>, post: mpsc::Sender<Bytes>) {
     loop {
         tokio::select! {
             _ = poll_fn(|cx| stopping.poll(cx, true)) => return,
-            sent = post.send(Bytes::from(piece)) => if sent.is_err() { return },
+            sent = post.send(Ok(Bytes::from(piece))) => if sent.is_err() { return },
         }
         piece = tokio::select! {
             _ = poll_fn(|cx| stopping.poll(cx, true)) => return,
@@ -86,7 +108,7 @@ async fn feed(engine: Arc<Engine>, post: mpsc::Sender<Bytes>) {
                 Err(RecvError::Closed) => return,
             },
         };
-        for _ in 1..TOGETHER_MAX {
+        while piece.len() < EVENTS_PIECE_BYTES {
             match tidings.try_recv() {
                 Ok(news) => piece += &stream.tidings(clock::wall(), &news),
                 Err(TryRecvError::Lagged(count)) => piece += &stream.missed(clock::wall(), count),

@@ -1,7 +1,11 @@
 //! Incidents over the API.
 
-use super::{Question, aside, store_failed, wrong};
+use super::listing::{self, Source};
+use super::{Question, Reply, aside, store_failed, wrong};
+use crate::domain::address::Peer;
 use crate::domain::history::Incident;
+use crate::domain::policy::Policy;
+use crate::domain::time::Wall;
 use crate::engine::Engine;
 use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
@@ -10,19 +14,37 @@ use crate::view::api;
 use crate::wire::answer::Answer;
 use crate::wire::query;
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
 
 /// A page of incidents, newest first.
-pub async fn list(site: &Site, question: &Question<'_>) -> Answer {
+pub async fn list(site: &Site, policy: &Policy, client: Peer, question: &Question<'_>) -> Reply {
     let wanted = match query::incidents(question.query) {
         Ok(wanted) => wanted,
-        Err(fault) => return wrong(&fault),
+        Err(fault) => return Reply::Whole(wrong(&fault)),
     };
-    match aside(site, move |engine| page(engine, wanted)).await {
-        Ok(Ok((rows, next))) => {
-            Answer::json(200, &api::incidents(&rows, next.as_deref(), clock::wall())).with_data_headers()
-        }
-        Ok(Err(error)) => store_failed(&error),
-        Err(failed) => failed,
+    let limit = wanted.limit;
+    let source = Rows { wanted, now: clock::wall(), ends: Vec::new() };
+    listing::list(site, policy, client, question, "incidents", limit, source).await
+}
+
+/// The rows of a list of incidents.
+struct Rows {
+    wanted: query::Incidents,
+    now: Wall,
+    /// The places behind those that were last given.
+    ends: Vec<(Wall, String)>,
+}
+
+impl Source for Rows {
+    fn rows(&mut self, engine: &Engine, most: usize) -> Result<(Vec<Value>, bool), StoreError> {
+        let (rows, next) = page(engine, query::Incidents { limit: most, ..self.wanted.clone() })?;
+        self.ends = rows.iter().map(|row| (row.started, row.id.clone())).collect();
+        Ok((rows.iter().map(|row| api::incident(row, self.now)).collect(), next.is_some()))
+    }
+
+    fn go_on(&mut self, taken: usize) -> String {
+        self.wanted.after = taken.checked_sub(1).and_then(|last| self.ends.get(last).cloned());
+        self.wanted.after.as_ref().map(|(at, id)| query::cursor_text(at.0, id)).unwrap_or_default()
     }
 }
 

@@ -1,11 +1,15 @@
 //! Monitors over the API: lists, one, and what a person may do with one.
 
-use super::{Question, aside, id_in_path, no_such_monitor, wrong};
+use super::listing::{self, Source};
+use super::{Question, Reply, aside, id_in_path, no_such_monitor, wrong};
+use crate::domain::address::Peer;
 use crate::domain::history::Past;
 use crate::domain::id::Id;
+use crate::domain::policy::Policy;
 use crate::domain::registry::{Control, Cursor, Order, Snapshot};
 use crate::domain::time::{Span, Wall};
 use crate::engine::{ControlRefusal, Engine};
+use crate::store::StoreError;
 use crate::sys::clock;
 use crate::transport::site::Site;
 use crate::view::api;
@@ -13,24 +17,42 @@ use crate::wire::answer::Answer;
 use crate::wire::control::{self, PauseFor};
 use crate::wire::query::{self, Selection};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 
 /// What stands in a path as it is (RFC 3986, 2.3).
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A page of monitors.
-pub async fn list(site: &Site, question: &Question<'_>) -> Answer {
+pub async fn list(site: &Site, policy: &Policy, client: Peer, question: &Question<'_>) -> Reply {
     let selection = match query::selection(question.query) {
         Ok(selection) => selection,
-        Err(fault) => return wrong(&fault),
+        Err(fault) => return Reply::Whole(wrong(&fault)),
     };
-    let found = aside(site, move |engine| {
-        let (rows, next) = select(engine, &selection, selection.order.unwrap_or_default(), selection.limit);
-        let next = next.map(|next| query::cursor_text(next.key, &next.id));
-        api::monitors(&rows, &pasts(engine, &rows), next.as_deref())
-    });
-    match found.await {
-        Ok(page) => Answer::json(200, &page).with_data_headers(),
-        Err(failed) => failed,
+    let limit = selection.limit;
+    listing::list(site, policy, client, question, "monitors", limit, Rows { selection, ends: Vec::new() })
+        .await
+}
+
+/// The rows of a list of monitors.
+struct Rows {
+    selection: Selection,
+    /// The places behind those that were last given.
+    ends: Vec<Cursor>,
+}
+
+impl Source for Rows {
+    fn rows(&mut self, engine: &Engine, most: usize) -> Result<(Vec<Value>, bool), StoreError> {
+        let order = self.selection.order.unwrap_or_default();
+        let (rows, next) = select(engine, &self.selection, order, most);
+        self.ends = rows.iter().map(|row| Cursor { key: row.key(order), id: row.id.clone() }).collect();
+        let pasts = pasts(engine, &rows);
+        let shown = rows.iter().enumerate().map(|(n, row)| api::monitor(row, pasts.get(n))).collect();
+        Ok((shown, next.is_some()))
+    }
+
+    fn go_on(&mut self, taken: usize) -> String {
+        self.selection.after = taken.checked_sub(1).and_then(|last| self.ends.get(last).cloned());
+        self.selection.after.as_ref().map(|end| query::cursor_text(end.key, &end.id)).unwrap_or_default()
     }
 }
 

@@ -1,0 +1,160 @@
+//! Beats that are lost because their senders are refused: for a wrong token, or because they are too many.
+//!
+//! Whoever runs the server must hear of it, for the devices themselves say nothing: in the log, once and then at most
+//! once in [`SAID_EVERY`] with how many there were, and as long as it goes on as a reason why the server is degraded. What
+//! is remembered is one tally for each kind, however many are refused.
+
+use super::{Engine, Refusal, lock};
+use crate::domain::address::Peer;
+use crate::domain::lang::Lang;
+use crate::domain::notice::Level;
+use crate::domain::time::{Mono, Now, Span};
+
+/// Between two lines in the log on the same kind.
+const SAID_EVERY: Span = Span::secs(600);
+/// How long after the last one it is shown.
+const SHOWN: Span = Span::secs(3600);
+
+/// Why a sender is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It shows a wrong token, or none where one is needed; the key that lists them.
+    Token(&'static str),
+    /// Too many new monitors come from its address.
+    Newcomer,
+    /// There are as many monitors as there may be.
+    Full,
+    /// It sends too often.
+    Rate,
+}
+
+/// Of each kind, what happened; a kind in a place of its own.
+#[derive(Debug, Default)]
+pub(super) struct Refusals([Option<Tally>; 4]);
+
+#[derive(Clone, Copy, Debug)]
+struct Tally {
+    why: Refused,
+    count: u64,
+    last: Mono,
+    said: Mono,
+    unsaid: u64,
+}
+
+impl Refused {
+    fn place(self) -> usize {
+        match self {
+            Refused::Token(_) => 0,
+            Refused::Newcomer => 1,
+            Refused::Full => 2,
+            Refused::Rate => 3,
+        }
+    }
+
+    fn words(self, lang: Lang) -> String {
+        let (en, zh) = match self {
+            Refused::Token(key) => {
+                return lang.pick(
+                    format!("a wrong token or none (see {key})"),
+                    format!("令牌错误或缺失（见 {key}）"),
+                );
+            }
+            Refused::Newcomer => (
+                "too many new monitors from one address (limits.new_monitors_per_hour)",
+                "同一地址新增的监控项过多（limits.new_monitors_per_hour）",
+            ),
+            Refused::Full => {
+                ("no room for another monitor (limits.monitors)", "监控项数量已达上限（limits.monitors）")
+            }
+            Refused::Rate => (
+                "too many beats from one address (limits.beats_per_second)",
+                "同一地址的心跳过多（limits.beats_per_second）",
+            ),
+        };
+        lang.pick(en, zh).to_string()
+    }
+}
+
+impl Refusals {
+    /// Counts one; how many are to be said now, if any.
+    fn note(&mut self, now: Mono, why: Refused) -> Option<u64> {
+        let tally = &mut self.0[why.place()];
+        let known = tally.filter(|tally| now.since(tally.last) <= SHOWN);
+        let known = known.unwrap_or(Tally { why, count: 0, last: now, said: Mono(0), unsaid: 0 });
+        let unsaid = known.unsaid + 1;
+        let due = known.count == 0 || now.since(known.said) >= SAID_EVERY;
+        let (said, left) = if due { (now, 0) } else { (known.said, unsaid) };
+        *tally = Some(Tally { why, count: known.count + 1, last: now, said, unsaid: left });
+        due.then_some(unsaid)
+    }
+
+    /// What goes on, in sentences.
+    pub(super) fn sentences(&self, now: Mono, lang: Lang) -> Vec<String> {
+        let lasting = self.0.iter().flatten().filter(|tally| now.since(tally.last) <= SHOWN);
+        let sentence = |tally: &Tally| {
+            let (count, words) = (tally.count, tally.why.words(lang));
+            lang.pick(
+                format!("{count} refused lately: {words}; the log says from where"),
+                format!("近期已拒绝 {count} 次：{words}；来源见日志"),
+            )
+        };
+        lasting.map(sentence).collect()
+    }
+
+    /// Forgets what a new configuration may have made good.
+    pub(super) fn forget(&mut self) {
+        *self = Refusals::default();
+    }
+}
+
+impl Engine {
+    /// Notes that a sender was refused, and says so now and then.
+    pub fn note_refused(&self, now: Now, why: Refused, peer: Peer) {
+        let Some(count) = lock(&self.refusals).note(now.mono, why) else { return };
+        let lang = self.policy().page_lang;
+        let words = why.words(lang);
+        let text = match count {
+            1 => lang.pick(format!("refused {peer}: {words}"), format!("已拒绝 {peer}：{words}")),
+            _ => lang.pick(
+                format!("refused {count} times since this was last said, last {peer}: {words}"),
+                format!("自上次记录以来已拒绝 {count} 次，最近一次为 {peer}：{words}"),
+            ),
+        };
+        self.notice(now.wall, Level::Warning, "refused", text);
+    }
+
+    /// The same for a beat that [`Engine::beat`] would not have.
+    pub fn note_refusal(&self, now: Now, refusal: Refusal, peer: Peer) {
+        let why = match refusal {
+            Refusal::TooManyBeats(_) => Refused::Rate,
+            Refusal::TooManyNew(_) => Refused::Newcomer,
+            Refusal::Full => Refused::Full,
+            // A wrong name is no limit; its sender is told.
+            Refusal::Id(_) => return,
+        };
+        self.note_refused(now, why, peer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_a_line_now_and_then_and_one_sentence_while_it_lasts() {
+        let mut refusals = Refusals::default();
+        let token = Refused::Token("access.beat_tokens");
+        assert_eq!(refusals.note(Mono(1), token), Some(1));
+        assert_eq!(refusals.note(Mono(2), Refused::Newcomer), Some(1));
+        for ms in 0..1000 {
+            assert_eq!(refusals.note(Mono(ms), token), None);
+        }
+        assert_eq!(refusals.sentences(Mono(1000), Lang::En).len(), 2);
+        let later = Mono(SAID_EVERY.0 + 1);
+        assert_eq!(refusals.note(later, token), Some(1001));
+        let shown = refusals.sentences(Mono(SHOWN.0 + 5), Lang::Zh);
+        assert!(matches!(&shown[..], [one] if one.contains("1002 次")), "{shown:?}");
+        assert!(refusals.sentences(later.after(SHOWN).after(Span(1)), Lang::En).is_empty());
+        assert_eq!(refusals.note(later.after(SHOWN).after(Span(1)), token), Some(1));
+    }
+}

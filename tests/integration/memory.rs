@@ -1,0 +1,135 @@
+//! What strangers can make the daemon hold: filled up in every way, it stays within its budget and goes on serving.
+
+use crate::client::get;
+use crate::harness::{Daemon, Setup, until};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// The least budget that there is.
+const MEMORY: usize = 4 << 20;
+/// What may come on top: allocators keep what they once had, and each connection that is being refused has a task, which
+/// is large where nothing is optimized. What is sent, asked for and not read comes to several times as much.
+const SLACK: usize = 56 << 20;
+/// As many connections as one address may have.
+const CONNECTIONS: usize = 1024;
+
+const CONFIG: &str = "log.beats = false\n[limits]\nmemory = \"4M\"\nthreads = 2\nbody_timeout = \"10m\"\nwrite_timeout = \"10m\"\n\
+                      [[listen]]\naddress = \"127.0.0.1:{a}\"\n";
+
+/// This process needs a file for each connection, and so does the daemon, which inherits the limit.
+fn raise_file_limit() {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let wanted = 8192.min(hard);
+    if soft < wanted {
+        setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).unwrap();
+    }
+}
+
+/// The most memory that it ever had.
+fn peak(hb: &Daemon) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", hb.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+}
+
+/// Whether somebody was refused because there was no room, as far as we are told; we may be refused ourselves.
+fn refused(hb: &Daemon) -> Option<u64> {
+    let reply = hb.ask(get("/metrics"));
+    let text = Some(reply.text()).filter(|_| reply.status == 200)?;
+    let of = |reason: &str| {
+        let name = format!("heartbeat_connections_refused_total{{reason=\"{reason}\"}} ");
+        text.lines().find_map(|line| line.strip_prefix(&name)?.parse::<u64>().ok()).unwrap()
+    };
+    Some(of("memory") + of("memory_per_address"))
+}
+
+/// Opens connections that each send something and read nothing, and looks at what that costs.
+fn flood(hb: &Daemon, what: &str, connections: usize, send: &dyn Fn() -> Vec<u8>) {
+    let before = (peak(hb), refused(hb).unwrap());
+    let mut held = Vec::new();
+    for _ in 0..connections {
+        let mut conn = hb.connect();
+        conn.take_little_at_once();
+        conn.send(send());
+        held.push(conn);
+    }
+    until(&format!("somebody is refused: {what}"), || refused(hb).is_none_or(|n| n > before.1));
+    // Beats are taken as ever.
+    assert_eq!(hb.beat(r#"{"id":"live"}"#).status, 200, "{what}");
+    drop(held);
+    until(&format!("all of it is given back: {what}"), || refused(hb).is_some_and(|n| n > before.1));
+    let grown = peak(hb) - before.0;
+    assert!(grown < MEMORY + SLACK, "{what}: {} MiB more", grown >> 20);
+}
+
+/// A daemon whose list of monitors is several megabytes.
+fn with_a_long_list() -> Daemon {
+    raise_file_limit();
+    let hb = Setup::new(CONFIG).start();
+    let message = "m".repeat(3000);
+    for batch in 0..10 {
+        let beats: Vec<String> =
+            (0..100).map(|n| format!(r#"{{"id":"m-{batch}-{n}","message":"{message}"}}"#)).collect();
+        assert_eq!(hb.beat(&format!("[{}]", beats.join(","))).status, 200);
+    }
+    hb
+}
+
+#[test]
+fn a_flood_of_requests_and_messages_that_do_not_end_stays_within_the_budget() {
+    let hb = with_a_long_list();
+    flood(&hb, "bodies", CONNECTIONS, &|| {
+        let mut request = b"POST / HTTP/1.1\r\nHost: hb\r\nContent-Length: 1048576\r\n\r\n".to_vec();
+        request.resize(request.len() + 192 * 1024, b' ');
+        request
+    });
+    flood(&hb, "messages", CONNECTIONS, &|| {
+        let mut request = b"GET /ws HTTP/1.1\r\nHost: hb\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            .to_vec();
+        // A binary frame of a megabyte, masked with zeros, of which the beginning comes.
+        request.extend_from_slice(&[0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0]);
+        request.resize(request.len() + 192 * 1024, b' ');
+        request
+    });
+}
+
+#[test]
+fn a_flood_of_readers_that_read_nothing_stays_within_the_budget() {
+    let hb = with_a_long_list();
+    let whole = hb.get("/api/v1/monitors?limit=10000");
+    assert!(whole.status == 200 && whole.text().len() > 3_000_000);
+    flood(&hb, "streams", CONNECTIONS, &|| get("/api/v1/events").into());
+    // Each of these takes the daemon some time to make, and as few as these are too many.
+    flood(&hb, "lists", 200, &|| get("/api/v1/monitors?limit=10000").into());
+    flood(&hb, "pages", 60, &|| get("/?limit=500").into());
+}
+
+#[test]
+fn a_reader_that_takes_nothing_is_closed_and_one_that_reads_has_the_whole_list() {
+    let config = CONFIG.replace("write_timeout = \"10m\"", "write_timeout = \"1s\"");
+    let hb = Setup::new(&config.replace("\"4M\"", "\"64M\"")).start();
+    let message = "m".repeat(9000);
+    for batch in 0..10 {
+        let beats: Vec<String> =
+            (0..100).map(|n| format!(r#"{{"id":"m-{batch}-{n}","message":"{message}"}}"#)).collect();
+        assert_eq!(hb.beat(&format!("[{}]", beats.join(","))).status, 200);
+    }
+    // 9 MB are more than the sockets of both sides can take.
+    let mut idle = hb.connect();
+    idle.take_little_at_once();
+    idle.send(get("/api/v1/monitors?limit=10000"));
+    until("the reader that takes nothing is closed", || {
+        hb.metric("heartbeat_connections_refused_total{reason=\"unread\"}") == 1
+    });
+    let list = hb.get("/api/v1/monitors?limit=10000");
+    let list: serde_json::Value = serde_json::from_slice(&list.body).unwrap();
+    assert_eq!((list["monitors"].as_array().unwrap().len(), &list["next"]), (1000, &serde_json::Value::Null));
+    let part = hb.get("/api/v1/monitors?limit=700");
+    let part: serde_json::Value = serde_json::from_slice(&part.body).unwrap();
+    let rest = hb.get(&format!("/api/v1/monitors?limit=700&after={}", part["next"].as_str().unwrap()));
+    let rest: serde_json::Value = serde_json::from_slice(&rest.body).unwrap();
+    let ids = |list: &serde_json::Value| -> Vec<String> {
+        list["monitors"].as_array().unwrap().iter().map(|m| m["id"].as_str().unwrap().to_string()).collect()
+    };
+    assert_eq!([ids(&part), ids(&rest)].concat(), ids(&list));
+}
