@@ -40,6 +40,7 @@ mod proxies;
 mod reading;
 mod rules;
 mod run;
+mod schedules;
 mod secrets;
 mod seed0;
 mod send;
