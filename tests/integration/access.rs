@@ -166,7 +166,7 @@ fn a_page_behind_a_trusted_proxy_is_judged_by_the_host_that_the_browser_named() 
     for (said, behind) in [
         ("X-Forwarded-Host: status.example\r\nX-Forwarded-Proto: https\r\n", 200),
         ("X-Forwarded-Host: status.example:443\r\n", 200),
-        ("Forwarded: host=status.example;proto=https\r\n", 200),
+        ("Forwarded: for=192.168.1.1;host=status.example;proto=https\r\n", 200),
         ("X-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: https\r\n", 403),
         ("X-Forwarded-Host: status.example\r\nX-Forwarded-Proto: http\r\n", 403),
         ("", 403),

@@ -93,7 +93,7 @@ fn spoiled(dice: &mut Dice) -> Vec<u8> {
     let mut request = match dice.roll(12) {
         0 => get(dice.pick(&["/healthz", "/nowhere", "/api/v1/monitors/d%201"])),
         1 => format!(
-            "POST / HTTP/1.1\r\n{extra}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: hb\r\n{extra}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
             body.len()
         ),
         _ => beat_with(&extra, body),
