@@ -27,7 +27,7 @@ use claims::Claims;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch as latest};
 
 mod alerts;
 mod ask;
@@ -144,6 +144,8 @@ pub struct Engine {
     recovered: Mutex<Option<Recovered>>,
     post: Post,
     catch_up: CatchUp,
+    /// Marked whenever another policy is in force.
+    policy_changes: latest::Sender<()>,
     /// How many times intervals are stretched, in thousandths.
     stretch_permille: AtomicU32,
 }
@@ -199,6 +201,7 @@ impl Engine {
             recovered: Mutex::default(),
             post: Post::default(),
             catch_up: CatchUp::default(),
+            policy_changes: latest::Sender::new(()),
             stretch_permille: AtomicU32::new(1000),
             policy: ArcSwap::new(policy),
         }
@@ -350,6 +353,11 @@ impl Engine {
         self.policy.load()
     }
 
+    /// Whoever was let in for longer than a moment is judged again whenever this is marked.
+    pub fn policy_changes(&self) -> latest::Receiver<()> {
+        self.policy_changes.subscribe()
+    }
+
     /// Puts a new policy in force, its rules for all monitors included.
     pub fn set_policy(&self, now: Now, policy: Arc<Policy>) {
         let mut pending = Pending::new();
@@ -361,6 +369,7 @@ impl Engine {
         self.declare(now, &policy);
         self.policy.store(policy);
         lock(&self.refusals).forget();
+        self.policy_changes.send_replace(());
         self.wake.notify_one();
     }
 

@@ -224,10 +224,11 @@ impl Sight<'_> {
 
     /// Networks and tokens.
     pub(super) fn access(self, draft: AccessDraft) -> Access {
+        let allow = draft.allow.unwrap_or_else(Access::local_networks);
         Access {
-            allow: draft.allow.unwrap_or_else(Access::local_networks),
+            read: draft.read.unwrap_or_else(|| Access::readers(&allow)),
+            allow,
             deny: draft.deny.unwrap_or_default(),
-            read: draft.read.unwrap_or_else(Access::local_networks),
             hosts: Hosts { listed: draft.hosts, own: own_host() },
             beat_tokens: tokens::read(&draft.beat_tokens, self.env, self.findings),
             read_tokens: tokens::read(&draft.read_tokens, self.env, self.findings),

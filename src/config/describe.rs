@@ -337,13 +337,12 @@ fn describe_access(access: &Access, lang: Lang) -> Vec<(&'static str, String)> {
         (_, Lang::En) => format!("; with a token ({count} known)"),
         (_, Lang::Zh) => format!("；需要令牌（共 {count} 个）"),
     };
-    let mut beats = networks(&access.allow);
-    if !access.deny.is_empty() {
-        beats.push_str(if lang == Lang::Zh { "；除了 " } else { "; except " });
-        beats.push_str(&networks(&access.deny));
-    }
-    beats.push_str(&token(access.beat_tokens.len()));
-    let read = networks(&access.read) + &token(access.read_tokens.len());
+    let but_denied = |list: &[IpNet]| match access.deny.as_slice() {
+        [] => networks(list),
+        denied => format!("{}{}{}", networks(list), lang.pick("; except ", "；除了 "), networks(denied)),
+    };
+    let beats = but_denied(&access.allow) + &token(access.beat_tokens.len());
+    let read = but_denied(&access.read) + &token(access.read_tokens.len());
     let hosts = match (access.hosts.listed.is_empty(), lang) {
         (true, Lang::En) => "any; pages that change something: addresses and local names".to_string(),
         (true, Lang::Zh) => "任意；有更改的网页请求：地址和本地名称".to_string(),

@@ -6,6 +6,7 @@
 use super::address::Peer;
 use super::host::Hosts;
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 use subtle::ConstantTimeEq;
@@ -15,7 +16,7 @@ use subtle::ConstantTimeEq;
 pub struct Access {
     /// Networks that may send beats.
     pub allow: Vec<IpNet>,
-    /// Networks that may not, though `allow` names them.
+    /// Networks that may do nothing over the network, neither beat nor read, though `allow` or `read` names them.
     pub deny: Vec<IpNet>,
     /// Networks that may see the page, the API and the metrics.
     pub read: Vec<IpNet>,
@@ -31,7 +32,26 @@ pub struct Access {
 
 /// A bearer token. Never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(Box<[u8]>);
+pub struct Token {
+    secret: Box<[u8]>,
+    digest: TokenDigest,
+}
+
+/// By which a token is known again that was shown, without the token itself: half of its SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenDigest([u8; 16]);
+
+/// What a connection that is kept has shown, by which it is judged again when the policy changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shown {
+    /// No token that was known.
+    Nothing,
+    /// This one.
+    Token(TokenDigest),
+    /// A version before 0.5 let it in and did not write down by what; the policy that it left it under is believed.
+    Believed,
+}
 
 /// What somebody wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,9 +76,24 @@ pub enum Denied {
 impl Access {
     /// Decides. `bearer` is what stood behind `Authorization: Bearer `, if anything did.
     pub fn check(&self, wish: Wish, peer: Peer, bearer: Option<&[u8]>) -> Result<(), Denied> {
+        match bearer {
+            Some(shown) => self.judge(wish, peer, |token| token.matches(shown)),
+            None => self.judge(wish, peer, |_| false),
+        }
+    }
+
+    /// Decides anew about a connection that was let in before.
+    pub fn check_again(&self, wish: Wish, peer: Peer, shown: Shown) -> Result<(), Denied> {
+        match self.judge(wish, peer, |token| shown == Shown::Token(token.digest)) {
+            Err(Denied::Token(_)) if shown == Shown::Believed => Ok(()),
+            judged => judged,
+        }
+    }
+
+    fn judge(&self, wish: Wish, peer: Peer, is_shown: impl Fn(&Token) -> bool) -> Result<(), Denied> {
         if let Peer::Ip(ip) = peer {
             match wish {
-                Wish::Beat if covers(&self.deny, ip) => return Err(Denied::Network("access.deny")),
+                _ if covers(&self.deny, ip) => return Err(Denied::Network("access.deny")),
                 Wish::Beat if !covers(&self.allow, ip) => return Err(Denied::Network("access.allow")),
                 Wish::Read | Wish::Admin if !covers(&self.read, ip) => {
                     return Err(Denied::Network("access.read"));
@@ -74,9 +109,20 @@ impl Access {
         if !needed {
             return Ok(());
         }
-        let Some(shown) = bearer else { return Err(Denied::Token(key)) };
-        let known = tokens.iter().chain(&self.admin_tokens).any(|t| t.matches(shown));
+        let known = tokens.iter().chain(&self.admin_tokens).any(is_shown);
         if known { Ok(()) } else { Err(Denied::Token(key)) }
+    }
+
+    /// Who may read where nobody says so: of the local networks those that may send beats.
+    pub fn readers(allow: &[IpNet]) -> Vec<IpNet> {
+        let common = |local: IpNet| {
+            allow.iter().filter_map(move |net| match net {
+                net if local.contains(net) => Some(*net),
+                net if net.contains(&local) => Some(local),
+                _ => None,
+            })
+        };
+        Access::local_networks().into_iter().flat_map(common).collect()
     }
 
     /// Loopback, private (RFC 1918), link-local and unique-local networks.
@@ -121,17 +167,50 @@ impl Token {
         if !secret.bytes().all(|b| b.is_ascii_graphic()) {
             return Err("a token is visible ASCII without spaces");
         }
-        Ok(Token(secret.as_bytes().into()))
+        Ok(Token { secret: secret.as_bytes().into(), digest: TokenDigest::of(secret.as_bytes()) })
     }
 
     /// The secret itself, for whoever has to show it.
     pub fn reveal(&self) -> &[u8] {
-        &self.0
+        &self.secret
     }
 
     /// Compares in a time that does not depend on where the two differ.
     pub fn matches(&self, shown: &[u8]) -> bool {
-        self.0.ct_eq(shown).into()
+        self.secret.ct_eq(shown).into()
+    }
+}
+
+impl TokenDigest {
+    /// That of a token.
+    pub fn of(token: &[u8]) -> TokenDigest {
+        let mut half = [0; 16];
+        let whole = ring::digest::digest(&ring::digest::SHA256, token);
+        half.iter_mut().zip(whole.as_ref()).for_each(|(to, from)| *to = *from);
+        TokenDigest(half)
+    }
+}
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenDigest(…)")
+    }
+}
+
+impl Shown {
+    /// What stood behind `Authorization: Bearer `, once it was judged.
+    pub fn of(bearer: Option<&[u8]>) -> Shown {
+        bearer.map_or(Shown::Nothing, |token| Shown::Token(TokenDigest::of(token)))
+    }
+
+    /// For a connection of which that was not written down.
+    pub fn believed() -> Shown {
+        Shown::Believed
+    }
+
+    /// The same once the policy is another one than it was let in under.
+    pub fn under_another_policy(self) -> Shown {
+        if self == Shown::Believed { Shown::Nothing } else { self }
     }
 }
 
@@ -186,7 +265,38 @@ mod tests {
     fn deny_wins_over_allow() {
         let access = Access { deny: vec!["10.0.0.0/8".parse().unwrap()], ..Access::default() };
         assert_eq!(access.check(Wish::Beat, peer("10.0.0.1"), None), Err(Denied::Network("access.deny")));
-        assert_eq!(access.check(Wish::Read, peer("10.0.0.1"), None), Ok(()));
+        assert_eq!(access.check(Wish::Read, peer("10.0.0.1"), None), Err(Denied::Network("access.deny")));
+        assert_eq!(access.check(Wish::Read, peer("192.168.1.1"), None), Ok(()));
+    }
+
+    #[test]
+    fn who_may_read_is_of_those_who_may_beat_and_of_this_place() {
+        let readers = |allow: &[&str]| -> Vec<String> {
+            let allow: Vec<IpNet> = allow.iter().map(|net| net.parse().unwrap()).collect();
+            Access::readers(&allow).iter().map(IpNet::to_string).collect()
+        };
+        assert_eq!(readers(&["10.1.0.0/16", "203.0.113.0/24"]), ["10.1.0.0/16"]);
+        assert_eq!(readers(&["0.0.0.0/0"]).len(), 5, "not all the world");
+        assert_eq!(Access::readers(&Access::local_networks()), Access::local_networks());
+    }
+
+    #[test]
+    fn a_connection_is_judged_again_by_what_it_has_shown() {
+        let token = |t: &str| Token::new(t).unwrap();
+        let access = Access { beat_tokens: vec![token("beat-beat-beat-beat")], ..Access::default() };
+        let me = peer("127.0.0.1");
+        let shown = Shown::of(Some(b"beat-beat-beat-beat"));
+        assert_eq!(access.check_again(Wish::Beat, me, shown), Ok(()));
+        let revoked = Access { beat_tokens: vec![token("another-another-another")], ..access.clone() };
+        let denied = Err(Denied::Token("access.beat_tokens"));
+        assert_eq!(revoked.check_again(Wish::Beat, me, shown), denied);
+        assert_eq!(revoked.check_again(Wish::Beat, me, Shown::Nothing), denied);
+        assert_eq!(revoked.check_again(Wish::Beat, me, Shown::Believed), Ok(()));
+        assert_eq!(revoked.check_again(Wish::Beat, me, Shown::Believed.under_another_policy()), denied);
+        let shut = Access { deny: vec!["127.0.0.0/8".parse().unwrap()], ..access };
+        assert_eq!(shut.check_again(Wish::Beat, me, shown), Err(Denied::Network("access.deny")));
+        assert_eq!(shut.check_again(Wish::Beat, me, Shown::Believed), Err(Denied::Network("access.deny")));
+        assert!(!format!("{shown:?}").contains("98"), "no part of it is printed");
     }
 
     #[test]

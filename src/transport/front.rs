@@ -94,6 +94,8 @@ pub struct Front {
     swept_s: u32,
     draining_since_s: Option<u32>,
     makes_room: bool,
+    /// The policy by which all its connections have been judged.
+    judged_by: Arc<Policy>,
 }
 
 impl Front {
@@ -105,6 +107,7 @@ impl Front {
         general: Arc<General>,
         engine: Arc<Engine>,
     ) -> Front {
+        let judged_by = Arc::clone(&engine.policy());
         Front {
             here,
             fronts,
@@ -125,6 +128,7 @@ impl Front {
             swept_s: 0,
             draining_since_s: None,
             makes_room: false,
+            judged_by,
         }
     }
 
@@ -169,6 +173,11 @@ impl Front {
             self.settle(&moment);
             self.sweep(&moment);
             self.settle(&moment);
+            if !Arc::ptr_eq(&self.judged_by, &policy) {
+                self.judged_by = Arc::clone(&policy);
+                self.judge_all(&moment);
+                self.settle(&moment);
+            }
             if self.makes_room {
                 let parting = self.connections.iter().filter(|(_, c)| !parked::may_be(c)).count();
                 self.gauge.parting.store(parting, Ordering::Release);
@@ -389,6 +398,19 @@ impl Front {
         }
     }
 
+    /// Has everybody whom another policy let in judged by the one in force.
+    fn judge_all(&mut self, moment: &Moment<'_>) {
+        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
+        keys.into_iter().for_each(|key| self.judge(key, true, moment));
+    }
+
+    fn judge(&mut self, key: usize, changed: bool, moment: &Moment<'_>) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let moment = &for_one(connection, moment);
+        let next = connection.judge(changed, moment);
+        self.follow(key, next, moment);
+    }
+
     fn admit(&mut self, connection: Connection, moment: &Moment<'_>) {
         let may_stay = connection.may_stay();
         self.engine.stats().connection(connection.transport(), 1);
@@ -397,6 +419,8 @@ impl Front {
         let registered = self.connections.get_mut(key).is_some_and(|connection| {
             self.poll.registry().register(connection.source(), Token(key), Interest::READABLE).is_ok()
         });
+        // Whoever let it in, another thread or the process before us, may have done so under another policy.
+        self.judge(key, false, moment);
         match (registered, may_stay) {
             (false, _) => self.end(key, moment),
             (true, false) => self.hand_over(key),
@@ -429,6 +453,7 @@ impl Front {
         let known = place == key
             || self.poll.registry().reregister(connection.source(), Token(place), Interest::READABLE).is_ok();
         self.connections.insert(connection);
+        self.judge(place, false, moment);
         match (known, may_stay) {
             (false, _) => self.end(place, moment),
             (true, false) => self.hand_over(place),

@@ -1,7 +1,9 @@
 //! Who may: networks, tokens, proxies, pages of other sites.
 
 use crate::client::{Conn, beat, beat_with, get};
-use crate::harness::{Daemon, Setup, daemon};
+use crate::harness::{Daemon, Setup, daemon, until};
+use crate::ws::{handshake, masked};
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 const BEAT_TOKEN: &str = "beat-token-of-16-or-more";
@@ -11,8 +13,10 @@ const ADMIN_TOKEN: &str = "admin-token-of-16-or-more";
 #[test]
 fn refused_networks_are_told_which_key_refuses_them() {
     for (access, key, beats, reads) in [
-        ("deny = [\"127.0.0.0/8\"]", "access.deny", false, true),
-        ("allow = [\"10.0.0.0/8\"]", "access.allow", false, true),
+        ("deny = [\"127.0.0.0/8\"]", "access.deny", false, false),
+        ("allow = [\"10.0.0.0/8\"]\nread = [\"127.0.0.0/8\"]", "access.allow", false, true),
+        // Reading goes with beating where nothing else is said.
+        ("allow = [\"127.0.0.0/8\"]", "", true, true),
         ("read = [\"10.0.0.0/8\"]", "access.read", true, false),
         ("allow = [\"127.0.0.1\"]\ndeny = [\"127.0.0.2\"]\nread = [\"::1\", \"127.0.0.1\"]", "", true, true),
     ] {
@@ -39,6 +43,84 @@ fn refused_networks_are_told_which_key_refuses_them() {
         assert_eq!(hb.get("/healthz").status, 200, "health is for everybody");
         assert_eq!(hb.get("/readyz").status, 200);
     }
+}
+
+#[test]
+fn allow_narrowed_narrows_reading() {
+    let hb = daemon("[access]\nallow = [\"10.0.0.0/8\"]\n");
+    assert_eq!(hb.beat("{}").json()["key"], json!("access.allow"));
+    assert_eq!(hb.get("/").json()["key"], json!("access.read"));
+    assert_eq!(hb.wish("GET", "/", "").status, 200, "the control socket is no network");
+}
+
+/// Puts another configuration in force.
+fn reload(hb: &Daemon, config: &str) {
+    let before = hb.log().matches("configuration reloaded").count();
+    hb.place.configure(config);
+    hb.signal(Signal::SIGHUP);
+    until("the reload", || hb.log().matches("configuration reloaded").count() > before);
+}
+
+#[test]
+fn a_token_that_is_revoked_ends_every_connection_that_it_has_opened() {
+    let all = |tokens: &str| {
+        format!(
+            "[[listen]]\naddress = \"127.0.0.1:{{a}}\"\n\
+             [[listen]]\nname = \"tcp\"\nprotocol = \"tcp\"\naddress = \"127.0.0.1:{{b}}\"\n\
+             [access]\nbeat_tokens = [{{ file = \"{tokens}\" }}]\nread_tokens = [{{ file = \"{tokens}\" }}]\n"
+        )
+    };
+    let setup = Setup::new(&all("both")).file("both", &format!("{BEAT_TOKEN}\n{READ_TOKEN}\n"));
+    let hb = setup.file("one", &format!("{READ_TOKEN}\n")).start();
+    let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
+    let open = |token: &str| {
+        let mut kept = hb.connect();
+        kept.send(beat_with(&bearer(token), r#"{"id":"kept"}"#));
+        assert_eq!(kept.reply().status, 200);
+        let mut events = hb.connect();
+        events.send(get("/api/v1/events").replace("Host: hb\r\n", &format!("Host: hb\r\n{}", bearer(token))));
+        assert_eq!(events.head().unwrap().status, 200);
+        let mut ws = hb.connect();
+        ws.send(handshake(&[("Authorization", &format!("Bearer {token}"))]));
+        assert!(ws.head().unwrap().line.contains("101"));
+        let mut line = Conn::tcp(&hb.address_of('b'));
+        line.send(format!("AUTH {token}\nBEAT line\n"));
+        line.text_until("OK\nOK 60\n");
+        (kept, events, ws, line)
+    };
+    let revoked = open(BEAT_TOKEN);
+    let (mut kept, mut events, mut ws, mut line) = open(READ_TOKEN);
+    reload(&hb, &all("one"));
+
+    let (mut r_kept, mut r_events, mut r_ws, mut r_line) = revoked;
+    // Its last piece, an empty one; the connection itself is kept.
+    r_events.text_until("\r\n0\r\n\r\n");
+    let close = r_ws.everything();
+    assert!(String::from_utf8_lossy(&close).contains("see access.beat_tokens"), "{close:?}");
+    let last = r_line.everything();
+    let last = String::from_utf8_lossy(&last);
+    assert!(last.contains("ERR not allowed any more: see access.beat_tokens"), "{last}");
+    r_kept.send(beat_with(&bearer(BEAT_TOKEN), "{}"));
+    assert_eq!(r_kept.reply().status, 401, "each request is judged");
+
+    // The other token is as good as before.
+    kept.send(beat_with(&bearer(READ_TOKEN), r#"{"id":"new"}"#));
+    assert_eq!(kept.reply().status, 200);
+    events.text_until("event: made");
+    ws.send(masked(0x81, b"PING"));
+    ws.text_until("PONG");
+    line.send("PING\n");
+    line.text_until("PONG\n");
+
+    // A network that is shut out is shut out of everything at once.
+    reload(&hb, &format!("{}deny = [\"127.0.0.0/8\"]\n", all("one")));
+    events.text_until("\r\n0\r\n\r\n");
+    let close = ws.everything();
+    assert!(String::from_utf8_lossy(&close).contains("see access.deny"), "{close:?}");
+    let last = line.everything();
+    assert!(String::from_utf8_lossy(&last).contains("see access.deny"), "{last:?}");
+    kept.send(beat_with(&bearer(READ_TOKEN), "{}"));
+    assert_eq!(kept.reply().status, 403);
 }
 
 #[test]

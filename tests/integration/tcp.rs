@@ -318,7 +318,7 @@ fn where_tokens_are_known_one_must_be_shown() {
 
 #[test]
 fn strangers_are_sent_away_at_the_door() {
-    let hb = tcp("[access]\ndeny = [\"127.0.0.0/8\"]\n");
+    let hb = tcp("[access]\nallow = [\"10.0.0.0/8\"]\nread = [\"127.0.0.0/8\"]\n");
     assert_eq!(hb.dial().everything(), b"");
     assert_eq!(hb.metric("heartbeat_beats_total{transport=\"tcp\",result=\"denied\"}"), 1);
     assert_eq!(hb.metric("heartbeat_connections{transport=\"tcp\"}"), 0);

@@ -233,6 +233,15 @@ impl Connection {
         }
     }
 
+    /// Judges it by the policy in force; `changed`: by another one than it was let in under. Of HTTP each request is judged.
+    pub fn judge(&mut self, changed: bool, moment: &Moment<'_>) -> Next {
+        match self {
+            Connection::Tcp(talk) => talk.judge(changed, moment),
+            Connection::Ws(ws) => ws.judge(changed, moment),
+            Connection::Http(_) | Connection::Preamble(_) | Connection::Shake(_) => Next::Wait,
+        }
+    }
+
     /// What happens when its time is up.
     pub fn time_out(&mut self, moment: &Moment<'_>) -> Next {
         match self {

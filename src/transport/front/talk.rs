@@ -12,7 +12,7 @@ mod patience;
 use super::desk::{Desk, Moment, Next, Said};
 use super::link::Link;
 use super::parked::State;
-use crate::domain::access::{Denied, Wish};
+use crate::domain::access::{Denied, Shown, Wish};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Transport, Warnings};
 use crate::domain::id::{Id, IdRef};
@@ -51,8 +51,8 @@ pub struct Talk {
     claim: Option<Claim>,
     /// The client's port; 0 where there is none.
     port: u16,
-    /// Whether it has shown a token.
-    authorized: bool,
+    /// What it has shown.
+    shown: Shown,
     /// Whether its last word about the monitor that it names was well.
     well: bool,
     /// Whether it is closed once all is said.
@@ -100,7 +100,9 @@ pub struct Kept {
     talk: dialect::Talk,
     whom: Whom,
     claim: Option<claims::Kept>,
+    /// Whether it has shown a token, for versions before 0.5, and which.
     authorized: bool,
+    shown: Option<Shown>,
     well: bool,
     patience_ms: u64,
     #[serde(default)]
@@ -136,7 +138,7 @@ impl Talk {
             whom: Whom::Nobody,
             claim: None,
             port,
-            authorized: false,
+            shown: Shown::Nothing,
             well: true,
             closing: false,
             gone: false,
@@ -174,7 +176,7 @@ impl Talk {
             whom: kept.whom,
             claim,
             port,
-            authorized: kept.authorized,
+            shown: kept.shown.unwrap_or(if kept.authorized { Shown::Believed } else { Shown::Nothing }),
             well: kept.well,
             closing: false,
             gone: false,
@@ -201,9 +203,10 @@ impl Talk {
     /// What is left of it to the next process.
     pub fn park(self) -> (Link, State) {
         let claim = self.claim.as_ref().map(Claim::keep);
-        let Talk { link, talk, whom, authorized, well, patience, guesses, ahead, .. } = self;
+        let Talk { link, talk, whom, shown, well, patience, guesses, ahead, .. } = self;
         let (patience_ms, ahead) = (patience.0, ahead.into_vec());
-        (link, State::Tcp(Kept { talk, whom, claim, authorized, well, patience_ms, guesses, ahead }))
+        let (authorized, shown) = (shown != Shown::Nothing, Some(shown));
+        (link, State::Tcp(Kept { talk, whom, claim, authorized, shown, well, patience_ms, guesses, ahead }))
     }
 
     /// Bytes kept of something that is not whole.
@@ -297,6 +300,32 @@ impl Talk {
             return Next::Close;
         }
         if self.closing || moment.draining { Next::Close } else { Next::Wait }
+    }
+
+    /// Judges it by the policy in force, which may be another one than it was let in under (`changed`).
+    pub fn judge(&mut self, changed: bool, moment: &Moment<'_>) -> Next {
+        if changed {
+            self.shown = self.shown.under_another_policy();
+        }
+        let key = match moment.policy.access.check_again(Wish::Beat, self.link.peer, self.shown) {
+            Ok(()) => return Next::Wait,
+            // It may show a token yet, and without one is told so.
+            Err(Denied::Token(_)) if self.whom == Whom::Nobody => {
+                if changed {
+                    self.expect_token(moment);
+                    self.set_alarm();
+                }
+                return Next::Wait;
+            }
+            Err(Denied::Token(key) | Denied::Network(key)) => key,
+        };
+        let notice = Notice::ClientDenied { peer: self.link.peer, key };
+        self.link.site.engine.log().notice(moment.now.wall, notice);
+        if self.talk.dialect() == Dialect::Line && !self.link.is_blocked() {
+            // What cannot be sent to one that is closed is not missed.
+            let _ = self.link.send(format!("ERR not allowed any more: see {key}\n").as_bytes());
+        }
+        Next::Close
     }
 
     /// Its last step, whatever has ended it.
@@ -439,9 +468,8 @@ impl Talk {
 
     /// Whether it may send beats; if not, says so where the dialect can.
     fn may_beat(&self, dialect: Dialect, hearing: &mut Hearing<'_, '_>) -> bool {
-        let reason = match hearing.moment.policy.access.check(Wish::Beat, self.link.peer, None) {
+        let reason = match hearing.moment.policy.access.check_again(Wish::Beat, self.link.peer, self.shown) {
             Ok(()) => return true,
-            Err(Denied::Token(_)) if self.authorized => return true,
             Err(Denied::Token(key)) => {
                 self.note_refused(key, hearing);
                 format!("a token from {key} is needed: AUTH TOKEN")

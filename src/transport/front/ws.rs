@@ -9,7 +9,7 @@
 use super::desk::{Desk, Moment, Next, Said};
 use super::link::Link;
 use super::parked::State;
-use crate::domain::access::{Denied, Wish};
+use crate::domain::access::{Denied, Shown, Wish};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Status, Transport};
 use crate::domain::id::{Id, IdRef};
@@ -20,6 +20,7 @@ use crate::engine::claims::{self, Claim};
 use crate::engine::stats::{BeatResult, Turned};
 use crate::engine::{Pending, id_of_peer};
 use crate::transport::http::{Opening, beats};
+use crate::transport::site::Trust;
 use crate::transport::taking::{Fault, Taker, named_by};
 use crate::wire::answer::Answer;
 use crate::wire::blob;
@@ -60,6 +61,8 @@ pub struct Ws {
     /// What it has in common with the other kinds; its peer is who proxies say that are believed.
     pub link: Link,
     session: Session,
+    /// What it has shown at its handshake.
+    shown: Box<Shown>,
     /// On the monitor for which it has beaten last; apart, because an idle one has none.
     claim: Option<Box<Claim>>,
     /// Whether a beat has named that monitor, or a certificate; else it is its address.
@@ -97,6 +100,8 @@ pub struct Kept {
     heard_bytes: u32,
     /// Who it is, as proxies said; `None`: somebody of this machine.
     client: Option<IpAddr>,
+    #[serde(default = "Shown::believed")]
+    shown: Shown,
 }
 
 /// Something to say once the beats of the turn are kept.
@@ -118,6 +123,7 @@ impl Ws {
         let mut ws = Ws {
             link,
             session: Session::new(Role::Server),
+            shown: Box::new(opening.shown),
             claim: None,
             named: false,
             well: true,
@@ -154,6 +160,7 @@ impl Ws {
             link,
             message_s: if between { NEVER } else { body_s },
             session: kept.session,
+            shown: Box::new(kept.shown),
             claim: claim.map(Box::new),
             named: kept.named,
             well: kept.well,
@@ -177,13 +184,27 @@ impl Ws {
     /// What is left of it to the next process.
     pub fn park(self) -> (Link, State) {
         let claim = self.claim.as_ref().map(|claim| claim.keep());
-        let Ws { link, session, named, well, echo, stage, ahead, heard_bytes, .. } = self;
+        let Ws { link, session, shown, named, well, echo, stage, ahead, heard_bytes, .. } = self;
         let client = match link.peer {
             Peer::Ip(ip) => Some(ip),
             Peer::Unix => None,
         };
         let ahead = ahead.into_vec();
-        (link, State::Ws(Kept { session, claim, named, well, echo, stage, ahead, heard_bytes, client }))
+        (
+            link,
+            State::Ws(Kept {
+                session,
+                claim,
+                named,
+                well,
+                echo,
+                stage,
+                ahead,
+                heard_bytes,
+                client,
+                shown: *shown,
+            }),
+        )
     }
 
     /// Bytes kept of a message that is not whole, and of what nobody has looked at yet.
@@ -261,10 +282,10 @@ impl Ws {
         let limits = &moment.policy.limits;
         self.silent_s = moment.second_after(moment.policy.websocket.timeout);
         let mut used = 0;
-        // Tokens were shown at the handshake; the network rules may have changed since.
-        if let Err(Denied::Network(key)) = moment.policy.access.check(Wish::Beat, self.link.peer, None) {
+        // The policy may have changed since it was let in, and the loop not have judged it anew yet.
+        if let Some(key) = self.is_denied(moment) {
             self.link.site.engine.stats().beats(Transport::Ws, BeatResult::Denied, 1);
-            answers.push(Said::Ws(self.farewell(Code::POLICY, &format!("not allowed any more: see {key}"))));
+            answers.push(Said::Ws(self.farewell(Code::POLICY, &not_any_more(key))));
             used = filled;
         }
         while used < filled {
@@ -301,6 +322,30 @@ impl Ws {
                 Next::Answers(count, false)
             }
         }
+    }
+
+    /// The key that bars it by the policy in force. Who comes through the control socket is barred by none.
+    fn is_denied(&self, moment: &Moment<'_>) -> Option<&'static str> {
+        if self.link.site.trust == Trust::Control {
+            return None;
+        }
+        let judged = moment.policy.access.check_again(Wish::Beat, self.link.peer, *self.shown);
+        let (Denied::Network(key) | Denied::Token(key)) = judged.err()?;
+        Some(key)
+    }
+
+    /// Judges it by the policy in force, which may be another one than it was let in under (`changed`).
+    pub fn judge(&mut self, changed: bool, moment: &Moment<'_>) -> Next {
+        if changed {
+            *self.shown = self.shown.under_another_policy();
+        }
+        let Some(key) = self.is_denied(moment).filter(|_| self.stage == Stage::Open) else {
+            return Next::Wait;
+        };
+        let mut out = Vec::new();
+        self.session.close(Code::POLICY, &not_any_more(key), None, &mut out);
+        self.stage = Stage::Ending;
+        if self.link.send(&out).is_err() { Next::Close } else { self.rest(moment) }
     }
 
     /// Says that it speaks for its monitor now; for its address, if none was named.
@@ -513,6 +558,10 @@ impl Ws {
         self.stage = Stage::Ending;
         Say::Frame(out, 0)
     }
+}
+
+fn not_any_more(key: &str) -> String {
+    format!("not allowed any more: see {key}")
 }
 
 /// The loop looks once at the beginning of each second, so pings are so many seconds apart and not one more.

@@ -12,7 +12,7 @@ mod monitors;
 mod pages;
 mod service;
 
-use crate::domain::access::{Denied, Wish};
+use crate::domain::access::{Denied, Shown, Wish};
 use crate::domain::address::Peer;
 use crate::domain::id::{Id, IdError, IdRef};
 use crate::domain::lang::Lang;
@@ -51,6 +51,15 @@ pub struct Question<'a> {
     pub language: &'a str,
     /// What else the head says.
     pub facts: &'a Facts<'a>,
+}
+
+/// Who was let in for longer than a moment, and what was shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// Who it is, as proxies say that are believed.
+    pub client: Peer,
+    /// What he has shown.
+    pub shown: Shown,
 }
 
 /// What is answered.
@@ -226,6 +235,8 @@ pub struct Admitted<'a> {
     client: Peer,
     /// Whether a body belongs to it.
     pub takes_body: bool,
+    /// By what its sender is judged again, where the answer goes on and on.
+    pass: Option<Pass>,
 }
 
 /// Judges a question by its head.
@@ -246,8 +257,9 @@ pub fn admit<'a>(
         return Err(Answer::method_not_allowed(allow));
     }
     let takes_body = matches!(question.method, "PUT" | "POST");
+    let mut pass = None;
     let Some(wish) = route.wish(question.method) else {
-        return Ok(Admitted { route, client: visitor.peer(), takes_body });
+        return Ok(Admitted { route, client: visitor.peer(), takes_body, pass });
     };
     // At the control socket nobody is believed to be a proxy, and no browser comes there.
     let (proxies, peer) = (&site.setup.proxies, visitor.peer());
@@ -280,9 +292,12 @@ pub fn admit<'a>(
                     _ => Answer::denied(why, &client.to_string()),
                 });
             }
+            if route == Route::Events {
+                pass = Some(Pass { client, shown: Shown::of(question.facts.bearer()) });
+            }
         }
     }
-    Ok(Admitted { route, client, takes_body })
+    Ok(Admitted { route, client, takes_body, pass })
 }
 
 /// Answers a question that was admitted.
@@ -314,7 +329,7 @@ pub async fn answer(
         Route::Status => service::status(site),
         Route::Events if question.method == "HEAD" => events::head(),
         Route::Events => {
-            return match events::open(site, policy, admitted.client) {
+            return match events::open(site, policy, admitted.client, admitted.pass) {
                 Ok(events) => Reply::Flow(events::head(), events),
                 Err(refused) => Reply::Whole(refused),
             };

@@ -2,6 +2,7 @@
 
 use super::beats;
 use super::routes::{SOCKET_PATH, Visitor};
+use crate::domain::access::Shown;
 use crate::domain::address::Peer;
 use crate::domain::beat::Transport;
 use crate::domain::policy::Policy;
@@ -15,6 +16,8 @@ use crate::wire::ws::handshake::{self, Refusal};
 pub struct Opening {
     /// Who it is, as proxies say that are believed.
     pub client: Peer,
+    /// What it has shown at its handshake.
+    pub shown: Shown,
     /// Whether it only says what it hears; for conformance tests, and in no build that is shipped.
     pub echo: bool,
 }
@@ -43,7 +46,7 @@ pub fn open<'a>(
         Visitor::Intruder => return Err(Visitor::shown_out()),
     };
     match handshake::accept(headers) {
-        Ok(accept) => Ok((accept, Opening { client, echo: is_echo(path) })),
+        Ok(accept) => Ok((accept, Opening { client, shown: Shown::of(facts.bearer()), echo: is_echo(path) })),
         Err(Refusal::UpgradeRequired(reason)) => {
             Err(Answer { more: UPGRADE_HEADERS, ..Answer::error(426, reason) })
         }

@@ -2,7 +2,7 @@
 //! is needed; and what wrong tokens cost it.
 
 use super::{Hearing, NEVER, Talk, next_ping};
-use crate::domain::access::{Denied, Wish};
+use crate::domain::access::{Denied, Shown, Wish};
 use crate::domain::beat::Warnings;
 use crate::domain::limits::{GUESS_DELAY, GUESSES_MAX};
 use crate::domain::notice::{Level, Notice};
@@ -94,8 +94,8 @@ impl Talk {
     }
 
     pub(super) fn needs_token(&self, moment: &Moment<'_>) -> bool {
-        let may = moment.policy.access.check(Wish::Beat, self.link.peer, None);
-        !self.authorized && matches!(may, Err(Denied::Token(_)))
+        let may = moment.policy.access.check_again(Wish::Beat, self.link.peer, self.shown);
+        matches!(may, Err(Denied::Token(_)))
     }
 
     /// How long it may be silent.
@@ -125,7 +125,7 @@ impl Talk {
     pub(super) fn authorize(&mut self, token: &[u8], hearing: &mut Hearing<'_, '_>) {
         let reply = match hearing.moment.policy.access.check(Wish::Beat, self.link.peer, Some(token)) {
             Ok(()) => {
-                self.authorized = true;
+                self.shown = Shown::of(Some(token));
                 self.token_s = NEVER;
                 Reply::Ok(None, Warnings::NONE)
             }

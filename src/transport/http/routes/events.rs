@@ -5,6 +5,7 @@
 //! missed is counted and told to him. So a stream holds nothing that grows and holds nobody up. It ends when its reader
 //! is gone, or when the daemon stops: a stop never waits for it.
 
+use crate::domain::access::Wish;
 use crate::domain::address::Peer;
 use crate::domain::limits::{EVENTS_EVERY, EVENTS_HELD_BYTES, EVENTS_PIECE_BYTES, EVENTS_WAITING_MAX};
 use crate::domain::policy::Policy;
@@ -15,7 +16,7 @@ use crate::sys::clock;
 use crate::transport::budget::{self, Held};
 use crate::transport::census::StreamPlace;
 use crate::transport::deadline::Deadline;
-use crate::transport::http::routes::VERSION;
+use crate::transport::http::routes::{Pass, VERSION};
 use crate::transport::site::Site;
 use crate::view::events::{CONTENT_TYPE, Stream};
 use crate::wire::answer::Answer;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval_at};
 
 /// A body that goes on, as hyper sends it.
@@ -62,7 +63,8 @@ pub fn head() -> Answer {
 }
 
 /// Begins a stream, unless there are too many.
-pub fn open(site: &Site, policy: &Policy, client: Peer) -> Result<Flow, Answer> {
+/// `pass` is what its reader is judged by again when the policy changes; `None`: nothing bars him.
+pub fn open(site: &Site, policy: &Policy, client: Peer, pass: Option<Pass>) -> Result<Flow, Answer> {
     let limits = &policy.limits;
     let mut held = Held::new(site.census.clone(), client);
     let place = site.census.enter_stream(client, limits.streams_per_address);
@@ -79,12 +81,36 @@ pub fn open(site: &Site, policy: &Policy, client: Peer) -> Result<Flow, Answer> 
         }
     })?;
     let (post, pieces) = mpsc::channel(EVENTS_WAITING_MAX);
-    tokio::spawn(feed(site.engine.clone(), post));
+    tokio::spawn(feed(site.engine.clone(), post, pass));
     Ok(Flow { pieces, held: Some(held), _place: Some(place) })
 }
 
-/// Writes a stream to its end.
-async fn feed(engine: Arc<Engine>, post: mpsc::Sender<Result<Bytes, Broken>>) {
+/// Writes a stream to its end: when its reader is gone, when we stop, or when he may not read any more.
+async fn feed(engine: Arc<Engine>, post: mpsc::Sender<Result<Bytes, Broken>>, pass: Option<Pass>) {
+    let mut policy_changes = engine.policy_changes();
+    // It may have changed since its reader was let in.
+    policy_changes.mark_changed();
+    tokio::select! {
+        () = write(&engine, &post) => {}
+        () = barred(&engine, &mut policy_changes, pass) => {}
+        () = post.closed() => {}
+    }
+}
+
+/// Resolves when the policy in force bars the reader.
+async fn barred(engine: &Engine, policy_changes: &mut watch::Receiver<()>, pass: Option<Pass>) {
+    if let Some(Pass { client, shown }) = pass {
+        // There is nobody to change it only when all ends.
+        while policy_changes.changed().await.is_ok() {
+            if engine.policy().access.check_again(Wish::Read, client, shown).is_err() {
+                return;
+            }
+        }
+    }
+    std::future::pending().await
+}
+
+async fn write(engine: &Engine, post: &mpsc::Sender<Result<Bytes, Broken>>) {
     // Watching begins before the greeting counts, so that nothing falls between the two.
     let mut tidings = engine.watch();
     let mut stream = Stream::new(clock::wall());
@@ -100,7 +126,6 @@ async fn feed(engine: Arc<Engine>, post: mpsc::Sender<Result<Bytes, Broken>>) {
         }
         piece = tokio::select! {
             _ = poll_fn(|cx| stopping.poll(cx, true)) => return,
-            () = post.closed() => return,
             _ = pause.tick() => stream.counts(clock::wall(), &engine.counts()),
             news = tidings.recv() => match news {
                 Ok(news) => stream.tidings(clock::wall(), &news),
