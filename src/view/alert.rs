@@ -356,6 +356,18 @@ mod tests {
 
     #[test]
     fn every_kind_reads_well_in_both_languages() {
+        let job = Subject {
+            cause: Some(Cause::Fail),
+            exit: Some(Exit::Signal(9)),
+            said: Some("disk full".into()),
+            ..one("job")
+        };
+        let slow = Subject {
+            cause: Some(Cause::RunTooLong),
+            run_started: Some(Wall(AT - 40_000)),
+            said: Some("at file 7".into()),
+            ..one("slow")
+        };
         let failed = Subject { cause: Some(Cause::Fail), said: Some("disk\nfull".into()), ..one("job") };
         let ended = |removed| Subject { ended: Some(Wall(AT + 3_725_000)), removed, ..one("web-1") };
         let many: Vec<Subject> = (0..12).map(|n| one(&format!("web-{n}"))).collect();
@@ -373,6 +385,16 @@ mod tests {
                 about(Kind::Down, vec![one("web-1")]),
                 "web-1 is down, silent for 1m30s",
                 "web-1 已失联，静默 1m30s",
+            ),
+            (
+                about(Kind::Reminder, vec![job]).at(Wall(AT + 3_600_000), Span::secs(7200)),
+                "job is still down, for 1h, killed by signal 9 (SIGKILL): disk full",
+                "job 仍未恢复，已持续 1h，被信号 9（SIGKILL）终止：disk full",
+            ),
+            (
+                about(Kind::Down, vec![slow]),
+                "slow is down, its run takes longer than 40s: at file 7",
+                "slow 已下线，任务运行超过 40s 仍未结束：at file 7",
             ),
             (
                 about(Kind::Down, vec![failed]),

@@ -287,3 +287,40 @@ fn where_there_is_no_room_for_us_the_job_takes_our_place() {
         assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n", "{room}: {said}");
     }
 }
+
+const OVER_TCP: &[&str] =
+    &["run", "--to", "tcp://127.0.0.1:{b}", "--id", "job", "--", "sh", "-c", "echo half; kill -9 $$"];
+
+#[test]
+fn a_signal_is_told_over_raw_tcp_too() {
+    let daemon = daemon(
+        "[[listen]]\naddress = \"127.0.0.1:{a}\"\n[[listen]]\nprotocol = \"tcp\"\naddress = \"127.0.0.1:{b}\"\n",
+    );
+    let (code, said) = Client::new(&daemon.place).args(OVER_TCP).run();
+    assert_eq!((code, said.as_str()), (137, "half\n"));
+    let monitor = daemon.monitor("job");
+    assert_eq!((monitor["signal"].as_u64(), monitor["state"].as_str()), (Some(9), Some("down")), "{monitor}");
+}
+
+#[test]
+fn a_server_that_knows_no_signals_hears_the_exit_code_of_a_shell() {
+    let place = Place::new();
+    let server = TcpListener::bind(("127.0.0.1", place.port('b'))).unwrap();
+    let heard = std::thread::spawn(move || {
+        let (mut conn, _) = server.accept().unwrap();
+        let mut heard = Vec::new();
+        for line in BufReader::new(conn.try_clone().unwrap()).lines().map_while(Result::ok) {
+            // As 0.4.0 answered a word that it did not know.
+            let answer = if line.contains(" signal=") { "ERR write BEAT ID [seq=N]\n" } else { "OK 60\n" };
+            heard.push(line);
+            if conn.write_all(answer.as_bytes()).is_err() {
+                break;
+            }
+        }
+        heard
+    });
+    assert_eq!(Client::new(&place).args(OVER_TCP).run().0, 137);
+    let heard = heard.join().unwrap();
+    let last = heard.last().unwrap();
+    assert!(last.contains(" status=137 ") && !last.contains("signal="), "{heard:?}");
+}
