@@ -159,9 +159,8 @@ fn or_left_out<T>(slot: &Scalar<'_>, read: Option<T>) -> (Option<T>, bool) {
 
 /// Ids are compared composed.
 fn compose(slot: &mut Scalar<'_>) {
-    if let Scalar::Text(text) = slot
-        && let Cow::Owned(whole) = composed(text)
-    {
+    let Scalar::Text(text) = slot else { return };
+    if let Cow::Owned(whole) = composed(text) {
         *text = Cow::Owned(whole);
     }
 }

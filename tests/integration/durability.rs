@@ -303,7 +303,8 @@ impl Mount {
     pub fn new(path: &Path, options: &str) -> Option<Mount> {
         std::fs::create_dir_all(path).unwrap();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            // A state directory that everybody may write is refused.
+            .args(["-t", "tmpfs", "-o", &format!("mode=0750,{options}"), "tmpfs"])
             .arg(path)
             .stderr(Stdio::null())
             .status();

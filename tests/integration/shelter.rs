@@ -54,7 +54,9 @@ fn is_confined(hb: &Daemon) -> bool {
 
 /// A notifier that runs a script of the shell.
 fn script(name: &str, script: &str) -> String {
-    format!("[[notifier]]\nname = \"{name}\"\ntype = \"exec\"\ncommand = [\"sh\", \"-c\", '''{script}''']\n")
+    format!(
+        "[[notifier]]\nname = \"{name}\"\ntype = \"exec\"\nshow_answers = true\ncommand = [\"sh\", \"-c\", '''{script}''']\n"
+    )
 }
 
 fn test_alert(hb: &Daemon, name: &str) -> (bool, String) {
