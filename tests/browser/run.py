@@ -166,19 +166,19 @@ def without_scripts(daemon, browser, pictures):
 
 def one(daemon, browser, pictures):
     """The page of one monitor lives too, from before its first beat."""
-    tab = browser.open(daemon.url + "monitors/it's", before=NO_POLLING)
+    tab = browser.open(daemon.url + "monitors/it=s", before=NO_POLLING)
     tab.wait("document.querySelector('h1').textContent === 'No such monitor'")
     tab.wait("performance.getEntriesByType('resource').length > 0")
-    daemon.beat({"id": "it's"})
-    tab.wait("document.querySelector('h1').textContent === \"it's\"", "the first beat")
-    daemon.beat({"id": "it's", "status": "fail"})
+    daemon.beat({"id": "it=s"})
+    tab.wait("document.querySelector('h1').textContent === \"it=s\"", "the first beat")
+    daemon.beat({"id": "it=s", "status": "fail"})
     tab.wait("document.querySelector('.stands b').textContent === 'Down'")
     tab.wait("document.querySelectorAll('.plain tr.down').length === 1", "its incident")
     want("the badge", tab.run("document.querySelector('img').naturalWidth > 40"), True)
     tab.check()
     if pictures:
         for name, (width, height) in SIZES.items():
-            picture = browser.open(daemon.url + "monitors/it's", width=width, height=height)
+            picture = browser.open(daemon.url + "monitors/it=s", width=width, height=height)
             picture.check()
             picture.picture(pictures / f"monitor-{name}.png")
 
