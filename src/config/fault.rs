@@ -130,10 +130,8 @@ impl Text {
 impl Fault {
     fn line(&self, lang: Lang) -> String {
         let mut line = match &self.place {
-            Place::Line(file, line) => format!("{}:{line}: ", file.display()),
-            Place::File(file) => format!("{}: ", file.display()),
-            Place::Named(name) => format!("{name}: "),
             Place::Nowhere => String::new(),
+            place => format!("{place}: "),
         };
         if !self.key.is_empty() {
             line.push_str(&self.key);

@@ -52,6 +52,8 @@ pub(super) struct Draft {
     secrets: BTreeMap<String, Located<TokenSource>>,
     params: BTreeMap<String, String>,
     ca: Option<Located<PathBuf>>,
+    /// An address, possibly with a password and so from a file; or `"none"`.
+    proxy: Option<Located<Url>>,
     smtp: Option<Located<(String, Option<u16>)>>,
     from: Option<Mailbox>,
     to: Vec<Mailbox>,
@@ -116,6 +118,7 @@ pub(super) const KEYS: &[Key<Draft>] = &[
         name: "params",
         read: |draft, value| draft.params = draft.of(WEBHOOK, value, params).unwrap_or_default(),
     },
+    Key { name: "proxy", read: |draft, value| draft.proxy = draft.of(WEBHOOK, value, url) },
     Key { name: "ca", read: |draft, value| draft.ca = draft.of(NETWORK, value, |v| v.located(v.path())) },
     Key { name: "smtp", read: |draft, value| draft.smtp = draft.of(MAIL, value, |v| v.located(server(v))) },
     Key { name: "from", read: |draft, value| draft.from = draft.of(MAIL, value, mailbox) },
@@ -205,6 +208,7 @@ pub(super) fn resolve(
     let mut policy = AlertPolicy::default();
     let mut channels = Vec::new();
     let mut fallbacks = Vec::new();
+    let mut places: BTreeMap<String, Origin> = BTreeMap::new();
     for (index, Located { value: draft, origin }) in drafts.into_iter().enumerate() {
         let work = Work { origin: &origin, env, findings };
         if index == NOTIFIERS_MAX {
@@ -216,10 +220,17 @@ pub(super) fn resolve(
         }
         fallbacks.extend(draft.fallback.clone());
         let name = draft.name.as_ref().map(|name| name.value.clone());
-        if name.as_deref().is_some_and(|name| policy.notifier(name).is_some()) {
-            let name = name.unwrap_or_default();
-            work.fault(Text::new(format!("{name} is named twice"), format!("{name} 出现了两次")));
+        let first = name.as_ref().and_then(|name| places.get(name));
+        if let (Some(name), Some(first)) = (&name, first) {
+            let first: &Origin = first;
+            work.fault(Text::new(
+                format!("{name} is named twice, first at {}", first.place),
+                format!("{name} 出现了两次，第一次在 {}", first.place),
+            ));
             continue;
+        }
+        if let Some(name) = &name {
+            places.insert(name.clone(), origin.clone());
         }
         let notifier = policy_of(&draft);
         // Even one that is wrong is there, lest whoever names it is told that it is not.

@@ -245,7 +245,7 @@ fn every_fault_is_told_with_its_line_and_key() {
         ),
         (
             hook("url = \"https://a\"\n[[notifier]]\nname = \"a\"\npreset = \"slack\""),
-            "5: notifier: a is named twice",
+            "5: notifier: a is named twice, first at main.toml:1",
         ),
         (mail("to = \"x\""), "7: not TOML"),
         (mail("body = \"{{\""), "7: notifier.body: line 1, column 1 of the template: {{ without }}"),

@@ -12,8 +12,10 @@ use super::file::{self, Reading};
 use super::language::{LangChoice, choose_language};
 use super::settings::{Settings, State};
 use super::{confine, monitor, notifier};
+use crate::domain::alert::message::Server;
 use crate::domain::lang::Lang;
 use crate::domain::policy::Defaults;
+use crate::sys::process::host_name;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -50,7 +52,8 @@ impl Settings {
         let fallback = State::default();
         let rules = monitor::rules(draft.monitors, &defaults, &findings);
         let local_zone = sight.local_zone(&rules);
-        let (alerts, channels) = notifier::resolve(draft.notifiers, draft.notify, env, &findings);
+        let (mut alerts, channels) = notifier::resolve(draft.notifiers, draft.notify, env, &findings);
+        alerts.server = Server { name: host_name().unwrap_or_default(), page_url: draft.page_url };
         notifier::known(&draft.rule_notify, &alerts, &findings);
         let mut settings = Settings {
             sources,

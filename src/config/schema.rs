@@ -33,6 +33,9 @@ mod access;
 use access::ACCESS;
 pub(super) use access::AccessDraft;
 
+/// Longest address of the page.
+const PAGE_URL_BYTES_MAX: usize = 1024;
+
 /// Deepest nesting of JSON that may be allowed: the parser's own bound is 127, and a batch is one level by itself.
 const JSON_DEPTH_MAX: u64 = 100;
 /// Most log targets.
@@ -55,6 +58,7 @@ pub(super) struct Draft {
     pub(super) tcp: TcpDraft,
     pub(super) websocket: SocketDraft,
     pub(super) governor: Terms,
+    pub(super) page_url: Option<String>,
     pub(super) interval: Option<Span>,
     pub(super) grace: Option<Span>,
     pub(super) early: Option<Early>,
@@ -182,6 +186,7 @@ pub fn keys() -> Vec<String> {
     all.extend(names("tcp", TCP));
     all.extend(names("websocket", WEBSOCKET));
     all.extend(names("governor", GOVERNOR));
+    all.extend(names("page", PAGE));
     all.extend(names("defaults", DEFAULTS));
     all.extend(names("monitor", monitor::KEYS));
     all.extend(names("notifier", notifier::KEYS));
@@ -271,6 +276,12 @@ const TOP: &[Key<Draft>] = &[
         name: "governor",
         read: |draft, value| {
             value.section(GOVERNOR, section_of, &mut draft.governor);
+        },
+    },
+    Key {
+        name: "page",
+        read: |draft, value| {
+            value.section(PAGE, section_of, &mut draft.page_url);
         },
     },
     Key {
@@ -496,6 +507,27 @@ const WEBSOCKET: &[Key<SocketDraft>] = &[
         read: |draft, value| draft.timeout = value.located(value.span(TIMEOUT_MIN..=TIMEOUT_MAX)),
     },
 ];
+
+const PAGE: &[Key<Option<String>>] = &[Key { name: "url", read: |url, value| *url = page_url(value) }];
+
+/// Where people reach the page: http or https, without a query, and without the slash at its end.
+fn page_url(value: Value<'_>) -> Option<String> {
+    let text = value.string()?.trim_end_matches('/');
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"?#<>\"\\@".contains(c);
+    if !host.is_empty()
+        && !host.starts_with('/')
+        && text.len() <= PAGE_URL_BYTES_MAX
+        && text.chars().all(is_plain)
+    {
+        return Some(text.to_string());
+    }
+    value.expected(
+        "an address such as \"https://mon.example.org\"",
+        "形如 \"https://mon.example.org\" 的地址",
+    );
+    None
+}
 
 const GOVERNOR: &[Key<Terms>] = &[
     Key {

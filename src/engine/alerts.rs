@@ -86,6 +86,8 @@ pub(super) struct Alerts {
     policy: Option<Arc<Policy>>,
     /// It has been compared with how monitors stand.
     reconciled: bool,
+    /// The rules may name notifiers for monitors that are down already and of whom the machine knows nothing.
+    named_anew: bool,
     /// When this process began, until a machine has been told of it and that is on record.
     started: Option<Wall>,
     /// What the machine was told of time that is not on record yet, and what the next one is to be told again.
@@ -125,6 +127,7 @@ impl Alerts {
             machine: None,
             policy: None,
             reconciled: false,
+            named_anew: false,
             started: Some(started.wall),
             lapses: Lapses::default(),
             again: Lapses::default(),
@@ -167,6 +170,7 @@ impl Engine {
         match &mut alerts.machine {
             Some(machine) if !known => {
                 machine.set_policy(policy.alerts.clone(), policy.rules.clone());
+                alerts.named_anew = true;
             }
             Some(_) => {}
             None => {
@@ -269,13 +273,36 @@ impl Engine {
                 self.put_right(machine, &found.borrow())?;
             }
             alerts.reconciled = true;
+        } else if alerts.named_anew {
+            for found in self.unknown_down(now, machine) {
+                let found = found.borrow();
+                machine.hear_late(&found, self.was_over(&found)?);
+            }
         }
+        alerts.named_anew = false;
         machine.advance(now.wall, &present);
         Ok(())
     }
 }
 
 impl Engine {
+    /// Who has gone down of late and is so still, though the rules named nobody to be told.
+    fn unknown_down(&self, now: Now, machine: &Machine) -> Vec<OwnedRecord> {
+        let since = Wall(now.wall.0.saturating_sub_unsigned(LATELY.0));
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            lock(shard).visit(now, &mut |record| {
+                let Some(incident) = record.incident.filter(|one| one.started >= since) else { return };
+                if !machine.knows(record.number) {
+                    let change = Change::State { from: State::Up, muted: false };
+                    let record = Record { at: incident.started, change, details: None, ..record.clone() };
+                    found.extend(OwnedRecord::new(&record));
+                }
+            });
+        }
+        found
+    }
+
     /// Has the machine know that a monitor is down, which was found so at the start.
     fn put_right(&self, machine: &mut Machine, found: &Record<'_>) -> Result<(), StoreError> {
         let again = self.was_over(found)?;

@@ -177,7 +177,8 @@ impl Work {
             let _ = test.done.send(Err(error.sentence(self.engine.policy().page_lang)));
             return;
         }
-        if let Some(parcel) = self.round.wrap(test.outgoing, &[], clock::wall()) {
+        if let Some(mut parcel) = self.round.wrap(test.outgoing, &[], clock::wall()) {
+            parcel.message.server = self.engine.policy().alerts.server.clone();
             self.send(parcel, outlet, Some(test.done));
         }
     }

@@ -1,11 +1,12 @@
 //! What the courier shares with the rest: the bell that calls it, the tests that people ask for, and its tally.
 
 use super::{Engine, HERE, lock};
-use crate::domain::alert::message::age;
+use crate::domain::alert::message::{Subject, age};
 use crate::domain::alert::policy::NOTIFIERS_MAX;
 use crate::domain::alert::{Kind, Message};
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
+use crate::notify::hostile::ODD;
 use crate::store::{Lane, OutboxQuery, Outgoing, Posted, StoreError};
 use crate::sys::clock;
 use std::collections::{BTreeMap, VecDeque};
@@ -229,7 +230,16 @@ impl Engine {
 }
 
 fn test(notifier: &str, key: &str, now: Wall) -> Outgoing {
-    let message = Message::new(Kind::Test, key.to_string(), notifier, now);
+    let mut message = Message::new(Kind::Test, key.to_string(), notifier, now);
+    // What breaks a template breaks it now.
+    message.monitors = vec![Subject {
+        id: "test".to_string(),
+        since: now,
+        said: Some(ODD.to_string()),
+        tags: vec![ODD.to_string()],
+        ..Subject::default()
+    }];
+    message.count = 1;
     Outgoing {
         key: message.key.clone(),
         notifier: notifier.to_string(),

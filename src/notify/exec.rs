@@ -47,6 +47,9 @@ const VARIABLES: &[(&str, &str)] = &[
     ("HEARTBEAT_TAGS", "tags"),
     ("HEARTBEAT_TITLE", "title"),
     ("HEARTBEAT_TEXT", "text"),
+    ("HEARTBEAT_DETAILS", "details"),
+    ("HEARTBEAT_SERVER", "server"),
+    ("HEARTBEAT_LINK", "link"),
 ];
 
 /// What the configuration says of a program.
@@ -98,9 +101,10 @@ impl Exec {
             ),
             Err(_) => {
                 let limit = self.options.timeout;
+                let advice = unprivileged(lang);
                 Outcome::retry(lang.pick(
-                    format!("{name} was not done within {limit} and was killed"),
-                    format!("{name} 未在 {limit} 内完成，已被终止"),
+                    format!("{name} was not done within {limit} and was killed{advice}"),
+                    format!("{name} 未在 {limit} 内完成，已被终止{advice}"),
                 ))
             }
         }
@@ -126,6 +130,26 @@ impl Exec {
         }
         command
     }
+}
+
+/// What may have kept a program from working though nothing is wrong with it: one that needs the rights of its file
+/// (set-user-ID, set-group-ID: sudo, ping, the maildrop of sendmail) does not get them under NoNewPrivileges, and some wait
+/// for ever then.
+fn unprivileged(lang: Lang) -> &'static str {
+    #[cfg(target_os = "linux")]
+    if nix::sys::prctl::get_no_new_privs().unwrap_or(false) {
+        return lang.pick(
+            "; under NoNewPrivileges a program with set-user-ID or set-group-ID (sudo, sendmail's maildrop) does not get its rights: use type = \"mail\", or allow it in the unit and with [confine] enabled = false",
+            "；在 NoNewPrivileges 之下，带 set-user-ID 或 set-group-ID 的程序（sudo、sendmail 的 maildrop）得不到其权限：请用 type = \"mail\"，或在单元文件中放行并设 [confine] enabled = false",
+        );
+    }
+    let _ = lang;
+    ""
+}
+
+/// The same for exit codes that tell of missing rights: sysexits' EX_NOPERM, EX_OSERR and EX_CANTCREAT.
+fn unprivileged_failure(code: i32, lang: Lang) -> &'static str {
+    if matches!(code, 71 | 73 | 77) { unprivileged(lang) } else { "" }
 }
 
 /// A value as a variable may hold it.
@@ -207,8 +231,8 @@ fn judge(name: &str, status: ExitStatus, said: &str, lang: Lang) -> Outcome {
             format!("{name} 要求稍后重试{said}"),
         )),
         Some(code) => Outcome::retry(lang.pick(
-            format!("{name} failed with exit status {code}{said}"),
-            format!("{name} 失败，退出码 {code}{said}"),
+            format!("{name} failed with exit status {code}{said}{}", unprivileged_failure(code, lang)),
+            format!("{name} 失败，退出码 {code}{said}{}", unprivileged_failure(code, lang)),
         )),
         None => Outcome::retry(lang.pick(
             format!("{name} was ended by a signal ({status}){said}"),

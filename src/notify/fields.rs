@@ -69,6 +69,9 @@ const KNOWN: &[Known] = &[
     known("shared", Place::Message),
     known("dependants", Place::Message),
     known("dependants_count", Place::Message),
+    known("details", Place::Message),
+    known("server", Place::Message),
+    known("link", Place::Message),
     known("at", Place::Message),
     known("incident", Place::Both),
     known("since", Place::Both),
@@ -111,6 +114,11 @@ fn icon(kind: Kind) -> &'static str {
 impl Field {
     pub(super) fn of_name(name: &str) -> Option<Field> {
         KNOWN.iter().find(|known| known.name == name).map(Field::Known)
+    }
+
+    /// Whether it is a value of JSON by itself.
+    pub(super) fn is_json(&self) -> bool {
+        matches!(self, Field::Known(Known { name: "payload", .. }))
     }
 
     /// All names, for whom got one wrong.

@@ -6,6 +6,7 @@
 use super::{Envelope, Outcome};
 use crate::domain::alert::Kind;
 use crate::sys::log::{IDENTIFIER, JOURNAL_PATH, MESSAGE_IDS, SYSLOG_PATH, push_field};
+use crate::view::alert;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -117,7 +118,7 @@ fn entry(envelope: &Envelope<'_>) -> Vec<u8> {
 fn line(envelope: &Envelope<'_>) -> Vec<u8> {
     let at = Timestamp::from_millisecond(envelope.now().0).unwrap_or(Timestamp::UNIX_EPOCH);
     let stamp = at.to_zoned(TimeZone::system()).strftime("%b %e %H:%M:%S").to_string();
-    let text = envelope.json()["text"].as_str().unwrap_or_default();
+    let text = alert::sentence(envelope.lang, envelope.message);
     let priority = FACILITY_DAEMON * 8 + severity(envelope.message.kind);
     format!("<{priority}>{stamp} {IDENTIFIER}[{}]: {text}", std::process::id()).into_bytes()
 }

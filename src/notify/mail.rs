@@ -27,6 +27,7 @@ use tokio::time::timeout_at;
 
 /// The text when nobody wrote one; with the list of monitors that a line on a telephone has no room for.
 const BODY_EN: &str = "{{text}}
+{{details}}
 
 {{#each monitors 200}}{{id}}
   since {{since}}{{#if ended}} until {{ended}}{{/if}}{{#if cause fail}} (it reported a failure){{/if}}
@@ -38,6 +39,7 @@ const BODY_EN: &str = "{{text}}
 heartbeat-server, {{key}}
 ";
 const BODY_ZH: &str = "{{text}}
+{{details}}
 
 {{#each monitors 200}}{{id}}
   开始于 {{since}}{{#if ended}}，结束于 {{ended}}{{/if}}{{#if cause fail}}（自报故障）{{/if}}

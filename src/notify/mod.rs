@@ -6,10 +6,12 @@
 
 pub mod exec;
 pub mod fields;
+pub(crate) mod hostile;
 pub mod local;
 pub mod mail;
 mod net;
 pub mod preset;
+pub mod proxy;
 mod secret;
 mod sign;
 pub mod template;

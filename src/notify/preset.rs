@@ -68,33 +68,33 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "slack",
         headers: &[("Content-Type", JSON, None)],
-        body: r#"{"text":{{json html cut 3500 icon " " text}}}"#,
+        body: r#"{"text":{{json html cut 3500 icon " " text "\n" details}}}"#,
         ..PLAIN
     },
     Preset {
         name: "mattermost",
         headers: &[("Content-Type", JSON, None)],
-        body: r#"{"text":{{json cut 4000 quiet icon " " text}}}"#,
+        body: r#"{"text":{{json cut 4000 quiet icon " " text "\n" details}}}"#,
         ..PLAIN
     },
     Preset {
         name: "discord",
         headers: &[("Content-Type", JSON, None)],
-        body: r#"{"content":{{json cut 2000 icon " " text}},"allowed_mentions":{"parse":[]}}"#,
+        body: r#"{"content":{{json cut 2000 icon " " text "\n" details}},"allowed_mentions":{"parse":[]}}"#,
         ..PLAIN
     },
     Preset {
         name: "telegram",
         url: Some("https://api.telegram.org/bot{{secret.token}}/sendMessage"),
         headers: &[("Content-Type", JSON, None)],
-        body: r#"{"chat_id":{{json param.chat_id}},"text":{{json cut 4096 icon " " text}}}"#,
+        body: r#"{"chat_id":{{json param.chat_id}},"text":{{json cut 4096 quiet icon " " text "\n" details}}}"#,
         ..PLAIN
     },
     Preset {
         name: "ntfy",
         url: Some("https://ntfy.sh/"),
         body: concat!(
-            r#"{"topic":{{json param.topic}},"title":{{json cut 200 title}},"message":{{json cut_bytes 4000 text}},"#,
+            r#"{"topic":{{json param.topic}},"title":{{json cut 200 title}},"message":{{json cut_bytes 4000 text "\n" details}},"#,
             r#""priority":{{#if kind down}}4{{else}}3{{/if}},"#,
             r#""tags":[{{#if kind recovered}}"white_check_mark"{{else}}{{#if kind test}}"information_source""#,
             r#"{{else}}"rotating_light"{{/if}}{{/if}}]}"#
@@ -104,7 +104,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "gotify",
         headers: &[("Content-Type", JSON, None), ("X-Gotify-Key", "{{secret.token}}", Some("token"))],
-        body: r#"{"title":{{json title}},"message":{{json text}},"priority":{{#if kind down}}8{{else}}5{{/if}}}"#,
+        body: r#"{"title":{{json title}},"message":{{json text "\n" details}},"priority":{{#if kind down}}8{{else}}5{{/if}}}"#,
         ..PLAIN
     },
     Preset {
@@ -113,14 +113,14 @@ pub const PRESETS: &[Preset] = &[
         url: Some(
             "{{param.homeserver}}/_matrix/client/v3/rooms/{{url param.room}}/send/m.room.message/{{url key}}",
         ),
-        body: r#"{"msgtype":"m.text","body":{{json cut 4000 icon " " text}}}"#,
+        body: r#"{"msgtype":"m.text","body":{{json cut 4000 quiet icon " " text "\n" details}},"m.mentions":{}}"#,
         ..PLAIN
     },
     Preset {
         name: "dingtalk",
         url: Some("https://oapi.dingtalk.com/robot/send?access_token={{url secret.token}}"),
         headers: &[("Content-Type", JSON, None)],
-        body: r#"{"msgtype":"text","text":{"content":{{json cut_bytes 4000 quiet icon " " text}}},"at":{"isAtAll":false}}"#,
+        body: r#"{"msgtype":"text","text":{"content":{{json cut_bytes 4000 quiet icon " " text "\n" details}}},"at":{"isAtAll":false}}"#,
         signed: Some(Signed { url: "&timestamp={{now_ms}}&sign={{url dingtalk_sign}}", body: None }),
         verdict: Verdict::Code { keys: &["errcode"], busy: &[-1, 130_101, 410_100] },
         ..PLAIN
@@ -129,7 +129,7 @@ pub const PRESETS: &[Preset] = &[
         name: "wecom",
         url: Some("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key={{url secret.token}}"),
         headers: &[("Content-Type", JSON, None)],
-        body: r#"{"msgtype":"text","text":{"content":{{json cut_bytes 2048 quiet icon " " text}}}}"#,
+        body: r#"{"msgtype":"text","text":{"content":{{json cut_bytes 2048 quiet icon " " text "\n" details}}}}"#,
         verdict: Verdict::Code { keys: &["errcode"], busy: &[-1, 45_009, 45_033] },
         ..PLAIN
     },
@@ -137,12 +137,12 @@ pub const PRESETS: &[Preset] = &[
         name: "feishu",
         url: Some("https://open.feishu.cn/open-apis/bot/v2/hook/{{url secret.token}}"),
         headers: &[("Content-Type", JSON, None)],
-        body: r#"{"msg_type":"text","content":{"text":{{json cut_bytes 4000 quiet icon " " text}}}}"#,
+        body: r#"{"msg_type":"text","content":{"text":{{json cut_bytes 4000 quiet icon " " text "\n" details}}}}"#,
         signed: Some(Signed {
             url: "",
             body: Some(concat!(
                 r#"{"timestamp":"{{now_s}}","sign":{{json feishu_sign}},"msg_type":"text","#,
-                r#""content":{"text":{{json cut_bytes 4000 quiet icon " " text}}}}"#
+                r#""content":{"text":{{json cut_bytes 4000 quiet icon " " text "\n" details}}}}"#
             )),
         }),
         verdict: Verdict::Code { keys: &["code", "StatusCode"], busy: &[11_232, 99_991_400] },
@@ -160,7 +160,7 @@ pub const PRESETS: &[Preset] = &[
             r#""source":{{#if kind self test}}"heartbeat-server"{{else}}{{json monitor}}{{/if}},"#,
             r#""severity":"{{#if kind down reminder}}critical{{else}}{{#if kind test recovered}}info{{else}}warning{{/if}}{{/if}}","#,
             r#""timestamp":{{json at}},"component":{{json "" address}},"class":"heartbeat","#,
-            r#""custom_details":{"incident":{{json incident}},"since":{{json since}},"cause":{{json cause}},"#,
+            r#""custom_details":{"details":{{json details}},"incident":{{json incident}},"since":{{json since}},"cause":{{json cause}},"#,
             r#""tags":{{json tags}},"delayed_s":{{delayed_s}}}}}"#
         ),
         each: true,
@@ -171,10 +171,10 @@ pub const PRESETS: &[Preset] = &[
         name: "alertmanager",
         body: concat!(
             r#"[{{#if kind self test}}{"labels":{"alertname":"Heartbeat{{#if kind self}}Self{{else}}Test{{/if}}","#,
-            r#""service":"heartbeat-server"},"annotations":{"summary":{{json title}},"description":{{json text}}}}"#,
+            r#""service":"heartbeat-server"},"annotations":{"summary":{{json title}},"description":{{json text "\n" details}}}}"#,
             r#"{{else}}{{#each monitors}}{{#unless first}},{{/unless}}{"labels":{"alertname":"HeartbeatDown","#,
             r#""service":"heartbeat-server","monitor":{{json id}}},"annotations":{"summary":{{json title}},"#,
-            r#""description":{{json text}}},"startsAt":{{json since}},"#,
+            r#""description":{{json text "\n" details}}},"startsAt":{{json since}},"#,
             r#""endsAt":{{#if ended}}{{json ended}}{{else}}{{json in_a_year}}{{/if}}}{{/each}}{{/if}}]"#
         ),
         ..PLAIN

@@ -91,7 +91,7 @@ fn published() -> Vec<Published> {
                 "matrix",
                 "https://spec.matrix.org/latest/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid",
                 "PUT /_matrix/client/v3/rooms/%21a%3Ab.example/send/m.room.message/KEY",
-                json!({"msgtype": "=m.text", "body": "string"}),
+                json!({"msgtype": "=m.text", "body": "string", "m.mentions": "object"}),
             )
         },
         Published {
@@ -175,6 +175,7 @@ fn sent(published: &Published, message: &Message) -> Vec<(String, String, Value)
         published.params.iter().map(|(n, t)| (n.to_string(), t.replace("{origin}", &origin))).collect();
     let options = Written {
         show_answers: false,
+        proxy: None,
         preset,
         method: None,
         url: url.as_deref(),
@@ -314,7 +315,7 @@ fn nobody_is_mentioned_by_what_a_monitor_says() {
                     assert!(text.contains("&lt;!channel&gt;") && !text.contains("<!channel>"), "{text}")
                 }
                 "discord" => assert_eq!(body["allowed_mentions"]["parse"], json!([])),
-                "mattermost" | "dingtalk" | "wecom" | "feishu" => {
+                "mattermost" | "dingtalk" | "wecom" | "feishu" | "telegram" | "matrix" => {
                     assert!(
                         !text.contains("@all") && !text.contains("@every") && !text.contains("<at "),
                         "{text}"

@@ -9,15 +9,20 @@
 //! | `{{#each monitors 20}}…{{else}}…{{/each}}` | once for each monitor, here for the first 20; inside, `id` and others are the monitor's |
 //! | `{{#if kind down reminder}}…{{else}}…{{/if}}`, `{{#unless first}}…{{/unless}}` | when a field is one of these; without a word after it, when there is something in it |
 //!
+//! In a template of JSON (a body that begins like it) whatever is put in is escaped for where it stands: inside a string as
+//! its characters, outside as a whole value; `json` says the latter and is needed nowhere.
+//!
 //! A template is read when the configuration is: what is wrong with it is told with its line and column. What it yields
 //! is bounded, and so are its own length and depth; the lists it goes through are.
 
 mod parse;
 mod render;
 
+use super::Secrets;
 pub use super::fields::Field;
 use crate::domain::lang::Lang;
 pub use render::Scope;
+use std::collections::BTreeMap;
 
 /// Longest template, in bytes.
 pub const TEMPLATE_BYTES_MAX: usize = 64 * 1024;
@@ -30,6 +35,8 @@ pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
     nodes: Vec<Node>,
+    /// What it yields is JSON, and what is put in is escaped for where it stands.
+    json: bool,
 }
 
 /// A piece of a template.
@@ -130,7 +137,7 @@ impl Template {
     /// # Errors
     /// The first thing that is wrong, and where.
     pub fn parse(text: &str, names: Names<'_>) -> Result<Template, TemplateError> {
-        Ok(Template { nodes: parse::parse(text, names)? })
+        Ok(Template { nodes: parse::parse(text, names)?, json: false })
     }
 
     /// Fills it in.
@@ -138,7 +145,36 @@ impl Template {
     /// # Errors
     /// When the text grows beyond [`OUTPUT_BYTES_MAX`].
     pub fn render(&self, scope: &Scope<'_>) -> Result<String, TooLong> {
-        render::render(&self.nodes, scope)
+        render::render(&self.nodes, self.json, scope)
+    }
+
+    /// Whether what it yields is JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// The same as a template of JSON, if what it yields for a plain message is that, or if it is said to be, or if it
+    /// begins with a brace, as nothing else does.
+    #[must_use]
+    pub fn into_json_if(self, is_declared: bool) -> Template {
+        let begins = render::beginning(&self.nodes);
+        let is_meant = is_declared || begins == Some('{');
+        Template {
+            json: is_meant || matches!(begins, Some('[' | '"')) && render::is_json(&self.nodes),
+            ..self
+        }
+    }
+
+    /// Whether `is_enough` holds for what stands before anything that a message brings.
+    pub fn fixed_beginning(
+        &self,
+        secrets: &Secrets,
+        params: &BTreeMap<String, String>,
+        is_enough: impl Fn(&str) -> bool,
+    ) -> bool {
+        let mut text = String::new();
+        let all = render::fixed(&self.nodes, secrets, params, &mut text);
+        all || is_enough(&text)
     }
 }
 

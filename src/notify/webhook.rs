@@ -11,6 +11,7 @@ mod http;
 mod request;
 
 use super::preset::Verdict;
+use super::proxy::Proxy;
 use super::template::Template;
 use super::{Envelope, Outcome, Secrets};
 use crate::domain::alert::{Kind, Message};
@@ -19,6 +20,7 @@ use crate::sys::tls;
 pub use compose::{Part, Written, Wrong};
 pub use hyper::Method;
 pub use hyper::header::HeaderName;
+pub use request::Origin;
 use rustls::ClientConfig;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,6 +35,8 @@ pub struct WebhookOptions {
     pub url: Template,
     /// The host in it, for showing.
     pub host: String,
+    /// Scheme, host and port, once they are known.
+    pub origin: Option<Origin>,
     /// Headers.
     pub headers: Vec<(HeaderName, Template)>,
     /// The body; `None`: there is none.
@@ -47,6 +51,8 @@ pub struct WebhookOptions {
     pub each: bool,
     /// A bundle with the authorities that are believed in place of the system's.
     pub ca: Option<PathBuf>,
+    /// The way there, if not straight.
+    pub proxy: Option<Proxy>,
     /// For one request, from the look-up of the name to the end of the answer.
     pub timeout: Span,
     /// Whether reasons quote what the receiver says.
@@ -101,9 +107,9 @@ impl Webhook {
         };
         // What a receiver says back may repeat the address, which is often a secret itself.
         let secrets = self.options.secrets.with([request.target.path.clone()]);
-        match http::exchange(request, tls, self.options.timeout).await {
+        match http::exchange(request, tls, self.options.proxy.as_ref(), self.options.timeout).await {
             Ok(answer) => answer::judge(&answer, &self.options, &host, &secrets, envelope),
-            Err(failure) => Outcome::retry(failure.sentence(&host, port, lang)),
+            Err(failure) => Outcome::retry(failure.sentence(&host, port, self.options.proxy.as_ref(), lang)),
         }
     }
 

@@ -12,10 +12,13 @@ use crate::domain::beat::Exit;
 use crate::domain::lang::Lang;
 use crate::domain::record::{Cause, Reason};
 use crate::domain::time::{Span, Wall};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 /// Monitors that a sentence names; the others are counted.
 const NAMED_MAX: usize = 10;
+/// What stands as it is in a path.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The message as JSON. All keys are always there, `null` where they mean nothing.
 pub fn json(lang: Lang, message: &Message) -> Value {
@@ -44,7 +47,10 @@ pub fn json(lang: Lang, message: &Message) -> Value {
         "dependants": message.dependants,
         "dependants_count": message.dependants_count,
         "title": title(lang, message),
-        "text": sentence(lang, message),
+        "text": text(lang, message),
+        "details": details(lang, message),
+        "server": message.server.name,
+        "link": link(message),
         "at": message.made.rfc3339(),
     })
 }
@@ -127,6 +133,10 @@ pub fn title(lang: Lang, message: &Message) -> String {
     let be = if message.count > 1 { "are" } else { "is" };
     match message.kind {
         Kind::Down => lang.pick(format!("{whom} {be} down"), format!("{whom} 已下线")),
+        Kind::Recovered if all_removed(message) => {
+            let were = if message.count > 1 { "were" } else { "was" };
+            lang.pick(format!("{whom} {were} removed"), format!("{whom} 已移除"))
+        }
         Kind::Recovered => lang.pick(format!("{whom} {be} up again"), format!("{whom} 已恢复")),
         Kind::Reminder => lang.pick(format!("{whom} {be} still down"), format!("{whom} 仍未恢复")),
         Kind::Flapping => lang.pick(format!("{whom} {be} flapping"), format!("{whom} 状态反复")),
@@ -137,6 +147,61 @@ pub fn title(lang: Lang, message: &Message) -> String {
 
 /// The message in one sentence, always one line.
 pub fn sentence(lang: Lang, message: &Message) -> String {
+    one_line(&said_whole(lang, message)).into_owned()
+}
+
+/// The same for who reads more than a line: what a monitor said keeps its line breaks.
+pub fn text(lang: Lang, message: &Message) -> String {
+    said_whole(lang, message)
+        .split('\n')
+        .map(|line| one_line(line.trim_end_matches('\r')))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// When it was, from where it was heard, who tells it and where to look: some lines.
+pub fn details(lang: Lang, message: &Message) -> String {
+    let mut parts = Vec::new();
+    let one = message.first().filter(|_| message.count <= 1);
+    match one {
+        Some(Subject { since, ended: Some(ended), .. }) => parts.push(lang.pick(
+            format!("from {} to {}", local(*since), local(*ended)),
+            format!("{} 至 {}", local(*since), local(*ended)),
+        )),
+        _ if message.first().is_some() => {
+            let since = local(message.since());
+            parts.push(lang.pick(format!("since {since}"), format!("开始于 {since}")));
+        }
+        _ => parts.push(local(message.made)),
+    }
+    if let Some(address) = one.and_then(|one| one.address.as_ref()) {
+        let address = one_line(address);
+        parts.push(lang.pick(format!("last heard from {address}"), format!("最后来自 {address}")));
+    }
+    if !message.server.name.is_empty() {
+        let name = one_line(&message.server.name);
+        parts.push(lang.pick(format!("told by {name}"), format!("由 {name} 通知")));
+    }
+    let text = parts.join(lang.pick("; ", "；"));
+    link(message).map_or(text.clone(), |link| format!("{text}\n{link}"))
+}
+
+/// The page of the monitor, or of all, where it is known under which address people reach it.
+fn link(message: &Message) -> Option<String> {
+    let url = message.server.page_url.as_ref()?;
+    Some(match message.first().filter(|one| message.count <= 1 && !one.removed) {
+        Some(one) => format!("{url}/monitors/{}", utf8_percent_encode(&one.id, PATH)),
+        None => format!("{url}/"),
+    })
+}
+
+/// A moment as the clocks on the wall have it.
+fn local(at: Wall) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
+    at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
+fn said_whole(lang: Lang, message: &Message) -> String {
     let mut text = match lang {
         Lang::En => english(message),
         Lang::Zh => chinese(message),
@@ -147,7 +212,7 @@ pub fn sentence(lang: Lang, message: &Message) -> String {
             &lang.pick(format!(" (this message is {late} late)"), format!("（本消息延迟 {late} 送达）")),
         );
     }
-    one_line(&text).into_owned()
+    text
 }
 
 fn english(message: &Message) -> String {
@@ -170,6 +235,9 @@ fn english(message: &Message) -> String {
         (kind, Some(one)) if message.count <= 1 => {
             let id = &one.id;
             match kind {
+                Kind::Down if message.flaps.is_some() => {
+                    format!("{id} does not flap any more, it is down, for {lasted}")
+                }
                 Kind::Down => match (clause(Lang::En, one), one.last_beat) {
                     (Some(why), _) => format!("{id} is down, {why}"),
                     (None, Some(last)) => {
@@ -197,6 +265,7 @@ fn english(message: &Message) -> String {
         }
         (kind, Some(_)) => {
             let what = match kind {
+                Kind::Recovered if all_removed(message) => format!("were removed, down for up to {lasted}"),
                 Kind::Recovered => format!("are up again, down for up to {lasted}"),
                 Kind::Reminder => format!("are still down, for up to {lasted}"),
                 Kind::Flapping => "are flapping; nothing more is said until they are steady".to_string(),
@@ -259,6 +328,7 @@ fn chinese(message: &Message) -> String {
         }
         (kind, Some(_)) => {
             let what = match kind {
+                Kind::Recovered if all_removed(message) => format!("已移除，此前最长下线 {lasted}"),
                 Kind::Recovered => format!("已恢复，此前最长下线 {lasted}"),
                 Kind::Reminder => format!("仍未恢复，最长已持续 {lasted}"),
                 Kind::Flapping => "状态反复，稳定之前不再通知".to_string(),
@@ -289,11 +359,12 @@ fn doubt_zh(doubt: Doubt) -> &'static str {
     }
 }
 
-/// What a monitor said when it reported that it fails, or since then.
+/// What a monitor said when it reported that it fails, or since then; or what a test says.
 fn said(message: &Message) -> Option<&str> {
     let one = message.first().filter(|_| message.count == 1)?;
-    let tells = matches!(message.kind, Kind::Down | Kind::Reminder)
-        && matches!(one.cause, Some(Cause::Fail | Cause::RunTooLong));
+    let tells = message.kind == Kind::Test
+        || matches!(message.kind, Kind::Down | Kind::Reminder)
+            && matches!(one.cause, Some(Cause::Fail | Cause::RunTooLong));
     one.said.as_deref().filter(|_| tells)
 }
 
@@ -301,6 +372,11 @@ fn said(message: &Message) -> Option<&str> {
 fn clause(lang: Lang, one: &Subject) -> Option<String> {
     let reason = Reason { cause: one.cause?, exit: one.exit, run_started: one.run_started };
     reason::clause(lang, &reason, one.since)
+}
+
+/// Whether none of those of whom a message speaks is up again: they are gone.
+fn all_removed(message: &Message) -> bool {
+    !message.monitors.is_empty() && message.monitors.iter().all(|one| one.removed)
 }
 
 /// For how long a monitor that is down, or was, has been silent.
@@ -331,6 +407,7 @@ fn shown(span: Span) -> Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::alert::message::Server;
 
     const AT: i64 = 1_770_521_420_000;
 
@@ -458,12 +535,55 @@ mod tests {
     }
 
     #[test]
+    fn what_a_message_says_besides_is_when_from_where_by_whom_and_where_to_look() {
+        let mut down = about(Kind::Down, vec![one("数据 库")]);
+        down.server = Server { name: "mon-1".into(), page_url: Some("https://mon.example.org".into()) };
+        let (since, end) = (local(Wall(AT)), local(Wall(AT + 60_000)));
+        let link = "https://mon.example.org/monitors/%E6%95%B0%E6%8D%AE%20%E5%BA%93";
+        assert_eq!(
+            details(Lang::En, &down),
+            format!("since {since}; last heard from 10.0.3.7; told by mon-1\n{link}")
+        );
+        assert_eq!(
+            details(Lang::Zh, &down),
+            format!("开始于 {since}；最后来自 10.0.3.7；由 mon-1 通知\n{link}")
+        );
+        let ended = Subject { ended: Some(Wall(AT + 60_000)), address: None, ..one("web-1") };
+        let up = about(Kind::Recovered, vec![ended.clone()]);
+        assert_eq!(details(Lang::En, &up), format!("from {since} to {end}"));
+        let gone = Subject { removed: true, ..ended };
+        let both = about(Kind::Recovered, vec![gone.clone(), gone]);
+        assert_eq!(title(Lang::En, &both), "2 monitors were removed");
+        assert!(sentence(Lang::En, &both).starts_with("2 monitors were removed, down for up to 1m"));
+        assert!(sentence(Lang::Zh, &both).contains("已移除"));
+    }
+
+    #[test]
+    fn line_breaks_are_line_breaks_and_the_log_has_one_line() {
+        let failed =
+            Subject { cause: Some(Cause::Fail), said: Some("disk\r\nfull\u{1b}[2J".into()), ..one("job") };
+        let message = about(Kind::Down, vec![failed]);
+        assert_eq!(text(Lang::En, &message), "job is down, it reported a failure: disk\nfull\\u{1b}[2J");
+        assert!(!sentence(Lang::En, &message).contains('\n'));
+    }
+
+    #[test]
+    fn the_end_of_a_flapping_that_leaves_it_down_is_said_in_both_languages() {
+        let mut down = about(Kind::Down, vec![one("web-1")]);
+        down.flaps = Some((3, Span::secs(720)));
+        let down = down.at(Wall(AT + 1_800_000), Span::secs(7200));
+        assert_eq!(sentence(Lang::En, &down), "web-1 does not flap any more, it is down, for 30m");
+        assert_eq!(sentence(Lang::Zh, &down), "web-1 不再反复，已下线 30m");
+    }
+
+    #[test]
     fn the_json_has_what_the_interface_promises() {
         let shown =
             json(Lang::En, &about(Kind::Down, vec![one("web-1")]).at(Wall(AT + 1_500), Span::secs(60)));
         assert_eq!(
             shown.to_string(),
-            r#"{"kind":"down","key":"k-7-3-ops","notifier":"ops","monitor":"web-1","count":1,"monitors":[{"id":"web-1","incident":"7-3","since":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":1.5,"cause":"silence","exit_code":null,"signal":null,"last_beat":"2026-02-08T03:28:50.000Z","address":"10.0.3.7","tags":["rack-3"],"message":null,"removed":false}],"incident":"7-3","since":"2026-02-08T03:30:20.000Z","duration_s":1.5,"delayed_s":0,"cause":"silence","exit_code":null,"signal":null,"message":null,"address":"10.0.3.7","tags":["rack-3"],"shared":null,"dependants":[],"dependants_count":0,"title":"web-1 is down","text":"web-1 is down, silent for 1m31s","at":"2026-02-08T03:30:20.000Z"}"#
+            r#"{"kind":"down","key":"k-7-3-ops","notifier":"ops","monitor":"web-1","count":1,"monitors":[{"id":"web-1","incident":"7-3","since":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":1.5,"cause":"silence","exit_code":null,"signal":null,"last_beat":"2026-02-08T03:28:50.000Z","address":"10.0.3.7","tags":["rack-3"],"message":null,"removed":false}],"incident":"7-3","since":"2026-02-08T03:30:20.000Z","duration_s":1.5,"delayed_s":0,"cause":"silence","exit_code":null,"signal":null,"message":null,"address":"10.0.3.7","tags":["rack-3"],"shared":null,"dependants":[],"dependants_count":0,"title":"web-1 is down","text":"web-1 is down, silent for 1m31s","details":"DETAILS","server":"","link":null,"at":"2026-02-08T03:30:20.000Z"}"#
+                .replace("DETAILS", &format!("since {}; last heard from 10.0.3.7", local(Wall(AT))))
         );
         let test = json(Lang::Zh, &about(Kind::Test, Vec::new()));
         assert_eq!((&test["monitor"], &test["since"]), (&Value::Null, &Value::Null));

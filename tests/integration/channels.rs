@@ -31,7 +31,7 @@ fn a_test_takes_the_way_that_alerts_take_and_says_what_came_of_it() {
     assert_eq!(test_alert(&hb, "script"), (0, "script: sent\n".to_string()));
     let told = hb.place.read("told");
     assert!(
-        told.starts_with("test a test of the notifier script: nothing is wrong {\"kind\":\"test\","),
+        told.starts_with("test a test of the notifier script: nothing is wrong: \"quotes\" 'and' "),
         "{told}"
     );
     let (code, said) = test_alert(&hb, "failing");
@@ -209,4 +209,31 @@ fn one_recipient_who_is_put_off_and_one_who_is_refused_keep_nobody_from_hearing(
         down.is_some() && up > down && to_slow[down.unwrap()].contains(&id)
     });
     until("all is well", || !hb.get("/readyz").text().to_string().contains("slow@example.org"));
+}
+
+#[test]
+fn a_reload_that_names_a_notifier_tells_it_who_is_down_already() {
+    let quick = "interval = \"1s\"\ngrace = \"0s\"\n";
+    let config = |notify: &str| {
+        format!(
+            "[page]\nurl = \"https://mon.example.org/\"\n[defaults]\n{notify}{quick}{KEEPING}\
+             [[notifier]]\nname = \"other\"\ntype = \"exec\"\ngroup_wait = \"0s\"\n\
+             command = [\"sh\", \"-c\", 'printf \"%s %s\\n\" \"$HEARTBEAT_KIND\" \"$HEARTBEAT_LINK\" >> \"$0\"', \"{{dir}}/other\"]\n"
+        )
+    };
+    let hb = daemon(&config(""));
+    hb.beat(r#"{"id":"web-1"}"#);
+    hb.wait_for_log("web-1 is down");
+    // Nobody was told; then one is named, and then one more.
+    hb.place.configure(&config("notify = [\"script\"]\n"));
+    hb.signal(Signal::SIGHUP);
+    until("the first notifier is told", || hb.place.read("told").starts_with("down web-1 is down"));
+    hb.place.configure(&config("notify = [\"script\", \"other\"]\n"));
+    hb.signal(Signal::SIGHUP);
+    until("the second as well", || hb.place.read("other") == "down https://mon.example.org/monitors/web-1\n");
+    hb.beat(r#"{"id":"web-1","interval":"1h"}"#);
+    until("both hear of its end", || {
+        hb.place.read("told").contains("recovered web-1") && hb.place.read("other").contains("recovered")
+    });
+    assert_eq!(hb.place.read("told").matches("down web-1 is down").count(), 1, "and nobody is told twice");
 }

@@ -216,7 +216,7 @@ impl Shape {
         if self.wild && random.one_in(4) {
             notifiers.pop();
         }
-        AlertPolicy { notifiers, notify }
+        AlertPolicy { notifiers, notify, ..AlertPolicy::default() }
     }
 
     fn run_wild(&self, random: &mut Random, rule: &mut Rule) {

@@ -10,8 +10,9 @@ use crate::notify::exec::ExecOptions;
 use crate::notify::local::Log;
 use crate::notify::mail::{MailOptions, MailTls};
 use crate::notify::preset;
+use crate::notify::proxy::Proxy;
 use crate::notify::template::{Names, Template};
-use crate::notify::webhook::{HeaderName, Part, Written};
+use crate::notify::webhook::{self, HeaderName, Part, Written};
 use crate::notify::{CONCURRENCY, ChannelOptions, ChannelSettings, Secrets, TIMEOUT};
 use crate::sys::tls;
 use std::collections::BTreeMap;
@@ -109,6 +110,7 @@ impl Work<'_> {
         if missing {
             return None;
         }
+        let proxy = self.proxy(draft.proxy)?;
         let names: Vec<String> = secrets.keys().cloned().collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let params: Vec<String> = draft.params.keys().cloned().collect();
@@ -124,11 +126,19 @@ impl Work<'_> {
             secrets: Secrets::new(secrets),
             params: draft.params,
             ca: draft.ca.map(|ca| ca.value),
+            proxy: None,
             timeout: draft.timeout.unwrap_or(TIMEOUT),
             show_answers: draft.show_answers.unwrap_or(false),
         };
         match written.compose(&names, &params) {
-            Ok(options) => Some(ChannelOptions::Webhook(options)),
+            Ok(mut options) => {
+                options.proxy = match (proxy, &options.origin) {
+                    (Some(chosen), _) => chosen,
+                    (None, Some(origin)) => self.proxy_of_environment(origin),
+                    (None, None) => None,
+                };
+                Some(ChannelOptions::Webhook(options))
+            }
             Err(wrong) => {
                 let origin = match &wrong.part {
                     Part::Url => url.as_ref().map(|(_, origin)| origin),
@@ -141,6 +151,48 @@ impl Work<'_> {
                     Part::Whole => None,
                 };
                 self.fault_at(origin.unwrap_or(self.origin), both(|lang| wrong.sentence(lang)));
+                None
+            }
+        }
+    }
+
+    /// What `proxy` says: `None` nothing, so that the environment decides. The outer `None`: it is wrong.
+    #[expect(clippy::option_option)]
+    fn proxy(&self, given: Option<Located<Url>>) -> Option<Option<Option<Proxy>>> {
+        let Some(Located { value, origin }) = given else { return Some(None) };
+        let text = match value {
+            Url::Text(text) => text,
+            Url::Secret(source) => {
+                let source = Located { value: source, origin: origin.clone() };
+                tokens::secret(&source, self.env, self.findings)?.reveal().to_string()
+            }
+        };
+        if text.trim() == "none" {
+            return Some(Some(None));
+        }
+        let found = Proxy::parse(&text);
+        if found.is_none() {
+            self.fault_at(
+                &origin,
+                Text::new(
+                    "not a proxy of HTTP: write \"http://HOST:PORT\", { file = \"PATH\" } where it has a password, or \"none\"",
+                    "不是 HTTP 代理：请写 \"http://主机:端口\"；含密码时写 { file = \"路径\" }；不用代理写 \"none\"",
+                ),
+            );
+        }
+        found.map(|proxy| Some(Some(proxy)))
+    }
+
+    fn proxy_of_environment(&self, to: &webhook::Origin) -> Option<Proxy> {
+        let variable = |name: &str| (self.env.variable)(name)?.into_string().ok();
+        match Proxy::of_environment(variable, to.tls, &to.host, to.port) {
+            Ok(found) => found,
+            Err(name) => {
+                let text = Text::new(
+                    format!("{name} is no proxy of HTTP (http://HOST:PORT) and is ignored"),
+                    format!("{name} 不是 HTTP 代理（http://主机:端口），已忽略"),
+                );
+                self.findings.warn(&self.origin.place, "notifier.proxy", text);
                 None
             }
         }

@@ -7,7 +7,7 @@ use crate::config::value::{Located, Value};
 use crate::config::words;
 use crate::domain::alert::policy::Notifier;
 use crate::notify::mail::{MailTls, Mailbox, is_whole_name};
-use crate::notify::preset::{PRESETS, Preset};
+use crate::notify::preset::{self, PRESETS, Preset};
 use crate::notify::webhook::{HeaderName, Method};
 use std::collections::BTreeMap;
 
@@ -49,6 +49,14 @@ pub(super) fn notifier_name(value: Value<'_>) -> Option<String> {
 }
 
 pub(super) fn kind(value: Value<'_>) -> Option<Kind> {
+    if let Some(preset) = value.string().and_then(preset::find) {
+        let name = preset.name;
+        value.fault(Text::new(
+            format!("{name:?} is a preset: write type = \"webhook\" and preset = {name:?}"),
+            format!("{name:?} 是预设：请写 type = \"webhook\" 和 preset = {name:?}"),
+        ));
+        return None;
+    }
     word(value, &Kind::ALL.map(|kind| (kind.name(), kind)))
 }
 

@@ -115,8 +115,10 @@ pub(super) fn shared(entries: &[&Entry]) -> Option<Shared> {
     inside.then(|| Shared::Network(network.to_string()))
 }
 
+/// That all are on this machine says nothing of a network.
 fn network(ip: IpAddr) -> Option<IpNet> {
-    match ip {
+    match ip.to_canonical() {
+        ip if ip.is_loopback() => None,
         IpAddr::V4(ip) => Ipv4Net::new(ip, 24).ok().map(|net| IpNet::V4(net.trunc())),
         IpAddr::V6(ip) => Ipv6Net::new(ip, 64).ok().map(|net| IpNet::V6(net.trunc())),
     }
@@ -145,6 +147,8 @@ mod tests {
     #[test]
     fn networks_are_those_of_the_house() {
         assert_eq!(network("10.0.3.7".parse().unwrap()).unwrap().to_string(), "10.0.3.0/24");
+        assert_eq!(network("127.0.0.1".parse().unwrap()), None);
+        assert_eq!(network("::1".parse().unwrap()), None);
         assert_eq!(network("2001:db8::1:2".parse().unwrap()).unwrap().to_string(), "2001:db8::/64");
     }
 

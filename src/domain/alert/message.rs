@@ -153,6 +153,18 @@ pub struct Message {
     /// The present moment, which ends a duration that goes on: whoever delivers it sets it.
     #[serde(skip)]
     pub now: Wall,
+    /// Who tells it: whoever delivers it sets it.
+    #[serde(skip)]
+    pub server: Server,
+}
+
+/// Which server tells something, for people who have several.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Server {
+    /// The name of its machine; empty: it has none.
+    pub name: String,
+    /// Where its page is, without a slash at the end.
+    pub page_url: Option<String>,
 }
 
 impl Message {
@@ -172,6 +184,7 @@ impl Message {
             doubt: None,
             delayed: Span(0),
             now: made,
+            server: Server::default(),
         }
     }
 

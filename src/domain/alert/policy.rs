@@ -1,5 +1,6 @@
 //! What the configuration says of alerts: the notifiers there are, and who is told where a monitor's rule is silent.
 
+use super::message::Server;
 use crate::domain::time::Span;
 
 /// Most notifiers.
@@ -66,6 +67,8 @@ pub struct AlertPolicy {
     pub notifiers: Vec<Notifier>,
     /// Who is told of monitors whose rule does not say; nobody, where this is empty too.
     pub notify: Vec<String>,
+    /// Who tells it.
+    pub server: Server,
 }
 
 impl AlertPolicy {

@@ -108,7 +108,10 @@ impl Engine {
                     while round.desk(lane).is_open(notifier, concurrency, now.mono) {
                         let Some(outgoing) = self.next(round, lane, now.mono)? else { break };
                         match round.wrap(outgoing.clone(), &lagging, now.wall) {
-                            Some(parcel) => parcels.push(parcel),
+                            Some(mut parcel) => {
+                                parcel.message.server = policy.alerts.server.clone();
+                                parcels.push(parcel);
+                            }
                             None => self.give_up_unreadable(&outgoing, &policy, now.wall)?,
                         }
                     }

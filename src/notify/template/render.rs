@@ -1,7 +1,10 @@
 //! From nodes to text.
 
 use super::super::fields::{Value, value};
-use super::{Filter, Node, OUTPUT_BYTES_MAX, Part, TooLong};
+use super::{Field, Filter, Node, OUTPUT_BYTES_MAX, Part, TooLong};
+use crate::domain::alert::{Kind, Message};
+use crate::domain::lang::Lang;
+use crate::domain::time::Wall;
 use crate::notify::{Envelope, Secrets};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -35,21 +38,137 @@ impl<'a> Scope<'a> {
     }
 }
 
-pub(super) fn render(nodes: &[Node], scope: &Scope<'_>) -> Result<String, TooLong> {
-    let mut out = String::new();
-    write(nodes, scope, &mut out)?;
-    Ok(out)
+/// What is written so far, and for JSON where in it we are.
+struct Out {
+    text: String,
+    json: Option<Place>,
 }
 
-fn write(nodes: &[Node], scope: &Scope<'_>, out: &mut String) -> Result<(), TooLong> {
+/// Where in JSON something stands, by the quotes before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    in_string: bool,
+    escaped: bool,
+}
+
+impl Out {
+    /// The template's own text: it decides where what comes next stands.
+    fn own(&mut self, text: &str) {
+        self.text.push_str(text);
+        let Some(place) = &mut self.json else { return };
+        for c in text.chars() {
+            match c {
+                _ if place.escaped => place.escaped = false,
+                '\\' if place.in_string => place.escaped = true,
+                '"' => place.in_string = !place.in_string,
+                _ => {}
+            }
+        }
+    }
+
+    /// What is put in: a value if it stands alone, or its text.
+    fn put(&mut self, text: String, value: impl FnOnce(String) -> String) {
+        match self.json {
+            None => self.text.push_str(&text),
+            Some(Place { in_string: false, .. }) => self.text.push_str(&value(text)),
+            Some(Place { in_string: true, .. }) => {
+                let quoted = Value::Text(text).into_json();
+                self.text.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
+            }
+        }
+    }
+}
+
+pub(super) fn render(nodes: &[Node], json: bool, scope: &Scope<'_>) -> Result<String, TooLong> {
+    let mut out = Out { text: String::new(), json: json.then(Place::default) };
+    write(nodes, scope, &mut out)?;
+    Ok(out.text)
+}
+
+/// The first character that is the template's own or begins a value of JSON.
+pub(super) fn beginning(nodes: &[Node]) -> Option<char> {
+    for node in nodes {
+        match node {
+            Node::Text(text) => {
+                if let Some(c) = text.trim_start().chars().next() {
+                    return Some(c);
+                }
+            }
+            Node::Insert { filters, parts } => {
+                let is_payload =
+                    parts.iter().any(|part| matches!(part, Part::Field(field) if field.is_json()));
+                let is_value = filters.first() == Some(&Filter::Json) || (filters.is_empty() && is_payload);
+                return Some(if is_value { '{' } else { 'x' });
+            }
+            Node::Filter { filters, .. } => {
+                return Some(if filters.first() == Some(&Filter::Json) { '"' } else { 'x' });
+            }
+            Node::Each { body: one, none: other, .. } | Node::If { then: one, or: other, .. } => {
+                if let Some(c) = beginning(one).or_else(|| beginning(other)) {
+                    return Some(c);
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Whether a template yields JSON for a message without anything odd in it.
+pub(super) fn is_json(nodes: &[Node]) -> bool {
+    let message = Message::new(Kind::Test, "test".into(), "test", Wall(0));
+    let envelope = Envelope::new(Lang::En, &message);
+    let (secrets, params) = (Secrets::default(), BTreeMap::new());
+    let text = render(nodes, true, &Scope::new(&envelope, &secrets, &params));
+    text.is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok())
+}
+
+/// Writes what does not depend on a message, up to the first thing that does; whether that was all.
+pub(super) fn fixed(
+    nodes: &[Node],
+    secrets: &Secrets,
+    params: &BTreeMap<String, String>,
+    out: &mut String,
+) -> bool {
     for node in nodes {
         match node {
             Node::Text(text) => out.push_str(text),
-            Node::Insert { filters, parts } => insert(filters, parts, scope, out),
+            Node::Insert { filters, parts } => {
+                let mut inner = String::new();
+                for part in parts {
+                    match part {
+                        Part::Text(text) => inner.push_str(text),
+                        Part::Field(Field::Secret(name)) => {
+                            inner.push_str(secrets.reveal(name).unwrap_or_default());
+                        }
+                        Part::Field(Field::Param(name)) => {
+                            inner.push_str(params.get(name).map(String::as_str).unwrap_or_default());
+                        }
+                        Part::Field(Field::Known(_)) => return false,
+                    }
+                }
+                out.push_str(&filtered(filters, inner));
+            }
             Node::Filter { filters, body } => {
                 let mut inner = String::new();
-                write(body, scope, &mut inner)?;
+                if !fixed(body, secrets, params, &mut inner) {
+                    return false;
+                }
                 out.push_str(&filtered(filters, inner));
+            }
+            Node::Each { .. } | Node::If { .. } => return false,
+        }
+    }
+    true
+}
+
+fn write(nodes: &[Node], scope: &Scope<'_>, out: &mut Out) -> Result<(), TooLong> {
+    for node in nodes {
+        match node {
+            Node::Text(text) => out.own(text),
+            Node::Insert { filters, parts } => insert(filters, parts, scope, out),
+            Node::Filter { filters, body } => {
+                let inner = filtered(own(filters, out), render(body, false, scope)?);
+                out.put(inner, |text| Value::Text(text).into_json());
             }
             Node::Each { most, body, none } => {
                 let all = scope.envelope.monitors();
@@ -70,17 +189,33 @@ fn write(nodes: &[Node], scope: &Scope<'_>, out: &mut String) -> Result<(), TooL
                 write(if holds { then } else { or }, scope, out)?;
             }
         }
-        if out.len() > OUTPUT_BYTES_MAX {
+        if out.text.len() > OUTPUT_BYTES_MAX {
             return Err(TooLong);
         }
     }
     Ok(())
 }
 
-fn insert(filters: &[Filter], parts: &[Part], scope: &Scope<'_>, out: &mut String) {
+/// The filters that are the template's to apply: in JSON the outermost `json` is done by where it stands.
+fn own<'f>(filters: &'f [Filter], out: &Out) -> &'f [Filter] {
+    match filters {
+        [Filter::Json, rest @ ..] if out.json.is_some() => rest,
+        all => all,
+    }
+}
+
+fn insert(filters: &[Filter], parts: &[Part], scope: &Scope<'_>, out: &mut Out) {
+    // Braces and the like that could not be written otherwise.
+    if let ([], [Part::Text(text)]) = (filters, parts) {
+        return out.own(text);
+    }
+    let filters = own(filters, out);
     // A field alone keeps its type: a number is no string, and what is missing is null.
-    if let ([Filter::Json], [Part::Field(field)]) = (filters, parts) {
-        return out.push_str(&value(field, scope).into_json());
+    let is_value = out.json.is_some_and(|place| !place.in_string);
+    match (filters, parts) {
+        ([], [Part::Field(field)]) if is_value => return out.text.push_str(&value(field, scope).into_json()),
+        ([Filter::Json], [Part::Field(field)]) => return out.text.push_str(&value(field, scope).into_json()),
+        _ => {}
     }
     let text: String = parts
         .iter()
@@ -89,7 +224,7 @@ fn insert(filters: &[Filter], parts: &[Part], scope: &Scope<'_>, out: &mut Strin
             Part::Field(field) => value(field, scope).into_text(),
         })
         .collect();
-    out.push_str(&filtered(filters, text));
+    out.put(filtered(filters, text), |text| Value::Text(text).into_json());
 }
 
 fn filtered(filters: &[Filter], text: String) -> String {

@@ -5,6 +5,7 @@ use super::{Secrets, WebhookOptions};
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
 use crate::notify::preset::Preset;
+use crate::notify::proxy::Proxy;
 use crate::notify::template::{Missing, Names, Template, TemplateError};
 use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderName};
@@ -30,6 +31,8 @@ pub struct Written<'a> {
     pub params: BTreeMap<String, String>,
     /// `ca`.
     pub ca: Option<PathBuf>,
+    /// `proxy`.
+    pub proxy: Option<Proxy>,
     /// `timeout`.
     pub timeout: Span,
     /// `show_answers`.
@@ -104,9 +107,13 @@ impl Written<'_> {
                 headers.push((name, given(text)?));
             }
         }
-        // What somebody wrote may be no JSON at all.
-        let plain = self.body.is_some_and(|body| !looks_like_json(body.trim_start()));
-        if plain {
+        // What somebody wrote may be no JSON at all; what begins like it and is none is a mistake, unless it is a list that
+        // begins no list ("[down] web-1").
+        let is_declared =
+            self.headers.iter().any(|(name, value)| *name == CONTENT_TYPE && value.contains("json"));
+        let body = body.map(|body| body.into_json_if(is_declared));
+        let is_json = body.as_ref().is_some_and(Template::is_json);
+        if self.body.is_some() && !is_json {
             let text = given("text/plain; charset=utf-8")?;
             headers.iter_mut().filter(|(name, _)| *name == CONTENT_TYPE).for_each(|(_, t)| *t = text.clone());
         }
@@ -117,6 +124,7 @@ impl Written<'_> {
             method,
             url,
             host: String::new(),
+            origin: None,
             headers,
             body,
             secrets: self.secrets,
@@ -124,24 +132,22 @@ impl Written<'_> {
             verdict: preset.verdict,
             each: preset.each,
             ca: self.ca,
+            proxy: self.proxy,
             timeout: self.timeout,
             show_answers: self.show_answers,
         };
         let part = if self.url.is_some() { Part::Url } else { Part::Whole };
         match request::check(&options) {
-            Ok(host) => {
-                options.host = host;
+            Ok(target) => {
+                options.origin = Some(target.origin());
+                options.host = target.host;
                 Ok(options)
+            }
+            Err(fault @ Fault::NotJson(..)) => {
+                Err(Wrong { part: Part::Body, reason: Reason::Request(fault) })
             }
             Err(fault) => Err(Wrong { part, reason: Reason::Request(fault) }),
         }
-    }
-}
-
-fn looks_like_json(body: &str) -> bool {
-    match body.strip_prefix("{{") {
-        Some(tag) => tag.trim_start().starts_with("payload") || tag.trim_start().starts_with("json"),
-        None => body.starts_with(['{', '[', '"']),
     }
 }
 

@@ -4,11 +4,13 @@ use super::request::{Request, Target};
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
 use crate::notify::net::{self, ConnectError};
+use crate::notify::proxy::{Proxy, TunnelError};
 use crate::sys::clock;
 use crate::sys::tls;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
+use hyper::header::{HeaderValue, PROXY_AUTHORIZATION};
 use hyper::{HeaderMap, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -41,6 +43,7 @@ pub(super) struct Answer {
 pub(super) enum Failure {
     Timeout(Span),
     Connect(ConnectError),
+    Tunnel(TunnelError),
     Tls(io::Error),
     Broken(hyper::Error),
 }
@@ -49,20 +52,40 @@ pub(super) enum Failure {
 pub(super) async fn exchange(
     request: Request,
     tls: Option<Arc<ClientConfig>>,
+    proxy: Option<&Proxy>,
     timeout: Span,
 ) -> Result<Answer, Failure> {
     let end = clock::timer_now() + Duration::from_millis(timeout.0);
-    match timeout_at(end, call(request, tls, end)).await {
+    match timeout_at(end, call(request, tls, proxy, end)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Failure::Timeout(timeout)),
     }
 }
 
-async fn call(request: Request, tls: Option<Arc<ClientConfig>>, end: Instant) -> Result<Answer, Failure> {
+async fn call(
+    mut request: Request,
+    tls: Option<Arc<ClientConfig>>,
+    proxy: Option<&Proxy>,
+    end: Instant,
+) -> Result<Answer, Failure> {
     let Target { host, port, .. } = &request.target;
-    let stream = net::connect(host, *port, end).await.map_err(Failure::Connect)?;
-    let Some(config) = tls else { return speak(stream, request).await };
-    let name = ServerName::try_from(request.target.host.clone())
+    let (to, at) = proxy.map_or((host, *port), |proxy| (&proxy.host, proxy.port));
+    let mut stream = net::connect(to, at, end).await.map_err(Failure::Connect)?;
+    let Some(config) = tls else {
+        if let Some(proxy) = proxy {
+            request.target.path = format!("http://{}{}", request.authority(), request.target.path);
+            if let Some(value) = &proxy.authorization {
+                let mut value = HeaderValue::from_str(value.reveal()).unwrap_or(HeaderValue::from_static(""));
+                value.set_sensitive(true);
+                request.headers.insert(PROXY_AUTHORIZATION, value);
+            }
+        }
+        return speak(stream, request).await;
+    };
+    if let Some(proxy) = proxy {
+        proxy.tunnel(&mut stream, host, *port).await.map_err(Failure::Tunnel)?;
+    }
+    let name = ServerName::try_from(host.clone())
         .map_err(|error| Failure::Tls(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
     let stream = TlsConnector::from(config).connect(name, stream).await.map_err(Failure::Tls)?;
     speak(stream, request).await
@@ -80,6 +103,7 @@ async fn speak(
         .map_err(Failure::Broken)?;
     let mut sent = hyper::Request::new(Full::new(body));
     *sent.method_mut() = method;
+    // Through a proxy it is the whole address.
     *sent.uri_mut() = target.path.parse().unwrap_or_default();
     *sent.headers_mut() = headers;
     let answered = async {
@@ -116,12 +140,34 @@ async fn read(response: Response<Incoming>) -> Answer {
 }
 
 impl Failure {
-    pub(super) fn sentence(&self, host: &str, port: u16, lang: Lang) -> String {
+    pub(super) fn sentence(&self, host: &str, port: u16, proxy: Option<&Proxy>, lang: Lang) -> String {
         let zh = lang == Lang::Zh;
         match (self, zh) {
             (Failure::Timeout(span), false) => format!("{host} did not answer within {span}"),
             (Failure::Timeout(span), true) => format!("{host} 在 {span} 内没有应答"),
-            (Failure::Connect(error), _) => error.sentence(host, port, lang),
+            (Failure::Connect(error), _) => match proxy {
+                Some(proxy) => {
+                    let reason = error.sentence(&proxy.host, proxy.port, lang);
+                    lang.pick(format!("the proxy: {reason}"), format!("代理：{reason}"))
+                }
+                None => error.sentence(host, port, lang),
+            },
+            (Failure::Tunnel(error), _) => {
+                let place = proxy.map(|proxy| format!("{}:{}", proxy.host, proxy.port)).unwrap_or_default();
+                let (en, zh) = match error {
+                    TunnelError::Io(error) => (format!("the connection broke: {error}"), format!("连接中断：{error}")),
+                    TunnelError::Answer(Some(407)) => (
+                        "407, it wants a user and a password: proxy = \"http://USER:PASSWORD@HOST:PORT\" from a file".to_string(),
+                        "407，需要用户名和密码：请用文件写 proxy = \"http://用户:密码@主机:端口\"".to_string(),
+                    ),
+                    TunnelError::Answer(Some(status)) => (format!("it answered {status}"), format!("应答 {status}")),
+                    TunnelError::Answer(None) => ("it is no proxy of HTTP".to_string(), "它不是 HTTP 代理".to_string()),
+                };
+                lang.pick(
+                    format!("the proxy {place} does not connect us to {host}: {en}"),
+                    format!("代理 {place} 未能连接到 {host}：{zh}"),
+                )
+            }
             (Failure::Tls(error), false) => {
                 format!("no TLS with {host}: {error}{}", tls::advice(error, lang))
             }

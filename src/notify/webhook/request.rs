@@ -1,14 +1,26 @@
 //! From templates to a request.
 
 use super::WebhookOptions;
-use crate::domain::alert::{Kind, Message};
 use crate::domain::lang::Lang;
-use crate::domain::time::Wall;
-use crate::notify::Envelope;
-use crate::notify::template::{OUTPUT_BYTES_MAX, Scope};
+use crate::notify::template::{OUTPUT_BYTES_MAX, Scope, Template};
+use crate::notify::{Envelope, hostile};
 use bytes::Bytes;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Uri};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+/// What RFC 3986 lets stand nowhere in an address.
+const NO_ADDRESS: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'|')
+    .add(b'\\')
+    .add(b'^');
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -21,6 +33,30 @@ pub(super) struct Target {
     pub(super) port: u16,
     /// With its query.
     pub(super) path: String,
+}
+
+impl Request {
+    /// Host and port as the address has them.
+    pub(super) fn authority(&self) -> &str {
+        self.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// Scheme, host and port of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// https.
+    pub tls: bool,
+    /// A name or an address, an IPv6 one without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl Target {
+    pub(super) fn origin(&self) -> Origin {
+        Origin { tls: self.tls, host: self.host.clone(), port: self.port }
+    }
 }
 
 /// A request that is ready to be sent.
@@ -43,22 +79,48 @@ pub enum Fault {
     Scheme,
     /// The address holds a user or a password.
     UserInfo,
+    /// Scheme, host or port come from the message.
+    Moving,
+    /// The body is to be JSON and is none: where the parser stopped.
+    NotJson(usize, usize),
 }
 
-/// Tries out whether templates, secrets and parameters make a request; the host that it would call.
+/// Tries out whether templates, secrets and parameters make a request, with all that a message may hold; whom it would
+/// call.
 ///
 /// # Errors
 /// What is wrong with it; it holds nothing of the address.
-pub(super) fn check(options: &WebhookOptions) -> Result<String, Fault> {
-    let message = Message::new(Kind::Test, "test".into(), "test", Wall(0));
-    make(options, &Envelope::new(Lang::En, &message)).map(|request| request.target.host)
+pub(super) fn check(options: &WebhookOptions) -> Result<Target, Fault> {
+    let is_fixed = options.url.fixed_beginning(&options.secrets, &options.params, |text| {
+        // From here on it is the path.
+        text.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?', '#']))
+    });
+    let mut first = None;
+    for message in hostile::messages("test") {
+        for lang in [Lang::En, Lang::Zh] {
+            let request = make(options, &Envelope::new(lang, &message))?;
+            if options.body.as_ref().is_some_and(Template::is_json) {
+                if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&request.body) {
+                    return Err(Fault::NotJson(error.line(), error.column()));
+                }
+            }
+            first.get_or_insert(request.target);
+        }
+    }
+    if is_fixed { first.ok_or(Fault::Url) } else { Err(Fault::Moving) }
 }
 
 pub(super) fn make(options: &WebhookOptions, envelope: &Envelope<'_>) -> Result<Request, Fault> {
     let scope = Scope::new(envelope, &options.secrets, &options.params);
     let url = options.url.render(&scope).map_err(|_| Fault::TooLong)?;
-    let uri: Uri = url.trim().parse().map_err(|_| Fault::Url)?;
+    // What a message brings and no address may hold is encoded, whether or not somebody thought of the filter.
+    let url = utf8_percent_encode(url.trim(), NO_ADDRESS).to_string();
+    let uri: Uri = url.parse().map_err(|_| Fault::Url)?;
     let target = target(&uri)?;
+    // What was fixed when it was read stays so, whatever the message holds.
+    if options.origin.as_ref().is_some_and(|origin| *origin != target.origin()) {
+        return Err(Fault::Moving);
+    }
     let mut headers = HeaderMap::new();
     headers.insert(USER_AGENT, value(concat!("heartbeat-server/", env!("CARGO_PKG_VERSION"))));
     headers.insert(IDEMPOTENCY_KEY, value(&envelope.message.key));
@@ -115,6 +177,20 @@ impl Fault {
                 return lang.pick(
                     format!("what the template yields is longer than {most} bytes; use cut"),
                     format!("模板生成的内容超过 {most} 字节；请使用 cut"),
+                );
+            }
+            Fault::Moving => (
+                "scheme, host and port of the address cannot come from the message: write them out, with a / behind them",
+                "地址的协议、主机和端口不能来自消息：请直接写出，并在其后加 /",
+            ),
+            Fault::NotJson(line, column) => {
+                return lang.pick(
+                    format!(
+                        "with quotes, line breaks and the like in a message this is no JSON any more, at line {line}, column {column} of what it yields; outside of quotes write {{{{json text}}}}, inside them {{{{text}}}}"
+                    ),
+                    format!(
+                        "消息中含有引号、换行等字符时，生成的内容不再是 JSON（第 {line} 行第 {column} 列）；引号之外请写 {{{{json text}}}}，引号之内请写 {{{{text}}}}"
+                    ),
                 );
             }
             Fault::Url => ("not an address such as https://host/path", "不是形如 https://host/path 的地址"),

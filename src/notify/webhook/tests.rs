@@ -3,15 +3,15 @@
 use super::*;
 use crate::domain::lang::Lang;
 use crate::domain::time::Wall;
-use crate::notify::Secret;
-use crate::notify::preset;
+use crate::notify::proxy::Proxy;
 use crate::notify::testing::{
     NOW, Receiver, answer, envelope, message, read_request, refused, retried, wait,
 };
+use crate::notify::{Secret, hostile, preset};
 use crate::sys::clock;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::Write;
-use std::net::{Shutdown, TcpListener};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 fn written(preset: &'static preset::Preset, url: &str) -> WebhookOptions {
@@ -42,6 +42,7 @@ fn compose(
         secrets,
         params,
         ca,
+        proxy: None,
         timeout: Span::secs(60),
         show_answers: true,
     }
@@ -400,4 +401,120 @@ fn what_is_written_wrongly_is_told_with_its_key() {
         assert!(wrong.sentence(Lang::En).contains(reason), "{}", wrong.sentence(Lang::En));
         assert_ne!(wrong.sentence(Lang::Zh), wrong.sentence(Lang::En));
     }
+}
+
+#[test]
+fn a_body_that_is_json_stays_json_whatever_a_message_holds() {
+    let receiver = Receiver::answering(answer("200 OK", "", ""));
+    let url = receiver.url();
+    // Quotes are where people put them, with the filter and without.
+    for body in [
+        r#"{"t":"{{text}}","n":{{count}},"tags":{{tags}},"j":{{json message}},"k":"{{json message}}"}"#,
+        r#"[{{#each monitors}}{{#unless first}},{{/unless}}"{{id}}: {{message}}"{{/each}}]"#,
+        r#"{{#if kind down}}{"m":"{{cut 20 message}}"}{{else}}{"r":{{cut 5 text}}}{{/if}}"#,
+        r#"{"t":{{#json}}it said: {{message}}{{/json}}}"#,
+    ] {
+        let options = compose(&preset::PLAIN, Some(&url), &[], Some(body), &[], &[]).unwrap();
+        for message in hostile::messages("ops") {
+            let outcome = wait(Webhook::new(options.clone()).send(&envelope(&message)));
+            assert_eq!(outcome, Outcome::Sent);
+            let (head, sent) = receiver.request();
+            assert!(head.to_ascii_lowercase().contains("content-type: application/json"), "{head}");
+            let read: serde_json::Value =
+                serde_json::from_str(&sent).unwrap_or_else(|error| panic!("{body}: {error}: {sent}"));
+            if read["t"].is_string() && body.contains("count") {
+                let said = message.monitors.first().and_then(|one| one.said.clone());
+                assert_eq!(read["j"].as_str(), said.as_deref(), "nothing is lost on the way");
+                assert_eq!(read["k"].as_str(), said.as_deref().or(Some("")));
+            }
+        }
+    }
+    // What begins like a list and is none is a text.
+    let options = compose(&preset::PLAIN, Some(&url), &[], Some("[{{kind}}] {{text}}"), &[], &[]).unwrap();
+    assert_eq!(send(options), Outcome::Sent);
+    let (head, sent) = receiver.request();
+    assert!(head.to_ascii_lowercase().contains("content-type: text/plain") && sent.starts_with("[down] "));
+    // What begins like an object and is none is told when it is read.
+    for body in [r#"{"t":"{{text}}",}"#, r#"{"t":{{text}}"#, r#"{"a":1 "b":"{{text}}"}"#] {
+        let wrong = compose(&preset::PLAIN, Some(&url), &[], Some(body), &[], &[]).unwrap_err();
+        assert_eq!(wrong.part, Part::Body);
+        assert!(wrong.sentence(Lang::En).contains("no JSON"), "{}", wrong.sentence(Lang::En));
+        assert!(wrong.sentence(Lang::Zh).contains("JSON"));
+    }
+}
+
+#[test]
+fn whom_a_message_goes_to_is_not_for_the_message_to_say() {
+    for url in [
+        "http://localhost{{message}}",
+        "http://{{monitor}}.example.org/hook",
+        "{{text}}",
+        "http://localhost:{{count}}/",
+        "http{{#if kind down}}s{{/if}}://localhost/",
+    ] {
+        let wrong = compose(&preset::PLAIN, Some(url), &[], None, &[], &[]).unwrap_err();
+        assert_eq!(wrong.part, Part::Url, "{url}");
+    }
+    let secrets = [("host", "127.0.0.1"), ("whole", "http://127.0.0.1:9/x")];
+    for url in [
+        "http://{{secret.host}}:9/{{message}}",
+        "{{secret.whole}}?m={{url message}}",
+        "http://h?{{url text}}",
+    ] {
+        let options = compose(&preset::PLAIN, Some(url), &[], None, &secrets, &[]);
+        assert!(options.is_ok(), "{url}: {:?}", options.map_err(|wrong| wrong.sentence(Lang::En)));
+    }
+}
+
+/// A proxy that connects to where it is asked to, once, and tells what it was asked.
+fn proxy(answer: &'static str) -> Receiver {
+    Receiver::start(move |mut stream, tell| {
+        let asked = read_request(&mut stream);
+        let to = asked.split_whitespace().nth(1).unwrap_or_default().to_string();
+        let _ = tell.send(asked);
+        let _ = stream.write_all(answer.as_bytes());
+        if answer.contains(" 200 ") && to.contains(':') && !to.contains('/') {
+            let host = TcpStream::connect(to).unwrap();
+            let (mut from, mut into) = (stream.try_clone().unwrap(), host.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from, &mut into));
+            let _ = std::io::copy(&mut &host, &mut &stream);
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    })
+}
+
+#[test]
+fn through_a_proxy_https_is_tunnelled_and_http_is_handed_over() {
+    // http: the proxy gets the request with the whole address.
+    let relay = proxy("HTTP/1.1 204 No Content\r\n\r\n");
+    let through = |to: &Receiver| Proxy::parse(&format!("http://hb:geheim@127.0.0.1:{}", to.port));
+    let options = written(&preset::PLAIN, "http://hooks.invalid/x");
+    assert_eq!(send(WebhookOptions { proxy: through(&relay), ..options }), Outcome::Sent);
+    let (head, _) = relay.request();
+    assert!(head.starts_with("POST http://hooks.invalid/x HTTP/1.1\r\n"), "{head}");
+    assert!(head.to_ascii_lowercase().contains("proxy-authorization: basic "), "{head}");
+    // https: it sees whom we want to reach and nothing else.
+    let relay = proxy("HTTP/1.1 200 Connection established\r\n\r\n");
+    let host = Receiver::start(|mut stream, tell| {
+        let mut first = [0; 1];
+        let _ = std::io::Read::read(&mut stream, &mut first);
+        let _ = tell.send(format!("{}", first[0]));
+    });
+    let url = format!("https://127.0.0.1:{}/geheimer-pfad", host.port);
+    let options = written(&preset::PLAIN, &url);
+    let (_, reason) = retried(send(WebhookOptions { proxy: through(&relay), ..options.clone() }));
+    assert!(reason.starts_with("no TLS with 127.0.0.1"), "{reason}");
+    let asked = relay.heard.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+    assert!(asked.starts_with(&format!("CONNECT 127.0.0.1:{} HTTP/1.1\r\n", host.port)), "{asked}");
+    assert!(!asked.contains("pfad"), "{asked}");
+    let first = host.heard.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+    assert_eq!(first, "22", "a handshake of TLS came through");
+    // One that wants a password, and one that is not there.
+    let relay = proxy("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+    let (_, reason) = retried(send(WebhookOptions { proxy: through(&relay), ..options.clone() }));
+    assert!(reason.contains("407") && reason.contains("proxy = ") && !reason.contains("geheim"), "{reason}");
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let gone = Proxy::parse(&format!("127.0.0.1:{closed}"));
+    let (_, reason) = retried(send(WebhookOptions { proxy: gone, ..options }));
+    assert!(reason.contains(&format!("127.0.0.1:{closed}")), "{reason}");
 }

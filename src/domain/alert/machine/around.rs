@@ -1,9 +1,10 @@
 //! What changes around the machine: the policy, the clock, and whether we were there at all.
 
 use super::{Lookup, Machine, RESPITE_MAX, Suspicion};
-use crate::domain::alert::entry::after;
+use crate::domain::address::Peer;
+use crate::domain::alert::entry::{Entry, Line, after};
 use crate::domain::alert::message::{Doubt, age};
-use crate::domain::alert::policy::AlertPolicy;
+use crate::domain::alert::policy::{AlertPolicy, NOTIFY_MAX};
 use crate::domain::notice::State;
 use crate::domain::record::Record;
 use crate::domain::registry::Counts;
@@ -36,11 +37,30 @@ impl Machine {
                 self.dirty.insert(number);
             }
             entry.after = self.after_of(&entry);
+            if self.name_anew(&mut entry) {
+                self.dirty.insert(number);
+            }
             self.place(entry);
             self.set_wake(number, Some(self.clock));
         }
         let policy = &self.policy;
         self.groups.retain(|to, _| policy.notifier(to).is_some());
+    }
+
+    /// Whoever is named for a monitor that is down already is told of that too.
+    fn name_anew(&self, entry: &mut Entry) -> bool {
+        let known = entry.lines.len();
+        if entry.is_down() {
+            for name in self.notifiers_of(&entry.id, entry.ip.map_or(Peer::Unix, Peer::Ip)) {
+                if entry.line(&name).is_none() && entry.lines.len() < NOTIFY_MAX {
+                    let min_down = self.policy.notifier(&name).map_or(Span(0), |notifier| notifier.min_down);
+                    let mut line = Line::new(&name);
+                    line.due = Some(after(entry.started, min_down));
+                    entry.lines.push(line);
+                }
+            }
+        }
+        entry.lines.len() > known
     }
 
     /// Compares what is remembered with how monitors stand now; once after a start. What the log lost in a power cut
@@ -89,6 +109,13 @@ impl Machine {
         if let Some(entry) = self.entries.get_mut(&record.number) {
             entry.again |= again;
         }
+    }
+
+    /// A monitor is down at this moment of whom nothing was remembered, since the rules named nobody to be told of it.
+    pub fn hear_late(&mut self, record: &Record<'_>, again: bool) {
+        // It was heard of and let go.
+        self.passing.remove(&record.number);
+        self.put_right(record, again);
     }
 
     /// For so long until `now` nobody could be heard: what waits waits for that much longer, but what began in that time only

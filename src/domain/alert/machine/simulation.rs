@@ -468,6 +468,7 @@ pub(super) fn policy() -> AlertPolicy {
             notifier("quick", 0, 5, None),
         ],
         notify: vec!["ops".into()],
+        ..AlertPolicy::default()
     }
 }
 
