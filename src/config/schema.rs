@@ -29,12 +29,11 @@ use std::path::PathBuf;
 use toml::de::DeTable;
 
 mod access;
+mod page;
 
 use access::ACCESS;
 pub(super) use access::AccessDraft;
-
-/// Longest address of the page.
-const PAGE_URL_BYTES_MAX: usize = 1024;
+use page::PAGE;
 
 /// Deepest nesting of JSON that may be allowed: the parser's own bound is 127, and a batch is one level by itself.
 const JSON_DEPTH_MAX: u64 = 100;
@@ -507,27 +506,6 @@ const WEBSOCKET: &[Key<SocketDraft>] = &[
         read: |draft, value| draft.timeout = value.located(value.span(TIMEOUT_MIN..=TIMEOUT_MAX)),
     },
 ];
-
-const PAGE: &[Key<Option<String>>] = &[Key { name: "url", read: |url, value| *url = page_url(value) }];
-
-/// Where people reach the page: http or https, without a query, and without the slash at its end.
-fn page_url(value: Value<'_>) -> Option<String> {
-    let text = value.string()?.trim_end_matches('/');
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
-    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"?#<>\"\\@".contains(c);
-    if !host.is_empty()
-        && !host.starts_with('/')
-        && text.len() <= PAGE_URL_BYTES_MAX
-        && text.chars().all(is_plain)
-    {
-        return Some(text.to_string());
-    }
-    value.expected(
-        "an address such as \"https://mon.example.org\"",
-        "形如 \"https://mon.example.org\" 的地址",
-    );
-    None
-}
 
 const GOVERNOR: &[Key<Terms>] = &[
     Key {
