@@ -3,17 +3,18 @@
 //! A monitor here is a value with everything known of it, and each rule a few lines on it. There is no wheel, no packing,
 //! no journal; a deadline is looked for among all. `story` strings the rules together to what happens to all monitors.
 
+mod deadlines;
+mod shown;
+
+use deadlines::fitting;
 use heartbeat_server::domain::address::Peer;
 use heartbeat_server::domain::beat::Status;
 use heartbeat_server::domain::limits::{CHANGES_PER_HOUR_MAX, LASTING, LATE_CHANGES_PER_HOUR_MAX, RUNS_MAX};
 use heartbeat_server::domain::notice::State;
 use heartbeat_server::domain::policy::Defaults;
 use heartbeat_server::domain::record::{Cause, Pause, PausedBy};
-use heartbeat_server::domain::registry::Snapshot;
 use heartbeat_server::domain::rules::{Rule, Rules};
-use heartbeat_server::domain::schedule::Schedule;
 use heartbeat_server::domain::time::{Mono, Now, Span, Wall};
-use heartbeat_server::domain::tolerance::Early;
 use std::collections::BTreeSet;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -222,72 +223,12 @@ impl Mon {
         }
     }
 
-    /// How long it may not have been heard.
-    pub fn first_beat(&self, rules: &Rules, defaults: &Defaults) -> Option<Span> {
-        let within = self.rule(rules).and_then(|rule| rule.first_beat).unwrap_or(defaults.first_beat);
-        within.filter(|_| self.beats == 0 && self.is_kept())
-    }
-
-    fn first_beat_until(&self, now: Now, rules: &Rules, defaults: &Defaults) -> Option<Mono> {
-        let within = self.first_beat(rules, defaults)?;
-        Some(now.mono_of(Wall(self.since.0 + within.0 as i64)).max(now.mono))
-    }
-
     /// What it was told before is told in steps of the new interval, and no shorter.
     pub fn set_interval(&mut self, interval: Span) {
         self.interval = interval;
         let told = |step: u64| Span::secs(((interval.0 * (8 + step % 8)) << (step / 8)).div_ceil(8000));
         let keep = |asked: Span| (1..64).map(told).find(|told| *told >= asked).unwrap_or(told(63));
         self.asked = self.asked.filter(|asked| *asked > interval).map(keep);
-    }
-
-    /// When it is late, heard just now.
-    fn due(&mut self, now: Now, rules: &Rules) -> Option<Mono> {
-        if let Some(first) = self.details.runs.iter().map(|run| run.deadline).min() {
-            return Some(first);
-        }
-        let Some(schedule) = self.rule(rules).and_then(|rule| rule.schedule.as_ref()) else {
-            return Some(now.mono.after(self.asked.unwrap_or(self.interval)));
-        };
-        self.slot = schedule.next_after(now.wall);
-        let well = self.beats > 0 && self.status.verdict() == Some(true);
-        if let Some(slot) = self.slot.filter(|slot| well && self.last_wall < *slot) {
-            let early = self.rule(rules).and_then(|rule| rule.early).unwrap_or_default();
-            let gap = gap_before(schedule, slot);
-            let most = match early {
-                Early::Percent(percent) => (gap * u64::from(percent) / 100).min(60_000),
-                Early::For(span) => span.0.min(gap / 2),
-            };
-            if (slot.0 - self.last_wall.0) as u64 <= most {
-                self.slot = schedule.next_after(slot);
-            }
-        }
-        self.slot_deadline(now, rules)
-    }
-
-    /// How long after the slot it waits for it is not late yet.
-    fn tolerance(&self, rules: &Rules) -> Span {
-        let schedule = self.rule(rules).and_then(|rule| rule.schedule.as_ref());
-        let gap = schedule.zip(self.slot).map(|(schedule, slot)| gap_before(schedule, slot));
-        Span(gap.map_or(0, |gap| (gap / 20).clamp(10_000, 60_000).min(self.grace.0 / 2)))
-    }
-
-    /// When it is down, heard just now.
-    fn down_at(&mut self, now: Now, rules: &Rules) -> Option<Mono> {
-        let due = self.due(now, rules);
-        due.map(|due| due.after(Span(self.grace.0 - self.tolerance(rules).0)))
-    }
-
-    /// Who has a schedule only since it was told a longer interval is held to the later of both.
-    fn slot_deadline(&self, now: Now, rules: &Rules) -> Option<Mono> {
-        let patience = self.asked.map_or(Mono(0), |asked| self.last_mono.after(asked));
-        self.slot.map(|slot| now.mono_of(slot).max(patience).after(self.tolerance(rules)))
-    }
-
-    fn forgotten_at(&self, rules: &Rules, defaults: &Defaults) -> Option<Mono> {
-        let rule = self.rule(rules).and_then(|rule| rule.forget_after);
-        let after = rule.unwrap_or(defaults.forget_after).filter(|_| !self.is_kept())?;
-        Some(self.last_mono.after(after))
     }
 
     /// Whether the sender of this beat may have been told so long an interval.
@@ -492,16 +433,6 @@ impl Mon {
         }
     }
 
-    /// One that is down waits for being forgotten; or to be told of, if it was only counted.
-    fn down_until(&self, now: Now, rules: &Rules, defaults: &Defaults) -> Option<Mono> {
-        let forgotten = self.forgotten_at(rules, defaults).map(|at| at.max(now.mono));
-        if self.incident.is_some() {
-            return forgotten;
-        }
-        let told = if self.told == State::Down { now.mono } else { now.mono.after(LASTING) };
-        [forgotten, self.deadline, Some(told)].into_iter().flatten().min()
-    }
-
     /// Nobody listened up to now: who was up or late has a whole interval from now.
     pub fn forgive(&mut self, now: Now, rules: &Rules, defaults: &Defaults) {
         self.heard = now.mono;
@@ -632,63 +563,6 @@ impl Mon {
         }
         effect
     }
-
-    /// Says in what the real one differs.
-    pub fn differs(&self, real: &Snapshot, now: Now, rules: &Rules) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut check = |what: &str, want: String, is: String| {
-            if want != is {
-                found.push(format!("{what}: should be {want}, is {is}"));
-            }
-        };
-        macro_rules! same {
-            ($what:literal, $want:expr, $is:expr) => {
-                check($what, format!("{:?}", $want), format!("{:?}", $is))
-            };
-        }
-        same!("number", self.number, real.number);
-        same!("state", self.visible(), real.state);
-        same!("beneath", self.state, real.beneath);
-        same!("since", self.since, real.since);
-        same!("beats", self.beats, real.beats);
-        same!("last_beat", (self.beats > 0).then_some(self.last_wall), real.last_beat);
-        same!("interval", self.interval, real.interval);
-        same!("grace", self.grace, real.grace);
-        same!("asked", self.asked, real.asked);
-        same!("seq", self.counter.as_ref().map(|c| c.last), real.seq);
-        same!("gaps", self.counter.as_ref().map_or(0, |c| c.gaps), real.gaps);
-        same!("repeats", self.counter.as_ref().map_or(0, |c| c.repeats), real.repeats);
-        same!("status", self.status, real.status);
-        same!("address", self.peer, real.address);
-        same!("reported_ip", self.details.reported, real.reported_ip);
-        same!("message", self.details.message, real.message);
-        let mut tags: Vec<String> = self.rule(rules).map(|rule| rule.tags.clone()).unwrap_or_default();
-        tags.extend(self.details.tags.iter().filter(|tag| !tags.contains(tag)).cloned().collect::<Vec<_>>());
-        same!("tags", tags, real.tags);
-        same!("run_took", self.details.run_took, real.run_took);
-        same!("pause", self.details.pause.filter(|_| self.paused), real.pause);
-        same!("declared", self.is_kept(), real.declared);
-        if !self.skew_is_old {
-            same!("skew_ms", self.skew_ms, real.skew_ms);
-        }
-        same!("runs", self.details.runs.iter().map(|run| run.started).collect::<Vec<_>>(), real.runs);
-        let incident =
-            self.incident.map(|(beats, at, cause)| (format!("{}-{beats}", self.number), at, cause));
-        let shown = real.incident.clone().map(|(id, at, reason)| (id, at, reason.cause));
-        same!("incident", incident, shown);
-        let judged = matches!(self.visible(), State::New | State::Up | State::Late);
-        let next = self.deadline.filter(|_| judged).map(|at| now.wall_of(at));
-        let slot = self.slot.filter(|_| self.rule(rules).is_some_and(|rule| rule.schedule.is_some()));
-        if let Some(slot) = slot.filter(|_| judged && next.is_some() && self.details.runs.is_empty()) {
-            same!("slot", Some(slot), real.slot);
-        }
-        // A slot is shown by the calendar; a step that is too small to be noticed moves the deadline away from it.
-        let near = |a: Wall, b: Wall| self.slot.is_some() && a.0.abs_diff(b.0) < 500;
-        if !matches!((next, real.next_deadline), (Some(a), Some(b)) if near(a, b)) {
-            same!("next_deadline", next, real.next_deadline);
-        }
-        found
-    }
 }
 
 /// What follows from a rule.
@@ -696,24 +570,4 @@ impl Mon {
 pub struct Effect {
     pub told: Option<Told>,
     pub turning: Option<Turning>,
-}
-
-/// A quarter of an interval, but no less than half a minute and no more than an hour.
-fn fitting(interval: Span) -> Span {
-    Span((interval.0 / 4).clamp(30_000, 3_600_000))
-}
-
-/// The time from one slot to the next, found by going through them; longer than a day is as good as a day.
-fn gap_before(schedule: &Schedule, slot: Wall) -> u64 {
-    let mut before = None;
-    for back_ms in [300_000, 3_600_000, 2 * 86_400_000] {
-        let mut at = Wall(slot.0 - back_ms);
-        while let Some(next) = schedule.next_after(at).filter(|next| *next < slot) {
-            (before, at) = (Some(next), next);
-        }
-        if before.is_some() {
-            break;
-        }
-    }
-    before.map_or(2 * 86_400_000, |before| (slot.0 - before.0) as u64)
 }
