@@ -7,6 +7,7 @@ use crate::config::manual::testing::{missing, skeleton};
 use crate::config::testing::{Dir, env};
 use crate::config::{Settings, schema};
 use crate::domain::alert::Notifier;
+use crate::domain::time::Span;
 use crate::sys::log::MESSAGE_IDS;
 use std::os::unix::fs::PermissionsExt;
 
@@ -147,7 +148,8 @@ fn the_sample_is_right_and_says_what_would_run() {
         "state        /var/lib/heartbeat-server\n",
         "kept         to disk every second; history of 90d\n",
         "control      /run/heartbeat-server/control.sock\n",
-        "defaults     interval 1m, grace 30s, forgotten after: never\n",
+        "defaults     interval 1m, grace a quarter of the interval (30s to 1h), early by 5%, \
+         first heard within: whenever, forgotten after: never\n",
         "may change   nobody over HTTP: no admin token\n",
     ] {
         assert!(out.contains(line), "{line}{out}");
@@ -171,6 +173,9 @@ fn the_defaults_that_the_sample_shows_are_the_defaults() {
     // Whoever writes it down asks for it.
     assert_eq!(real.listen.iter().map(|listen| listen.unasked).collect::<Vec<_>>(), [false, true]);
     real.listen.iter_mut().for_each(|listen| listen.unasked = false);
+    // A share of the interval cannot be written down; what is shown is what it comes to at the default interval.
+    assert_eq!((shown.defaults.grace, real.defaults.grace), (Some(Span::secs(30)), None));
+    real.defaults.grace = shown.defaults.grace;
     // Rules are examples; without them there are none.
     assert_eq!((shown.rules.len(), real.rules.len()), (2, 0));
     real.rules.clone_from(&shown.rules);

@@ -84,14 +84,18 @@ impl SqliteTables {
         let path = folder.join(FILE);
         let mut news = Vec::new();
         repair::adopt(&path, now, &mut news)?;
-        let writer = match connect(&path, Use::Write) {
+        let begin = || {
+            let writer = connect(&path, Use::Write)?;
+            let instance = instance(&writer, None, now).map_err(faults(&path, "open"))?;
+            Ok((writer, instance))
+        };
+        let (writer, instance) = match begin() {
             Err(StoreError::Damaged { reason, .. }) => {
                 news.push(repair::repair(&path, now, &reason)?);
-                connect(&path, Use::Write)?
+                begin()?
             }
             other => other?,
         };
-        let instance = instance(&writer, None, now).map_err(faults(&path, "open"))?;
         let reader = || connect(&path, Use::Read).map(Mutex::new);
         let readers = [reader()?, reader()?];
         let (repairs, incomplete) = (AtomicUsize::new(0), AtomicBool::new(false));
