@@ -66,7 +66,7 @@ fn whatever_a_beat_says_the_log_and_the_clients_terminal_stay_whole() {
 #[test]
 fn whatever_a_beat_says_a_program_is_told_and_no_shell() {
     let hb = daemon(
-        "[defaults]\nnotify = [\"told\"]\n[[notifier]]\nname = \"told\"\ntype = \"exec\"\ngroup_wait = \"0s\"\n\
+        "[confine]\nprogram_user = \"root\"\n[defaults]\nnotify = [\"told\"]\n[[notifier]]\nname = \"told\"\ntype = \"exec\"\ngroup_wait = \"0s\"\n\
          command = [\"sh\", \"-c\", '''printf %s \"$HEARTBEAT_MESSAGE\" > {dir}/said; cat > {dir}/json; : > {dir}/done''']\n",
     );
     // Known first: nobody is told of a stranger.

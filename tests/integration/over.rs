@@ -94,9 +94,9 @@ fn a_token_is_shown_over_each() {
 fn whoever_is_not_who_he_should_be_is_sent_nothing() {
     let daemon = everywhere("");
     for (url, says) in [
-        ("https://localhost:{b}", "peer certificate"),
-        ("wss://localhost:{b}", "peer certificate"),
-        ("tls://localhost:{d}", "peer certificate"),
+        ("https://localhost:{b}", "nobody known here has signed its certificate"),
+        ("wss://localhost:{b}", "nobody known here has signed its certificate"),
+        ("tls://localhost:{d}", "nobody known here has signed its certificate"),
         ("https://localhost:{a}", "TLS"),
     ] {
         let stranger = Authority::new();

@@ -81,8 +81,17 @@ def upgrade_from_the_last_release(machine: Machine, world):
         expect(subject.show("MainPID") != pid, "the old process still runs after the upgrade")
         time.sleep(5)
         unharmed(herd.stop())
-    equal(facts(subject), before, "what is known after the upgrade")
+    equal(as_known(before, facts(subject)), before, "what is known after the upgrade")
     expect(not machine.out(f"grep -i -E 'damaged|unknown key' {LOG} | head -3"), "it complains of what it found")
+
+
+def as_known(before, now):
+    """What is known now, without what the version before had no name for."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return {key: as_known(each, now.get(key)) for key, each in before.items()}
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        return [as_known(one, other) for one, other in zip(before, now)]
+    return now
 
 
 @scenario

@@ -144,7 +144,7 @@ def by_hand(machine: Machine, world):
     machine.write(
         "/etc/heartbeat-server/conf.d/10-hooks.toml",
         "".join(
-            f"[[notifier]]\nname = \"{name}\"\ntype = \"exec\"\ncommand = [\"sh\", \"-c\", '{script}']\n"
+            f"[[notifier]]\nname = \"{name}\"\ntype = \"exec\"\ncommand = [\"sh\", \"-c\", '{script}']\nshow_answers = true\n"
             for name, script in (
                 ("outside", "echo x > /srv/elsewhere/file"),
                 ("inside", f"cat /proc/self/status > {STATE_DIR}/status; ls /proc/self/fd > {STATE_DIR}/fds"),

@@ -79,11 +79,12 @@ impl World {
     }
 }
 
-/// What is wrong, but for receivers.
+/// What is wrong, but for receivers, and for senders that are declared and have never been heard.
 pub(super) fn ills(health: &Health) -> Vec<&String> {
     let of_receivers =
         |text: &&String| text.starts_with("alerts do not reach") || text.contains("alerts could not be told");
-    health.degraded.iter().filter(|text| !of_receivers(text)).collect()
+    let of_senders = |text: &&String| text.contains("never heard");
+    health.degraded.iter().filter(|text| !of_receivers(text) && !of_senders(text)).collect()
 }
 
 /// Which versions the store holds, read without the engine.
