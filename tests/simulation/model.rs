@@ -89,6 +89,8 @@ pub struct Mon {
     pub beats: u64,
     pub last_wall: Wall,
     pub last_mono: Mono,
+    /// When what is kept of it was written: of one that was never heard a start knows no other time.
+    pub written: Wall,
     pub status: Status,
     pub peer: Peer,
     pub counter: Option<Counter>,
@@ -148,6 +150,7 @@ impl Mon {
             beats: 0,
             last_wall: now.wall,
             last_mono: now.mono,
+            written: now.wall,
             status: Status::Ok,
             peer,
             counter: None,
@@ -499,6 +502,9 @@ impl Mon {
     /// As it was kept, read by the clocks of a later start: a run has as much time left as it had at the last sign of life.
     pub fn read_again(&self, last_sign: Option<Wall>, now: Now) -> Mon {
         let mut mon = self.clone();
+        if mon.beats == 0 {
+            mon.last_wall = mon.written;
+        }
         let sign = last_sign.unwrap_or(now.wall);
         for run in &mut mon.details.runs {
             let left_ms = run.started.0 + (run.deadline.0 as i64 - run.began.0 as i64) - sign.0;

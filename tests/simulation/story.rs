@@ -310,11 +310,12 @@ impl Story {
     }
 
     /// Changes a monitor, writes it down, and notes what must be told.
-    fn change(&mut self, _: Now, id: &str, how: impl FnOnce(&mut Mon, &Rules, &Defaults) -> Effect) {
+    fn change(&mut self, now: Now, id: &str, how: impl FnOnce(&mut Mon, &Rules, &Defaults) -> Effect) {
         let Some(mon) = self.live.get_mut(id) else { return };
         let before = mon.details.clone();
         let effect = how(mon, &self.rules, &self.defaults);
         mon.version += 1;
+        mon.written = now.wall;
         let kept = self.kept.entry(mon.number).or_default();
         kept.turnings.extend(effect.turning.map(|turning| (mon.version, turning)));
         kept.versions.push(Version {
