@@ -45,9 +45,9 @@ fn worlds() -> Vec<u64> {
 /// Worlds that fail today, and what is wrong in them: open faults, of the product or of the model. Each has to go on
 /// failing as it does, so whoever mends it strikes it out here.
 const OPEN_FAULTS: &[(u64, &str)] = &[(31, TOO_OFTEN), (44, FLAPPING), (129, FLAPPING), (214, TOO_OFTEN)];
-/// After a power cut a monitor that came and went has a fourth message within the hour.
+/// A reload after which the rules do not name a notifier drops what it was told, and the limit an hour with it.
 const TOO_OFTEN: &str = "more than three in an hour";
-/// An end is told to whom only a flapping was, after a start.
+/// A flapping is told where a down was due, or with it, mostly after a start.
 const FLAPPING: &str = "should be Either, is [Flapping";
 
 fn is_open(seed: u64, fault: &str) -> bool {
