@@ -2,15 +2,15 @@
 //!
 //! A thread that has read beats calls [`Engine::beat`] for each, which holds one shard's lock for the length of one table
 //! look-up and writes down in the thread's own [`Pending`] how the monitor then stands. Before the thread answers anybody it
-//! calls [`Engine::commit`], which puts that into the journal by one write and only then tells anybody of a change. `watch` is the loop that finds whose
-//! time is up, `govern` what it asks of senders under load; `keep` brings what the journal holds into the tables that people query, and puts the engine together again
-//! after a start.
+//! calls [`Engine::commit`], which puts that into the journal by one write and only then tells anybody of a change. `watch`
+//! is the loop that finds whose time is up, `govern` what it asks of senders under load; `keep` brings what the journal holds
+//! into the tables that people query, and puts the engine together again after a start.
 
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Source, Transport};
 use crate::domain::id::{Id, IdError, IdRef};
 use crate::domain::instance::Instance;
-use crate::domain::limits::EXEMPT_UNTIL;
+use crate::domain::limits::exempt_until;
 use crate::domain::meter::Meter;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::policy::{Policy, Sync};
@@ -397,7 +397,7 @@ impl Engine {
     /// Decides whether one more monitor may be made for `peer`, counts it and gives it a number.
     fn admit(&self, now: Now, peer: Peer, policy: &Policy) -> Result<u64, Refusal> {
         let number = self.room(policy).ok_or(Refusal::Full)?;
-        let exempt = policy.limits.monitors as u64 / EXEMPT_UNTIL.1 as u64 * EXEMPT_UNTIL.0 as u64;
+        let exempt = exempt_until(policy.limits.monitors) as u64;
         if peer.is_local() && self.monitors.load(Ordering::Relaxed) <= exempt {
             return Ok(number);
         }

@@ -115,8 +115,10 @@ pub const GENERAL_HELD_BYTES: usize = 16 * 1024;
 pub const UNCOUNTED_BYTES: usize = 8 * 1024;
 /// What a host may hold though others hold all else.
 pub const FAIR_BYTES: usize = 256 * 1024;
-/// The part of a whole that must be in use before this machine is bound by limits for one host.
-pub const EXEMPT_UNTIL: (usize, usize) = (9, 10);
+/// How much of a whole must be in use before this machine is bound by limits for one host: nine tenths.
+pub const fn exempt_until(whole: usize) -> usize {
+    whole / 10 * 9
+}
 /// Rejected beats of one request that are named; the rest is counted.
 pub const REJECTED_NAMED_MAX: usize = 100;
 /// Rows of the status page.
@@ -171,7 +173,7 @@ pub struct Limits {
     pub streams_per_address: usize,
     /// Most connections at once; `None`: the open-file limit less [`RESERVED_FILES`].
     pub connections: Option<usize>,
-    /// Most connections from one address; see [`EXEMPT_UNTIL`] for this machine.
+    /// Most connections from one address; see [`exempt_until`] for this machine.
     pub connections_per_address: usize,
     /// Monitors that one address may bring into being in an hour; loopback and unix sockets are exempt.
     pub new_monitors_per_hour: u32,

@@ -7,7 +7,7 @@
 //! share what is free with nobody until nine tenths of the whole are in use.
 
 use crate::domain::address::Peer;
-use crate::domain::limits::{EXEMPT_UNTIL, FAIR_BYTES};
+use crate::domain::limits::{FAIR_BYTES, exempt_until};
 use crate::domain::time::Span;
 use crate::engine::stats::Turned;
 use crate::transport::census::Census;
@@ -44,7 +44,7 @@ impl Budget {
         let used = self.used().saturating_sub(before).saturating_add(after);
         if after > before {
             let free = max.saturating_sub(used);
-            let bound = host != Peer::Unix || used > max / EXEMPT_UNTIL.1 * EXEMPT_UNTIL.0;
+            let bound = host != Peer::Unix || used > exempt_until(max);
             if bound && own > free.max(FAIR_BYTES) {
                 return Err(Turned::Memory);
             }
@@ -90,14 +90,22 @@ impl Drop for Held {
     }
 }
 
-/// What somebody is told for whom there is no room.
-pub fn refusal(why: Turned) -> Answer {
+/// Why there is no room for somebody.
+pub fn reason(why: Turned) -> &'static str {
     match why {
-        Turned::Memory => Answer::too_often(
-            "this address makes the server hold too much (limits.memory): read what it sends, or ask for less",
-            Span::secs(5),
-        ),
-        _ => Answer::unavailable("the server holds as much as it may (limits.memory)", Span::secs(5)),
+        Turned::Memory => "this address makes the server hold too much (limits.memory)",
+        _ => "the server holds as much as it may (limits.memory)",
+    }
+}
+
+/// What somebody is told over HTTP for whom there is no room.
+pub fn refusal(why: Turned) -> Answer {
+    let reason = reason(why);
+    match why {
+        Turned::Memory => {
+            Answer::too_often(&format!("{reason}: read what it sends, or ask for less"), Span::secs(5))
+        }
+        _ => Answer::unavailable(reason, Span::secs(5)),
     }
 }
 

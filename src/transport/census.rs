@@ -5,7 +5,7 @@
 //! nobody may take all.
 
 use crate::domain::address::Peer;
-use crate::domain::limits::{EVENT_STREAMS_MAX, EXEMPT_UNTIL, RESERVED_FILES};
+use crate::domain::limits::{EVENT_STREAMS_MAX, RESERVED_FILES, exempt_until};
 use crate::engine::stats::Turned;
 use crate::transport::budget::{Budget, Held};
 use std::collections::HashMap;
@@ -56,7 +56,7 @@ impl Count {
         if before >= self.total_max {
             return refused(Turned::Total);
         }
-        let bound = host != Peer::Unix || before >= self.total_max / EXEMPT_UNTIL.1 * EXEMPT_UNTIL.0;
+        let bound = host != Peer::Unix || before >= exempt_until(self.total_max);
         let mut by_host = self.by_host.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_host.entry(host).or_insert(0);
         if bound && *count >= per_host_max {

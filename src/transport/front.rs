@@ -39,7 +39,7 @@ use crate::transport::site::Site;
 use crate::transport::stream::FrontStream;
 use connection::Connection;
 pub use connection::Role;
-use desk::{Desk, Moment, Next};
+use desk::{Desk, Moment, NEVER, Next};
 use handle::{Gauge, WAKER};
 pub use handle::{Handle, Home, Order, Prepared, prepare};
 use link::Link;
@@ -556,7 +556,7 @@ impl Front {
             // The next process will hand it over to threads of its own.
             if let Some(connection) = self.connections.get_mut(key).filter(|c| parked::may_be(c)) {
                 let _ = self.poll.registry().deregister(connection.source());
-                connection.link_mut().due_s = u32::MAX;
+                connection.link_mut().due_s = NEVER;
                 return;
             }
         }

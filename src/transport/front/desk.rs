@@ -10,6 +10,14 @@ use crate::transport::http::Dates;
 use crate::wire::answer::Answer;
 use crate::wire::line::Reply;
 
+/// A second, as a connection counts them for its deadlines, that does not come.
+pub const NEVER: u32 = u32::MAX;
+
+/// What a connection is told that the policy now in force bars, and by which key.
+pub fn not_any_more(key: &str) -> String {
+    format!("not allowed any more: see {key}")
+}
+
 /// What all connections of a thread share: one buffer to read into, one to write from.
 pub struct Desk {
     /// Where bytes are read to.

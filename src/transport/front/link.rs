@@ -4,7 +4,7 @@
 //! An idle connection is its socket and a few words: bytes are read into the thread's desk, and only what cannot be used
 //! yet, or what the socket would not take at once, is kept.
 
-use super::desk::{Desk, Moment, Next};
+use super::desk::{Desk, Moment, NEVER, Next};
 use crate::domain::address::Peer;
 use crate::domain::limits::{LINGER_BYTES_MAX, UNCOUNTED_BYTES};
 use crate::domain::time::Span;
@@ -52,7 +52,7 @@ impl Link {
             read_closed: false,
             awaits_answers: false,
             awaits_write: false,
-            due_s: u32::MAX,
+            due_s: NEVER,
         }
     }
 
@@ -89,8 +89,8 @@ impl Link {
     pub fn stalled_s(&mut self, before: u32, moment: &Moment<'_>) -> u32 {
         let progress = std::mem::take(&mut self.progress);
         match self.is_blocked() {
-            false => u32::MAX,
-            true if progress || before == u32::MAX => moment.second_after(moment.policy.limits.write_timeout),
+            false => NEVER,
+            true if progress || before == NEVER => moment.second_after(moment.policy.limits.write_timeout),
             true => before,
         }
     }

@@ -9,7 +9,7 @@
 
 mod patience;
 
-use super::desk::{Desk, Moment, Next, Said};
+use super::desk::{Desk, Moment, NEVER, Next, Said, not_any_more};
 use super::link::Link;
 use super::parked::State;
 use crate::domain::access::{Denied, Shown, Wish};
@@ -36,8 +36,6 @@ use std::sync::Arc;
 
 /// Readings in one turn before other connections get theirs.
 const READINGS_MAX: usize = 4;
-/// A second that does not come.
-const NEVER: u32 = u32::MAX;
 /// How often those beat who send `PING` and no name, as far as we know.
 const PING_INTERVAL: Span = Span::secs(30);
 
@@ -150,7 +148,7 @@ impl Talk {
             guesses: 0,
             ahead: Box::default(),
             ping_s: next_ping(times, moment),
-            stalled_s: u32::MAX,
+            stalled_s: NEVER,
             quiet_ms: 0,
             quiet_noted: false,
         };
@@ -188,7 +186,7 @@ impl Talk {
             guesses: kept.guesses,
             ahead: kept.ahead.into(),
             ping_s: if answers { moment.now_s } else { next_ping(&moment.policy.tcp, moment) },
-            stalled_s: u32::MAX,
+            stalled_s: NEVER,
             quiet_ms: if kept.talk.wants_quiet() { moment.now_ms + QUIET.0 } else { 0 },
             quiet_noted: false,
             talk: kept.talk,
@@ -323,7 +321,7 @@ impl Talk {
         self.link.site.engine.log().notice(moment.now.wall, notice);
         if self.talk.dialect() == Dialect::Line && !self.link.is_blocked() {
             // What cannot be sent to one that is closed is not missed.
-            let _ = self.link.send(format!("ERR not allowed any more: see {key}\n").as_bytes());
+            let _ = self.link.send(format!("ERR {}\n", not_any_more(key)).as_bytes());
         }
         Next::Close
     }

@@ -6,7 +6,7 @@
 //! of the connection about its monitor was another than well. Whoever beats for a monitor holds the claim on it
 //! ([`Claim`]); the end of a connection that somebody else has replaced is told to nobody.
 
-use super::desk::{Desk, Moment, Next, Said};
+use super::desk::{Desk, Moment, NEVER, Next, Said, not_any_more};
 use super::link::Link;
 use super::parked::State;
 use crate::domain::access::{Denied, Shown, Wish};
@@ -19,6 +19,7 @@ use crate::domain::time::Span;
 use crate::engine::claims::{self, Claim};
 use crate::engine::stats::{BeatResult, Turned};
 use crate::engine::{Pending, id_of_peer};
+use crate::transport::budget;
 use crate::transport::http::{Opening, beats};
 use crate::transport::site::Trust;
 use crate::transport::taking::{Fault, Taker, named_by};
@@ -43,8 +44,6 @@ enum Stage {
     Lingering,
 }
 
-/// A second that does not come.
-const NEVER: u32 = u32::MAX;
 /// Seconds by which the loop, which looks every second, may find a silence late. When it is later than that it stood
 /// still itself, and nobody is judged for time in which nothing could be heard.
 const LATE_S: u32 = 2;
@@ -214,12 +213,8 @@ impl Ws {
 
     /// What it hears before it is closed because there is no room for it.
     pub fn last_words(&mut self, why: Turned) -> Vec<u8> {
-        let reason = match why {
-            Turned::Memory => "this address makes the server hold too much (limits.memory)",
-            _ => "the server holds as much as it may (limits.memory)",
-        };
         let mut out = Vec::new();
-        self.session.close(Code::TRY_AGAIN_LATER, reason, None, &mut out);
+        self.session.close(Code::TRY_AGAIN_LATER, budget::reason(why), None, &mut out);
         out
     }
 
@@ -558,10 +553,6 @@ impl Ws {
         self.stage = Stage::Ending;
         Say::Frame(out, 0)
     }
-}
-
-fn not_any_more(key: &str) -> String {
-    format!("not allowed any more: see {key}")
 }
 
 /// The loop looks once at the beginning of each second, so pings are so many seconds apart and not one more.

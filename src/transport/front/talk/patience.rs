@@ -1,7 +1,7 @@
 //! How long a raw TCP connection may take for what it owes: a sign of life, the end of what it has begun, a token where one
 //! is needed; and what wrong tokens cost it.
 
-use super::{Hearing, NEVER, Talk, next_ping};
+use super::{Hearing, Talk, next_ping};
 use crate::domain::access::{Denied, Shown, Wish};
 use crate::domain::beat::Warnings;
 use crate::domain::limits::{GUESS_DELAY, GUESSES_MAX};
@@ -9,7 +9,7 @@ use crate::domain::notice::{Level, Notice};
 use crate::domain::time::Span;
 use crate::engine::claims::Claim;
 use crate::engine::stats::{BeatResult, Turned};
-use crate::transport::front::desk::{Moment, Next};
+use crate::transport::front::desk::{Moment, NEVER, Next};
 use crate::wire::dialect::Dialect;
 use crate::wire::line::Reply;
 use std::borrow::Cow;
