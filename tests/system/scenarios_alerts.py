@@ -4,7 +4,7 @@ import pathlib
 
 from machine import Machine, tail
 from registry import SERVERS, scenario_with
-from subject import SERVICE, STATE_DIR, Subject, expect
+from subject import STATE_DIR, Subject, expect
 
 PROGRAM = """#!/bin/sh
 # What hooks are made of: a shell, the usual tools, a request, the system's log.
@@ -66,7 +66,7 @@ def alerts(machine: Machine, world):
     machine.run("install -m 640 -g heartbeat-server /dev/null /etc/heartbeat-server/web.secret")
     machine.run("echo a-secret-of-ours > /etc/heartbeat-server/web.secret")
     machine.write("/etc/heartbeat-server/conf.d/10-alerts.toml", CONFIG)
-    machine.run(f"systemctl reload {SERVICE}")
+    subject.reload()
     for name in ("program", "web", "post"):
         said = machine.run(f"heartbeat-server test-alert {name}").stdout
         expect("sent" in said, f"test-alert {name} says {said!r}")

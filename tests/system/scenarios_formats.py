@@ -154,7 +154,8 @@ def tarball(machine: Machine, world):
     machine.run("systemctl enable --now heartbeat-server")
     subject.answers()
     equal(machine.out("ps -o user:32= -C heartbeat-server"), "heartbeat-server", "the user it runs as")
-    machine.run(f"systemctl reload {SERVICE} && logrotate -f /etc/logrotate.d/heartbeat-server")
+    subject.reload()
+    machine.run("logrotate -f /etc/logrotate.d/heartbeat-server")
     machine.run("/usr/local/bin/heartbeat install --to localhost:7777 --every 1s --id box")
 
     # Over a running one it is an upgrade.

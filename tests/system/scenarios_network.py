@@ -34,7 +34,7 @@ def access_by_network(machine: Machine, world):
         listed = json.loads(machine.out("curl -sS http://localhost:7777/api/v1/monitors"))
         equal([each["id"] for each in listed["monitors"]], [PRIVATE], "the monitors")
         machine.write("/etc/heartbeat-server/conf.d/10-test.toml", f'[access]\nallow = ["{PUBLIC}/32"]\n')
-        machine.run("systemctl reload heartbeat-server.service")
+        subject.reload()
         machine.until(
             host.line(f"curl -sS -f --max-time 30 -d '{{}}' http://{PUBLIC_SERVER}:7777/"),
             "once access.allow names it, a public address may send beats",
@@ -51,8 +51,7 @@ def limits_by_address(machine: Machine, world):
         "/etc/heartbeat-server/conf.d/10-test.toml",
         "[limits]\nconnections_per_address = 5\nnew_monitors_per_hour = 8\n",
     )
-    machine.run("systemctl reload heartbeat-server.service")
-    machine.until("journalctl -u heartbeat-server | grep -qi reload", "the reload is told")
+    subject.reload()
     with other_host(machine) as host:
         told = ast.literal_eval(machine.run(host.line(f"python3 /root/client.py hold 7 {PRIVATE_SERVER}")).stdout)
         for answer in told[:5]:

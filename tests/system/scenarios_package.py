@@ -111,7 +111,7 @@ def make_install(machine: Machine, world):
     machine.run("systemd-sysusers && systemctl daemon-reload && systemctl enable --now heartbeat-server")
     subject.answers()
     expect("/usr/local/sbin/" in subject.show("ExecStart"), "the unit does not start the installed program")
-    machine.run(f"systemctl reload {SERVICE}")
+    subject.reload()
     machine.run("logrotate -f /etc/logrotate.d/heartbeat-server")
     subject.count(5, "made")
     equal(len(subject.ids("made", LOG)), 5, "lines after a rotation")

@@ -313,7 +313,7 @@ def readme_tls(machine: Machine, world):
     equal(shown(machine), serial(machine, f"{own}/cert.pem"), "the certificate that is shown")
     reader.signed(SITE, own, "cert.pem", "key.pem")
     machine.run(f"chgrp heartbeat-server {own} {own}/key.pem && chmod 750 {own} && chmod 640 {own}/key.pem")
-    machine.run(f"systemctl reload {SERVICE}")
+    reader.subject.reload()
     equal(shown(machine), serial(machine, f"{own}/cert.pem"), "the certificate that is shown after a reload")
 
     live = f"/etc/letsencrypt/live/{SITE}"
@@ -346,7 +346,7 @@ def readme_backup(machine: Machine, world):
     """What one machine knew another one knows after the restore: monitors, an open incident, the configuration."""
     reader = Reader(machine, world)
     machine.write("/etc/heartbeat-server/conf.d/own.toml", '[defaults]\ninterval = "120s"\n')
-    machine.run(f"systemctl reload {SERVICE}")
+    reader.subject.reload()
     reader.subject.count(20, "kept")
     reader.subject.post('{"id": "ill", "status": "fail", "message": "no paper"}')
     walk = reader.open("Backup and restore")

@@ -98,7 +98,7 @@ def reload(machine: Machine, world):
     subject.install(world.deb)
     pid = subject.show("MainPID")
     machine.write("/etc/heartbeat-server/conf.d/10-test.toml", '[defaults]\ninterval = "120s"\n')
-    machine.run(f"systemctl reload {SERVICE}")
+    subject.reload()
     wanted = re.compile(r"^heartbeat-interval: 120\r?$", re.IGNORECASE | re.MULTILINE)
     machine.until(
         "curl -sS -i -d '{\"id\":\"reloaded\"}' http://localhost:7777/ | grep -i '^heartbeat-interval: 120'",

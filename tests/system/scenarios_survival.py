@@ -50,7 +50,7 @@ def downtime(machine: Machine, world):
     subject = Subject(machine)
     subject.install(world.deb)
     machine.write("/etc/heartbeat-server/conf.d/10-test.toml", LONG_JOB)
-    machine.run(f"systemctl reload {SERVICE}")
+    subject.reload()
     for number in range(20):
         subject.post(f'{{"id":"due-{number}","interval":20,"grace":5}}')
     subject.post('{"id":"job","status":"start"}')
@@ -139,7 +139,7 @@ def furnish(subject: Subject):
     """Makes one monitor of each kind, and waits until what is to be seen has been put on record."""
     machine = subject.machine
     machine.write("/etc/heartbeat-server/conf.d/10-test.toml", NIGHTLY)
-    machine.run(f"systemctl reload {SERVICE}")
+    subject.reload()
     for body in (
         '{"id":"silent","interval":1,"grace":1}',
         '{"id":"recovered","interval":3600,"tags":["a","b"],"seq":7}',

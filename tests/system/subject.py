@@ -64,6 +64,13 @@ class Subject:
     def is_active(self) -> bool:
         return self.machine.out(f"systemctl is-active {SERVICE}") == "active"
 
+    def reload(self):
+        """Reloads the configuration, and waits until the daemon says that it has taken it."""
+        taken = f"journalctl --no-pager -o cat -u {SERVICE} | grep -c -e '^configuration reloaded' -e '^配置已重新加载'"
+        before = int(self.machine.run(taken, check=False).stdout.strip() or 0)
+        self.machine.run(f"systemctl reload {SERVICE}")
+        self.machine.until(f"test $({taken}) -gt {before}", "the daemon says that it has taken the configuration")
+
     def journal(self) -> str:
         """What the unit's journal holds: the daemon's words and systemd's about it."""
         return self.machine.out(f"journalctl --no-pager -o cat -u {SERVICE}")
