@@ -35,6 +35,7 @@ mod catch_up;
 pub mod claims;
 pub mod courier;
 mod govern;
+mod guesses;
 pub mod keep;
 mod pending;
 pub mod post;
@@ -48,6 +49,7 @@ pub mod watch;
 
 use alerts::{Lapses, Recovered};
 pub use ask::Health;
+use guesses::Guesses;
 pub use pending::Pending;
 use pending::Untold;
 use post::Post;
@@ -131,6 +133,7 @@ pub struct Engine {
     next_number: AtomicU64,
     newcomers: Mutex<Meter>,
     refusals: Mutex<Refusals>,
+    guesses: Guesses,
     rates: Box<[Mutex<Meter>]>,
     /// When the loop means to wake, in milliseconds of the monotonic clock; `u64::MAX` while it is busy.
     armed: AtomicU64,
@@ -191,6 +194,7 @@ impl Engine {
             next_number: AtomicU64::new(1),
             newcomers: Mutex::default(),
             refusals: Mutex::default(),
+            guesses: Guesses::default(),
             rates: (0..SHARDS).map(|_| Mutex::default()).collect(),
             armed: AtomicU64::new(u64::MAX),
             wake: Notify::new(),

@@ -71,8 +71,13 @@ pub const LINE_FIELDS_BYTES_MAX: usize = 2 * 1024;
 pub const GUESS_DELAY: Span = Span::secs(2);
 /// Wrong tokens after which it is closed.
 pub const GUESSES_MAX: u8 = 5;
-/// How often it is said in the log that somebody guesses.
-pub const GUESSES_SAID_EVERY: Span = Span::secs(60);
+/// Wrong tokens that one host may show in [`GUESS_WINDOW`], over whatever, before tokens from there have to wait.
+pub const GUESSES_PER_HOST_MAX: u32 = 60;
+/// See there; the first is forgiven after a share of it.
+pub const GUESS_WINDOW: Span = Span::secs(60);
+/// How long each token from there then waits before anybody looks at it, a right one too: it is late and not shut out, and
+/// a host has no more guesses in this time than connections.
+pub const TOKEN_WAIT: Span = Span::secs(5);
 /// How long nothing must have come before what has no end of its own is taken for whole.
 pub const QUIET: Span = Span(50);
 /// Bytes read of a raw TCP connection or a WebSocket before others get their turn.

@@ -23,6 +23,18 @@ impl Meter {
     /// Whether `peer` may do it once more when `count` are allowed in any `window` (and as many at once).
     /// Otherwise: how long to wait.
     pub fn check(&mut self, now: Mono, peer: Peer, count: u32, window: Span) -> Result<(), Span> {
+        let (host, even) = self.look(now, peer, count, window)?;
+        self.even_at.insert(host, even);
+        Ok(())
+    }
+
+    /// Whether [`Meter::check`] would say no; nothing is counted.
+    pub fn is_spent(&mut self, now: Mono, peer: Peer, count: u32, window: Span) -> bool {
+        self.look(now, peer, count, window).is_err()
+    }
+
+    /// The host, and when it will be even if it does it now.
+    fn look(&mut self, now: Mono, peer: Peer, count: u32, window: Span) -> Result<(Peer, Mono), Span> {
         let key = peer.host();
         let step = Span((window.0 / u64::from(count.max(1))).max(1));
         if step != self.step {
@@ -37,8 +49,7 @@ impl Meter {
         if self.even_at.len() >= ADDRESSES_MAX && !self.even_at.contains_key(&key) {
             self.make_room(now)?;
         }
-        self.even_at.insert(key, next);
-        Ok(())
+        Ok((key, next))
     }
 
     /// Goes by another limit: whoever has used up so many has used up as many of that.
@@ -82,6 +93,21 @@ mod tests {
         assert_eq!(meter.check(Mono(5), other, 1000, HOUR), Ok(()));
         assert_eq!(meter.check(Mono(5 + 3600), me, 1000, HOUR), Ok(()));
         assert!(meter.check(Mono(5 + 3600), me, 1000, HOUR).is_err());
+    }
+
+    #[test]
+    fn a_look_says_what_a_try_would_and_costs_nothing() {
+        let mut meter = Meter::default();
+        let me = peer("203.0.113.1");
+        for done in 0..3 {
+            for _ in 0..10 {
+                assert!(!meter.is_spent(Mono(5), me, 3, HOUR), "after {done}");
+            }
+            assert_eq!(meter.check(Mono(5), me, 3, HOUR), Ok(()));
+        }
+        assert!(meter.is_spent(Mono(5), me, 3, HOUR));
+        assert!(!meter.is_spent(Mono(5), peer("203.0.113.2"), 3, HOUR));
+        assert!(!meter.is_spent(Mono(5 + HOUR.0 / 3), me, 3, HOUR));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use super::{Engine, Refusal, lock};
 use crate::domain::address::Peer;
 use crate::domain::lang::Lang;
+use crate::domain::limits::TOKEN_WAIT;
 use crate::domain::notice::Level;
 use crate::domain::time::{Mono, Now, Span};
 
@@ -20,6 +21,8 @@ const SHOWN: Span = Span::secs(3600);
 pub enum Refused {
     /// It shows a wrong token, or none where one is needed; the key that lists them.
     Token(&'static str),
+    /// It shows a wrong token, and its address has shown many.
+    Guesses,
     /// Too many new monitors come from its address.
     Newcomer,
     /// There are as many monitors as there may be.
@@ -30,7 +33,7 @@ pub enum Refused {
 
 /// Of each kind, what happened; a kind in a place of its own.
 #[derive(Debug, Default)]
-pub(super) struct Refusals([Option<Tally>; 4]);
+pub(super) struct Refusals([Option<Tally>; 5]);
 
 #[derive(Clone, Copy, Debug)]
 struct Tally {
@@ -48,6 +51,7 @@ impl Refused {
             Refused::Newcomer => 1,
             Refused::Full => 2,
             Refused::Rate => 3,
+            Refused::Guesses => 4,
         }
     }
 
@@ -57,6 +61,13 @@ impl Refused {
                 return lang.pick(
                     format!("a wrong token or none (see {key})"),
                     format!("令牌错误或缺失（见 {key}）"),
+                );
+            }
+            Refused::Guesses => {
+                let wait = TOKEN_WAIT.as_secs_ceil();
+                return lang.pick(
+                    format!("many wrong tokens from one address: each token from there waits {wait} s"),
+                    format!("同一地址出示了大量错误令牌，来自该处的令牌一律等待 {wait} 秒再受理"),
                 );
             }
             Refused::Newcomer => (

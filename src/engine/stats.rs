@@ -138,6 +138,7 @@ pub struct Stats {
     sets: Box<[Set]>,
     connections: [AtomicI64; Transport::ALL.len()],
     muted: AtomicU64,
+    wrong_tokens: AtomicU64,
     delays: [AtomicU64; DELAYS_MS.len() + 1],
     delays_ms: AtomicU64,
 }
@@ -153,6 +154,7 @@ impl Stats {
             sets: (0..threads.max(1)).map(|_| Set::default()).collect(),
             connections: Default::default(),
             muted: AtomicU64::new(0),
+            wrong_tokens: AtomicU64::new(0),
             delays: Default::default(),
             delays_ms: AtomicU64::new(0),
         }
@@ -193,6 +195,11 @@ impl Stats {
         self.muted.fetch_add(1, Relaxed);
     }
 
+    /// Counts a token that nobody knows.
+    pub fn wrong_token(&self) {
+        self.wrong_tokens.fetch_add(1, Relaxed);
+    }
+
     /// Notes how long after its deadline a silence was found.
     pub fn detected(&self, delay: Span) {
         let bucket = DELAYS_MS.iter().position(|most| delay.0 <= *most).unwrap_or(DELAYS_MS.len());
@@ -226,6 +233,7 @@ impl Stats {
         let mut sum = Sum {
             connections: self.connections.each_ref().map(|open| open.load(Relaxed).max(0) as u64),
             muted: self.muted.load(Relaxed),
+            wrong_tokens: self.wrong_tokens.load(Relaxed),
             delays: std::array::from_fn(|bucket| self.delays[bucket].load(Relaxed)),
             delays_s: self.delays_ms.load(Relaxed) as f64 / 1000.0,
             ..Sum::default()
@@ -262,6 +270,8 @@ pub struct Sum {
     pub unstored: u64,
     /// Changes of state that nobody was told of.
     pub muted: u64,
+    /// Tokens shown that nobody knows.
+    pub wrong_tokens: u64,
     /// Silences found, by how long after their deadline: within each of [`DELAYS_MS`] and no less, and later than all.
     pub delays: [u64; DELAYS_MS.len() + 1],
     /// The sum of those times in seconds.

@@ -1,7 +1,6 @@
 //! What all connections of one listener share.
 
 use crate::domain::address::{Peer, Protocol};
-use crate::domain::limits::GUESSES_SAID_EVERY;
 use crate::domain::notice::Notice;
 use crate::domain::time::{Mono, Now, Span};
 use crate::engine::Engine;
@@ -28,8 +27,6 @@ pub struct Site {
     complained: AtomicU64,
     /// The same of proxies.
     complained_of_proxy: AtomicU64,
-    told_of_guesses: AtomicU64,
-    guesses: AtomicU64,
 }
 
 /// What a listener is set up with.
@@ -72,8 +69,6 @@ impl Site {
             setup,
             complained: AtomicU64::new(0),
             complained_of_proxy: AtomicU64::new(0),
-            told_of_guesses: AtomicU64::new(0),
-            guesses: AtomicU64::new(0),
         }
     }
 
@@ -91,13 +86,6 @@ impl Site {
     /// Whether a complaint about this listener may be made now.
     pub(super) fn complain_at_most_once_a(&self, span: Span, now: Now) -> bool {
         is_due(&self.complained, span, now)
-    }
-
-    /// Counts a wrong token; how many there were since that was last said, where it is to be said again.
-    pub(super) fn note_guess(&self, now: Now) -> Option<u64> {
-        self.guesses.fetch_add(1, Ordering::Relaxed);
-        is_due(&self.told_of_guesses, GUESSES_SAID_EVERY, now)
-            .then(|| self.guesses.swap(0, Ordering::Relaxed))
     }
 
     /// Counts a request or connection of a trusted proxy that does not say legibly whose it is, and says so once an hour.

@@ -24,6 +24,8 @@ pub struct Input<'a> {
     pub connections: &'a [(&'static str, u64)],
     /// Connections turned away, by reason.
     pub refused: &'a [(&'static str, u64)],
+    /// Tokens shown that nobody knows.
+    pub wrong_tokens: u64,
     /// Monitors by state.
     pub counts: Counts,
     /// Log lines lost.
@@ -128,6 +130,8 @@ pub fn render(input: &Input<'_>, openmetrics: bool) -> String {
     for (reason, n) in input.refused {
         out.sample("heartbeat_connections_refused_total", &[("reason", reason)], *n);
     }
+    out.family("heartbeat_wrong_tokens", "counter", "Tokens shown that are not in the configuration.");
+    out.sample("heartbeat_wrong_tokens_total", &[], input.wrong_tokens);
     out.family("heartbeat_alerts", "counter", "Tries to tell a notifier, by what came of them.");
     for (notifier, result, n) in input.alerts {
         out.sample("heartbeat_alerts_total", &[("notifier", notifier), ("result", result)], *n);
@@ -217,6 +221,7 @@ mod tests {
             log_lines_dropped: 0,
             detection_delay: Histogram { buckets: &[(0.005, 3), (1.0, 2)], sum_s: 4.25, count: 6 },
             muted_changes: 0,
+            wrong_tokens: 0,
             beats_unstored: 0,
             journal_bytes: 4096,
             unsynced_s: 0.5,

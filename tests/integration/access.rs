@@ -1,10 +1,12 @@
 //! Who may: networks, tokens, proxies, pages of other sites.
 
-use crate::client::{Conn, beat, beat_with, get};
+use crate::client::{Conn, beat, beat_with, get, with_body};
 use crate::harness::{Daemon, Setup, daemon, until};
 use crate::ws::{handshake, masked};
 use nix::sys::signal::Signal;
 use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 const BEAT_TOKEN: &str = "beat-token-of-16-or-more";
 const READ_TOKEN: &str = "read-token-of-16-or-more";
@@ -59,6 +61,84 @@ fn reload(hb: &Daemon, config: &str) {
     hb.place.configure(config);
     hb.signal(Signal::SIGHUP);
     until("the reload", || hb.log().matches("configuration reloaded").count() > before);
+}
+
+/// Somebody who shows wrong tokens as fast as he can over connections of all kinds, until he is told to stop.
+fn guess(hb: &Daemon, n: usize, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        let mut conn = Conn::tcp(&hb.address_of(['a', 'b', 'c'][n % 3]));
+        match n % 3 {
+            2 => conn.send("AUTH wrong-wrong-wrong-wrong\n"),
+            _ => conn.send(beat_with("Authorization: Bearer wrong-wrong-wrong-wrong\r\n", "{}")),
+        };
+        match n % 3 {
+            2 => drop(conn.text_until("\n")),
+            _ => assert_eq!(conn.reply().status, 401),
+        }
+    }
+}
+
+#[test]
+fn who_guesses_tokens_over_many_connections_has_few_guesses_and_a_right_one_is_late_and_not_shut_out() {
+    const GUESSERS: usize = 60;
+    /// What waits, waits so long (`TOKEN_WAIT`).
+    const WAIT: Duration = Duration::from_secs(5);
+    let config = "[access]\nbeat_tokens = [{ file = \"beat\" }]\nadmin_tokens = [{ file = \"admin\" }]\n\
+                  [[listen]]\naddress = \"127.0.0.1:{a}\"\n\
+                  [[listen]]\nname = \"general\"\naddress = \"127.0.0.1:{b}\"\nfast_path = false\n\
+                  [[listen]]\nname = \"tcp\"\nprotocol = \"tcp\"\naddress = \"127.0.0.1:{c}\"\n";
+    let hb = Setup::new(config).file("beat", BEAT_TOKEN).file("admin", ADMIN_TOKEN).start();
+    let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
+    let over_http = |letter: char, request: String| {
+        let mut conn = Conn::tcp(&hb.address_of(letter));
+        conn.send(request);
+        conn.reply().status
+    };
+    let over_tcp = || {
+        let mut conn = Conn::tcp(&hb.address_of('c'));
+        conn.send(format!("AUTH {BEAT_TOKEN}\nBEAT tcp\n"));
+        assert_eq!(conn.text_until("60\n"), "OK\nOK 60\n");
+        200
+    };
+    let fast = || over_http('a', beat_with(&bearer(BEAT_TOKEN), "{}"));
+    let general = || over_http('b', beat_with(&bearer(BEAT_TOKEN), "{}"));
+    let socket = || over_http('a', handshake(&[("Authorization", &format!("Bearer {BEAT_TOKEN}"))]));
+    let wish = || over_http('a', with_body("POST", "/api/v1/monitors/x/resume", &bearer(ADMIN_TOKEN), ""));
+    let stop = AtomicBool::new(false);
+    let began = Instant::now();
+    std::thread::scope(|threads| {
+        for n in 0..GUESSERS {
+            let (hb, stop) = (&hb, &stop);
+            threads.spawn(move || guess(hb, n, stop));
+        }
+        let ways: [(&str, u16, &(dyn Fn() -> u16 + Sync)); 5] = [
+            ("tcp", 200, &over_tcp),
+            ("fast", 200, &fast),
+            ("general", 200, &general),
+            ("socket", 101, &socket),
+            ("wish", 404, &wish),
+        ];
+        let honest = ways.map(|(way, status, ask)| {
+            threads.spawn(move || {
+                // Whoever comes when one more may be looked at does not wait.
+                until(&format!("a token over {way} that waits"), || {
+                    let asked = Instant::now();
+                    assert_eq!(ask(), status, "{way}: a right token opens, whoever guesses");
+                    asked.elapsed() >= WAIT
+                });
+            })
+        });
+        let waited = honest.map(|thread| thread.join());
+        stop.store(true, Ordering::Relaxed);
+        assert!(waited.iter().all(Result::is_ok));
+    });
+    // Sixty that are free and one more each second, those that were under way before, and one each wait.
+    let (guesses, spent_s) = (hb.metric("heartbeat_wrong_tokens_total"), began.elapsed().as_secs() + 1);
+    let most = 60 + spent_s + GUESSERS as u64 * (2 + spent_s / WAIT.as_secs());
+    assert!(guesses <= most, "{guesses} guesses in {spent_s} s");
+    hb.wait_for_log("refused 127.0.0.1: many wrong tokens from one address: each token from there waits 5 s");
+    assert!(hb.log().matches("many wrong tokens").count() <= 1 + spent_s as usize / 600, "said now and then");
+    assert!(hb.get("/readyz").text().contains("many wrong tokens from one address"));
 }
 
 #[test]

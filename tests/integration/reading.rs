@@ -222,6 +222,7 @@ fn metrics_in_both_formats() {
         "heartbeat_unsynced_seconds",
         "heartbeat_beats_unstored_total",
         "heartbeat_muted_changes_total",
+        "heartbeat_wrong_tokens_total",
         "process_start_time_seconds",
     ] {
         assert!(samples.contains(name), "{name}");

@@ -197,27 +197,34 @@ impl Http {
         let Desk { input, pending, answers, .. } = desk;
         let read = &input[..filled];
         let answers_before = answers.len();
+        let (site, peer) = (&self.link.site, self.link.peer);
         let mut used = 0;
         self.then = Then::Read;
         let mut stage = Stage::Idle;
         while used < filled {
             match head::next(&read[used..], &moment.policy.limits) {
+                // A general thread can wait.
+                Step::Beat(plain)
+                    if beats::token_wait(site, peer, &plain.facts, moment.now.mono).is_some() =>
+                {
+                    self.then = Then::HandOver;
+                    break;
+                }
                 Step::Beat(plain) => {
                     used += plain.bytes;
-                    self.link.site.engine.stats().fast();
-                    let mut answer =
-                        match beats::admit(&self.link.site, moment.policy, self.link.peer, &plain.facts) {
-                            Ok(client) => beats::take(
-                                &self.link.site,
-                                moment.policy,
-                                moment.now,
-                                client,
-                                named_by(self.link.stream.name(), self.link.peer, client),
-                                beats::Sent { query: "", body: plain.body },
-                                pending,
-                            ),
-                            Err(refused) => refused,
-                        };
+                    site.engine.stats().fast();
+                    let mut answer = match beats::admit(site, moment.policy, peer, &plain.facts) {
+                        Ok(client) => beats::take(
+                            site,
+                            moment.policy,
+                            moment.now,
+                            client,
+                            named_by(self.link.stream.name(), peer, client),
+                            beats::Sent { query: "", body: plain.body },
+                            pending,
+                        ),
+                        Err(refused) => refused,
+                    };
                     let refused = answer.close;
                     answer.close |= plain.close || moment.draining;
                     let close = answer.close;

@@ -18,7 +18,7 @@ use crate::domain::beat::{Beat, Transport, Warnings};
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{QUIET, TALK_READ_BYTES_MAX, TALK_UNSENT_BYTES_MAX};
 use crate::domain::notice::Notice;
-use crate::domain::policy::{Anonymous, TcpTimes};
+use crate::domain::policy::Anonymous;
 use crate::domain::time::Span;
 use crate::engine::claims::{self, Claim};
 use crate::engine::stats::{BeatResult, Turned};
@@ -28,6 +28,7 @@ use crate::wire::blob;
 use crate::wire::dialect::{self, Dialect, Event, Foreign};
 use crate::wire::fields::Fields;
 use crate::wire::line::{self, Command, Reply};
+use patience::{next_ping, times_of};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::io;
@@ -36,8 +37,6 @@ use std::sync::Arc;
 
 /// Readings in one turn before other connections get theirs.
 const READINGS_MAX: usize = 4;
-/// How often those beat who send `PING` and no name, as far as we know.
-const PING_INTERVAL: Span = Span::secs(30);
 
 /// A raw TCP connection.
 pub struct Talk {
@@ -68,6 +67,8 @@ pub struct Talk {
     /// Until when it is not heard, because the token it showed is wrong.
     deaf_s: u32,
     guesses: u8,
+    /// Whether the token that comes next has waited long enough to be looked at.
+    has_waited: bool,
     /// What was read of it and not looked at.
     ahead: Box<[u8]>,
     ping_s: u32,
@@ -146,6 +147,7 @@ impl Talk {
             token_s: NEVER,
             deaf_s: 0,
             guesses: 0,
+            has_waited: false,
             ahead: Box::default(),
             ping_s: next_ping(times, moment),
             stalled_s: NEVER,
@@ -184,6 +186,7 @@ impl Talk {
             token_s: NEVER,
             deaf_s: if kept.ahead.is_empty() { 0 } else { moment.now_s },
             guesses: kept.guesses,
+            has_waited: false,
             ahead: kept.ahead.into(),
             ping_s: if answers { moment.now_s } else { next_ping(&moment.policy.tcp, moment) },
             stalled_s: NEVER,
@@ -374,7 +377,7 @@ impl Talk {
         let length_max = moment.policy.limits.beat_bytes;
         let mut anew = false;
         let mut rest = &input[..filled];
-        if self.token_s == NEVER {
+        if moment.policy.access.beat_tokens.is_empty() {
             talk.feed(rest, length_max, &mut |event| {
                 anew = true;
                 self.take(event, &mut hearing);
@@ -390,7 +393,9 @@ impl Talk {
             });
             rest = &rest[end..];
         }
-        self.ahead = rest.into();
+        let mut ahead = std::mem::take(&mut self.ahead).into_vec();
+        ahead.extend_from_slice(rest);
+        self.ahead = ahead.into();
         self.talk = talk;
         self.watch_message(anew, moment);
         self.silent_s = moment.second_after(self.timeout(moment));
@@ -617,20 +622,6 @@ impl Hearing<'_, '_> {
             self.say(Reply::Error(reason), 0);
         }
     }
-}
-
-/// The interval and the timeout of those that give no name.
-fn times_of(dialect: Dialect, times: &TcpTimes) -> (Span, Span) {
-    match dialect {
-        Dialect::Frame => (times.ping_interval, times.frame_timeout),
-        Dialect::Line | Dialect::Ping => (PING_INTERVAL.min(times.line_timeout), times.line_timeout),
-        Dialect::Unknown | Dialect::Pong | Dialect::Text => (times.ping_interval, times.timeout),
-    }
-}
-
-/// The loop looks once at the beginning of each second, so pings are so many seconds apart and not one more.
-fn next_ping(times: &TcpTimes, moment: &Moment<'_>) -> u32 {
-    moment.now_s.saturating_add(u32::try_from(times.ping_interval.as_secs_ceil()).unwrap_or(u32::MAX))
 }
 
 /// Why a beat was not taken, as it stands behind `ERR`.

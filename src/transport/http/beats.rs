@@ -6,7 +6,7 @@ use crate::domain::beat::{Beat, Transport, Warnings};
 use crate::domain::id::Id;
 use crate::domain::limits::{BATCH_WARNINGS_MAX, Limits, REJECTED_NAMED_MAX};
 use crate::domain::policy::Policy;
-use crate::domain::time::{Now, Span};
+use crate::domain::time::{Mono, Now, Span};
 use crate::engine::stats::BeatResult;
 use crate::engine::{NotStored, Pending, Refusal, Refused};
 use crate::sys::clock;
@@ -54,12 +54,25 @@ pub fn admit_over(
     match policy.access.check(Wish::Beat, client, facts.bearer()) {
         Ok(()) => Ok(client),
         Err(why) => {
-            if let Denied::Token(key) = why {
-                site.engine.note_refused(clock::now(), Refused::Token(key), client);
+            match why {
+                Denied::Token(key) if facts.bearer().is_some() => {
+                    site.engine.note_wrong_token(clock::now(), key, client);
+                }
+                Denied::Token(key) => {
+                    site.engine.note_refused(clock::now(), Refused::Token(key), client);
+                }
+                Denied::Network(_) => {}
             }
             Err(denied(Answer::denied(why, &client.to_string())))
         }
     }
+}
+
+/// How long a request must wait before the token is looked at that it shows.
+pub fn token_wait(site: &Site, peer: Peer, facts: &Facts<'_>, now: Mono) -> Option<Span> {
+    facts.bearer()?;
+    // One that cannot be read is refused in any case.
+    site.engine.token_wait(now, site.setup.proxies.client(peer, facts).ok()?)
 }
 
 /// Who sent a request: the peer, or whom a trusted proxy names. An answer when that cannot be read.

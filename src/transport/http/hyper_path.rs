@@ -9,6 +9,7 @@ use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{CONTROL_BODY_BYTES_MAX, LINGER_MAX, UNCOUNTED_BYTES};
 use crate::domain::policy::Policy;
 use crate::engine::stats::Turned;
+use crate::sys::clock;
 use crate::transport::budget::{self, Held};
 use crate::transport::deadline::{Call, Deadline};
 use crate::transport::http::beats;
@@ -244,7 +245,6 @@ async fn answer(
     visitor: Visitor,
     request: Request<Incoming>,
 ) -> Reply {
-    let policy = site.engine.policy().clone();
     let (head, body) = request.into_parts();
     let headers = || head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let facts = match Facts::collect(headers()) {
@@ -257,6 +257,11 @@ async fn answer(
     if head.version == Version::HTTP_11 && facts.host.is_none() {
         return Reply::Whole(Answer::error(400, "HTTP/1.1 needs a Host header (RFC 9112, 3.2)").closing());
     }
+    let is_guest = matches!(visitor, Visitor::Guest(_));
+    if let Some(wait) = beats::token_wait(site, peer, &facts, clock::mono()).filter(|_| is_guest) {
+        tokio::time::sleep(Duration::from_millis(wait.0)).await;
+    }
+    let policy = site.engine.policy().clone();
     let path = head.uri.path();
     let header = |name: &str| head.headers.get(name).map(HeaderValue::as_bytes);
     let coded = header("content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case(b"identity"));

@@ -18,7 +18,7 @@ use crate::domain::id::{Id, IdError, IdRef};
 use crate::domain::lang::Lang;
 use crate::domain::policy::Policy;
 use crate::domain::time::Span;
-use crate::engine::{Engine, Refused};
+use crate::engine::Engine;
 use crate::store::StoreError;
 use crate::sys::clock;
 use crate::sys::sockets::control;
@@ -280,7 +280,7 @@ pub fn admit<'a>(
             if let Err(why) = may {
                 // A browser asks without one first; that is nobody's mistake.
                 if let (Denied::Token(key), Some(_)) = (why, question.facts.bearer()) {
-                    site.engine.note_refused(clock::now(), Refused::Token(key), client);
+                    site.engine.note_wrong_token(clock::now(), key, client);
                 }
                 return Err(match why {
                     Denied::Token(key) if wish == Wish::Admin && policy.access.admin_tokens.is_empty() => {

@@ -1,11 +1,12 @@
 //! How long a raw TCP connection may take for what it owes: a sign of life, the end of what it has begun, a token where one
 //! is needed; and what wrong tokens cost it.
 
-use super::{Hearing, Talk, next_ping};
+use super::{Hearing, Talk};
 use crate::domain::access::{Denied, Shown, Wish};
 use crate::domain::beat::Warnings;
 use crate::domain::limits::{GUESS_DELAY, GUESSES_MAX};
-use crate::domain::notice::{Level, Notice};
+use crate::domain::notice::Notice;
+use crate::domain::policy::TcpTimes;
 use crate::domain::time::Span;
 use crate::engine::claims::Claim;
 use crate::engine::stats::{BeatResult, Turned};
@@ -13,6 +14,9 @@ use crate::transport::front::desk::{Moment, NEVER, Next};
 use crate::wire::dialect::Dialect;
 use crate::wire::line::Reply;
 use std::borrow::Cow;
+
+/// How often those beat who send `PING` and no name, as far as we know.
+const PING_INTERVAL: Span = Span::secs(30);
 
 impl Talk {
     /// What happens when its time is up: it is asked, or it has been silent for too long.
@@ -123,7 +127,12 @@ impl Talk {
     }
 
     pub(super) fn authorize(&mut self, token: &[u8], hearing: &mut Hearing<'_, '_>) {
-        let reply = match hearing.moment.policy.access.check(Wish::Beat, self.link.peer, Some(token)) {
+        let peer = self.link.peer;
+        let wait = self.link.site.engine.token_wait(hearing.moment.now.mono, peer);
+        if let Some(wait) = wait.filter(|_| !std::mem::take(&mut self.has_waited)) {
+            return self.put_off(token, wait, hearing.moment);
+        }
+        let reply = match hearing.moment.policy.access.check(Wish::Beat, peer, Some(token)) {
             Ok(()) => {
                 self.shown = Shown::of(Some(token));
                 self.token_s = NEVER;
@@ -133,13 +142,24 @@ impl Talk {
                 self.count(BeatResult::Denied);
                 self.resent_guess(hearing.moment);
                 if let Denied::Token(key) = denied {
-                    self.note_refused(key, hearing);
+                    self.link.site.engine.note_wrong_token(hearing.moment.now, key, peer);
                 }
                 let (Denied::Token(key) | Denied::Network(key)) = denied;
                 Reply::Error(Cow::Owned(format!("not allowed: see {key}")))
             }
         };
         hearing.say(reply, 0);
+    }
+
+    /// The token waits with all that comes after it, as if it had not been read yet.
+    fn put_off(&mut self, token: &[u8], wait: Span, moment: &Moment<'_>) {
+        self.ahead = [b"AUTH ", token, b"\n"].concat().into();
+        self.has_waited = true;
+        self.deaf_s = moment.second_after(wait);
+        if self.token_s != NEVER {
+            // That it comes late is our doing.
+            self.token_s = self.token_s.max(self.deaf_s.saturating_add(1));
+        }
     }
 
     /// A token was wrong: it is not heard for a while, and after some of them it is closed.
@@ -150,15 +170,19 @@ impl Talk {
             self.closing = true;
             self.link.site.engine.stats().turned(Turned::Token);
         }
-        let site = &self.link.site;
-        let Some(count) = site.note_guess(moment.now) else { return };
-        let (peer, listener) = (self.link.peer, &site.setup.address);
-        let text = moment.policy.page_lang.pick(
-            format!("wrong token from {peer} at {listener}; {count} since this was last said"),
-            format!("{peer} 在 {listener} 出示了错误的令牌；自上次记录以来共 {count} 次"),
-        );
-        site.engine
-            .log()
-            .notice(moment.now.wall, Notice::Other { level: Level::Warning, kind: "wrong_token", text });
     }
+}
+
+/// The interval and the timeout of those that give no name.
+pub(super) fn times_of(dialect: Dialect, times: &TcpTimes) -> (Span, Span) {
+    match dialect {
+        Dialect::Frame => (times.ping_interval, times.frame_timeout),
+        Dialect::Line | Dialect::Ping => (PING_INTERVAL.min(times.line_timeout), times.line_timeout),
+        Dialect::Unknown | Dialect::Pong | Dialect::Text => (times.ping_interval, times.timeout),
+    }
+}
+
+/// The loop looks once at the beginning of each second, so pings are so many seconds apart and not one more.
+pub(super) fn next_ping(times: &TcpTimes, moment: &Moment<'_>) -> u32 {
+    moment.now_s.saturating_add(u32::try_from(times.ping_interval.as_secs_ceil()).unwrap_or(u32::MAX))
 }

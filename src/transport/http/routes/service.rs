@@ -86,6 +86,7 @@ pub fn metrics_text(site: &Site, question: &Question<'_>) -> Answer {
             count: sum.delays.iter().sum(),
         },
         muted_changes: sum.muted,
+        wrong_tokens: sum.wrong_tokens,
         beats_unstored: sum.unstored,
         journal_bytes: health.journal_bytes,
         unsynced_s: health.unsynced_s,
