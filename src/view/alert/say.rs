@@ -1,0 +1,297 @@
+//! An alert in words: a title, one sentence in the configured language, and what is said besides.
+//!
+//! What is common to many is said first, then the names, as many as a line on a telephone bears; how late the message is
+//! comes last.
+
+use crate::domain::alert::message::{Doubt, Kind, Message, Shared, Subject};
+use crate::domain::lang::Lang;
+use crate::domain::record::{Cause, Reason};
+use crate::domain::time::{Span, Wall};
+use crate::view::reason;
+use crate::view::words::one_line;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Monitors that a sentence names; the others are counted.
+const NAMED_MAX: usize = 10;
+/// What stands as it is in a path.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A few words: the subject of a mail, the head of a card.
+pub fn title(lang: Lang, message: &Message) -> String {
+    let whom = match (message.first(), message.count) {
+        (Some(one), 0 | 1) => one_line(&one.id).into_owned(),
+        (_, count) => lang.pick(format!("{count} monitors"), format!("{count} 个监控")),
+    };
+    let be = if message.count > 1 { "are" } else { "is" };
+    match message.kind {
+        Kind::Down => lang.pick(format!("{whom} {be} down"), format!("{whom} 已下线")),
+        Kind::Recovered if all_removed(message) => {
+            let were = if message.count > 1 { "were" } else { "was" };
+            lang.pick(format!("{whom} {were} removed"), format!("{whom} 已移除"))
+        }
+        Kind::Recovered => lang.pick(format!("{whom} {be} up again"), format!("{whom} 已恢复")),
+        Kind::Reminder => lang.pick(format!("{whom} {be} still down"), format!("{whom} 仍未恢复")),
+        Kind::Flapping => lang.pick(format!("{whom} {be} flapping"), format!("{whom} 状态反复")),
+        Kind::Own => lang.pick("heartbeat-server suspects itself", "heartbeat-server 怀疑自身故障").into(),
+        Kind::Test => lang.pick("a test: nothing is wrong", "测试：一切正常").into(),
+    }
+}
+
+/// The message in one sentence, always one line.
+pub fn sentence(lang: Lang, message: &Message) -> String {
+    one_line(&said_whole(lang, message)).into_owned()
+}
+
+/// The same for who reads more than a line: what a monitor said keeps its line breaks.
+pub fn text(lang: Lang, message: &Message) -> String {
+    said_whole(lang, message)
+        .split('\n')
+        .map(|line| one_line(line.trim_end_matches('\r')))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// When it was, from where it was heard, who tells it and where to look: some lines.
+pub fn details(lang: Lang, message: &Message) -> String {
+    let mut parts = Vec::new();
+    let one = message.first().filter(|_| message.count <= 1);
+    match one {
+        Some(Subject { since, ended: Some(ended), .. }) => parts.push(lang.pick(
+            format!("from {} to {}", local(*since), local(*ended)),
+            format!("{} 至 {}", local(*since), local(*ended)),
+        )),
+        _ if message.first().is_some() => {
+            let since = local(message.since());
+            parts.push(lang.pick(format!("since {since}"), format!("开始于 {since}")));
+        }
+        _ => parts.push(local(message.made)),
+    }
+    if let Some(address) = one.and_then(|one| one.address.as_ref()) {
+        let address = one_line(address);
+        parts.push(lang.pick(format!("last heard from {address}"), format!("最后来自 {address}")));
+    }
+    if !message.server.name.is_empty() {
+        let name = one_line(&message.server.name);
+        parts.push(lang.pick(format!("told by {name}"), format!("由 {name} 通知")));
+    }
+    let text = parts.join(lang.pick("; ", "；"));
+    link(message).map_or(text.clone(), |link| format!("{text}\n{link}"))
+}
+
+/// The page of the monitor, or of all, where it is known under which address people reach it.
+pub(super) fn link(message: &Message) -> Option<String> {
+    let url = message.server.page_url.as_ref()?;
+    Some(match message.first().filter(|one| message.count <= 1 && !one.removed) {
+        Some(one) => format!("{url}/monitors/{}", utf8_percent_encode(&one.id, PATH)),
+        None => format!("{url}/"),
+    })
+}
+
+/// A moment as the clocks on the wall have it.
+pub(super) fn local(at: Wall) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
+    at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
+fn said_whole(lang: Lang, message: &Message) -> String {
+    let mut text = match lang {
+        Lang::En => english(message),
+        Lang::Zh => chinese(message),
+    };
+    if message.delayed > Span(0) {
+        let late = shown(message.delayed);
+        text.push_str(
+            &lang.pick(format!(" (this message is {late} late)"), format!("（本消息延迟 {late} 送达）")),
+        );
+    }
+    text
+}
+
+fn english(message: &Message) -> String {
+    let lasted = shown(message.duration());
+    let mut text = match (message.kind, message.first()) {
+        (Kind::Test, _) => format!("a test of the notifier {}: nothing is wrong", message.notifier),
+        (Kind::Own, _) => {
+            let (doubt, all) = message.doubt.unwrap_or((Doubt::Restart, message.count));
+            let event = match doubt {
+                Doubt::Restart => "this server was started again or stood still",
+                Doubt::Network => "this machine lost its network",
+            };
+            format!(
+                "{} of {all} monitors have not been heard since {event}: the fault is probably on this side; \
+                 who stays silent is told of in some minutes",
+                message.count
+            )
+        }
+        (_, None) => title(Lang::En, message),
+        (kind, Some(one)) if message.count <= 1 => {
+            let id = &one.id;
+            match kind {
+                Kind::Down if message.flaps.is_some() => {
+                    format!("{id} does not flap any more, it is down, for {lasted}")
+                }
+                Kind::Down => match (clause(Lang::En, one), one.last_beat) {
+                    (Some(why), _) => format!("{id} is down, {why}"),
+                    (None, Some(last)) => {
+                        format!("{id} is down, silent for {}", shown(silence(last, one, message.now)))
+                    }
+                    (None, None) => format!("{id} is down, never heard"),
+                },
+                Kind::Recovered if one.removed => format!("{id} was removed, it had been down for {lasted}"),
+                Kind::Recovered if message.flaps.is_some() => {
+                    format!("{id} does not flap any more, it is up and steady")
+                }
+                Kind::Recovered => format!("{id} is up again, it was down for {lasted}"),
+                Kind::Flapping => {
+                    let (times, within) = message.flaps.unwrap_or((2, Span::secs(3600)));
+                    format!(
+                        "{id} is flapping: down {times} times within {}; nothing more is said until it is steady",
+                        shown(within)
+                    )
+                }
+                _ => match clause(Lang::En, one) {
+                    Some(why) => format!("{id} is still down, for {lasted}, {why}"),
+                    None => format!("{id} is still down, for {lasted}"),
+                },
+            }
+        }
+        (kind, Some(_)) => {
+            let what = match kind {
+                Kind::Recovered if all_removed(message) => format!("were removed, down for up to {lasted}"),
+                Kind::Recovered => format!("are up again, down for up to {lasted}"),
+                Kind::Reminder => format!("are still down, for up to {lasted}"),
+                Kind::Flapping => "are flapping; nothing more is said until they are steady".to_string(),
+                _ => "are down".to_string(),
+            };
+            let lead = match &message.shared {
+                Some(Shared::After(id)) => format!("behind {id}: "),
+                Some(Shared::Network(network)) => format!("in {network}: "),
+                None => String::new(),
+            };
+            format!("{lead}{} monitors {what}: {}", message.count, names(Lang::En, message))
+        }
+    };
+    if let Some(said) = said(message) {
+        text.push_str(&format!(": {said}"));
+    }
+    if message.dependants_count > 0 {
+        let named = some(&message.dependants, message.dependants_count, Lang::En);
+        text.push_str(&format!("; silent behind it: {named}"));
+    }
+    text
+}
+
+fn chinese(message: &Message) -> String {
+    let lasted = shown(message.duration());
+    let mut text = match (message.kind, message.first()) {
+        (Kind::Test, _) => format!("通知渠道 {} 的测试消息：一切正常", message.notifier),
+        (Kind::Own, _) => {
+            let (doubt, all) = message.doubt.unwrap_or((Doubt::Restart, message.count));
+            let event = doubt_zh(doubt);
+            format!(
+                "{event}后，{all} 个监控中有 {} 个未再收到心跳：故障很可能在本机；仍然静默者将在数分钟后通知",
+                message.count
+            )
+        }
+        (_, None) => title(Lang::Zh, message),
+        (kind, Some(one)) if message.count <= 1 => {
+            let id = &one.id;
+            match kind {
+                Kind::Down if message.flaps.is_some() => format!("{id} 不再反复，已下线 {lasted}"),
+                Kind::Down => match (clause(Lang::Zh, one), one.last_beat) {
+                    (Some(why), _) => format!("{id} 已下线，{why}"),
+                    (None, Some(last)) => {
+                        format!("{id} 已失联，静默 {}", shown(silence(last, one, message.now)))
+                    }
+                    (None, None) => format!("{id} 已失联，从未收到心跳"),
+                },
+                Kind::Recovered if one.removed => format!("{id} 已移除，此前下线 {lasted}"),
+                Kind::Recovered if message.flaps.is_some() => format!("{id} 不再反复，已稳定恢复"),
+                Kind::Recovered => format!("{id} 已恢复，此前下线 {lasted}"),
+                Kind::Flapping => {
+                    let (times, within) = message.flaps.unwrap_or((2, Span::secs(3600)));
+                    format!("{id} 状态反复：{} 内下线 {times} 次；稳定之前不再通知", shown(within))
+                }
+                _ => match clause(Lang::Zh, one) {
+                    Some(why) => format!("{id} 仍未恢复，已持续 {lasted}，{why}"),
+                    None => format!("{id} 仍未恢复，已持续 {lasted}"),
+                },
+            }
+        }
+        (kind, Some(_)) => {
+            let what = match kind {
+                Kind::Recovered if all_removed(message) => format!("已移除，此前最长下线 {lasted}"),
+                Kind::Recovered => format!("已恢复，此前最长下线 {lasted}"),
+                Kind::Reminder => format!("仍未恢复，最长已持续 {lasted}"),
+                Kind::Flapping => "状态反复，稳定之前不再通知".to_string(),
+                _ => "已下线".to_string(),
+            };
+            let lead = match &message.shared {
+                Some(Shared::After(id)) => format!("依赖 {id} 的"),
+                Some(Shared::Network(network)) => format!("网段 {network} 的"),
+                None => String::new(),
+            };
+            format!("{lead} {} 个监控{what}：{}", message.count, names(Lang::Zh, message))
+        }
+    };
+    if let Some(said) = said(message) {
+        text.push_str(&format!("：{said}"));
+    }
+    if message.dependants_count > 0 {
+        let named = some(&message.dependants, message.dependants_count, Lang::Zh);
+        text.push_str(&format!("；依赖它而同时静默：{named}"));
+    }
+    text.trim_start().to_string()
+}
+
+fn doubt_zh(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::Restart => "本服务器重启或停顿",
+        Doubt::Network => "本机网络中断",
+    }
+}
+
+/// What a monitor said when it reported that it fails, or since then; or what a test says.
+fn said(message: &Message) -> Option<&str> {
+    let one = message.first().filter(|_| message.count == 1)?;
+    let tells = message.kind == Kind::Test
+        || matches!(message.kind, Kind::Down | Kind::Reminder)
+            && matches!(one.cause, Some(Cause::Fail | Cause::RunTooLong));
+    one.said.as_deref().filter(|_| tells)
+}
+
+/// Why it is down, where that is something else than silence.
+fn clause(lang: Lang, one: &Subject) -> Option<String> {
+    let reason = Reason { cause: one.cause?, exit: one.exit, run_started: one.run_started };
+    reason::clause(lang, &reason, one.since)
+}
+
+/// Whether none of those of whom a message speaks is up again: they are gone.
+fn all_removed(message: &Message) -> bool {
+    !message.monitors.is_empty() && message.monitors.iter().all(|one| one.removed)
+}
+
+/// For how long a monitor that is down, or was, has been silent.
+fn silence(last_beat: Wall, one: &Subject, now: Wall) -> Span {
+    crate::domain::alert::message::age(last_beat, one.ended.unwrap_or(now))
+}
+
+fn names(lang: Lang, message: &Message) -> String {
+    let names: Vec<&str> = message.monitors.iter().take(NAMED_MAX).map(|one| one.id.as_str()).collect();
+    some(&names, message.count, lang)
+}
+
+fn some<T: AsRef<str>>(names: &[T], count: u64, lang: Lang) -> String {
+    let named: Vec<&str> = names.iter().take(NAMED_MAX).map(AsRef::as_ref).collect();
+    let text = named.join(lang.pick(", ", "、"));
+    match count.saturating_sub(named.len() as u64) {
+        0 => text,
+        more => lang.pick(format!("{text} and {more} more"), format!("{text} 等（另有 {more} 个）")),
+    }
+}
+
+/// A length of time as people want to read it: whole seconds, and whole minutes from an hour on.
+fn shown(span: Span) -> Span {
+    let unit_ms = if span >= Span::secs(3600) { 60_000 } else { 1000 };
+    Span(span.0 / unit_ms * unit_ms)
+}

@@ -1,0 +1,180 @@
+use super::say::local;
+use super::*;
+use crate::domain::alert::message::{Doubt, Kind, Server};
+use crate::domain::time::Span;
+
+const AT: i64 = 1_770_521_420_000;
+
+fn one(id: &str) -> Subject {
+    Subject {
+        id: id.into(),
+        incident: Some("7-3".into()),
+        since: Wall(AT),
+        cause: Some(Cause::Silence),
+        last_beat: Some(Wall(AT - 90_000)),
+        address: Some("10.0.3.7".into()),
+        tags: vec!["rack-3".into()],
+        ..Subject::default()
+    }
+}
+
+fn about(kind: Kind, monitors: Vec<Subject>) -> Message {
+    let mut message = Message::new(kind, "k-7-3-ops".into(), "ops", Wall(AT));
+    message.count = monitors.len() as u64;
+    message.monitors = monitors;
+    message
+}
+
+#[test]
+fn every_kind_reads_well_in_both_languages() {
+    let job = Subject {
+        cause: Some(Cause::Fail),
+        exit: Some(Exit::Signal(9)),
+        said: Some("disk full".into()),
+        ..one("job")
+    };
+    let slow = Subject {
+        cause: Some(Cause::RunTooLong),
+        run_started: Some(Wall(AT - 40_000)),
+        said: Some("at file 7".into()),
+        ..one("slow")
+    };
+    let failed = Subject { cause: Some(Cause::Fail), said: Some("disk\nfull".into()), ..one("job") };
+    let ended = |removed| Subject { ended: Some(Wall(AT + 3_725_000)), removed, ..one("web-1") };
+    let many: Vec<Subject> = (0..12).map(|n| one(&format!("web-{n}"))).collect();
+    let mut router = about(Kind::Down, vec![one("router")]);
+    (router.dependants, router.dependants_count) = (vec!["a".into(), "b".into()], 5);
+    let mut rack = about(Kind::Down, many.clone());
+    rack.shared = Some(Shared::Network("10.0.3.0/24".into()));
+    let mut flapping = about(Kind::Flapping, vec![one("web-1")]);
+    flapping.flaps = Some((2, Span::secs(720)));
+    let mut own = about(Kind::Own, many);
+    own.doubt = Some((Doubt::Restart, 20));
+    let late = about(Kind::Down, vec![one("web-1")]).at(Wall(AT + 7_200_000), Span::secs(60));
+    for (message, en, zh) in [
+        (
+            about(Kind::Down, vec![one("web-1")]),
+            "web-1 is down, silent for 1m30s",
+            "web-1 已失联，静默 1m30s",
+        ),
+        (
+            about(Kind::Reminder, vec![job]).at(Wall(AT + 3_600_000), Span::secs(7200)),
+            "job is still down, for 1h, killed by signal 9 (SIGKILL): disk full",
+            "job 仍未恢复，已持续 1h，被信号 9（SIGKILL）终止：disk full",
+        ),
+        (
+            about(Kind::Down, vec![slow]),
+            "slow is down, its run takes longer than 40s: at file 7",
+            "slow 已下线，任务运行超过 40s 仍未结束：at file 7",
+        ),
+        (
+            about(Kind::Down, vec![failed]),
+            "job is down, it reported a failure: disk\\nfull",
+            "job 已下线，自报故障：disk\\nfull",
+        ),
+        (
+            about(Kind::Recovered, vec![ended(false)]),
+            "web-1 is up again, it was down for 1h2m",
+            "web-1 已恢复，此前下线 1h2m",
+        ),
+        (
+            about(Kind::Recovered, vec![ended(true)]),
+            "web-1 was removed, it had been down for 1h2m",
+            "web-1 已移除，此前下线 1h2m",
+        ),
+        (
+            router,
+            "router is down, silent for 1m30s; silent behind it: a, b and 3 more",
+            "router 已失联，静默 1m30s；依赖它而同时静默：a、b 等（另有 3 个）",
+        ),
+        (
+            rack,
+            "in 10.0.3.0/24: 12 monitors are down: web-0, web-1, web-2, web-3, web-4, web-5, web-6, web-7, web-8, \
+             web-9 and 2 more",
+            "网段 10.0.3.0/24 的 12 个监控已下线：web-0、web-1、web-2、web-3、web-4、web-5、web-6、web-7、web-8、web-9 \
+             等（另有 2 个）",
+        ),
+        (
+            about(Kind::Reminder, vec![one("web-1")]).at(Wall(AT + 3_600_000), Span::secs(7200)),
+            "web-1 is still down, for 1h",
+            "web-1 仍未恢复，已持续 1h",
+        ),
+        (
+            flapping,
+            "web-1 is flapping: down 2 times within 12m; nothing more is said until it is steady",
+            "web-1 状态反复：12m 内下线 2 次；稳定之前不再通知",
+        ),
+        (
+            own,
+            "12 of 20 monitors have not been heard since this server was started again or stood still: the fault is \
+             probably on this side; who stays silent is told of in some minutes",
+            "本服务器重启或停顿后，20 个监控中有 12 个未再收到心跳：故障很可能在本机；仍然静默者将在数分钟后通知",
+        ),
+        (
+            about(Kind::Test, Vec::new()),
+            "a test of the notifier ops: nothing is wrong",
+            "通知渠道 ops 的测试消息：一切正常",
+        ),
+        (
+            late,
+            "web-1 is down, silent for 2h1m (this message is 2h late)",
+            "web-1 已失联，静默 2h1m（本消息延迟 2h 送达）",
+        ),
+    ] {
+        assert_eq!(sentence(Lang::En, &message), en);
+        assert_eq!(sentence(Lang::Zh, &message), zh);
+        let title = title(Lang::En, &message);
+        assert!(!title.is_empty() && title.len() < 200, "{title}");
+    }
+}
+
+#[test]
+fn what_a_message_says_besides_is_when_from_where_by_whom_and_where_to_look() {
+    let mut down = about(Kind::Down, vec![one("数据 库")]);
+    down.server = Server { name: "mon-1".into(), page_url: Some("https://mon.example.org".into()) };
+    let (since, end) = (local(Wall(AT)), local(Wall(AT + 60_000)));
+    let link = "https://mon.example.org/monitors/%E6%95%B0%E6%8D%AE%20%E5%BA%93";
+    assert_eq!(
+        details(Lang::En, &down),
+        format!("since {since}; last heard from 10.0.3.7; told by mon-1\n{link}")
+    );
+    assert_eq!(details(Lang::Zh, &down), format!("开始于 {since}；最后来自 10.0.3.7；由 mon-1 通知\n{link}"));
+    let ended = Subject { ended: Some(Wall(AT + 60_000)), address: None, ..one("web-1") };
+    let up = about(Kind::Recovered, vec![ended.clone()]);
+    assert_eq!(details(Lang::En, &up), format!("from {since} to {end}"));
+    let gone = Subject { removed: true, ..ended };
+    let both = about(Kind::Recovered, vec![gone.clone(), gone]);
+    assert_eq!(title(Lang::En, &both), "2 monitors were removed");
+    assert!(sentence(Lang::En, &both).starts_with("2 monitors were removed, down for up to 1m"));
+    assert!(sentence(Lang::Zh, &both).contains("已移除"));
+}
+
+#[test]
+fn line_breaks_are_line_breaks_and_the_log_has_one_line() {
+    let failed =
+        Subject { cause: Some(Cause::Fail), said: Some("disk\r\nfull\u{1b}[2J".into()), ..one("job") };
+    let message = about(Kind::Down, vec![failed]);
+    assert_eq!(text(Lang::En, &message), "job is down, it reported a failure: disk\nfull\\u{1b}[2J");
+    assert!(!sentence(Lang::En, &message).contains('\n'));
+}
+
+#[test]
+fn the_end_of_a_flapping_that_leaves_it_down_is_said_in_both_languages() {
+    let mut down = about(Kind::Down, vec![one("web-1")]);
+    down.flaps = Some((3, Span::secs(720)));
+    let down = down.at(Wall(AT + 1_800_000), Span::secs(7200));
+    assert_eq!(sentence(Lang::En, &down), "web-1 does not flap any more, it is down, for 30m");
+    assert_eq!(sentence(Lang::Zh, &down), "web-1 不再反复，已下线 30m");
+}
+
+#[test]
+fn the_json_has_what_the_interface_promises() {
+    let shown = json(Lang::En, &about(Kind::Down, vec![one("web-1")]).at(Wall(AT + 1_500), Span::secs(60)));
+    assert_eq!(
+        shown.to_string(),
+        r#"{"kind":"down","key":"k-7-3-ops","notifier":"ops","monitor":"web-1","count":1,"monitors":[{"id":"web-1","incident":"7-3","since":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":1.5,"cause":"silence","exit_code":null,"signal":null,"last_beat":"2026-02-08T03:28:50.000Z","address":"10.0.3.7","tags":["rack-3"],"message":null,"removed":false}],"incident":"7-3","since":"2026-02-08T03:30:20.000Z","duration_s":1.5,"delayed_s":0,"cause":"silence","exit_code":null,"signal":null,"message":null,"address":"10.0.3.7","tags":["rack-3"],"shared":null,"dependants":[],"dependants_count":0,"title":"web-1 is down","text":"web-1 is down, silent for 1m31s","details":"DETAILS","server":"","link":null,"at":"2026-02-08T03:30:20.000Z"}"#
+            .replace("DETAILS", &format!("since {}; last heard from 10.0.3.7", local(Wall(AT))))
+    );
+    let test = json(Lang::Zh, &about(Kind::Test, Vec::new()));
+    assert_eq!((&test["monitor"], &test["since"]), (&Value::Null, &Value::Null));
+}
