@@ -381,9 +381,20 @@ fn describe_notifier(channel: &ChannelSettings, notifier: &Notifier, lang: Lang)
         ChannelOptions::Local(Log::Journal) => ("journal".to_string(), Span(0)),
         ChannelOptions::Local(Log::Syslog) => ("syslog".to_string(), Span(0)),
     };
-    let Notifier { name, group_wait, min_down, remind_every, rate_per_minute, retry_for, fallback } =
-        notifier;
-    let remind = optional(*remind_every, lang.pick("never", "从不"));
+    let Notifier {
+        name,
+        group_wait,
+        min_down,
+        remind_every,
+        every_failure,
+        rate_per_minute,
+        retry_for,
+        fallback,
+    } = notifier;
+    let mut remind = optional(*remind_every, lang.pick("never", "从不"));
+    if *every_failure {
+        remind.push_str(lang.pick(", tells each further failure", "，每次再失败都通知"));
+    }
     let concurrency = channel.concurrency;
     let mut text = match lang {
         Lang::En => format!(

@@ -68,6 +68,7 @@ pub(super) struct Draft {
     group_wait: Option<Span>,
     /// `Some(None)`: never.
     remind_every: Option<Option<Span>>,
+    every_failure: Option<bool>,
     min_down: Option<Span>,
     rate: Option<u32>,
     concurrency: Option<usize>,
@@ -144,6 +145,7 @@ pub(super) const KEYS: &[Key<Draft>] = &[
         name: "remind_every",
         read: |draft, value| draft.remind_every = value.span_or("never", REMIND_MIN..=REMIND_MAX),
     },
+    Key { name: "every_failure", read: |draft, value| draft.every_failure = value.boolean() },
     Key { name: "min_down", read: |draft, value| draft.min_down = value.span(Span(0)..=MIN_DOWN_MAX) },
     Key { name: "rate", read: |draft, value| draft.rate = value.integer(1..=RATE_MAX).map(|n| n as u32) },
     Key {
@@ -286,6 +288,7 @@ fn policy_of(draft: &Draft) -> Option<Notifier> {
     put(&mut notifier.min_down, draft.min_down);
     put(&mut notifier.retry_for, draft.retry_for);
     notifier.remind_every = draft.remind_every.unwrap_or(notifier.remind_every);
+    notifier.every_failure = draft.every_failure.unwrap_or(notifier.every_failure);
     notifier.rate_per_minute = draft.rate.unwrap_or(notifier.rate_per_minute);
     notifier.fallback = draft.fallback.as_ref().map(|name| name.value.clone());
     Some(notifier)

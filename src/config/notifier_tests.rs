@@ -58,6 +58,7 @@ fn a_notifier_says_all_that_can_be_said() {
         timeout = "5s"
         group_wait = "1m"
         remind_every = "4h"
+        every_failure = true
         min_down = "90s"
         rate = 6
         concurrency = 3
@@ -98,6 +99,7 @@ fn a_notifier_says_all_that_can_be_said() {
             group_wait: Span::secs(60),
             min_down: Span::secs(90),
             remind_every: Some(Span::secs(14_400)),
+            every_failure: true,
             rate_per_minute: 6,
             retry_for: Span::secs(3600),
             fallback: Some("night".into()),
@@ -124,6 +126,14 @@ fn a_notifier_says_all_that_can_be_said() {
     assert_eq!(chat.host, "oapi.dingtalk.com");
     assert_eq!(settings.channels[4].options, ChannelOptions::Local(Log::Journal));
     assert!(settings.describe(Lang::En).contains("log: journal; gathers 10s"));
+    assert!(
+        settings.describe(Lang::En).contains("reminds every: 4h, tells each further failure, 6 a minute")
+    );
+    assert!(settings.describe(Lang::Zh).contains("提醒间隔 4h，每次再失败都通知，每分钟 6 条"));
+    assert!(settings.describe(Lang::En).contains("reminds every: never, 60 a minute"));
+    // The rule for lab-* tells nobody, the one for web-* somebody else.
+    let heard = [0, 1, u16::MAX].map(|number| settings.rules.tell_failures(number));
+    assert_eq!(heard, [false, false, true]);
     assert_eq!(settings.warnings, [] as [&str; 0]);
 }
 

@@ -78,7 +78,7 @@ impl Settings {
             websocket: sight.websocket(draft.websocket),
             governor: draft.governor,
             defaults,
-            rules: Arc::new(rules),
+            rules: Arc::new(rules.told_to(&alerts)),
             local_zone,
             alerts: Arc::new(alerts),
             channels,

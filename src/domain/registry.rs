@@ -228,8 +228,12 @@ impl Registry {
         }
         let (interval, grace) = (row.held(), row.grace);
         let silent = now.mono.since(heard);
-        let change = self.compare(now, key, was, silent, None);
+        let mut change = self.compare(now, key, was, silent, None);
         let row = &mut self.monitors[key as usize];
+        let failed_again = change == Change::None && was == State::Down && verdict == Some(false);
+        if failed_again && row.has_incident() && self.rules.tell_failures(row.rule) {
+            change = Change::Failed;
+        }
         row.flags.set(Flags::UNSAVED, true);
         // What it said of a change must be known to be of that beat, though it has said the same before.
         detailed |= change != Change::None && beat.message.is_some();

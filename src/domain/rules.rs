@@ -5,6 +5,7 @@
 //! is made and after each reload, never for a beat; ids named singly are found in a map, the rest is gone through.
 
 use super::address::Peer;
+use super::alert::AlertPolicy;
 use super::limits::RULES_MAX;
 use super::pattern::Pattern;
 use super::schedule::Schedule;
@@ -65,6 +66,9 @@ pub struct Rules {
     open: Vec<u16>,
     /// Those that have windows.
     windowed: Vec<u16>,
+    /// Of the monitors of which rules somebody is told of each failed run, and last, whether of those that go by none;
+    /// empty: of nobody's.
+    failures: Vec<bool>,
 }
 
 impl Rule {
@@ -127,6 +131,23 @@ impl Rules {
         }
         rules.all = all;
         rules
+    }
+
+    /// The same, with those being told of their monitors whom `alerts` names.
+    pub fn told_to(mut self, alerts: &AlertPolicy) -> Rules {
+        let named = self.all.iter().map(|rule| rule.notify.as_deref()).chain([None]);
+        self.failures = named.map(|names| alerts.hear_failures(names.unwrap_or(&alerts.notify))).collect();
+        if !self.failures.contains(&true) {
+            self.failures.clear();
+        }
+        self
+    }
+
+    /// Whether somebody is told of each failed run of the monitors of a rule that are down, by its number, or of those that
+    /// go by none.
+    pub fn tell_failures(&self, number: u16) -> bool {
+        let place = usize::from(number).min(self.all.len());
+        self.failures.get(place).copied().unwrap_or(false)
     }
 
     /// The rule for a monitor: its id, and where the beat came from that makes it or was its last.
@@ -195,6 +216,7 @@ impl Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::alert::Notifier;
 
     fn rule(matches: &str) -> Rule {
         Rule::new(match matches.parse() {
@@ -253,6 +275,24 @@ mod tests {
             at = next;
         }
         assert_eq!(seen, [10, 15, 20, 30, 35, 40]);
+    }
+
+    #[test]
+    fn who_is_told_of_each_failure_follows_from_whom_a_rule_names() {
+        let every = Notifier { every_failure: true, ..Notifier::new("every") };
+        let mut alerts = AlertPolicy { notifiers: vec![Notifier::new("ops"), every], ..Default::default() };
+        let named = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect());
+        let (mut one, mut other, mut nobody) = (rule("a"), rule("b"), rule("c"));
+        (one.notify, other.notify, nobody.notify) = (named(&["ops", "every"]), named(&["ops"]), named(&[]));
+        let all = Rules::new(vec![one, other, nobody, rule("d")]);
+        let heard = |alerts: &AlertPolicy| {
+            let rules = all.clone().told_to(alerts);
+            [0, 1, 2, 3, u16::MAX].map(|number| rules.tell_failures(number))
+        };
+        assert_eq!(heard(&alerts), [true, false, false, false, false]);
+        alerts.notify = vec!["every".into()];
+        assert_eq!(heard(&alerts), [true, false, false, true, true]);
+        assert_eq!(heard(&AlertPolicy::default()), [false; 5]);
     }
 
     #[test]

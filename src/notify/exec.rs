@@ -43,6 +43,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("HEARTBEAT_EXIT_CODE", "exit_code"),
     ("HEARTBEAT_SIGNAL", "signal"),
     ("HEARTBEAT_MESSAGE", "message"),
+    ("HEARTBEAT_FAILURES", "failures"),
     ("HEARTBEAT_ADDRESS", "address"),
     ("HEARTBEAT_TAGS", "tags"),
     ("HEARTBEAT_TITLE", "title"),

@@ -80,6 +80,7 @@ const KNOWN: &[Known] = &[
     known("exit_code", Place::Both),
     known("signal", Place::Both),
     known("message", Place::Both),
+    known("failures", Place::Both),
     known("address", Place::Both),
     known("tags", Place::Both),
     known("id", Place::Monitor),

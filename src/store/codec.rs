@@ -30,7 +30,7 @@ use crate::domain::time::{Span, Wall};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The format that is written; 1 to 7. Those before it are read: in format 1 an exit code is one byte, a
-/// message has no time, and an incident no more than its cause.
+/// message has no time, an incident no more than its cause, and no change is [`Change::Failed`].
 pub const FORMAT: u8 = 2;
 /// Most bytes of a record. The limits of a beat keep every record far below; one above it is written without its
 /// details.
@@ -100,6 +100,7 @@ fn write(record: &Record<'_>, base: Wall, details: Option<&Details<'_>>, out: &m
         Change::State { from, muted: false } => (2, Some(from)),
         Change::State { from, muted: true } => (3, Some(from)),
         Change::Removed => (4, None),
+        Change::Failed => (5, None),
     };
     let (status, exit) = match record.status {
         Status::Ok => (0, None),
@@ -342,6 +343,7 @@ impl<'a> Reader<'a> {
             1 => Change::Created,
             kind @ (2 | 3) => Change::State { from: state_of(self.byte()?)?, muted: kind == 3 },
             4 => Change::Removed,
+            5 if format > 1 => Change::Failed,
             _ => return Err(CodecError::Value("change")),
         };
         let status = match form & 7 {

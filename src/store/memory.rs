@@ -229,7 +229,7 @@ impl Inner {
     fn transit(&mut self, record: &Record<'_>) {
         self.put(record);
         let (from, muted) = match record.change {
-            Change::None | Change::Removed => return,
+            Change::None | Change::Failed | Change::Removed => return,
             Change::Created => (None, false),
             Change::State { from, muted } => (Some(from), muted),
         };

@@ -31,6 +31,7 @@ pub fn json(lang: Lang, message: &Message) -> Value {
         "exit_code": first.and_then(|one| one.exit).and_then(Exit::code),
         "signal": first.and_then(|one| one.exit).and_then(Exit::signal),
         "message": first.and_then(|one| one.said.as_ref()),
+        "failures": first.map(|one| one.failures),
         "address": first.and_then(|one| one.address.as_ref()),
         "tags": first.map(|one| &one.tags),
         "shared": message.shared.as_ref().map(|shared| match shared {
@@ -62,6 +63,7 @@ fn subject(one: &Subject, now: Wall) -> Value {
         "address": one.address,
         "tags": one.tags,
         "message": one.said,
+        "failures": one.failures,
         "removed": one.removed,
     })
 }

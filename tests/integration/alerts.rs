@@ -88,6 +88,47 @@ fn a_failure_is_told_with_its_exit_code_and_the_end_of_its_output_and_a_later_si
 }
 
 #[test]
+fn each_further_failure_is_told_to_who_wants_that_with_its_own_words_and_over_a_restart() {
+    let (each, once) = (Receiver::new(&[]), Receiver::new(&[]));
+    let notifiers =
+        format!("{}{}", ops(&each, "every_failure = true"), ops(&once, "").replace("\"ops\"", "\"once\""));
+    let hb = daemon(&format!("[defaults]\nnotify = [\"ops\", \"once\"]\ninterval = \"1h\"\n{notifiers}"));
+    hb.beat(r#"{"id":"job","status":11,"message":"disk full"}"#);
+    until("the first message", || !each.told().is_empty());
+    hb.beat(r#"{"id":"job","status":12,"message":"rsync: broken"}"#);
+    until("the second", || each.told().len() == 2);
+    until("all on record", || alerts(&hb, "sent").len() == 3);
+    // It is on record when it is answered, so a kill loses nothing.
+    hb.beat(r#"{"id":"job","status":13}"#);
+    let hb = again(hb);
+    // One that was under way may come again, under its name.
+    let told = || -> Vec<Value> {
+        let mut seen = BTreeSet::new();
+        each.told().into_iter().filter(|told| seen.insert(told.key.clone())).map(|told| told.json).collect()
+    };
+    until("the third", || told().len() == 3);
+    hb.beat(r#"{"id":"job"}"#);
+    until("its end", || told().len() == 4);
+    until("its end for both", || once.taken().len() >= 2);
+    until("nothing to wait", || alerts(&hb, "pending").is_empty());
+    let all = told();
+    let seen: Vec<[&Value; 4]> = all
+        .iter()
+        .map(|json| [&json["kind"], &json["exit_code"], &json["message"], &json["failures"]])
+        .collect();
+    assert_eq!(seen[0], [&json!("down"), &json!(11), &json!("disk full"), &json!(0)]);
+    assert_eq!(seen[1], [&json!("reminder"), &json!(12), &json!("rsync: broken"), &json!(1)]);
+    assert_eq!(seen[2], [&json!("reminder"), &json!(13), &json!(null), &json!(1)]);
+    assert_eq!((seen.len(), &all[3]["kind"]), (4, &json!("recovered")));
+    let text = all[1]["text"].as_str().unwrap();
+    assert!(text.starts_with("job failed again, exit code 12, down for "), "{text}");
+    assert!(text.ends_with(": rsync: broken"), "{text}");
+    assert!(all.iter().all(|json| json["incident"] == all[0]["incident"]), "it is one incident: {all:#?}");
+    let once: BTreeSet<String> = once.taken().iter().map(|told| told.kind().to_string()).collect();
+    assert_eq!(once, BTreeSet::from(["down".to_string(), "recovered".to_string()]));
+}
+
+#[test]
 fn a_job_that_runs_too_long_is_not_called_silent() {
     let receiver = Receiver::new(&[]);
     let hb = daemon(&format!("{}[[monitor]]\nmatch = \"job\"\nrun_limit = \"1s\"\n", all(&receiver, "")));

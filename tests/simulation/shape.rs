@@ -199,12 +199,13 @@ impl Shape {
         let limits = Limits { monitors: 1000, ..Limits::default() };
         let beats_per_second = random.of(&[None, None, Some(1), Some(2), Some(10)]);
         let governor = Terms { beats_per_second, stretch_max: random.of(&[2, 8, 100]) };
+        let alerts = self.alerts(random);
         Arc::new(Policy {
             limits,
             defaults,
             governor,
-            rules: Arc::new(Rules::new(rules)),
-            alerts: Arc::new(self.alerts(random)),
+            rules: Arc::new(Rules::new(rules).told_to(&alerts)),
+            alerts: Arc::new(alerts),
             ..Policy::default()
         })
     }
@@ -293,6 +294,7 @@ fn told(random: &mut Random, n: u64) -> Told {
     let notifier = Notifier {
         group_wait: random.of(&[Span(0), Span::secs(2), Span::secs(10)]),
         min_down: random.of(&[Span(0), Span(0), Span::secs(5), Span::secs(60)]),
+        every_failure: n > 0,
         remind_every: random.of(&[None, None, Some(Span::secs(60)), Some(Span::secs(600))]),
         rate_per_minute: random.of(&[6, 60, 6000]),
         retry_for: Span::secs(7 * 86_400),

@@ -48,7 +48,11 @@ pub(super) fn subjects(
     let mut bytes = 0;
     let mut subjects = Vec::new();
     for entry in entries.iter().take(LISTED_MAX) {
-        let subject = subject(entry, thread(entry, to, instance), lookup);
+        let mut subject = subject(entry, thread(entry, to, instance), lookup);
+        if let (Some(failure), Some(line)) = (entry.told_failure(to), entry.line(to)) {
+            subject.failures = line.tells;
+            (subject.exit, subject.said) = (failure.exit, failure.said.clone());
+        }
         bytes += subject.id.len()
             + subject.said.as_ref().map_or(0, String::len)
             + subject.tags.iter().map(|tag| tag.len() + 3).sum::<usize>();
@@ -71,7 +75,7 @@ fn subject(entry: &Entry, incident: String, lookup: &dyn Lookup) -> Subject {
             None => known.message_beat >= entry.beats,
             Some(_) => known.message_beat == entry.beats,
         };
-        said = known.message.filter(|_| is_of_outage && known.message_beat > 0).map(end_of);
+        said = known.message.filter(|_| is_of_outage && known.message_beat > 0).map(|text| end_of(&text));
     }
     Subject {
         id: entry.id.clone(),
@@ -85,12 +89,13 @@ fn subject(entry: &Entry, incident: String, lookup: &dyn Lookup) -> Subject {
         address,
         tags,
         said,
+        failures: 0,
         removed: entry.removed,
     }
 }
 
 /// The end of a text that is too long: the last lines of a job say why it fails.
-fn end_of(text: String) -> String {
+pub(super) fn end_of(text: &str) -> String {
     let text = text.trim_end();
     if text.len() <= SAID_BYTES_MAX {
         return text.to_string();
@@ -138,8 +143,8 @@ mod tests {
 
     #[test]
     fn of_a_long_text_the_end_is_kept_between_characters() {
-        assert_eq!(end_of("语".repeat(10)), "语".repeat(10));
-        let long = end_of("语".repeat(1_000) + "rsync: broken\n\n");
+        assert_eq!(end_of(&"语".repeat(10)), "语".repeat(10));
+        let long = end_of(&("语".repeat(1_000) + "rsync: broken\n\n"));
         assert!(long.len() <= SAID_BYTES_MAX + 3 && long.starts_with("…语"), "{}", long.len());
         assert!(long.ends_with("语rsync: broken"), "{long}");
     }

@@ -2,6 +2,7 @@
 //!
 //! It is plain data with a form as JSON, one row of the table `alerts`: whatever of it outlives a crash is in there.
 
+use super::machine::Failure;
 use crate::domain::address::Peer;
 use crate::domain::record::{OpenIncident, Reason, Record};
 use crate::domain::time::{Span, Wall};
@@ -50,6 +51,9 @@ pub(super) struct Entry {
     /// of it now is no repeat.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) again: bool,
+    /// Its newest failed run since, where somebody is told of each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) failed: Option<Failure>,
     /// When it last went down or came up.
     pub(super) changed: Wall,
     /// How often it went down since `first_down`, with never an hour between in which all was told.
@@ -124,6 +128,12 @@ pub(super) struct Line {
     /// When it is told again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) remind: Option<Wall>,
+    /// Failed runs since it went down that are still to be told.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) failures: u32,
+    /// Those that are told now.
+    #[serde(skip)]
+    pub(super) tells: u32,
 }
 
 impl Entry {
@@ -145,6 +155,7 @@ impl Entry {
             removed: false,
             paused: false,
             again: false,
+            failed: None,
             changed: record.at,
             downs: 0,
             first_down: incident.started,
@@ -165,7 +176,7 @@ impl Entry {
         self.downs = self.downs.saturating_add(1);
         (self.beats, self.started, self.reason) = (incident.beats, incident.started, incident.reason);
         (self.began, self.heard) = (incident.started, record.last_beat);
-        (self.ended, self.removed) = (None, false);
+        (self.ended, self.removed, self.failed) = (None, false, None);
         self.changed = record.at;
         self.last_beat = record.last_beat;
         self.respite = Span(record.interval.0.saturating_add(record.grace.0));
@@ -207,6 +218,8 @@ impl Line {
             said: Vec::new(),
             recovered: None,
             remind: None,
+            failures: 0,
+            tells: 0,
         }
     }
 
@@ -250,6 +263,10 @@ impl Line {
         let busy = self.pending > 0 || self.told.is_some() || self.flapping || self.due.is_some();
         !busy && self.said.last().is_none_or(|said| after(*said, HOUR) <= clock)
     }
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A moment, and a span after it.

@@ -10,6 +10,9 @@
 //! instead, then joins the notifier's [`Group`]. A group is told when nobody has joined it for `group_wait`. An incident
 //! that ended meanwhile is told all the same, and its end with it: whoever is told of one hears of its end, and nobody else.
 //!
+//! **Failures.** Who wants to hear of every failure is told of each further failed run of a monitor that is down, once it was
+//! told that it is.
+//!
 //! **Flapping.** A monitor that goes down again within an hour after its recovery was told is said to flap, and then
 //! nothing of it until it has stayed as it is for half an hour. The end of it, or a recovery, is told only when one more
 //! message has room in the hour; so no notifier gets more than three an hour of one monitor.
@@ -37,10 +40,12 @@ use std::sync::Arc;
 
 mod around;
 mod cover;
+mod failures;
 mod flush;
 
 pub use around::Doubts;
 use cover::Cover;
+pub(super) use failures::Failure;
 
 /// A group that others keep joining is told after this many times `group_wait` at the latest.
 const GROUP_WAITS_MAX: u64 = 8;
@@ -194,7 +199,11 @@ impl Machine {
         }
         let open = self.entries.get(&number).filter(|entry| entry.is_down()).map(|entry| entry.beats);
         match record.incident {
-            Some(incident) if open == Some(incident.beats) => {}
+            Some(incident) if open == Some(incident.beats) => {
+                if record.change == Change::Failed {
+                    self.fail(record);
+                }
+            }
             Some(incident) => {
                 if open.is_some() {
                     self.end(number, incident.started, false);
@@ -367,7 +376,7 @@ impl Machine {
                 if line.due.take().is_some_and(|due| due <= lasted_to && !entry.paused) {
                     line.pending = line.pending.saturating_add(1);
                 }
-                (line.covered, line.remind) = (false, None);
+                (line.covered, line.remind, line.failures) = (false, None, 0);
             }
             let (id, parents) = (entry.id.clone(), entry.after.clone());
             if self.by_id.get(&id) == Some(&number) {
@@ -419,6 +428,7 @@ impl Machine {
         let down = entry.is_down();
         for line in &mut entry.lines {
             (line.pending, line.covered, line.due, line.remind) = (0, false, None, None);
+            line.failures = 0;
             if down && !line.flapping && line.told != Some(entry.beats) {
                 let min_down = self.policy.notifier(&line.to).map_or(Span(0), |notifier| notifier.min_down);
                 line.due = Some(after(at, min_down));
@@ -468,7 +478,7 @@ impl Machine {
             let (line, changed) = (&entry.lines[place], entry.changed);
             let wanted_at = if line.flapping {
                 Some(line.steady_at(changed))
-            } else if line.pending > 0 {
+            } else if line.pending > 0 || line.has_failures() {
                 Some(since)
             } else if line.told.is_some() && entry.ended.is_some() {
                 Some(line.room_at().map_or(since, |room| room.max(since)))

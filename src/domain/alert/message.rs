@@ -91,6 +91,9 @@ pub struct Subject {
     /// [`SAID_BYTES_MAX`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
+    /// Failed runs since it was last told of, the one apart by which it went down; `exit` and `said` are of the newest.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub failures: u32,
     /// Whether the outage ended because the monitor was removed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub removed: bool,
@@ -219,6 +222,10 @@ impl Message {
 /// From one moment to another; nothing when the clock was set back meanwhile.
 pub fn age(from: Wall, to: Wall) -> Span {
     Span(u64::try_from(to.0.saturating_sub(from.0)).unwrap_or(0))
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 fn is_false(flag: &bool) -> bool {

@@ -31,6 +31,8 @@ pub struct Notifier {
     pub min_down: Span,
     /// How often it is told again of monitors that stay down; `None`: never.
     pub remind_every: Option<Span>,
+    /// Whether it is told of each further failed run of a monitor that is down.
+    pub every_failure: bool,
     /// Messages a minute, at most.
     pub rate_per_minute: u32,
     /// For how long a message is tried.
@@ -47,6 +49,7 @@ impl Notifier {
             group_wait: Span::secs(10),
             min_down: Span(0),
             remind_every: None,
+            every_failure: false,
             rate_per_minute: 60,
             retry_for: Span::secs(86_400),
             fallback: None,
@@ -75,5 +78,10 @@ impl AlertPolicy {
     /// A notifier by its name.
     pub fn notifier(&self, name: &str) -> Option<&Notifier> {
         self.notifiers.iter().find(|notifier| notifier.name == name)
+    }
+
+    /// Whether any of these is told of each failed run of a monitor that is down.
+    pub fn hear_failures(&self, names: &[String]) -> bool {
+        names.iter().any(|name| self.notifier(name).is_some_and(|notifier| notifier.every_failure))
     }
 }

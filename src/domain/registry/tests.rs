@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashSet};
 
 mod away;
 mod causes;
+mod failures;
 mod flutter;
 mod governed;
 mod kept;

@@ -37,6 +37,7 @@ fn change() -> impl Strategy<Value = Change> {
         Just(Change::Created),
         (state(), any::<bool>()).prop_map(|(from, muted)| Change::State { from, muted }),
         Just(Change::Removed),
+        Just(Change::Failed),
     ]
 }
 
@@ -216,7 +217,10 @@ fn a_record_of_the_first_format_is_read() {
     assert_eq!((record.status, record.state), (Status::Exit(200), State::Down));
     let incident = OpenIncident { beats: 7, started: Wall(1_000), reason: Cause::Fail.into() };
     assert_eq!(record.incident, Some(incident));
-    // A signal came with the second.
+    // A signal, and a failure that changes nothing, came with the second.
+    first[0] = 1 << 5 | 1 << 3 | 5;
+    assert_eq!(decode(&mut first.as_slice(), Wall(1_000)), Err(CodecError::Value("change")));
+    first[0] = 1 << 5 | 1 << 3 | 2;
     first[2] = 1 << 3 | 5;
     assert_eq!(decode(&mut first.as_slice(), Wall(1_000)), Err(CodecError::Value("status")));
 }

@@ -358,6 +358,7 @@ fn said(number: u64, version: u64) -> Record<'static> {
         _ if version == 1 => Change::Created,
         0 => Change::None,
         1 => Change::Removed,
+        3 => Change::Failed,
         2 => Change::State { from, muted: true },
         _ => Change::State { from, muted: false },
     };

@@ -14,7 +14,7 @@ pub(super) fn put(connection: &Connection, changes: &[Record<'_>]) -> Result<(),
     )?;
     for record in changes {
         monitors.put(record)?;
-        if matches!(record.change, Change::None | Change::Removed) {
+        if matches!(record.change, Change::None | Change::Failed | Change::Removed) {
             continue;
         }
         if !is_muted(record) {

@@ -30,6 +30,9 @@ pub fn title(lang: Lang, message: &Message) -> String {
             lang.pick(format!("{whom} {were} removed"), format!("{whom} 已移除"))
         }
         Kind::Recovered => lang.pick(format!("{whom} {be} up again"), format!("{whom} 已恢复")),
+        Kind::Reminder if has_failed_again(message) => {
+            lang.pick(format!("{whom} failed again"), format!("{whom} 再次失败"))
+        }
         Kind::Reminder => lang.pick(format!("{whom} {be} still down"), format!("{whom} 仍未恢复")),
         Kind::Flapping => lang.pick(format!("{whom} {be} flapping"), format!("{whom} 状态反复")),
         Kind::Own => lang.pick("heartbeat-server suspects itself", "heartbeat-server 怀疑自身故障").into(),
@@ -149,6 +152,7 @@ fn english(message: &Message) -> String {
                         shown(within)
                     )
                 }
+                _ if one.failures > 0 => format!("{id} {}, down for {lasted}", failed_again(Lang::En, one)),
                 _ => match clause(Lang::En, one) {
                     Some(why) => format!("{id} is still down, for {lasted}, {why}"),
                     None => format!("{id} is still down, for {lasted}"),
@@ -159,6 +163,9 @@ fn english(message: &Message) -> String {
             let what = match kind {
                 Kind::Recovered if all_removed(message) => format!("were removed, down for up to {lasted}"),
                 Kind::Recovered => format!("are up again, down for up to {lasted}"),
+                Kind::Reminder if has_failed_again(message) => {
+                    format!("failed again, down for up to {lasted}")
+                }
                 Kind::Reminder => format!("are still down, for up to {lasted}"),
                 Kind::Flapping => "are flapping; nothing more is said until they are steady".to_string(),
                 _ => "are down".to_string(),
@@ -212,6 +219,7 @@ fn chinese(message: &Message) -> String {
                     let (times, within) = message.flaps.unwrap_or((2, Span::secs(3600)));
                     format!("{id} 状态反复：{} 内下线 {times} 次；稳定之前不再通知", shown(within))
                 }
+                _ if one.failures > 0 => format!("{id} {}，已下线 {lasted}", failed_again(Lang::Zh, one)),
                 _ => match clause(Lang::Zh, one) {
                     Some(why) => format!("{id} 仍未恢复，已持续 {lasted}，{why}"),
                     None => format!("{id} 仍未恢复，已持续 {lasted}"),
@@ -222,6 +230,7 @@ fn chinese(message: &Message) -> String {
             let what = match kind {
                 Kind::Recovered if all_removed(message) => format!("已移除，此前最长下线 {lasted}"),
                 Kind::Recovered => format!("已恢复，此前最长下线 {lasted}"),
+                Kind::Reminder if has_failed_again(message) => format!("再次失败，最长已下线 {lasted}"),
                 Kind::Reminder => format!("仍未恢复，最长已持续 {lasted}"),
                 Kind::Flapping => "状态反复，稳定之前不再通知".to_string(),
                 _ => "已下线".to_string(),
@@ -255,9 +264,28 @@ fn doubt_zh(doubt: Doubt) -> &'static str {
 fn said(message: &Message) -> Option<&str> {
     let one = message.first().filter(|_| message.count == 1)?;
     let tells = message.kind == Kind::Test
+        || has_failed_again(message)
         || matches!(message.kind, Kind::Down | Kind::Reminder)
             && matches!(one.cause, Some(Cause::Fail | Cause::RunTooLong));
     one.said.as_deref().filter(|_| tells)
+}
+
+/// Whether a message tells of failed runs of monitors that were down before.
+fn has_failed_again(message: &Message) -> bool {
+    message.kind == Kind::Reminder && message.first().is_some_and(|one| one.failures > 0)
+}
+
+fn failed_again(lang: Lang, one: &Subject) -> String {
+    let how = one.exit.map(|exit| reason::exit(lang, exit));
+    let (en, zh) = match (one.failures, how) {
+        (1, None) => ("failed again".to_string(), "再次失败".to_string()),
+        (1, Some(how)) => (format!("failed again, {how}"), format!("再次失败，{how}")),
+        (times, None) => (format!("failed {times} times more"), format!("又失败 {times} 次")),
+        (times, Some(how)) => {
+            (format!("failed {times} times more, last: {how}"), format!("又失败 {times} 次，最近一次：{how}"))
+        }
+    };
+    lang.pick(en, zh)
 }
 
 /// Why it is down, where that is something else than silence.

@@ -39,6 +39,7 @@ fn every_kind_reads_well_in_both_languages() {
         said: Some("at file 7".into()),
         ..one("slow")
     };
+    let again = |failures| Subject { failures, ..job.clone() };
     let failed = Subject { cause: Some(Cause::Fail), said: Some("disk\nfull".into()), ..one("job") };
     let ended = |removed| Subject { ended: Some(Wall(AT + 3_725_000)), removed, ..one("web-1") };
     let many: Vec<Subject> = (0..12).map(|n| one(&format!("web-{n}"))).collect();
@@ -58,9 +59,24 @@ fn every_kind_reads_well_in_both_languages() {
             "web-1 已失联，静默 1m30s",
         ),
         (
-            about(Kind::Reminder, vec![job]).at(Wall(AT + 3_600_000), Span::secs(7200)),
+            about(Kind::Reminder, vec![job.clone()]).at(Wall(AT + 3_600_000), Span::secs(7200)),
             "job is still down, for 1h, killed by signal 9 (SIGKILL): disk full",
             "job 仍未恢复，已持续 1h，被信号 9（SIGKILL）终止：disk full",
+        ),
+        (
+            about(Kind::Reminder, vec![again(1)]).at(Wall(AT + 60_000), Span::secs(7200)),
+            "job failed again, killed by signal 9 (SIGKILL), down for 1m: disk full",
+            "job 再次失败，被信号 9（SIGKILL）终止，已下线 1m：disk full",
+        ),
+        (
+            about(Kind::Reminder, vec![again(3)]).at(Wall(AT + 60_000), Span::secs(7200)),
+            "job failed 3 times more, last: killed by signal 9 (SIGKILL), down for 1m: disk full",
+            "job 又失败 3 次，最近一次：被信号 9（SIGKILL）终止，已下线 1m：disk full",
+        ),
+        (
+            about(Kind::Reminder, vec![again(1), Subject { failures: 2, ..one("web-1") }]),
+            "2 monitors failed again, down for up to 0s: job, web-1",
+            "2 个监控再次失败，最长已下线 0s：job、web-1",
         ),
         (
             about(Kind::Down, vec![slow]),
@@ -172,7 +188,7 @@ fn the_json_has_what_the_interface_promises() {
     let shown = json(Lang::En, &about(Kind::Down, vec![one("web-1")]).at(Wall(AT + 1_500), Span::secs(60)));
     assert_eq!(
         shown.to_string(),
-        r#"{"kind":"down","key":"k-7-3-ops","notifier":"ops","monitor":"web-1","count":1,"monitors":[{"id":"web-1","incident":"7-3","since":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":1.5,"cause":"silence","exit_code":null,"signal":null,"last_beat":"2026-02-08T03:28:50.000Z","address":"10.0.3.7","tags":["rack-3"],"message":null,"removed":false}],"incident":"7-3","since":"2026-02-08T03:30:20.000Z","duration_s":1.5,"delayed_s":0,"cause":"silence","exit_code":null,"signal":null,"message":null,"address":"10.0.3.7","tags":["rack-3"],"shared":null,"dependants":[],"dependants_count":0,"title":"web-1 is down","text":"web-1 is down, silent for 1m31s","details":"DETAILS","server":"","link":null,"at":"2026-02-08T03:30:20.000Z"}"#
+        r#"{"kind":"down","key":"k-7-3-ops","notifier":"ops","monitor":"web-1","count":1,"monitors":[{"id":"web-1","incident":"7-3","since":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":1.5,"cause":"silence","exit_code":null,"signal":null,"last_beat":"2026-02-08T03:28:50.000Z","address":"10.0.3.7","tags":["rack-3"],"message":null,"failures":0,"removed":false}],"incident":"7-3","since":"2026-02-08T03:30:20.000Z","duration_s":1.5,"delayed_s":0,"cause":"silence","exit_code":null,"signal":null,"message":null,"failures":0,"address":"10.0.3.7","tags":["rack-3"],"shared":null,"dependants":[],"dependants_count":0,"title":"web-1 is down","text":"web-1 is down, silent for 1m31s","details":"DETAILS","server":"","link":null,"at":"2026-02-08T03:30:20.000Z"}"#
             .replace("DETAILS", &format!("since {}; last heard from 10.0.3.7", local(Wall(AT))))
     );
     let test = json(Lang::Zh, &about(Kind::Test, Vec::new()));

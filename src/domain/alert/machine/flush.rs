@@ -27,6 +27,7 @@ struct Sorted {
     flapping: Vec<u64>,
     recovered: Vec<u64>,
     reminded: Vec<u64>,
+    failed: Vec<u64>,
     held: Vec<u64>,
 }
 
@@ -75,11 +76,12 @@ impl Machine {
         let paused = entry.paused || found.is_some_and(|found| found.state == State::Paused);
         let dead_parent = self.has_dead_parent(&entry, &notifier.name);
         let suspect = self.suspicion.as_ref().is_some_and(|suspicion| suspicion.covers(&entry));
-        let Entry { ended, beats, started, changed, .. } = entry;
+        let Entry { ended, beats, started, changed, reason, .. } = entry;
         let Some(line) = entry.lines.iter_mut().find(|line| line.to == notifier.name) else {
             self.entries.insert(number, entry);
             return;
         };
+        line.tells = 0;
         let remind = notifier.remind_every.map(|every| after(clock, every));
         if paused {
             // What is so when the pause is over is seen then.
@@ -108,7 +110,7 @@ impl Machine {
         } else if line.pending > 0 && line.is_again(clock) {
             line.flapping = true;
             line.tell(beats, started);
-            (line.pending, line.remind) = (0, None);
+            (line.pending, line.remind, line.failures) = (0, None, 0);
             line.say(clock);
             sorted.flapping.push(number);
         } else if line.pending > 0 {
@@ -116,6 +118,10 @@ impl Machine {
             line.tell(beats, started);
             (line.pending, line.remind) = (0, remind);
             line.say(clock);
+            if reason.cause == Cause::Fail {
+                // It is told with the newest of them.
+                line.take_failures();
+            }
             sorted.down.push(number);
             if ended.is_some() {
                 line.recover(clock);
@@ -126,6 +132,10 @@ impl Machine {
                 line.recover(clock);
                 sorted.recovered.push(number);
             }
+        } else if line.has_failures() {
+            line.take_failures();
+            line.remind = remind;
+            sorted.failed.push(number);
         } else if line.remind.is_some_and(|at| at <= after(clock, notifier.group_wait)) {
             line.remind = remind;
             if line.told.is_some() {
@@ -163,6 +173,7 @@ impl Machine {
         }
         for (kind, numbers) in [
             (Kind::Down, &sorted.down),
+            (Kind::Reminder, &sorted.failed),
             (Kind::Reminder, &sorted.reminded),
             (Kind::Flapping, &sorted.flapping),
             (Kind::Recovered, &sorted.recovered),
@@ -194,6 +205,12 @@ impl Machine {
             Kind::Down | Kind::Recovered if !was_flapping && !again => format!("{}-{name}-{to}", kind.name()),
             _ => format!("{}-{name}-{}-{to}", kind.name(), self.clock.0),
         };
+        // The clock may stand for a moment, so of what failed again the run is named too.
+        let key = entries
+            .first()
+            .and_then(|one| one.told_failure(to))
+            .filter(|_| kind == Kind::Reminder)
+            .map_or(key, |failure| format!("reminder-{name}-{}-{}-{to}", self.clock.0, failure.beats));
         let mut message = Message::new(kind, key, to, made);
         message.count = entries.len() as u64;
         message.monitors = compose::subjects(&entries, to, instance, lookup);

@@ -43,6 +43,7 @@ pub(super) struct Monitor {
     version: u64,
     beats: u64,
     last_beat: Wall,
+    status: Status,
     /// Beneath a pause.
     state: State,
     paused: bool,
@@ -70,7 +71,7 @@ impl Monitor {
             since: self.since,
             last_beat: Some(self.last_beat),
             beats: self.beats,
-            status: Status::Ok,
+            status: self.status,
             source: source(self.number),
             sequence: None,
             interval: Span::secs(60),
@@ -213,6 +214,7 @@ impl World {
             version: 1,
             beats: 1,
             last_beat: self.now,
+            status: Status::Ok,
             state: State::Up,
             paused: false,
             since: self.now,
@@ -254,6 +256,18 @@ impl World {
         let (monitor, name) = (monitor.id.clone(), incident_id(monitor.number, monitor.beats));
         self.truths.push(Truth { monitor, name, started: now, ended: None, special });
         self.write(n, from);
+    }
+
+    /// One that is down fails again, each time with another exit code.
+    pub(super) fn fail(&mut self, n: usize) {
+        let monitor = &mut self.monitors[n];
+        if monitor.gone || monitor.visible() != State::Down {
+            return;
+        }
+        (monitor.beats, monitor.last_beat, monitor.version) =
+            (monitor.beats + 1, self.now, monitor.version + 1);
+        monitor.status = Status::Exit(monitor.beats as i64);
+        self.log.push((monitor.clone(), self.now, Change::Failed));
     }
 
     pub(super) fn beat(&mut self, n: usize) {
@@ -424,6 +438,17 @@ impl World {
             }
         }
         assert_eq!(known, None, "the end was not told: {context}");
+        // No failure is told twice, however often we are killed.
+        let failed = self.log.iter().filter(|(one, _, change)| {
+            *change == Change::Failed && one.id == id && format!("{}-", one.number) == number
+        });
+        let told = self.told.iter().filter(|(_, message)| message.notifier == *to);
+        let told = told.flat_map(|(_, message)| &message.monitors).filter(|one| {
+            one.id == id && one.incident.as_deref().is_some_and(|incident| incident.starts_with(number))
+        });
+        let told: u64 = told.map(|one| u64::from(one.failures)).sum();
+        let most = if notifier.every_failure { failed.count() as u64 } else { 0 };
+        assert!(told <= most, "{told} of {most} failures told: {context}");
         let counted: Vec<Wall> =
             heard.iter().filter(|(_, kind, _)| *kind != Kind::Reminder).map(|(at, ..)| *at).collect();
         for window in counted.windows(SAID_MAX + 1) {
@@ -465,7 +490,7 @@ pub(super) fn policy() -> AlertPolicy {
         notifiers: vec![
             notifier("ops", 10, 0, None),
             notifier("slow", 30, 120, Some(900)),
-            notifier("quick", 0, 5, None),
+            Notifier { every_failure: true, ..notifier("quick", 0, 5, None) },
         ],
         notify: vec!["ops".into()],
         ..AlertPolicy::default()
@@ -503,6 +528,7 @@ pub(super) fn story(seed: u64) {
                 1..=3 => world.pause(n, false),
                 4 => world.remove(n),
                 5..=7 if world.monitors[n].gone => world.make(id),
+                8..=10 if world.monitors[n].state == State::Down => world.fail(n),
                 8..=10 => world.down(n, Cause::Fail),
                 11..=18 => world.down(n, Cause::Silence),
                 _ => world.beat(n),

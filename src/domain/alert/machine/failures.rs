@@ -1,0 +1,193 @@
+//! Failed runs of monitors that are down already, for those who want to hear of each.
+//!
+//! They are counted in the line of each such notifier, with the count on record, and told with its next group: how many, and
+//! what the newest one said. One that fails before it was told that the monitor is down is told with that.
+
+use super::Machine;
+use crate::domain::alert::compose::end_of;
+use crate::domain::alert::entry::{Entry, Line};
+use crate::domain::beat::Exit;
+use crate::domain::record::Record;
+use serde::{Deserialize, Serialize};
+
+/// A failed run of a monitor that was down already.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(in crate::domain::alert) struct Failure {
+    /// With which of the monitor's beats it was told, counted from 1.
+    pub(in crate::domain::alert) beats: u64,
+    /// How it ended, where that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain::alert) exit: Option<Exit>,
+    /// The end of what it said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain::alert) said: Option<String>,
+}
+
+impl Failure {
+    fn of(record: &Record<'_>) -> Failure {
+        let own = record.details.as_ref().filter(|details| details.message_beat == record.beats);
+        let said = own.and_then(|details| details.message).map(end_of);
+        Failure { beats: record.beats, exit: record.status.failure(), said }
+    }
+}
+
+impl Machine {
+    /// A monitor that is down has failed again.
+    pub(super) fn fail(&mut self, record: &Record<'_>) {
+        let Some(entry) = self.entries.get_mut(&record.number) else { return };
+        let policy = &self.policy;
+        let hears = |line: &&mut Line| {
+            !line.flapping && policy.notifier(&line.to).is_some_and(|notifier| notifier.every_failure)
+        };
+        let mut heard = false;
+        for line in entry.lines.iter_mut().filter(hears) {
+            line.failures = line.failures.saturating_add(1);
+            heard = true;
+        }
+        if heard {
+            entry.failed = Some(Failure::of(record));
+            self.set_wake(record.number, Some(self.clock));
+        }
+    }
+}
+
+impl Entry {
+    /// The newest failed run, where a notifier is told of it now.
+    pub(in crate::domain::alert) fn told_failure(&self, to: &str) -> Option<&Failure> {
+        self.failed.as_ref().filter(|_| self.line(to).is_some_and(|line| line.tells > 0))
+    }
+}
+
+impl Line {
+    /// Whether failed runs are to be told.
+    pub(super) fn has_failures(&self) -> bool {
+        self.failures > 0 && self.told.is_some() && !self.flapping
+    }
+
+    /// They are told now.
+    pub(super) fn take_failures(&mut self) {
+        self.tells = std::mem::take(&mut self.failures);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::alert::machine::simulation::{World, notifier, policy, rules};
+    use crate::domain::alert::message::Kind;
+    use crate::domain::alert::{AlertPolicy, Notifier};
+    use crate::domain::beat::Exit;
+    use crate::domain::record::Cause;
+
+    /// Two are told: one of each failure, one of none.
+    fn two() -> AlertPolicy {
+        let each = Notifier { every_failure: true, ..notifier("each", 10, 0, Some(3_600)) };
+        let notify = vec!["each".into(), "ops".into()];
+        AlertPolicy { notifiers: vec![each, notifier("ops", 10, 0, None)], notify, ..policy() }
+    }
+
+    /// What `each` heard of the first monitor: kind, how many failures, and how the newest ended.
+    fn told(world: &World) -> Vec<(Kind, u32, Option<Exit>)> {
+        let own = world.told.iter().filter(|(_, message)| message.notifier == "each");
+        own.map(|(_, message)| (message.kind, message.monitors[0].failures, message.monitors[0].exit))
+            .collect()
+    }
+
+    #[test]
+    fn each_further_failure_is_told_once_with_its_own_exit_code_to_who_wants_to_hear_it() {
+        let mut world = World::new(&["a"], rules(), two());
+        world.down(0, Cause::Fail);
+        world.pass(60);
+        world.fail(0);
+        // Killed before it was on record, it is told all the same, and once.
+        world.turn(true);
+        world.pass(60);
+        world.restart();
+        world.pass(60);
+        world.fail(0);
+        world.pass(2);
+        world.fail(0);
+        // Killed while the group waits.
+        world.pass(1);
+        world.restart();
+        world.pass(60);
+        world.beat(0);
+        world.pass(60);
+        let code = |beats| Some(Exit::Code(beats));
+        assert_eq!(
+            told(&world),
+            [
+                (Kind::Down, 0, None),
+                (Kind::Reminder, 1, code(3)),
+                (Kind::Reminder, 2, code(5)),
+                (Kind::Recovered, 0, None),
+            ]
+        );
+        assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered]);
+        world.judge(0);
+    }
+
+    #[test]
+    fn one_that_fails_again_before_it_was_told_is_told_with_the_newest() {
+        let mut world = World::new(&["a"], rules(), two());
+        world.down(0, Cause::Fail);
+        world.pass(5);
+        world.fail(0);
+        world.pass(60);
+        assert_eq!(told(&world), [(Kind::Down, 1, Some(Exit::Code(3)))]);
+        // Of silence that is told as such the failure is other news.
+        let mut world = World::new(&["a"], rules(), two());
+        world.down(0, Cause::Silence);
+        world.pass(5);
+        world.fail(0);
+        world.pass(60);
+        assert_eq!(told(&world), [(Kind::Down, 0, None), (Kind::Reminder, 1, Some(Exit::Code(2)))]);
+    }
+
+    #[test]
+    fn a_failure_that_is_told_puts_the_reminder_off() {
+        let mut world = World::new(&["a"], rules(), two());
+        world.down(0, Cause::Fail);
+        world.pass(3_000);
+        world.fail(0);
+        world.pass(3_500);
+        assert_eq!(told(&world).len(), 2);
+        world.pass(200);
+        assert_eq!(told(&world)[2], (Kind::Reminder, 0, None));
+    }
+
+    #[test]
+    fn failures_are_nobodys_concern_in_a_pause_and_while_it_flaps() {
+        let mut world = World::new(&["a"], rules(), two());
+        world.down(0, Cause::Fail);
+        world.pass(60);
+        world.fail(0);
+        world.pass(1);
+        world.pause(0, true);
+        world.pass(60);
+        world.pause(0, false);
+        world.pass(60);
+        assert_eq!(told(&world).len(), 1);
+        world.beat(0);
+        world.pass(60);
+        world.down(0, Cause::Fail);
+        world.pass(60);
+        world.fail(0);
+        world.pass(60);
+        assert_eq!(world.kinds("each", "a"), [Kind::Down, Kind::Recovered, Kind::Flapping]);
+    }
+
+    #[test]
+    fn at_a_moment_that_does_not_pass_two_failures_are_two_messages() {
+        let each = Notifier { every_failure: true, ..notifier("each", 0, 0, None) };
+        let policy = AlertPolicy { notifiers: vec![each], notify: vec!["each".into()], ..policy() };
+        let mut world = World::new(&["a"], rules(), policy);
+        world.down(0, Cause::Fail);
+        world.pass(1);
+        for _ in 0..2 {
+            world.fail(0);
+            world.turn(false);
+        }
+        assert_eq!(told(&world).len(), 3);
+        assert_ne!(world.told[1].1.key, world.told[2].1.key);
+    }
+}

@@ -1,0 +1,57 @@
+//! A failed run of a monitor that is down already: on record as such where somebody is to be told of it, and nowhere else.
+
+use super::*;
+use crate::domain::alert::{AlertPolicy, Notifier};
+
+/// What records of `a` say, one for each thing that happens to it.
+fn changes_of(rules: Rules, statuses: &[(Status, Option<&str>)]) -> Vec<(Change, Option<String>)> {
+    let (mut r, mut seen) = (ruled(rules), Vec::new());
+    for (ms, (status, message)) in (0..).zip(statuses) {
+        let beat = Beat { status: *status, message: *message, ..Beat::default() };
+        let arrival =
+            Arrival { monitor: name("a"), beat: &beat, source: source(), hears: true, create: Some(1) };
+        let keep = &mut |record: &Record<'_>| {
+            let said = record.details.as_ref().and_then(|details| details.message);
+            seen.push((record.change, said.map(String::from)));
+        };
+        r.handle(at(ms), arrival, keep).unwrap();
+    }
+    seen
+}
+
+fn every() -> AlertPolicy {
+    let notifiers = vec![Notifier { every_failure: true, ..Notifier::new("ops") }];
+    AlertPolicy { notifiers, notify: vec!["ops".into()], ..AlertPolicy::default() }
+}
+
+#[test]
+fn a_further_failure_is_on_record_with_what_it_said_where_somebody_hears_of_it() {
+    let all = [
+        (Status::Fail, None),
+        (Status::Exit(3), Some("disk full")),
+        (Status::Start, None),
+        (Status::Exit(3), Some("disk full")),
+        (Status::Ok, None),
+    ];
+    let seen = changes_of(Rules::default().told_to(&every()), &all);
+    let said = Some("disk full".to_string());
+    assert!(matches!(seen[1], (Change::State { .. }, _)), "{seen:?}");
+    assert_eq!(seen[2], (Change::Failed, said.clone()));
+    assert_eq!((seen[3].0, &seen[4]), (Change::None, &(Change::Failed, said)));
+    assert!(matches!(seen[5], (Change::State { from: State::Down, .. }, _)), "{seen:?}");
+    let quiet = changes_of(Rules::default(), &all);
+    assert_eq!((quiet[2].0, quiet[4].0), (Change::None, Change::None));
+}
+
+#[test]
+fn one_that_is_paused_fails_for_nobody() {
+    let mut r = ruled(Rules::default().told_to(&every()));
+    beat(&mut r, 0, "a", &Beat { status: Status::Fail, ..Beat::default() });
+    control(&mut r, 1, "a", Control::Pause { until: None }).unwrap();
+    let again = Beat { status: Status::Fail, ..Beat::default() };
+    let arrival =
+        Arrival { monitor: name("a"), beat: &again, source: source(), hears: true, create: Some(1) };
+    let mut seen = Vec::new();
+    r.handle(at(2), arrival, &mut |record: &Record<'_>| seen.push(record.change)).unwrap();
+    assert_eq!(seen, [Change::None]);
+}
