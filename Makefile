@@ -44,12 +44,13 @@ SYSUSERSDIR ?= $(call pkgdir,sysusersdir,sysusers.d)
 FIREWALLDDIR ?= /usr/lib/firewalld/services
 UFWDIR       ?= /etc/ufw/applications.d
 
-.PHONY: help build run test unit-test system-test simulate lint bench fuzz deb rpm static deb-arm64 source dist install uninstall check-macos completions needs clean
+.PHONY: help build run test unit-test system-test simulate faults lint bench fuzz deb rpm static deb-arm64 source dist install uninstall check-macos completions needs clean
 
 help:
 	@echo 'make run            build and start on port 7777, state under target/run'
 	@echo 'make test           all tests; as root those in a booted Debian too'
 	@echo 'make simulate       the whole system in simulated time, SEEDS ($(SEEDS)) worlds'
+	@echo 'make faults         journal and tables: every bit flipped, every byte cut, every call failing; half an hour'
 	@echo 'make lint           formatting, clippy, scripts'
 	@echo 'make bench          what a beat costs: the core, a million monitors, next to nginx, and kept connections'
 	@echo 'make fuzz           every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
@@ -117,6 +118,11 @@ system-test:
 # As many simulated worlds as wanted, each from its number: make simulate SEEDS=100000 FROM=10000
 simulate:
 	SEEDS=$(SEEDS) FROM=$(FROM) $(CARGO) test --release --locked --test simulation
+
+# Of these sweeps `make test` goes through a part.
+faults:
+	HEARTBEAT_FAULTS=all $(CARGO) test --locked --lib rot::
+	HEARTBEAT_FAULTS=all $(CARGO) test --locked --test integration faults::
 
 lint:
 	$(CARGO) fmt --check

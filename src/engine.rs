@@ -164,7 +164,7 @@ struct Trouble {
     tables: Option<String>,
     /// What is wrong with the outbox, as the courier finds it.
     outbox: Option<String>,
-    /// What was found damaged at the start.
+    /// What was found damaged since the start.
     damage: Vec<String>,
     /// Listeners that are not there yet.
     absent: Vec<String>,

@@ -105,11 +105,14 @@ impl Engine {
         // A failure is noted, and made good when there is room again.
         let _ = self.commit(now.wall, &mut pending);
         self.declare(now, &self.policy());
+        if let Some(cut) = self.store.cut(self.policy().page_lang) {
+            self.notice(now.wall, Level::Notice, "cut", cut);
+        }
         self.report_damage(now.wall);
         Ok(monitors)
     }
 
-    /// Says what was found damaged; it is shown until the next start.
+    /// Says what was found damaged, at the start or since; it is shown until the next start.
     fn report_damage(&self, now: Wall) {
         let damage = self.store.take_damage(self.policy().page_lang);
         for text in &damage {

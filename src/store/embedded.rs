@@ -46,9 +46,14 @@ pub trait Log: Send + Sync {
     /// How it is.
     fn condition(&self, now: Wall) -> Condition;
 
-    /// What was found damaged since this was last asked.
+    /// What was found damaged since this was last asked, and failures of the disk that were made good.
     fn take_damage(&self, _: Lang) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The unfinished write that was left out at the start, if there was one.
+    fn cut(&self, _: Lang) -> Option<String> {
+        None
     }
 }
 
@@ -132,6 +137,10 @@ impl<L: Log, T: Tables> Store for Embedded<L, T> {
         let mut damage = self.log.take_damage(lang);
         damage.extend(self.tables.take_damage(lang));
         damage
+    }
+
+    fn cut(&self, lang: Lang) -> Option<String> {
+        self.log.cut(lang)
     }
 
     fn condition(&self, now: Wall) -> Condition {

@@ -156,8 +156,13 @@ pub trait Store: Send + Sync {
     fn condition(&self, now: Wall) -> Condition;
 
     /// What was found damaged since this was last asked, a sentence each: which file, where, and where a copy of it is
-    /// now.
+    /// now. And failures of the disk that were made good.
     fn take_damage(&self, lang: Lang) -> Vec<String>;
+
+    /// The unfinished write at the log's end that was left out at this start, if there was one: which file, and where.
+    fn cut(&self, _: Lang) -> Option<String> {
+        None
+    }
 
     /// Which installation this is.
     fn instance(&self) -> Instance {

@@ -250,6 +250,44 @@ fn a_damaged_journal_is_told_with_file_and_place_and_the_rest_is_served() {
 }
 
 #[test]
+fn rot_met_while_running_is_told_once_and_what_follows_is_on_record() {
+    let hb = daemon(SECOND);
+    let line = |log: String| log.lines().find(|l| l.contains("the journal is damaged")).map(str::to_string);
+    // What is hit must not have been read yet, and it is read four times a second.
+    let mut round = 0;
+    let (hit, file) = loop {
+        round += 1;
+        let (hit, after) = (format!("hit-{round}"), format!("after-{round}"));
+        let fails =
+            |id: &str| hb.beat(&format!("{{\"id\":\"{id}\",\"status\":\"fail\",\"interval\":\"1h\"}}"));
+        assert_eq!(fails(&hit).status, 200);
+        let file = journal(&hb).pop().unwrap();
+        let content = std::fs::read(&file).unwrap();
+        let at = content.windows(hit.len()).rposition(|bytes| bytes == hit.as_bytes()).unwrap();
+        let open = OpenOptions::new().write(true).open(&file).unwrap();
+        open.write_all_at(&[content[at] ^ 1], at as u64).unwrap();
+        assert_eq!(fails(&after).status, 200);
+        let on_record = |id: &str| incidents_of(&hb).iter().any(|incident| incident["monitor"] == json!(id));
+        until("what came after it on record", || on_record(&after));
+        if !on_record(&hit) {
+            break (hit, file);
+        }
+        assert!(round < 100, "what rots is read before each time");
+    };
+    hb.wait_for_log("the journal is damaged");
+    let (line, name) = (line(hb.log()).unwrap(), file.file_name().unwrap().to_string_lossy().into_owned());
+    assert!(line.contains(&*file.to_string_lossy()) && line.contains("at byte"), "{line}");
+    assert!(hb.place.path("state/journal/damaged").join(&name).is_file());
+    let ready = hb.get("/readyz");
+    assert!(ready.status == 200 && ready.text().contains(&name), "{}", ready.text());
+    assert!(!ready.text().contains(&*hb.place.path("").to_string_lossy()), "{}", ready.text());
+    assert_eq!(hb.monitor(&hit)["state"], json!("down"), "memory has it all the same");
+    hb.beat(r#"{"id":"last","status":"fail"}"#);
+    until("what came last on record", || incidents_of(&hb)[0]["monitor"] == json!("last"));
+    assert_eq!(hb.log().matches("the journal is damaged").count(), 1, "{}", hb.log());
+}
+
+#[test]
 fn tables_older_than_the_journal_lose_only_what_lies_between() {
     let end = |mut hb: Daemon| {
         hb.signal(Signal::SIGTERM);

@@ -2,6 +2,7 @@
 
 use super::disk::DiskFile;
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader, Kind, SEGMENT_HEADER_BYTES, file_name};
+use super::news::News;
 use super::recover::Found;
 use super::segment::{Extent, Segment};
 use super::sim::Random;
@@ -36,6 +37,10 @@ pub(super) struct Inner {
     /// How often syncing or beginning a segment failed.
     pub(super) failures: u64,
     pub(super) rescues: u64,
+    /// What people are to be told of.
+    pub(super) news: News,
+    /// How often in a row reading has failed.
+    pub(super) failed_reads: u32,
     /// Whether beginning a segment failed in this second: then nobody tries again before the next.
     pub(super) resting: bool,
     /// Seconds until a new segment is tried again while there is none, and how long the last wait was.
@@ -186,6 +191,8 @@ impl Inner {
             trouble: None,
             failures: 0,
             rescues: 0,
+            news: News::default(),
+            failed_reads: 0,
             resting: false,
             retry_in_s: 0,
             patience_s: 0,

@@ -1,7 +1,7 @@
 //! The journal as the log of the embedded store.
 
 use super::disk::Disk;
-use super::{Damage, Journal, JournalOptions};
+use super::{Cut, Damage, Journal, JournalOptions};
 use crate::domain::lang::Lang;
 use crate::domain::record::Record;
 use crate::domain::time::Wall;
@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct JournalLog {
     journal: Journal,
     life: Life,
+    cut: Option<Cut>,
     /// Damage that nobody has been told of.
     damages: Mutex<Vec<Damage>>,
 }
@@ -29,7 +30,7 @@ impl JournalLog {
         let first_segment = options.first_segment.max(noted.map_or(0, |noted| noted.segment + 1));
         let (journal, found) = Journal::open(disk, JournalOptions { first_segment, ..options }, now)?;
         let damages = found.damages.into_iter().filter(|damage| damage.news).collect();
-        Ok(JournalLog { journal, life: found.life, damages: Mutex::new(damages) })
+        Ok(JournalLog { journal, life: found.life, cut: found.cut, damages: Mutex::new(damages) })
     }
 
     /// The journal.
@@ -77,31 +78,14 @@ impl Log for JournalLog {
     }
 
     fn take_damage(&self, lang: Lang) -> Vec<String> {
-        let damages = std::mem::take(&mut *self.damages.lock().unwrap_or_else(PoisonError::into_inner));
-        damages.iter().map(|damage| damage.sentence(lang)).collect()
+        let mut damages = std::mem::take(&mut *self.damages.lock().unwrap_or_else(PoisonError::into_inner));
+        let (since, rescue) = self.journal.take_news();
+        damages.extend(since);
+        let damages = damages.iter().map(|damage| damage.sentence(lang));
+        damages.chain(rescue.map(|rescue| rescue.sentence(lang))).collect()
     }
-}
 
-impl Damage {
-    /// What was lost, where, and where the file is kept.
-    pub fn sentence(&self, lang: Lang) -> String {
-        let Damage { file, offset, bytes, reason, kept, .. } = self;
-        let file = file.display();
-        let kept = match (kept, lang) {
-            (Some(kept), Lang::En) => format!("; a copy is kept at {}", kept.display()),
-            (Some(kept), Lang::Zh) => format!("；副本保存在 {}", kept.display()),
-            (None, _) => String::new(),
-        };
-        match lang {
-            Lang::En => format!(
-                "the journal is damaged: {file}: at byte {offset}, {bytes} bytes cannot be read: {reason}; everything else was \
-                 read{kept}"
-            ),
-            Lang::Zh => {
-                format!(
-                    "journal 文件损坏：{file}：第 {offset} 字节起的 {bytes} 字节无法读取：{reason}；其余内容均已读取{kept}"
-                )
-            }
-        }
+    fn cut(&self, lang: Lang) -> Option<String> {
+        self.cut.as_ref().map(|cut| cut.sentence(lang))
     }
 }

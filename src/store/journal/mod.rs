@@ -22,8 +22,11 @@ mod append;
 pub mod disk;
 pub mod frame;
 pub mod log;
+mod news;
 mod read;
 mod recover;
+#[cfg(test)]
+mod rot;
 mod scan;
 mod segment;
 pub mod sim;
@@ -32,6 +35,8 @@ mod sync;
 mod tests;
 mod trouble;
 mod window;
+
+pub use news::Rescue;
 
 use crate::domain::time::Wall;
 use crate::store::{Life, Position, StoreError};

@@ -5,6 +5,7 @@
 
 use super::Journal;
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader, Kind, file_name};
+use super::scan::{Belonging, NO_FRAME, WRONG_CHECKSUM};
 use super::segment::Extent;
 use super::window::Window;
 use crate::domain::record::{Change, Record};
@@ -17,11 +18,15 @@ use std::io;
 const ALL_CHUNK_BYTES: usize = 256 * 1024;
 /// And where most are passed over.
 const CHANGES_CHUNK_BYTES: usize = 16 * 1024;
+/// Reads that fail in a row before what cannot be read is passed over: a fault of the disk may be over by then.
+const READ_TRIES: u32 = 5;
 
 impl Journal {
     /// Visits the records behind a position (`None`: from what is left of the beginning), each with the position behind
     /// it, up to where the log ends now, which is returned. Frames without changes are passed over by their headers
     /// where only [`Wanted::Changes`] are asked for. After an fdatasync failed, records may be visited a second time.
+    /// A frame that is not good any more, or a record that cannot be decoded, is passed over as at a start, and told of
+    /// by [`Journal::take_news`].
     pub fn read(
         &self,
         from: Option<Position>,
@@ -39,7 +44,10 @@ impl Journal {
                 break;
             }
             let behind = if number == at.segment { at.offset } else { 0 };
-            match self.read_piece(number, nonce, piece, behind, wanted, visit) {
+            let outcome = self.read_piece(number, nonce, piece, behind, wanted, visit);
+            let failed = matches!(outcome, Err(StoreError::Io { .. } | StoreError::Denied { .. }));
+            self.note_read(failed);
+            match outcome {
                 Ok(()) => at = Position { segment: number, offset: piece.end },
                 // It was trimmed meanwhile: whoever trims knows that nobody needs it.
                 Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -55,6 +63,11 @@ impl Journal {
         Ok(end.max(from.unwrap_or_default()))
     }
 
+    fn note_read(&self, failed: bool) {
+        let failed_reads = &mut self.inner().failed_reads;
+        *failed_reads = if failed { failed_reads.saturating_add(1) } else { 0 };
+    }
+
     fn read_piece(
         &self,
         number: u64,
@@ -66,20 +79,25 @@ impl Journal {
     ) -> Result<(), StoreError> {
         let path = self.disk.path(&file_name(number));
         let failed = |doing, error| StoreError::io(&path, doing, error);
-        let damaged = |offset, reason: &str| StoreError::Damaged {
-            path: path.clone(),
-            offset,
-            reason: reason.to_string(),
-        };
         let file = self.disk.open(&file_name(number)).map_err(|e| failed("open", e))?;
         let chunk_bytes = if wanted == Wanted::All { ALL_CHUNK_BYTES } else { CHANGES_CHUNK_BYTES };
         let mut window = Window::new(file, piece.end, chunk_bytes);
+        if self.inner().failed_reads >= READ_TRIES {
+            window = window.lenient();
+        }
+        let mut next_sequence = None;
         let mut at = piece.start;
         while at < piece.end {
             let header = window.get(at, FRAME_HEADER_BYTES).map_err(|e| failed("read", e))?;
             let Some(frame) = FrameHeader::decode(header, nonce) else {
-                return Err(damaged(at, "a frame that was good is not so any more"));
+                let reason = fault(&mut window, NO_FRAME);
+                let frames = Belonging { number, nonce, next_sequence };
+                let end = frames.search(&mut window, at, piece.end).map_err(|e| failed("read", e))?;
+                self.pass_over(number, at, end, reason);
+                at = end;
+                continue;
             };
+            next_sequence = Some(frame.sequence.saturating_add(1));
             let next = at + frame.frame_bytes();
             let of_interest = match frame.kind {
                 Kind::Mark => false,
@@ -89,27 +107,41 @@ impl Journal {
                 let whole = window.get(at, frame.frame_bytes() as usize).map_err(|e| failed("read", e))?;
                 let payload = whole.get(FRAME_HEADER_BYTES..).unwrap_or_default();
                 if crc32fast::hash(payload) != frame.payload_crc {
-                    return Err(damaged(at, "the checksum of a frame is wrong"));
+                    let reason = fault(&mut window, WRONG_CHECKSUM);
+                    self.pass_over(number, at, next, reason);
+                    at = next;
+                    continue;
                 }
                 let begin = at + FRAME_HEADER_BYTES as u64;
-                batch::visit(payload, |offset, record| {
+                let visited = batch::visit(payload, |offset, record| {
                     let offset = begin + offset as u64;
                     let changes = record.change != Change::None || wanted == Wanted::All;
                     if changes && offset > behind {
                         visit(Position { segment: number, offset }, record);
                     }
-                })
-                .map_err(|(offset, error)| match error {
-                    CodecError::Format(found) => StoreError::TooNew {
-                        path: path.clone(),
-                        found: found.into(),
-                        known: crate::store::codec::FORMAT.into(),
-                    },
-                    error => damaged(begin + offset as u64, &error.to_string()),
-                })?;
+                });
+                match visited {
+                    Ok(()) => {}
+                    Err((_, CodecError::Format(found))) => {
+                        let known = crate::store::codec::FORMAT.into();
+                        return Err(StoreError::TooNew { path, found: found.into(), known });
+                    }
+                    // Where the next record would begin cannot be known.
+                    Err((offset, error)) => {
+                        self.pass_over(number, begin + offset as u64, next, error.to_string());
+                    }
+                }
             }
             at = next;
         }
         Ok(())
+    }
+}
+
+/// Why bytes cannot be used: the system could not read them, or `otherwise`.
+fn fault(window: &mut Window, otherwise: &str) -> String {
+    match window.fault.take() {
+        Some(fault) => format!("cannot be read: {fault}"),
+        None => otherwise.to_string(),
     }
 }

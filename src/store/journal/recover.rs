@@ -104,7 +104,7 @@ impl Found {
             Err(HeaderFault::TooNew(format)) => {
                 return Err(StoreError::TooNew { path: path(), found: format.into(), known: 1 });
             }
-            Err(HeaderFault::Broken) if bytes <= SEGMENT_HEADER_BYTES => {
+            Err(HeaderFault::Broken) if bytes == 0 || (last && bytes <= SEGMENT_HEADER_BYTES) => {
                 // Its making was interrupted: no frame is written before the header is synced.
                 if last {
                     self.cut = Some(Cut { file: path(), offset: 0, bytes });
@@ -212,6 +212,7 @@ impl Found {
     ) {
         let name = file_name(number);
         let kept = disk.keep_aside(&name);
+        segment.damaged = true;
         segment.unkept = kept.is_err();
         if self.damages.len() < DAMAGES_MAX {
             let news = !matches!(kept, Ok((_, false)))

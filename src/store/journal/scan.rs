@@ -51,6 +51,11 @@ pub(super) struct Hole {
 const HOLES_MAX: usize = 1_000;
 const CHUNK_BYTES: usize = 256 * 1024;
 
+/// Why bytes are no frame.
+pub(super) const NO_FRAME: &str = "no frame begins here";
+/// The same where there is the header of one.
+pub(super) const WRONG_CHECKSUM: &str = "the checksum of a frame is wrong";
+
 /// Scans a segment of `bytes` bytes; the inner result says what is wrong with its header.
 pub(super) fn scan(file: Arc<dyn DiskFile>, bytes: u64) -> io::Result<Result<Scan, HeaderFault>> {
     let mut window = Window::new(file, bytes, CHUNK_BYTES).lenient();
@@ -68,7 +73,7 @@ pub(super) fn scan(file: Arc<dyn DiskFile>, bytes: u64) -> io::Result<Result<Sca
     let mut at = SEGMENT_HEADER_BYTES;
     let mut hole_bytes = 0;
     while at < bytes {
-        match scan.look(&mut window, at, hole_bytes)? {
+        match scan.wanted().look(&mut window, at, hole_bytes)? {
             Ok(frame) => {
                 hole_bytes = 0;
                 scan.take(&mut window, at, &frame)?;
@@ -79,8 +84,11 @@ pub(super) fn scan(file: Arc<dyn DiskFile>, bytes: u64) -> io::Result<Result<Sca
                     Some(fault) => format!("cannot be read: {fault}"),
                     None => reason.to_string(),
                 };
-                let end =
-                    if scan.holes.len() < HOLES_MAX { scan.search(&mut window, at, bytes)? } else { bytes };
+                let end = if scan.holes.len() < HOLES_MAX {
+                    scan.wanted().search(&mut window, at, bytes)?
+                } else {
+                    bytes
+                };
                 scan.holes.push(Hole { start: at, end, reason, before: scan.reached });
                 hole_bytes = end - at;
                 at = end;
@@ -100,26 +108,10 @@ impl Scan {
         }
     }
 
-    /// Whether a good frame begins at a place, behind a hole of so many bytes.
-    fn look(&self, window: &mut Window, at: u64, hole: u64) -> io::Result<Result<FrameHeader, &'static str>> {
-        let Some(frame) = FrameHeader::decode(window.get(at, FRAME_HEADER_BYTES)?, self.header.nonce) else {
-            return Ok(Err("no frame begins here"));
-        };
-        // A frame takes its header at least, so the hole bounds how many are missing.
-        let missing = frame.sequence.checked_sub(self.reached.next_sequence);
-        let plausible = missing.is_some_and(|n| n <= hole / FRAME_HEADER_BYTES as u64);
-        if frame.segment != self.header.number || !plausible {
-            return Ok(Err("a frame of another place begins here"));
-        }
-        let whole = window.get(at, frame.frame_bytes() as usize)?;
-        let payload = whole.get(FRAME_HEADER_BYTES..).unwrap_or_default();
-        if payload.len() != frame.payload_bytes as usize {
-            return Ok(Err("the file ends within a frame"));
-        }
-        if crc32fast::hash(payload) != frame.payload_crc {
-            return Ok(Err("the checksum of a frame is wrong"));
-        }
-        Ok(Ok(frame))
+    /// What the next frame must be.
+    fn wanted(&self) -> Belonging {
+        let SegmentHeader { number, nonce, .. } = self.header;
+        Belonging { number, nonce, next_sequence: Some(self.reached.next_sequence) }
     }
 
     fn take(&mut self, window: &mut Window, at: u64, frame: &FrameHeader) -> io::Result<()> {
@@ -132,9 +124,42 @@ impl Scan {
         self.reached = Reached { next_sequence: frame.sequence.saturating_add(1), wall: Some(frame.wall) };
         Ok(())
     }
+}
 
-    /// Where the next good frame begins, or the end of the file.
-    fn search(&self, window: &mut Window, hole: u64, end: u64) -> io::Result<u64> {
+/// What a frame must be to belong to a place in a segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Belonging {
+    pub(super) number: u64,
+    pub(super) nonce: u32,
+    /// The sequence behind the last good frame, where that is known.
+    pub(super) next_sequence: Option<u64>,
+}
+
+impl Belonging {
+    /// Whether a good frame begins at a place, behind a hole of so many bytes.
+    fn look(self, window: &mut Window, at: u64, hole: u64) -> io::Result<Result<FrameHeader, &'static str>> {
+        let Some(frame) = FrameHeader::decode(window.get(at, FRAME_HEADER_BYTES)?, self.nonce) else {
+            return Ok(Err(NO_FRAME));
+        };
+        // A frame takes its header at least, so the hole bounds how many are missing.
+        let missing = self.next_sequence.map_or(Some(0), |next| frame.sequence.checked_sub(next));
+        let plausible = missing.is_some_and(|n| n <= hole / FRAME_HEADER_BYTES as u64);
+        if frame.segment != self.number || !plausible {
+            return Ok(Err("a frame of another place begins here"));
+        }
+        let whole = window.get(at, frame.frame_bytes() as usize)?;
+        let payload = whole.get(FRAME_HEADER_BYTES..).unwrap_or_default();
+        if payload.len() != frame.payload_bytes as usize {
+            return Ok(Err("the file ends within a frame"));
+        }
+        if crc32fast::hash(payload) != frame.payload_crc {
+            return Ok(Err(WRONG_CHECKSUM));
+        }
+        Ok(Ok(frame))
+    }
+
+    /// Where the next good frame behind the beginning of a hole is, or `end`.
+    pub(super) fn search(self, window: &mut Window, hole: u64, end: u64) -> io::Result<u64> {
         let mut at = hole + 1;
         loop {
             let chunk = window.ahead(at, FRAME_HEADER_BYTES)?;

@@ -13,7 +13,9 @@ pub(super) struct Segment {
     index: Vec<u64>,
     /// Length of the file.
     pub(super) file_bytes: u64,
-    /// Whether damage was found in it and no copy could be kept yet.
+    /// Whether damage was found in it.
+    pub(super) damaged: bool,
+    /// Whether no copy of it could be kept yet.
     pub(super) unkept: bool,
 }
 
@@ -53,9 +55,14 @@ impl Segment {
         self.index.retain(|place| *place < at);
     }
 
-    /// Whether nothing in it is good, and a copy of it kept if it is damaged.
+    /// Whether nothing was ever in it. A damaged one says what became of its frames, at further starts too.
     pub(super) fn is_unused(&self) -> bool {
-        self.extents.is_empty() && !self.unkept
+        self.extents.is_empty() && !self.damaged
+    }
+
+    /// Whether a place lies in a good stretch.
+    pub(super) fn holds(&self, offset: u64) -> bool {
+        self.extents.iter().any(|extent| extent.start <= offset && offset < extent.end)
     }
 
     /// Where the good part ends.

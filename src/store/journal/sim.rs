@@ -179,6 +179,16 @@ impl SimDisk {
         state.durable_names.insert(name.into(), inode);
     }
 
+    /// Changes some bits of one byte of a file, as a disk does that rots.
+    pub fn rot(&self, name: &str, offset: u64, bits: u8) {
+        let mut state = self.state();
+        let inode = state.names.get(name).copied().unwrap_or_default();
+        let Some(inode) = state.inodes.get_mut(&inode) else { return };
+        for content in [&mut inode.seen, &mut inode.durable] {
+            content.get_mut(offset as usize).into_iter().for_each(|byte| *byte ^= bits);
+        }
+    }
+
     /// What was kept aside, by name.
     pub fn aside(&self) -> BTreeMap<String, Vec<u8>> {
         self.state().aside.clone()

@@ -150,13 +150,17 @@ impl Journal {
             }
             Err(error) => {
                 let path = self.disk.path(&file_name(writing.number));
-                let trouble = Trouble::new(path, "fdatasync", &error).of_sync();
+                let trouble = Trouble::new(path.clone(), "fdatasync", &error).of_sync();
                 inner.failures += 1;
                 inner.writing = None;
                 let wall = inner.unsynced_since().unwrap_or_default();
                 self.begin(inner, wall)?;
-                // It works again, but people should know; the next round that succeeds ends it.
+                // It works again, but people should know.
                 inner.rescues += 1;
+                let again = self.disk.path(&file_name(inner.end().segment));
+                let times = inner.rescues;
+                inner.news.rescued(path, again, &error, times);
+                // The next round that succeeds ends this.
                 inner.trouble = Some(trouble);
                 Ok(())
             }
@@ -173,9 +177,13 @@ impl Journal {
         let outcome = match self.begin_file(inner, &name, &header) {
             Ok(begun) => begun,
             Err((doing, error)) => {
-                // It is not in use; should it stay, the next one is another.
                 match self.disk.remove(&name) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => inner.next_number += 1,
+                    // It stays, and its header says from which sequence on it holds what was written before. So nothing
+                    // may be written there any more, and the next one is another.
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        inner.next_number += 1;
+                        inner.writing = None;
+                    }
                     _ => {}
                 }
                 let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);

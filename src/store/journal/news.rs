@@ -1,0 +1,137 @@
+//! What people are to be told of a journal: damage, at a start or while it is read, and a disk that failed to sync.
+
+use super::frame::file_name;
+use super::{Cut, Damage, Journal};
+use crate::domain::lang::Lang;
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+
+/// Places of damage that are told apart while the journal is open; of further ones nobody is told.
+const PLACES_MAX: usize = 1_000;
+
+/// What has been found while the journal was open.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    damages: Vec<Damage>,
+    /// Segment and offset of every damage so far: whoever reads it again says nothing.
+    places: BTreeSet<(u64, u64)>,
+    rescue: Option<Rescue>,
+}
+
+/// An fdatasync that failed, after which everything unsynced was written again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rescue {
+    /// The file that could not be synced.
+    pub file: PathBuf,
+    /// What the system said.
+    pub reason: String,
+    /// The file that holds again what may be lost in it.
+    pub again: PathBuf,
+    /// How often that has happened since the start.
+    pub times: u64,
+}
+
+impl Journal {
+    /// What was found since this was last asked.
+    pub fn take_news(&self) -> (Vec<Damage>, Option<Rescue>) {
+        let news = &mut self.inner().news;
+        (std::mem::take(&mut news.damages), news.rescue.take())
+    }
+
+    /// Notes that a reader passes over a stretch of a segment.
+    pub(super) fn pass_over(&self, number: u64, offset: u64, end: u64, reason: String) {
+        {
+            let mut inner = self.inner();
+            // What was written again elsewhere is read there.
+            if !inner.segments.get(&number).is_some_and(|segment| segment.holds(offset)) {
+                return;
+            }
+            let places = &mut inner.news.places;
+            if places.len() >= PLACES_MAX || !places.insert((number, offset)) {
+                return;
+            }
+        }
+        let name = file_name(number);
+        let kept = self.disk.keep_aside(&name);
+        let mut inner = self.inner();
+        if let Some(segment) = inner.segments.get_mut(&number) {
+            segment.damaged = true;
+            segment.unkept |= kept.is_err();
+        }
+        let kept = kept.ok().map(|(path, _)| path);
+        let file = self.disk.path(&name);
+        inner.news.damages.push(Damage { file, offset, bytes: end - offset, reason, kept, news: true });
+    }
+}
+
+impl News {
+    /// Notes the `times`th failed fdatasync. Of a disk on which every one fails people are told ever more seldom.
+    pub(super) fn rescued(&mut self, file: PathBuf, again: PathBuf, reason: &io::Error, times: u64) {
+        if times.is_power_of_two() {
+            self.rescue = Some(Rescue { file, reason: reason.to_string(), again, times });
+        }
+    }
+}
+
+impl Damage {
+    /// What was lost, where, and where the file is kept.
+    pub fn sentence(&self, lang: Lang) -> String {
+        let Damage { file, offset, bytes, reason, kept, .. } = self;
+        let file = file.display();
+        let kept = match (kept, lang) {
+            (Some(kept), Lang::En) => format!("; a copy is kept at {}", kept.display()),
+            (Some(kept), Lang::Zh) => format!("；副本保存在 {}", kept.display()),
+            (None, _) => String::new(),
+        };
+        match lang {
+            Lang::En => format!(
+                "the journal is damaged: {file}: at byte {offset}, {bytes} bytes cannot be read: {reason}; everything else was \
+                 read{kept}"
+            ),
+            Lang::Zh => {
+                format!(
+                    "journal 文件损坏：{file}：第 {offset} 字节起的 {bytes} 字节无法读取：{reason}；其余内容均已读取{kept}"
+                )
+            }
+        }
+    }
+}
+
+impl Cut {
+    /// What was cut, and that a power cut leaves such a thing.
+    pub fn sentence(&self, lang: Lang) -> String {
+        let Cut { file, offset, bytes } = self;
+        let file = file.display();
+        match lang {
+            Lang::En => format!(
+                "the journal ends in an unfinished write, as after a power cut: {file}: {bytes} bytes from byte {offset} on were \
+                 left out"
+            ),
+            Lang::Zh => {
+                format!(
+                    "journal 末尾是未写完的内容（断电后常见）：{file}：第 {offset} 字节起的 {bytes} 字节已略去"
+                )
+            }
+        }
+    }
+}
+
+impl Rescue {
+    /// What failed, and that nothing is lost by it.
+    pub fn sentence(&self, lang: Lang) -> String {
+        let Rescue { file, reason, again, times } = self;
+        let (file, again) = (file.display(), again.display());
+        match lang {
+            Lang::En => format!(
+                "the disk could not be told to keep what was written: {file}: fdatasync: {reason}; all of it was written again, \
+                 to {again}, and nothing is lost ({times} times since the start); check the disk"
+            ),
+            Lang::Zh => {
+                format!(
+                    "磁盘未能落盘：{file}：fdatasync：{reason}；相关内容已全部重新写入 {again}，没有丢失（启动以来第 {times} 次）；请检查磁盘"
+                )
+            }
+        }
+    }
+}

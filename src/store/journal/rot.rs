@@ -1,0 +1,465 @@
+//! Sweeps: every bit of a small journal flipped, files cut at every byte, every call of the disk failing once. Never a
+//! panic, never more lost than what was hit, and that is named.
+//!
+//! Of the many bits only some are flipped, every fifth in frames, unless `HEARTBEAT_FAULTS` is set to `all`, as
+//! `make faults` does.
+
+use super::disk::DiskFile;
+use super::frame::Kind;
+use super::sim::SimDisk;
+use super::*;
+use crate::store::codec::tests::beat;
+use crate::store::{Batch, Wanted};
+use std::collections::BTreeSet;
+use std::io;
+use std::ops::Range;
+
+const START: Wall = Wall(1_770_000_000_000);
+
+fn every(stride: usize) -> usize {
+    if std::env::var_os("HEARTBEAT_FAULTS").is_some_and(|how| how == "all") { 1 } else { stride }
+}
+
+fn open(disk: &SimDisk) -> (Journal, Recovery) {
+    open_on(Arc::new(disk.clone())).unwrap()
+}
+
+fn open_on(disk: Arc<dyn Disk>) -> Result<(Journal, Recovery), StoreError> {
+    let options = JournalOptions { segment_bytes_max: 6000, seed: 1, ..JournalOptions::default() };
+    Journal::open(disk, options, START)
+}
+
+fn batch(version: u64) -> Batch {
+    let mut batch = Batch::new();
+    batch.push(&beat("web-01", 1, version, START));
+    batch
+}
+
+fn append(journal: &Journal, version: u64) -> Position {
+    journal.append(START, &mut batch(version)).unwrap()
+}
+
+fn versions(journal: &Journal) -> Vec<u64> {
+    let mut found = Vec::new();
+    journal.read(None, Wanted::All, &mut |_, record| found.push(record.version)).unwrap();
+    found
+}
+
+/// The segments on a disk, in order.
+fn names(disk: &SimDisk) -> Vec<String> {
+    let mut names = disk.list().unwrap();
+    names.sort();
+    names
+}
+
+/// A frame of a small journal, and which version it holds; `None` for a mark.
+#[derive(Clone, Debug)]
+struct Place {
+    name: String,
+    bytes: Range<u64>,
+    version: Option<u64>,
+    /// The next segment begins with it once more.
+    again: bool,
+}
+
+/// Three segments of three versions each, a mark in the middle and one at the end, closed; and where its frames are.
+fn small() -> (SimDisk, Vec<Place>) {
+    let disk = SimDisk::new();
+    let mut places = Vec::new();
+    for round in 0..3 {
+        let (journal, _) = open(&disk);
+        let name = file_name(journal.end().segment);
+        let mut from = SEGMENT_HEADER_BYTES;
+        let mut note = |to: u64, version, again| {
+            places.push(Place { name: name.clone(), bytes: from..to, version, again });
+            from = to;
+        };
+        if round > 0 {
+            note(journal.end().offset, None, false);
+        }
+        for version in round * 3..round * 3 + 3 {
+            note(append(&journal, version).offset, Some(version), false);
+            if version % 3 == 1 {
+                journal.tick(START).unwrap();
+                note(journal.end().offset, None, false);
+            }
+        }
+        journal.close(START).unwrap();
+        note(journal.end().offset, None, round < 2);
+    }
+    (disk, places)
+}
+
+/// The same files again.
+fn copy(disk: &SimDisk) -> SimDisk {
+    let copy = SimDisk::new();
+    names(disk).iter().for_each(|name| copy.put(name, &disk.content(name).unwrap()));
+    copy
+}
+
+/// Everything goes on, and what is kept now is there after the next start.
+fn goes_on(disk: &SimDisk, journal: Journal, mut want: Vec<u64>, what: &str) {
+    append(&journal, 100);
+    want.push(100);
+    assert_eq!(versions(&journal), want, "{what}");
+    drop(journal);
+    let (journal, found) = open(disk);
+    assert_eq!(versions(&journal), want, "{what}, and a start later");
+    assert!(found.damages.iter().all(|damage| !damage.news), "{what} is told once: {found:?}");
+}
+
+#[test]
+fn every_bit_that_flips_costs_its_frame_and_is_named_at_the_next_start() {
+    let (whole, places) = small();
+    for name in names(&whole) {
+        let length = whole.content(&name).unwrap().len();
+        let header = SEGMENT_HEADER_BYTES as usize * 8;
+        for bit in (0..header).step_by(every(211)).chain((header..length * 8).step_by(every(5))) {
+            let (byte, what) = ((bit / 8) as u64, format!("{name}: bit {bit}"));
+            let disk = copy(&whole);
+            disk.rot(&name, byte, 1 << (bit % 8));
+            let (journal, found) = open(&disk);
+            let hit = places.iter().find(|place| place.name == name && place.bytes.contains(&byte));
+            let want: Vec<u64> = (0..9).filter(|v| hit.is_none_or(|hit| hit.version != Some(*v))).collect();
+            assert_eq!(versions(&journal), want, "{what}");
+            let named = found.damages.iter().map(|d| (d.file.clone(), d.offset, d.bytes));
+            let cut = found.cut.iter().map(|c| (c.file.clone(), c.offset, c.bytes));
+            let named: Vec<_> = named.chain(cut).collect();
+            let hit = hit
+                .filter(|hit| !hit.again)
+                .map(|hit| (disk.path(&name), hit.bytes.start, hit.bytes.end - hit.bytes.start));
+            assert_eq!(named, Vec::from_iter(hit), "{what}");
+            goes_on(&disk, journal, want, &what);
+        }
+    }
+}
+
+#[test]
+fn cut_at_every_byte_a_file_loses_only_what_is_behind_and_that_is_named() {
+    let (whole, places) = small();
+    for (number, name) in names(&whole).iter().enumerate() {
+        let content = whole.content(name).unwrap();
+        let header = SEGMENT_HEADER_BYTES as usize;
+        for length in (0..header).step_by(every(31)).chain(header..content.len()) {
+            let what = format!("{name}: cut at {length}");
+            let disk = copy(&whole);
+            disk.put(name, &content[..length]);
+            let (journal, found) = open(&disk);
+            let there = |place: &&Place| place.name != *name || place.bytes.end <= length as u64;
+            let want: Vec<u64> = places.iter().filter(there).filter_map(|place| place.version).collect();
+            assert_eq!(versions(&journal), want, "{what}");
+            // A last file that ends with a whole frame looks like one that was never longer, an empty first one like one
+            // that was let go.
+            let ends_whole =
+                length >= 64 && length <= header || places.iter().any(|p| p.bytes.end == length as u64);
+            let looks_whole = if number == 2 { ends_whole } else { number == 0 && length == 0 };
+            let lost = want.len() < 9 || number == 2;
+            let files = found.damages.iter().map(|d| &d.file).chain(found.cut.iter().map(|c| &c.file));
+            let named = files.collect::<BTreeSet<_>>();
+            // What is missing of the second shows where the first ends.
+            let beside = disk.path(&names(&whole)[0]);
+            let right = named.contains(&disk.path(name)) || (number == 1 && named.contains(&beside));
+            assert!(right || looks_whole || !lost, "{what}: {found:?}");
+            goes_on(&disk, journal, want, &what);
+        }
+    }
+}
+
+#[test]
+fn every_bit_that_flips_while_it_runs_costs_its_frame_and_is_told_once() {
+    let stride = every(3);
+    let mut bit = 0;
+    loop {
+        let disk = SimDisk::new();
+        let (journal, _) = open(&disk);
+        let from = journal.end().offset;
+        let ends: Vec<u64> = (0..3).map(|version| append(&journal, version).offset).collect();
+        let at = from + bit / 8;
+        let Some(hit) = ends.iter().position(|end| at < *end) else { break };
+        disk.rot(&names(&disk)[0], at, 1 << (bit % 8));
+        let want: Vec<u64> = (0..3).filter(|version| *version != hit as u64).collect();
+        let mut seen = Vec::new();
+        let end = journal.read(None, Wanted::All, &mut |_, r| seen.push(r.version)).unwrap();
+        assert_eq!(seen, want, "bit {bit}");
+        let begin = hit.checked_sub(1).map_or(from, |before| ends[before]);
+        let (damages, _) = journal.take_news();
+        let [damage] = damages.as_slice() else { panic!("bit {bit}: {damages:?}") };
+        let place = (damage.file.clone(), damage.offset, damage.bytes);
+        assert_eq!(place, (disk.path(&names(&disk)[0]), begin, ends[hit] - begin), "bit {bit}");
+        assert!(damage.news && damage.kept.is_some(), "bit {bit}: {damage:?}");
+        // Whoever follows goes on behind it, and nobody is told again.
+        append(&journal, 3);
+        let mut seen = Vec::new();
+        journal.read(Some(end), Wanted::All, &mut |_, r| seen.push(r.version)).unwrap();
+        assert_eq!((seen, versions(&journal).len()), (vec![3], 3), "bit {bit}");
+        assert_eq!(journal.take_news().0, [], "bit {bit}");
+        bit += stride as u64;
+    }
+    assert!(bit > 1000);
+}
+
+#[test]
+fn a_record_that_cannot_be_decoded_is_passed_over_and_told_once() {
+    let disk = SimDisk::new();
+    let (journal, _) = open(&disk);
+    append(&journal, 0);
+    let mut two = batch(1);
+    two.push(&beat("web-01", 1, 2, START));
+    let mut payload = two.parts().next().unwrap().payload.to_vec();
+    let second = 8 + (payload.len() - 8) / 2;
+    // Of the second record the transport is one that nobody knows.
+    payload[second + 3] = 0xff;
+    let crc = crc32fast::hash(&payload);
+    let kind = Kind::Records { changes: true };
+    let frame = append::Payload { bytes: &payload, kind, records: 2, crc };
+    let end = journal.append_frames(START, &[frame]).unwrap();
+    append(&journal, 3);
+    for _ in 0..2 {
+        assert_eq!(versions(&journal), [0, 1, 3]);
+    }
+    let (damages, _) = journal.take_news();
+    let [damage] = damages.as_slice() else { panic!("{damages:?}") };
+    let begin = end.offset - (payload.len() - second) as u64;
+    assert_eq!((damage.offset, damage.bytes), (begin, end.offset - begin), "{damage:?}");
+    assert!(damage.reason.contains("transport"), "{damage:?}");
+    // A start reads it likewise.
+    journal.close(START).unwrap();
+    let (journal, found) = open(&disk);
+    assert_eq!((found.damages, versions(&journal)), (vec![], vec![0, 1, 3]));
+    assert_eq!(journal.take_news().0.len(), 1);
+}
+
+#[test]
+fn what_cannot_be_read_for_a_while_is_read_later_and_what_never_can_is_passed_over() {
+    let disk = SimDisk::new();
+    let (journal, _) = open(&disk);
+    for version in 0..3 {
+        append(&journal, version);
+    }
+    let tries =
+        |most: u32| (0..most).take_while(|_| journal.read(None, Wanted::All, &mut |_, _| {}).is_err());
+    disk.fail_reads(3);
+    assert_eq!(tries(9).count(), 3);
+    assert_eq!((versions(&journal), journal.take_news().0), (vec![0, 1, 2], vec![]));
+    disk.fail_reads(u32::MAX);
+    let failed = tries(9).count();
+    assert!((1..9).contains(&failed), "{failed}");
+    let (damages, _) = journal.take_news();
+    assert!(damages.len() == 1 && damages[0].reason.contains("a simulated fault"), "{damages:?}");
+    disk.fail_reads(0);
+    append(&journal, 3);
+    assert_eq!(versions(&journal), [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_failed_fdatasync_is_told_with_its_file_and_ever_more_seldom() {
+    let disk = SimDisk::new();
+    let (journal, _) = open(&disk);
+    let mut told = Vec::new();
+    for version in 0..20 {
+        let old = append(&journal, version);
+        disk.fail_syncs(1);
+        journal.sync(old).unwrap();
+        if let (_, Some(rescue)) = journal.take_news() {
+            assert_eq!(rescue.file, disk.path(&file_name(old.segment)));
+            assert_eq!(rescue.again, disk.path(&file_name(journal.end().segment)));
+            let sentence = rescue.sentence(crate::domain::lang::Lang::En);
+            assert!(sentence.contains("fdatasync: a simulated fault"), "{sentence}");
+            told.push(rescue.times);
+        }
+    }
+    assert_eq!(told, [1, 2, 4, 8, 16]);
+    assert_eq!(versions(&journal), (0..20).collect::<Vec<_>>());
+}
+
+/// A disk on which one call fails, with the ones right behind it.
+#[derive(Clone)]
+struct Faulty {
+    disk: SimDisk,
+    calls: Arc<Mutex<Calls>>,
+}
+
+#[derive(Default)]
+struct Calls {
+    made: Vec<&'static str>,
+    failing: Range<usize>,
+    full: bool,
+}
+
+struct FaultyFile {
+    file: Arc<dyn DiskFile>,
+    disk: Faulty,
+}
+
+impl Faulty {
+    fn new(failing: Range<usize>, full: bool) -> Faulty {
+        let calls = Calls { made: Vec::new(), failing, full };
+        Faulty { disk: SimDisk::new(), calls: Arc::new(Mutex::new(calls)) }
+    }
+
+    fn call(&self, what: &'static str) -> io::Result<()> {
+        let mut calls = self.calls.lock().unwrap();
+        let number = calls.made.len();
+        calls.made.push(what);
+        match calls.failing.contains(&number) {
+            true if calls.full => Err(io::ErrorKind::StorageFull.into()),
+            true => Err(io::Error::from_raw_os_error(5)),
+            false => Ok(()),
+        }
+    }
+
+    fn file(&self, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
+        Arc::new(FaultyFile { file, disk: self.clone() })
+    }
+}
+
+impl Disk for Faulty {
+    fn path(&self, name: &str) -> PathBuf {
+        self.disk.path(name)
+    }
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.call("list").and_then(|()| self.disk.list())
+    }
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        self.call("create").and_then(|()| self.disk.create(name)).map(|file| self.file(file))
+    }
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        self.call("open").and_then(|()| self.disk.open(name)).map(|file| self.file(file))
+    }
+    fn shorten(&self, name: &str, bytes: u64) -> io::Result<()> {
+        self.call("shorten").and_then(|()| self.disk.shorten(name, bytes))
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.call("remove").and_then(|()| self.disk.remove(name))
+    }
+    fn keep_aside(&self, name: &str) -> io::Result<(PathBuf, bool)> {
+        self.call("keep_aside").and_then(|()| self.disk.keep_aside(name))
+    }
+    fn sync_dir(&self) -> io::Result<()> {
+        self.call("sync_dir").and_then(|()| self.disk.sync_dir())
+    }
+}
+
+impl DiskFile for FaultyFile {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.disk.call("write").inspect_err(|_| {
+            // As far as the system came.
+            let _ = self.file.write_all_at(&bytes[..bytes.len() / 2], offset);
+        })?;
+        self.file.write_all_at(bytes, offset)
+    }
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.disk.call("read").and_then(|()| self.file.read_at(buffer, offset))
+    }
+    fn bytes(&self) -> io::Result<u64> {
+        self.disk.call("bytes").and_then(|()| self.file.bytes())
+    }
+    fn truncate(&self, bytes: u64) -> io::Result<()> {
+        self.disk.call("truncate").and_then(|()| self.file.truncate(bytes))
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.disk.call("sync").inspect_err(|_| {
+            self.disk.disk.fail_syncs(1);
+            let _ = self.file.sync_data();
+        })?;
+        self.file.sync_data()
+    }
+}
+
+/// What was promised in a life of a journal.
+#[derive(Debug, Default)]
+struct Promised {
+    next: u64,
+    /// Versions that were taken, and of them those that are durable.
+    taken: BTreeSet<u64>,
+    durable: BTreeSet<u64>,
+    /// Those before it may be gone.
+    trimmed: u64,
+}
+
+/// Two lives of a journal with all that happens in one: appends, syncs, seconds, ends of segments, a torn tail, damage,
+/// reading, trimming. False where the journal did not come up.
+fn lives(disk: &Faulty, promised: &mut Promised) -> bool {
+    for life in 0..2 {
+        let Ok((journal, _)) = open_on(Arc::new(disk.clone())) else { return false };
+        for turn in 0..30 {
+            let mut records = batch(promised.next);
+            if journal.append(START, &mut records).is_ok() {
+                promised.taken.insert(promised.next);
+            }
+            promised.next += 1;
+            let done = match turn % 10 {
+                3 => journal.sync(journal.end()).is_ok(),
+                6 => journal.tick(START).is_ok(),
+                9 => {
+                    let _ = journal.read(None, Wanted::All, &mut |_, _| {});
+                    false
+                }
+                _ => false,
+            };
+            if done {
+                promised.durable.extend(&promised.taken);
+            }
+        }
+        let upto = journal.end();
+        if life == 0 && journal.sync(upto).is_ok() {
+            promised.trimmed = promised.next;
+            let _ = journal.trim(upto);
+            // A bit rots behind that, and a write is torn.
+            let position = append_or(&journal, promised);
+            let _ = journal.tick(START);
+            if let Some(position) = position {
+                disk.disk.rot(&file_name(position.segment), position.offset - 1, 1);
+                promised.taken.remove(&(promised.next - 1));
+                promised.durable.remove(&(promised.next - 1));
+            }
+            let _ = journal.read(None, Wanted::All, &mut |_, _| {});
+        }
+    }
+    true
+}
+
+fn append_or(journal: &Journal, promised: &mut Promised) -> Option<Position> {
+    let position = journal.append(START, &mut batch(promised.next)).ok();
+    promised.taken.extend(position.map(|_| promised.next));
+    promised.next += 1;
+    position
+}
+
+#[test]
+fn any_call_of_the_disk_may_fail_and_nothing_promised_is_lost() {
+    let calls = {
+        let disk = Faulty::new(0..0, false);
+        assert!(lives(&disk, &mut Promised::default()));
+        disk.calls.lock().unwrap().made.clone()
+    };
+    let kinds: BTreeSet<&str> = calls.iter().copied().collect();
+    for kind in
+        ["list", "create", "open", "write", "read", "bytes", "sync", "sync_dir", "remove", "keep_aside"]
+    {
+        assert!(kinds.contains(kind), "{kind} is never called: {kinds:?}");
+    }
+    for (first, kind) in calls.iter().enumerate() {
+        for (count, full) in [(1, false), (1, true), (2, false), (5, true)] {
+            let what = format!("{kind}, call {first} and {} more, full: {full}", count - 1);
+            let disk = Faulty::new(first..first + count, full);
+            let mut promised = Promised::default();
+            lives(&disk, &mut promised);
+            disk.calls.lock().unwrap().failing = 0..0;
+            // The program is killed: what was taken is there. Then the power goes: what was durable is there.
+            for (want, cut) in [(&promised.taken, false), (&promised.durable, true)] {
+                if cut {
+                    disk.disk.crash(first as u64);
+                }
+                let (journal, found) = open_on(Arc::new(disk.clone())).unwrap();
+                let there: BTreeSet<u64> = versions(&journal).into_iter().collect();
+                let missing = want.iter().find(|v| **v >= promised.trimmed && !there.contains(v));
+                assert_eq!(missing, None, "{what}, cut: {cut}: {promised:?} {found:?}");
+                append(&journal, 1000);
+                journal.tick(START).unwrap();
+                assert_eq!(journal.degraded(), None, "{what}");
+                assert_eq!(versions(&journal).last(), Some(&1000), "{what}");
+            }
+        }
+    }
+}
