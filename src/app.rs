@@ -178,7 +178,6 @@ impl Daemon {
                 Ok(Some(account))
             })
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
-        state_dir::check(&settings.state_dir).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let state_lock =
             state_dir::lock(&settings.state_dir).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         // Before the log, which has a thread: what is given up is given up by threads.
@@ -189,6 +188,8 @@ impl Daemon {
         let census = Arc::new(Census::new(settings.limits.connections, open_files));
         let policy = Arc::new(policy_of(&settings));
         let opened = store::open(&settings.state_dir, started.wall)
+            .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+        state_dir::is_still(&settings.state_dir, &state_lock)
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let threads = Threads::stats_sets(settings.threads);
         let engine =

@@ -4,6 +4,7 @@ pub mod clock;
 pub mod daemon;
 pub mod files;
 pub mod firewall;
+pub mod folder;
 pub mod log;
 pub mod lot;
 pub mod network;

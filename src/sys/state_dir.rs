@@ -2,9 +2,9 @@
 
 use crate::domain::lang::Lang;
 use crate::sys::daemon::{DaemonError, PidFile};
-use crate::sys::files;
+use crate::sys::folder::{Folder, Owned};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// Why the state directory cannot be used.
@@ -26,6 +26,11 @@ pub enum StateError {
         /// Its mode.
         mode: u32,
     },
+    /// Its name leads to another directory by now.
+    Replaced {
+        /// The path.
+        path: PathBuf,
+    },
     /// Another daemon works in it.
     InUse {
         /// The path.
@@ -41,19 +46,16 @@ pub fn make(path: &Path) -> Result<(), StateError> {
     made.map_err(|source| StateError::Unusable { path: path.into(), source })
 }
 
-/// Whether the directory is ours, or root's, and nobody else may write it. To be asked as the user that the daemon runs as.
-pub fn check(path: &Path) -> Result<(), StateError> {
-    let about =
-        std::fs::metadata(path).map_err(|source| StateError::Unusable { path: path.into(), source })?;
-    if files::may_be_written_by_others(&about) {
-        return Err(StateError::Open { path: path.into(), owner: about.uid(), mode: about.mode() & 0o7777 });
-    }
-    Ok(())
-}
-
-/// Takes the directory for this process, as long as what comes back is kept.
+/// Takes the directory for this process, as long as what comes back is kept, if it is ours, or root's, and nobody else may
+/// write it. To be asked as the user that the daemon runs as.
 pub fn lock(path: &Path) -> Result<PidFile, StateError> {
-    PidFile::create(&path.join("lock")).map_err(|error| match error {
+    let folder = Folder::at(path).map_err(|source| StateError::Unusable { path: path.into(), source })?;
+    let about = folder.about();
+    if about.may_be_written_by_others() {
+        let Owned { owner, mode, .. } = about;
+        return Err(StateError::Open { path: path.into(), owner, mode });
+    }
+    PidFile::create_in(folder, "lock".into(), &path.join("lock")).map_err(|error| match error {
         DaemonError::Locked { pid, .. } => StateError::InUse { path: path.into(), pid },
         DaemonError::PidFile { source, .. } => StateError::Unusable { path: path.into(), source },
         other => {
@@ -62,12 +64,21 @@ pub fn lock(path: &Path) -> Result<PidFile, StateError> {
     })
 }
 
+/// Whether the path still leads to the directory that was locked, once all is open that is opened by its name.
+pub fn is_still(path: &Path, lock: &PidFile) -> Result<(), StateError> {
+    let now = Folder::at(path).map_err(|source| StateError::Unusable { path: path.into(), source })?;
+    match now.about().identity == lock.folder().about().identity {
+        true => Ok(()),
+        false => Err(StateError::Replaced { path: path.into() }),
+    }
+}
+
 impl StateError {
     /// The exit code of sysexits(3).
     pub fn exit_code(&self) -> u8 {
         match self {
             StateError::InUse { .. } => 69,
-            StateError::Open { .. } => 77,
+            StateError::Open { .. } | StateError::Replaced { .. } => 77,
             StateError::Unusable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => 77,
             StateError::Unusable { .. } => 74,
         }
@@ -93,6 +104,15 @@ impl StateError {
             (StateError::Open { path, owner, mode }, Lang::Zh) => format!(
                 "状态目录 {} 不只属于本服务（所有者 {owner}，权限 {mode:04o}）：别人可以改动其中的内容；请用 chown 把它交给\
                  运行服务的用户并执行 chmod 750，或用 --state-dir 指定其他目录",
+                path.display()
+            ),
+            (StateError::Replaced { path }, Lang::En) => format!(
+                "another directory was put in the place of the state directory {} while the server started: others may \
+                 rename the directories above it; choose one with --state-dir that only root and we can move",
+                path.display()
+            ),
+            (StateError::Replaced { path }, Lang::Zh) => format!(
+                "启动期间状态目录 {} 被换成了另一个目录：别人可以重命名它上层的目录；请用 --state-dir 指定只有 root 和本服务能移动的目录",
                 path.display()
             ),
             (StateError::InUse { path, pid }, Lang::En) => {
@@ -138,10 +158,10 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let path = std::env::temp_dir().join(format!("heartbeat-open-{}", std::process::id()));
         make(&path).unwrap();
-        assert!(check(&path).is_ok());
+        drop(lock(&path).unwrap());
         for mode in [0o757, 0o1777, 0o777] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            let error = check(&path).unwrap_err();
+            let error = lock(&path).unwrap_err();
             assert_eq!(error.exit_code(), 77);
             for lang in [Lang::En, Lang::Zh] {
                 let said = error.sentence(lang);
@@ -149,6 +169,24 @@ mod tests {
             }
         }
         std::fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_is_replaced_while_we_start_is_noticed() {
+        let base = std::env::temp_dir().join(format!("heartbeat-moved-{}", std::process::id()));
+        let path = base.join("state");
+        make(&path).unwrap();
+        let held = lock(&path).unwrap();
+        assert!(is_still(&path, &held).is_ok());
+        std::fs::rename(&path, base.join("old")).unwrap();
+        make(&path).unwrap();
+        let error = is_still(&path, &held).unwrap_err();
+        assert!(error.exit_code() == 77 && error.sentence(Lang::Zh).contains("--state-dir"));
+        assert!(error.sentence(Lang::En).contains("another directory was put in the place of"));
+        // What is put away at the end is what was locked.
+        held.remove();
+        assert!(!base.join("old/lock").exists() && path.exists());
+        std::fs::remove_dir_all(base).unwrap();
     }
 
     #[test]

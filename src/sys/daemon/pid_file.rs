@@ -4,17 +4,20 @@
 
 use super::absolute;
 use super::error::DaemonError;
-use crate::sys::files::{self, Kinds};
+use crate::sys::files::{self, Kinds, Use};
+use crate::sys::folder::Folder;
 use nix::fcntl::{Flock, FlockArg};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A pid file in force: locked as long as this process lives.
 #[derive(Debug)]
 pub struct PidFile {
-    path: PathBuf,
+    folder: Folder,
+    name: OsString,
     file: Flock<File>,
 }
 
@@ -25,38 +28,50 @@ impl PidFile {
     /// When another daemon holds it, or it cannot be written.
     pub fn create(path: &Path) -> Result<PidFile, DaemonError> {
         let path = absolute(path)?;
-        let trouble = |source| DaemonError::PidFile { path: path.clone(), source };
+        let (folder, name) =
+            Folder::of(&path).map_err(|source| DaemonError::PidFile { path: path.clone(), source })?;
+        PidFile::create_in(folder, name, &path)
+    }
+
+    /// The same in a folder; `path` is for messages.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn create_in(folder: Folder, name: OsString, path: &Path) -> Result<PidFile, DaemonError> {
+        let trouble = |source| DaemonError::PidFile { path: path.into(), source };
+        let file = files::open_in(&folder, &name, Use::Rewrite, 0o644, Kinds::Plain);
         // It is emptied when the lock is ours, and not before.
-        let file = files::open(&path, false, 0o644, Kinds::Plain).map_err(trouble)?.file;
-        let mut lock =
-            Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-                nix::errno::Errno::EWOULDBLOCK => locked(&path),
-                other => trouble(other.into()),
-            })?;
+        let lock = Flock::lock(file.map_err(trouble)?.0, FlockArg::LockExclusiveNonblock);
+        let mut lock = lock.map_err(|(file, errno)| match errno {
+            nix::errno::Errno::EWOULDBLOCK => locked(path, file),
+            other => trouble(other.into()),
+        })?;
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(trouble)?;
-        Ok(PidFile { path: path.clone(), file: lock })
+        Ok(PidFile { folder, name, file: lock })
+    }
+
+    /// The folder that it lies in.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// Empties the file and removes it. Emptying works even where the daemon has no right to remove, so that no
     /// script ever finds the number of a process that is someone else's by now.
     pub fn remove(self) {
         let file: &File = &self.file;
-        let same = match (file.metadata(), std::fs::symlink_metadata(&self.path)) {
-            (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
+        let same = match (file.metadata(), self.folder.identity_of(&self.name)) {
+            (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == there,
             _ => false,
         };
         let _ = file.set_len(0);
         if same {
-            let _ = std::fs::remove_file(&self.path);
+            let _ = self.folder.remove(&self.name);
         }
     }
 }
 
-fn locked(path: &Path) -> DaemonError {
-    let pid = File::open(path)
-        .and_then(|file| io::read_to_string(file.take(32)))
-        .ok()
-        .and_then(|text| text.trim().parse().ok());
+fn locked(path: &Path, file: File) -> DaemonError {
+    let pid = io::read_to_string(file.take(32)).ok().and_then(|text| text.trim().parse().ok());
     DaemonError::Locked { path: path.into(), pid }
 }
 

@@ -9,7 +9,9 @@
 use super::outlet::{LineSink, Moment, Short, StuckAtBound};
 use super::rotate;
 use super::stream::{Stream, whole_lines_within};
-use crate::sys::files::{self, Kinds};
+use crate::sys::files::{self, Kinds, Use};
+use crate::sys::folder::Folder;
+use std::ffi::OsStr;
 use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -74,8 +76,10 @@ impl LogFile {
             self.bytes = ours.len(); // somebody else emptied it
             return Ok(());
         }
-        let renamed_by_others = match std::fs::metadata(&self.path) {
-            Ok(named) => (named.dev(), named.ino()) != (ours.dev(), ours.ino()),
+        // Where the path is a symbolic link, it is the file behind it that is turned over.
+        let (folder, name) = Folder::of(&self.path)?;
+        let renamed_by_others = match folder.identity_of(&name) {
+            Ok(named) => named != (ours.dev(), ours.ino()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => true,
             Err(error) => return Err(error),
         };
@@ -83,18 +87,16 @@ impl LogFile {
             (self.stream, self.bytes) = open(&self.path)?;
             return Ok(());
         }
-        // Where the path is a symbolic link, it is the file behind it that is turned over.
-        let path = std::fs::canonicalize(&self.path)?;
-        let aside = rotate::set_aside(&path, &moment.local)?;
-        match open(&path) {
+        let aside = rotate::set_aside(&folder, &name, &moment.local)?;
+        match open_in(&folder, &name) {
             Ok(new) => (self.stream, self.bytes) = new,
             Err(error) => {
                 // Without a new file the old one must keep its name, or nobody would find what comes.
-                let _ = std::fs::rename(&aside, &path);
+                let _ = folder.rename(&aside, &name);
                 return Err(error);
             }
         }
-        rotate::forget_oldest(&path, self.keep)
+        rotate::forget_oldest(&folder, &name, self.keep)
     }
 
     fn turn_over_or_explain(&mut self, moment: Moment) -> io::Result<()> {
@@ -139,7 +141,12 @@ impl LineSink for LogFile {
 }
 
 fn open(path: &Path) -> io::Result<(Stream, u64)> {
-    let files::Opened { file, is_new } = files::open(path, true, MODE, Kinds::Any)?;
+    let (folder, name) = Folder::of(path)?;
+    open_in(&folder, &name)
+}
+
+fn open_in(folder: &Folder, name: &OsStr) -> io::Result<(Stream, u64)> {
+    let (file, is_new) = files::open_in(folder, name, Use::Append, MODE, Kinds::Any)?;
     // A file that is there keeps the mode it was given; so does the target of a symbolic link, which counts as one.
     if is_new {
         file.set_permissions(Permissions::from_mode(MODE))?;

@@ -4,38 +4,39 @@
 //! names that logrotate and newsyslog never make, so the two can be used together. Only names of exactly this form
 //! are ever deleted.
 
-use std::ffi::OsString;
+use crate::sys::folder::Folder;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
 
 /// Bytes of `20260208T113020`.
 const STAMP_BYTES: usize = 15;
 
 /// Renames the file to a name with the local time (`2026-02-08T11:30:20`) in it, which it returns.
-pub(super) fn set_aside(path: &Path, local: &[u8; 19]) -> io::Result<PathBuf> {
+pub(super) fn set_aside(folder: &Folder, name: &OsStr, local: &[u8; 19]) -> io::Result<OsString> {
     let stamp: Vec<u8> = local.iter().copied().filter(|b| !matches!(b, b'-' | b':')).collect();
     // One more than the highest number in use, so that within a second the order of the numbers is that of the files.
-    let number = aside(path)?.iter().filter(|a| a.stamp == stamp).map(|a| a.number + 1).max().unwrap_or(0);
-    let mut name = path.as_os_str().as_bytes().to_vec();
-    name.push(b'-');
-    name.extend_from_slice(&stamp);
+    let all = aside(folder, name)?;
+    let number = all.iter().filter(|a| a.stamp == stamp).map(|a| a.number + 1).max().unwrap_or(0);
+    let mut to = name.as_bytes().to_vec();
+    to.push(b'-');
+    to.extend_from_slice(&stamp);
     if number > 0 {
-        name.extend_from_slice(format!(".{number}").as_bytes());
+        to.extend_from_slice(format!(".{number}").as_bytes());
     }
-    let to = PathBuf::from(OsString::from_vec(name));
-    std::fs::rename(path, &to)?;
+    let to = OsString::from_vec(to);
+    folder.rename(name, &to)?;
     Ok(to)
 }
 
 /// Deletes all files set aside but the `keep` newest.
-pub(super) fn forget_oldest(path: &Path, keep: u32) -> io::Result<()> {
-    let mut all = aside(path)?;
+pub(super) fn forget_oldest(folder: &Folder, name: &OsStr, keep: u32) -> io::Result<()> {
+    let mut all = aside(folder, name)?;
     // When they were last written counts, since local time runs twice through one hour a year; then the name.
     all.sort_by(|a, b| (a.written_ns, &a.stamp, a.number).cmp(&(b.written_ns, &b.stamp, b.number)));
     let surplus = all.len().saturating_sub(keep as usize);
     for old in all.iter().take(surplus) {
-        match std::fs::remove_file(&old.path) {
+        match folder.remove(&old.name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -44,34 +45,20 @@ pub(super) fn forget_oldest(path: &Path, keep: u32) -> io::Result<()> {
 }
 
 struct Aside {
-    path: PathBuf,
+    name: OsString,
     stamp: Vec<u8>,
     number: u64,
     written_ns: i128,
 }
 
-fn aside(path: &Path) -> io::Result<Vec<Aside>> {
-    let Some(name) = path.file_name() else { return Ok(Vec::new()) };
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+/// Whoever put something else than a file under such a name keeps it.
+fn aside(folder: &Folder, name: &OsStr) -> io::Result<Vec<Aside>> {
+    let of_ours = |(found, written_ns): (OsString, i128)| {
+        let (stamp, number) = parse_suffix(found.as_bytes().strip_prefix(name.as_bytes())?)?;
+        let stamp = stamp.to_vec();
+        Some(Aside { name: found, stamp, number, written_ns })
     };
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let entry_name = entry.file_name();
-        let Some(suffix) = entry_name.as_bytes().strip_prefix(name.as_bytes()) else { continue };
-        let Some((stamp, number)) = parse_suffix(suffix) else { continue };
-        // Whoever put something else than a file under such a name keeps it.
-        let Ok(metadata) = entry.metadata() else { continue };
-        if !metadata.is_file() {
-            continue;
-        }
-        use std::os::unix::fs::MetadataExt;
-        let written_ns = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-        all.push(Aside { path: entry.path(), stamp: stamp.to_vec(), number, written_ns });
-    }
-    Ok(all)
+    Ok(folder.plain_files(name)?.into_iter().filter_map(of_ours).collect())
 }
 
 /// Reads `-20260208T113020` and `-20260208T113020.7`.
