@@ -423,6 +423,9 @@ fn describe_rule(rule: &Rule, defaults: &Defaults, lang: Lang) -> String {
     if let Some(schedule) = &rule.schedule {
         part(say("due at", "计划"), format!("{} ({})", schedule.text(), schedule.zone().shown()));
     }
+    if let (Some(zone), None) = (&rule.zone, &rule.schedule) {
+        part(say("times by", "时间按"), zone.shown());
+    }
     if rule.grace.is_some() || rule.is_fixed() {
         let grace = defaults.grace_for(Some(rule), rule.interval.unwrap_or(defaults.interval));
         part(say("grace", "宽限"), grace.to_string());

@@ -242,13 +242,6 @@ impl Draft {
                 Err(error) => element.fault_at(origin, words::schedule(&error)),
             }
         }
-        if let Some(zone) = self.zone.filter(|_| self.schedule.is_none() && self.windows.is_empty()) {
-            let reason = Text::new(
-                "has no effect without schedule or maintenance",
-                "没有 schedule 或 maintenance 时不起作用",
-            );
-            element.fault_at(&zone.origin, reason);
-        }
         if let Some(early) = self.early.as_ref().filter(|_| self.schedule.is_none()) {
             element.fault_at(
                 &early.origin,
@@ -261,6 +254,7 @@ impl Draft {
         }
         rule.windows =
             self.windows.into_iter().filter_map(|window| finish_window(window, element, &own_zone)).collect();
+        rule.zone = self.zone.map(|zone| zone.value);
         rule.interval = self.interval;
         rule.grace = self.grace;
         rule.early = self.early.map(|early| early.value);

@@ -37,6 +37,19 @@ fn window(text: &str) -> Rule {
 }
 
 #[test]
+fn a_zone_alone_is_that_of_the_times_in_alerts() {
+    let settings = settings("[[monitor]]\nmatch = \"*\"\ntimezone = \"asia/shanghai\"");
+    let zone = settings.rules.get(0).unwrap().zone.clone().unwrap();
+    assert_eq!(zone.name(), "Asia/Shanghai");
+    assert!(
+        settings.describe(Lang::En).contains("times by Asia/Shanghai"),
+        "{}",
+        settings.describe(Lang::En)
+    );
+    assert!(settings.describe(Lang::Zh).contains("时间按 Asia/Shanghai"));
+}
+
+#[test]
 fn a_rule_says_all_that_can_be_said() {
     let settings = settings(
         "[[monitor]]\nmatch = \"web-*\"\ninterval = \"10s\"\ngrace = 5\nrun_limit = \"1h\"\nforget_after = \"1d\"\n\
@@ -167,7 +180,6 @@ fn every_fault_is_told_with_line_and_key() {
             with("schedule = \"@daily\"\ntimezone = \"Europe/Atlantis\""),
             "4: monitor.timezone: \"Europe/Atlantis\": not a time zone of this machine: write local, UTC or a name such as Europe/Berlin; names need tzdata, old ones such as US/Eastern tzdata-legacy".into(),
         ),
-        (with("timezone = \"UTC\""), "3: monitor.timezone: has no effect without schedule or maintenance".into()),
 (with("notify = [\"ops\"]"), "3: monitor.notify: there is no notifier \"ops\": there is none at all, write a [[notifier]]".into()),
         (with("after = [\"x\"]"), "3: monitor.after: a monitor cannot depend on itself".into()),
         (with("after = [\"\"]"), "3: monitor.after: must not be empty".into()),

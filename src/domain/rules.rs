@@ -37,6 +37,8 @@ pub struct Rule {
     pub grace: Option<Span>,
     /// When beats are due.
     pub schedule: Option<Schedule>,
+    /// Whose clocks it goes by, where it says so: also the times in alerts do.
+    pub zone: Option<Zone>,
     /// How long before a slot a beat counts for it.
     pub early: Option<Early>,
     /// How long a declared monitor may not have been heard before it is down; `Some(None)`: for ever.
@@ -79,6 +81,7 @@ impl Rule {
             interval: None,
             grace: None,
             schedule: None,
+            zone: None,
             early: None,
             first_beat: None,
             run_limit: None,

@@ -90,6 +90,12 @@ impl Zone {
         Some(zoned.strftime("%Y-%m-%d %H:%M %:z").to_string())
     }
 
+    /// The same to the second.
+    pub fn stamp_s(&self, at: Wall) -> Option<String> {
+        let zoned = Timestamp::from_millisecond(at.0).ok()?.to_zoned(self.rules.clone());
+        Some(zoned.strftime("%Y-%m-%d %H:%M:%S %:z").to_string())
+    }
+
     /// Coordinated universal time.
     pub fn utc() -> Zone {
         Zone { name: "UTC".into(), rules: TimeZone::UTC }

@@ -82,6 +82,7 @@ fn subject(entry: &Entry, incident: String, lookup: &dyn Lookup) -> Subject {
         incident: Some(incident),
         since: entry.began,
         ended: entry.ended,
+        zone: None,
         cause: Some(entry.reason.cause),
         exit: entry.reason.exit,
         run_started: entry.reason.run_started,

@@ -33,7 +33,7 @@ use crate::domain::instance::Instance;
 use crate::domain::notice::State;
 use crate::domain::record::{Change, OpenIncident, Record};
 use crate::domain::registry::{Counts, Snapshot};
-use crate::domain::rules::Rules;
+use crate::domain::rules::{Rule, Rules};
 use crate::domain::time::{Span, Wall};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -293,12 +293,17 @@ impl Machine {
         names
     }
 
+    /// The rule that a monitor goes by.
+    fn rule_of(&self, entry: &Entry) -> Option<&Rule> {
+        let peer = entry.ip.map_or(Peer::Unix, Peer::Ip);
+        self.rules.find(&entry.id, peer).and_then(|number| self.rules.get(number))
+    }
+
     fn after_of(&self, entry: &Entry) -> Vec<String> {
         if self.parents.is_empty() {
             return Vec::new();
         }
-        let peer = entry.ip.map_or(Peer::Unix, Peer::Ip);
-        let rule = self.rules.find(&entry.id, peer).and_then(|number| self.rules.get(number));
+        let rule = self.rule_of(entry);
         rule.map(|rule| rule.after.iter().filter(|id| **id != entry.id).cloned().collect())
             .unwrap_or_default()
     }

@@ -69,6 +69,9 @@ pub struct Subject {
     /// When that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Wall>,
+    /// The name of the time zone that it goes by, where the configuration says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// Why it is down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
@@ -135,6 +138,9 @@ pub struct Message {
     pub monitors: Vec<Subject>,
     /// How many there are, listed or not.
     pub count: u64,
+    /// How many of them were removed.
+    #[serde(default)]
+    pub removed_count: u64,
     /// What they have in common, if there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared: Option<Shared>,
@@ -180,6 +186,7 @@ impl Message {
             made,
             monitors: Vec::new(),
             count: 0,
+            removed_count: 0,
             shared: None,
             dependants: Vec::new(),
             dependants_count: 0,

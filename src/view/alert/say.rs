@@ -3,10 +3,11 @@
 //! What is common to many is said first, then the names, as many as a line on a telephone bears; how late the message is
 //! comes last.
 
-use crate::domain::alert::message::{Doubt, Kind, Message, Shared, Subject};
+use crate::domain::alert::message::{Doubt, Kind, Message, Shared, Subject, age};
 use crate::domain::lang::Lang;
 use crate::domain::record::{Cause, Reason};
 use crate::domain::time::{Span, Wall};
+use crate::domain::zone::Zone;
 use crate::view::reason;
 use crate::view::words::one_line;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -18,6 +19,10 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 
 /// A few words: the subject of a mail, the head of a card.
 pub fn title(lang: Lang, message: &Message) -> String {
+    if let Some((up, gone)) = parted(message) {
+        let (en, zh) = (up_again(up), format!("{up} 个监控已恢复，{gone} 个已移除"));
+        return lang.pick(format!("{en}, {}", were_removed(gone)), zh);
+    }
     let whom = match (message.first(), message.count) {
         (Some(one), 0 | 1) => one_line(&one.id).into_owned(),
         (_, count) => lang.pick(format!("{count} monitors"), format!("{count} 个监控")),
@@ -57,6 +62,8 @@ pub fn text(lang: Lang, message: &Message) -> String {
 /// When it was, from where it was heard, who tells it and where to look: some lines.
 pub fn details(lang: Lang, message: &Message) -> String {
     let mut parts = Vec::new();
+    let zone = zone_of(message);
+    let local = |at: Wall| shown_in(&zone, at);
     let one = message.first().filter(|_| message.count <= 1);
     match one {
         Some(Subject { since, ended: Some(ended), .. }) => parts.push(lang.pick(
@@ -90,10 +97,16 @@ pub(super) fn link(message: &Message) -> Option<String> {
     })
 }
 
-/// A moment as the clocks on the wall have it.
-pub(super) fn local(at: Wall) -> String {
-    let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
-    at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+/// Whose clocks the times in a message go by: those of the monitors, if they share a zone, or else this machine's.
+fn zone_of(message: &Message) -> Zone {
+    let name = message.first().and_then(|one| one.zone.as_deref());
+    let shared = name.filter(|name| message.monitors.iter().all(|one| one.zone.as_deref() == Some(*name)));
+    shared.and_then(|name| Zone::parse(name).ok()).unwrap_or_default()
+}
+
+/// A moment as clocks show it there.
+pub(super) fn shown_in(zone: &Zone, at: Wall) -> String {
+    zone.stamp_s(at).unwrap_or_else(|| at.rfc3339())
 }
 
 fn said_whole(lang: Lang, message: &Message) -> String {
@@ -175,7 +188,10 @@ fn english(message: &Message) -> String {
                 Some(Shared::Network(network)) => format!("in {network}: "),
                 None => String::new(),
             };
-            format!("{lead}{} monitors {what}: {}", message.count, names(Lang::En, message))
+            match parted(message) {
+                Some(parted) => format!("{lead}{}", both(Lang::En, message, parted)),
+                None => format!("{lead}{} monitors {what}: {}", message.count, names(Lang::En, message)),
+            }
         }
     };
     if let Some(said) = said(message) {
@@ -240,7 +256,10 @@ fn chinese(message: &Message) -> String {
                 Some(Shared::Network(network)) => format!("网段 {network} 的"),
                 None => String::new(),
             };
-            format!("{lead} {} 个监控{what}：{}", message.count, names(Lang::Zh, message))
+            match parted(message) {
+                Some(parted) => format!("{lead} {}", both(Lang::Zh, message, parted)),
+                None => format!("{lead} {} 个监控{what}：{}", message.count, names(Lang::Zh, message)),
+            }
         }
     };
     if let Some(said) = said(message) {
@@ -299,9 +318,48 @@ fn all_removed(message: &Message) -> bool {
     !message.monitors.is_empty() && message.monitors.iter().all(|one| one.removed)
 }
 
+/// Of those of whom it is told that it is over, how many are up again and how many are gone, where there are both.
+fn parted(message: &Message) -> Option<(u64, u64)> {
+    let listed = message.monitors.iter().filter(|one| one.removed).count() as u64;
+    // Versions before 0.5 counted those that they listed.
+    let gone = message.removed_count.max(listed).min(message.count);
+    let up = message.count - gone;
+    (message.kind == Kind::Recovered && up > 0 && gone > 0).then_some((up, gone))
+}
+
+/// The same with how long those that are up again were down, and with the names of both.
+fn both(lang: Lang, message: &Message, (up, gone): (u64, u64)) -> String {
+    let [back, removed] = [(false, up), (true, gone)].map(|(removed, count)| {
+        let ids: Vec<&str> = message
+            .monitors
+            .iter()
+            .filter(|one| one.removed == removed)
+            .take(NAMED_MAX)
+            .map(|one| one.id.as_str())
+            .collect();
+        some(&ids, count, lang)
+    });
+    let lasted = message.monitors.iter().filter(|one| !one.removed);
+    let lasted = lasted.map(|one| age(one.since, one.ended.unwrap_or(message.now))).max();
+    let lasted = shown(lasted.unwrap_or_default());
+    let (up_again, were_removed) = (up_again(up), were_removed(gone));
+    lang.pick(
+        format!("{up_again}, down for up to {lasted}: {back}; {were_removed}: {removed}"),
+        format!("{up} 个监控已恢复，此前最长下线 {lasted}：{back}；{gone} 个已移除：{removed}"),
+    )
+}
+
+fn up_again(count: u64) -> String {
+    if count == 1 { "1 monitor is up again".into() } else { format!("{count} monitors are up again") }
+}
+
+fn were_removed(count: u64) -> String {
+    format!("{count} {} removed", if count == 1 { "was" } else { "were" })
+}
+
 /// For how long a monitor that is down, or was, has been silent.
 fn silence(last_beat: Wall, one: &Subject, now: Wall) -> Span {
-    crate::domain::alert::message::age(last_beat, one.ended.unwrap_or(now))
+    age(last_beat, one.ended.unwrap_or(now))
 }
 
 fn names(lang: Lang, message: &Message) -> String {

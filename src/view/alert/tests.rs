@@ -1,7 +1,13 @@
-use super::say::local;
+use super::say::shown_in;
 use super::*;
 use crate::domain::alert::message::{Doubt, Kind, Server};
 use crate::domain::time::Span;
+use crate::domain::zone::Zone;
+
+/// A moment by the clocks of this machine.
+fn local(at: Wall) -> String {
+    shown_in(&Zone::local(), at)
+}
 
 const AT: i64 = 1_770_521_420_000;
 
@@ -163,6 +169,49 @@ fn what_a_message_says_besides_is_when_from_where_by_whom_and_where_to_look() {
     assert_eq!(title(Lang::En, &both), "2 monitors were removed");
     assert!(sentence(Lang::En, &both).starts_with("2 monitors were removed, down for up to 1m"));
     assert!(sentence(Lang::Zh, &both).contains("已移除"));
+}
+
+#[test]
+fn times_go_by_the_zone_that_the_monitors_share() {
+    let by = |zone: &str| Subject { zone: Some(zone.into()), address: None, ..one("job") };
+    let said = |monitors| details(Lang::En, &about(Kind::Down, monitors));
+    assert_eq!(said(vec![by("Asia/Shanghai")]), "since 2026-02-08 11:30:20 +08:00");
+    assert_eq!(
+        said(vec![by("America/New_York"), by("America/New_York")]),
+        "since 2026-02-07 22:30:20 -05:00"
+    );
+    let here = format!("since {}", local(Wall(AT)));
+    for others in [vec![by("Asia/Shanghai"), one("web-1")], vec![by("Asia/Shanghai"), by("UTC")]] {
+        assert_eq!(said(others), here);
+    }
+    assert_eq!(said(vec![by("Europe/Atlantis")]), here, "a zone that is not known any more");
+    let ended = Subject { ended: Some(Wall(AT + 60_000)), ..by("UTC") };
+    assert_eq!(
+        details(Lang::Zh, &about(Kind::Recovered, vec![ended])),
+        "2026-02-08 03:30:20 +00:00 至 2026-02-08 03:31:20 +00:00"
+    );
+}
+
+#[test]
+fn of_a_group_those_that_were_removed_are_not_up_again() {
+    let ended = |id: &str, s: i64, removed| Subject { ended: Some(Wall(AT + s * 1000)), removed, ..one(id) };
+    let mut message = about(
+        Kind::Recovered,
+        vec![ended("a", 60, false), ended("b", 90, false), ended("c", 600, true), ended("d", 5, false)],
+    );
+    assert_eq!(title(Lang::En, &message), "3 monitors are up again, 1 was removed");
+    assert_eq!(title(Lang::Zh, &message), "3 个监控已恢复，1 个已移除");
+    assert_eq!(
+        sentence(Lang::En, &message),
+        "3 monitors are up again, down for up to 1m30s: a, b, d; 1 was removed: c"
+    );
+    assert_eq!(sentence(Lang::Zh, &message), "3 个监控已恢复，此前最长下线 1m30s：a、b、d；1 个已移除：c");
+    // Of more than are listed both are counted.
+    (message.count, message.removed_count) = (2_000, 1_999);
+    message.shared = Some(Shared::Network("10.0.3.0/24".into()));
+    assert!(sentence(Lang::En, &message).starts_with("in 10.0.3.0/24: 1 monitor is up again, down"));
+    assert!(sentence(Lang::En, &message).ends_with("; 1999 were removed: c and 1998 more"));
+    assert!(sentence(Lang::Zh, &message).starts_with("网段 10.0.3.0/24 的 1 个监控已恢复"));
 }
 
 #[test]

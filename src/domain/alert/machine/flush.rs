@@ -214,6 +214,11 @@ impl Machine {
         let mut message = Message::new(kind, key, to, made);
         message.count = entries.len() as u64;
         message.monitors = compose::subjects(&entries, to, instance, lookup);
+        for (subject, entry) in message.monitors.iter_mut().zip(&entries) {
+            let zone = self.rule_of(entry).and_then(|rule| rule.zone.as_ref());
+            subject.zone = zone.map(|zone| zone.name().to_string());
+        }
+        message.removed_count = entries.iter().filter(|entry| entry.removed).count() as u64;
         message.shared = compose::shared(&entries);
         if let [one] = entries.as_slice() {
             // Of one that was steady for half an hour that is said, too.

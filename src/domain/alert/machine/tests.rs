@@ -8,6 +8,7 @@ use crate::domain::alert::message::{Doubt, Kind, Shared};
 use crate::domain::notice::State;
 use crate::domain::record::{Cause, Change};
 use crate::domain::time::{Span, Wall};
+use crate::domain::zone::Zone;
 use std::collections::BTreeSet;
 
 #[test]
@@ -420,4 +421,21 @@ fn two_groups_that_begin_with_the_same_monitor_are_two_messages() {
     }
     assert_eq!(keys[0], "down-1-1-ops");
     assert!(keys[1] != keys[2] && keys[1].starts_with("down-1-1+"), "{keys:?}");
+}
+
+#[test]
+fn who_is_up_again_and_who_is_gone_are_counted_apart_and_each_has_the_zone_of_its_rule() {
+    let mut ruled = rule("job-*", &["ops"], &[]);
+    ruled.zone = Zone::parse("Asia/Shanghai").ok();
+    let mut world = World::new(&["job-1", "job-2", "web-1"], vec![ruled], policy());
+    (0..3).for_each(|n| world.down(n, Cause::Silence));
+    world.pass(60);
+    let zones: Vec<Option<&str>> = world.told[0].1.monitors.iter().map(|one| one.zone.as_deref()).collect();
+    assert_eq!(zones, [Some("Asia/Shanghai"), Some("Asia/Shanghai"), None]);
+    world.beat(0);
+    world.beat(2);
+    world.remove(1);
+    world.pass(60);
+    let message = &world.told[1].1;
+    assert_eq!((message.kind, message.count, message.removed_count), (Kind::Recovered, 3, 1));
 }
