@@ -84,6 +84,18 @@ impl Zone {
         }
     }
 
+    /// The name by which others know it; of one that has none, how far clocks are from UTC at an instant.
+    pub fn public_name(&self, at: Wall) -> String {
+        match self.rules.iana_name() {
+            _ if self.rules.is_unknown() => "UTC".to_string(),
+            Some(name) => name.to_string(),
+            None => {
+                let at = Timestamp::from_millisecond(at.0).unwrap_or_default();
+                at.to_zoned(self.rules.clone()).strftime("UTC%:z").to_string()
+            }
+        }
+    }
+
     /// What clocks show at an instant and how far they are from UTC, to the minute: `2026-03-29 03:30 +02:00`.
     pub fn stamp(&self, at: Wall) -> Option<String> {
         let zoned = Timestamp::from_millisecond(at.0).ok()?.to_zoned(self.rules.clone());
@@ -165,6 +177,19 @@ mod tests {
         for wrong in ["", "Europe/Atlantis", "../../etc/passwd", "Europe/ Berlin", &"x".repeat(65)] {
             assert_eq!(Zone::parse(wrong), Err(UnknownZone), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_zone_without_a_name_is_known_by_its_distance() {
+        let plain =
+            Zone { name: "local".into(), rules: TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap() };
+        let summer = plain.instant("2026-07-01T12:00".parse().unwrap()).unwrap();
+        assert_eq!(
+            (plain.public_name(summer), plain.public_name(Wall(0))),
+            ("UTC+02:00".into(), "UTC+01:00".into())
+        );
+        assert_eq!(Zone::parse("europe/berlin").unwrap().public_name(summer), "Europe/Berlin");
+        assert_eq!(Zone { name: "local".into(), rules: TimeZone::unknown() }.public_name(summer), "UTC");
     }
 
     #[test]

@@ -42,6 +42,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("HEARTBEAT_CAUSE", "cause"),
     ("HEARTBEAT_EXIT_CODE", "exit_code"),
     ("HEARTBEAT_SIGNAL", "signal"),
+    ("HEARTBEAT_SLOT", "slot"),
     ("HEARTBEAT_MESSAGE", "message"),
     ("HEARTBEAT_FAILURES", "failures"),
     ("HEARTBEAT_ADDRESS", "address"),

@@ -79,6 +79,7 @@ const KNOWN: &[Known] = &[
     known("cause", Place::Both),
     known("exit_code", Place::Both),
     known("signal", Place::Both),
+    known("slot", Place::Both),
     known("message", Place::Both),
     known("failures", Place::Both),
     known("address", Place::Both),

@@ -2,6 +2,7 @@
 //! fields from.
 
 mod say;
+mod slot;
 
 use super::api;
 use crate::domain::alert::message::{Message, Shared, Subject};
@@ -30,6 +31,7 @@ pub fn json(lang: Lang, message: &Message) -> Value {
         "cause": first.and_then(|one| one.cause).map(Cause::name),
         "exit_code": first.and_then(|one| one.exit).and_then(Exit::code),
         "signal": first.and_then(|one| one.exit).and_then(Exit::signal),
+        "slot": first.and_then(|one| one.slot).map(Wall::rfc3339),
         "message": first.and_then(|one| one.said.as_ref()),
         "failures": first.map(|one| one.failures),
         "address": first.and_then(|one| one.address.as_ref()),
@@ -62,6 +64,7 @@ fn subject(one: &Subject, now: Wall) -> Value {
         "last_beat": one.last_beat.map(Wall::rfc3339),
         "address": one.address,
         "tags": one.tags,
+        "slot": one.slot.map(Wall::rfc3339),
         "message": one.said,
         "failures": one.failures,
         "removed": one.removed,

@@ -16,6 +16,7 @@ use heartbeat_server::domain::id::IdRef;
 use heartbeat_server::domain::lang::Lang;
 use heartbeat_server::domain::policy::{Policy, Sync};
 use heartbeat_server::domain::time::{Mono, Now, Span, Wall};
+use heartbeat_server::domain::zone::Zone;
 use heartbeat_server::engine::courier::{Parcel, Round};
 use heartbeat_server::engine::keep::Keeper;
 use heartbeat_server::engine::post::AlertResult;
@@ -429,4 +430,34 @@ fn what_is_too_much_for_one_notifier_goes_to_the_fallback_and_is_said_to_have_fa
     let ids: Vec<String> = heard.iter().map(|one| one.json["monitor"].as_str().unwrap().into()).collect();
     let want: Vec<String> = (0..too_many).map(|n| format!("m{n}")).collect();
     assert_eq!(ids, want);
+}
+
+#[test]
+fn a_job_that_misses_its_slot_is_told_of_with_the_slot_its_zone_and_the_beat_that_did_not_count() {
+    let job = "[[monitor]]\nmatch = \"job\"\nschedule = \"*/10 * * * *\"\ntimezone = \"Asia/Shanghai\"\ngrace = \"1m\"\nearly = 0\n";
+    let mut town = Town::new("slot", &format!("{job}{}", notifier("ops", "")));
+    // Four minutes before a full ten by all clocks.
+    let into_s = (town.begin.0 / 1000) as u64 % (10 * MINUTE);
+    town.pass(16 * MINUTE - into_s);
+    town.beat("job", Status::Ok);
+    let beat = town.now().wall;
+    town.pass(6 * MINUTE);
+    let heard = town.heard_by("ops");
+    assert_eq!(heard.len(), 1, "{heard:#?}");
+    let (json, zone) = (&heard[0].json, Zone::parse("Asia/Shanghai").unwrap());
+    let slot: jiff::Timestamp = json["slot"].as_str().unwrap().parse().unwrap();
+    assert_eq!((slot.as_millisecond() - beat.0).clamp(180_000, 240_000), slot.as_millisecond() - beat.0);
+    assert_eq!(json["monitors"][0]["slot"], json["slot"]);
+    let text = json["text"].as_str().unwrap();
+    let expected = &zone.stamp(Wall(slot.as_millisecond())).unwrap()[11..16];
+    assert!(
+        text.starts_with(&format!(
+            "job is down, expected at {expected} Asia/Shanghai; the last beat was at "
+        ))
+    );
+    assert!(
+        text.ends_with(&format!("{} and did not count for it", &zone.stamp(beat).unwrap()[11..16])),
+        "{text}"
+    );
+    assert!(json["details"].as_str().unwrap().contains("+08:00"), "{json}");
 }

@@ -4,7 +4,7 @@ use super::entry::Entry;
 use super::machine::Lookup;
 use super::message::{LISTED_BYTES_MAX, LISTED_MAX, SAID_BYTES_MAX, Shared, Subject};
 use crate::domain::instance::Instance;
-use crate::domain::record::incident_id;
+use crate::domain::record::{Cause, incident_id};
 use crate::domain::time::Wall;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::IpAddr;
@@ -67,7 +67,11 @@ pub(super) fn subjects(
 fn subject(entry: &Entry, incident: String, lookup: &dyn Lookup) -> Subject {
     let known = lookup.monitor(&entry.id).filter(|known| known.number == entry.number && !entry.removed);
     let (mut tags, mut said, mut address) = (Vec::new(), None, entry.ip.map(|ip| ip.to_string()));
+    let mut slot = None;
     if let Some(known) = known {
+        // Of one that is up again it would be the next one.
+        let missed = matches!(entry.reason.cause, Cause::Silence | Cause::NeverHeard) && entry.is_down();
+        slot = known.slot.filter(|slot| missed && *slot <= entry.began);
         address = known.last_beat.map(|_| known.address.to_string());
         tags = known.tags;
         // What another beat has said is no word of this outage: neither one before it nor the one that ended it.
@@ -82,6 +86,7 @@ fn subject(entry: &Entry, incident: String, lookup: &dyn Lookup) -> Subject {
         incident: Some(incident),
         since: entry.began,
         ended: entry.ended,
+        slot,
         zone: None,
         cause: Some(entry.reason.cause),
         exit: entry.reason.exit,
@@ -136,10 +141,13 @@ mod tests {
     use crate::domain::address::Peer;
     use crate::domain::beat::{Beat, Source, Status, Transport};
     use crate::domain::id::IdRef;
+    use crate::domain::pattern::Pattern;
     use crate::domain::policy::Defaults;
     use crate::domain::record::{Change, Record};
     use crate::domain::registry::{Arrival, Counts, Name, Registry, Snapshot};
-    use crate::domain::time::{Now, Wall};
+    use crate::domain::rules::{Match, Rule, Rules};
+    use crate::domain::schedule::Schedule;
+    use crate::domain::time::{Mono, Now, Span, Wall};
     use std::sync::Arc;
 
     #[test]
@@ -207,5 +215,33 @@ mod tests {
         assert_eq!(world.quotes(&entry), None, "it came with the end");
         let entry = world.says(Status::Fail, Some("disk full\n\n")).unwrap();
         assert_eq!(world.quotes(&entry).as_deref(), Some("disk full"));
+    }
+    #[test]
+    fn a_slot_is_named_while_it_is_missing() {
+        let hourly = Schedule::parse("0 * * * *", "UTC").unwrap();
+        let mut rule = Rule::new(Match::Id(Pattern::parse("a").unwrap()));
+        (rule.schedule, rule.grace) = (Some(hourly), Some(Span::secs(60)));
+        let rules = Arc::new(Rules::new(vec![rule]));
+        let mut world = World(Registry::new(Now::default(), Defaults::default(), rules));
+        world.says(Status::Ok, None);
+        let at = |ms: u64| Now { mono: Mono(ms), wall: Wall(ms as i64) };
+        let mut entry = None;
+        for ms in [3_640_000, 3_670_000] {
+            let keep = &mut |record: &Record<'_>| {
+                entry = record.incident.map(|one| Entry::new(record, one));
+            };
+            while world.0.handle_timeout(at(ms), 7, keep) {}
+        }
+        let mut entry = entry.unwrap();
+        let slot = |world: &World, entry: &Entry| subject(entry, String::new(), world).slot;
+        assert_eq!(slot(&world, &entry), Some(Wall(3_600_000)));
+        entry.ended = Some(Wall(1));
+        assert_eq!(slot(&world, &entry), None);
+        // It came back just now, which is not on record yet: what it waits for is no slot that it missed.
+        entry.ended = None;
+        world.says(Status::Ok, None);
+        assert!(world.monitor("a").unwrap().slot.is_some());
+        entry.began = Wall(1);
+        assert_eq!(slot(&world, &entry), None);
     }
 }

@@ -69,6 +69,9 @@ pub struct Subject {
     /// When that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Wall>,
+    /// With silence: the slot of its schedule that it missed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Wall>,
     /// The name of the time zone that it goes by, where the configuration says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
@@ -266,5 +269,15 @@ mod tests {
             (late.delayed, late.duration(), late.since()),
             (Span::secs(60), Span::secs(64), Wall(1_000))
         );
+    }
+    #[test]
+    fn a_message_that_an_older_version_has_left_is_read() {
+        let kept = r#"{"kind":"down","key":"down-7-3-ops","notifier":"ops","made":5000,"monitors":[{"id":"web-1",
+            "incident":"7-3","since":1000,"cause":"silence","last_beat":900,"address":"10.0.3.7","tags":["a"]}],
+            "count":1,"dependants_count":0}"#;
+        let read: Message = serde_json::from_str(kept).unwrap();
+        let one = read.first().unwrap();
+        assert_eq!((one.id.as_str(), one.since, one.cause), ("web-1", Wall(1_000), Some(Cause::Silence)));
+        assert_eq!((one.slot, one.zone.as_ref(), one.failures, read.removed_count), (None, None, 0, 0));
     }
 }

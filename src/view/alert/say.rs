@@ -3,6 +3,7 @@
 //! What is common to many is said first, then the names, as many as a line on a telephone bears; how late the message is
 //! comes last.
 
+use super::slot;
 use crate::domain::alert::message::{Doubt, Kind, Message, Shared, Subject, age};
 use crate::domain::lang::Lang;
 use crate::domain::record::{Cause, Reason};
@@ -147,6 +148,7 @@ fn english(message: &Message) -> String {
                     format!("{id} does not flap any more, it is down, for {lasted}")
                 }
                 Kind::Down => match (clause(Lang::En, one), one.last_beat) {
+                    _ if one.slot.is_some() => format!("{id} is down{}", slot::missed(Lang::En, one)),
                     (Some(why), _) => format!("{id} is down, {why}"),
                     (None, Some(last)) => {
                         format!("{id} is down, silent for {}", shown(silence(last, one, message.now)))
@@ -166,6 +168,9 @@ fn english(message: &Message) -> String {
                     )
                 }
                 _ if one.failures > 0 => format!("{id} {}, down for {lasted}", failed_again(Lang::En, one)),
+                _ if one.slot.is_some() => {
+                    format!("{id} is still down, for {lasted}{}", slot::missed(Lang::En, one))
+                }
                 _ => match clause(Lang::En, one) {
                     Some(why) => format!("{id} is still down, for {lasted}, {why}"),
                     None => format!("{id} is still down, for {lasted}"),
@@ -222,6 +227,7 @@ fn chinese(message: &Message) -> String {
             match kind {
                 Kind::Down if message.flaps.is_some() => format!("{id} 不再反复，已下线 {lasted}"),
                 Kind::Down => match (clause(Lang::Zh, one), one.last_beat) {
+                    _ if one.slot.is_some() => format!("{id} 已下线{}", slot::missed(Lang::Zh, one)),
                     (Some(why), _) => format!("{id} 已下线，{why}"),
                     (None, Some(last)) => {
                         format!("{id} 已失联，静默 {}", shown(silence(last, one, message.now)))
@@ -236,6 +242,9 @@ fn chinese(message: &Message) -> String {
                     format!("{id} 状态反复：{} 内下线 {times} 次；稳定之前不再通知", shown(within))
                 }
                 _ if one.failures > 0 => format!("{id} {}，已下线 {lasted}", failed_again(Lang::Zh, one)),
+                _ if one.slot.is_some() => {
+                    format!("{id} 仍未恢复，已持续 {lasted}{}", slot::missed(Lang::Zh, one))
+                }
                 _ => match clause(Lang::Zh, one) {
                     Some(why) => format!("{id} 仍未恢复，已持续 {lasted}，{why}"),
                     None => format!("{id} 仍未恢复，已持续 {lasted}"),

@@ -172,6 +172,45 @@ fn what_a_message_says_besides_is_when_from_where_by_whom_and_where_to_look() {
 }
 
 #[test]
+fn who_missed_a_slot_is_told_of_with_it_with_its_zone_and_with_the_beat_that_did_not_count() {
+    // 04:00 by the clocks of Berlin.
+    let at = |text: &str| Wall(text.parse::<jiff::Timestamp>().unwrap().as_millisecond());
+    let slot = at("2026-02-08T03:00:00Z");
+    let job = Subject { zone: Some("Europe/Berlin".into()), slot: Some(slot), ..one("job") };
+    let beat = |last: &str| Subject { last_beat: Some(at(last)), ..job.clone() };
+    let never = Subject { last_beat: None, cause: Some(Cause::NeverHeard), ..job.clone() };
+    let day_before = Subject { slot: Some(at("2026-02-07T03:00:00Z")), ..beat("2026-02-07T02:58:00Z") };
+    for (message, en, zh) in [
+        (
+            about(Kind::Down, vec![beat("2026-02-08T02:28:10Z")]),
+            "job is down, expected at 04:00 Europe/Berlin; the last beat was at 03:28 and did not count for it",
+            "job 已下线，应于 04:00（Europe/Berlin）收到心跳；最近一次心跳在 03:28，不计入这一次",
+        ),
+        (
+            about(Kind::Down, vec![beat("2026-02-07T03:00:09Z")]),
+            "job is down, expected at 04:00 Europe/Berlin; the last beat was at 2026-02-07 04:00 and did not count for it",
+            "job 已下线，应于 04:00（Europe/Berlin）收到心跳；最近一次心跳在 2026-02-07 04:00，不计入这一次",
+        ),
+        (
+            about(Kind::Reminder, vec![day_before]).at(Wall(AT + 60_000), Span::secs(7200)),
+            "job is still down, for 1m, expected at 2026-02-07 04:00 Europe/Berlin; the last beat was at 03:58 and did \
+             not count for it",
+            "job 仍未恢复，已持续 1m，应于 2026-02-07 04:00（Europe/Berlin）收到心跳；最近一次心跳在 03:58，不计入这一次",
+        ),
+        (
+            about(Kind::Down, vec![never]),
+            "job is down, never heard, expected at 04:00 Europe/Berlin",
+            "job 已下线，从未收到心跳，应于 04:00（Europe/Berlin）收到",
+        ),
+    ] {
+        assert_eq!((sentence(Lang::En, &message), sentence(Lang::Zh, &message)), (en.into(), zh.into()));
+        let json = json(Lang::En, &message);
+        assert_eq!(json["slot"], json["monitors"][0]["slot"]);
+        assert!(json["slot"].as_str().is_some_and(|slot| slot.ends_with("T03:00:00.000Z")), "{json}");
+    }
+}
+
+#[test]
 fn times_go_by_the_zone_that_the_monitors_share() {
     let by = |zone: &str| Subject { zone: Some(zone.into()), address: None, ..one("job") };
     let said = |monitors| details(Lang::En, &about(Kind::Down, monitors));
@@ -237,7 +276,7 @@ fn the_json_has_what_the_interface_promises() {
     let shown = json(Lang::En, &about(Kind::Down, vec![one("web-1")]).at(Wall(AT + 1_500), Span::secs(60)));
     assert_eq!(
         shown.to_string(),
-        r#"{"kind":"down","key":"k-7-3-ops","notifier":"ops","monitor":"web-1","count":1,"monitors":[{"id":"web-1","incident":"7-3","since":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":1.5,"cause":"silence","exit_code":null,"signal":null,"last_beat":"2026-02-08T03:28:50.000Z","address":"10.0.3.7","tags":["rack-3"],"message":null,"failures":0,"removed":false}],"incident":"7-3","since":"2026-02-08T03:30:20.000Z","duration_s":1.5,"delayed_s":0,"cause":"silence","exit_code":null,"signal":null,"message":null,"failures":0,"address":"10.0.3.7","tags":["rack-3"],"shared":null,"dependants":[],"dependants_count":0,"title":"web-1 is down","text":"web-1 is down, silent for 1m31s","details":"DETAILS","server":"","link":null,"at":"2026-02-08T03:30:20.000Z"}"#
+        r#"{"kind":"down","key":"k-7-3-ops","notifier":"ops","monitor":"web-1","count":1,"monitors":[{"id":"web-1","incident":"7-3","since":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":1.5,"cause":"silence","exit_code":null,"signal":null,"last_beat":"2026-02-08T03:28:50.000Z","address":"10.0.3.7","tags":["rack-3"],"slot":null,"message":null,"failures":0,"removed":false}],"incident":"7-3","since":"2026-02-08T03:30:20.000Z","duration_s":1.5,"delayed_s":0,"cause":"silence","exit_code":null,"signal":null,"slot":null,"message":null,"failures":0,"address":"10.0.3.7","tags":["rack-3"],"shared":null,"dependants":[],"dependants_count":0,"title":"web-1 is down","text":"web-1 is down, silent for 1m31s","details":"DETAILS","server":"","link":null,"at":"2026-02-08T03:30:20.000Z"}"#
             .replace("DETAILS", &format!("since {}; last heard from 10.0.3.7", local(Wall(AT))))
     );
     let test = json(Lang::Zh, &about(Kind::Test, Vec::new()));
