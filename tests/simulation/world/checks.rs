@@ -79,12 +79,13 @@ impl World {
     }
 }
 
-/// What is wrong, but for receivers, and for senders that are declared and have never been heard.
+/// What is wrong, but for receivers, for senders that are declared and have never been heard, and for syncs that failed and
+/// were made good, which is said until the next start.
 pub(super) fn ills(health: &Health) -> Vec<&String> {
     let of_receivers =
         |text: &&String| text.starts_with("alerts do not reach") || text.contains("alerts could not be told");
-    let of_senders = |text: &&String| text.contains("never heard");
-    health.degraded.iter().filter(|text| !of_receivers(text) && !of_senders(text)).collect()
+    let lasts = |text: &&String| text.contains("never heard") || text.contains("all of it was written again");
+    health.degraded.iter().filter(|text| !of_receivers(text) && !lasts(text)).collect()
 }
 
 /// Which versions the store holds, read without the engine.
