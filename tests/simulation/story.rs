@@ -97,8 +97,19 @@ pub struct Story {
     pub last_number: u64,
 }
 
-/// The versions that are found in the store after a crash: the latest, and the latest with details.
-pub type Found = BTreeMap<u64, (u64, u64)>;
+/// What is found of monitors in the store after a crash, by their numbers.
+pub type Found = BTreeMap<u64, Left>;
+
+/// What is left of one monitor.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Left {
+    /// The latest version.
+    pub version: u64,
+    /// The latest with details.
+    pub detailed: u64,
+    /// When the latest was written: by the journal at the change, by a snapshot later.
+    pub at: Wall,
+}
 
 impl Story {
     pub fn new(rules: Arc<Rules>, defaults: Defaults) -> Story {
@@ -463,7 +474,7 @@ impl Story {
             let Some(kept) = self.kept.get(&number) else { continue };
             let promised = |v: &Version| if power_cut { v.durable } else { v.appended };
             let must = kept.versions.iter().rev().find(|v| promised(v)).map(|v| v.version);
-            let Some((version, detailed)) = found.get(&number).copied() else {
+            let Some(Left { version, detailed, at: written }) = found.get(&number).copied() else {
                 let gone = kept.versions.iter().any(|v| v.mon.is_none() && v.appended);
                 let id = self.kept[&number].id.clone();
                 let mut later = self.kept.range(number + 1..);
@@ -522,6 +533,7 @@ impl Story {
             if let Some(earlier) = latest.insert(mon.id.clone(), number) {
                 debug_assert!(earlier < number);
             }
+            mon.written = written;
             let mon = mon.read_again(last_sign, now);
             self.live.insert(mon.id.clone(), mon);
         }
@@ -550,6 +562,14 @@ impl Story {
             self.hold_window(now, &id);
         }
         Ok(())
+    }
+
+    /// With which version an incident began, and whether the journal has that, and no power cut has taken it.
+    pub fn beginning(&self, number: u64, beats: u64) -> Option<(u64, bool)> {
+        let kept = self.kept.get(&number)?;
+        let begins = |turning: &Turning| matches!(turning, Turning::Opens { beats: of, .. } if *of == beats);
+        let (version, _) = kept.turnings.iter().rfind(|(_, turning)| begins(turning))?;
+        Some((*version, kept.in_order.contains(version)))
     }
 
     /// Checks what is on record of incidents, by name: monitor and cause, when it began, when it ended. One whose own record

@@ -214,6 +214,7 @@ impl Telling {
         incidents: &BTreeMap<String, Incident>,
         parent: Option<&str>,
         behind: impl Fn(&str) -> bool,
+        on_record: impl Fn(u64, u64) -> bool,
     ) -> Result<u64, String> {
         let mut judged = 0;
         let parents: Vec<Stretch> = incidents
@@ -246,9 +247,14 @@ impl Telling {
             }
             for (beats, one) in all {
                 let Some(stretch) = self.open.get(&(*number, *beats)).copied() else { continue };
-                let Some(want) = self.wanted(*number, *beats, stretch, one, min_down, &by_number) else {
+                let Some(mut want) = self.wanted(*number, *beats, stretch, one, min_down, &by_number) else {
                     continue;
                 };
+                // An outage that begins and ends while the disk is full is lost with the process, before there is room: what
+                // is left of it is a row that a snapshot made, which takes some room that the journal had not.
+                if one.ended.is_some() && !on_record(*number, *beats) {
+                    want = Want::Either;
+                }
                 if behind(&one.monitor) && parents.iter().any(|parent| overlaps(*parent, stretch, APART_MS)) {
                     continue;
                 }

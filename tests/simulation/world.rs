@@ -9,7 +9,7 @@ mod told;
 use crate::model::Said;
 use crate::shape::{Choose, Event, Shape};
 use crate::store::{Probe, Seen, SimLog, SimTables};
-use crate::story::{Found, Loop, News, Story, TICK_MS};
+use crate::story::{Found, Left, Loop, News, Story, TICK_MS};
 use crate::telling::Telling;
 use heartbeat_server::domain::address::Peer;
 use heartbeat_server::domain::alert::Message;

@@ -8,6 +8,7 @@ impl World {
         self.say("rests".into());
         self.disk.set_room(None);
         self.disk.fail_syncs(0);
+        self.probe.fail_tables(0, 0);
         self.room_back_at_ms = None;
         let restarts = self.restarts;
         self.commit_all()?;
@@ -104,15 +105,17 @@ pub(super) fn find(log: &SimLog, tables: &SimTables) -> Result<Found, Fault> {
             // What is left of one that the tables know to be gone.
             return;
         }
-        let (latest, detailed) = found.entry(record.number).or_insert((0, 0));
-        *latest = record.version.max(*latest);
+        let Left { version, detailed, at } = found.entry(record.number).or_default();
+        if record.version >= *version {
+            (*version, *at) = (record.version, record.at);
+        }
         if record.details.is_some() {
             *detailed = record.version.max(*detailed);
         }
     };
     let from: Option<Position> = tables.snapshot(&mut visit).map_err(|e| e.to_string())?;
     log.read(from, Wanted::All, &mut |_, record| visit(record)).map_err(|e| e.to_string())?;
-    found.retain(|number, (version, _)| *version > 0 || !removed.contains(number));
+    found.retain(|number, left| left.version > 0 || !removed.contains(number));
     // Of one id the greater number holds.
     found.retain(|number, _| ids.values().any(|latest| latest == number));
     Ok(found)

@@ -73,8 +73,8 @@ impl World {
             .map_err(|error| format!("the journal does not open: {error}"))?;
         let log = SimLog { inner, probe: self.probe.clone() };
         let found = find(&log, &tables)?;
-        for (number, (version, _)) in &found {
-            self.telling.set_back(*number, *version);
+        for (number, left) in &found {
+            self.telling.set_back(*number, left.version);
         }
         let last_sign = log.life().last_sign;
         if let Some((then, power_cut)) = after {

@@ -216,9 +216,19 @@ impl World {
         for one in self.shape.notifiers.clone().into_iter().filter(|one| one.told) {
             let shape = self.shape.clone();
             let behind = |id: &str| shape.is_behind(id);
+            let on_record = |number: u64, beats: u64| {
+                let Some((version, kept)) = self.story.beginning(number, beats) else { return true };
+                kept || self.telling.followed.get(&number).is_some_and(|all| all.contains(&version))
+            };
             let (name, min_down) = (&one.notifier.name, one.notifier.min_down);
-            self.judged +=
-                self.telling.check_end(name, min_down, &incidents, shape.parent.as_deref(), behind)?;
+            self.judged += self.telling.check_end(
+                name,
+                min_down,
+                &incidents,
+                shape.parent.as_deref(),
+                behind,
+                on_record,
+            )?;
         }
         Ok(())
     }
