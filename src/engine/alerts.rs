@@ -200,13 +200,13 @@ impl Engine {
 
     /// Has the machine hear changes, in the order of the journal.
     pub(super) fn hear_alerts(&self, alerts: &mut Alerts, records: &[Record<'_>]) -> Result<(), StoreError> {
-        let Alerts { machine: Some(machine), down, reconciled, .. } = alerts else { return Ok(()) };
+        let Alerts { machine: Some(machine), down, reconciled, clocks, .. } = alerts else { return Ok(()) };
         for record in records {
             // What was found at the start comes before what was written since.
             let number = record.number;
             if down.get(&number).is_some_and(|found| found.borrow().version < record.version) {
                 if let Some(found) = down.remove(&number) {
-                    self.put_right(machine, &found.borrow())?;
+                    self.put_right(machine, &found.borrow(), clocks.now)?;
                 }
             }
             // After a power cut what is left of the journal is read once more, from its beginning; what was over by then is
@@ -270,7 +270,7 @@ impl Engine {
         if !alerts.reconciled {
             machine.reconcile(now.wall, &present);
             for found in std::mem::take(&mut alerts.down).values() {
-                self.put_right(machine, &found.borrow())?;
+                self.put_right(machine, &found.borrow(), now)?;
             }
             alerts.reconciled = true;
         } else if alerts.named_anew {
@@ -303,9 +303,17 @@ impl Engine {
         found
     }
 
-    /// Has the machine know that a monitor is down, which was found so at the start.
-    fn put_right(&self, machine: &mut Machine, found: &Record<'_>) -> Result<(), StoreError> {
+    /// Has the machine know that a monitor is down, which was found so at the start. An outage that was told to its end before
+    /// and is over in memory again is no news: it was forgotten a second time, say, since the first was not on record.
+    fn put_right(&self, machine: &mut Machine, found: &Record<'_>, now: Now) -> Result<(), StoreError> {
         let again = self.was_over(found)?;
+        let is_down = || {
+            let stands = self.get_at(now, found.id).filter(|stands| stands.number == found.number);
+            stands.is_some_and(|stands| stands.incident.is_some())
+        };
+        if (again || machine.saw_the_end_of(found)) && !is_down() {
+            return Ok(());
+        }
         machine.put_right(found, again);
         Ok(())
     }

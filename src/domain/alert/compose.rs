@@ -11,17 +11,23 @@ use std::net::IpAddr;
 
 /// The name of the incident by which a notifier knows, or is to know, that a monitor is down.
 pub(super) fn thread(entry: &Entry, to: &str, instance: &Instance) -> String {
+    let (beats, started) = told(entry, to);
+    // Told by a version that did not note when it began: under the name of then.
+    instance.incident(incident_id(entry.number, beats), started.unwrap_or(Wall(i64::MIN)))
+}
+
+/// The beats and the beginning of that incident; `None`: an earlier version did not note it.
+fn told(entry: &Entry, to: &str) -> (u64, Option<Wall>) {
     let line = entry.line(to);
-    let (beats, started) = match line.and_then(|line| line.told.or(line.thread)) {
-        // Told by a version that did not note it: under the name of then.
-        Some(told) => (told, line.and_then(|line| line.told_started).unwrap_or(Wall(i64::MIN))),
-        None => (entry.beats, entry.started),
-    };
-    instance.incident(incident_id(entry.number, beats), started)
+    match line.and_then(|line| line.told.or(line.thread)) {
+        Some(told) => (told, line.and_then(|line| line.told_started)),
+        None => (entry.beats, Some(entry.started)),
+    }
 }
 
 /// What tells a message about these from every other: of one its incident, of several that of the first and a sum of all,
-/// so that news of others is not taken for what was told before of the first.
+/// so that news of others is not taken for what was told before of the first. When that began is part of it: after a power
+/// cut beats are counted from an earlier one on, so another incident may have the name of one that was told.
 pub(super) fn name(entries: &[&Entry], to: &str, instance: &Instance) -> String {
     let Some((first, rest)) = entries.split_first() else { return String::new() };
     let mut name = thread(first, to, instance);
@@ -34,6 +40,9 @@ pub(super) fn name(entries: &[&Entry], to: &str, instance: &Instance) -> String 
             }
         }
         name += &format!("+{sum:016x}");
+    }
+    if let (_, Some(started)) = told(first, to) {
+        name += &format!("-{}", started.0);
     }
     name
 }

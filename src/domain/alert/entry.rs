@@ -95,6 +95,10 @@ impl Remembered {
 pub(super) struct Line {
     /// The notifier.
     pub(super) to: String,
+    /// The rules do not name it and it knows of nothing: it is kept for what it heard of late, which counts should it be
+    /// named again, and is told nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) unnamed: bool,
     /// When the present incident has lasted for long enough to be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) due: Option<Wall>,
@@ -104,6 +108,9 @@ pub(super) struct Line {
     /// Incidents that lasted long enough and that were not told yet.
     #[serde(default)]
     pub(super) pending: u32,
+    /// The latest incident is one of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) counted: bool,
     /// The notifier knows it to be down, by the incident of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) told: Option<u64>,
@@ -165,17 +172,28 @@ impl Entry {
         }
     }
 
-    /// An incident begins.
+    /// Whether that is the incident that was the latest here, and seemed to have ended: its end was lost with the process
+    /// or the power, or what came before it is read once more.
+    pub(super) fn goes_on(&self, incident: OpenIncident) -> bool {
+        self.downs > 0 && (self.beats, self.started) == (incident.beats, incident.started)
+    }
+
+    /// An incident begins, or goes on.
     pub(super) fn begin(&mut self, record: &Record<'_>, incident: OpenIncident) {
         let all_told = self.lines.iter().all(|line| line.pending == 0 && line.told.is_none());
-        if self.downs == 0 || all_told && after(self.changed, HOUR) < incident.started {
-            (self.downs, self.first_down) = (0, incident.started);
+        if !self.goes_on(incident) {
+            if self.downs == 0 || all_told && after(self.changed, HOUR) < incident.started {
+                (self.downs, self.first_down) = (0, incident.started);
+            }
+            // Beats are counted up, so this one or a later one was known before.
+            self.again |= self.downs > 0 && incident.beats <= self.beats;
+            self.downs = self.downs.saturating_add(1);
+            self.began = incident.started;
+        } else {
+            self.again = true;
         }
-        // Beats are counted up, so this one or a later one was known before.
-        self.again |= self.downs > 0 && incident.beats <= self.beats;
-        self.downs = self.downs.saturating_add(1);
         (self.beats, self.started, self.reason) = (incident.beats, incident.started, incident.reason);
-        (self.began, self.heard) = (incident.started, record.last_beat);
+        self.heard = record.last_beat;
         (self.ended, self.removed, self.failed) = (None, false, None);
         self.changed = record.at;
         self.last_beat = record.last_beat;
@@ -207,9 +225,11 @@ impl Line {
     pub(super) fn new(to: &str) -> Line {
         Line {
             to: to.to_string(),
+            unnamed: false,
             due: None,
             covered: false,
             pending: 0,
+            counted: false,
             told: None,
             told_started: None,
             thread: None,
@@ -259,9 +279,30 @@ impl Line {
             || self.recovered.is_some_and(|recovered| clock < after(recovered, HOUR))
     }
 
+    /// The latest incident has lasted for long enough to be told.
+    pub(super) fn count(&mut self) {
+        self.pending = self.pending.saturating_add(1);
+        self.counted = true;
+    }
+
+    /// The latest incident, which had seemed to be over, goes on: it is counted when it is due, and no second time.
+    pub(super) fn uncount(&mut self) {
+        self.pending = self.pending.saturating_sub(u32::from(std::mem::take(&mut self.counted)));
+    }
+
+    /// Whether it was told of a monitor and is to be told of the end, whatever the rules say now.
+    pub(super) fn is_owed(&self) -> bool {
+        self.told.is_some() || self.pending > 0
+    }
+
+    /// Whether what it heard counts no more.
+    pub(super) fn is_past(&self, clock: Wall) -> bool {
+        self.said.last().is_none_or(|said| after(*said, HOUR) <= clock)
+    }
+
     fn is_idle(&self, clock: Wall) -> bool {
-        let busy = self.pending > 0 || self.told.is_some() || self.flapping || self.due.is_some();
-        !busy && self.said.last().is_none_or(|said| after(*said, HOUR) <= clock)
+        let busy = self.is_owed() || self.flapping || self.due.is_some();
+        !busy && self.is_past(clock)
     }
 }
 

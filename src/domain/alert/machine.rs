@@ -339,20 +339,26 @@ impl Machine {
     fn begin(&mut self, record: &Record<'_>, incident: OpenIncident) {
         let number = record.number;
         let mut entry = self.entries.remove(&number).unwrap_or_else(|| Entry::new(record, incident));
+        let goes_on = entry.goes_on(incident);
         entry.begin(record, incident);
         let names = self.notifiers_of(&entry.id, record.source.peer);
-        entry.lines.retain(|line| line.told.is_some() || line.pending > 0 || names.contains(&line.to));
-        for name in &names {
-            if entry.line(name).is_none() {
-                entry.lines.push(Line::new(name));
-            }
-        }
-        entry.lines.truncate(NOTIFY_MAX);
+        self.name_lines(&mut entry, &names);
         for line in entry.lines.iter_mut().filter(|line| names.contains(&line.to) && !line.flapping) {
-            let min_down = self.policy.notifier(&line.to).map_or(Span(0), |notifier| notifier.min_down);
-            line.due = Some(after(present(self.absence, incident.started), min_down));
-            (line.covered, line.remind) = (false, None);
-            line.thread = line.told;
+            let notifier = self.policy.notifier(&line.to);
+            line.covered = false;
+            if !goes_on {
+                line.counted = false;
+            } else if line.told == Some(incident.beats) {
+                // It knows.
+                let every = notifier.and_then(|notifier| notifier.remind_every);
+                line.remind = every.map(|every| after(self.clock, every));
+                continue;
+            } else {
+                line.uncount();
+            }
+            let min_down = notifier.map_or(Span(0), |notifier| notifier.min_down);
+            line.due = Some(after(present(self.absence, entry.began), min_down));
+            (line.thread, line.remind) = (line.told, None);
         }
         if entry.lines.is_empty() && !self.parents.contains(&entry.id) {
             self.forget(entry);
@@ -362,6 +368,23 @@ impl Machine {
         self.place(entry);
         self.dirty.insert(number);
         self.set_wake(number, Some(self.clock));
+    }
+
+    /// Gives a monitor a line for everybody who is named, beside those who are to be told of an end, and those who heard of
+    /// it of late, so that they hear no more of it in an hour for having been left out of the rules in between.
+    fn name_lines(&self, entry: &mut Entry, names: &[String]) {
+        let clock = self.clock;
+        for line in &mut entry.lines {
+            line.unnamed = !line.is_owed() && !names.contains(&line.to);
+        }
+        entry.lines.retain(|line| !line.unnamed || !line.is_past(clock));
+        for name in names {
+            if entry.line(name).is_none() {
+                entry.lines.push(Line::new(name));
+            }
+        }
+        entry.lines.sort_by_key(|line| line.unnamed);
+        entry.lines.truncate(NOTIFY_MAX);
     }
 
     /// The incident of a monitor ended, if one was open; or the monitor is gone.
@@ -379,7 +402,7 @@ impl Machine {
             let lasted_to = present(self.absence, lasted_to);
             for line in &mut entry.lines {
                 if line.due.take().is_some_and(|due| due <= lasted_to && !entry.paused) {
-                    line.pending = line.pending.saturating_add(1);
+                    line.count();
                 }
                 (line.covered, line.remind, line.failures) = (false, None, 0);
             }
@@ -431,7 +454,7 @@ impl Machine {
         // What happened in a pause is nobody's concern; what is still so after it counts from now.
         entry.changed = entry.changed.max(at);
         let down = entry.is_down();
-        for line in &mut entry.lines {
+        for line in entry.lines.iter_mut().filter(|line| !line.unnamed) {
             (line.pending, line.covered, line.due, line.remind) = (0, false, None, None);
             line.failures = 0;
             if down && !line.flapping && line.told != Some(entry.beats) {
@@ -474,7 +497,7 @@ impl Machine {
                     }
                     Some(Cover::Clear) => {
                         line.due = None;
-                        line.pending = line.pending.saturating_add(1);
+                        line.count();
                         since = due;
                         self.dirty.insert(number);
                     }

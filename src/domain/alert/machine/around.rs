@@ -49,18 +49,28 @@ impl Machine {
 
     /// Whoever is named for a monitor that is down already is told of that too.
     fn name_anew(&self, entry: &mut Entry) -> bool {
-        let known = entry.lines.len();
-        if entry.is_down() {
-            for name in self.notifiers_of(&entry.id, entry.ip.map_or(Peer::Unix, Peer::Ip)) {
-                if entry.line(&name).is_none() && entry.lines.len() < NOTIFY_MAX {
-                    let min_down = self.policy.notifier(&name).map_or(Span(0), |notifier| notifier.min_down);
-                    let mut line = Line::new(&name);
-                    line.due = Some(after(entry.started, min_down));
-                    entry.lines.push(line);
-                }
+        if !entry.is_down() {
+            return false;
+        }
+        let names = self.notifiers_of(&entry.id, entry.ip.map_or(Peer::Unix, Peer::Ip));
+        let knows = |line: &Line| !line.unnamed;
+        let new: Vec<String> =
+            names.into_iter().filter(|name| !entry.line(name).is_some_and(knows)).collect();
+        for name in &new {
+            if entry.line(name).is_none() && entry.lines.len() >= NOTIFY_MAX {
+                let Some(place) = entry.lines.iter().position(|line| line.unnamed) else { break };
+                entry.lines.remove(place);
+            }
+            if entry.line(name).is_none() {
+                entry.lines.push(Line::new(name));
+            }
+            let min_down = self.policy.notifier(name).map_or(Span(0), |notifier| notifier.min_down);
+            let due = after(entry.started, min_down);
+            for line in entry.lines.iter_mut().filter(|line| line.to == *name) {
+                (line.unnamed, line.due) = (false, Some(due));
             }
         }
-        entry.lines.len() > known
+        !new.is_empty()
     }
 
     /// Compares what is remembered with how monitors stand now; once after a start. What the log lost in a power cut
@@ -109,6 +119,12 @@ impl Machine {
         if let Some(entry) = self.entries.get_mut(&record.number) {
             entry.again |= again;
         }
+    }
+
+    /// Whether the incident that a record names is remembered as one that has ended.
+    pub fn saw_the_end_of(&self, record: &Record<'_>) -> bool {
+        let ended = self.entries.get(&record.number).filter(|entry| !entry.is_down());
+        ended.zip(record.incident).is_some_and(|(entry, incident)| entry.goes_on(incident))
     }
 
     /// A monitor is down at this moment of whom nothing was remembered, since the rules named nobody to be told of it.

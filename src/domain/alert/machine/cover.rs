@@ -60,7 +60,7 @@ impl Machine {
         entry.after.iter().any(|id| {
             let parent = self.by_id.get(id).and_then(|number| self.entries.get(number));
             parent.is_some_and(|parent| {
-                let told_of = parent.is_down() && parent.line(to).is_some();
+                let told_of = parent.is_down() && parent.line(to).is_some_and(|line| !line.unnamed);
                 // In a circle the one with the least number of two neighbours is told of.
                 told_of && (parent.number < entry.number || !self.depends(parent, entry))
             })
@@ -100,7 +100,7 @@ impl Machine {
                 if !seen.insert(*number) {
                     continue;
                 }
-                if child.line(to).is_some_and(|line| line.told.is_none()) {
+                if child.line(to).is_some_and(|line| line.told.is_none() && !line.unnamed) {
                     count += 1;
                     if names.len() < DEPENDANTS_MAX {
                         names.push(child.id.clone());

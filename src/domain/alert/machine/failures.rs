@@ -37,7 +37,8 @@ impl Machine {
         let Some(entry) = self.entries.get_mut(&record.number) else { return };
         let policy = &self.policy;
         let hears = |line: &&mut Line| {
-            !line.flapping && policy.notifier(&line.to).is_some_and(|notifier| notifier.every_failure)
+            let wants = policy.notifier(&line.to).is_some_and(|notifier| notifier.every_failure);
+            wants && !line.flapping && !line.unnamed
         };
         let mut heard = false;
         for line in entry.lines.iter_mut().filter(hears) {

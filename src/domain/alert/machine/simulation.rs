@@ -286,6 +286,17 @@ impl World {
         }
     }
 
+    /// A power cut has taken the beats after these.
+    pub(super) fn count_beats(&mut self, n: usize, beats: u64) {
+        self.monitors[n].beats = beats;
+    }
+
+    /// A reload.
+    pub(super) fn configure(&mut self, rules: Vec<Rule>, policy: AlertPolicy) {
+        (self.rules, self.policy) = (Arc::new(Rules::new(rules)), Arc::new(policy));
+        self.machine.set_policy(self.policy.clone(), self.rules.clone());
+    }
+
     pub(super) fn ends(&mut self, id: &str, special: bool) {
         let now = self.now;
         if let Some(truth) = self.truths.iter_mut().rfind(|one| one.monitor == id && one.ended.is_none()) {

@@ -419,7 +419,7 @@ fn two_groups_that_begin_with_the_same_monitor_are_two_messages() {
         world.pass(60);
         keys.push(world.told[0].1.key.clone());
     }
-    assert_eq!(keys[0], "down-1-1-ops");
+    assert_eq!(keys[0], "down-1-1-1770000000000-ops");
     assert!(keys[1] != keys[2] && keys[1].starts_with("down-1-1+"), "{keys:?}");
 }
 
@@ -438,4 +438,79 @@ fn who_is_up_again_and_who_is_gone_are_counted_apart_and_each_has_the_zone_of_it
     world.pass(60);
     let message = &world.told[1].1;
     assert_eq!((message.kind, message.count, message.removed_count), (Kind::Recovered, 3, 1));
+}
+
+#[test]
+fn an_outage_that_has_the_name_of_an_earlier_one_after_a_power_cut_is_told_all_the_same() {
+    let mut world = World::new(&["a"], rules(), policy());
+    world.down(0, Cause::Silence);
+    world.pass(60);
+    world.beat(0);
+    world.pass(2 * 3_600);
+    // The power cut took the beat, so the next outage comes after as many beats as the first.
+    world.count_beats(0, 1);
+    world.down(0, Cause::Silence);
+    world.pass(60);
+    world.beat(0);
+    world.pass(60);
+    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered, Kind::Down, Kind::Recovered]);
+    let keys: BTreeSet<&str> = world.told.iter().map(|(_, message)| message.key.as_str()).collect();
+    assert_eq!(keys.len(), 4, "a receiver would take it for what it was told before: {keys:?}");
+}
+
+#[test]
+fn whoever_is_left_out_of_the_rules_for_a_while_hears_no_more_for_it() {
+    let mut world = World::new(&["a"], rules(), policy());
+    let nobody = AlertPolicy { notify: vec!["slow".into()], ..policy() };
+    for _ in 0..6 {
+        world.down(0, Cause::Silence);
+        world.pass(200);
+        world.beat(0);
+        world.pass(60);
+        // It goes down and is paused while nobody but the slow one is named.
+        world.configure(rules(), nobody.clone());
+        world.down(0, Cause::Silence);
+        world.pass(10);
+        let told = world.kinds("ops", "a").len();
+        world.pause(0, true);
+        world.pass(10);
+        world.pause(0, false);
+        world.pass(60);
+        assert_eq!(world.kinds("ops", "a").len(), told, "it is not named");
+        world.beat(0);
+        world.configure(rules(), policy());
+        world.pass(60);
+    }
+    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered, Kind::Flapping]);
+    // Named anew while it is down, it is told.
+    world.pass(3 * 3_600);
+    world.configure(rules(), nobody.clone());
+    world.down(0, Cause::Silence);
+    world.pass(60);
+    let told = world.kinds("ops", "a").len();
+    world.configure(rules(), policy());
+    world.pass(60);
+    assert_eq!(world.kinds("ops", "a").len(), told + 1);
+}
+
+#[test]
+fn an_outage_that_only_seemed_to_be_over_is_told_as_one() {
+    let mut world = World::new(&["a"], rules(), policy());
+    world.down(0, Cause::Silence);
+    // Once before it is told, once after: the monitor is gone by what is in memory, and a crash takes that back.
+    for told in [1, 60] {
+        world.pass(told);
+        let now = world.now;
+        world.machine.reconcile(now, &Vec::new());
+        let found = world.monitors[0].clone();
+        let change = Change::State { from: State::Up, muted: false };
+        assert!(world.machine.saw_the_end_of(&found.record(now, change)));
+        world.machine.put_right(&found.record(now, change), false);
+        assert!(!world.machine.saw_the_end_of(&found.record(now, change)));
+    }
+    world.pass(60);
+    assert_eq!(world.kinds("ops", "a"), [Kind::Down], "it is one outage, and no flapping");
+    world.beat(0);
+    world.pass(60);
+    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered]);
 }
