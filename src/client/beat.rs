@@ -42,6 +42,16 @@ impl Outgoing {
         Outgoing { id: Some(id.to_string()), ..Outgoing::default() }
     }
 
+    /// The monitor that it is for.
+    pub fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or_default()
+    }
+
+    /// For another monitor.
+    pub fn for_id(self, id: &Id) -> Outgoing {
+        Outgoing { id: Some(id.to_string()), ..self }
+    }
+
     /// With its number and the time at which it was due.
     pub fn at(self, seq: u64, wall: Wall) -> Outgoing {
         Outgoing { seq: Some(seq), ts: Some(wall.rfc3339()), ..self }

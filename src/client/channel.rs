@@ -5,8 +5,9 @@ use super::beat::{Outgoing, json};
 use super::config::Settings;
 use super::dial::Dialer;
 use super::failure::{EX_DATAERR, EX_NOPERM, EX_TEMPFAIL, Failure};
-use super::http::{Ask, Link, Reply, not_ours, silent};
+use super::http::{Ask, Link, Reply, not_ours, reason_zh, silent};
 use super::line::{Heard, Lines};
+use super::run::name::advice;
 use super::socket::Socket;
 use super::target::{Protocol, Target};
 use crate::domain::access::Token;
@@ -43,6 +44,8 @@ pub struct Delivery {
     pub warnings: Vec<String>,
     /// The interval it wants.
     pub interval: Option<Span>,
+    /// Whether one of them was not taken because of its id.
+    pub refuses_id: bool,
     /// Why the rest is not settled.
     pub hitch: Option<Hitch>,
 }
@@ -144,6 +147,7 @@ impl Delivery {
 
     fn reject(&mut self, reason: &str) {
         self.rejected += 1;
+        self.refuses_id |= is_of_id(reason);
         if self.reasons.len() < REASONS_MAX && !self.reasons.iter().any(|known| known == reason) {
             self.reasons.push(reason.to_string());
         }
@@ -153,6 +157,18 @@ impl Delivery {
         if !warning.is_empty() && self.warnings.len() < REASONS_MAX {
             self.warnings.push(one_line(warning).into_owned());
         }
+    }
+
+    /// As the end of a command.
+    pub fn into_failure(self, target: &Target) -> Failure {
+        match self.hitch {
+            Some(hitch) => hitch.into_failure(target),
+            None => rejected(target, &self.reasons),
+        }
+    }
+
+    fn of_id(self, refuses_id: bool) -> Delivery {
+        Delivery { refuses_id, ..self }
     }
 
     /// Whether the server has answered at all.
@@ -169,14 +185,15 @@ pub async fn send_one(settings: &Settings, beat: Outgoing) -> Result<Vec<String>
     let within = Duration::from_millis(settings.timeout.0);
     let dialer = Dialer::new(settings)?;
     let mut channel = Channel::open(&dialer, settings.token.as_ref(), false, within).await?;
+    let id = beat.id().to_string();
     let outcome = channel.deliver(&[beat], &settings.to, within).await;
     if let Channel::Socket(socket) = &mut channel {
         let _ = timeout(within, socket.close()).await;
     }
     match outcome {
-        Delivery { hitch: Some(hitch), .. } => Err(hitch.into_failure(&settings.to)),
-        Delivery { rejected: 0, warnings, .. } => Ok(warnings),
-        Delivery { reasons, .. } => Err(rejected(&settings.to, &reasons.join("; "))),
+        Delivery { refuses_id: true, .. } => Err(outcome.into_failure(&settings.to).advise(&advice(&id))),
+        Delivery { hitch: None, rejected: 0, warnings, .. } => Ok(warnings),
+        _ => Err(outcome.into_failure(&settings.to)),
     }
 }
 
@@ -237,6 +254,7 @@ fn of_reply(reply: &Reply, sent: usize, target: &Target) -> Delivery {
         400 | 413 | 422 => Hitch::Unfit(failure),
         _ => Hitch::Refused(failure),
     })
+    .of_id(is_of_id(&reply.reason()))
 }
 
 /// What the JSON of an answer says, over HTTP after 200, over WebSocket always.
@@ -251,13 +269,15 @@ fn of_json(said: &Value, sent: usize, target: &Target) -> Delivery {
         };
         let wait = seconds("retry_after_s").or(seconds("retry_after"));
         let failure = |code| {
-            Failure::new(code, format!("{target} refuses: {reason}"), format!("{target} 拒绝：{reason}"))
+            let zh = reason_zh(&reason, said.get("key").and_then(Value::as_str));
+            Failure::new(code, format!("{target} refuses: {reason}"), format!("{target} 拒绝：{zh}"))
         };
         return Delivery::hitch(match said.get("key") {
             _ if wait.is_some() => Hitch::Later(failure(EX_TEMPFAIL), wait),
             Some(_) => Hitch::Refused(failure(EX_NOPERM)),
             None => Hitch::Unfit(failure(EX_DATAERR)),
-        });
+        })
+        .of_id(is_of_id(&reason));
     }
     let is_ok = said.get("status").and_then(Value::as_str) == Some("ok");
     let accepted = said.get("accepted").and_then(Value::as_u64);
@@ -284,12 +304,18 @@ fn of_json(said: &Value, sent: usize, target: &Target) -> Delivery {
     delivery
 }
 
+/// Whether a reason says that an id is wrong, as answers in JSON do and as lines do.
+fn is_of_id(reason: &str) -> bool {
+    reason.strip_prefix("id").is_some_and(|rest| rest.starts_with([':', ' ']))
+}
+
 /// The server will never take it.
-pub fn rejected(target: &Target, reason: &str) -> Failure {
+fn rejected(target: &Target, reasons: &[String]) -> Failure {
+    let zh: Vec<String> = reasons.iter().map(|reason| reason_zh(reason, None)).collect();
     Failure::new(
         EX_DATAERR,
-        format!("{target} rejects the beat: {reason}"),
-        format!("{target} 不接受此心跳：{reason}"),
+        format!("{target} rejects the beat: {}", reasons.join("; ")),
+        format!("{target} 不接受此心跳：{}", zh.join("；")),
     )
 }
 

@@ -3,6 +3,7 @@
 //! There is one definition, [`Args`]; help, manual and completions are made from it. Chinese texts stand in
 //! [`super::words`]. Nothing here prints or exits.
 
+use super::run::name::{NEAREST_EN, NEAREST_ZH, advice};
 use super::target::Target;
 use super::words;
 use crate::config::Env;
@@ -129,7 +130,7 @@ pub enum Task {
 #[derive(Clone, Debug, Default, PartialEq, Group)]
 pub struct Send {
     /// The monitor [default: this machine's host name]
-    #[arg(long, value_name = "ID", value_parser = id)]
+    #[arg(long, value_name = "ID", value_parser = job_id)]
     pub id: Option<Id>,
 
     /// ok, fail, start, log or an exit code [default: ok]
@@ -161,7 +162,7 @@ pub struct Send {
 #[derive(Clone, Debug, Default, PartialEq, Group)]
 pub struct Agent {
     /// The monitor [default: this machine's host name]
-    #[arg(long, value_name = "ID", value_parser = id)]
+    #[arg(long, value_name = "ID", value_parser = job_id)]
     pub id: Option<Id>,
 
     /// How often to send a beat; the server may ask for less often [default: 30s]
@@ -198,7 +199,7 @@ pub struct Agent {
 #[derive(Clone, Debug, Default, PartialEq, Group)]
 pub struct Run {
     /// The monitor
-    #[arg(long, value_name = "ID", value_parser = id)]
+    #[arg(long, value_name = "ID", value_parser = job_id)]
     pub id: Option<Id>,
 
     /// How long to go on trying to report the result [default: 10s]
@@ -219,7 +220,7 @@ pub struct Install {
     pub server: Option<Target>,
 
     /// The monitor [default: this machine's host name]
-    #[arg(long, value_name = "ID", value_parser = id)]
+    #[arg(long, value_name = "ID", value_parser = job_id)]
     pub id: Option<Id>,
 
     /// How often to send a beat [default: 60s]
@@ -361,7 +362,7 @@ const TEXTS: Texts = Texts {
     usage_en: USAGE_EN,
     usage_zh: words::USAGE_ZH,
     help_zh: words::HELP_ZH,
-    reason_zh: domain_zh,
+    reason_zh,
 };
 
 /// Reads a command line; the first word is the program's name.
@@ -403,8 +404,23 @@ impl FromStr for Dialect {
     }
 }
 
+/// What may name a monitor that exists.
 fn id(text: &str) -> Result<Id, IdError> {
     Id::new(text)
+}
+
+/// The same for one that its beats may make. Names that only earlier versions gave pass: whether there is such a monitor
+/// the server knows.
+fn job_id(text: &str) -> Result<Id, String> {
+    Id::new(text).map_err(|error| format!("{error}{}", advice(text).say(Lang::En)))
+}
+
+/// A reason of a refusal in Chinese. Behind it may stand the nearest id, which needs no translation.
+fn reason_zh(reason: &str) -> Option<String> {
+    match reason.split_once(NEAREST_EN) {
+        Some((reason, near)) => Some(format!("{}{NEAREST_ZH}{near}", domain_zh(reason)?)),
+        None => domain_zh(reason).map(str::to_string),
+    }
 }
 
 /// How often: what the server takes as an interval.

@@ -52,6 +52,7 @@ fn a_wrong_command_line_exits_64_and_speaks_on_stderr() {
         ("beat", "beat"),
         ("send --to ftp://x", "not a URL"),
         ("send --id a//b", "must not begin or end with /"),
+        ("send --id a//b", "the nearest valid one: a-b"),
         ("send --status 1.5", "not a status"),
         ("send --interval 0.5", "must be from 1s to 366d"),
         ("send x", "x"),
@@ -76,6 +77,7 @@ fn complaints_are_chinese_when_chinese_is_asked_for() {
     for (line, says) in [
         ("--lang zh send --to ftp://x", "不是 URL"),
         ("--lang zh send --id a?b", "只能由任何文字的字母"),
+        ("--lang zh send --id a?b", "组成；最接近的有效标识：a-b"),
         ("--lang zh send --status x", "不是状态"),
         ("--lang zh beat", "未知的命令 beat"),
         ("--lang zh agent --every 0", "应在 1s 到 366d 之间"),

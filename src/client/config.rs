@@ -5,7 +5,7 @@
 
 use super::cli::{Args, Dialect, Task, interval, timeout};
 use super::failure::{EX_USAGE, Failure};
-use super::run::name::nearest;
+use super::run::name::{advice, nearest};
 use super::target::Target;
 use crate::config::fault::{ConfigError, Findings, Place, Text};
 use crate::config::language::{LangChoice, choose_language};
@@ -199,7 +199,9 @@ impl Settings {
             let text = env.get("HEARTBEAT_ID")?;
             let text = text.to_string_lossy();
             let read = Id::new(&text);
-            let read = read.map_err(|e| findings.fault(Place::Named("HEARTBEAT_ID"), "", words::id(e)));
+            let read = read.map_err(|e| {
+                findings.fault(Place::Named("HEARTBEAT_ID"), "", words::id(e).and(&advice(&text)));
+            });
             read.ok().or_else(|| nearest(&text))
         });
         Settings {

@@ -43,6 +43,11 @@ impl Failure {
         Failure { exit_code, text: Text::new(still(en.into()), still(zh.into())) }
     }
 
+    /// The same as a mistake of the command line, with what to write there instead.
+    pub(super) fn advise(self, advice: &Text) -> Failure {
+        Failure { exit_code: EX_USAGE, text: self.text.and(advice) }
+    }
+
     /// The sentence: what failed, where, and what to do.
     pub fn say(&self, lang: Lang) -> &str {
         self.text.say(lang)

@@ -5,6 +5,7 @@ use super::config::Settings;
 use super::dial::{Dialer, in_chinese, said};
 use super::failure::{EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_PROTOCOL, EX_TEMPFAIL, EX_UNAVAILABLE, Failure};
 use super::target::Target;
+use crate::config::words::domain_zh;
 use crate::domain::access::Token;
 use crate::transport::stream::Stream;
 use crate::view::words::one_line;
@@ -40,6 +41,22 @@ pub struct Link {
     driver: JoinHandle<()>,
     target: Target,
     token: Option<Token>,
+}
+
+/// What a server says is wrong, in Chinese as far as we know it: `reason` alone, with its field before it, or behind `ERR`.
+/// A `key` of the server's configuration says who may not.
+pub fn reason_zh(reason: &str, key: Option<&str>) -> String {
+    match key {
+        Some(key) if key.ends_with("_tokens") => return format!("需要令牌（{}）", one_line(key)),
+        Some(key) => return format!("不允许来自此地址（见配置 {}）", one_line(key)),
+        None => {}
+    }
+    let known = |said: &str| domain_zh(said).map(str::to_string);
+    let field = |at: &str| {
+        let (field, said) = reason.split_once(at).filter(|(field, _)| !field.contains(' '))?;
+        Some(format!("{field}：{}", domain_zh(said)?))
+    };
+    known(reason).or_else(|| field(": ")).or_else(|| field(" ")).unwrap_or_else(|| reason.to_string())
 }
 
 /// One request.
@@ -194,8 +211,14 @@ impl Reply {
         Err(Failure::new(
             code,
             format!("{target} refuses: {status} {reason}"),
-            format!("{target} 拒绝：{status} {reason}"),
+            format!("{target} 拒绝：{status} {}", self.reason_zh()),
         ))
+    }
+
+    /// What it says is wrong, for who reads Chinese: a server says it in English, and what we know of it is translated.
+    pub fn reason_zh(&self) -> String {
+        let json: Option<Value> = serde_json::from_slice(&self.body).ok();
+        reason_zh(&self.reason(), json.as_ref().and_then(|json| json.get("key")?.as_str()))
     }
 
     /// What it says is wrong, in one line.

@@ -110,7 +110,7 @@ async fn under_watch(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang)
             let end = end.say(lang);
             complain(lang.pick(
                 format!("the job ended with {end}, but that could not be reported: {text}"),
-                format!("任务以{end}结束，但无法报告：{text}"),
+                format!("任务已结束，{end}，但无法报告：{text}"),
             ));
         }
     }
@@ -257,8 +257,7 @@ fn no_room(error: &std::io::Error) -> Failure {
 
 /// The name of a job that was given none: not this machine's, with which several jobs would be taken for one.
 fn name_for(program: &OsStr, lang: Lang) -> Result<Id, Failure> {
-    let host = nix::unistd::gethostname().unwrap_or_default();
-    let id = name::of_command(&host.to_string_lossy(), program).ok_or_else(|| {
+    let id = name_of(program).ok_or_else(|| {
         Failure::new(
             EX_USAGE,
             "the job is not reported: it needs a name, give one with --id",
@@ -270,6 +269,12 @@ fn name_for(program: &OsStr, lang: Lang) -> Result<Id, Failure> {
         format!("任务没有名称，按 {id} 报告：请用 --id 指定"),
     ));
     Ok(id)
+}
+
+/// This machine's name and a program's.
+fn name_of(program: &OsStr) -> Option<Id> {
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    name::of_command(&host.to_string_lossy(), program)
 }
 
 /// A name for one run.

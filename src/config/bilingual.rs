@@ -47,7 +47,7 @@ pub(crate) struct Texts {
     /// Help texts in Chinese: command (empty: the program itself), argument (empty: the command), text.
     pub(crate) help_zh: &'static [(&'static str, &'static str, &'static str)],
     /// Reasons of our own value parsers, from English.
-    pub(crate) reason_zh: fn(&str) -> Option<&'static str>,
+    pub(crate) reason_zh: fn(&str) -> Option<String>,
 }
 
 const TEMPLATE_ZH: &str = "{about-with-newline}
@@ -133,7 +133,7 @@ impl Texts {
             }
             ErrorKind::ValueValidation => {
                 let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-                let cause = (self.reason_zh)(&cause).map_or(cause.clone(), str::to_string);
+                let cause = (self.reason_zh)(&cause).unwrap_or(cause);
                 format!("{arg} 的值 '{value}' 无效：{cause}")
             }
             ErrorKind::UnknownArgument => match said(ContextKind::SuggestedArg) {

@@ -282,7 +282,7 @@ const TEXTS: Texts = Texts {
     usage_en: USAGE_EN,
     usage_zh: USAGE_ZH,
     help_zh: words::HELP_ZH,
-    reason_zh: words::domain_zh,
+    reason_zh: |reason| words::domain_zh(reason).map(str::to_string),
 };
 
 /// Reads a command line; the first word is the program's name.

@@ -119,6 +119,11 @@ impl Text {
         Text { en: en.into(), zh: zh.into() }
     }
 
+    /// With more behind it.
+    pub(crate) fn and(self, more: &Text) -> Text {
+        Text::new(self.en + &more.en, self.zh + &more.zh)
+    }
+
     pub(crate) fn say(&self, lang: Lang) -> &str {
         match lang {
             Lang::En => &self.en,

@@ -63,6 +63,25 @@ const DOMAIN_ZH: &[(&str, &str)] = &[
         "不能以 / 开头或结尾，不能含有 //，两个 / 之间不能是 . 或 ..",
     ),
     ("must be in Unicode's form NFC", "应为 Unicode 的 NFC 形式"),
+    ("must be a text", "应为文本"),
+    ("no such monitor", "没有这个监控项"),
+    (
+        "too many beats from this address (limits.beats_per_second)",
+        "来自此地址的心跳过多（limits.beats_per_second）",
+    ),
+    (
+        "too many new monitors from this address (limits.new_monitors_per_hour)",
+        "来自此地址的新监控项过多（limits.new_monitors_per_hour）",
+    ),
+    ("no room for another monitor (limits.monitors)", "监控项已满（limits.monitors）"),
+    (
+        "not stored: the beat cannot be kept just now, see the server's log",
+        "未保存：服务器暂时无法保存心跳，请查看其日志",
+    ),
+    (
+        "the configuration declares this monitor: change or remove its [[monitor]] there and reload",
+        "此监控项由服务器的配置声明：请在那里修改或删除它的 [[monitor]]，再重新加载",
+    ),
     (
         "write a host name without scheme and port, such as heartbeat.example.org or *.example.org",
         "请写不含协议和端口的主机名，例如 heartbeat.example.org 或 *.example.org",

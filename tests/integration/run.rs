@@ -90,6 +90,31 @@ fn input_passes_through_and_long_output_unchanged() {
 }
 
 #[test]
+fn a_job_is_reported_under_the_nearest_id_when_its_own_makes_no_monitor() {
+    let listen = "[[listen]]\naddress = \"127.0.0.1:{a}\"\n[[listen]]\nprotocol = \"tcp\"\naddress = \"127.0.0.1:{b}\"\n";
+    let daemon = daemon(listen);
+    for (to, id, taken) in [
+        ("http://127.0.0.1:{a}", "backup(daily)", Some("backup-daily")),
+        ("ws://127.0.0.1:{a}/ws", "-x", Some("x")),
+        ("tcp://127.0.0.1:{b}", "it's", Some("it-s")),
+        ("http://127.0.0.1:{a}", "a//b", Some("a-b")),
+        ("http://127.0.0.1:{a}", "💾", None),
+        ("http://127.0.0.1:{a}", "", None),
+    ] {
+        let line = ["run", "--to", to, &format!("--id={id}"), "--", "sh", "-c", "exit 3"];
+        let (code, said) = Client::new(&daemon.place).args(&line).run();
+        assert_eq!(code, 3, "{said}");
+        let taken = taken.unwrap_or_else(|| {
+            let word = said.split_whitespace().find(|word| word.contains("-sh"));
+            word.unwrap_or_default().trim_end_matches(':')
+        });
+        let monitor = daemon.monitor(taken);
+        assert_eq!(monitor["exit_code"], 3, "{id}: {said}");
+        assert!(said.contains(&format!("as {taken}")) && said.lines().count() <= 2, "{said}");
+    }
+}
+
+#[test]
 fn the_job_runs_whatever_the_server_does() {
     let place = Place::new();
     let silent = TcpListener::bind(("127.0.0.1", place.port('b'))).unwrap();

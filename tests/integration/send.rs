@@ -46,6 +46,23 @@ fn a_beat_is_sent_and_acknowledged() {
 }
 
 #[test]
+fn an_id_of_which_no_monitor_is_made_is_refused_with_the_nearest_one() {
+    let listen = "[[listen]]\naddress = \"127.0.0.1:{a}\"\n[[listen]]\nprotocol = \"tcp\"\naddress = \"127.0.0.1:{b}\"\n";
+    let daemon = daemon(listen);
+    for to in ["http://127.0.0.1:{a}", "ws://127.0.0.1:{a}/ws", "tcp://127.0.0.1:{b}"] {
+        for id in ["backup(daily)", "backup daily"] {
+            let (code, said) = Client::new(&daemon.place).args(&["send", "--to", to, "--id", id]).run();
+            assert_eq!(code, 64, "{to}: {said}");
+            assert!(said.contains("; the nearest valid one: backup-daily\n"), "{to}: {said}");
+            let line = ["--lang", "zh", "send", "--to", to, "--id", id];
+            let (_, said) = Client::new(&daemon.place).args(&line).run();
+            assert!(said.contains("只能由任何文字的字母"), "{to}: {said}");
+            assert!(said.contains("；最接近的有效标识：backup-daily\n"), "{to}: {said}");
+        }
+    }
+}
+
+#[test]
 fn a_long_message_is_cut_and_said_to_be_whatever_it_goes_by() {
     let listen = "[[listen]]\naddress = \"127.0.0.1:{a}\"\n[[listen]]\nprotocol = \"tcp\"\naddress = \"127.0.0.1:{b}\"\n";
     let daemon = daemon(listen);

@@ -1,28 +1,43 @@
 //! The monitor of a job whose id is wrong or missing: the nearest one that a server takes.
 
-use crate::domain::id::Id;
+use crate::config::fault::Text;
+use crate::domain::id::{Id, composed};
 use crate::domain::limits::ID_BYTES_MAX;
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// The id nearest to a text: each run of characters that no id may hold becomes a hyphen, and what is too long is cut.
-/// `None` when nothing is left.
+/// The id nearest to a text of which a server makes a monitor: each run of characters that no such id may hold becomes a
+/// hyphen, and what is too long is cut. `None` when nothing is left.
 pub fn nearest(text: &str) -> Option<Id> {
-    let text = text.trim();
-    if let Ok(id) = Id::new(text) {
-        return Some(id);
-    }
-    let may_be_inside = |c: char| Id::new(&format!("a{c}a")).is_ok();
-    // The second try is for what is wrong by its place alone, such as `//` and `..`.
-    [hyphenated(text, may_be_inside), hyphenated(text, char::is_alphanumeric)]
-        .iter()
-        .find_map(|text| Id::new(text).ok())
+    // Composed before it is cut: that may make it longer.
+    let text = &*composed(text.trim());
+    let may_be_inside = |c: char| new_id(&format!("a{c}a")).is_some();
+    let is_in_any_place = |c: char| !matches!(c, '/' | '.') && may_be_inside(c);
+    // The last try is for what is wrong by its place alone, such as `//` and `..`.
+    new_id(text)
+        .or_else(|| new_id(&hyphenated(text, may_be_inside)))
+        .or_else(|| new_id(&hyphenated(text, is_in_any_place)))
+}
+
+/// What follows on why an id is wrong, in front of the nearest one.
+pub(crate) const NEAREST_EN: &str = "; the nearest valid one: ";
+pub(crate) const NEAREST_ZH: &str = "；最接近的有效标识：";
+
+/// What follows on why an id is wrong: what to write in its place, if anything is near it.
+pub(crate) fn advice(text: &str) -> Text {
+    nearest(text)
+        .map_or(Text::new("", ""), |id| Text::new(format!("{NEAREST_EN}{id}"), format!("{NEAREST_ZH}{id}")))
 }
 
 /// A name for a job that was given none: this machine's, because the same job may run on others, and the program's.
 pub fn of_command(host: &str, program: &OsStr) -> Option<Id> {
     let program = Path::new(program).file_name().unwrap_or(program).to_string_lossy();
     nearest(format!("{host}-{program}").trim_start_matches('-'))
+}
+
+/// A text as an id by which a monitor may be made, not only one of an earlier version be named.
+fn new_id(text: &str) -> Option<Id> {
+    Id::new(text).ok().filter(|id| id.as_ref().may_be_made().is_ok())
 }
 
 fn hyphenated(text: &str, fits: impl Fn(char) -> bool) -> String {
@@ -57,12 +72,17 @@ mod tests {
             ("数据库 备份", "数据库-备份"),
             ("50%", "50"),
             ("a\u{202e}b", "a-b"),
+            ("backup(daily)", "backup-daily"),
+            ("-x", "x"),
+            ("💾 nas", "nas"),
+            ("a/../b", "a-b"),
+            ("[fe80::1]:5000", "[fe80::1]:5000"),
         ] {
             assert_eq!(near(text).as_deref(), Some(id), "{text:?}");
         }
         assert_eq!(near(&"x".repeat(200)), Some("x".repeat(128)));
         assert_eq!(near(&"心".repeat(100)), Some("心".repeat(42)));
-        for nothing in ["", " ", "..", "%%%"] {
+        for nothing in ["", " ", "..", "%%%", "-", "💾", "/", "\u{3164}"] {
             assert_eq!(near(nothing), None, "{nothing:?}");
         }
     }
@@ -76,6 +96,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_server_makes_a_monitor_of_every_nearest_id(text in any::<String>()) {
+            if let Some(id) = nearest(&text) {
+                prop_assert_eq!(id.as_ref().may_be_made(), Ok(()), "{:?}", text);
+                prop_assert_eq!(nearest(id.as_str()), Some(id.clone()), "{:?}", text);
+            }
+        }
+
+        #[test]
+        fn a_server_makes_a_monitor_of_what_is_nearest_to_words_and_signs(text in "[-a-z/.():;é心💾\u{301} ]{0,200}") {
+            let id = nearest(&text);
+            prop_assert!(id.is_none_or(|id| id.as_ref().may_be_made().is_ok()), "{:?}", text);
+        }
+
         #[test]
         fn whatever_holds_a_letter_has_a_nearest_id(text in ".*[a-z].{0,20}") {
             // What is cut off may have held the letter.

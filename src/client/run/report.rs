@@ -1,9 +1,10 @@
 //! What is told of a job: its start while it runs, its result when it has ended. One after the other, on one connection
 //! where that holds, so that the server never hears the end before the start.
 
-use super::{End, beat_of, name_for, new_rid};
+use super::name::nearest;
+use super::{End, beat_of, name_for, name_of, new_rid};
 use crate::client::beat::Outgoing;
-use crate::client::channel::{Channel, Hitch, rejected};
+use crate::client::channel::{Channel, Hitch};
 use crate::client::complain;
 use crate::client::config::Settings;
 use crate::client::dial::Dialer;
@@ -37,6 +38,8 @@ const LATE: Span = Span::secs(2);
 pub struct Report {
     settings: Settings,
     id: Id,
+    /// The one to take where the server has no monitor of that id and makes none.
+    other: Option<Id>,
     rid: String,
 }
 
@@ -47,7 +50,9 @@ impl Report {
     /// When it has neither.
     pub fn new(settings: &Settings, program: &OsStr) -> Result<Report, Failure> {
         let id = settings.job.clone().map_or_else(|| name_for(program, settings.lang), Ok)?;
-        Ok(Report { settings: settings.clone(), id, rid: new_rid() })
+        let other =
+            id.as_ref().may_be_made().err().and_then(|_| nearest(id.as_str()).or_else(|| name_of(program)));
+        Ok(Report { settings: settings.clone(), id, other, rid: new_rid() })
     }
 
     /// Begins to tell of the start.
@@ -62,10 +67,10 @@ impl Report {
 
     fn begin(self, start: bool) -> Sending {
         let (result, wanted) = oneshot::channel();
-        let Report { settings, id, rid } = self;
+        let Report { settings, id, other, rid } = self;
         let (lang, to) = (settings.lang, settings.to.clone());
         let start = start.then(|| beat_of(&id, &rid, Status::Start));
-        let task = tokio::spawn(Courier::new(settings).run(start, wanted));
+        let task = tokio::spawn(Courier::new(settings, other).run(start, wanted));
         Sending { result, task, id, rid, lang, to }
     }
 }
@@ -122,6 +127,10 @@ impl Sending {
 /// Carries beats, one at a time.
 struct Courier {
     settings: Settings,
+    /// See [`Report`].
+    other: Option<Id>,
+    /// Whether that is taken.
+    is_renamed: bool,
     channel: Option<Channel>,
     dice: Dice,
     attempts: u32,
@@ -137,8 +146,8 @@ enum Attempt {
 }
 
 impl Courier {
-    fn new(settings: Settings) -> Courier {
-        Courier { settings, channel: None, dice: Dice::new(), attempts: 0 }
+    fn new(settings: Settings, other: Option<Id>) -> Courier {
+        Courier { settings, other, is_renamed: false, channel: None, dice: Dice::new(), attempts: 0 }
     }
 
     async fn run(
@@ -233,7 +242,24 @@ impl Courier {
     async fn deliver(&mut self, beat: &Outgoing, within: Duration) -> Attempt {
         let to = &self.settings.to;
         let Some(channel) = &mut self.channel else { return Attempt::Again(silent(to, within), None) };
-        let outcome = channel.deliver(std::slice::from_ref(beat), to, within).await;
+        let mut beat = beat.clone();
+        let outcome = loop {
+            beat = match &self.other {
+                Some(other) if self.is_renamed => beat.for_id(other),
+                _ => beat,
+            };
+            let outcome = channel.deliver(std::slice::from_ref(&beat), to, within).await;
+            let Some(other) = self.other.as_ref().filter(|_| outcome.refuses_id && !self.is_renamed) else {
+                break outcome;
+            };
+            self.is_renamed = true;
+            let refusal = outcome.into_failure(to);
+            let said = refusal.say(self.settings.lang);
+            complain(self.settings.lang.pick(
+                format!("{said}; the job is reported as {other}"),
+                format!("{said}；任务按 {other} 报告"),
+            ));
+        };
         match outcome.hitch {
             None if outcome.rejected == 0 => {
                 for warning in &outcome.warnings {
@@ -241,7 +267,7 @@ impl Courier {
                 }
                 Attempt::Told
             }
-            None => Attempt::Never(rejected(to, &outcome.reasons.join("; "))),
+            None => Attempt::Never(outcome.into_failure(to)),
             Some(Hitch::Later(failure, pause)) => Attempt::Again(failure, pause),
             Some(Hitch::Lost(failure)) => {
                 self.channel = None;
