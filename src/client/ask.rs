@@ -258,7 +258,7 @@ fn past(incidents: &Value, are_more: bool, look: Look) -> String {
             }
             ("fail", ..) => look.lang.pick("failure", "失败").to_string(),
             ("run_too_long", ..) => look.lang.pick("run too long", "运行时间过长").to_string(),
-            ("never_heard", ..) => look.lang.pick("never heard", "从未收到").to_string(),
+            ("never_heard", ..) => look.lang.pick("no first beat in time", "首次心跳未到").to_string(),
             (other, ..) => other.to_string(),
         };
         let open = incident.get("ended").is_none_or(Value::is_null);
@@ -345,19 +345,29 @@ async fn told_of(settings: &Settings, id: &str, question: Ask) -> Result<Reply, 
 /// The answer, if it is a good one; otherwise why not and what to do about it.
 pub async fn told(settings: &Settings, question: Ask) -> Result<Reply, Failure> {
     let reply = ask(settings, question).await?;
-    let (to, status, reason) = (&settings.to, reply.status, reply.reason());
+    let (to, status) = (&settings.to, reply.status);
+    let (reason, zh) = (reply.reason(), reply.reason_zh());
+    // Root asks at the usual places only about the usual server.
+    let (which, which_zh) = match is_here(to) && !is_own(to) {
+        true => (
+            " with HEARTBEAT_CONTROL naming its control socket",
+            "（并用 HEARTBEAT_CONTROL 指明其控制套接字）",
+        ),
+        false => ("", ""),
+    };
     match status {
         401 | 403 => Err(Failure::new(
             EX_NOPERM,
             format!(
-                "{to} does not allow it: {reason}; give a token with --token-file, or ask as root on the server's machine"
+                "{to} does not allow it: {reason}; give a token with --token-file, or ask as root on the server's machine\
+                 {which}"
             ),
             format!(
-                "{to} 不允许：{reason}；请用 --token-file 提供令牌，或在服务器所在机器上以 root 身份执行"
+                "{to} 不允许：{zh}；请用 --token-file 提供令牌，或在服务器所在机器上以 root 身份执行{which_zh}"
             ),
         )),
         404 if reply.json(to).is_ok() => {
-            Err(Failure::new(EX_NOINPUT, format!("{to}: {reason}"), format!("{to}：{reason}")))
+            Err(Failure::new(EX_NOINPUT, format!("{to}: {reason}"), format!("{to}：{zh}")))
         }
         _ => reply.ok(to),
     }
@@ -372,8 +382,12 @@ pub fn look(settings: &Settings) -> Look {
 /// The settings with the place where questions are answered.
 pub async fn at_server(settings: &Settings) -> Settings {
     let at = |to: Target| Settings { to, ..settings.clone() };
-    if is_own(&settings.to) {
-        for path in control_sockets(&Env::of_process()) {
+    let env = Env::of_process();
+    let named = named_control_socket(&env);
+    let is_asked = if named.is_some() { is_here(&settings.to) } else { is_own(&settings.to) };
+    if is_asked {
+        // Whoever names one means that one.
+        for path in named.map_or_else(|| control_sockets(&env), |path| vec![path]) {
             let own = at(Target {
                 protocol: Protocol::Http,
                 tls: false,
@@ -390,21 +404,29 @@ pub async fn at_server(settings: &Settings) -> Settings {
 
 /// Whether it is this machine's own server, which nobody has told to listen elsewhere.
 fn is_own(to: &Target) -> bool {
-    let Place::Net { host, port } = &to.place else { return false };
-    let here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1");
-    here && !to.tls && to.path.is_empty() && USUAL_PORTS.contains(&(to.protocol, *port))
+    let is_usual = matches!(to.place, Place::Net { port, .. } if USUAL_PORTS.contains(&(to.protocol, port)));
+    is_here(to) && is_usual && !to.tls && to.path.is_empty()
+}
+
+/// Whether it is a server of this machine.
+fn is_here(to: &Target) -> bool {
+    match &to.place {
+        Place::Net { host, .. } => matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1"),
+        Place::Unix(_) => false,
+    }
+}
+
+/// The control socket that the environment names, whatever the server's port.
+fn named_control_socket(env: &Env) -> Option<PathBuf> {
+    env.get("HEARTBEAT_CONTROL").filter(|path| path != "off").map(PathBuf::from)
 }
 
 /// Where control sockets stand, see the server's manual.
 fn control_sockets(env: &Env) -> Vec<PathBuf> {
-    let named = env.get("HEARTBEAT_CONTROL").filter(|path| path != "off").map(PathBuf::from);
     let system = if cfg!(target_os = "macos") { &["/usr/local/var/lib", "/var/run"][..] } else { &["/run"] };
     let of_user = env.get("XDG_RUNTIME_DIR").map(PathBuf::from);
     let usual = system.iter().map(PathBuf::from).chain(of_user);
-    let usual = usual.map(|folder| folder.join("heartbeat-server/control.sock"));
-    // Whoever names one means that one.
-    let all: Vec<PathBuf> = if named.is_some() { named.into_iter().collect() } else { usual.collect() };
-    all.into_iter().filter(|path| path.exists()).collect()
+    usual.map(|folder| folder.join("heartbeat-server/control.sock")).filter(|path| path.exists()).collect()
 }
 
 /// The HTTP address beside one for beats.

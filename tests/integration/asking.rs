@@ -165,6 +165,14 @@ fn orders_need_the_control_socket_or_a_token() {
     let (code, said) = asked(&daemon, &["pause", "web"]);
     assert_eq!(code, 77, "{said}");
     assert!(said.contains("--token-file") && said.contains("access.admin_tokens"), "{said}");
+    assert!(said.contains("with HEARTBEAT_CONTROL naming its control socket"), "{said}");
+    let (code, said) = asked(&daemon, &["--lang", "zh", "pause", "web"]);
+    assert_eq!(code, 77, "{said}");
+    assert!(said.contains("不允许：需要令牌（access.admin_tokens）；请用 --token-file"), "{said}");
+    // Whoever names the control socket means it, whatever the port.
+    let named = Client::new(&daemon.place).env("HEARTBEAT_URL", "127.0.0.1:{a}");
+    let named = named.env("HEARTBEAT_CONTROL", "{dir}/control.sock").args(&["pause", "web"]).run();
+    assert_eq!(named, (0, "web is paused until it is resumed\n".into()));
     let token = daemon.place.fill("{dir}/token");
     let (code, said) = asked(&daemon, &["pause", "web", "--for", "2h", "--token-file", &token]);
     assert!(code == 0 && said.starts_with("web is paused until "), "{said}");

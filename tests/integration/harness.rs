@@ -366,6 +366,8 @@ impl<'a> Client<'a> {
     pub fn new(place: &'a Place) -> Client<'a> {
         let mut command = place.command_of(CLIENT);
         command.env("HEARTBEAT_CLIENT_CONFIG", place.path("heartbeat-client.toml"));
+        // Whoever wants the control socket asked says so.
+        command.env_remove("HEARTBEAT_CONTROL");
         if !place.path("heartbeat-client.toml").exists() {
             place.write("heartbeat-client.toml", "");
         }
