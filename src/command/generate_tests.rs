@@ -149,7 +149,7 @@ fn the_sample_is_right_and_says_what_would_run() {
         "kept         to disk every second; history of 90d\n",
         "control      /run/heartbeat-server/control.sock\n",
         "defaults     interval 1m, grace a quarter of the interval (30s to 1h), early by 5%, \
-         first heard within: whenever, forgotten after: never\n",
+         first heard within: no limit, forgotten after: never\n",
         "may change   nobody over HTTP: no admin token\n",
     ] {
         assert!(out.contains(line), "{line}{out}");

@@ -118,7 +118,7 @@ impl Settings {
         let grace =
             optional(grace, say("a quarter of the interval (30s to 1h)", "间隔的四分之一（30s 到 1h）"));
         let forget = optional(forget_after, say("never", "从不"));
-        let first = optional(first_beat, say("whenever", "不限"));
+        let first = optional(first_beat, say("no limit", "不限"));
         rows.push(match lang {
             Lang::En => (
                 "defaults",
@@ -434,10 +434,17 @@ fn describe_rule(rule: &Rule, defaults: &Defaults, lang: Lang) -> String {
         part(say("early by", "可提前"), early.to_string());
     }
     if let Some(first) = rule.first_beat {
-        part(say("first heard within:", "首次心跳期限"), optional(first, say("whenever", "不限")));
+        part(say("first heard within:", "首次心跳期限"), optional(first, say("no limit", "不限")));
     }
-    if let Some(limit) = rule.run_limit {
-        part(say("run limit", "运行时限"), limit.to_string());
+    match rule.run_limit {
+        Some(limit) => part(say("run limit", "运行时限"), limit.to_string()),
+        None if rule.schedule.is_some() => {
+            part(
+                say("run limit:", "运行时限"),
+                say("the next time and grace", "到下一时刻加宽限").to_string(),
+            );
+        }
+        None => {}
     }
     if let Some(forget) = rule.forget_after {
         part(say("forgotten after:", "静默后遗忘"), optional(forget, say("never", "从不")));

@@ -84,13 +84,17 @@ fn a_rule_says_all_that_can_be_said() {
     for line in [
         "monitor      web-*: interval 10s; grace 5s; run limit 1h; forgotten after: 1d; tags web, 数据; tells nobody; after router\n",
         "monitor      10.0.0.0/8: forgotten after: never\n",
-        "monitor      backup: due at 0 3 * * * (Europe/Berlin); grace 1h\nnext         2",
-        "monitor      job: due at @hourly (UTC); grace 15m; early by 1m30s; first heard within: 2h\nnext         2",
-        "monitor      slow: interval 1h; grace 15m; first heard within: whenever\n",
+        "monitor      backup: due at 0 3 * * * (Europe/Berlin); grace 1h; run limit: the next time and grace\nnext         2",
+        "monitor      job: due at @hourly (UTC); grace 15m; early by 1m30s; first heard within: 2h; run limit: the next time and grace\nnext         2",
+        "monitor      slow: interval 1h; grace 15m; first heard within: no limit\n",
     ] {
         assert!(shown.contains(line), "{line}{shown}");
     }
-    assert!(settings.describe(Lang::Zh).contains("backup：计划 0 3 * * * (Europe/Berlin)；宽限 1h\n接下来 "));
+    assert!(
+        settings
+            .describe(Lang::Zh)
+            .contains("backup：计划 0 3 * * * (Europe/Berlin)；宽限 1h；运行时限 到下一时刻加宽限\n接下来 ")
+    );
 }
 
 #[test]

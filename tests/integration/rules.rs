@@ -28,7 +28,12 @@ fn check_config_shows_zone_and_next_times_of_each_schedule() {
     let config = "lang = \"en\"\n[[monitor]]\nmatch = \"backup\"\nschedule = \"30 3 * * *\"\n";
     let (code, said) = Setup::new(config).env("TZ", "Asia/Shanghai").args(&["check-config"]).run();
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("backup: due at 30 3 * * * (local: Asia/Shanghai); grace 1h\n"), "{said}");
+    assert!(
+        said.contains(
+            "backup: due at 30 3 * * * (local: Asia/Shanghai); grace 1h; run limit: the next time and grace\n"
+        ),
+        "{said}"
+    );
     let next = said.lines().find_map(|line| line.strip_prefix("next ")).unwrap().trim();
     let times: Vec<&str> = next.split(", ").collect();
     assert_eq!(times.len(), 3, "{next}");

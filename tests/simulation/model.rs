@@ -176,7 +176,7 @@ impl Mon {
             heard: now.mono,
         };
         mon.hold_to(rules, defaults, (false, false));
-        mon.deadline = mon.first_beat_until(now, rules, defaults);
+        mon.deadline = mon.first_beat_until(now, Span(0), rules, defaults);
         mon
     }
 
@@ -311,7 +311,7 @@ impl Mon {
                 }
             }
             None if said.status == Status::Start => {
-                self.start_run(now, said.rid.as_deref().unwrap_or_default(), scheduled, rules);
+                self.start_run(now, said.rid.as_deref().unwrap_or_default(), rules);
                 if self.state == State::Late {
                     self.state = State::Up;
                 }
@@ -331,8 +331,17 @@ impl Mon {
         self.compare(now, was, false)
     }
 
-    fn start_run(&mut self, now: Now, rid: &str, scheduled: bool, rules: &Rules) {
-        let usual = if scheduled { self.grace } else { Span(self.interval.0 + self.grace.0) };
+    fn start_run(&mut self, now: Now, rid: &str, rules: &Rules) {
+        let schedule = self.rule(rules).and_then(|rule| rule.schedule.as_ref());
+        // Until the slot behind the one that it is for.
+        let until = schedule.and_then(|schedule| {
+            let slot = schedule.next_after(now.wall)?;
+            let ahead = Span((slot.0 - now.wall.0) as u64);
+            let is_early = self.is_early(schedule, slot, ahead, rules);
+            if is_early { schedule.next_after(slot) } else { Some(slot) }
+        });
+        let between = until.map_or(self.interval, |until| Span((until.0 - now.wall.0) as u64));
+        let usual = Span(between.0 + self.grace.0);
         let limit = self.rule(rules).and_then(|rule| rule.run_limit).unwrap_or(usual);
         let runs = &mut self.details.runs;
         runs.retain(|run| run.rid != rid);
@@ -404,7 +413,9 @@ impl Mon {
         }
         match self.state {
             State::Down => self.deadline = self.forgotten_at(rules, defaults),
-            State::New if self.beats == 0 => self.deadline = self.first_beat_until(now, rules, defaults),
+            State::New if self.beats == 0 => {
+                self.deadline = self.first_beat_until(now, Span(0), rules, defaults)
+            }
             state => {
                 self.state = if state == State::New { State::New } else { State::Up };
                 self.deadline = self.due(now, rules);
@@ -431,23 +442,31 @@ impl Mon {
             State::Up => self.deadline = self.due(now, rules),
             State::Late => self.deadline = Some(now.mono.after(self.grace)),
             State::Down => self.deadline = self.down_until(now, rules, defaults),
-            State::New if self.beats == 0 => self.deadline = self.first_beat_until(now, rules, defaults),
+            State::New if self.beats == 0 => {
+                self.deadline = self.first_beat_until(now, Span(0), rules, defaults)
+            }
             State::New | State::Paused => {}
         }
     }
 
     /// Nobody listened up to now: who was up or late has a whole interval from now.
-    pub fn forgive(&mut self, now: Now, rules: &Rules, defaults: &Defaults) {
+    pub fn forgive(&mut self, now: Now, away: Span, rules: &Rules, defaults: &Defaults) {
         self.heard = now.mono;
         if self.paused {
             self.deadline = self.details.pause.and_then(|pause| pause.until).map(|until| now.mono_of(until));
             return;
         }
         self.deadline = match self.state {
-            State::New if self.beats == 0 => match self.first_beat_until(now, rules, defaults) {
-                Some(until) => self.down_at(now, rules).map(|whole| whole.max(until)),
-                None => None,
-            },
+            State::New if self.beats == 0 => {
+                let until = self.first_beat_until(now, away, rules, defaults);
+                let scheduled = self.rule(rules).is_some_and(|rule| rule.schedule.is_some());
+                let whole = Span(self.interval.0 + self.grace.0);
+                let least = self.first_beat(rules, defaults).map(|within| now.mono.after(within.min(whole)));
+                match (until, least) {
+                    (Some(until), Some(least)) if !scheduled || until <= now.mono => Some(until.max(least)),
+                    _ => until,
+                }
+            }
             State::Up | State::New => self.due(now, rules),
             State::Late => self.down_at(now, rules),
             State::Down | State::Paused => self.down_until(now, rules, defaults),
@@ -483,7 +502,7 @@ impl Mon {
     }
 
     /// It was read again after a start.
-    pub fn settle(&mut self, now: Now, rules: &Rules, defaults: &Defaults) {
+    pub fn settle(&mut self, now: Now, away: Span, rules: &Rules, defaults: &Defaults) {
         self.last_mono = now.mono_of(self.last_wall).min(now.mono);
         (self.hour, self.changes, self.overruled_until, self.overrun) = (None, 0, None, None);
         self.skew_is_old = true;
@@ -492,10 +511,10 @@ impl Mon {
         if self.paused && self.details.pause.is_none() {
             // The record of the pause was lost and a later one was not: it ends when its interval does.
             self.paused = false;
-            self.forgive(now, rules, defaults);
+            self.forgive(now, away, rules, defaults);
             self.paused = true;
         } else {
-            self.forgive(now, rules, defaults);
+            self.forgive(now, away, rules, defaults);
         }
     }
 

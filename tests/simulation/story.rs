@@ -306,7 +306,7 @@ impl Story {
         let Some(mon) = self.live.get_mut(id) else { return };
         let runs = !mon.details.runs.is_empty();
         mon.extend_runs(slept, stuck);
-        mon.forgive(now, &rules, &defaults);
+        mon.forgive(now, Span(slept.0 + stuck.0), &rules, &defaults);
         if runs {
             self.change(now, id, |_, _, _| Effect::default());
         }
@@ -551,7 +551,8 @@ impl Story {
                     (mon.interval, mon.grace) = (interval, grace);
                 }
             }
-            mon.settle(now, &rules, &defaults);
+            let gone = last_sign.map_or(0, |sign| now.wall.0 - sign.0).max(0);
+            mon.settle(now, Span(gone as u64), &rules, &defaults);
             if let Some(last) = last {
                 last.held_to.push((mon.interval, mon.grace));
             }

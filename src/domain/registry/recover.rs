@@ -3,7 +3,7 @@
 //! Records come in any order and more than once ([`Registry::load`]); of each monitor the later one holds. Then
 //! [`Registry::settle`] gives everybody a deadline: whoever was up or late has a whole interval from now, as if its last
 //! beat had just come; a schedule waits for its first slot from now on; a run has as much time left as it had when we
-//! were last known to listen. The same holds, without a start, after the machine has slept or we have been stuck
+//! were last known to listen; whoever was never heard keeps its time, and has an interval at least. The same holds, without a start, after the machine has slept or we have been stuck
 //! ([`Registry::forgive`]).
 
 use super::row::{Flags, Monitor, NEVER, Own};
@@ -135,7 +135,7 @@ impl Registry {
                 }
                 _ => {
                     row.deadline = NEVER;
-                    self.arm_anew(now, key);
+                    self.arm_anew(now, Span(away_ms.max(0).unsigned_abs()), key);
                 }
             }
             self.file(key);
@@ -158,7 +158,7 @@ impl Registry {
                 // It ends by the wall clock, which has gone on.
                 row.deadline = row.paused_until(now);
             } else {
-                self.arm_anew(now, key);
+                self.arm_anew(now, Span(slept.0.saturating_add(stuck.0)), key);
             }
             self.file(key);
             if running {
@@ -243,15 +243,12 @@ impl Registry {
         missing
     }
 
-    /// Sets a deadline as if the monitor had just been heard, and changes nothing else.
-    fn arm_anew(&mut self, now: Now, key: u32) {
+    /// Sets a deadline as if the monitor had just been heard, and changes nothing else. Nobody has listened for so long.
+    fn arm_anew(&mut self, now: Now, away: Span, key: u32) {
         let row = &mut self.monitors[key as usize];
         let rule = self.rules.get(row.rule);
         row.deadline = match row.state {
-            State::New if row.beats == 0 => match row.first_beat_until(now, rule, &self.defaults) {
-                NEVER => NEVER,
-                until => row.down_at(now, rule).max(until),
-            },
+            State::New if row.beats == 0 => row.first_beat_again(now, away, rule, &self.defaults),
             State::Up | State::New => row.due(now, rule),
             State::Late => row.down_at(now, rule),
             State::Down | State::Paused => row.down_until(now, rule, &self.defaults),

@@ -16,9 +16,23 @@ impl Mon {
         within.filter(|_| self.beats == 0 && self.is_kept())
     }
 
-    pub(super) fn first_beat_until(&self, now: Now, rules: &Rules, defaults: &Defaults) -> Option<Mono> {
+    /// Counted from when it is there, or from the first slot since then for which somebody listened. Nobody has for so long.
+    pub(super) fn first_beat_until(
+        &self,
+        now: Now,
+        away: Span,
+        rules: &Rules,
+        defaults: &Defaults,
+    ) -> Option<Mono> {
         let within = self.first_beat(rules, defaults)?;
-        Some(now.mono_of(Wall(self.since.0 + within.0 as i64)).max(now.mono))
+        let mut from = self.since.min(now.wall);
+        if let Some(schedule) = self.rule(rules).and_then(|rule| rule.schedule.as_ref()) {
+            from = schedule.next_after(from)?;
+            if (now.wall.0 - away.0 as i64 + 1..=now.wall.0).contains(&from.0) {
+                from = schedule.next_after(now.wall)?;
+            }
+        }
+        Some(now.mono_of(Wall(from.0 + within.0 as i64)).max(now.mono))
     }
 
     /// When it is late, heard just now.
@@ -32,17 +46,22 @@ impl Mon {
         self.slot = schedule.next_after(now.wall);
         let well = self.beats > 0 && self.status.verdict() == Some(true);
         if let Some(slot) = self.slot.filter(|slot| well && self.last_wall < *slot) {
-            let early = self.rule(rules).and_then(|rule| rule.early).unwrap_or_default();
-            let gap = gap_before(schedule, slot);
-            let most = match early {
-                Early::Percent(percent) => (gap * u64::from(percent) / 100).min(60_000),
-                Early::For(span) => span.0.min(gap / 2),
-            };
-            if (slot.0 - self.last_wall.0) as u64 <= most {
+            let ahead = Span((slot.0 - self.last_wall.0) as u64);
+            if self.is_early(schedule, slot, ahead, rules) {
                 self.slot = schedule.next_after(slot);
             }
         }
         self.slot_deadline(now, rules)
+    }
+
+    /// Whether what comes so long before a slot is for it.
+    pub(super) fn is_early(&self, schedule: &Schedule, slot: Wall, ahead: Span, rules: &Rules) -> bool {
+        let gap = gap_before(schedule, slot);
+        let most = match self.rule(rules).and_then(|rule| rule.early).unwrap_or_default() {
+            Early::Percent(percent) => (gap * u64::from(percent) / 100).min(60_000),
+            Early::For(span) => span.0.min(gap / 2),
+        };
+        ahead.0 <= most
     }
 
     /// How long after the slot it waits for it is not late yet.

@@ -141,15 +141,50 @@ impl Monitor {
         within.filter(|_| self.beats == 0 && self.is_kept())
     }
 
-    /// When it is down if it is never heard.
+    /// When it is down if it is never heard: so long after it was declared, or by a schedule after its first slot since.
     pub(in crate::domain::registry) fn first_beat_until(
         &self,
         now: Now,
         rule: Option<&Rule>,
         defaults: &Defaults,
     ) -> Mono {
-        let until = |within: Span| Wall(self.since.0.saturating_add_unsigned(within.0));
-        self.first_beat(rule, defaults).map_or(NEVER, |within| now.mono_of(until(within)).max(now.mono))
+        self.first_beat_after(now, Span(0), rule, defaults)
+    }
+
+    /// The same when nobody has listened for a time that ends now. A slot that fell into it counts as kept.
+    fn first_beat_after(&self, now: Now, away: Span, rule: Option<&Rule>, defaults: &Defaults) -> Mono {
+        let Some(within) = self.first_beat(rule, defaults) else { return NEVER };
+        let declared = self.since.min(now.wall);
+        let due = match rule.and_then(|rule| rule.schedule.as_ref()) {
+            Some(schedule) => {
+                let heard_until = Wall(now.wall.0.saturating_sub_unsigned(away.0));
+                let first = schedule.next_after(declared);
+                let was_missed = first.is_some_and(|first| heard_until < first && first <= now.wall);
+                if was_missed { schedule.next_after(now.wall) } else { first }
+            }
+            None => Some(declared),
+        };
+        let until = |due: Wall| now.mono_of(Wall(due.0.saturating_add_unsigned(within.0))).max(now.mono);
+        due.map_or(NEVER, until)
+    }
+
+    /// The same, with the time that it needs to be heard at all: nobody is judged for our absence. By a schedule it is not
+    /// heard all the time, and needs none while its own is not over.
+    pub(in crate::domain::registry) fn first_beat_again(
+        &self,
+        now: Now,
+        away: Span,
+        rule: Option<&Rule>,
+        defaults: &Defaults,
+    ) -> Mono {
+        let Some(within) = self.first_beat(rule, defaults) else { return NEVER };
+        let until = self.first_beat_after(now, away, rule, defaults);
+        let is_scheduled = rule.is_some_and(|rule| rule.schedule.is_some());
+        if is_scheduled && until > now.mono {
+            return until;
+        }
+        let whole = Span(self.interval.0.saturating_add(self.grace.0));
+        until.max(now.mono.after(within.min(whole)))
     }
 
     /// Whether it is declared and has not been heard for longer than it should have.

@@ -20,6 +20,16 @@ impl OpenRun {
     }
 }
 
+/// The time to the slot after the one for which a run is that begins now.
+fn until_next_slot(now: Now, rule: &Rule) -> Option<Span> {
+    let schedule = rule.schedule.as_ref()?;
+    let until = |slot: Wall| Span(slot.0.saturating_sub(now.wall.0).unsigned_abs());
+    let slot = schedule.next_after(now.wall)?;
+    let is_early = rule.early.unwrap_or_default().covers(schedule, slot, until(slot));
+    let next = if is_early { schedule.next_after(slot)? } else { slot };
+    Some(until(next))
+}
+
 impl Monitor {
     /// A run begins.
     pub(in crate::domain::registry) fn start_run(
@@ -29,9 +39,9 @@ impl Monitor {
         rule: Option<&Rule>,
     ) {
         let limit = rule.and_then(|rule| rule.run_limit).unwrap_or_else(|| {
-            // A job of a schedule must end within its grace; any other is heard of within an interval and a grace.
-            let scheduled = rule.is_some_and(|rule| rule.schedule.is_some());
-            if scheduled { self.grace } else { Span(self.interval.0.saturating_add(self.grace.0)) }
+            // It is heard of within an interval and a grace; by a schedule until its next slot and a grace.
+            let between = rule.and_then(|rule| until_next_slot(now, rule)).unwrap_or(self.interval);
+            Span(between.0.saturating_add(self.grace.0))
         });
         let rid = rid.unwrap_or_default();
         let runs = &mut self.rare().runs;

@@ -162,6 +162,69 @@ fn who_is_declared_and_never_heard_in_time_is_down_and_that_is_why() {
     assert_eq!(cause, Some(Cause::Silence));
 }
 
+/// The same, due at each full hour.
+fn hourly_waits_for_first(within_ms: u64) -> Policy {
+    let schedule = Schedule::parse("0 * * * *", "UTC").ok();
+    let rule = Rule { first_beat: Some(Some(Span(within_ms))), schedule, ..rule("a") };
+    Policy { rules: Arc::new(Rules::new(vec![rule])), ..Policy::default() }
+}
+
+#[test]
+fn who_has_a_schedule_is_waited_for_from_the_first_slot_after_it_was_declared() {
+    let mut r = declared(&hourly_waits_for_first(600_000));
+    assert_eq!(run_to(&mut r, THREE + 599_999), vec![]);
+    assert_eq!(run_to(&mut r, THREE + 600_016), vec![("a".into(), State::Down)]);
+}
+
+#[test]
+fn the_time_for_the_first_beat_outlasts_a_start_and_a_stall() {
+    let kept = |policy: &Policy, ms: u64, last_sign: u64| {
+        let mut old = declared(policy);
+        let mut next = Registry::new(at(ms), policy.defaults, policy.rules.clone());
+        let mut write = |record: &Record<'_>| next.load(at(ms), name(record.id.as_str()), record, true);
+        while old.unsaved(at(0), 0, u64::MAX, &mut write).is_some() {}
+        next.settle(at(ms), Some(at(last_sign).wall), &HashSet::new(), &mut |_| {});
+        next
+    };
+    let slow = |within_ms: u64| {
+        let rule = Rule { interval: Some(Span(HOUR)), first_beat: Some(Some(Span(within_ms))), ..rule("a") };
+        Policy { rules: Arc::new(Rules::new(vec![rule])), ..Policy::default() }
+    };
+    // In its time, and behind it: then it has that time once more, though its interval is longer.
+    for (at_ms, down) in [(5_000, 25_000), (30_000, 50_000)] {
+        let mut r = kept(&slow(20_000), at_ms, at_ms - 1_000);
+        assert_eq!(run_to(&mut r, down - 1), vec![], "{at_ms}");
+        assert_eq!(run_to(&mut r, down + 16), vec![("a".into(), State::Down)], "{at_ms}");
+    }
+    let mut r = declared(&slow(2 * HOUR));
+    r.forgive(at(100_000), Span(0), Span(5_000), &mut |_| {});
+    assert_eq!(run_to(&mut r, 2 * HOUR - 1), vec![]);
+    assert_eq!(run_to(&mut r, 2 * HOUR + 16), vec![("a".into(), State::Down)]);
+    // By a schedule: away before its slot, after it, and while it came, when it may have been kept.
+    for (last_sign, at_ms, slot) in
+        [(1_000, 60_000, THREE), (THREE + 5_000, THREE + 60_000, THREE), (1_000, THREE, THREE + HOUR)]
+    {
+        let mut r = kept(&hourly_waits_for_first(600_000), at_ms, last_sign);
+        assert_eq!(run_to(&mut r, slot + 599_999), vec![], "{at_ms}");
+        assert_eq!(run_to(&mut r, slot + 600_016), vec![("a".into(), State::Down)], "{at_ms}");
+    }
+}
+
+#[test]
+fn a_run_of_a_schedule_may_last_until_the_next_slot_and_the_grace() {
+    // Begun a moment before its slot, at it, and when it was late.
+    for start in [THREE - 20_000, THREE, THREE + 100_000] {
+        let mut r = ruled(Rules::new(vec![due_at("0 * * * *", Some(300))]));
+        beat(&mut r, 0, "a", &OK);
+        run_to(&mut r, start);
+        beat(&mut r, start, "a", &said(Status::Start, Some("1")));
+        let end = THREE + HOUR + 300_000;
+        run_to(&mut r, start);
+        assert_eq!(run_to(&mut r, end - 1), vec![], "{start}");
+        assert_eq!(run_to(&mut r, end + 16), vec![("a".into(), State::Down)], "{start}");
+    }
+}
+
 #[test]
 fn a_first_beat_in_time_or_of_any_kind_ends_the_waiting() {
     for status in [Status::Ok, Status::Log, Status::Start] {
