@@ -7,6 +7,7 @@ use crate::config::cli::Args;
 use crate::config::{Env, control_socket};
 use crate::domain::lang::Lang;
 use crate::notify::TIMEOUT_MAX;
+use crate::view::words::one_line;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -14,6 +15,7 @@ use hyper::header::HOST;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -52,11 +54,21 @@ pub fn run(name: &str, args: &Args, env: &Env, out: &mut dyn Write, err: &mut dy
         Some(socket) => ask(socket, name, lang),
     };
     let (code, said) = match outcome {
-        Ok((status, _)) if status.is_success() => {
-            (0, lang.pick(format!("{name}: sent"), format!("{name}：已发送")))
+        Ok((status, answer)) if status.is_success() => (0, sent(name, &answer, lang)),
+        Ok((StatusCode::NOT_FOUND, _)) => (
+            EX_USAGE,
+            lang.pick(
+                format!("no notifier {name}: the configuration of the daemon names none so ([[notifier]])"),
+                format!("没有名为 {name} 的通知渠道：守护进程的配置里没有（[[notifier]]）"),
+            ),
+        ),
+        Ok((status, answer)) => {
+            let reason = answer["error"].as_str().map_or_else(|| status.to_string(), str::to_string);
+            (
+                EX_TEMPFAIL,
+                lang.pick(format!("{name}: not sent: {reason}"), format!("{name}：未送出：{reason}")),
+            )
         }
-        Ok((StatusCode::NOT_FOUND, text)) => (EX_USAGE, text),
-        Ok((_, text)) => (EX_TEMPFAIL, text),
         Err(reason) => (EX_UNAVAILABLE, reason),
     };
     let written = if code == 0 { writeln!(out, "{said}") } else { writeln!(err, "heartbeat-server: {said}") };
@@ -64,7 +76,7 @@ pub fn run(name: &str, args: &Args, env: &Env, out: &mut dyn Write, err: &mut dy
 }
 
 /// The status and what is said in the answer, or why there is none.
-fn ask(socket: &Path, name: &str, lang: Lang) -> Result<(StatusCode, String), String> {
+fn ask(socket: &Path, name: &str, lang: Lang) -> Result<(StatusCode, Value), String> {
     let place = socket.display();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
@@ -84,7 +96,7 @@ fn ask(socket: &Path, name: &str, lang: Lang) -> Result<(StatusCode, String), St
     runtime.block_on(asked)
 }
 
-async fn exchange(socket: &Path, name: &str) -> Result<(StatusCode, String), String> {
+async fn exchange(socket: &Path, name: &str) -> Result<(StatusCode, Value), String> {
     let stream = UnixStream::connect(socket).await.map_err(|error| error.to_string())?;
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
@@ -100,7 +112,7 @@ async fn exchange(socket: &Path, name: &str) -> Result<(StatusCode, String), Str
         let status = response.status();
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
         let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-        Ok((status, reason(status, &body)))
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     };
     tokio::pin!(answered, connection);
     tokio::select! {
@@ -110,10 +122,21 @@ async fn exchange(socket: &Path, name: &str) -> Result<(StatusCode, String), Str
     }
 }
 
-/// What an answer says in its `error`, or else its status.
-fn reason(status: StatusCode, body: &[u8]) -> String {
-    let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    json["error"].as_str().map_or_else(|| status.to_string(), str::to_string)
+/// To whom it was sent, where some of several recipients were not reached, and why not.
+fn sent(name: &str, answer: &Value, lang: Lang) -> String {
+    let list = |key: &str| answer[key].as_array().map(Vec::as_slice).unwrap_or_default();
+    let text = |value: &Value| one_line(value.as_str().unwrap_or_default()).into_owned();
+    let left = list("not_told");
+    if left.is_empty() {
+        return lang.pick(format!("{name}: sent"), format!("{name}：已发送"));
+    }
+    let told = list("told").iter().map(text).collect::<Vec<_>>().join(lang.pick(", ", "、"));
+    let mut said = lang.pick(format!("{name}: sent to {told}"), format!("{name}：已发送给 {told}"));
+    for one in left {
+        let (to, reason) = (text(&one["recipient"]), text(&one["reason"]));
+        said += &lang.pick(format!("; not to {to}: {reason}"), format!("；未送达 {to}：{reason}"));
+    }
+    said
 }
 
 #[cfg(test)]
@@ -158,10 +181,11 @@ mod tests {
         let not_found =
             "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n{\"error\":\"no notifier \\\"ops.1\\\"\"}";
         let (code, out, err, _) = test_alert(Some(not_found));
-        assert_eq!((code, out.as_str(), err.as_str()), (64, "", "heartbeat-server: no notifier \"ops.1\"\n"));
+        assert_eq!((code, out.as_str()), (64, ""));
+        assert!(err.starts_with("heartbeat-server: no notifier ops.1: "), "{err}");
         let failed = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 26\r\n\r\n{\"error\":\"a answered 403\"}";
         let (code, _, err, _) = test_alert(Some(failed));
-        assert_eq!((code, err.as_str()), (75, "heartbeat-server: a answered 403\n"));
+        assert_eq!((code, err.as_str()), (75, "heartbeat-server: ops.1: not sent: a answered 403\n"));
         let (code, _, err, _) = test_alert(None);
         assert_eq!(code, 69);
         assert!(err.starts_with("heartbeat-server: no daemon answers at control.sock: "), "{err}");

@@ -21,7 +21,7 @@ mod desk;
 mod round;
 
 use super::Engine;
-use super::post::Test;
+use super::post::{Partly, Test, Tested};
 use crate::domain::time::Now;
 use crate::notify::{Channel, Envelope, Outcome, Recipients};
 use crate::store::Settled;
@@ -102,7 +102,7 @@ impl Courier {
 struct Tried {
     parcel: Parcel,
     outcome: Outcome,
-    done: Option<oneshot::Sender<Result<(), String>>>,
+    done: Option<oneshot::Sender<Tested>>,
 }
 
 struct Work {
@@ -155,7 +155,7 @@ impl Work {
         }
     }
 
-    fn send(&mut self, parcel: Parcel, outlet: Outlet, done: Option<oneshot::Sender<Result<(), String>>>) {
+    fn send(&mut self, parcel: Parcel, outlet: Outlet, done: Option<oneshot::Sender<Tested>>) {
         let lang = self.engine.policy().page_lang;
         self.under_way.spawn(async move {
             let to = match &parcel.outgoing.recipient {
@@ -190,11 +190,14 @@ impl Work {
         if let Some(done) = done {
             // Whoever asked may have gone.
             let _ = done.send(match settled {
-                Settled::Sent => Ok(()),
-                Settled::Split { reason }
-                | Settled::Retry { reason, .. }
-                | Settled::Failed { reason }
-                | Settled::GivenUp { reason } => Err(reason),
+                Settled::Sent => Ok(Partly::default()),
+                Settled::Split { .. } => Ok(match outcome {
+                    Outcome::Partly { told, left } => Partly { told, left },
+                    _ => Partly::default(),
+                }),
+                Settled::Retry { reason, .. } | Settled::Failed { reason } | Settled::GivenUp { reason } => {
+                    Err(reason)
+                }
             });
         }
     }

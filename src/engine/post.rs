@@ -6,10 +6,11 @@ use crate::domain::alert::policy::NOTIFIERS_MAX;
 use crate::domain::alert::{Kind, Message};
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
+use crate::notify::Left;
 use crate::notify::hostile::ODD;
 use crate::store::{Lane, OutboxQuery, Outgoing, Posted, StoreError};
 use crate::sys::clock;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -51,7 +52,19 @@ impl AlertResult {
 /// A test that somebody waits for.
 pub(super) struct Test {
     pub(super) outgoing: Outgoing,
-    pub(super) done: oneshot::Sender<Result<(), String>>,
+    pub(super) done: oneshot::Sender<Tested>,
+}
+
+/// What came of a test: who was told of several recipients and who was not, empty where there is but one; or why nobody was.
+pub type Tested = Result<Partly, String>;
+
+/// Who of several recipients has heard a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Partly {
+    /// Who has.
+    pub told: Vec<String>,
+    /// Who has not, and why.
+    pub left: Vec<Left>,
 }
 
 /// Why a test was not sent.
@@ -76,10 +89,10 @@ pub(super) struct Post {
     number: AtomicU64,
     /// Alerts that wait, as the courier last counted them.
     pub(super) pending: AtomicU64,
-    /// Notifiers that do not take what they are sent, with the reason.
-    failing: Mutex<BTreeMap<Lane, String>>,
-    /// What was given up of late: when, whom it was for, and why.
-    failed: Mutex<VecDeque<(Wall, Lane, String)>>,
+    /// Notifiers, or recipients of theirs, that do not take what they are sent.
+    failing: Mutex<BTreeSet<Lane>>,
+    /// What was given up of late: when, and whom it was for.
+    failed: Mutex<VecDeque<(Wall, Lane)>>,
 }
 
 impl Default for Post {
@@ -113,10 +126,10 @@ impl Post {
 
 impl Post {
     /// Notes that a notifier, or one of its recipients, does not take what it is sent.
-    pub(super) fn set_failing(&self, lane: &Lane, reason: &str) {
+    pub(super) fn set_failing(&self, lane: &Lane) {
         let mut failing = lock(&self.failing);
-        if failing.len() < FAILING_MAX || failing.contains_key(lane) {
-            failing.insert(lane.clone(), reason.to_string());
+        if failing.len() < FAILING_MAX {
+            failing.insert(lane.clone());
         }
     }
 
@@ -124,56 +137,70 @@ impl Post {
     pub(super) fn set_works(&self, lane: &Lane) {
         let is_meant =
             |other: &Lane| other == lane || (lane.recipient.is_none() && other.notifier == lane.notifier);
-        lock(&self.failing).retain(|other, _| !is_meant(other));
-        lock(&self.failed).retain(|(_, other, _)| !is_meant(other));
+        lock(&self.failing).retain(|other| !is_meant(other));
+        lock(&self.failed).retain(|(_, other)| !is_meant(other));
     }
 
     /// Notes that it does, but not for every recipient; or that one of them is tried no more.
     pub(super) fn set_works_for_some(&self, lane: &Lane) {
         lock(&self.failing).remove(lane);
         if lane.recipient.is_none() {
-            lock(&self.failed).retain(|(_, other, _)| other != lane);
+            lock(&self.failed).retain(|(_, other)| other != lane);
         }
     }
 
     /// Forgets what was wrong with notifiers that are no more.
     pub(super) fn keep_only(&self, is_known: impl Fn(&str) -> bool) {
-        lock(&self.failing).retain(|lane, _| is_known(&lane.notifier));
+        lock(&self.failing).retain(|lane| is_known(&lane.notifier));
     }
 
     /// Notes that a message was given up.
-    pub(super) fn gave_up(&self, at: Wall, lane: Lane, reason: &str) {
+    pub(super) fn gave_up(&self, at: Wall, lane: Lane) {
         let mut failed = lock(&self.failed);
         if failed.len() >= FAILED_MAX {
             failed.pop_front();
         }
-        failed.push_back((at, lane, reason.to_string()));
+        failed.push_back((at, lane));
     }
 
-    /// What is wrong, a sentence each: who takes nothing, and what was given up in the last day.
+    /// What is wrong, a sentence each: who takes nothing, and what was given up in the last day. Said to everybody who asks,
+    /// so neither addresses are in it nor what receivers say; the log has them.
     pub(super) fn troubles(&self, now: Wall, lang: Lang) -> Vec<String> {
-        let mut all: Vec<String> = lock(&self.failing)
+        let mut untold: BTreeMap<String, usize> = BTreeMap::new();
+        for Lane { notifier, recipient } in lock(&self.failing).iter() {
+            *untold.entry(notifier.clone()).or_default() += usize::from(recipient.is_some());
+        }
+        let again = lang.pick("they are tried again; see the log", "正在重试；详见日志");
+        let mut all: Vec<String> = untold
             .iter()
-            .map(|(name, reason)| {
-                lang.pick(
-                    format!("alerts do not reach {name}, they are tried again: {reason}"),
-                    format!("告警无法送达 {name}，正在重试：{reason}"),
-                )
+            .map(|(name, recipients)| match recipients {
+                0 => lang.pick(
+                    format!("alerts do not reach {name}, {again}"),
+                    format!("告警无法送达 {name}，{again}"),
+                ),
+                1 => lang.pick(
+                    format!("alerts do not reach a recipient of {name}, {again}"),
+                    format!("告警无法送达 {name} 的一个收件人，{again}"),
+                ),
+                count => lang.pick(
+                    format!("alerts do not reach {count} recipients of {name}, {again}"),
+                    format!("告警无法送达 {name} 的 {count} 个收件人，{again}"),
+                ),
             })
             .collect();
         let mut failed = lock(&self.failed);
         while failed.front().is_some_and(|(at, ..)| age(*at, now) > FAILED_SHOWN) {
             failed.pop_front();
         }
-        if let Some((_, name, reason)) = failed.back() {
+        if let Some((_, Lane { notifier, .. })) = failed.back() {
             let count = failed.len();
             all.push(lang.pick(
                 format!(
-                    "{count} alerts could not be told in the last 24 hours, the last one to {name}: {reason}; see \
+                    "alerts could not be told in the last 24 hours: {count}, the last one by {notifier}; see \
                      /api/v1/alerts?state=failed"
                 ),
                 format!(
-                    "最近 24 小时有 {count} 条告警未能送达，最后一条的渠道为 {name}：{reason}；详见 \
+                    "最近 24 小时有 {count} 条告警未能送达，最后一条的渠道为 {notifier}；详见 \
                      /api/v1/alerts?state=failed"
                 ),
             ));
@@ -203,7 +230,7 @@ impl Engine {
     }
 
     /// Has a test sent, the way that alerts take, and waits for what comes of it.
-    pub async fn test_alert(&self, notifier: &str) -> Result<(), NotTested> {
+    pub async fn test_alert(&self, notifier: &str) -> Result<Partly, NotTested> {
         if self.policy().alerts.notifier(notifier).is_none() {
             return Err(NotTested::Unknown);
         }

@@ -145,7 +145,7 @@ impl Mail {
             }
         };
         if to.is_empty() {
-            return Outcome::Partly { left: Vec::new() };
+            return Outcome::Partly { told: Vec::new(), left: Vec::new() };
         }
         let letter = match self.letter(envelope) {
             Ok(letter) => letter,

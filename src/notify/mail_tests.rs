@@ -278,7 +278,7 @@ fn every_recipient_stands_alone() {
     {
         let server = Server::start(MailTls::Off, &[("RCPT TO:<night", reply)]);
         let outcome = send(server.options(MailTls::Off), Lang::En);
-        let Outcome::Partly { left } = outcome else { panic!("{outcome:?}") };
+        let Outcome::Partly { left, .. } = outcome else { panic!("{outcome:?}") };
         assert_eq!(
             (left.len(), left[0].to.as_str(), left[0].is_refused),
             (1, "night@example.org", is_refused)
@@ -297,7 +297,7 @@ fn every_recipient_stands_alone() {
     assert_eq!(asked(&server.heard()), ["night@example.org"]);
     assert_eq!(to(Recipients::But(&all[..1])), Outcome::Sent);
     assert_eq!(asked(&server.heard()), ["ops@example.org"]);
-    assert_eq!(to(Recipients::But(&all)), Outcome::Partly { left: Vec::new() });
+    assert_eq!(to(Recipients::But(&all)), Outcome::Partly { told: Vec::new(), left: Vec::new() });
     assert!(refused(to(Recipients::One("gone@example.org"))).contains("gone@example.org"));
 }
 

@@ -79,8 +79,10 @@ pub struct Left {
 pub enum Outcome {
     /// It was taken.
     Sent,
-    /// It was taken for some of the recipients, and not for these.
+    /// It was taken for some of the recipients, or was refused by some and put off by the others.
     Partly {
+        /// For whom it was taken.
+        told: Vec<String>,
         /// Who is left.
         left: Vec<Left>,
     },

@@ -116,9 +116,15 @@ pub fn row_json(lang: Lang, row: &Listed<'_>) -> Value {
     })
 }
 
-/// A test that was taken.
-pub fn tested(notifier: &str) -> Value {
-    json!({ "status": "sent", "notifier": notifier })
+/// A test that was taken; not by all of its recipients where `left` names some, with why not.
+pub fn tested(notifier: &str, told: &[String], left: &[(&str, &str)]) -> Value {
+    let mut tested = json!({ "status": "sent", "notifier": notifier });
+    if !left.is_empty() {
+        tested["told"] = told.into();
+        tested["not_told"] =
+            left.iter().map(|(to, reason)| json!({ "recipient": to, "reason": reason })).collect();
+    }
+    tested
 }
 
 #[cfg(test)]

@@ -193,8 +193,23 @@ fn one_recipient_who_is_put_off_and_one_who_is_refused_keep_nobody_from_hearing(
             mail.contains("Subject: web-1 is up again") && mail.contains("RCPT TO:<ops@example.org>")
         })
     });
+    // Whoever asks hears that there is something, and neither an address nor what its server says; the log has both.
     let ready = hb.get("/readyz").text().to_string();
-    assert!(ready.contains("slow@example.org"), "{ready}");
+    assert!(ready.contains("alerts do not reach a recipient of mail"), "{ready}");
+    assert!(ready.contains("could not be told in the last 24 hours: 1, the last one by mail"), "{ready}");
+    let page = hb.get("/").text().to_string();
+    for told in [&ready, &page] {
+        assert!(!told.contains("example.org") && !told.contains("550"), "{told}");
+    }
+    hb.wait_for_log("slow@example.org");
+    // A test says who has it and who has not.
+    let config = hb.place.path("heartbeat-server.toml");
+    let test = hb.place.command().arg("--config").arg(config).args(["test-alert", "mail"]).output().unwrap();
+    let said = String::from_utf8(test.stdout).unwrap();
+    assert_eq!(test.status.code(), Some(0), "{said}");
+    assert!(said.starts_with("mail: sent to ops@example.org; not to slow@example.org: "), "{said}");
+    assert!(said.contains("; not to gone@example.org: ") && said.contains("550"), "{said}");
+    hb.wait_for_log("told mail, but not all: slow@example.org");
     greylisted.store(false, Ordering::Relaxed);
     // It hears both, in their order, the first under the same name.
     until("what the slow one missed", || {
@@ -208,7 +223,7 @@ fn one_recipient_who_is_put_off_and_one_who_is_refused_keep_nobody_from_hearing(
         let (down, up) = (place("Subject: web-1 is down"), place("Subject: web-1 is up again"));
         down.is_some() && up > down && to_slow[down.unwrap()].contains(&id)
     });
-    until("all is well", || !hb.get("/readyz").text().to_string().contains("slow@example.org"));
+    until("all is well", || !hb.get("/readyz").text().to_string().contains("do not reach"));
 }
 
 #[test]

@@ -136,8 +136,10 @@ impl Desk {
                 self.reopen();
                 return Settled::Sent;
             }
-            Outcome::Partly { left } if once => return Settled::Failed { reason: reasons(left) },
-            Outcome::Partly { left } => {
+            Outcome::Partly { told, left } if once && told.is_empty() => {
+                return Settled::Failed { reason: reasons(left) };
+            }
+            Outcome::Partly { left, .. } => {
                 self.reopen();
                 return Settled::Split { reason: reasons(left) };
             }

@@ -72,12 +72,15 @@ fn what_some_have_not_heard_is_for_each_of_them_alone() {
     let handed: Vec<_> = parts.iter().filter_map(|part| handed_on(part, &ops, Wall(9))).collect();
     assert!(handed.iter().all(|one| one.key == "down-1-1-ops~mail" && one.recipient.is_none()));
     let mut desk = Desk::default();
-    let partly = Outcome::Partly { left: asked.to_vec() };
+    let partly = Outcome::Partly { told: Vec::new(), left: asked.to_vec() };
     let settled = desk.judge(None, &tried(0), &partly, false, at(0));
     assert_eq!(settled, Settled::Split { reason: "a@x.org: no; b c~>@x.org: no".into() });
     assert!(desk.is_open(&Notifier::new("ops"), 1, at(0).mono), "the notifier works");
     let once = desk.judge(None, &tried(0), &partly, true, at(0));
-    assert!(matches!(once, Settled::Failed { .. }), "a test says who did not get it");
+    assert!(matches!(once, Settled::Failed { .. }), "nobody got the test");
+    let partly = Outcome::Partly { told: vec!["c@x.org".into()], left: asked.to_vec() };
+    let once = desk.judge(None, &tried(0), &partly, true, at(0));
+    assert!(matches!(once, Settled::Split { .. }), "somebody did");
 }
 
 #[test]

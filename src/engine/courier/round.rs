@@ -158,25 +158,26 @@ impl Engine {
             }
         }
         let left: &[Left] = match outcome {
-            Outcome::Partly { left } => left,
+            Outcome::Partly { left, .. } => left,
             _ => &[],
         };
         match &settled {
             Settled::Sent => self.post.set_works(&lane),
             Settled::Split { .. } => {
                 self.post.set_works_for_some(&lane);
-                for one in left.iter().filter(|one| !one.is_refused) {
-                    self.post.set_failing(&Lane::one(&outgoing.notifier, &one.to), &one.reason);
+                // Of a test nothing more is to come.
+                for one in left.iter().filter(|one| !one.is_refused && !once) {
+                    self.post.set_failing(&Lane::one(&outgoing.notifier, &one.to));
                 }
             }
-            Settled::Retry { reason, .. } => self.post.set_failing(&lane, reason),
+            Settled::Retry { .. } => self.post.set_failing(&lane),
             Settled::Failed { .. } | Settled::GivenUp { .. } if lane.recipient.is_some() => {
                 self.post.set_works_for_some(&lane);
             }
             Settled::Failed { .. } | Settled::GivenUp { .. } => {}
         }
         let mut instead = match &settled {
-            Settled::Split { .. } => parts(&outgoing, left, &without, now.wall),
+            Settled::Split { .. } if !once => parts(&outgoing, left, &without, now.wall),
             Settled::Failed { .. } if !once => parts(&outgoing, &[], &without, now.wall),
             _ => Vec::new(),
         };
@@ -337,10 +338,16 @@ impl Engine {
                 AlertResult::Sent,
                 Level::Warning,
                 "alert_delayed",
-                lang.pick(
-                    format!("told {to}, but not all: {reason}; they are tried again: {what}"),
-                    format!("已通知 {to}，但未全部送达：{reason}；将分别重试：{what}"),
-                ),
+                match message {
+                    Some(message) if message.kind == Kind::Test => lang.pick(
+                        format!("told {to}, but not all: {reason}; {what}"),
+                        format!("已通知 {to}，但未全部送达：{reason}；{what}"),
+                    ),
+                    _ => lang.pick(
+                        format!("told {to}, but not all: {reason}; they are tried again: {what}"),
+                        format!("已通知 {to}，但未全部送达：{reason}；将分别重试：{what}"),
+                    ),
+                },
             ),
             Settled::Retry { reason, .. } => (
                 AlertResult::Retried,
@@ -353,7 +360,7 @@ impl Engine {
             ),
             Settled::Failed { reason } | Settled::GivenUp { reason } => {
                 if message.is_none_or(|message| message.kind != Kind::Test) {
-                    self.post.gave_up(now, lane, reason);
+                    self.post.gave_up(now, lane);
                 }
                 let then = match fallback {
                     Some(other) => lang.pick(
@@ -362,12 +369,13 @@ impl Engine {
                     ),
                     None => String::new(),
                 };
+                let tried = if tries == 1 { "1 try".to_string() } else { format!("{tries} tries") };
                 (
                     AlertResult::Failed,
                     Level::Error,
                     "alert_failed",
                     lang.pick(
-                        format!("{to} was not told, after {tries} tries: {reason}; {what}{then}"),
+                        format!("{to} was not told, after {tried}: {reason}; {what}{then}"),
                         format!("尝试 {tries} 次后仍未能通知 {to}：{reason}；{what}{then}"),
                     ),
                 )
@@ -418,14 +426,13 @@ impl Engine {
         let sent = list(Delivery::Sent)?;
         for posted in list(Delivery::Failed)?.into_iter().rev() {
             let (lane, at) = (posted.outgoing.lane(), posted.outgoing.due);
-            let reason = posted.reason.unwrap_or_default();
             let is_test = posted.outgoing.key.starts_with("test-");
             let works_again = sent.iter().any(|one| {
                 let of_all = one.reason.is_none() && one.outgoing.lane() == Lane::all(&lane.notifier);
                 one.outgoing.due >= at && (of_all || one.outgoing.lane() == lane)
             });
             if !is_test && !works_again && age(at, now) < Span::secs(86_400) {
-                self.post.gave_up(at, lane, &reason);
+                self.post.gave_up(at, lane);
             }
         }
         Ok(())

@@ -208,7 +208,8 @@ pub(super) fn judge(
         return Outcome::Sent;
     }
     if left.len() < to.len() || (0 < refused && refused < left.len()) || to.is_empty() {
-        return Outcome::Partly { left };
+        let told = to.iter().zip(&replies).filter(|(_, reply)| reply.is_ok());
+        return Outcome::Partly { told: told.map(|(to, _)| to.to_string()).collect(), left };
     }
     // Nobody got it, and for one kind of reason.
     let named: Vec<String> = left.iter().map(|one| format!("{}: {}", one.to, one.reason)).collect();

@@ -8,7 +8,7 @@ use crate::domain::lang::Lang;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Span, Wall};
 use crate::engine::Engine;
-use crate::engine::post::NotTested;
+use crate::engine::post::{NotTested, Partly};
 use crate::store::{Delivery, OutboxQuery, Posted, StoreError};
 use crate::sys::clock;
 use crate::transport::site::Site;
@@ -83,7 +83,10 @@ fn shown(lang: Lang, now: Wall, row: &Posted) -> Value {
 pub async fn test(site: &Site, coded: &str) -> Answer {
     let name = percent_decode_str(coded).decode_utf8_lossy().into_owned();
     match site.engine.test_alert(&name).await {
-        Ok(()) => Answer::json(200, &alert::tested(&name)),
+        Ok(Partly { told, left }) => {
+            let left: Vec<(&str, &str)> = left.iter().map(|one| (&*one.to, &*one.reason)).collect();
+            Answer::json(200, &alert::tested(&name, &told, &left))
+        }
         Err(NotTested::Unknown) => Answer::wrong(
             404,
             "no such notifier: the configuration names none so ([[notifier]])",
