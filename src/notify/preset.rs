@@ -44,8 +44,66 @@ pub enum Verdict {
         keys: &'static [&'static str],
         /// Numbers that mean: too many at once, or not now.
         busy: &'static [i64],
+        /// What refusals mean that a person can do something about.
+        refusals: &'static [Meaning],
     },
 }
+
+/// What a number means that a service refuses with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// The number.
+    pub code: i64,
+    /// What it means and what to do.
+    pub en: &'static str,
+    /// The same in Chinese.
+    pub zh: &'static str,
+}
+
+const fn means(code: i64, en: &'static str, zh: &'static str) -> Meaning {
+    Meaning { code, en, zh }
+}
+
+const DINGTALK: &[Meaning] = &[
+    means(
+        310_000,
+        "a security setting of the robot is not met: its keyword is not in the text, the signature is wrong (secrets.sign, or \
+         the clock here), or this address is not on its IP list",
+        "不符合机器人的安全设置：消息不含其关键词，签名不对（secrets.sign 或本机时钟），或本机地址不在其 IP 白名单中",
+    ),
+    means(
+        300_001,
+        "there is no such robot: the token is wrong, or the robot was removed",
+        "没有这个机器人：令牌不对，或机器人已被移除",
+    ),
+];
+const WECOM: &[Meaning] = &[
+    means(
+        93_000,
+        "there is no such group robot: the key is wrong, or the robot was removed from the group",
+        "没有这个群机器人：key 不对，或机器人已被移出群",
+    ),
+    means(93_004, "the group robot is switched off", "群机器人已被停用"),
+    means(93_008, "the group robot is not in that group", "群机器人不在该群中"),
+];
+const FEISHU: &[Meaning] = &[
+    means(
+        19_001,
+        "there is no such robot: the token is wrong, or the robot was removed from the group",
+        "没有这个机器人：令牌不对，或机器人已被移出群",
+    ),
+    means(
+        19_021,
+        "the signature is wrong, or the clock here is off by more than an hour: see secrets.sign",
+        "签名不对，或本机时钟相差一小时以上：请检查 secrets.sign",
+    ),
+    means(19_022, "this address is not on the robot's IP list", "本机地址不在机器人的 IP 白名单中"),
+    means(
+        19_024,
+        "the robot's keyword is not in the text: choose one that every message has, or write it into body",
+        "消息不含机器人的关键词：请选用每条消息都有的词，或把它写进 body",
+    ),
+];
 
 /// The one without a name: the JSON of the interface, or whatever `body` says.
 pub const PLAIN: Preset = Preset {
@@ -122,7 +180,7 @@ pub const PRESETS: &[Preset] = &[
         headers: &[("Content-Type", JSON, None)],
         body: r#"{"msgtype":"text","text":{"content":{{json cut_bytes 4000 quiet icon " " text "\n" details}}},"at":{"isAtAll":false}}"#,
         signed: Some(Signed { url: "&timestamp={{now_ms}}&sign={{url dingtalk_sign}}", body: None }),
-        verdict: Verdict::Code { keys: &["errcode"], busy: &[-1, 130_101, 410_100] },
+        verdict: Verdict::Code { keys: &["errcode"], busy: &[-1, 130_101, 410_100], refusals: DINGTALK },
         ..PLAIN
     },
     Preset {
@@ -130,7 +188,7 @@ pub const PRESETS: &[Preset] = &[
         url: Some("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key={{url secret.token}}"),
         headers: &[("Content-Type", JSON, None)],
         body: r#"{"msgtype":"text","text":{"content":{{json cut_bytes 2048 quiet icon " " text "\n" details}}}}"#,
-        verdict: Verdict::Code { keys: &["errcode"], busy: &[-1, 45_009, 45_033] },
+        verdict: Verdict::Code { keys: &["errcode"], busy: &[-1, 45_009, 45_033], refusals: WECOM },
         ..PLAIN
     },
     Preset {
@@ -145,7 +203,11 @@ pub const PRESETS: &[Preset] = &[
                 r#""content":{"text":{{json cut_bytes 4000 quiet icon " " text "\n" details}}}}"#
             )),
         }),
-        verdict: Verdict::Code { keys: &["code", "StatusCode"], busy: &[11_232, 99_991_400] },
+        verdict: Verdict::Code {
+            keys: &["code", "StatusCode"],
+            busy: &[11_232, 99_991_400],
+            refusals: FEISHU,
+        },
         ..PLAIN
     },
     // One alert for each monitor, by its id: what opens it and what resolves it may come in groups of other members.

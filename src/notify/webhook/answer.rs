@@ -33,7 +33,7 @@ pub(super) fn judge(
             Verdict::Code { .. } if answer.broken => Outcome::retry(
                 lang.pick(format!("the answer of {host} broke off"), format!("{host} 的应答中途中断")),
             ),
-            Verdict::Code { keys, busy } => judge_code(&body, keys, busy, host, &said, lang),
+            Verdict::Code { .. } => judge_code(&body, options.verdict, host, &said, lang),
         };
     }
     let reason = format!("{answered}{said}");
@@ -57,14 +57,21 @@ pub(super) fn judge(
     Outcome::Retry { after: after.map(|after| after.min(LEFT_ALONE_MAX)), reason }
 }
 
-fn judge_code(body: &str, keys: &[&str], busy: &[i64], host: &str, said: &str, lang: Lang) -> Outcome {
+fn judge_code(body: &str, verdict: Verdict, host: &str, said: &str, lang: Lang) -> Outcome {
+    let Verdict::Code { keys, busy, refusals } = verdict else { return Outcome::Sent };
     let json: Value = serde_json::from_str(body).unwrap_or_default();
     let code = keys.iter().find_map(|key| json.get(key)).and_then(Value::as_i64);
     match code {
         Some(0) => Outcome::Sent,
         Some(code) => {
-            let reason = lang
-                .pick(format!("{host} refuses it ({code}){said}"), format!("{host} 拒绝（{code}）{said}"));
+            let meaning = refusals.iter().find(|meaning| meaning.code == code);
+            let (en, zh) = meaning.map_or((String::new(), String::new()), |meaning| {
+                (format!(": {}", meaning.en), format!("：{}", meaning.zh))
+            });
+            let reason = lang.pick(
+                format!("{host} refuses it ({code}){en}{said}"),
+                format!("{host} 拒绝（{code}）{zh}{said}"),
+            );
             if busy.contains(&code) { Outcome::retry(reason) } else { Outcome::refused(reason) }
         }
         // Some gateway, not the service.

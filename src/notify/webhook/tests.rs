@@ -258,6 +258,17 @@ fn chat_services_say_in_the_body_whether_they_took_it() {
         };
         assert_eq!(found, want, "{preset} {body} {reason}");
     }
+    // What can be done about a refusal is said, though what the service says is not.
+    for (preset, code, says) in [
+        ("dingtalk", r#"{"errcode":310000,"errmsg":"x"}"#, "the signature is wrong (secrets.sign"),
+        ("wecom", r#"{"errcode":93000,"errmsg":"x"}"#, "there is no such group robot: the key is wrong"),
+        ("feishu", r#"{"code":19021,"msg":"x"}"#, "the clock here is off by more than an hour"),
+        ("feishu", r#"{"code":19024,"msg":"x"}"#, "the robot's keyword is not in the text"),
+    ] {
+        let receiver = Receiver::answering(answer("200 OK", "", code));
+        let reason = refused(send(written(preset::find(preset).unwrap(), &receiver.url())));
+        assert!(reason.contains(says), "{reason}");
+    }
 }
 
 #[test]
