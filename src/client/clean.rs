@@ -4,7 +4,7 @@
 //! There is one door for it: [`Reply::json`](super::http::Reply::json), events and messages give out nothing that has not
 //! been through [`value`]. What is printed as JSON keeps what was said, and is written by [`json`].
 
-use crate::view::words::{breaks_a_line, one_line};
+use crate::view::words::{breaks_a_line, lines, one_line};
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -19,7 +19,7 @@ pub fn value(said: Value) -> Value {
 fn clean(said: Value, has_lines: bool) -> Value {
     match said {
         Value::String(text) => Value::String(match has_lines {
-            true => text.split('\n').map(one_line).collect::<Vec<_>>().join("\n"),
+            true => lines(&text),
             false => one_line(&text).into_owned(),
         }),
         Value::Array(items) => Value::Array(items.into_iter().map(|item| clean(item, false)).collect()),
@@ -71,7 +71,7 @@ mod tests {
         let text = clean.to_string();
         assert!(!text.contains(breaks_a_line), "{text}");
         assert_eq!(clean["id"], "a\\nb");
-        assert_eq!(clean["message"].as_str().unwrap().lines().count(), 2, "{text}");
+        assert_eq!(clean["message"].as_str().unwrap().lines().count(), 3, "{text}");
         assert_eq!((&clean["n"], &clean["o"]), (&1.into(), &Value::Null));
     }
 

@@ -2,7 +2,7 @@
 
 use super::signal::Signal;
 use crate::domain::alert::message::age;
-use crate::domain::beat::Exit;
+use crate::domain::beat::{Exit, Status};
 use crate::domain::lang::Lang;
 use crate::domain::record::{Cause, Reason};
 use crate::domain::time::{Span, Wall};
@@ -24,7 +24,8 @@ pub fn clause(lang: Lang, reason: &Reason, since: Wall) -> Option<String> {
         (Cause::Silence, _) => return None,
         (Cause::Fail, Some(how)) => exit(lang, how),
         (Cause::Fail, None) => lang.pick("it reported a failure", "自报故障").into(),
-        (Cause::NeverHeard, _) => lang.pick("never heard", "从未收到心跳").into(),
+        // It may have been heard since.
+        (Cause::NeverHeard, _) => lang.pick("no first beat in time", "未按时收到首次心跳").into(),
         (Cause::RunTooLong, _) => match reason.run_started.map(|started| whole_s(age(started, since))) {
             Some(limit) if limit > Span(0) => lang
                 .pick(format!("its run takes longer than {limit}"), format!("任务运行超过 {limit} 仍未结束")),
@@ -41,7 +42,17 @@ pub fn name(lang: Lang, reason: &Reason) -> String {
         (Cause::Fail, None) => lang.pick("reported failure", "报告失败").into(),
         (Cause::Silence, _) => lang.pick("no beat in time", "未按时收到心跳").into(),
         (Cause::RunTooLong, _) => lang.pick("run takes too long", "任务运行时间过长").into(),
-        (Cause::NeverHeard, _) => lang.pick("never heard", "从未收到心跳").into(),
+        (Cause::NeverHeard, _) => lang.pick("no first beat in time", "未按时收到首次心跳").into(),
+    }
+}
+
+/// Why a monitor is down that stands so, in a few words: one that did not come in time the first time may have failed since.
+pub fn present(lang: Lang, opened: &Reason, beats: u64, status: Status) -> String {
+    match (opened.cause, status.verdict()) {
+        (Cause::NeverHeard, Some(false)) if beats > 0 => {
+            name(lang, &Reason { exit: status.failure(), ..Cause::Fail.into() })
+        }
+        _ => name(lang, opened),
     }
 }
 
@@ -64,7 +75,7 @@ mod tests {
             (fail(Some(Exit::Signal(9))), "killed by signal 9 (SIGKILL)", "被信号 9（SIGKILL）终止"),
             (run, "its run takes longer than 40s", "任务运行超过 40s 仍未结束"),
             (Cause::RunTooLong.into(), "its run takes too long", "任务运行时间过长"),
-            (Cause::NeverHeard.into(), "never heard", "从未收到心跳"),
+            (Cause::NeverHeard.into(), "no first beat in time", "未按时收到首次心跳"),
         ] {
             let said = |lang| clause(lang, &reason, Wall(41_500)).unwrap();
             assert_eq!((said(Lang::En), said(Lang::Zh)), (en.into(), zh.into()));

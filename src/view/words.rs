@@ -164,20 +164,21 @@ pub fn never_heard(lang: Lang, count: usize, first: &[String]) -> String {
     }
 }
 
-/// A text made fit to stand in one line: control, direction and line-separating characters become `\n`, `\t` or
-/// `\u{…}`, and what is longer than [`TEXT_BYTES_MAX`] ends in `…`.
+/// A text made fit to stand in one line: a tab becomes a space, a line break of any system `\n`, other control, direction and
+/// line-separating characters `\u{…}`, and what is longer than [`TEXT_BYTES_MAX`] ends in `…`.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     const MARK: &str = "…";
     if text.len() <= TEXT_BYTES_MAX && !text.chars().any(breaks_a_line) {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len().min(TEXT_BYTES_MAX) + 16);
-    for c in text.chars() {
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
         let before = clean.len();
         match c {
-            '\n' => clean.push_str("\\n"),
-            '\r' => clean.push_str("\\r"),
-            '\t' => clean.push_str("\\t"),
+            '\r' if chars.peek() == Some(&'\n') => {}
+            '\n' | '\r' => clean.push_str("\\n"),
+            '\t' => clean.push(' '),
             c if breaks_a_line(c) => {
                 // Writing to a string cannot fail.
                 let _ = write!(clean, "\\u{{{:x}}}", c as u32);
@@ -191,6 +192,13 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(clean)
+}
+
+/// The same for who reads several lines: line breaks of any system and tabs are that.
+pub fn lines(text: &str) -> String {
+    let tabbed = |line: &str| line.split('\t').map(one_line).collect::<Vec<_>>().join("\t");
+    let text = text.replace("\r\n", "\n");
+    text.split(['\n', '\r']).map(tabbed).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether a character could end a line, turn its direction, or be there unseen.
@@ -510,11 +518,13 @@ mod tests {
         let notice = Notice::Other { level: Level::Info, kind: "x", text: evil.into() };
         assert_eq!(
             sentence(Lang::En, &notice),
-            "x\\n2026-02-08 11:30:20 - heartbeat received\\r\\u{1b}[2K\\u{202e}\\u{2028}\\u{85}\\u{0}\\u{200b}"
+            "x\\n2026-02-08 11:30:20 - heartbeat received\\n\\u{1b}[2K\\u{202e}\\u{2028}\\u{85}\\u{0}\\u{200b}"
         );
         let long = "语".repeat(5_000);
         let cut = one_line(&long);
         assert!(cut.len() <= TEXT_BYTES_MAX && cut.len() > TEXT_BYTES_MAX - 10 && cut.ends_with('…'));
         assert_eq!(one_line("plain 文本").as_ref(), "plain 文本");
+        assert_eq!(one_line("a\tb\r\n10%\r20%").as_ref(), "a b\\n10%\\n20%");
+        assert_eq!(lines("a\tb\r\n10%\r20%\u{1b}"), "a\tb\n10%\n20%\\u{1b}");
     }
 }

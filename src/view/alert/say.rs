@@ -10,7 +10,7 @@ use crate::domain::record::{Cause, Reason};
 use crate::domain::time::{Span, Wall};
 use crate::domain::zone::Zone;
 use crate::view::reason;
-use crate::view::words::one_line;
+use crate::view::words::{lines, one_line};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Monitors that a sentence names; the others are counted.
@@ -51,13 +51,9 @@ pub fn sentence(lang: Lang, message: &Message) -> String {
     one_line(&said_whole(lang, message)).into_owned()
 }
 
-/// The same for who reads more than a line: what a monitor said keeps its line breaks.
+/// The same for who reads more than a line: what a monitor said keeps its line breaks and tabs.
 pub fn text(lang: Lang, message: &Message) -> String {
-    said_whole(lang, message)
-        .split('\n')
-        .map(|line| one_line(line.trim_end_matches('\r')))
-        .collect::<Vec<_>>()
-        .join("\n")
+    lines(&said_whole(lang, message))
 }
 
 /// When it was, from where it was heard, who tells it and where to look: some lines.
@@ -372,13 +368,24 @@ fn silence(last_beat: Wall, one: &Subject, now: Wall) -> Span {
 }
 
 fn names(lang: Lang, message: &Message) -> String {
-    let names: Vec<&str> = message.monitors.iter().take(NAMED_MAX).map(|one| one.id.as_str()).collect();
-    some(&names, message.count, lang)
+    let named = || message.monitors.iter().take(NAMED_MAX);
+    // What is over says no more how it began.
+    let tells = matches!(message.kind, Kind::Down | Kind::Reminder) && named().any(|one| one.exit.is_some());
+    let name = |one: &Subject| match one.exit.filter(|_| tells) {
+        Some(how) => format!("{}{}{}", one.id, lang.pick(", ", "，"), reason::exit(lang, how)),
+        None => one.id.clone(),
+    };
+    let between = if tells { lang.pick("; ", "；") } else { lang.pick(", ", "、") };
+    parted_by(between, &named().map(name).collect::<Vec<_>>(), message.count, lang)
 }
 
 fn some<T: AsRef<str>>(names: &[T], count: u64, lang: Lang) -> String {
+    parted_by(lang.pick(", ", "、"), names, count, lang)
+}
+
+fn parted_by<T: AsRef<str>>(between: &str, names: &[T], count: u64, lang: Lang) -> String {
     let named: Vec<&str> = names.iter().take(NAMED_MAX).map(AsRef::as_ref).collect();
-    let text = named.join(lang.pick(", ", "、"));
+    let text = named.join(between);
     match count.saturating_sub(named.len() as u64) {
         0 => text,
         more => lang.pick(format!("{text} and {more} more"), format!("{text} 等（另有 {more} 个）")),

@@ -81,8 +81,16 @@ fn every_kind_reads_well_in_both_languages() {
         ),
         (
             about(Kind::Reminder, vec![again(1), Subject { failures: 2, ..one("web-1") }]),
-            "2 monitors failed again, down for up to 0s: job, web-1",
-            "2 个监控再次失败，最长已下线 0s：job、web-1",
+            "2 monitors failed again, down for up to 0s: job, killed by signal 9 (SIGKILL); web-1",
+            "2 个监控再次失败，最长已下线 0s：job，被信号 9（SIGKILL）终止；web-1",
+        ),
+        (
+            about(
+                Kind::Down,
+                vec![Subject { exit: Some(Exit::Code(3)), ..job.clone() }, job.clone(), one("web-1")],
+            ),
+            "3 monitors are down: job, exit code 3; job, killed by signal 9 (SIGKILL); web-1",
+            "3 个监控已下线：job，退出码 3；job，被信号 9（SIGKILL）终止；web-1",
         ),
         (
             about(Kind::Down, vec![slow]),
@@ -256,10 +264,11 @@ fn of_a_group_those_that_were_removed_are_not_up_again() {
 #[test]
 fn line_breaks_are_line_breaks_and_the_log_has_one_line() {
     let failed =
-        Subject { cause: Some(Cause::Fail), said: Some("disk\r\nfull\u{1b}[2J".into()), ..one("job") };
+        Subject { cause: Some(Cause::Fail), said: Some("disk\r\n\tfull\u{1b}[2J".into()), ..one("job") };
     let message = about(Kind::Down, vec![failed]);
-    assert_eq!(text(Lang::En, &message), "job is down, it reported a failure: disk\nfull\\u{1b}[2J");
-    assert!(!sentence(Lang::En, &message).contains('\n'));
+    assert_eq!(text(Lang::En, &message), "job is down, it reported a failure: disk\n\tfull\\u{1b}[2J");
+    let line = sentence(Lang::En, &message);
+    assert_eq!(line, "job is down, it reported a failure: disk\\n full\\u{1b}[2J");
 }
 
 #[test]

@@ -136,7 +136,7 @@ impl One<'_> {
         write!(out, " <small>{}", w.since)?;
         self.clock.stamp(out, m.since)?;
         if let Some((_, _, why)) = &m.incident {
-            write!(out, " · {}", reason::name(w.lang, why))?;
+            write!(out, " · {}", reason::present(w.lang, why, m.beats, m.status))?;
         }
         out.push_str("</small></p>\n");
         self.frame.content(out, page.troubles)?;

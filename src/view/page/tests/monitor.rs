@@ -153,3 +153,15 @@ fn two_senders_with_one_id_are_told_on_both_pages_in_both_languages() {
     let html = one(&monitor_page(&m, &NO_PAST, &[]));
     assert!(html.contains("two connections from 10.0.0.1"), "{html}");
 }
+
+#[test]
+fn who_has_failed_since_it_did_not_come_is_not_said_to_be_unheard() {
+    let mut m = snapshot("job", State::Down);
+    m.incident = Some(("7-0".into(), m.since, Cause::NeverHeard.into()));
+    (m.beats, m.status) = (0, Status::Ok);
+    let page = |m: &Snapshot| one(&monitor_page(m, &NO_PAST, &[]));
+    assert!(page(&m).contains(" · no first beat in time</small>"));
+    (m.beats, m.status) = (1, Status::Exit(3));
+    let failed = page(&m);
+    assert!(failed.contains(" · exit code 3</small>") && !failed.contains("no first beat"), "{failed}");
+}
