@@ -168,6 +168,7 @@ fn last_element(list: &[u8], quoted: bool) -> Result<(Option<&[u8]>, &[u8]), Unr
     let at = if quoted {
         separators(list, b',')
             .map_err(|()| Unreadable("Forwarded from the proxy has a quote that does not end"))?
+            .map(|(_, last)| last)
     } else {
         list.iter().rposition(|byte| *byte == b',')
     };
@@ -177,46 +178,57 @@ fn last_element(list: &[u8], quoted: bool) -> Result<(Option<&[u8]>, &[u8]), Unr
     })
 }
 
-/// Where the last `separator` stands that is in no quoted string. An error when a string does not end.
-fn separators(list: &[u8], separator: u8) -> Result<Option<usize>, ()> {
-    let (mut last, mut in_string, mut escaped) = (None, false, false);
+/// The places of the first and the last `separator` that are in no quoted string. An error when a string does not end.
+fn separators(list: &[u8], separator: u8) -> Result<Option<(usize, usize)>, ()> {
+    let (mut ends, mut in_string, mut escaped) = (None, false, false);
     for (at, byte) in list.iter().enumerate() {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
             b'"' => in_string = !in_string,
-            _ if !in_string && *byte == separator => last = Some(at),
+            _ if !in_string && *byte == separator => ends = Some((ends.map_or(at, |(first, _)| first), at)),
             _ => {}
         }
     }
-    if in_string { Err(()) } else { Ok(last) }
+    if in_string { Err(()) } else { Ok(ends) }
+}
+
+/// The first element of a line of `Forwarded`; `None` where it cannot be read.
+pub(super) fn first_element(line: &[u8]) -> Option<&str> {
+    let end = separators(line, b',').ok()?.map_or(line.len(), |(first, _)| first);
+    std::str::from_utf8(&line[..end]).ok()
+}
+
+/// The value of a parameter of one element of `Forwarded`, without quotes; an error where the element cannot be read, or
+/// has it twice, which has no meaning (RFC 7239 4).
+pub(super) fn parameter<'a>(element: &'a str, wanted: &str) -> Result<Option<&'a str>, ()> {
+    let mut rest = element;
+    let mut found = None;
+    for _ in 0..PAIRS_MAX {
+        let end = separators(rest.as_bytes(), b';')?.map(|(first, _)| first);
+        let (pair, behind) = match end {
+            Some(end) => (&rest[..end], Some(&rest[end + 1..])),
+            None => (rest, None),
+        };
+        let named = pair.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case(wanted));
+        if let Some((_, value)) = named {
+            let value = value.trim();
+            let bare = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
+            if found.replace(bare).is_some() {
+                return Err(());
+            }
+        }
+        match behind {
+            Some(behind) => rest = behind,
+            None => return Ok(found),
+        }
+    }
+    Err(())
 }
 
 /// The address in the one `for=` of an element of `Forwarded`.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
-    let mut rest = element;
-    let mut found = None;
-    for _ in 0..PAIRS_MAX {
-        let at = separators(rest.as_bytes(), b';').ok()?;
-        let (before, pair) = match at {
-            Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
-            None => (None, rest),
-        };
-        let named = pair.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
-        if let Some((_, value)) = named {
-            let value = value.trim();
-            let bare = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
-            // A name given twice has no meaning (RFC 7239 4).
-            if found.replace(address(bare)?).is_some() {
-                return None;
-            }
-        }
-        match before {
-            Some(before) => rest = before,
-            None => return found,
-        }
-    }
-    None
+    parameter(element, "for").ok().flatten().and_then(address)
 }
 
 /// An address with or without a port and brackets.

@@ -1,7 +1,7 @@
 //! Whether a browser on another site sent a request: its `Origin` against what it speaks to.
 
 use crate::domain::address::Peer;
-use crate::wire::forwarded::{Proxies, ProxyHeader};
+use crate::wire::forwarded::{Proxies, ProxyHeader, first_element, parameter};
 use crate::wire::head::Facts;
 
 /// Whether a page of another site sent this: its `Origin` is not what the browser speaks to, which is what a trusted proxy
@@ -16,7 +16,10 @@ pub fn is_cross_site(proxies: &Proxies, peer: Peer, facts: &Facts<'_>) -> bool {
     };
     let is_same = |host: &str| bare_host(host, scheme).eq_ignore_ascii_case(bare_host(from, scheme));
     let own = facts.host.and_then(|host| std::str::from_utf8(host).ok());
-    let said = if proxies.trusts(peer) { Said::of(facts, proxies.header) } else { Said::default() };
+    let believed = proxies.trusts(peer);
+    let said = if believed { Said::of(facts, proxies.header) } else { Some(Said::default()) };
+    // What a proxy says illegibly is no reason to believe a page.
+    let Some(said) = said else { return true };
     let host_fits = said.host.or(own).is_some_and(is_same);
     let scheme_fits = said.scheme.is_none_or(|said| said.eq_ignore_ascii_case(scheme));
     !(host_fits && scheme_fits)
@@ -31,11 +34,13 @@ struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    fn of(facts: &Facts<'a>, header: ProxyHeader) -> Said<'a> {
+    /// `None`: it cannot be read.
+    fn of(facts: &Facts<'a>, header: ProxyHeader) -> Option<Said<'a>> {
         let forwarded = || {
-            let first = facts.forwarded.as_slice().first().and_then(|line| std::str::from_utf8(line).ok());
-            let element = first.and_then(|line| line.split(',').next()).unwrap_or_default();
-            Said { host: parameter(element, "host"), scheme: parameter(element, "proto") }
+            let Some(line) = facts.forwarded.as_slice().first() else { return Some(Said::default()) };
+            let element = first_element(line)?;
+            let value = |name| parameter(element, name).ok();
+            Some(Said { host: value("host")?, scheme: value("proto")? })
         };
         let first = |line: Option<&'a [u8]>| {
             let first = std::str::from_utf8(line?).ok()?.split(',').next()?.trim();
@@ -45,7 +50,7 @@ impl<'a> Said<'a> {
         match header {
             ProxyHeader::Forwarded => forwarded(),
             ProxyHeader::Unsaid if others == Said::default() => forwarded(),
-            _ => others,
+            _ => Some(others),
         }
     }
 }
@@ -53,14 +58,6 @@ impl<'a> Said<'a> {
 /// A host without the port that its scheme has anyway.
 fn bare_host<'a>(host: &'a str, scheme: &str) -> &'a str {
     host.strip_suffix(if scheme == "https" { ":443" } else { ":80" }).unwrap_or(host)
-}
-
-/// The value of a parameter of one element of `Forwarded`.
-fn parameter<'a>(element: &'a str, wanted: &str) -> Option<&'a str> {
-    element.split(';').find_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim().trim_matches('"'))
-    })
 }
 
 #[cfg(test)]
@@ -123,6 +120,11 @@ mod tests {
             (Unsaid, &[("x-forwarded-host", "status.example"), ("x-forwarded-proto", "http")]),
             (Forwarded, &[("forwarded", "for=1.2.3.4;host=evil.example")]),
             (Forwarded, &[("x-forwarded-host", "status.example")]),
+            // Within quotes nothing is a parameter, wherever a client put it.
+            (Forwarded, &[("forwarded", "for=\"x;host=status.example\";host=evil.example")]),
+            (Forwarded, &[("forwarded", "for=\"x,host=evil.example\";host=evil.example")]),
+            (Forwarded, &[("forwarded", "host=status.example;host=status.example")]),
+            (Forwarded, &[("forwarded", "host=status.example;for=\"1.2.3.4")]),
             (XForwardedFor, &[("forwarded", "host=status.example")]),
             (Unsaid, &[]),
         ] {
