@@ -420,9 +420,9 @@ impl Daemon {
             beats_per_second: (accepted - before) as f64 / seconds,
             connections: sum.open_connections(),
             log_lines_dropped: self.log.dropped(),
-            failing: self.log.failing(),
-            refusing: health.refusing,
-            degraded: health.degraded,
+            failing: self.log.failing().iter().map(|target| target.own().to_string()).collect(),
+            refusing: health.refusing.map(|reason| reason.own().to_string()),
+            degraded: health.degraded.iter().map(|reason| reason.own().to_string()).collect(),
             confinement: self.shelter.summary(self.settings.lang),
         };
         status::line(self.settings.lang, &standing)

@@ -17,6 +17,7 @@ use crate::domain::policy::{Policy, Sync};
 use crate::domain::record::{Change, Record};
 pub use crate::domain::registry::Tidings;
 use crate::domain::registry::{self, Arrival, Control, Name, Receipt, Registry, Snapshot, Unknown};
+use crate::domain::sentence::Sentence;
 use crate::domain::time::{Now, Span, Wall};
 use crate::store::{Batch, Partition, Store, StoreError};
 use crate::sys::log::Log;
@@ -106,7 +107,7 @@ pub enum ControlRefusal {
     Configured,
     /// There are as many monitors as there may be.
     Full,
-    /// It could not be kept, so it will not outlive the daemon; why.
+    /// It could not be kept, so it will not outlive the daemon; why, as strangers are told.
     NotStored(String),
 }
 
@@ -157,17 +158,17 @@ pub struct Engine {
 #[derive(Default)]
 struct Trouble {
     /// Why, while it lasts.
-    reason: Option<String>,
+    reason: Option<Sentence>,
     /// Changes of state since; the beats among them are in memory only.
     backlog: Batch,
     /// What is wrong with the tables, as the keeper finds them.
-    tables: Option<String>,
+    tables: Option<Sentence>,
     /// What is wrong with the outbox, as the courier finds it.
-    outbox: Option<String>,
+    outbox: Option<Sentence>,
     /// What was found damaged since the start.
-    damage: Vec<String>,
+    damage: Vec<Sentence>,
     /// Listeners that are not there yet.
-    absent: Vec<String>,
+    absent: Vec<Sentence>,
 }
 
 impl Engine {
@@ -285,9 +286,10 @@ impl Engine {
 
     /// Notes that the journal takes nothing at the moment, and says so once.
     fn has_failed(&self, now: Wall, error: &StoreError) {
-        let sentence = error.sentence(self.policy().page_lang);
-        if lock(&self.trouble).reason.replace(sentence.clone()).is_none() {
-            self.notice(now, Level::Error, "not_stored", sentence);
+        let sentence = error.said(self.policy().page_lang);
+        let text = sentence.own().to_string();
+        if lock(&self.trouble).reason.replace(sentence).is_none() {
+            self.notice(now, Level::Error, "not_stored", text);
         }
     }
 
@@ -327,7 +329,10 @@ impl Engine {
         if deadline.is_some_and(|deadline| deadline.0 < self.armed.load(Ordering::Acquire)) {
             self.wake.notify_one();
         }
-        let reason = || lock(&self.trouble).reason.clone().unwrap_or_default();
+        let reason = || {
+            let reason = lock(&self.trouble).reason.clone();
+            reason.map(|sentence| sentence.told().to_string()).unwrap_or_default()
+        };
         stored.map_err(|NotStored| ControlRefusal::NotStored(reason()))?;
         Ok(snapshot)
     }

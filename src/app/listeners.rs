@@ -5,6 +5,7 @@ use crate::config::Settings;
 use crate::domain::address::Protocol;
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
+use crate::domain::sentence::Sentence;
 use crate::sys::clock;
 use crate::sys::service::{self, Service};
 use crate::sys::sockets::absent::{Absent, Arrived};
@@ -27,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const ARRIVALS_MAX: usize = 4;
 
 /// What arrived, and what is still absent.
-pub(super) type Arrival = (Arrived, Vec<String>);
+pub(super) type Arrival = (Arrived, Vec<Sentence>);
 
 /// Makes the listeners of the configuration.
 pub(super) fn open(settings: &Settings, inherited: Inherited, service: &Service) -> Result<Opened, Failure> {
@@ -98,8 +99,8 @@ impl Daemon {
     /// Says what is not there yet, in the log and wherever people look.
     pub(super) fn tell_absent(&self) {
         let reasons = self.absent.reasons(self.settings.lang);
-        for text in &reasons {
-            warn(&self.log, "listener_absent", text.clone());
+        for reason in &reasons {
+            warn(&self.log, "listener_absent", reason.own().to_string());
         }
         self.engine.set_absent_listeners(reasons);
     }

@@ -16,6 +16,7 @@ use crate::domain::limits::{Limits, SOCKET_PATH_BYTES_MAX};
 use crate::domain::notice::Level;
 use crate::domain::policy::{Defaults, SocketTimes};
 use crate::domain::rules::Rules;
+use crate::domain::sentence::Audience;
 use crate::domain::time::Span;
 use crate::domain::zone::{UnknownLocal, Zone};
 use crate::sys::log::{Format, LogOptions, Target, TargetOptions};
@@ -198,7 +199,7 @@ impl Sight<'_> {
             Zone::unknown_local(self.env.get("TZ").map(|value| value.to_string_lossy().into_owned()));
         // Without TZ and /etc/localtime it is UTC, as for every other program; that is a surprise only in a schedule.
         let unknown = unknown.filter(|unknown| *unknown != UnknownLocal::Unset || rules.go_by_local())?;
-        let text = |lang| crate::view::words::unknown_local(lang, &unknown);
+        let text = |lang| crate::view::words::unknown_local(lang, &unknown, Audience::Own);
         self.findings.warn(&Place::Nowhere, "TZ", Text::new(text(Lang::En), text(Lang::Zh)));
         Some(unknown)
     }

@@ -23,6 +23,7 @@ pub mod record;
 pub mod registry;
 pub mod rules;
 pub mod schedule;
+pub mod sentence;
 pub mod time;
 pub mod tolerance;
 mod wheel;

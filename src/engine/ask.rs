@@ -6,6 +6,7 @@ use crate::domain::id::IdRef;
 use crate::domain::limits::LIST_MAX;
 use crate::domain::notice::State;
 use crate::domain::registry::{Counts, Cursor, Glance, Order, Snapshot, Tidings};
+use crate::domain::sentence::Sentence;
 use crate::domain::time::{Now, Wall};
 use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
@@ -20,9 +21,9 @@ const NEVER_HEARD_NAMED: usize = 5;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Health {
     /// Why beats are refused; `None`: they are not.
-    pub refusing: Option<String>,
+    pub refusing: Option<Sentence>,
     /// What else is wrong, in words for people.
-    pub degraded: Vec<String>,
+    pub degraded: Vec<Sentence>,
     /// Bytes in the journal.
     pub journal_bytes: u64,
     /// Age of the oldest beat that a power cut would lose, in seconds.
@@ -127,7 +128,7 @@ impl Engine {
     }
 
     /// Replaces the sentences on listeners whose address is not there yet: part of [`Health::degraded`].
-    pub fn set_absent_listeners(&self, sentences: Vec<String>) {
+    pub fn set_absent_listeners(&self, sentences: Vec<Sentence>) {
         lock(&self.trouble).absent = sentences;
     }
 
@@ -158,19 +159,16 @@ impl Engine {
         let degraded = kept.chain(&trouble.absent).cloned();
         let policy = self.policy();
         let lang = policy.page_lang;
-        let zone = policy.local_zone.iter().map(|unknown| words::unknown_local(lang, unknown));
+        let zone = policy.local_zone.iter();
+        let zone = zone.map(|unknown| Sentence::of(|to| words::unknown_local(lang, unknown, to)));
         let untold = self.post.troubles(clock::wall(), lang);
         let silent = self.never_heard().map(|(count, first)| words::never_heard(lang, count, &first));
         let refused = lock(&self.refusals).sentences(clock::mono(), lang);
+        // Reasons of notifiers are made for the API, ids and keys are no paths.
+        let open = untold.into_iter().chain(silent).chain(refused).map(Sentence::open);
         Health {
             refusing,
-            degraded: degraded
-                .chain(condition.degraded)
-                .chain(untold)
-                .chain(zone)
-                .chain(silent)
-                .chain(refused)
-                .collect(),
+            degraded: degraded.chain(condition.degraded).chain(zone).chain(open).collect(),
             journal_bytes: condition.journal_bytes,
             unsynced_s: condition.unsynced_ms as f64 / 1000.0,
         }

@@ -174,7 +174,7 @@ impl Work {
         let outlet = self.outlets.load().get(&test.outgoing.notifier).cloned();
         let Some(outlet) = outlet else { return };
         if let Err(error) = self.engine.post_test(&test.outgoing) {
-            let _ = test.done.send(Err(error.sentence(self.engine.policy().page_lang)));
+            let _ = test.done.send(Err(error.said(self.engine.policy().page_lang).told().to_string()));
             return;
         }
         if let Some(mut parcel) = self.round.wrap(test.outgoing, &[], clock::wall()) {

@@ -115,8 +115,8 @@ impl Engine {
     /// Says what was found damaged, at the start or since; it is shown until the next start.
     fn report_damage(&self, now: Wall) {
         let damage = self.store.take_damage(self.policy().page_lang);
-        for text in &damage {
-            self.notice(now, Level::Error, "damaged", text.clone());
+        for one in &damage {
+            self.notice(now, Level::Error, "damaged", one.own().to_string());
         }
         let known = &mut lock(&self.trouble).damage;
         known.extend(damage);
@@ -144,9 +144,10 @@ impl Engine {
             Ok(()) => trouble.tables = None,
             Err(error) => {
                 keeper.retry_due = now.mono.after(RETRY_EVERY);
-                let sentence = error.sentence(self.policy().page_lang);
-                if trouble.tables.replace(sentence.clone()).is_none() {
-                    self.notice(now.wall, Level::Error, "not_stored", sentence);
+                let sentence = error.said(self.policy().page_lang);
+                let text = sentence.own().to_string();
+                if trouble.tables.replace(sentence).is_none() {
+                    self.notice(now.wall, Level::Error, "not_stored", text);
                 }
             }
         }

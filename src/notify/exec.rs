@@ -5,12 +5,14 @@
 
 use super::{Envelope, Outcome, Secrets};
 use crate::domain::lang::Lang;
+use crate::domain::sentence::Audience;
 use crate::domain::time::Span;
 use crate::sys::shelter;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
 use std::io;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -81,7 +83,10 @@ impl Exec {
     pub async fn send(&self, envelope: &Envelope<'_>) -> Outcome {
         let lang = envelope.lang;
         let mut command = self.command(envelope.json());
-        let name = self.options.command.first().map(String::as_str).unwrap_or_default();
+        // The API shows reasons to whoever may read; where the program lies is nobody's business there.
+        let path = self.options.command.first().map(Path::new);
+        let name = path.map(|path| Audience::Stranger.path(path)).unwrap_or_default();
+        let name = name.as_str();
         let child = match command.spawn() {
             Ok(child) => child,
             Err(error) => {

@@ -65,12 +65,14 @@ impl Local {
         match self.deliver(&packet) {
             Ok(()) => Outcome::Sent,
             Err(error) => {
-                let path = self.path.display();
+                let log = match self.log {
+                    Log::Journal => "journal",
+                    Log::Syslog => "syslog",
+                };
                 Outcome::retry(
-                    envelope.lang.pick(
-                        format!("cannot write to {path}: {error}"),
-                        format!("无法写入 {path}：{error}"),
-                    ),
+                    envelope
+                        .lang
+                        .pick(format!("cannot write to {log}: {error}"), format!("无法写入 {log}：{error}")),
                 )
             }
         }
@@ -175,6 +177,6 @@ mod tests {
     #[test]
     fn a_log_that_is_not_there_is_tried_again() {
         let (_, reason) = retried(written(Log::Syslog, Kind::Flapping, &["nowhere"]).unwrap_err());
-        assert!(reason.starts_with("cannot write to /"), "{reason}");
+        assert!(reason.starts_with("cannot write to syslog: "), "{reason}");
     }
 }

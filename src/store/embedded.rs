@@ -14,6 +14,7 @@ use crate::domain::instance::Instance;
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::record::Record;
+use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
 use std::io;
 use std::path::PathBuf;
@@ -47,7 +48,7 @@ pub trait Log: Send + Sync {
     fn condition(&self, now: Wall) -> Condition;
 
     /// What was found damaged since this was last asked, and failures of the disk that were made good.
-    fn take_damage(&self, _: Lang) -> Vec<String> {
+    fn take_damage(&self, _: Lang) -> Vec<Sentence> {
         Vec::new()
     }
 
@@ -133,7 +134,7 @@ impl<L: Log, T: Tables> Store for Embedded<L, T> {
         self.log.tend(now)
     }
 
-    fn take_damage(&self, lang: Lang) -> Vec<String> {
+    fn take_damage(&self, lang: Lang) -> Vec<Sentence> {
         let mut damage = self.log.take_damage(lang);
         damage.extend(self.tables.take_damage(lang));
         damage

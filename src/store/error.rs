@@ -1,6 +1,7 @@
 //! What can go wrong with a store, in words for people.
 
 use crate::domain::lang::Lang;
+use crate::domain::sentence::{Audience, Sentence};
 use std::io;
 use std::path::PathBuf;
 
@@ -79,6 +80,41 @@ impl StoreError {
 
     /// What failed, where, and what to do.
     pub fn sentence(&self, lang: Lang) -> String {
+        self.to(Audience::Own, lang)
+    }
+
+    /// The same, and as strangers are told.
+    pub fn said(&self, lang: Lang) -> Sentence {
+        Sentence::of(|to| self.to(to, lang))
+    }
+
+    /// What failed, without advice.
+    pub fn fault(&self) -> Sentence {
+        Sentence::of(|to| self.fault_to(to))
+    }
+
+    fn fault_to(&self, to: Audience) -> String {
+        let path = |path| to.path(path);
+        match self {
+            _ if to == Audience::Own => self.to_string(),
+            StoreError::Full { path: file } => format!("{}: no space left", path(file)),
+            StoreError::Denied { path: file, source } => {
+                format!("{}: {}", path(file), to.error(source))
+            }
+            StoreError::Io { path: file, doing, source } => {
+                format!("{}: {doing}: {}", path(file), to.error(source))
+            }
+            StoreError::Damaged { path: file, offset, .. } => {
+                format!("{}: at byte {offset}: not what was written", path(file))
+            }
+            StoreError::TooNew { path: file, found, known } => {
+                format!("{}: written by a later version (schema {found}, this one knows {known})", path(file))
+            }
+            StoreError::Stale => self.to_string(),
+        }
+    }
+
+    fn to(&self, to: Audience, lang: Lang) -> String {
         let what = match lang {
             Lang::En => "cannot keep the state",
             Lang::Zh => "无法保存状态",
@@ -95,8 +131,8 @@ impl StoreError {
             StoreError::Stale => ("nothing needs to be done", "无需处理"),
         };
         match lang {
-            Lang::En => format!("{what}: {self}; {advice_en}"),
-            Lang::Zh => format!("{what}：{self}；{advice_zh}"),
+            Lang::En => format!("{what}: {}; {advice_en}", self.fault_to(to)),
+            Lang::Zh => format!("{what}：{}；{advice_zh}", self.fault_to(to)),
         }
     }
 }

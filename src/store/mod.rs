@@ -15,6 +15,7 @@ use crate::domain::instance::Instance;
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::record::Record;
+use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
 use journal::JournalOptions;
 use journal::disk::RealDisk;
@@ -108,7 +109,7 @@ pub struct Condition {
     /// Age of the oldest record that a power cut would lose, in milliseconds; 0: there is none.
     pub unsynced_ms: u64,
     /// What is wrong, a sentence each.
-    pub degraded: Vec<String>,
+    pub degraded: Vec<Sentence>,
 }
 
 /// Which incidents to list.
@@ -157,7 +158,7 @@ pub trait Store: Send + Sync {
 
     /// What was found damaged since this was last asked, a sentence each: which file, where, and where a copy of it is
     /// now. And failures of the disk that were made good.
-    fn take_damage(&self, lang: Lang) -> Vec<String>;
+    fn take_damage(&self, lang: Lang) -> Vec<Sentence>;
 
     /// The unfinished write at the log's end that was left out at this start, if there was one: which file, and where.
     fn cut(&self, _: Lang) -> Option<String> {

@@ -19,12 +19,13 @@ use crate::domain::instance::Instance;
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::record::Record;
+use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
 
 /// See the module. What the methods promise stands at [`Store`](super::Store)'s of the same name.
 pub trait Tables: Send + Sync {
     /// What was found damaged since this was last asked.
-    fn take_damage(&self, _: Lang) -> Vec<String> {
+    fn take_damage(&self, _: Lang) -> Vec<Sentence> {
         Vec::new()
     }
 

@@ -8,7 +8,6 @@ pub mod line;
 pub mod metrics;
 pub mod openapi;
 pub mod page;
-pub mod public;
 pub mod reason;
 pub mod signal;
 pub mod status;

@@ -11,10 +11,12 @@ use crate::domain::lang::Lang;
 use crate::domain::notice::{Notice, State};
 use crate::domain::record::{Cause, Reason};
 use crate::domain::registry::Conflict;
+use crate::domain::sentence::Audience;
 use crate::domain::time::{Span, Wall};
 use crate::domain::zone::UnknownLocal;
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Longest sentence, and longest text among the values, in bytes; the rest is cut off and marked with `…`.
@@ -133,16 +135,21 @@ pub fn lines_dropped(lang: Lang, lost: u64) -> String {
 }
 
 /// Why times go by UTC though nobody asked for that.
-pub fn unknown_local(lang: Lang, unknown: &UnknownLocal) -> String {
+pub fn unknown_local(lang: Lang, unknown: &UnknownLocal, to: Audience) -> String {
+    // A name may have folders, as Europe/Berlin does; a path begins with one.
+    let shown = |name: &str| match name.trim_start_matches(':') {
+        path if path.starts_with('/') => one_line(&to.path(Path::new(path))).into_owned(),
+        _ => one_line(name).into_owned(),
+    };
     match (lang, unknown) {
         (Lang::En, UnknownLocal::Variable(name)) => format!(
             "no such time zone on this machine: {}; times go by UTC: set TZ to a name such as Europe/Berlin and install \
              tzdata (old names: tzdata-legacy)",
-            one_line(name)
+            shown(name)
         ),
         (Lang::Zh, UnknownLocal::Variable(name)) => format!(
             "本机没有时区 {}；时间按 UTC 计：请把 TZ 设为 Europe/Berlin 之类的名称，并安装 tzdata（旧名需要 tzdata-legacy）",
-            one_line(name)
+            shown(name)
         ),
         (Lang::En, UnknownLocal::Unset) => "the time zone of this machine is not known, so schedules and maintenance go by \
              UTC: set timezone in their rules, TZ or /etc/localtime"

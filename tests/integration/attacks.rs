@@ -2,10 +2,12 @@
 
 use crate::harness::{Client, Daemon, Place, Setup, daemon, until};
 use crate::receiver::Receiver;
+use nix::sys::signal::Signal;
 use serde_json::json;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 /// What clears a screen, turns the direction of writing, begins a line, or is meant for a shell or a mailer.
@@ -265,4 +267,58 @@ fn a_server_whose_answer_has_no_end_is_given_up() {
             );
         }
     }
+}
+
+/// Everything that says what is wrong, to whoever reaches the port.
+const TOLD_TO_STRANGERS: [&str; 7] =
+    ["/readyz", "/api/v1/status", "/", "/monitors/web", "/api/v1/monitors/web", "/api/v1/alerts", "/metrics"];
+
+#[test]
+fn what_is_wrong_is_told_to_strangers_by_names_and_never_by_paths() {
+    let place = Place::new();
+    // With blanks, and with what ends a sentence.
+    std::fs::create_dir(place.path("a (secret) place, of; ours")).unwrap();
+    std::os::unix::fs::symlink("/dev/full", place.path("a (secret) place, of; ours/my log")).unwrap();
+    place.configure(
+        "[[notifier]]\nname = \"broken\"\ntype = \"exec\"\ngroup_wait = \"0s\"\n\
+         command = [\"{dir}/a (secret) place, of; ours/no such program\"]\n\
+         [[monitor]]\nmatch = \"web\"\nnotify = [\"broken\"]\n",
+    );
+    let command = || {
+        let mut command = place.command();
+        command.arg("--config").arg(place.path("heartbeat-server.toml"));
+        command.arg("--state-dir").arg(place.path("a (secret) place, of; ours/my state"));
+        let log = place.path("a (secret) place, of; ours/my log");
+        command.args(["--log", "stderr", "--log", &format!("file:{}", log.display())]);
+        command
+    };
+    let (first, second) = (command(), command());
+    let mut hb = Daemon::of(place, first);
+    for n in 0..100 {
+        hb.beat(&format!("{{\"id\":\"m{n}\"}}"));
+    }
+    hb.signal(Signal::SIGTERM);
+    hb.wait();
+    let journal = hb.place.path("a (secret) place, of; ours/my state/journal");
+    let files = std::fs::read_dir(journal).unwrap().map(|file| file.unwrap().path());
+    let damaged = files.filter(|path| path.is_file()).min().unwrap();
+    let bytes = std::fs::metadata(&damaged).unwrap().len();
+    let file = File::options().write(true).open(&damaged).unwrap();
+    file.write_all_at(&[0xa5; 64], (4096 + bytes) / 2).unwrap();
+    let hb = hb.replaced(second);
+    hb.beat(r#"{"id":"web"}"#);
+    hb.beat(r#"{"id":"web","status":"fail"}"#);
+    let name = damaged.file_name().unwrap().to_string_lossy().into_owned();
+    for wrong in [name.as_str(), "file:my log", "no such program"] {
+        until(wrong, || hb.get("/readyz").text().contains(wrong));
+    }
+    until("the try on record", || hb.get("/api/v1/alerts").text().contains("no such program"));
+    for path in TOLD_TO_STRANGERS {
+        let said = hb.get(path);
+        assert_eq!(said.status, 200, "{path}");
+        for part in ["secret", "place, of", "my state", "/journal", "hb-test-"] {
+            assert!(!said.text().contains(part), "{part:?} in {path}: {}", said.text());
+        }
+    }
+    hb.wait_for_log("a (secret) place, of; ours/my state/journal");
 }

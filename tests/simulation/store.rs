@@ -5,6 +5,7 @@ use heartbeat_server::domain::history::{Incident, Past};
 use heartbeat_server::domain::lang::Lang;
 use heartbeat_server::domain::notice::State;
 use heartbeat_server::domain::record::{Change, Record};
+use heartbeat_server::domain::sentence::Sentence;
 use heartbeat_server::domain::time::Wall;
 use heartbeat_server::store::embedded::Log;
 use heartbeat_server::store::journal::log::JournalLog;
@@ -173,7 +174,7 @@ impl Log for SimLog {
         self.inner.condition(now)
     }
 
-    fn take_damage(&self, lang: Lang) -> Vec<String> {
+    fn take_damage(&self, lang: Lang) -> Vec<Sentence> {
         self.inner.take_damage(lang)
     }
 }

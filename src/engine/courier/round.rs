@@ -440,9 +440,10 @@ impl Engine {
 
     /// Says once that the outbox cannot be read or written; the sentence stays until it can.
     fn outbox_failed(&self, error: &StoreError, now: Wall) {
-        let sentence = error.sentence(self.policy().page_lang);
-        if lock(&self.trouble).outbox.replace(sentence.clone()).is_none() {
-            self.notice(now, Level::Error, "not_stored", sentence);
+        let sentence = error.said(self.policy().page_lang);
+        let text = sentence.own().to_string();
+        if lock(&self.trouble).outbox.replace(sentence).is_none() {
+            self.notice(now, Level::Error, "not_stored", text);
         }
     }
 

@@ -4,6 +4,7 @@ use super::disk::Disk;
 use super::{Cut, Damage, Journal, JournalOptions};
 use crate::domain::lang::Lang;
 use crate::domain::record::Record;
+use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
 use crate::store::embedded::Log;
 use crate::store::{Batch, Condition, Life, Position, StoreError, Wanted};
@@ -73,16 +74,16 @@ impl Log for JournalLog {
         Condition {
             journal_bytes: self.journal.bytes(),
             unsynced_ms: (self.journal.unsynced_s(now) * 1000.0) as u64,
-            degraded: self.journal.degraded().into_iter().collect(),
+            degraded: self.journal.trouble().iter().map(StoreError::fault).collect(),
         }
     }
 
-    fn take_damage(&self, lang: Lang) -> Vec<String> {
+    fn take_damage(&self, lang: Lang) -> Vec<Sentence> {
         let mut damages = std::mem::take(&mut *self.damages.lock().unwrap_or_else(PoisonError::into_inner));
         let (since, rescue) = self.journal.take_news();
         damages.extend(since);
-        let damages = damages.iter().map(|damage| damage.sentence(lang));
-        damages.chain(rescue.map(|rescue| rescue.sentence(lang))).collect()
+        let damages = damages.iter().map(|damage| damage.said(lang));
+        damages.chain(rescue.map(|rescue| rescue.said(lang))).collect()
     }
 
     fn cut(&self, lang: Lang) -> Option<String> {

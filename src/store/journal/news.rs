@@ -3,6 +3,7 @@
 use super::frame::file_name;
 use super::{Cut, Damage, Journal};
 use crate::domain::lang::Lang;
+use crate::domain::sentence::{Audience, Sentence};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
@@ -76,12 +77,17 @@ impl News {
 
 impl Damage {
     /// What was lost, where, and where the file is kept.
-    pub fn sentence(&self, lang: Lang) -> String {
+    pub fn said(&self, lang: Lang) -> Sentence {
+        Sentence::of(|to| self.to(to, lang))
+    }
+
+    fn to(&self, to: Audience, lang: Lang) -> String {
         let Damage { file, offset, bytes, reason, kept, .. } = self;
-        let file = file.display();
+        let file = to.path(file);
+        let reason = to.words(reason, lang.pick("not what was written", "内容与写入时不符"));
         let kept = match (kept, lang) {
-            (Some(kept), Lang::En) => format!("; a copy is kept at {}", kept.display()),
-            (Some(kept), Lang::Zh) => format!("；副本保存在 {}", kept.display()),
+            (Some(kept), Lang::En) => format!("; a copy is kept at {}", to.path(kept)),
+            (Some(kept), Lang::Zh) => format!("；副本保存在 {}", to.path(kept)),
             (None, _) => String::new(),
         };
         match lang {
@@ -119,9 +125,14 @@ impl Cut {
 
 impl Rescue {
     /// What failed, and that nothing is lost by it.
-    pub fn sentence(&self, lang: Lang) -> String {
+    pub fn said(&self, lang: Lang) -> Sentence {
+        Sentence::of(|to| self.to(to, lang))
+    }
+
+    fn to(&self, to: Audience, lang: Lang) -> String {
         let Rescue { file, reason, again, times } = self;
-        let (file, again) = (file.display(), again.display());
+        let (file, again) = (to.path(file), to.path(again));
+        let reason = to.words(reason, lang.pick("it failed", "失败"));
         match lang {
             Lang::En => format!(
                 "the disk could not be told to keep what was written: {file}: fdatasync: {reason}; all of it was written again, \

@@ -32,6 +32,7 @@ use crate::domain::instance::Instance;
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::record::Record;
+use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
 use fault::Fault;
 use rusqlite::config::DbConfig;
@@ -350,8 +351,9 @@ fn position(connection: &Connection, key: &str) -> Result<Option<Position>, rusq
 }
 
 impl Tables for SqliteTables {
-    fn take_damage(&self, lang: Lang) -> Vec<String> {
-        self.take_repairs().iter().map(|repair| repair.sentence(lang)).collect()
+    fn take_damage(&self, lang: Lang) -> Vec<Sentence> {
+        let said = |repair: &Repair| Sentence::of(|to| repair.sentence(to, lang));
+        self.take_repairs().iter().map(said).collect()
     }
 
     fn instance(&self) -> Instance {

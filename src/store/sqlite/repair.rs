@@ -7,6 +7,7 @@
 use super::fault::Fault;
 use super::{Use, connect, faults, salvage};
 use crate::domain::lang::Lang;
+use crate::domain::sentence::Audience;
 use crate::domain::time::Wall;
 use crate::store::StoreError;
 use std::ffi::OsString;
@@ -44,31 +45,40 @@ pub enum Repair {
 
 impl Repair {
     /// What was wrong, where, and what to do.
-    pub fn sentence(&self, lang: Lang) -> String {
+    pub fn sentence(&self, to: Audience, lang: Lang) -> String {
+        let shown = |path: &Path| to.path(path);
+        let because = |reason| to.words(reason, lang.pick("not what was written", "内容与写入时不符"));
         match (self, lang) {
             (Repair::SetAside { path, aside, reason, monitors, complete }, Lang::En) => {
                 let rest = if *complete { "nothing is missing" } else { "the rest could not be read" };
                 format!(
-                    "{} was damaged ({reason}) and is kept as {}; {monitors} monitors were read out of it, {rest}; \
+                    "{} was damaged ({}) and is kept as {}; {monitors} monitors were read out of it, {rest}; \
                      check the disk",
-                    path.display(),
-                    aside.display()
+                    shown(path),
+                    because(reason),
+                    shown(aside)
                 )
             }
             (Repair::SetAside { path, aside, reason, monitors, complete }, Lang::Zh) => {
                 let rest = if *complete { "没有缺失" } else { "其余内容无法读取" };
                 format!(
-                    "{} 已损坏（{reason}），已另存为 {}；从中读出 {monitors} 个监控项，{rest}；请检查磁盘",
-                    path.display(),
-                    aside.display()
+                    "{} 已损坏（{}），已另存为 {}；从中读出 {monitors} 个监控项，{rest}；请检查磁盘",
+                    shown(path),
+                    because(reason),
+                    shown(aside)
                 )
             }
             (Repair::Row { path, number, reason }, Lang::En) => format!(
-                "{}: monitors, number {number}: {reason}; the row is passed over, correct or delete it",
-                path.display()
+                "{}: monitors, number {number}: {}; the row is passed over, correct or delete it",
+                shown(path),
+                because(reason)
             ),
             (Repair::Row { path, number, reason }, Lang::Zh) => {
-                format!("{}：表 monitors，编号 {number}：{reason}；已跳过该行，请更正或删除", path.display())
+                format!(
+                    "{}：表 monitors，编号 {number}：{}；已跳过该行，请更正或删除",
+                    shown(path),
+                    because(reason)
+                )
             }
         }
     }

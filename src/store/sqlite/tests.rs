@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::record::{Change, OpenIncident};
+use crate::domain::sentence::Audience;
 use crate::store::conformance::{Folder, NOW, change, record};
 use crate::store::memory::MemoryTables;
 use crate::store::owned::OwnedRecord;
@@ -190,7 +191,11 @@ fn damage_met_when_loading_costs_only_what_cannot_be_read() {
     assert_eq!(*monitors, found.len() as u64);
     assert_eq!(std::fs::read(aside).unwrap(), damaged, "kept as it was");
     for lang in [crate::domain::lang::Lang::En, crate::domain::lang::Lang::Zh] {
-        let sentence = repair.sentence(lang);
+        let strangers = repair.sentence(Audience::Stranger, lang);
+        let (folder, name) = (aside.parent().unwrap(), aside.file_name().unwrap());
+        assert!(strangers.contains(&*name.to_string_lossy()), "{strangers}");
+        assert!(!strangers.contains(&*folder.to_string_lossy()), "{strangers}");
+        let sentence = repair.sentence(Audience::Own, lang);
         assert!(sentence.contains(&*aside.to_string_lossy()) && sentence.contains(&monitors.to_string()));
     }
     drop(tables);
@@ -264,7 +269,7 @@ fn a_row_that_somebody_spoiled_is_passed_over_and_told_of() {
     let told: Vec<i64> =
         repairs.iter().map(|r| if let Repair::Row { number, .. } = r { *number } else { -1 }).collect();
     assert_eq!(told, (10..=20).collect::<Vec<_>>(), "{repairs:?}");
-    let sentence = repairs[0].sentence(crate::domain::lang::Lang::En);
+    let sentence = repairs[0].sentence(Audience::Own, crate::domain::lang::Lang::En);
     assert!(sentence.contains("state.db: monitors, number 10: state"), "{sentence}");
 }
 

@@ -24,6 +24,7 @@ pub use options::{Format, LogOptions, Target, TargetOptions};
 pub use syslog::{IDENTIFIER, SYSLOG_PATH};
 
 use crate::domain::notice::{Level, Notice};
+use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
 use crate::view::line::BeatLine;
 use error::Fault;
@@ -123,7 +124,7 @@ impl Log {
     }
 
     /// Targets that do not work at the moment, each with its reason: `file:/var/log/x: No space left on device`.
-    pub fn failing(&self) -> Vec<String> {
+    pub fn failing(&self) -> Vec<Sentence> {
         lock(&self.inner.shared.failing).clone()
     }
 
@@ -166,7 +167,7 @@ struct Shared {
     beats: AtomicBool,
     level: AtomicU8,
     dropped: AtomicU64,
-    failing: Mutex<Vec<String>>,
+    failing: Mutex<Vec<Sentence>>,
     control: Mutex<Control>,
     writer: OnceLock<Thread>,
 }

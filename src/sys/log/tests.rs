@@ -197,7 +197,8 @@ fn a_full_file_that_cannot_be_set_aside_is_not_let_grow() {
     }
     eventually("the failure", || !log.failing().is_empty());
     let failing = log.failing().remove(0);
-    assert!(failing.contains("已达大小上限"), "{failing}");
+    assert!(failing.own().contains("已达大小上限"), "{failing:?}");
+    assert_eq!(failing.told(), "file:a.log", "strangers are told which, and not where or why");
     log.close();
     let whole = text(&taken);
     assert!(whole.len() <= 500 && whole.ends_with('\n'));
@@ -348,7 +349,7 @@ fn a_broken_target_is_told_once_to_the_others_and_stops_none_of_them() {
         }
     }
     eventually("the failure", || !log.failing().is_empty());
-    assert_eq!(log.failing(), ["file:/dev/full: No space left on device (os error 28)"]);
+    assert_eq!(log.failing()[0].own(), "file:/dev/full: No space left on device (os error 28)");
     log.close();
     let good = text(&path);
     assert_eq!(good.lines().filter(|l| l.contains("heartbeat received")).count(), 100);

@@ -15,6 +15,7 @@ use super::stream::Stream;
 use super::syslog::Syslog;
 use super::{Command, GATHER, Places, Shared, TRAYS, admits, lock};
 use crate::domain::notice::{Level, Notice};
+use crate::domain::sentence::{Audience, Sentence};
 use crate::domain::time::{Mono, Now, Wall};
 use crate::sys::clock;
 use crate::view::line::{BEAT_LEVEL, Lines};
@@ -291,11 +292,15 @@ impl Writer {
     }
 
     fn publish(&self) {
-        let failing: Vec<String> = self
-            .outlets
-            .iter()
-            .filter_map(|o| Some(format!("{}: {}", o.target, o.trouble.as_ref()?.reason)))
-            .collect();
+        let said = |target: &Target, reason: &str| {
+            Sentence::of(|to| match (to, target) {
+                (Audience::Own, target) => format!("{target}: {reason}"),
+                (Audience::Stranger, Target::File(path)) => format!("file:{}", to.path(path)),
+                (Audience::Stranger, target) => target.to_string(),
+            })
+        };
+        let failing = self.outlets.iter().filter_map(|o| Some(said(&o.target, &o.trouble.as_ref()?.reason)));
+        let failing: Vec<Sentence> = failing.collect();
         let mut shown = lock(&self.shared.failing);
         if *shown != failing {
             *shown = failing;

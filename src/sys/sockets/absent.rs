@@ -10,6 +10,7 @@ use super::error::{SocketError, Warning};
 use super::{Listening, Wanted, stand};
 use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
+use crate::domain::sentence::{Audience, Sentence};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -80,10 +81,15 @@ impl Absent {
     }
 
     /// A sentence for each.
-    pub fn reasons(&self, lang: Lang) -> Vec<String> {
-        let unbound = self.unbound.iter().map(|one| words_of_unbound(lang, &one.wanted, &one.reason));
-        let unreachable =
-            self.unreachable.iter().map(|(name, address)| words_of_unreachable(lang, name, *address));
+    pub fn reasons(&self, lang: Lang) -> Vec<Sentence> {
+        let unbound = self
+            .unbound
+            .iter()
+            .map(|one| Sentence::of(|to| words_of_unbound(lang, &one.wanted, &one.reason, to)));
+        let unreachable = self
+            .unreachable
+            .iter()
+            .map(|(name, address)| Sentence::open(words_of_unreachable(lang, name, *address)));
         unbound.chain(unreachable).collect()
     }
 
@@ -117,7 +123,7 @@ impl Absent {
                 Err(reason) => {
                     // Each new kind of failure is said once: the port may be taken by the time the name resolves.
                     if std::mem::discriminant(&reason) != std::mem::discriminant(&one.reason) {
-                        arrived.news.push(words_of_unbound(lang, &one.wanted, &reason));
+                        arrived.news.push(words_of_unbound(lang, &one.wanted, &reason, Audience::Own));
                     }
                     one.reason = reason;
                     later.push(one);
@@ -129,7 +135,7 @@ impl Absent {
     }
 
     /// Goes on looking until nothing is absent or `tell` says false, less and less often. Blocks.
-    pub fn watch(mut self, lang: Lang, mut tell: impl FnMut(Arrived, Vec<String>) -> bool) {
+    pub fn watch(mut self, lang: Lang, mut tell: impl FnMut(Arrived, Vec<Sentence>) -> bool) {
         let (mut wait, most) = LOOK_EVERY;
         while !self.is_empty() {
             std::thread::sleep(wait);
@@ -173,11 +179,18 @@ pub(super) fn allow_any_address(socket: &socket2::Socket, address: SocketAddr) -
     }
 }
 
-fn words_of_unbound(lang: Lang, wanted: &Wanted, reason: &SocketError) -> String {
-    let (name, why) = (&wanted.name, reason.sentence(lang));
-    match lang {
-        Lang::En => format!("listener {name} is not there yet and is tried again: {why}"),
-        Lang::Zh => format!("监听器 {name} 尚未就绪，会继续重试：{why}"),
+/// Why is a matter of this machine: what runs there, and where.
+fn words_of_unbound(lang: Lang, wanted: &Wanted, reason: &SocketError, to: Audience) -> String {
+    let name = &wanted.name;
+    match (lang, to) {
+        (Lang::En, Audience::Stranger) => format!("listener {name} is not there yet and is tried again"),
+        (Lang::Zh, Audience::Stranger) => format!("监听器 {name} 尚未就绪，会继续重试"),
+        (Lang::En, Audience::Own) => {
+            format!("listener {name} is not there yet and is tried again: {}", reason.sentence(lang))
+        }
+        (Lang::Zh, Audience::Own) => {
+            format!("监听器 {name} 尚未就绪，会继续重试：{}", reason.sentence(lang))
+        }
     }
 }
 
@@ -217,7 +230,11 @@ mod tests {
         absent.add_if_unreachable("http", &Place::Tcp("192.0.2.1:80".parse().unwrap()));
         for (lang, word) in [(Lang::En, "waits for its address"), (Lang::Zh, "等待它的地址")] {
             let reasons = absent.reasons(lang);
-            assert!(reasons.len() == 1 && reasons[0].contains(word) && reasons[0].contains("192.0.2.1:80"));
+            assert!(
+                reasons.len() == 1
+                    && reasons[0].own().contains(word)
+                    && reasons[0].told().contains("192.0.2.1:80")
+            );
         }
         assert!(absent.look(Lang::En).is_empty() && !absent.is_empty(), "it has not come");
     }

@@ -25,7 +25,6 @@ use crate::sys::sockets::control;
 use crate::transport::http::beats::{client_of, unknown_host};
 use crate::transport::http::upgrade::Opening;
 use crate::transport::site::{Site, Trust};
-use crate::view::public::without_paths;
 use crate::wire::answer::Answer;
 use crate::wire::control::Wrong;
 use crate::wire::head::Facts;
@@ -358,7 +357,7 @@ fn wrong(wrong: &Wrong) -> Answer {
 
 /// A 503 for what the store would not say or keep.
 fn store_failed(error: &StoreError) -> Answer {
-    Answer::unavailable(&without_paths(&error.sentence(Lang::En)), Span::secs(5))
+    Answer::unavailable(error.said(Lang::En).told(), Span::secs(5))
 }
 
 /// An id as it stands in a path: percent-decoded once.

@@ -1,6 +1,7 @@
 //! Holding the world against what it should be.
 
 use super::*;
+use heartbeat_server::domain::sentence::Sentence;
 
 impl World {
     /// Everything is given time to come right; then nothing may be missing anywhere.
@@ -82,11 +83,12 @@ impl World {
 
 /// What is wrong, but for receivers, for senders that are declared and have never been heard, and for syncs that failed and
 /// were made good, which is said until the next start.
-pub(super) fn ills(health: &Health) -> Vec<&String> {
+pub(super) fn ills(health: &Health) -> Vec<&str> {
     let of_receivers =
-        |text: &&String| text.starts_with("alerts do not reach") || text.contains("alerts could not be told");
-    let lasts = |text: &&String| text.contains("never heard") || text.contains("all of it was written again");
-    health.degraded.iter().filter(|text| !of_receivers(text) && !lasts(text)).collect()
+        |text: &str| text.starts_with("alerts do not reach") || text.contains("alerts could not be told");
+    let lasts = |text: &str| text.contains("never heard") || text.contains("all of it was written again");
+    let all = health.degraded.iter().map(Sentence::own);
+    all.filter(|text| !of_receivers(text) && !lasts(text)).collect()
 }
 
 /// Which versions the store holds, read without the engine.

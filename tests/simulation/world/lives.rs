@@ -125,8 +125,8 @@ impl World {
             let real = |id: &str| IdRef::new(id).ok().and_then(|id| engine.get_at(now, id));
             self.story.recover(now, last_sign, &found, power_cut, &policy, real)?;
             let health = self.life().engine.health();
-            if let Some(damage) = health.degraded.iter().find(|text| text.contains("damaged")) {
-                return Err(format!("nothing was damaged, but: {damage}"));
+            if let Some(damage) = health.degraded.iter().find(|text| text.own().contains("damaged")) {
+                return Err(format!("nothing was damaged, but: {damage:?}"));
             }
         }
         self.declare_by_rules(now)?;

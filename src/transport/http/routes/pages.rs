@@ -11,7 +11,6 @@ use crate::engine::Engine;
 use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
 use crate::transport::site::Site;
-use crate::view::public::without_paths;
 use crate::view::{badge, page};
 use crate::wire::answer::Answer;
 use crate::wire::query::{self, Incidents, Selection};
@@ -171,14 +170,14 @@ fn host(question: &Question<'_>) -> Option<String> {
 /// What is wrong with what is kept.
 fn troubles(engine: &Engine) -> Vec<String> {
     let health = engine.health();
-    let all = health.refusing.into_iter().chain(health.degraded);
-    all.map(|trouble| without_paths(&trouble).into_owned()).collect()
+    let all = health.refusing.iter().chain(&health.degraded);
+    all.map(|trouble| trouble.told().to_string()).collect()
 }
 
 /// What the store knows; where it cannot say, nothing, and the reason among the troubles.
 fn known<T: Default>(read: Result<T, StoreError>, lang: Lang, troubles: &mut Vec<String>) -> T {
     read.unwrap_or_else(|error| {
-        let sentence = without_paths(&error.sentence(lang)).into_owned();
+        let sentence = error.said(lang).told().to_string();
         if !troubles.contains(&sentence) {
             troubles.push(sentence);
         }

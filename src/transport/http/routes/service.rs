@@ -2,11 +2,12 @@
 
 use super::{Question, VERSION};
 use crate::domain::beat::Transport;
+use crate::domain::sentence::Sentence;
+use crate::engine::Health;
 use crate::engine::post::AlertResult;
 use crate::engine::stats::{BeatResult, DELAYS_MS, Turned};
 use crate::sys::process;
 use crate::transport::site::Site;
-use crate::view::public::without_paths;
 use crate::view::{api, metrics, openapi};
 use crate::wire::answer::{Answer, JSON};
 
@@ -18,9 +19,10 @@ pub fn alive() -> Answer {
 /// Whether beats are taken. What else is wrong does not turn anybody away: they are still counted.
 pub fn ready(site: &Site) -> Answer {
     let health = site.engine.health();
-    let (refusing, degraded) = (refusing(health.refusing), degraded(site, health.degraded));
+    let degraded = degraded(site, &health);
+    let refusing = health.refusing.as_ref().map(Sentence::told);
     let status = if refusing.is_some() { 503 } else { 200 };
-    Answer::json(status, &api::readiness(refusing.as_deref(), &degraded)).with_data_headers()
+    Answer::json(status, &api::readiness(refusing, &degraded)).with_data_headers()
 }
 
 /// Where things stand.
@@ -39,8 +41,8 @@ pub fn status(site: &Site) -> Answer {
         journal_bytes: health.journal_bytes,
         unsynced_s: health.unsynced_s,
         governor_stretch: engine.stretch(),
-        refusing: refusing(health.refusing).as_deref(),
-        degraded: &degraded(site, health.degraded),
+        refusing: health.refusing.as_ref().map(Sentence::told),
+        degraded: &degraded(site, &health),
     });
     Answer::json(200, &value).with_data_headers()
 }
@@ -102,12 +104,8 @@ pub fn metrics_text(site: &Site, question: &Question<'_>) -> Answer {
 }
 
 /// What is wrong though beats are taken, for strangers: the log and the service manager are told where.
-fn degraded(site: &Site, mut reasons: Vec<String>) -> Vec<String> {
-    reasons.extend(site.engine.log().failing().iter().map(|target| api::failing_target(target)));
-    reasons.iter().map(|reason| without_paths(reason).into_owned()).collect()
-}
-
-/// The same of why they are not.
-fn refusing(reason: Option<String>) -> Option<String> {
-    reason.map(|reason| without_paths(&reason).into_owned())
+fn degraded(site: &Site, health: &Health) -> Vec<String> {
+    let failing = site.engine.log().failing();
+    let targets = failing.iter().map(|target| api::failing_target(target.told()));
+    health.degraded.iter().map(|reason| reason.told().to_string()).chain(targets).collect()
 }
