@@ -30,7 +30,7 @@ fn tests_of(path: &Path) -> Vec<String> {
     let mut marked = false;
     let mut names = Vec::new();
     for line in text.lines().map(str::trim) {
-        if line.starts_with(mark) && (mark != "@" || line.contains("scenario")) {
+        if line.starts_with(mark) && (mark != "@" || line.contains("scenario") || line.contains("follows(")) {
             marked = true;
         } else if let Some(rest) = line.strip_prefix(function).filter(|_| marked) {
             names.push(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
@@ -102,5 +102,21 @@ fn every_fault_of_the_model_names_tests_that_exist_in_both_languages() {
             one.last().into_iter().flat_map(|cell| cell.split(", ")).map(|name| name.trim_matches('`'));
         let unknown: Vec<&str> = names.filter(|name| !tests.contains(*name)).collect();
         assert!(unknown.is_empty(), "no test is called {unknown:?}: {}", one[0]);
+    }
+}
+
+#[test]
+fn every_example_of_the_five_questions_is_a_test() {
+    let text = std::fs::read_to_string(project("CONTRIBUTING.md")).unwrap();
+    let (_, section) = text.split_once("### Five questions").expect("the five questions");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let tests = tests();
+    for n in 1..=5 {
+        let (_, question) =
+            section.split_once(&format!("\n{n}. **")).unwrap_or_else(|| panic!("question {n}"));
+        let question = question.split(&format!("\n{}. **", n + 1)).next().unwrap_or_default();
+        let name = question.rsplit_once("(`").and_then(|(_, name)| name.split_once("`)"));
+        let (name, _) = name.unwrap_or_else(|| panic!("question {n} has no example"));
+        assert!(tests.contains(name), "question {n}: no test is called {name}");
     }
 }
