@@ -461,3 +461,20 @@ fn a_job_that_misses_its_slot_is_told_of_with_the_slot_its_zone_and_the_beat_tha
     );
     assert!(json["details"].as_str().unwrap().contains("+08:00"), "{json}");
 }
+
+#[test]
+fn who_is_forgotten_at_two_starts_since_the_first_is_not_on_record_is_told_of_once() {
+    let mut town = Town::new("forgotten", &format!("forget_after = \"2m\"\n{}", notifier("ops", "")));
+    town.beat("a", Status::Fail);
+    town.pass(MINUTE);
+    town.disk.set_room(Some(0));
+    town.pass(2 * MINUTE);
+    for _ in 0..3 {
+        town.kill();
+        town.pass(10);
+    }
+    town.disk.set_room(None);
+    town.pass(MINUTE);
+    let kinds: Vec<&Value> = town.heard_by("ops").iter().map(|one| &one.json["kind"]).collect();
+    assert_eq!(kinds, ["down", "recovered"], "{:#?}", town.heard_by("ops"));
+}
