@@ -31,6 +31,7 @@ pub use ask::{Control, Cursor, Declaration, Glance, Order, Snapshot};
 pub use orders::Refused;
 use recover::Loading;
 pub use rivals::Conflict;
+use rivals::Evidence;
 use row::{Flags, Monitor, NEVER, Own, Taken};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -182,7 +183,8 @@ impl Registry {
         let (last, told, interval) = (row.last_mono, row.held(), row.interval);
         let before = row.source.peer;
         let Taken { mut detailed, again } = row.take(now, monitor.id, beat, source, (rule, &self.defaults));
-        let ended = verdict.is_some() && row.end_runs(now, beat.rid);
+        let over = verdict.and_then(|_| row.end_runs(now, beat.rid));
+        let ended = over.is_some();
         detailed |= ended;
         if governed {
             // Neither a schedule nor a run can be stretched, and who fails is to be heard of soon.
@@ -248,7 +250,10 @@ impl Registry {
             self.wheel.file(key, deadline);
         }
         if again && before != source.peer {
-            self.suspect(now, key, [before, source.peer]);
+            self.suspect(now, key, [before, source.peer], Evidence::Hint);
+        }
+        if let Some(rival) = over.flatten() {
+            self.suspect(now, key, [rival, source.peer], Evidence::Proof);
         }
         Ok(Receipt { interval, grace, created, deadline: earlier })
     }

@@ -123,9 +123,11 @@ pub struct Mon {
 }
 
 impl Counter {
-    fn take(&mut self, seq: u64) {
+    /// Of a sender elsewhere than the one before nothing is missing that is not near.
+    fn take(&mut self, seq: u64, elsewhere: bool) {
         if seq > self.last {
-            self.gaps += seq - self.last - 1;
+            let missing = seq - self.last - 1;
+            self.gaps += if elsewhere && missing > 32 { 0 } else { missing };
             self.last = seq;
             self.came.insert(seq);
         } else if seq == self.last {
@@ -261,7 +263,7 @@ impl Mon {
         self.beats += 1;
         self.last_wall = now.wall;
         self.last_mono = now.mono;
-        self.peer = peer;
+        let elsewhere = std::mem::replace(&mut self.peer, peer) != peer;
         self.status = said.status;
         let rule = self.rule(rules);
         let scheduled = rule.is_some_and(|rule| rule.schedule.is_some());
@@ -276,7 +278,7 @@ impl Mon {
         self.grace = said.grace.filter(|_| own_grace).unwrap_or(self.grace);
         if let Some(seq) = said.seq {
             match &mut self.counter {
-                Some(counter) => counter.take(seq),
+                Some(counter) => counter.take(seq, elsewhere),
                 None => self.counter = Some(Counter { last: seq, came: [seq].into(), ..Counter::default() }),
             }
         }

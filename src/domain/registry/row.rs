@@ -276,7 +276,7 @@ impl Monitor {
         self.beats += 1;
         self.last_wall = now.wall;
         self.last_mono = now.mono;
-        self.source = source;
+        let before = std::mem::replace(&mut self.source, source).peer;
         self.set_status(beat.status);
         if beat.interval.is_some() || beat.grace.is_some() {
             let fixed = rule.is_some_and(Rule::is_fixed);
@@ -294,7 +294,13 @@ impl Monitor {
         if let Some(seq) = beat.seq {
             let mut sequence = self.sequence();
             match &mut sequence {
-                Some(sequence) => again = sequence.take(seq),
+                Some(sequence) => {
+                    let gaps = sequence.gaps;
+                    again = sequence.take(seq);
+                    if sequence.gaps > gaps && self.is_count_of_another(now, before, sequence.gaps - gaps) {
+                        sequence.gaps = gaps;
+                    }
+                }
                 None => sequence = Some(Sequence { last: seq, ..Sequence::default() }),
             }
             self.set_sequence(sequence);

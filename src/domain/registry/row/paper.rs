@@ -116,6 +116,8 @@ impl Monitor {
             began: now.mono_of(run.started),
             started: run.started,
             limit: run.limit,
+            from: None,
+            rival: None,
         };
         rare.runs = details.runs.iter().take(RUNS_MAX).map(run).collect();
     }

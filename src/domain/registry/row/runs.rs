@@ -1,6 +1,7 @@
 //! The runs of a monitor: jobs that have begun and not ended yet, and the one that has taken too long.
 
 use super::Monitor;
+use crate::domain::address::Peer;
 use crate::domain::limits::RUNS_MAX;
 use crate::domain::rules::Rule;
 use crate::domain::time::{Mono, Now, Span, Wall};
@@ -12,6 +13,10 @@ pub(super) struct OpenRun {
     pub(super) began: Mono,
     pub(super) started: Wall,
     pub(super) limit: Span,
+    /// Where it began; not known of one that began before a start.
+    pub(super) from: Option<Peer>,
+    /// Where another one has begun since, if that is elsewhere.
+    pub(super) rival: Option<Peer>,
 }
 
 impl OpenRun {
@@ -44,28 +49,41 @@ impl Monitor {
             Span(between.0.saturating_add(self.grace.0))
         });
         let rid = rid.unwrap_or_default();
+        let from = self.source.peer;
         let runs = &mut self.rare().runs;
         runs.retain(|run| *run.rid != *rid);
+        for run in runs.iter_mut().filter(|run| run.from.is_some_and(|other| other != from)) {
+            run.rival = Some(from);
+        }
         if runs.len() == RUNS_MAX {
             runs.remove(0);
         }
-        runs.push(OpenRun { rid: rid.into(), began: now.mono, started: now.wall, limit });
+        runs.push(OpenRun {
+            rid: rid.into(),
+            began: now.mono,
+            started: now.wall,
+            limit,
+            from: Some(from),
+            rival: None,
+        });
     }
 
-    /// A run ends, the one of that name or, without a name, all; true when one did.
-    pub(in crate::domain::registry) fn end_runs(&mut self, now: Now, rid: Option<&str>) -> bool {
-        let Some(rare) = self.rare.as_mut().filter(|rare| !rare.runs.is_empty() || rare.overrun.is_some())
-        else {
-            return false;
-        };
+    /// A run ends, the one of that name or, without a name, all; `None` when none did. Where it ends where it began, the other
+    /// place at which one has begun meanwhile.
+    pub(in crate::domain::registry) fn end_runs(
+        &mut self,
+        now: Now,
+        rid: Option<&str>,
+    ) -> Option<Option<Peer>> {
+        let from = self.source.peer;
+        let rare = self.rare.as_mut().filter(|rare| !rare.runs.is_empty() || rare.overrun.is_some())?;
         let ends = |run: &OpenRun| rid.is_none_or(|rid| *run.rid == *rid);
-        let Some(run) = rare.overrun.iter().chain(&rare.runs).rev().find(|run| ends(run)) else {
-            return false;
-        };
+        let run = rare.overrun.iter().chain(&rare.runs).rev().find(|run| ends(run))?;
         rare.run_took = Some(now.mono.since(run.began));
+        let rival = run.rival.filter(|_| run.from == Some(from));
         rare.runs.retain(|run| !ends(run));
         rare.overrun = rare.overrun.take().filter(|run| !ends(run));
-        true
+        Some(rival)
     }
 
     /// Strikes out runs that have taken too long; true when there were any.

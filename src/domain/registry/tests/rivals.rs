@@ -89,3 +89,71 @@ fn connections_that_take_turns_are_two_senders_and_one_that_is_replaced_is_not()
     assert_eq!((told(&mut r), shown(&r, 1_003)), (vec![conflict], Some(conflict)));
     r.contend(at(1_003_000), name("nobody"), [here, here]);
 }
+
+/// A beat of a run from an address whose last byte is given.
+fn of_run(registry: &mut Registry, s: u64, from: u8, rid: &str, status: Status) -> Vec<Conflict> {
+    let source = Source { peer: Peer::Ip([10, 0, 0, from].into()), transport: Transport::Http };
+    let arrival = Arrival {
+        monitor: name("nas"),
+        beat: &said(status, Some(rid)),
+        source,
+        hears: true,
+        create: Some(1),
+    };
+    registry.handle(at(s * 1000), arrival, &mut |_| {}).unwrap();
+    told(registry)
+}
+
+#[test]
+fn a_job_that_runs_in_two_places_at_once_is_seen_when_the_earlier_one_ends() {
+    use Status::{Exit, Start};
+    // One within the other, and one after the other's begin.
+    for ends in [[(2, "b"), (1, "a")], [(1, "a"), (2, "b")]] {
+        let mut r = registry();
+        assert_eq!(of_run(&mut r, 0, 1, "a", Start), []);
+        assert_eq!(of_run(&mut r, 5, 2, "b", Start), []);
+        let said: Vec<_> = ends
+            .iter()
+            .zip(10..)
+            .flat_map(|((from, rid), s)| of_run(&mut r, s, *from, rid, Exit(0)))
+            .collect();
+        let [conflict] = said[..] else { panic!("{said:?}") };
+        assert_eq!(conflict.addresses, [1, 2].map(|n| Peer::Ip([10, 0, 0, n].into())));
+        assert_eq!(shown(&r, 12), Some(conflict));
+    }
+    // A machine that died in a run and came back elsewhere, one that moved in a run, and two runs of one machine.
+    for beats in [
+        [(1, "a", Start), (2, "b", Start), (2, "b", Exit(0)), (2, "c", Start)],
+        [(1, "a", Start), (2, "a", Exit(0)), (2, "b", Start), (2, "b", Exit(0))],
+        [(1, "a", Start), (1, "b", Start), (1, "a", Exit(0)), (1, "b", Exit(0))],
+    ] {
+        let mut r = registry();
+        for ((from, rid, status), s) in beats.into_iter().zip(0..) {
+            assert_eq!(of_run(&mut r, s, from, rid, status), [], "{rid}");
+        }
+    }
+}
+
+#[test]
+fn what_two_senders_count_each_on_its_own_is_not_missing() {
+    for ahead in [10_000, 200, 5, 0] {
+        let mut r = registry();
+        for n in 0..8 {
+            numbered(&mut r, n * 60, 1, 100 + ahead + n);
+            numbered(&mut r, n * 60 + 7, 2, 100 + n);
+        }
+        let gaps = r.get(at(0), name("nas")).unwrap().gaps;
+        assert!(gaps <= 5, "{ahead}: {gaps}");
+    }
+    // Two connections of one place, once they are known to take turns.
+    let mut r = registry();
+    let here = Peer::Ip([10, 0, 0, 1].into());
+    numbered(&mut r, 0, 1, 100);
+    (1..=3).for_each(|n| r.contend(at(n * 1000), name("nas"), [here, here]));
+    numbered(&mut r, 4, 1, 9_000);
+    assert_eq!(r.get(at(5_000), name("nas")).unwrap().gaps, 0);
+    // Numbers that one sender leaves out are missing as ever, and a few of one that has moved.
+    numbered(&mut r, 600, 1, 9_050);
+    numbered(&mut r, 660, 2, 9_061);
+    assert_eq!(r.get(at(700_000), name("nas")).unwrap().gaps, 49 + 10);
+}
