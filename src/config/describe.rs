@@ -14,6 +14,7 @@ use crate::domain::schedule::Schedule;
 use crate::domain::time::{Span, Wall};
 use crate::domain::window::Window;
 use crate::notify::local::Log;
+use crate::notify::webhook::Origin;
 use crate::notify::{ChannelOptions, ChannelSettings};
 use crate::sys::clock;
 use crate::sys::sockets::keepalive::KeepAlive;
@@ -367,7 +368,14 @@ fn describe_access(access: &Access, lang: Lang) -> Vec<(&'static str, String)> {
 fn describe_notifier(channel: &ChannelSettings, notifier: &Notifier, lang: Lang) -> String {
     let (how, timeout) = match &channel.options {
         ChannelOptions::Webhook(webhook) => {
-            (format!("webhook {} {}", webhook.method, webhook.host), webhook.timeout)
+            let usual = |origin: &Origin| origin.port == if origin.tls { 443 } else { 80 };
+            let port = webhook.origin.as_ref().filter(|origin| !usual(origin));
+            let port = port.map(|origin| format!(":{}", origin.port)).unwrap_or_default();
+            let host = match webhook.host.contains(':') && !webhook.host.starts_with('[') {
+                true => format!("[{}]", webhook.host),
+                false => webhook.host.clone(),
+            };
+            (format!("webhook {} {host}{port}", webhook.method), webhook.timeout)
         }
         ChannelOptions::Mail(mail) => {
             let to: Vec<String> = mail.to.iter().map(|to| to.email.to_string()).collect();

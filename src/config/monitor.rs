@@ -7,7 +7,9 @@
 use super::fault::{Findings, Text};
 use super::value::{Key, Located, Moment, Value};
 use super::{notifier, schema, words};
+use crate::domain::address::Peer;
 use crate::domain::id::Id;
+use crate::domain::lang::Lang;
 use crate::domain::limits::{
     FORGET_MAX, FORGET_MIN, INTERVAL_MAX, INTERVAL_MIN, RULE_AFTER_MAX, RULE_WINDOWS_MAX, RULES_MAX,
     TAG_BYTES_MAX, TAGS_MAX, WINDOW_MAX, WINDOWS_MAX,
@@ -20,6 +22,7 @@ use crate::domain::time::Span;
 use crate::domain::tolerance::Early;
 use crate::domain::window::Window;
 use crate::domain::zone::Zone;
+use crate::sys::clock;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -196,6 +199,11 @@ pub(super) fn rules(drafts: Vec<Located<Rule>>, defaults: &Defaults, findings: &
         rule.early = rule.early.or(Some(defaults.early)).filter(|_| rule.schedule.is_some());
     }
     let rules = Rules::new(all);
+    for (rule, origin) in rules.iter().zip(&origins) {
+        for (key, text) in idle(rule, &rules, defaults, findings) {
+            findings.warn(&origin.place, key, text);
+        }
+    }
     for (id, number) in rules.declared() {
         let place = rules.iter().position(|rule| rule.literal() == Some(id)).unwrap_or_default();
         if let (Some(origin), Some(first)) = (origins.get(place), rules.get(number)) {
@@ -210,6 +218,51 @@ pub(super) fn rules(drafts: Vec<Located<Rule>>, defaults: &Defaults, findings: &
         }
     }
     rules
+}
+
+/// What of a rule does nothing, or other than it seems to: the key and a sentence.
+fn idle(rule: &Rule, all: &Rules, defaults: &Defaults, findings: &Findings) -> Vec<(&'static str, Text)> {
+    let mut found = Vec::new();
+    let now = clock::wall();
+    for window in &rule.windows {
+        if let Window::Once { to, .. } = window {
+            if *to <= now {
+                let to = to.rfc3339();
+                let text = Text::new(
+                    format!("a window that ended at {to} is of no use any more: remove it"),
+                    format!("已于 {to} 结束的维护窗口不再起作用：请删除"),
+                );
+                found.push(("monitor.maintenance", text));
+            }
+        }
+    }
+    for id in rule.after.iter().filter(|id| all.find(id, Peer::Unix).is_none() && !findings.is_fragment()) {
+        let text = Text::new(
+            format!("no [[monitor]] names {id}: check how it is written, or declare it"),
+            format!("没有 [[monitor]] 指明 {id}：请检查写法，或声明它"),
+        );
+        found.push(("monitor.after", text));
+    }
+    let Some(schedule) = &rule.schedule else { return found };
+    if let Some(Early::For(span)) = rule.early.filter(|early| *early != defaults.early) {
+        let most = Span(schedule.shortest_gap().0 / 2);
+        if span > most {
+            let text = Text::new(
+                format!("only {most} of {span} count: half of the time between two slots"),
+                format!("{span} 中只有 {most} 有效：两个时刻之间的一半"),
+            );
+            found.push(("monitor.early", text));
+        }
+    }
+    if let Some((field, part)) = schedule.idle_step() {
+        let (name, zh) = (field.name(), words::field_zh(field));
+        let text = Text::new(
+            format!("the step of {part} is longer than the {name} goes on: only the first one is due"),
+            format!("{part} 的步长超出“{zh}”的范围：只有第一个有效"),
+        );
+        found.push(("monitor.schedule", text));
+    }
+    found
 }
 
 /// A warning where monitors would be forgotten before they are down after so long a silence.
@@ -364,10 +417,13 @@ fn zone(value: Value<'_>) -> Option<Zone> {
     match Zone::parse(name) {
         Ok(zone) => Some(zone),
         Err(error) => {
-            let reason = words::zone(error);
+            let reason = match words::near_zone(name) {
+                Some(near) => Text::new(format!("did you mean {near}?"), format!("是否想写 {near}？")),
+                None => words::zone(error),
+            };
             value.fault(Text::new(
-                format!("{name:?}: {}", reason.say(crate::domain::lang::Lang::En)),
-                format!("{name:?}：{}", reason.say(crate::domain::lang::Lang::Zh)),
+                format!("{name:?}: {}", reason.say(Lang::En)),
+                format!("{name:?}：{}", reason.say(Lang::Zh)),
             ));
             None
         }

@@ -79,7 +79,8 @@ fn a_rule_says_all_that_can_be_said() {
     assert_eq!((backup.interval, backup.grace), (None, None));
     assert_eq!(rules.declared().collect::<Vec<_>>(), [("backup", 2), ("job", 3), ("slow", 4)]);
     assert_eq!(backup.early, Some(Early::Percent(5)), "that of the defaults");
-    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+    let said = settings.warnings.join("\n");
+    assert!(settings.warnings.len() == 1 && said.contains("no [[monitor]] names router"), "{said}");
     let shown = settings.describe(Lang::En);
     for line in [
         "monitor      web-*: interval 10s; grace 5s; run limit 1h; forgotten after: 1d; tags web, 数据; tells nobody; after router\n",
@@ -279,4 +280,33 @@ fn what_is_hardly_meant_gets_a_warning() {
             "main.toml:6: monitor: web-1 goes by the rule for web-*, which stands before this one",
         ]
     );
+}
+
+#[test]
+fn what_does_nothing_or_other_than_it_seems_is_said() {
+    let warnings = |text: &str| settings(text).warnings;
+    let job = "[[monitor]]\nmatch = \"job\"\n";
+    for (more, says) in [
+        (
+            "maintenance = [{ from = 2020-01-01T00:00:00Z, to = 2020-01-02T00:00:00Z }]",
+            "monitor.maintenance: a window that ended at 2020-01-02T00:00:00.000Z is of no use any more",
+        ),
+        ("after = [\"ruoter\"]", "monitor.after: no [[monitor]] names ruoter"),
+        ("schedule = \"@hourly\"\nearly = \"45m\"", "monitor.early: only 30m of 45m count"),
+        (
+            "schedule = \"*/90 * * * *\"",
+            "monitor.schedule: the step of */90 is longer than the minute goes on",
+        ),
+    ] {
+        let said = warnings(&format!("{job}{more}\n"));
+        assert!(said.len() == 1 && said[0].contains(says), "{more}: {said:?}");
+    }
+    let fine = "after = [\"router\"]\nschedule = \"*/15 0-23/6 * * *\"\nearly = \"7m\"\n\
+                maintenance = [{ from = 2020-01-01T00:00:00Z, to = 9000-01-02T00:00:00Z }]\n\
+                [[monitor]]\nmatch = \"r*\"\n";
+    assert_eq!(warnings(&format!("{job}{fine}")), [""; 0]);
+    let zone = faults("match = \"x\"\nschedule = \"@daily\"\ntimezone = \"Europe/Berln\"", Lang::En);
+    assert!(zone.contains("\"Europe/Berln\": did you mean Europe/Berlin?"), "{zone}");
+    let zone = faults("match = \"x\"\nschedule = \"@daily\"\ntimezone = \"Mars/Olympus\"", Lang::En);
+    assert!(zone.contains("write local, UTC or a name"), "{zone}");
 }

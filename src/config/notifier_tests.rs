@@ -144,7 +144,8 @@ fn what_is_shown_holds_no_secret() {
          [[notifier]]\nname = \"a\"\ntype = \"webhook\"\nurl = { file = \"hook\" }\nfallback = \"b\"\n\
          [[notifier]]\nname = \"b\"\npreset = \"telegram\"\nsecrets = { token = { file = \"token\" } }\nparams = { chat_id = \"1\" }\n\
          [[notifier]]\nname = \"c\"\ntype = \"mail\"\nsmtp = \"mail.example\"\nfrom = \"a@b.example\"\nto = [\"c@d.example\"]\n\
-         username = \"u\"\nsecrets = { password = { file = \"token\" } }\n",
+         username = \"u\"\nsecrets = { password = { file = \"token\" } }\n\
+         [[notifier]]\nname = \"d\"\ntype = \"webhook\"\nurl = \"http://[::1]:9093/x\"\n",
     );
     for lang in [Lang::En, Lang::Zh] {
         let shown = format!("{}{settings:?}", settings.describe(lang));
@@ -155,6 +156,7 @@ fn what_is_shown_holds_no_secret() {
         "a: webhook POST hooks.example; gathers 10s, down for 0s at least, reminds every: never, 60 a minute, 1 at once, \
          15s a try, tried for 1d, then b\n",
         "b: webhook POST api.telegram.org; ",
+        "d: webhook POST [::1]:9093; ",
         "c: mail to c@d.example by mail.example:587 (starttls); ",
         "told         a\n",
     ] {
@@ -217,7 +219,7 @@ fn every_fault_is_told_with_its_line_and_key() {
         (hook("preset = \"telegram\""), "1: notifier: telegram needs secrets = { token = "),
         (
             hook("url = \"https://a\"\nsecrets = { t = \"plain\" }"),
-            "5: notifier.secrets.t: a table is expected, not a string: write { file = …, credential = … }",
+            "5: notifier.secrets.t: a table is expected, not a string: write { file = … } / { credential = … }",
         ),
         (
             hook("url = \"https://a\"\nsecrets = { t = {} }"),

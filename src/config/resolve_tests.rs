@@ -404,7 +404,7 @@ fn every_fault_is_told_with_file_line_and_key() {
         ),
         (
             "access.beat_tokens = [\"s3cret\"]",
-            "1: access.beat_tokens: a table is expected, not a string: write { file = …, credential = … }",
+            "1: access.beat_tokens: a table is expected, not a string: write { file = … } / { credential = … }",
         ),
         (
             "access.beat_tokens = [{}]",

@@ -406,7 +406,12 @@ impl<'a> Value<'a> {
             key if !key.contains('.') => format!("[{key}]"),
             _ => {
                 let keys: Vec<String> = keys.take(FORM_KEYS_MAX).map(|key| format!("{key} = …")).collect();
-                format!("{{ {} }}", keys.join(", "))
+                // Where a secret is, is said by one of them.
+                if keys.iter().any(|key| key.starts_with("credential ")) && keys.len() == 2 {
+                    format!("{{ {} }}", keys.join(" } / { "))
+                } else {
+                    format!("{{ {} }}", keys.join(", "))
+                }
             }
         };
         let found = words::type_name(self.raw.get_ref().type_str());

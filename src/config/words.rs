@@ -7,7 +7,7 @@ use super::fault::Text;
 use crate::domain::id::IdError;
 use crate::domain::rules::Match;
 use crate::domain::schedule::{Field, ScheduleError};
-use crate::domain::zone::UnknownZone;
+use crate::domain::zone::{UnknownZone, Zone};
 
 /// What the program is, in Chinese.
 pub(super) const ABOUT_ZH: &str = "接收机器、设备和定时任务的心跳，逐条记录，并知道谁还活着";
@@ -187,6 +187,13 @@ pub(super) fn zone(error: UnknownZone) -> Text {
     Text::new(error.to_string(), zh)
 }
 
+/// The zone that was probably meant.
+pub(super) fn near_zone(name: &str) -> Option<String> {
+    let near =
+        Zone::names().map(|known| (distance(&name.to_lowercase(), &known.to_lowercase()), known)).min()?;
+    Some(near.1).filter(|known| near.0 <= 1 + known.len() / 8)
+}
+
 /// Why an expression is no schedule, in both languages.
 pub(super) fn schedule(error: &ScheduleError) -> Text {
     let zh = match error {
@@ -195,13 +202,7 @@ pub(super) fn schedule(error: &ScheduleError) -> Text {
         ScheduleError::Fields(count) => format!("应有五个字段，而不是 {count} 个：分、时、日、月、星期"),
         ScheduleError::Word => "未知的词：请写 @hourly、@daily、@weekly、@monthly 或 @yearly".to_string(),
         ScheduleError::Part { field, text, low, high } => {
-            let name = match field {
-                Field::Minute => "分",
-                Field::Hour => "时",
-                Field::Day => "日",
-                Field::Month => "月",
-                Field::Weekday => "星期",
-            };
+            let name = field_zh(*field);
             format!(
                 "{text:?} 不适用于“{name}”：应为 {low} 到 {high}，范围 1-5，步长 */15 或 0-30/10，列表 1,3"
             )
@@ -209,6 +210,17 @@ pub(super) fn schedule(error: &ScheduleError) -> Text {
         ScheduleError::Never => "不存在这样的日期".to_string(),
     };
     Text::new(error.to_string(), zh)
+}
+
+/// What a field of a schedule is called in Chinese.
+pub(super) fn field_zh(field: Field) -> &'static str {
+    match field {
+        Field::Minute => "分",
+        Field::Hour => "时",
+        Field::Day => "日",
+        Field::Month => "月",
+        Field::Weekday => "星期",
+    }
 }
 
 /// Whom a rule names, as the configuration writes it.

@@ -175,6 +175,18 @@ impl Schedule {
         Ok(schedule)
     }
 
+    /// A part of a field whose step is longer than what it steps through, so that only the first of it is due: `*/90`.
+    pub fn idle_step(&self) -> Option<(Field, &str)> {
+        let fields = [Field::Minute, Field::Hour, Field::Day, Field::Month, Field::Weekday];
+        let parts = fields.into_iter().zip(self.text.split(' '));
+        parts.flat_map(|(field, text)| text.split(',').map(move |part| (field, part))).find(
+            |(field, part)| {
+                let steps = part.contains('/');
+                steps && range(*field, part).is_some_and(|(low, high, step)| step > usize::from(high - low))
+            },
+        )
+    }
+
     /// The first slot after an instant; `None` if there is none before the year 9999.
     pub fn next_after(&self, at: Wall) -> Option<Wall> {
         if self.fixed { self.next_time(at) } else { self.next_beat(at) }

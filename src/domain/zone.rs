@@ -57,6 +57,12 @@ impl Zone {
         Ok(Zone { name, rules })
     }
 
+    /// The names by which this machine knows zones.
+    pub fn names() -> impl Iterator<Item = String> {
+        let own = ["local", "UTC"].map(String::from).into_iter();
+        own.chain(jiff::tz::db().available().map(|name| name.as_str().to_string()))
+    }
+
     /// The machine's own.
     pub fn local() -> Zone {
         Zone { name: "local".into(), rules: TimeZone::system() }
