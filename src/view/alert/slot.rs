@@ -19,11 +19,11 @@ pub(super) fn missed(lang: Lang, one: &Subject) -> String {
         (Lang::En, Some(last)) => {
             format!(", expected at {at} {name}; the last beat was at {last} and did not count for it")
         }
-        (Lang::En, None) => format!(", never heard, expected at {at} {name}"),
+        (Lang::En, None) => format!(", no first beat in time, expected at {at} {name}"),
         (Lang::Zh, Some(last)) => {
             format!("，应于 {at}（{name}）收到心跳；最近一次心跳在 {last}，不计入这一次")
         }
-        (Lang::Zh, None) => format!("，从未收到心跳，应于 {at}（{name}）收到"),
+        (Lang::Zh, None) => format!("，未按时收到首次心跳，应于 {at}（{name}）收到"),
     }
 }
 

@@ -207,8 +207,8 @@ fn who_missed_a_slot_is_told_of_with_it_with_its_zone_and_with_the_beat_that_did
         ),
         (
             about(Kind::Down, vec![never]),
-            "job is down, never heard, expected at 04:00 Europe/Berlin",
-            "job 已下线，从未收到心跳，应于 04:00（Europe/Berlin）收到",
+            "job is down, no first beat in time, expected at 04:00 Europe/Berlin",
+            "job 已下线，未按时收到首次心跳，应于 04:00（Europe/Berlin）收到",
         ),
     ] {
         assert_eq!((sentence(Lang::En, &message), sentence(Lang::Zh, &message)), (en.into(), zh.into()));
