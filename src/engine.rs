@@ -31,6 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, broadcast, watch as latest};
 
 mod alerts;
+mod aside;
 mod ask;
 mod catch_up;
 pub mod claims;
@@ -49,6 +50,7 @@ pub mod upkeep;
 pub mod watch;
 
 use alerts::{Lapses, Recovered};
+use aside::Aside;
 pub use ask::Health;
 use guesses::Guesses;
 pub use pending::Pending;
@@ -63,7 +65,7 @@ use stats::Stats;
 const SHARDS: usize = 64;
 /// Tidings kept for a watcher that is slow.
 const TIDINGS_MAX: usize = 1024;
-/// Changes of state, encoded, that wait for a journal that takes nothing at the moment.
+/// Changes of state, encoded, that wait for a journal that takes nothing at the moment, and those that wait to be told of.
 const BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 const HOUR: Span = Span::secs(3600);
 const SECOND: Span = Span::secs(1);
@@ -147,6 +149,8 @@ pub struct Engine {
     /// What was found at the start, until the machine has it.
     recovered: Mutex<Option<Recovered>>,
     post: Post,
+    /// What is told while it cannot be put on record.
+    aside: Mutex<Aside>,
     catch_up: CatchUp,
     /// Marked whenever another policy is in force.
     policy_changes: latest::Sender<()>,
@@ -159,8 +163,12 @@ pub struct Engine {
 struct Trouble {
     /// Why, while it lasts.
     reason: Option<Sentence>,
+    /// Whether that is for want of room.
+    is_full: bool,
     /// Changes of state since; the beats among them are in memory only.
     backlog: Batch,
+    /// Those of them that the machine of the alerts has yet to hear, since it does not find them in the journal.
+    unheard: Batch,
     /// What is wrong with the tables, as the keeper finds them.
     tables: Option<Sentence>,
     /// What is wrong with the outbox, as the courier finds it.
@@ -205,6 +213,7 @@ impl Engine {
             lapses: Mutex::default(),
             recovered: Mutex::default(),
             post: Post::default(),
+            aside: Mutex::default(),
             catch_up: CatchUp::default(),
             policy_changes: latest::Sender::new(()),
             stretch_permille: AtomicU32::new(1000),
@@ -279,6 +288,9 @@ impl Engine {
             if trouble.backlog.bytes_len() < BACKLOG_BYTES_MAX {
                 trouble.backlog.push(&record);
             }
+            if trouble.unheard.bytes_len() < BACKLOG_BYTES_MAX {
+                trouble.unheard.push(&record);
+            }
         }
         batch.clear();
         Err(NotStored)
@@ -288,7 +300,11 @@ impl Engine {
     fn has_failed(&self, now: Wall, error: &StoreError) {
         let sentence = error.said(self.policy().page_lang);
         let text = sentence.own().to_string();
-        if lock(&self.trouble).reason.replace(sentence).is_none() {
+        let mut trouble = lock(&self.trouble);
+        trouble.is_full |= error.is_full();
+        let known = trouble.reason.replace(sentence);
+        drop(trouble);
+        if known.is_none() {
             self.notice(now, Level::Error, "not_stored", text);
         }
     }

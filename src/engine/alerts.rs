@@ -1,12 +1,13 @@
 //! The alert machine beside the keeper: it hears each change that is followed in the journal, and what it says goes into
 //! the tables in one step with those changes and the place that was reached.
 //!
-//! The machine in memory is no more than what stands in the tables. When such a step fails it is thrown away and made
-//! anew from them, and the changes are heard again.
+//! It is made once, of what stands in the tables. While they take nothing it goes on: what it says leaves from memory
+//! (`aside`), and what is to be remembered is put on record as it is when that can be done. So at any moment the tables and
+//! the journal behind the place noted in them are enough to decide again what was decided since.
 
 use super::{Engine, HERE, lock};
 use crate::domain::alert::message::Doubt;
-use crate::domain::alert::{AlertPolicy, Doubts, Lookup, Machine, Remembered, Step};
+use crate::domain::alert::{AlertPolicy, Lookup, Machine, Message, Remembered, Standing, Step};
 use crate::domain::id::IdRef;
 use crate::domain::notice::State;
 use crate::domain::policy::Policy;
@@ -27,8 +28,6 @@ const LATELY: Span = Span::secs(86_400);
 /// A step of the wall clock, and a sleep of the machine, that are smaller are no matter.
 const STEP_MS: u64 = 500;
 const SLEEP_MIN: Span = Span::secs(1);
-/// Comings and goings of the network that are remembered while they cannot be put on record: the last ones.
-const NETWORK_MAX: usize = 16;
 
 /// What the loop that owns time has noticed and the machine has yet to hear.
 #[derive(Clone, Debug, Default)]
@@ -39,17 +38,6 @@ pub(super) struct Lapses {
     pub(super) until: Wall,
     /// Whether our network came or went, each time.
     pub(super) network: Vec<bool>,
-}
-
-impl Lapses {
-    /// Adds what came later.
-    fn add(&mut self, later: Lapses) {
-        self.away = Span(self.away.0.saturating_add(later.away.0));
-        self.until = self.until.max(later.until);
-        self.network.extend(later.network);
-        let surplus = self.network.len().saturating_sub(NETWORK_MAX);
-        self.network.drain(..surplus);
-    }
 }
 
 /// What the clocks said together.
@@ -88,19 +76,12 @@ pub(super) struct Alerts {
     reconciled: bool,
     /// The rules may name notifiers for monitors that are down already and of whom the machine knows nothing.
     named_anew: bool,
-    /// When this process began, until a machine has been told of it and that is on record.
-    started: Option<Wall>,
-    /// What the machine was told of time that is not on record yet, and what the next one is to be told again.
-    lapses: Lapses,
-    again: Lapses,
-    /// The clocks when time last went by for the machine, and when all it said was last on record.
+    /// When this process began.
+    started: Wall,
+    /// The clocks when time last went by for the machine.
     clocks: Clocks,
-    recorded: Clocks,
-    /// Until all of it has been heard and is on record, and what is left of it to be heard.
-    recovered: Recovered,
+    /// What was found at the start and has not been heard yet.
     down: BTreeMap<u64, OwnedRecord>,
-    /// What the machine suspected when all it said was on record.
-    doubts: Doubts,
 }
 
 /// How monitors stand now.
@@ -122,43 +103,44 @@ impl Lookup for Present<'_> {
 impl Alerts {
     /// Those of a process that began then.
     pub(super) fn new(started: Now, asleep: Span) -> Alerts {
-        let clocks = Clocks { now: started, asleep };
         Alerts {
             machine: None,
             policy: None,
             reconciled: false,
             named_anew: false,
-            started: Some(started.wall),
-            lapses: Lapses::default(),
-            again: Lapses::default(),
-            clocks,
-            recorded: clocks,
-            recovered: Recovered::default(),
+            started: started.wall,
+            clocks: Clocks { now: started, asleep },
             down: BTreeMap::new(),
-            doubts: Doubts::default(),
         }
-    }
-
-    /// Throws the machine away; it is made anew from the tables.
-    pub(super) fn drop_machine(&mut self) {
-        self.machine = None;
-        self.again.add(std::mem::take(&mut self.lapses));
-        self.clocks = self.recorded;
-    }
-
-    /// Everything that the machine has said is on record.
-    pub(super) fn are_on_record(&mut self) {
-        (self.started, self.lapses) = (None, Lapses::default());
-        self.recorded = self.clocks;
-        if self.reconciled {
-            self.recovered = Recovered::default();
-        }
-        self.doubts = self.machine.as_ref().map(Machine::doubts).unwrap_or_default();
     }
 
     /// What came out since this was last asked.
     pub(super) fn take(&mut self) -> Step {
         self.machine.as_mut().map(Machine::take).unwrap_or_default()
+    }
+
+    /// Only what is to be told of that.
+    pub(super) fn take_messages(&mut self) -> Vec<Message> {
+        self.machine.as_mut().map(Machine::take_messages).unwrap_or_default()
+    }
+
+    /// What was to be remembered is not on record.
+    pub(super) fn put_back(&mut self, standings: &[Standing]) {
+        if let Some(machine) = &mut self.machine {
+            machine.put_back(standings);
+        }
+    }
+
+    /// Of how many monitors something is to be put on record.
+    pub(super) fn unremembered(&self) -> usize {
+        self.machine.as_ref().map_or(0, Machine::unremembered)
+    }
+
+    /// Whether records are heard that the journal has yet to take.
+    pub(super) fn expect_twins(&mut self, expected: bool) {
+        if let Some(machine) = &mut self.machine {
+            machine.expect_twins(expected);
+        }
     }
 }
 
@@ -178,36 +160,30 @@ impl Engine {
                     (policy.alerts.clone(), policy.rules.clone());
                 let mut machine = Machine::new(now.wall, told, rules, self.store.standings(HERE)?);
                 machine.set_instance(self.instance.clone());
-                machine.set_doubts(alerts.doubts.clone());
-                if let Some(started) = alerts.started {
-                    let last_sign = self.store.life(HERE).last_sign.unwrap_or(started);
-                    let away = crate::domain::alert::message::age(last_sign, started);
-                    machine.began(started, away, self.counts());
-                    if let Some(recovered) = lock(&self.recovered).take() {
-                        alerts.recovered = recovered;
-                    }
-                }
-                for (number, version) in &alerts.recovered.versions {
+                let last_sign = self.store.life(HERE).last_sign.unwrap_or(alerts.started);
+                let away = crate::domain::alert::message::age(last_sign, alerts.started);
+                machine.began(alerts.started, away, self.counts());
+                let recovered = lock(&self.recovered).take().unwrap_or_default();
+                for (number, version) in &recovered.versions {
                     machine.set_back(*number, *version);
                 }
-                alerts.down.clone_from(&alerts.recovered.down);
-                (alerts.machine, alerts.reconciled) = (Some(machine), false);
+                (alerts.machine, alerts.down) = (Some(machine), recovered.down);
             }
         }
         alerts.policy = Some(policy);
         Ok(())
     }
 
-    /// Has the machine hear changes, in the order of the journal.
+    /// Has the machine hear changes, in the order of the journal. After an error all of them are to be heard again.
     pub(super) fn hear_alerts(&self, alerts: &mut Alerts, records: &[Record<'_>]) -> Result<(), StoreError> {
         let Alerts { machine: Some(machine), down, reconciled, clocks, .. } = alerts else { return Ok(()) };
         for record in records {
             // What was found at the start comes before what was written since.
             let number = record.number;
-            if down.get(&number).is_some_and(|found| found.borrow().version < record.version) {
-                if let Some(found) = down.remove(&number) {
-                    self.put_right(machine, &found.borrow(), clocks.now)?;
-                }
+            let found = down.get(&number).filter(|found| found.borrow().version < record.version);
+            let again = found.map(|found| self.was_over(&found.borrow())).transpose()?;
+            if let Some((again, found)) = again.and_then(|again| Some((again, down.remove(&number)?))) {
+                self.put_right(machine, &found.borrow(), again, clocks.now);
             }
             // After a power cut what is left of the journal is read once more, from its beginning; what was over by then is
             // no news, though it may have been forgotten here.
@@ -234,18 +210,20 @@ impl Engine {
         Ok(found.iter().any(|one| one.id == name && one.started == incident.started && one.ended.is_some()))
     }
 
-    /// Lets time go by for the machine, once it has heard everything.
+    /// Lets time go by for the machine, once it has heard everything. After an error it has not gone by.
     pub(super) fn advance_alerts(
         &self,
         alerts: &mut Alerts,
         now: Now,
         asleep: Span,
+        is_full: bool,
     ) -> Result<(), StoreError> {
         let Some(machine) = &mut alerts.machine else { return Ok(()) };
-        let mut lapses = std::mem::take(&mut alerts.again);
-        lapses.add(std::mem::take(&mut *lock(&self.lapses)));
-        alerts.lapses.add(lapses.clone());
-        let Lapses { away, until, network } = lapses;
+        let late = if alerts.named_anew { self.unknown_down(now, machine) } else { Vec::new() };
+        let over = |found: &OwnedRecord| self.was_over(&found.borrow());
+        let found_over = alerts.down.values().map(over).collect::<Result<Vec<bool>, StoreError>>()?;
+        let late_over = late.iter().map(over).collect::<Result<Vec<bool>, StoreError>>()?;
+        let Lapses { away, until, network } = std::mem::take(&mut *lock(&self.lapses));
         let clocks = Clocks { now, asleep };
         let (step_ms, slept) = clocks.since(&alerts.clocks);
         let within = Span(now.mono.since(alerts.clocks.now.mono).0.saturating_add(slept.0));
@@ -269,16 +247,16 @@ impl Engine {
         let present = Present { engine: self, now };
         if !alerts.reconciled {
             machine.reconcile(now.wall, &present);
-            for found in std::mem::take(&mut alerts.down).values() {
-                self.put_right(machine, &found.borrow(), now)?;
+            for (found, again) in std::mem::take(&mut alerts.down).values().zip(found_over) {
+                self.put_right(machine, &found.borrow(), again, now);
             }
             alerts.reconciled = true;
-        } else if alerts.named_anew {
-            for found in self.unknown_down(now, machine) {
-                let found = found.borrow();
-                machine.hear_late(&found, self.was_over(&found)?);
+        } else {
+            for (found, again) in late.iter().zip(late_over) {
+                machine.hear_late(&found.borrow(), again);
             }
         }
+        machine.set_disk(now.wall, is_full);
         alerts.named_anew = false;
         machine.advance(now.wall, &present);
         Ok(())
@@ -305,17 +283,15 @@ impl Engine {
 
     /// Has the machine know that a monitor is down, which was found so at the start. An outage that was told to its end before
     /// and is over in memory again is no news: it was forgotten a second time, say, since the first was not on record.
-    fn put_right(&self, machine: &mut Machine, found: &Record<'_>, now: Now) -> Result<(), StoreError> {
-        let again = self.was_over(found)?;
+    /// `again`: that end is on record.
+    fn put_right(&self, machine: &mut Machine, found: &Record<'_>, again: bool, now: Now) {
         let is_down = || {
             let stands = self.get_at(now, found.id).filter(|stands| stands.number == found.number);
             stands.is_some_and(|stands| stands.incident.is_some())
         };
-        if (again || machine.saw_the_end_of(found)) && !is_down() {
-            return Ok(());
+        if !(again || machine.saw_the_end_of(found)) || is_down() {
+            machine.put_right(found, again);
         }
-        machine.put_right(found, again);
-        Ok(())
     }
 
     /// Compares what was remembered with how monitors stand, before anybody is heard or judged.
@@ -356,8 +332,8 @@ impl Engine {
 }
 
 /// The machine's messages as the outbox takes them.
-pub(super) fn outgoing(step: &Step) -> Vec<Outgoing> {
-    let post = |message: &crate::domain::alert::Message| {
+pub(super) fn outgoing(messages: &[Message]) -> Vec<Outgoing> {
+    let post = |message: &Message| {
         Some(Outgoing {
             key: message.key.clone(),
             notifier: message.notifier.clone(),
@@ -369,5 +345,5 @@ pub(super) fn outgoing(step: &Step) -> Vec<Outgoing> {
             message: serde_json::to_string(message).ok()?,
         })
     };
-    step.messages.iter().filter_map(post).collect()
+    messages.iter().filter_map(post).collect()
 }

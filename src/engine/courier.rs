@@ -14,8 +14,9 @@
 //! others have the message, each who has not gets it in a message of its own, tried by itself. While somebody has such
 //! messages waiting, what comes later joins them, so that for each recipient the order holds.
 //!
-//! A message is struck off only after it was taken, so a crash between the two repeats it: with the same key. When it
-//! cannot be struck off because the disk is full, it counts as being on its way until it can.
+//! A message is struck off only after it was taken, so a crash between the two repeats it: with the same key. Where it
+//! cannot be struck off because the disk is full, that is remembered until it can; and what could not even be put into the
+//! outbox leaves from memory, marked (`aside`).
 
 mod desk;
 mod round;
@@ -173,12 +174,8 @@ impl Work {
     fn test(&mut self, test: Test) {
         let outlet = self.outlets.load().get(&test.outgoing.notifier).cloned();
         let Some(outlet) = outlet else { return };
-        if let Err(error) = self.engine.post_test(&test.outgoing) {
-            let _ = test.done.send(Err(error.said(self.engine.policy().page_lang).told().to_string()));
-            return;
-        }
-        if let Some(mut parcel) = self.round.wrap(test.outgoing, &[], clock::wall()) {
-            parcel.message.server = self.engine.policy().alerts.server.clone();
+        self.engine.post_test(&test.outgoing);
+        if let Some(parcel) = self.engine.wrap(&mut self.round, test.outgoing, &[], clock::wall()) {
             self.send(parcel, outlet, Some(test.done));
         }
     }

@@ -4,6 +4,9 @@
 //! and put on record within a second, together with the position behind them, so that after a crash the same code goes
 //! on where it stopped. How every monitor stands is *snapshot* now and then, from memory, only those that changed; after
 //! that the journal before it is let go. A start reads the snapshot and then the journal from the snapshot's beginning.
+//!
+//! Alerts do not wait for the tables. While these take nothing, or the journal does not, changes are heard all the same, and
+//! what is to be told of them leaves from memory (`aside`).
 
 use super::alerts::{Alerts, outgoing};
 use super::{Engine, HERE, Pending, SHARDS, lock};
@@ -31,14 +34,19 @@ const CHANGES_AT_ONCE: usize = 32_768;
 /// Changes put on record, and monitors saved, by a daemon that stops; what is beyond that the next start finds in the
 /// journal. A moment's work.
 const LAST_MAX: usize = 100_000;
+/// Monitors of which something is to be remembered and cannot be put on record; when there are as many, no change is heard.
+const UNREMEMBERED_MAX: usize = 1_000_000;
 /// Numbers of monitors gone through in one step of a snapshot: rows that lie together in the tables are put together.
 const NUMBERS_AT_ONCE: u64 = 8192;
 
 /// What the keeper remembers from one turn to the next.
 pub struct Keeper {
     owner: Owner,
-    /// Behind the last change that is on record.
+    /// Behind the last change that is on record, and behind the last that was heard.
     followed: Option<Position>,
+    heard: Option<Position>,
+    /// Changes that the journal has not taken, until they are heard.
+    unheard: Batch,
     /// How long the machine has slept since it was booted.
     asleep: Span,
     /// How long history is kept.
@@ -48,8 +56,10 @@ pub struct Keeper {
     retry_due: Mono,
     /// What is to be told of the changes.
     alerts: Alerts,
-    /// Messages were put into the outbox.
-    told: bool,
+    /// The tables have no room.
+    is_full: bool,
+    /// It was said that no more alerts can be made.
+    is_mute: bool,
 }
 
 impl Keeper {
@@ -58,15 +68,29 @@ impl Keeper {
         Keeper {
             owner,
             followed: None,
+            heard: None,
+            unheard: Batch::new(),
             asleep,
             history,
             snapshot_due: now.mono.after(SNAPSHOT_EVERY),
             forget_due: now.mono,
             retry_due: Mono(0),
             alerts: Alerts::new(now, asleep),
-            told: false,
+            is_full: false,
+            is_mute: false,
         }
     }
+}
+
+/// Changes of state on their way.
+#[derive(Default)]
+struct Stretch {
+    records: Batch,
+    /// How many of them, from the first, were heard before.
+    heard: usize,
+    /// Whether they are to be put on record; and why they were not.
+    on_record: bool,
+    failed: Option<StoreError>,
 }
 
 impl Engine {
@@ -129,9 +153,18 @@ impl Engine {
         self.report_damage(now.wall);
         self.make_good(keeper, now);
         if now.mono < keeper.retry_due {
+            // What fails now is said when it is tried with everything else.
+            let _ = self.follow(keeper, now, usize::MAX, false);
             return;
         }
-        let done = self.follow(keeper, now, usize::MAX).and_then(|(end, _)| {
+        let done = match self.record_aside(keeper) {
+            Ok(()) => self.follow(keeper, now, usize::MAX, true),
+            Err(error) => {
+                let _ = self.follow(keeper, now, usize::MAX, false);
+                Err(error)
+            }
+        };
+        let done = done.and_then(|(end, _)| {
             let large = self.store.condition(now.wall).journal_bytes >= JOURNAL_BYTES;
             if large || now.mono >= keeper.snapshot_due {
                 self.save(keeper, now, end)?;
@@ -139,6 +172,7 @@ impl Engine {
             }
             self.forget(keeper, now)
         });
+        keeper.is_full = done.as_ref().is_err_and(StoreError::is_full);
         let mut trouble = lock(&self.trouble);
         match done {
             Ok(()) => trouble.tables = None,
@@ -156,93 +190,164 @@ impl Engine {
     /// The last turn: leaves everything in the tables, if that can be done in a moment.
     pub fn keep_last(&self, keeper: &mut Keeper, now: Now, asleep: Span) -> Result<(), StoreError> {
         keeper.asleep = asleep;
-        let (end, all) = self.follow(keeper, now, LAST_MAX)?;
+        self.record_aside(keeper)?;
+        let (end, all) = self.follow(keeper, now, LAST_MAX, true)?;
         if !all || self.monitors.load(Ordering::Relaxed) > LAST_MAX as u64 {
             return Ok(());
         }
         self.save(keeper, now, end)
     }
 
-    /// Puts the changes of state on record that the journal has and the tables have not, about `most` of them. Returns
-    /// how far that reaches, and whether it is all.
-    fn follow(&self, keeper: &mut Keeper, now: Now, most: usize) -> Result<(Position, bool), StoreError> {
-        let followed =
-            self.ready_alerts(&mut keeper.alerts, now).and_then(|()| self.follow_on(keeper, now, most));
-        if followed.as_ref().is_ok_and(|(_, all)| *all) {
-            keeper.alerts.are_on_record();
-        }
-        if followed.is_err() {
-            // What was put on record is put there, and heard, again.
-            keeper.alerts.drop_machine();
-        }
-        if followed.is_ok() && keeper.told {
-            keeper.told = false;
-            self.post.bell.notify_one();
-        }
-        followed
-    }
-
-    fn follow_on(&self, keeper: &mut Keeper, now: Now, most: usize) -> Result<(Position, bool), StoreError> {
+    /// Puts the changes of state on record that the journal has and the tables have not, about `most` of them, and hears
+    /// them. Returns how far that reaches, and whether it is all. Where they cannot be put `on_record`, or are not to be,
+    /// they are only heard.
+    fn follow(
+        &self,
+        keeper: &mut Keeper,
+        now: Now,
+        most: usize,
+        on_record: bool,
+    ) -> Result<(Position, bool), StoreError> {
+        self.ready_alerts(&mut keeper.alerts, now)?;
         if keeper.followed.is_none() {
             keeper.followed = self.store.transited(HERE)?;
+            keeper.heard = keeper.followed;
         }
-        let mut held = Batch::new();
+        if !on_record && self.is_mute(keeper, now.wall) {
+            return Ok((Position::default(), false));
+        }
+        // Before it is read: what was to be made good is in it.
+        let is_whole = lock(&self.trouble).backlog.is_empty();
+        let from = if on_record { keeper.followed } else { keeper.heard };
+        let mut stretch = Stretch { on_record, ..Stretch::default() };
         // Records of one write share a position, so only what lies before the present one is complete.
-        let (mut complete, mut present) = (keeper.followed, keeper.followed);
+        let (mut complete, mut present) = (from, from);
         let mut failed = None;
         let mut seen = 0;
-        let end = self.store.read(HERE, keeper.followed, Wanted::Changes, &mut |position, record| {
-            if seen >= most {
+        let end = self.store.read(HERE, from, Wanted::Changes, &mut |position, record| {
+            if seen >= most || failed.is_some() {
                 return;
             }
             seen += 1;
             if Some(position) != present {
                 (complete, present) = (present, Some(position));
-                if held.len() >= CHANGES_AT_ONCE && failed.is_none() {
-                    failed = self.transit(keeper, &mut held, complete, None).err();
+                if stretch.records.len() >= CHANGES_AT_ONCE {
+                    failed = self.take_in(keeper, &mut stretch, complete, None).err();
                 }
             }
-            if failed.is_none() {
-                held.push(record);
-            }
+            stretch.heard += usize::from(Some(position) <= keeper.heard);
+            stretch.records.push(record);
         })?;
         if let Some(error) = failed {
-            // What was put on record is put there again next time, which changes nothing.
             return Err(error);
         }
         let all = seen < most;
         let upto = if all { end } else { complete.unwrap_or_default() };
-        self.transit(keeper, &mut held, Some(upto), all.then_some(now))?;
-        keeper.followed = Some(upto);
-        Ok((upto, all))
+        self.take_in(keeper, &mut stretch, Some(upto), all.then_some((now, is_whole)))?;
+        match stretch.failed {
+            Some(error) => Err(error),
+            None => Ok((upto, all)),
+        }
     }
 
-    /// Puts changes on record, with what is to be told of them. `all` is the present moment if that is all there is.
+    /// Hears a stretch of the journal, and puts it on record if that can be done. `all`: the present moment, if that is all
+    /// there is, and whether the journal has taken everything.
+    fn take_in(
+        &self,
+        keeper: &mut Keeper,
+        stretch: &mut Stretch,
+        upto: Option<Position>,
+        all: Option<(Now, bool)>,
+    ) -> Result<(), StoreError> {
+        let mut records = stretch.records.records();
+        self.hear_alerts(&mut keeper.alerts, records.get(stretch.heard..).unwrap_or_default())?;
+        if let Some((now, is_whole)) = all {
+            self.hear_unstored(keeper, is_whole)?;
+            let is_full = keeper.is_full || lock(&self.trouble).is_full;
+            self.advance_alerts(&mut keeper.alerts, now, keeper.asleep, is_full)?;
+        }
+        keeper.heard = keeper.heard.max(upto);
+        if stretch.on_record {
+            // Those of one monitor stay in their order.
+            records.sort_by_key(|record| record.number);
+            match self.transit(keeper, &records, upto) {
+                Ok(()) => keeper.followed = upto,
+                Err(error) => (stretch.on_record, stretch.failed) = (false, Some(error)),
+            }
+        } else {
+            self.put_aside(outgoing(&keeper.alerts.take_messages()));
+        }
+        drop(records);
+        stretch.records.clear();
+        stretch.heard = 0;
+        Ok(())
+    }
+
+    /// Hears the changes that the journal has not taken. When it takes them they are heard again, which changes nothing.
+    fn hear_unstored(&self, keeper: &mut Keeper, is_whole: bool) -> Result<(), StoreError> {
+        if keeper.unheard.is_empty() {
+            keeper.unheard = std::mem::take(&mut lock(&self.trouble).unheard);
+        }
+        keeper.alerts.expect_twins(!is_whole || !keeper.unheard.is_empty());
+        self.hear_alerts(&mut keeper.alerts, &keeper.unheard.records())?;
+        keeper.unheard.clear();
+        Ok(())
+    }
+
+    /// Puts changes on record, with all that is to be told. What cannot be is told all the same.
     fn transit(
         &self,
         keeper: &mut Keeper,
-        held: &mut Batch,
+        records: &[Record<'_>],
         upto: Option<Position>,
-        all: Option<Now>,
     ) -> Result<(), StoreError> {
-        let mut records = held.records();
-        self.hear_alerts(&mut keeper.alerts, &records)?;
-        if let Some(now) = all {
-            self.advance_alerts(&mut keeper.alerts, now, keeper.asleep)?;
-        }
         let step = keeper.alerts.take();
-        if records.is_empty() && step.is_empty() {
+        let messages = outgoing(&step.messages);
+        let aside = lock(&self.aside).messages();
+        if records.is_empty() && step.is_empty() && aside.is_empty() {
             return Ok(());
         }
-        // Those of one monitor stay in their order.
-        records.sort_by_key(|record| record.number);
-        let outbox = outgoing(&step);
+        let outbox = [aside, messages.clone()].concat();
         let told = Told { outbox: &outbox, standings: &step.standings };
-        let done = self.store.transit(HERE, keeper.owner, &records, &told, upto.unwrap_or_default());
-        keeper.told |= !outbox.is_empty();
-        drop(records);
-        held.clear();
-        done
+        match self.store.transit(HERE, keeper.owner, records, &told, upto.unwrap_or_default()) {
+            Ok(()) => {
+                lock(&self.aside).are_put(&outbox);
+                if !outbox.is_empty() {
+                    self.post.bell.notify_one();
+                }
+                Ok(())
+            }
+            // Another tells it now.
+            Err(StoreError::Stale) => Err(StoreError::Stale),
+            Err(error) => {
+                keeper.alerts.put_back(&step.standings);
+                self.put_aside(messages);
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts on record what waits for that: first what was decided, so that a crash does not have it decided again.
+    fn record_aside(&self, keeper: &mut Keeper) -> Result<(), StoreError> {
+        if !lock(&self.aside).is_empty() {
+            self.transit(keeper, &[], keeper.followed)?;
+            self.record_settled()?;
+        }
+        keeper.is_mute = false;
+        Ok(())
+    }
+
+    /// Whether there is no room for more of what cannot be put on record; that is said once.
+    fn is_mute(&self, keeper: &mut Keeper, now: Wall) -> bool {
+        let has_room = lock(&self.aside).has_room() && keeper.alerts.unremembered() < UNREMEMBERED_MAX;
+        if !has_room && !std::mem::replace(&mut keeper.is_mute, true) {
+            let text = self.policy().page_lang.pick(
+                "too many alerts cannot be stored: of what changes now is told when the disk takes something again",
+                "未能存盘的告警过多：此后的变化待磁盘恢复写入后再通知",
+            );
+            self.notice(now, Level::Error, "not_stored", text.to_string());
+        }
+        !has_room
     }
 
     /// Brings the snapshot up to date and lets the journal before it go.
@@ -303,7 +408,7 @@ impl Engine {
         if self.store.tend(HERE, now.wall).is_err() {
             return;
         }
-        trouble.reason = None;
+        (trouble.reason, trouble.is_full) = (None, false);
         // The beats of the meantime are in memory only; the snapshot has them.
         keeper.snapshot_due = now.mono;
         keeper.retry_due = Mono(0);

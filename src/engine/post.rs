@@ -8,7 +8,7 @@ use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
 use crate::notify::Left;
 use crate::notify::hostile::ODD;
-use crate::store::{Lane, OutboxQuery, Outgoing, Posted, StoreError};
+use crate::store::{Lane, Outgoing};
 use crate::sys::clock;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Mutex;
@@ -219,11 +219,6 @@ impl Engine {
         tally
     }
 
-    /// Alerts, newest first. It may wait for a disk.
-    pub fn alerts(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {
-        self.store.outbox_list(query)
-    }
-
     /// How many alerts wait to be told.
     pub fn alerts_pending(&self) -> u64 {
         self.post.pending.load(Ordering::Relaxed)
@@ -251,8 +246,11 @@ impl Engine {
         lock(&self.post.door).take()
     }
 
-    pub(super) fn post_test(&self, outgoing: &Outgoing) -> Result<(), StoreError> {
-        self.store.outbox_put(HERE, outgoing)
+    /// Puts a test into the outbox, or aside.
+    pub(super) fn post_test(&self, outgoing: &Outgoing) {
+        if self.store.outbox_put(HERE, outgoing).is_err() {
+            lock(&self.aside).hold([outgoing.clone()]);
+        }
     }
 }
 

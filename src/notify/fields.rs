@@ -66,6 +66,7 @@ const KNOWN: &[Known] = &[
     known("monitor", Place::Message),
     known("count", Place::Message),
     known("delayed_s", Place::Message),
+    known("stored", Place::Message),
     known("shared", Place::Message),
     known("dependants", Place::Message),
     known("dependants_count", Place::Message),

@@ -70,6 +70,11 @@ impl StoreError {
         }
     }
 
+    /// Whether it is for want of room.
+    pub fn is_full(&self) -> bool {
+        matches!(self, StoreError::Full { .. })
+    }
+
     /// The exit code of sysexits(3), where the daemon cannot start for it.
     pub fn exit_code(&self) -> u8 {
         match self {

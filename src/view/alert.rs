@@ -28,6 +28,7 @@ pub fn json(lang: Lang, message: &Message) -> Value {
         "since": since,
         "duration_s": first.map(|_| api::seconds(message.duration())),
         "delayed_s": api::seconds(message.delayed),
+        "stored": !message.unstored,
         "cause": first.and_then(|one| one.cause).map(Cause::name),
         "exit_code": first.and_then(|one| one.exit).and_then(Exit::code),
         "signal": first.and_then(|one| one.exit).and_then(Exit::signal),

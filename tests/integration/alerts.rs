@@ -274,9 +274,15 @@ fn a_test_takes_the_real_way_and_says_what_came_of_it() {
 }
 
 /// Ends a daemon and starts another in its place.
-fn again(mut hb: Daemon) -> Daemon {
+fn again(hb: Daemon) -> Daemon {
+    again_after(hb, |_| {})
+}
+
+/// The same with something done in between.
+fn again_after(mut hb: Daemon, between: impl FnOnce(&Daemon)) -> Daemon {
     hb.signal(Signal::SIGKILL);
     hb.wait();
+    between(&hb);
     let mut command = hb.place.command();
     command.arg("--config").arg(hb.place.path("heartbeat-server.toml"));
     command.arg("--state-dir").arg(hb.place.path("state"));
@@ -327,40 +333,35 @@ fn with_a_full_disk_no_alert_is_lost_and_none_is_told_twice() {
     let setup = Setup::new(&all(&receiver, "timeout = \"5s\"").replace("1s\"\ngrace", "1h\"\ngrace"));
     let Some(_mount) = Mount::new(&setup.place().path("state"), "size=6m") else { return };
     let hb = setup.start();
-    let says = |id: &str, status: &str| {
-        let reply = hb.beat(&format!(r#"{{"id":"{id}","status":"{status}"}}"#));
-        assert_eq!(reply.status, 200);
-        reply.json()["stored"] != json!(false)
-    };
     // Some wait for a receiver that is ill.
     receiver.always(Answer::Status(500));
     for n in 0..6 {
-        assert!(says(&format!("before-{n}"), "fail"));
+        assert!(says(&hb, &format!("before-{n}"), r#""status":"fail""#));
         let waits =
             || alerts(&hb, "pending").iter().any(|alert| alert["monitor"] == json!(format!("before-{n}")));
         until("it to wait", waits);
     }
     let filler = hb.place.path("state/filler");
     fill(&filler);
-    until("beats that cannot be stored", || !says("filler", "ok"));
+    until("beats that cannot be stored", || !says(&hb, "filler", ""));
     // Meanwhile others go down, and one comes back; and the receiver is well again.
     for n in 0..6 {
-        says(&format!("during-{n}"), "fail");
+        says(&hb, &format!("during-{n}"), r#""status":"fail""#);
     }
-    says("before-0", "ok");
+    says(&hb, "before-0", "");
     receiver.always(Answer::Ok);
-    until("the first to be told", || !receiver.taken().is_empty());
-    // Time in which what cannot be noted to have been told would be told again.
-    std::thread::sleep(Duration::from_secs(12));
-    assert!(hb.get("/readyz").text().contains("degraded"));
-    std::fs::remove_file(&filler).unwrap();
     let told = |kind: &str| -> Vec<String> {
         let taken = receiver.taken();
         let of_kind = taken.iter().filter(|told| told.kind() == kind);
         of_kind.flat_map(|told| told.ids().into_iter().map(String::from).collect::<Vec<_>>()).collect()
     };
-    until("all to be told", || told("down").len() >= 12 && !told("recovered").is_empty());
-    until("nothing to wait", || alerts(&hb, "pending").is_empty());
+    until("all to be told, with the disk full", || {
+        told("down").len() >= 12 && !told("recovered").is_empty() && is_own_told(&receiver)
+    });
+    assert!(hb.get("/readyz").text().contains("degraded"));
+    assert_eq!(hb.wish("POST", "/api/v1/alerts/test/ops", "").status, 200, "a test needs no room");
+    until("nothing to wait, and that to be shown", || alerts(&hb, "pending").is_empty());
+    std::fs::remove_file(&filler).unwrap();
     until("it to be well", || hb.get("/readyz").json()["degraded"] == json!(false));
     let mut down = told("down");
     down.sort();
@@ -370,5 +371,70 @@ fn with_a_full_disk_no_alert_is_lost_and_none_is_told_twice() {
     let mut keys: Vec<String> = receiver.taken().into_iter().map(|told| told.key).collect();
     keys.sort();
     assert!(keys.windows(2).all(|two| two[0] != two[1]), "{keys:?}");
-    assert_eq!(alerts(&hb, "failed").len(), 0);
+    // All of it is on record now, as it was told.
+    let mut sent: Vec<String> =
+        alerts(&hb, "sent").iter().map(|alert| alert["key"].as_str().unwrap().to_string()).collect();
+    sent.sort();
+    assert_eq!(sent, keys);
+    let hb = again(hb);
+    assert_eq!((alerts(&hb, "failed").len(), alerts(&hb, "pending").len()), (0, 0));
+    assert_eq!(alerts(&hb, "sent").len(), keys.len());
+    drop(hb);
+}
+
+/// Sends a beat; whether it could be stored.
+fn says(hb: &Daemon, id: &str, more: &str) -> bool {
+    let comma = if more.is_empty() { "" } else { "," };
+    let reply = hb.beat(&format!(r#"{{"id":"{id}"{comma}{more}}}"#));
+    reply.status == 200 && reply.json()["stored"] != json!(false)
+}
+
+/// Whether somebody was told that the server's own disk is full.
+fn is_own_told(receiver: &Receiver) -> bool {
+    let is_own = |told: &Told| {
+        told.kind() == "self"
+            && told.json["text"].as_str().unwrap().starts_with("the disk of this server is full")
+    };
+    receiver.taken().iter().any(is_own)
+}
+
+/// What was told of a monitor: kind, key, and whether it was on record.
+fn told_of(receiver: &Receiver, id: &str) -> Vec<(String, String, bool)> {
+    let taken = receiver.taken();
+    let of_it = taken.iter().filter(|told| told.ids() == [id]);
+    of_it.map(|told| (told.kind().into(), told.key.clone(), told.json["stored"] == json!(true))).collect()
+}
+
+#[test]
+fn a_silence_is_told_while_the_disk_is_full_and_again_only_after_a_kill() {
+    for sync in ["second", "always"] {
+        let receiver = Receiver::new(&[]);
+        let config = format!("[state]\nsync = \"{sync}\"\n{}", all(&receiver, ""));
+        let setup = Setup::new(&config.replace("\"1s\"\ngrace", "\"1h\"\ngrace"));
+        let Some(_mount) = Mount::new(&setup.place().path("state"), "size=3m") else { return };
+        let hb = setup.start();
+        assert!(says(&hb, "quiet", "") && says(&hb, "other", ""));
+        let filler = hb.place.path("state/filler");
+        fill(&filler);
+        until("beats that cannot be stored", || !says(&hb, "filler", ""));
+        // Refused or not, it is known; and then it is silent.
+        says(&hb, "quiet", r#""interval":"1s""#);
+        until("its silence", || !told_of(&receiver, "quiet").is_empty());
+        until("that the disk is full", || is_own_told(&receiver));
+        let (kind, key, stored) = told_of(&receiver, "quiet").remove(0);
+        assert_eq!((kind.as_str(), stored), ("down", false), "{sync}");
+        let text = receiver.taken().iter().find(|told| told.key == key).unwrap().json["text"].clone();
+        assert!(text.as_str().unwrap().contains("(not stored, since this server cannot write"), "{text}");
+        assert_eq!(told_of(&receiver, "quiet").len(), 1, "{sync}");
+        // Where nothing was on record it is found out, and told, anew.
+        let hb = again_after(hb, |_| std::fs::remove_file(&filler).unwrap());
+        assert!(says(&hb, "quiet", r#""interval":"1s""#), "{sync}");
+        until("its silence once more", || told_of(&receiver, "quiet").len() == 2);
+        says(&hb, "quiet", r#""interval":"1h""#);
+        until("its end", || told_of(&receiver, "quiet").len() == 3);
+        let told = told_of(&receiver, "quiet");
+        assert_eq!((told[1].0.as_str(), told[1].2), ("down", true), "{sync}");
+        assert_eq!((told[2].0.as_str(), told[2].2), ("recovered", true), "{sync}");
+        drop(hb);
+    }
 }

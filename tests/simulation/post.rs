@@ -63,6 +63,7 @@ struct Town {
     policy: Arc<Policy>,
     disk: SimDisk,
     tables: Arc<MemoryTables>,
+    probe: Probe,
     begin: Wall,
     s: u64,
     engine: Engine,
@@ -89,13 +90,15 @@ impl Town {
         });
         let (disk, tables, begin) = (SimDisk::new(), Arc::new(MemoryTables::new()), clock::wall());
         let now = now_at(begin, 0);
-        let (engine, keeper) = started(&policy, &disk, &tables, now);
+        let probe = Probe::default();
+        let (engine, keeper) = started(&policy, &disk, &tables, &probe, now);
         let watch = Watch::new(now, Span(0));
         Town {
             settings,
             policy,
             disk,
             tables,
+            probe,
             begin,
             s: 0,
             engine,
@@ -117,7 +120,7 @@ impl Town {
     fn kill(&mut self) {
         let now = self.now();
         self.flights.clear();
-        (self.engine, self.keeper) = started(&self.policy, &self.disk, &self.tables, now);
+        (self.engine, self.keeper) = started(&self.policy, &self.disk, &self.tables, &self.probe, now);
         self.watch = Watch::new(now, Span(0));
         self.round = Round::default();
     }
@@ -129,7 +132,14 @@ impl Town {
             Incoming { now: self.now(), monitor: IdRef::new(id).unwrap(), beat: &beat, source, hears: true };
         let mut pending = Pending::new();
         self.engine.beat(&incoming, &self.policy, &mut pending, || {}).unwrap();
-        self.engine.commit(incoming.now.wall, &mut pending).unwrap();
+        // A full disk is noted, and the beat is known.
+        let _ = self.engine.commit(incoming.now.wall, &mut pending);
+    }
+
+    /// Nothing can be written any more, or everything again.
+    fn fill_disk(&mut self, full: bool) {
+        self.disk.set_room(full.then_some(0));
+        self.probe.fill_tables(full);
     }
 
     /// A second goes by.
@@ -229,10 +239,16 @@ fn now_at(begin: Wall, s: u64) -> Now {
     Now { mono: Mono((1 << 40) + s * 1000), wall: Wall(begin.0 + s as i64 * 1000) }
 }
 
-fn started(policy: &Arc<Policy>, disk: &SimDisk, tables: &Arc<MemoryTables>, now: Now) -> (Engine, Keeper) {
-    let probe = Probe::default();
+fn started(
+    policy: &Arc<Policy>,
+    disk: &SimDisk,
+    tables: &Arc<MemoryTables>,
+    probe: &Probe,
+    now: Now,
+) -> (Engine, Keeper) {
     let inner = JournalLog::open(Arc::new(disk.clone()), JournalOptions::default(), None, now.wall).unwrap();
     let log = SimLog { inner, probe: probe.clone() };
+    let probe = probe.clone();
     let store = Embedded::new(log, SimTables { inner: tables.clone(), probe, disk: disk.clone() });
     let owner = store.new_owner().unwrap();
     let engine = Engine::new(now, policy.clone(), crate::silent(), 1, Arc::new(store), Sync::Second);
@@ -358,7 +374,7 @@ fn what_could_not_be_told_for_a_day_goes_to_the_fallback_and_says_how_late_it_is
         failed.iter().all(|row| row.outgoing.notifier == "ops" && reason(row).contains("cannot resolve"))
     );
     assert!(sent.iter().all(|row| row.outgoing.notifier == "mail"));
-    assert!(town.is_said("60 alerts could not be told in the last 24 hours"), "{:?}", town.engine.health());
+    assert!(town.is_said("alerts could not be told in the last 24 hours: 60"), "{:?}", town.engine.health());
     let tally = town.engine.alert_tally();
     assert_eq!(tally["ops"][AlertResult::Failed as usize], 60);
     assert_eq!(tally["mail"][AlertResult::Sent as usize], 60);
@@ -374,6 +390,106 @@ fn what_could_not_be_told_for_a_day_goes_to_the_fallback_and_says_how_late_it_is
         town.heard_by("ops").iter().map(|one| one.json["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["down", "recovered"], "the bad news first");
     assert!(!town.is_said("do not reach"), "{:?}", town.engine.health());
+}
+
+/// What was heard of monitors, in any order: what, of whom, and whether it was on record.
+fn news(heard: &[Heard]) -> Vec<String> {
+    let of_one = |one: &Heard| {
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_string();
+        let (kind, stored) = (word(&one.json["kind"]), one.json["stored"] == true);
+        let ids: Vec<String> =
+            one.json["monitors"].as_array().into_iter().flatten().map(|of| word(&of["id"])).collect();
+        ids.into_iter().map(move |id| format!("{kind} {id}{}", if stored { "" } else { ", unstored" }))
+    };
+    let mut news: Vec<String> =
+        heard.iter().filter(|one| one.json["kind"] != "self").flat_map(of_one).collect();
+    news.sort();
+    news
+}
+
+#[test]
+fn while_the_disk_is_full_alerts_leave_from_memory_and_are_told_once_and_are_on_record_in_the_end() {
+    let config = format!("{}{}", notifier("ops", "fallback = \"mail\""), notifier("mail", ""));
+    let mut town = Town::new("full", &config);
+    // Two wait for a receiver that is ill.
+    town.failing = vec![("ops", 0, 10 * MINUTE, Fault::Answers500)];
+    (0..9).for_each(|n| town.beat(&format!("m{n}"), Status::Ok));
+    ["m0", "m1"].iter().for_each(|id| town.beat(id, Status::Fail));
+    town.pass(MINUTE);
+    town.fill_disk(true);
+    // The journal takes nothing, so nobody finds these changes there.
+    town.beat("m2", Status::Fail);
+    town.pass(20 * MINUTE);
+    for (id, status) in [("m3", Status::Fail), ("m0", Status::Ok), ("m2", Status::Ok)] {
+        town.beat(id, status);
+        town.pass(3);
+        let last = town.heard_by("ops").last().unwrap();
+        assert_eq!((last.json["monitor"].as_str(), town.s - last.s <= 3), (Some(id), true), "{last:?}");
+    }
+    assert!(town.is_said("no space left"), "{:?}", town.engine.health());
+    let waits = town.engine.alerts_pending();
+    assert_eq!((waits, town.rows(Delivery::Pending)), (0, vec![]), "so it is shown");
+    // Longer than anything is remembered of who is well and was told of.
+    town.pass(2 * HOUR);
+    town.fill_disk(false);
+    town.pass(10 * MINUTE);
+    let want = [
+        "down m0",
+        "down m1",
+        "down m2, unstored",
+        "down m3, unstored",
+        "recovered m0, unstored",
+        "recovered m2, unstored",
+    ];
+    assert_eq!(news(town.heard_by("ops")), want, "each once, and marked");
+    let keys: BTreeSet<&str> = town.heard_by("ops").iter().map(|one| one.key.as_str()).collect();
+    assert_eq!(keys.len(), town.heard_by("ops").len());
+    let own: Vec<&Heard> = town.heard_by("ops").iter().filter(|one| one.json["kind"] == "self").collect();
+    assert_eq!(own.len(), 1, "{own:?}");
+    assert!(own[0].json["text"].as_str().unwrap().starts_with("the disk of this server is full"), "{own:?}");
+    assert_eq!(town.heard_by("mail").len(), 0);
+    let rows = (town.rows(Delivery::Sent), town.rows(Delivery::Pending), town.rows(Delivery::Failed));
+    assert_eq!((rows.0.len(), rows.1, rows.2), (keys.len(), vec![], vec![]));
+    assert!(town.engine.health().degraded.is_empty(), "{:?}", town.engine.health());
+    // And it goes on as ever.
+    town.beat("m4", Status::Fail);
+    town.pass(MINUTE);
+    assert!(news(town.heard_by("ops")).contains(&"down m4".to_string()));
+}
+
+#[test]
+fn killed_while_the_disk_is_full_it_tells_again_what_nobody_noted() {
+    for journal_too in [true, false] {
+        let mut town = Town::new(&format!("full-killed-{journal_too}"), &notifier("ops", ""));
+        town.beat("m0", Status::Ok);
+        town.pass(MINUTE);
+        if journal_too {
+            town.fill_disk(true)
+        } else {
+            town.probe.fill_tables(true)
+        }
+        town.beat("m0", Status::Fail);
+        town.pass(MINUTE);
+        assert_eq!(news(town.heard_by("ops")), ["down m0, unstored"]);
+        town.kill();
+        if journal_too {
+            // What the journal has not taken is lost with the process; it fails still, and says so.
+            town.beat("m0", Status::Fail);
+        }
+        town.pass(MINUTE);
+        town.fill_disk(false);
+        town.pass(MINUTE);
+        assert_eq!(news(town.heard_by("ops")), ["down m0, unstored"; 2]);
+        let of_it = town.heard_by("ops").iter().filter(|one| one.json["kind"] == "down");
+        let keys: BTreeSet<&str> = of_it.map(|one| one.key.as_str()).collect();
+        // Of what the journal has it is the same message; what is found out anew is another outage.
+        assert_eq!(keys.len(), if journal_too { 2 } else { 1 }, "{keys:?}");
+        assert_eq!((town.rows(Delivery::Pending), town.rows(Delivery::Failed)), (vec![], vec![]));
+        town.beat("m0", Status::Ok);
+        town.pass(MINUTE);
+        assert!(news(town.heard_by("ops")).contains(&"recovered m0".to_string()));
+        assert_eq!(town.heard_by("ops").iter().filter(|one| one.json["kind"] != "self").count(), 3);
+    }
 }
 
 #[test]

@@ -47,6 +47,8 @@ struct Shared {
     tables_fail_after: Option<(u32, u32)>,
     /// Table writes after which the program dies.
     tables_die_after: Option<u32>,
+    /// There is no room for the tables.
+    tables_full: bool,
     dead: bool,
 }
 
@@ -65,6 +67,10 @@ impl Probe {
 
     pub fn kill_at_table(&self, after: u32) {
         self.state().tables_die_after = Some(after);
+    }
+
+    pub fn fill_tables(&self, full: bool) {
+        self.state().tables_full = full;
     }
 
     pub fn is_dead(&self) -> bool {
@@ -95,6 +101,9 @@ impl Probe {
         }
         if state.dead || disk.is_dead() {
             return error("the program is dead");
+        }
+        if state.tables_full {
+            return Err(StoreError::Full { path: PathBuf::from("state.db") });
         }
         match &mut state.tables_fail_after {
             Some((0, 0)) => state.tables_fail_after = None,

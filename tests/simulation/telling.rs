@@ -63,6 +63,8 @@ pub struct Telling {
     /// one began the other had ended.
     overtaken: BTreeSet<u64>,
     pub made: Vec<Made>,
+    /// The place of the last of them.
+    pub place: u64,
     /// How often each arrived, by the name it has in the outbox, in the order of the first time.
     pub arrived: BTreeMap<String, u32>,
     /// How often each may still come again: it had arrived when the program died, and nobody had noted that.

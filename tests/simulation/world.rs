@@ -91,6 +91,8 @@ pub struct World {
     life: Option<Life>,
     seqs: BTreeMap<String, u64>,
     restarts: u64,
+    /// The newest message when they were last looked at.
+    looked: String,
     room_back_at_ms: Option<u64>,
     /// Notifiers that take nothing.
     ill: BTreeSet<String>,
@@ -99,8 +101,6 @@ pub struct World {
     pub judged: u64,
     stood: BTreeMap<String, String>,
     remembered: BTreeMap<u64, String>,
-    /// The last place in the outbox that was looked at.
-    looked: u64,
     /// The clock was set, and the keeper has not been told yet.
     step_is_news: bool,
     /// How late a silence may be found by the present turn, and the deadlines that lay ahead after the last call.
@@ -131,13 +131,13 @@ impl World {
             life: None,
             seqs: BTreeMap::new(),
             restarts: 0,
+            looked: String::new(),
             room_back_at_ms: None,
             ill: BTreeSet::new(),
             telling: Telling::default(),
             judged: 0,
             stood: BTreeMap::new(),
             remembered: BTreeMap::new(),
-            looked: 0,
             step_is_news: false,
             found_within: Span(0),
             due: BTreeMap::new(),
@@ -223,6 +223,9 @@ impl World {
                 let ms = self.random.between(1, self.random_most(&[500, 20_000]));
                 self.say(format!("the disk is full but for {bytes} bytes, for {ms} ms"));
                 self.disk.set_room(Some(bytes));
+                // Tables go on for a while in the room that they have.
+                let tables_too = self.random_most(&[0, 1]) == 1;
+                self.probe.fill_tables(tables_too);
                 self.room_back_at_ms = Some(self.real_ms + ms);
                 Ok(())
             }
@@ -324,6 +327,7 @@ impl World {
             if self.room_back_at_ms.is_some_and(|at| at <= self.real_ms) {
                 self.room_back_at_ms = None;
                 self.disk.set_room(None);
+                self.probe.fill_tables(false);
                 self.say("there is room on the disk again".into());
             }
             let now = self.now().mono;

@@ -43,7 +43,6 @@ mod cover;
 mod failures;
 mod flush;
 
-pub use around::Doubts;
 use cover::Cover;
 pub(super) use failures::Failure;
 
@@ -144,6 +143,11 @@ pub struct Machine {
     /// From when until when we were not there, while changes from before are still heard.
     absence: Option<(Wall, Wall)>,
     suspicion: Option<Suspicion>,
+    /// Records are heard that will be heard again, however much later.
+    expects_twins: bool,
+    /// Whether it was told that our disk is full as it is now, and when that was told last.
+    disk_is_told: bool,
+    disk_told: Option<Wall>,
     dirty: BTreeSet<u64>,
     messages: Vec<Message>,
 }
@@ -247,7 +251,7 @@ impl Machine {
             self.look_at(number, lookup);
         }
         self.flush(lookup);
-        if after(self.passing_pruned, PASSING) <= self.clock {
+        if after(self.passing_pruned, PASSING) <= self.clock && !self.expects_twins {
             let clock = self.clock;
             self.passing.retain(|_, (_, at)| clock < after(*at, PASSING));
             self.passing_pruned = clock;
@@ -262,7 +266,22 @@ impl Machine {
             state: self.entries.get(&number).and_then(|entry| serde_json::to_string(entry).ok()),
         };
         let standings = std::mem::take(&mut self.dirty).into_iter().map(standing).collect();
-        Step { messages: std::mem::take(&mut self.messages), standings }
+        Step { messages: self.take_messages(), standings }
+    }
+
+    /// Only what is to be told of that; what is to be remembered waits, and is by then as it will be then.
+    pub fn take_messages(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.messages)
+    }
+
+    /// What was to be remembered could not be put on record, and still is to be.
+    pub fn put_back(&mut self, standings: &[Standing]) {
+        self.dirty.extend(standings.iter().map(|standing| standing.number));
+    }
+
+    /// Of how many monitors something is to be remembered.
+    pub fn unremembered(&self) -> usize {
+        self.dirty.len()
     }
 
     /// Whether anything is remembered of a monitor.

@@ -29,7 +29,7 @@ pub enum Kind {
     Reminder,
     /// A monitor went down again soon after it came up; from now on until it is steady nothing more is said of it.
     Flapping,
-    /// So many are silent since our own restart or loss of network that we suspect ourselves.
+    /// So many are silent since our own restart or loss of network that we suspect ourselves; or our disk is full.
     #[serde(rename = "self")]
     Own,
     /// Somebody tries whether messages arrive.
@@ -123,6 +123,8 @@ pub enum Doubt {
     Restart,
     /// This machine had lost its network.
     Network,
+    /// Our own disk is full. Nobody is silent because of that.
+    Disk,
 }
 
 /// See the module.
@@ -156,7 +158,7 @@ pub struct Message {
     /// With [`Kind::Flapping`], and when that is over: how often it went down, and within which time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flaps: Option<(u32, Span)>,
-    /// With [`Kind::Own`]: why, and how many monitors there are in all.
+    /// With [`Kind::Own`]: why, and how many monitors there are in all, where some are silent for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<(Doubt, u64)>,
     /// When it was to be told, and how late that is by now: whoever delivers it sets it.
@@ -165,6 +167,9 @@ pub struct Message {
     /// The present moment, which ends a duration that goes on: whoever delivers it sets it.
     #[serde(skip)]
     pub now: Wall,
+    /// It could not be put on record that it is told, so a crash may have it told again: whoever delivers it sets it.
+    #[serde(skip)]
+    pub unstored: bool,
     /// Who tells it: whoever delivers it sets it.
     #[serde(skip)]
     pub server: Server,
@@ -197,6 +202,7 @@ impl Message {
             doubt: None,
             delayed: Span(0),
             now: made,
+            unstored: false,
             server: Server::default(),
         }
     }

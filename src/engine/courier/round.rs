@@ -23,8 +23,6 @@ const SWEEP_EVERY: Span = Span::secs(60);
 const SWEPT_AT_ONCE: usize = 100;
 /// A message that is older says so.
 const LATE: Span = Span::secs(60);
-/// Between two tries to put on record what came of a message.
-const RECORD_EVERY: Span = Span::secs(5);
 /// Waiting messages that are looked through for one that may be sent.
 const WINDOW_MAX: usize = 256;
 /// Messages that may wait for one notifier; of more the oldest are given up.
@@ -38,17 +36,7 @@ const TOO_OLD_AT_ONCE: usize = 16;
 #[derive(Debug, Default)]
 pub struct Round {
     desks: BTreeMap<Lane, Desk>,
-    /// What could not be put on record. Until it is these count as being on their way, so that none is sent twice.
-    unrecorded: Vec<Unrecorded>,
-    record_due: Mono,
     swept: Option<Mono>,
-}
-
-#[derive(Debug)]
-struct Unrecorded {
-    outgoing: Outgoing,
-    settled: Settled,
-    instead: Vec<Outgoing>,
 }
 
 /// A message that is to be sent now.
@@ -68,14 +56,6 @@ impl Round {
         self.desks.values_mut().for_each(Desk::forget);
     }
 
-    /// Makes a message ready; `None` if it cannot be read.
-    pub(super) fn wrap(&mut self, outgoing: Outgoing, lagging: &[String], now: Wall) -> Option<Parcel> {
-        let message = serde_json::from_str::<Message>(&outgoing.message).ok()?.at(now, LATE);
-        self.desk(&outgoing.lane()).begin(&outgoing.key);
-        let without = if outgoing.recipient.is_none() { lagging.to_vec() } else { Vec::new() };
-        Some(Parcel { outgoing, message, without })
-    }
-
     fn desk(&mut self, lane: &Lane) -> &mut Desk {
         self.desks.entry(lane.clone()).or_default()
     }
@@ -91,28 +71,29 @@ impl Engine {
         now: Now,
     ) -> Vec<Parcel> {
         let mut parcels = Vec::new();
-        let done = self.record(round, now).and_then(|()| self.sweep(round, now)).and_then(|()| {
+        if !self.may_hand_out() {
+            return parcels;
+        }
+        let done = self.sweep(round, now).and_then(|()| {
             let policy = self.policy.load_full();
-            let pending = self.store.outbox_pending()?;
+            let pending = self.all_waiting()?;
             self.post.pending.store(pending.iter().map(|(_, count)| count).sum(), Ordering::Relaxed);
             for notifier in &policy.alerts.notifiers {
                 let lanes = || pending.iter().filter(|(lane, _)| lane.notifier == notifier.name);
                 let lagging: Vec<String> = lanes().filter_map(|(lane, _)| lane.recipient.clone()).collect();
                 for (lane, waiting) in lanes() {
                     let surplus = waiting.saturating_sub(PENDING_MAX).min(SURPLUS_AT_ONCE);
-                    if surplus > 0 {
+                    // While nothing can be put on record there is another bound, see `aside`.
+                    if surplus > 0 && lock(&self.aside).is_empty() {
                         self.give_up_oldest(round, notifier, lane, surplus as usize, now.wall)?;
                     }
                     let Some(concurrency) = slots(&notifier.name) else { continue };
                     self.give_up_old(round, notifier, lane, now)?;
                     while round.desk(lane).is_open(notifier, concurrency, now.mono) {
                         let Some(outgoing) = self.next(round, lane, now.mono)? else { break };
-                        match round.wrap(outgoing.clone(), &lagging, now.wall) {
-                            Some(mut parcel) => {
-                                parcel.message.server = policy.alerts.server.clone();
-                                parcels.push(parcel);
-                            }
-                            None => self.give_up_unreadable(&outgoing, &policy, now.wall)?,
+                        match self.wrap(round, outgoing.clone(), &lagging, now.wall) {
+                            Some(parcel) => parcels.push(parcel),
+                            None => self.give_up_unreadable(&outgoing, &policy, now.wall),
                         }
                     }
                 }
@@ -120,18 +101,34 @@ impl Engine {
             Ok(())
         });
         match done {
-            Ok(()) => self.outbox_works(round),
+            Ok(()) => self.outbox_works(),
             Err(error) => self.outbox_failed(&error, now.wall),
         }
         parcels
+    }
+
+    /// Makes a message ready; `None` if it cannot be read.
+    pub(super) fn wrap(
+        &self,
+        round: &mut Round,
+        outgoing: Outgoing,
+        lagging: &[String],
+        now: Wall,
+    ) -> Option<Parcel> {
+        let mut message = serde_json::from_str::<Message>(&outgoing.message).ok()?.at(now, LATE);
+        message.server = self.policy().alerts.server.clone();
+        message.unstored = lock(&self.aside).holds(&outgoing.key);
+        round.desk(&outgoing.lane()).begin(&outgoing.key);
+        let without = if outgoing.recipient.is_none() { lagging.to_vec() } else { Vec::new() };
+        Some(Parcel { outgoing, message, without })
     }
 
     fn next(&self, round: &mut Round, lane: &Lane, now: Mono) -> Result<Option<Outgoing>, StoreError> {
         let desk = round.desk(lane);
         let mut most = desk.busy() + 1;
         loop {
-            let waiting = self.store.outbox_next(HERE, lane, most)?;
-            let all = waiting.len() < most || most >= WINDOW_MAX;
+            let (waiting, all) = self.waiting(lane, most)?;
+            let all = all || most >= WINDOW_MAX;
             let found = desk.choose(&waiting, all, now).cloned();
             if found.is_some() || all {
                 return Ok(found);
@@ -193,39 +190,9 @@ impl Engine {
         };
         self.tell_of(&outgoing, Some(&message), &settled, fallback.as_ref(), now.wall);
         instead.extend(fallback);
-        let stored = self.store.outbox_settle(HERE, &outgoing.key, now.wall, &settled, &instead);
-        match stored {
-            Err(error) if !matches!(settled, Settled::Retry { .. }) => {
-                self.outbox_failed(&error, now.wall);
-                round.record_due = now.mono.after(RECORD_EVERY);
-                round.unrecorded.push(Unrecorded { outgoing, settled: settled.clone(), instead });
-            }
-            stored => {
-                round.desk(&lane).end(&outgoing.key);
-                match stored {
-                    Ok(()) => self.outbox_works(round),
-                    // It stands there as before.
-                    Err(error) => self.outbox_failed(&error, now.wall),
-                }
-            }
-        }
+        self.note(&outgoing, now.wall, &settled, &instead);
+        round.desk(&lane).end(&outgoing.key);
         settled
-    }
-
-    /// Puts on record what could not be before.
-    fn record(&self, round: &mut Round, now: Now) -> Result<(), StoreError> {
-        if round.unrecorded.is_empty() || now.mono < round.record_due {
-            return Ok(());
-        }
-        round.record_due = now.mono.after(RECORD_EVERY);
-        while let Some(Unrecorded { outgoing, settled, instead }) = round.unrecorded.last() {
-            self.store.outbox_settle(HERE, &outgoing.key, now.wall, settled, instead)?;
-            let (lane, key) = (outgoing.lane(), outgoing.key.clone());
-            round.desk(&lane).end(&key);
-            round.unrecorded.pop();
-        }
-        self.outbox_works(round);
-        Ok(())
     }
 
     /// What was to be told for long enough and is not, while its notifier takes nothing, is given up.
@@ -238,10 +205,10 @@ impl Engine {
     ) -> Result<(), StoreError> {
         let desk = round.desk(lane);
         let Some(reason) = desk.failing().map(str::to_string) else { return Ok(()) };
-        for outgoing in self.store.outbox_next(HERE, lane, TOO_OLD_AT_ONCE)? {
+        for outgoing in self.waiting(lane, TOO_OLD_AT_ONCE)?.0 {
             if !desk.carries(&outgoing.key) && left(&outgoing, notifier, now.wall) == Span(0) {
                 let fallback = handed_on(&outgoing, notifier, now.wall);
-                self.give_up(&outgoing, reason.clone(), fallback.as_ref(), now.wall)?;
+                self.give_up(&outgoing, reason.clone(), fallback.as_ref(), now.wall);
             }
         }
         Ok(())
@@ -277,29 +244,16 @@ impl Engine {
         Ok(())
     }
 
-    fn give_up_unreadable(&self, outgoing: &Outgoing, policy: &Policy, now: Wall) -> Result<(), StoreError> {
+    fn give_up_unreadable(&self, outgoing: &Outgoing, policy: &Policy, now: Wall) {
         let reason = policy.page_lang.pick("the message cannot be read", "无法读取该消息").to_string();
-        self.give_up(outgoing, reason, None, now)
+        self.give_up(outgoing, reason, None, now);
     }
 
     /// Lets go of a message without a try.
-    fn give_up(
-        &self,
-        outgoing: &Outgoing,
-        reason: String,
-        fallback: Option<&Outgoing>,
-        now: Wall,
-    ) -> Result<(), StoreError> {
+    fn give_up(&self, outgoing: &Outgoing, reason: String, fallback: Option<&Outgoing>, now: Wall) {
         let settled = Settled::GivenUp { reason };
-        self.store.outbox_settle(
-            HERE,
-            &outgoing.key,
-            now,
-            &settled,
-            fallback.map(std::slice::from_ref).unwrap_or_default(),
-        )?;
+        self.note(outgoing, now, &settled, fallback.map(std::slice::from_ref).unwrap_or_default());
         self.tell_of_given_up(outgoing, &settled, fallback, now);
-        Ok(())
     }
 
     fn tell_of_given_up(
@@ -403,14 +357,14 @@ impl Engine {
         round.desks.values_mut().for_each(|desk| desk.tidy(now.mono));
         self.post.keep_only(|name| policy.alerts.notifier(name).is_some());
         let lang = policy.page_lang;
-        for (lane, _) in self.store.outbox_pending()? {
+        for (lane, _) in self.all_waiting()? {
             if policy.alerts.notifier(&lane.notifier).is_some() {
                 continue;
             }
             let reason = lang.pick("there is no such notifier any more", "该通知渠道已不存在").to_string();
-            for outgoing in self.store.outbox_next(HERE, &lane, SWEPT_AT_ONCE)? {
+            for outgoing in self.waiting(&lane, SWEPT_AT_ONCE)?.0 {
                 if round.desks.get(&lane).is_none_or(|desk| !desk.carries(&outgoing.key)) {
-                    self.give_up(&outgoing, reason.clone(), None, now.wall)?;
+                    self.give_up(&outgoing, reason.clone(), None, now.wall);
                 }
             }
         }
@@ -439,7 +393,7 @@ impl Engine {
     }
 
     /// Says once that the outbox cannot be read or written; the sentence stays until it can.
-    fn outbox_failed(&self, error: &StoreError, now: Wall) {
+    pub(in crate::engine) fn outbox_failed(&self, error: &StoreError, now: Wall) {
         let sentence = error.said(self.policy().page_lang);
         let text = sentence.own().to_string();
         if lock(&self.trouble).outbox.replace(sentence).is_none() {
@@ -448,8 +402,8 @@ impl Engine {
     }
 
     /// It can, with nothing left to be written.
-    fn outbox_works(&self, round: &Round) {
-        if round.unrecorded.is_empty() {
+    pub(in crate::engine) fn outbox_works(&self) {
+        if lock(&self.aside).is_empty() {
             lock(&self.trouble).outbox = None;
         }
     }

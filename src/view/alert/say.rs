@@ -41,6 +41,9 @@ pub fn title(lang: Lang, message: &Message) -> String {
         }
         Kind::Reminder => lang.pick(format!("{whom} {be} still down"), format!("{whom} 仍未恢复")),
         Kind::Flapping => lang.pick(format!("{whom} {be} flapping"), format!("{whom} 状态反复")),
+        Kind::Own if is_of_disk(message) => {
+            lang.pick("the disk of heartbeat-server is full", "heartbeat-server 的磁盘已满").into()
+        }
         Kind::Own => lang.pick("heartbeat-server suspects itself", "heartbeat-server 怀疑自身故障").into(),
         Kind::Test => lang.pick("a test: nothing is wrong", "测试：一切正常").into(),
     }
@@ -117,18 +120,34 @@ fn said_whole(lang: Lang, message: &Message) -> String {
             &lang.pick(format!(" (this message is {late} late)"), format!("（本消息延迟 {late} 送达）")),
         );
     }
+    if message.unstored {
+        text.push_str(lang.pick(
+            " (not stored, since this server cannot write to its disk: after a restart it may be told again)",
+            "（未能存盘：本服务器无法写入磁盘，重启后可能重复通知）",
+        ));
+    }
     text
+}
+
+/// Whether it says that our own disk is full.
+fn is_of_disk(message: &Message) -> bool {
+    matches!(message.doubt, Some((Doubt::Disk, _)))
 }
 
 fn english(message: &Message) -> String {
     let lasted = shown(message.duration());
     let mut text = match (message.kind, message.first()) {
         (Kind::Test, _) => format!("a test of the notifier {}: nothing is wrong", message.notifier),
+        (Kind::Own, _) if is_of_disk(message) => {
+            "the disk of this server is full: what happens now is known in memory only and lost with the process; alerts \
+             go on and say that they are not stored; make room on that disk"
+                .to_string()
+        }
         (Kind::Own, _) => {
             let (doubt, all) = message.doubt.unwrap_or((Doubt::Restart, message.count));
             let event = match doubt {
-                Doubt::Restart => "this server was started again or stood still",
                 Doubt::Network => "this machine lost its network",
+                Doubt::Restart | Doubt::Disk => "this server was started again or stood still",
             };
             format!(
                 "{} of {all} monitors have not been heard since {event}: the fault is probably on this side; \
@@ -209,9 +228,15 @@ fn chinese(message: &Message) -> String {
     let lasted = shown(message.duration());
     let mut text = match (message.kind, message.first()) {
         (Kind::Test, _) => format!("通知渠道 {} 的测试消息：一切正常", message.notifier),
+        (Kind::Own, _) if is_of_disk(message) => {
+            "本服务器磁盘已满：此刻发生的事情只在内存中，进程结束即丢失；告警照常发出，并注明未能存盘；请清理该磁盘空间".to_string()
+        }
         (Kind::Own, _) => {
             let (doubt, all) = message.doubt.unwrap_or((Doubt::Restart, message.count));
-            let event = doubt_zh(doubt);
+            let event = match doubt {
+                Doubt::Network => "本机网络中断",
+                Doubt::Restart | Doubt::Disk => "本服务器重启或停顿",
+            };
             format!(
                 "{event}后，{all} 个监控中有 {} 个未再收到心跳：故障很可能在本机；仍然静默者将在数分钟后通知",
                 message.count
@@ -275,13 +300,6 @@ fn chinese(message: &Message) -> String {
         text.push_str(&format!("；依赖它而同时静默：{named}"));
     }
     text.trim_start().to_string()
-}
-
-fn doubt_zh(doubt: Doubt) -> &'static str {
-    match doubt {
-        Doubt::Restart => "本服务器重启或停顿",
-        Doubt::Network => "本机网络中断",
-    }
 }
 
 /// What a monitor said when it reported that it fails, or since then; or what a test says.

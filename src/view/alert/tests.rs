@@ -58,6 +58,11 @@ fn every_kind_reads_well_in_both_languages() {
     let mut own = about(Kind::Own, many);
     own.doubt = Some((Doubt::Restart, 20));
     let late = about(Kind::Down, vec![one("web-1")]).at(Wall(AT + 7_200_000), Span::secs(60));
+    let mut disk = about(Kind::Own, Vec::new());
+    disk.doubt = Some((Doubt::Disk, 0));
+    let mut unstored = about(Kind::Down, vec![one("web-1")]);
+    unstored.unstored = true;
+    assert_eq!(json(Lang::En, &unstored)["stored"], json!(false));
     for (message, en, zh) in [
         (
             about(Kind::Down, vec![one("web-1")]),
@@ -144,6 +149,18 @@ fn every_kind_reads_well_in_both_languages() {
             about(Kind::Test, Vec::new()),
             "a test of the notifier ops: nothing is wrong",
             "通知渠道 ops 的测试消息：一切正常",
+        ),
+        (
+            disk,
+            "the disk of this server is full: what happens now is known in memory only and lost with the process; alerts \
+             go on and say that they are not stored; make room on that disk",
+            "本服务器磁盘已满：此刻发生的事情只在内存中，进程结束即丢失；告警照常发出，并注明未能存盘；请清理该磁盘空间",
+        ),
+        (
+            unstored,
+            "web-1 is down, silent for 1m30s (not stored, since this server cannot write to its disk: after a restart it \
+             may be told again)",
+            "web-1 已失联，静默 1m30s（未能存盘：本服务器无法写入磁盘，重启后可能重复通知）",
         ),
         (
             late,
@@ -285,7 +302,7 @@ fn the_json_has_what_the_interface_promises() {
     let shown = json(Lang::En, &about(Kind::Down, vec![one("web-1")]).at(Wall(AT + 1_500), Span::secs(60)));
     assert_eq!(
         shown.to_string(),
-        r#"{"kind":"down","key":"k-7-3-ops","notifier":"ops","monitor":"web-1","count":1,"monitors":[{"id":"web-1","incident":"7-3","since":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":1.5,"cause":"silence","exit_code":null,"signal":null,"last_beat":"2026-02-08T03:28:50.000Z","address":"10.0.3.7","tags":["rack-3"],"slot":null,"message":null,"failures":0,"removed":false}],"incident":"7-3","since":"2026-02-08T03:30:20.000Z","duration_s":1.5,"delayed_s":0,"cause":"silence","exit_code":null,"signal":null,"slot":null,"message":null,"failures":0,"address":"10.0.3.7","tags":["rack-3"],"shared":null,"dependants":[],"dependants_count":0,"title":"web-1 is down","text":"web-1 is down, silent for 1m31s","details":"DETAILS","server":"","link":null,"at":"2026-02-08T03:30:20.000Z"}"#
+        r#"{"kind":"down","key":"k-7-3-ops","notifier":"ops","monitor":"web-1","count":1,"monitors":[{"id":"web-1","incident":"7-3","since":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":1.5,"cause":"silence","exit_code":null,"signal":null,"last_beat":"2026-02-08T03:28:50.000Z","address":"10.0.3.7","tags":["rack-3"],"slot":null,"message":null,"failures":0,"removed":false}],"incident":"7-3","since":"2026-02-08T03:30:20.000Z","duration_s":1.5,"delayed_s":0,"stored":true,"cause":"silence","exit_code":null,"signal":null,"slot":null,"message":null,"failures":0,"address":"10.0.3.7","tags":["rack-3"],"shared":null,"dependants":[],"dependants_count":0,"title":"web-1 is down","text":"web-1 is down, silent for 1m31s","details":"DETAILS","server":"","link":null,"at":"2026-02-08T03:30:20.000Z"}"#
             .replace("DETAILS", &format!("since {}; last heard from 10.0.3.7", local(Wall(AT))))
     );
     let test = json(Lang::Zh, &about(Kind::Test, Vec::new()));

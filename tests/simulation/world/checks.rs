@@ -8,6 +8,7 @@ impl World {
     pub(super) fn rest(&mut self) -> Checked {
         self.say("rests".into());
         self.disk.set_room(None);
+        self.probe.fill_tables(false);
         self.disk.fail_syncs(0);
         self.probe.fail_tables(0, 0);
         self.room_back_at_ms = None;

@@ -1,6 +1,7 @@
 //! How the program ends, and how it comes back.
 
 use super::checks::find;
+use super::told::everything;
 use super::*;
 
 impl World {
@@ -24,9 +25,10 @@ impl World {
         let then = self.now();
         let Some(mut life) = self.life.take() else { return Ok(()) };
         let flights = std::mem::take(&mut life.flights);
+        let known = life.engine.alerts(&everything()).map_err(|e| e.to_string())?;
+        self.look_at(&known)?;
         drop(life);
-        self.look_at_outbox()?;
-        self.bring_after_death(flights)?;
+        self.bring_after_death(flights, &known)?;
         if std::mem::take(&mut self.step_is_news) {
             self.telling.unsure.push(self.real_ms);
         }

@@ -7,7 +7,7 @@ use heartbeat_server::domain::alert::Kind;
 use heartbeat_server::domain::notice::State;
 use heartbeat_server::engine::courier::Parcel;
 use heartbeat_server::notify::Outcome;
-use heartbeat_server::store::{Delivery, OutboxQuery};
+use heartbeat_server::store::{Delivery, OutboxQuery, Posted};
 
 /// A message on its way.
 pub(super) struct Flight {
@@ -18,8 +18,11 @@ pub(super) struct Flight {
     pub(super) arrived: bool,
 }
 
-/// Messages looked at in one go.
-const LOOKED_AT: usize = 1_000;
+/// All messages that there are.
+pub(super) fn everything() -> OutboxQuery {
+    OutboxQuery { delivery: None, before: None, limit: 100_000 }
+}
+
 /// Everything is quiet for so long in the end, in steps of a minute.
 const QUIET_MINUTES: u64 = 7 * 60;
 
@@ -74,24 +77,30 @@ impl World {
         self.telling.arrive(key, &parcel.outgoing.notifier, place, &parcel.message)
     }
 
-    /// The program has died: what was on its way may have arrived, and what has arrived may not be noted.
-    pub(super) fn bring_after_death(&mut self, flights: Vec<Flight>) -> Checked {
+    /// The program has died: what was on its way may have arrived, and what has arrived may not be noted. `known`: all that
+    /// it knew to have been told, or to be.
+    pub(super) fn bring_after_death(&mut self, flights: Vec<Flight>, known: &[Posted]) -> Checked {
         for flight in flights {
             if flight.arrived && self.random.one_in(2) {
                 self.arrive(&flight.parcel)?;
             }
         }
-        let query = OutboxQuery { delivery: Some(Delivery::Pending), before: None, limit: 100_000 };
-        let pending = self.tables.outbox_list(&query).map_err(|e| e.to_string())?;
+        let rows = self.tables.outbox_list(&everything()).map_err(|e| e.to_string())?;
+        // Noted in memory only: that is so while the tables take nothing.
+        let told: BTreeSet<&str> = known
+            .iter()
+            .filter(|posted| posted.delivery != Delivery::Pending)
+            .map(|posted| posted.outgoing.key.as_str())
+            .collect();
         let mut unnoted: BTreeMap<String, usize> = BTreeMap::new();
         let before = std::mem::take(&mut self.telling.may_repeat);
-        for posted in pending {
+        for posted in rows.iter().filter(|posted| posted.delivery == Delivery::Pending) {
             let key = &posted.outgoing.key;
             if self.telling.arrived.contains_key(key) {
                 self.telling.may_repeat.insert(key.clone(), 1);
                 // One that was under way at an earlier death may have failed since.
-                if !before.contains_key(key) {
-                    *unnoted.entry(posted.outgoing.notifier).or_default() += 1;
+                if !before.contains_key(key) && !told.contains(key.as_str()) {
+                    *unnoted.entry(posted.outgoing.notifier.clone()).or_default() += 1;
                 }
             }
         }
@@ -102,21 +111,32 @@ impl World {
                 return Err(format!("{count} messages to {name} may be repeated, of {slots} under way"));
             }
         }
+        // What left from memory and is not on record is decided again, and may be told again.
+        let kept: BTreeSet<String> = rows.into_iter().map(|posted| posted.outgoing.key).collect();
+        let lost = self.telling.arrived.keys().filter(|key| !kept.contains(*key)).cloned();
+        let lost: Vec<String> = lost.collect();
+        self.telling.may_repeat.extend(lost.into_iter().map(|key| (key, 1)));
+        self.telling.made.retain(|made| kept.contains(&made.message.key));
         Ok(())
     }
 
-    /// Looks at what was put into the outbox since the last look.
+    /// Looks at what was put into the outbox, or aside, since the last look.
     pub(super) fn look_at_outbox(&mut self) -> Checked {
-        let query = OutboxQuery { delivery: None, before: None, limit: 1 };
-        let last = self.tables.outbox_list(&query).map_err(|e| e.to_string())?;
-        let Some(last) = last.first().map(|posted| posted.place).filter(|last| *last > self.looked) else {
+        let engine = &self.life.as_ref().expect("a program runs").engine;
+        let newest = engine.alerts(&OutboxQuery { limit: 1, ..everything() }).map_err(|e| e.to_string())?;
+        let newest = newest.into_iter().next().map_or(String::new(), |posted| posted.outgoing.key);
+        if newest == self.looked {
             return Ok(());
-        };
-        let limit = usize::try_from(last - self.looked).unwrap_or(LOOKED_AT).min(LOOKED_AT);
-        let query = OutboxQuery { delivery: None, before: None, limit };
-        let fresh = self.tables.outbox_list(&query).map_err(|e| e.to_string())?;
-        self.looked = last;
-        for posted in fresh.into_iter().rev() {
+        }
+        let known = engine.alerts(&everything()).map_err(|e| e.to_string())?;
+        self.looked = newest;
+        self.look_at(&known)
+    }
+
+    /// The same, with all of them at hand.
+    pub(super) fn look_at(&mut self, known: &[Posted]) -> Checked {
+        let seen: BTreeSet<String> = self.telling.made.iter().map(|made| made.message.key.clone()).collect();
+        for posted in known.iter().rev().filter(|posted| !seen.contains(&posted.outgoing.key)) {
             let message: Message =
                 serde_json::from_str(&posted.outgoing.message).map_err(|e| e.to_string())?;
             if message.notifier != posted.outgoing.notifier {
@@ -124,14 +144,15 @@ impl World {
                 continue;
             }
             self.say(format!("to {}: {}", message.notifier, message.key));
-            self.look_at(&message)?;
-            self.telling.made.push(Made { at_ms: self.real_ms, place: posted.place, message });
+            self.judge(&message)?;
+            self.telling.place += 1;
+            self.telling.made.push(Made { at_ms: self.real_ms, place: self.telling.place, message });
         }
         Ok(())
     }
 
     /// What a message must not say, seen at the moment at which it is made: by what the journal has of those it names.
-    fn look_at(&self, message: &Message) -> Checked {
+    fn judge(&self, message: &Message) -> Checked {
         for one in message.monitors.iter().filter(|one| !one.removed) {
             let Some((number, _)) = one.incident.as_deref().and_then(numbers) else { continue };
             // A pause counts from when it was asked for, on record or not.
@@ -242,8 +263,7 @@ impl World {
 
     /// Everything that was made has arrived, or was given up for its fallback, which has it.
     fn check_arrived(&mut self) -> Checked {
-        let query = OutboxQuery { delivery: None, before: None, limit: 100_000 };
-        for posted in self.life().engine.alerts(&query).map_err(|e| e.to_string())? {
+        for posted in self.life().engine.alerts(&everything()).map_err(|e| e.to_string())? {
             let key = &posted.outgoing.key;
             let arrived = self.telling.arrived.contains_key(key);
             match posted.delivery {

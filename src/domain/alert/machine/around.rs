@@ -3,7 +3,7 @@
 use super::{Lookup, Machine, RESPITE_MAX, Suspicion};
 use crate::domain::address::Peer;
 use crate::domain::alert::entry::{Entry, Line, after};
-use crate::domain::alert::message::{Doubt, age};
+use crate::domain::alert::message::{Doubt, Kind, Message, age};
 use crate::domain::alert::policy::{AlertPolicy, NOTIFY_MAX};
 use crate::domain::notice::State;
 use crate::domain::record::Record;
@@ -16,9 +16,8 @@ use std::sync::Arc;
 /// How long monitors have to be heard when our network is there again.
 const NETWORK_GRACE: Span = Span::secs(300);
 
-/// What a machine suspects of ourselves.
-#[derive(Clone, Debug, Default)]
-pub struct Doubts(Option<Suspicion>);
+/// Between two messages that our disk is full.
+const DISK_TOLD_EVERY: Span = Span::secs(3600);
 
 impl Machine {
     /// Goes by another policy from now on. Who was told of an outage is told of its end, though the rules say otherwise
@@ -231,6 +230,7 @@ impl Machine {
         }
         self.passing.values_mut().for_each(|(_, at)| moved(at));
         moved(&mut self.passing_pruned);
+        self.disk_told.iter_mut().for_each(moved);
         if let Some(suspicion) = &mut self.suspicion {
             moved(&mut suspicion.at);
             let ahead = suspicion.held_since.iter_mut().chain(&mut suspicion.over);
@@ -242,6 +242,7 @@ impl Machine {
     /// What was remembered by a clock that has been put back since lies ahead; nothing may wait for that.
     pub(super) fn bring_back(&mut self, now: Wall) {
         self.clock = now;
+        self.disk_told = self.disk_told.map(|told| told.min(now));
         for (number, entry) in &mut self.entries {
             let mut ahead = false;
             let mut back = |at: &mut Wall, latest: Wall| {
@@ -267,13 +268,31 @@ impl Machine {
         self.timers = self.entries.values().filter_map(|one| Some((one.wake?, one.number))).collect();
     }
 
-    /// What is suspected of ourselves, to be kept while the machine is made anew.
-    pub fn doubts(&self) -> Doubts {
-        Doubts(self.suspicion.clone())
+    /// Whether our own disk takes nothing more. That is told once, and where it comes and goes once an hour: to whoever is
+    /// told by default, or where nobody is, to all.
+    pub fn set_disk(&mut self, now: Wall, is_full: bool) {
+        if !is_full {
+            self.disk_is_told = false;
+            return;
+        }
+        let lately = self.disk_told.is_some_and(|told| now < after(told, DISK_TOLD_EVERY));
+        if self.disk_is_told || lately {
+            return;
+        }
+        (self.disk_is_told, self.disk_told) = (true, Some(now));
+        let named =
+            |name: &str| self.policy.notify.is_empty() || self.policy.notify.iter().any(|one| one == name);
+        for name in self.policy.notifiers.iter().map(|one| &one.name).filter(|name| named(name)) {
+            let key = format!("{}-disk-{}", Kind::Own.name(), now.0);
+            let mut message =
+                Message::new(Kind::Own, format!("{}-{name}", self.instance.mark(&key)), name, now);
+            message.doubt = Some((Doubt::Disk, 0));
+            self.messages.push(message);
+        }
     }
 
-    /// Goes on suspecting that.
-    pub fn set_doubts(&mut self, doubts: Doubts) {
-        self.suspicion = doubts.0;
+    /// Whether records are heard before they are in the log, and so will be heard again when they are.
+    pub fn expect_twins(&mut self, expected: bool) {
+        self.expects_twins = expected;
     }
 }

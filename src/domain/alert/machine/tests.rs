@@ -514,3 +514,46 @@ fn an_outage_that_only_seemed_to_be_over_is_told_as_one() {
     world.pass(60);
     assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered]);
 }
+
+#[test]
+fn that_our_disk_is_full_is_told_once_and_where_it_comes_and_goes_once_an_hour() {
+    let told = |world: &mut World, after_s: u64, is_full: bool| -> Vec<String> {
+        world.now = after(world.now, Span::secs(after_s));
+        world.machine.set_disk(world.now, is_full);
+        let messages = world.machine.take_messages();
+        assert!(messages.iter().all(|one| one.kind == Kind::Own && one.doubt == Some((Doubt::Disk, 0))));
+        messages.into_iter().map(|one| one.notifier).collect()
+    };
+    let mut world = World::new(&["a"], rules(), policy());
+    let nobody: [&str; 0] = [];
+    assert_eq!(told(&mut world, 0, false), nobody);
+    assert_eq!(told(&mut world, 1, true), ["ops"], "who is told by default");
+    assert_eq!(told(&mut world, 7_200, true), nobody, "it is known");
+    assert_eq!(told(&mut world, 1, false), nobody);
+    assert_eq!(told(&mut world, 1, true), ["ops"], "the last time is long ago");
+    told(&mut world, 1, false);
+    assert_eq!(told(&mut world, 3_500, true), nobody);
+    assert_eq!(told(&mut world, 100, true), ["ops"]);
+    // Where nobody is told by default it is everybody's.
+    let mut world = World::new(&["a"], rules(), AlertPolicy { notify: Vec::new(), ..policy() });
+    assert_eq!(told(&mut world, 1, true), ["ops", "slow", "quick"]);
+}
+
+#[test]
+fn what_was_heard_before_the_log_had_it_is_known_again_however_much_later() {
+    for expects in [true, false] {
+        let mut world = World::new(&["a"], rules(), policy());
+        world.machine.expect_twins(expects);
+        let begin = world.log.len();
+        world.down(0, Cause::Silence);
+        world.pass(60);
+        world.beat(0);
+        world.pass(3 * 3_600);
+        assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered]);
+        for (monitor, at, change) in &world.log[begin..] {
+            world.machine.hear(&monitor.record(*at, *change));
+        }
+        world.pass(60);
+        assert_eq!(world.kinds("ops", "a").len() == 2, expects);
+    }
+}
