@@ -4,7 +4,7 @@
 //! out with a complaint, and what is left is parsed as if it had been typed. Only where there is no job at all nothing can
 //! be done.
 
-use super::name::nearest;
+use super::name::{NEAREST_EN, NEAREST_ZH, nearest};
 use crate::client::cli::{self, Args, Task};
 use crate::config::Env;
 use crate::domain::lang::Lang;
@@ -38,6 +38,9 @@ pub fn rescue(words: &[OsString], env: &Env) -> Option<Rescued> {
                 match nearest(&value.unwrap_or_default()) {
                     Some(id) => {
                         line.push(format!("--id={id}").into());
+                        // That one follows, as taken.
+                        let near = fault.find(scan.lang.pick(NEAREST_EN, NEAREST_ZH)).unwrap_or(fault.len());
+                        let fault = &fault[..near];
                         scan.complaints.push(
                             scan.lang
                                 .pick(format!("{fault}; taken as {id}"), format!("{fault}；按 {id} 处理")),
@@ -180,8 +183,11 @@ impl Scan<'_> {
 
     /// What the command line has against an option by itself.
     fn fault_of(&self, option: &[OsString]) -> Option<String> {
-        let front = ["heartbeat".into(), "run".into()];
-        let line = front.into_iter().chain(option.iter().cloned()).chain(["--".into(), "true".into()]);
+        let lang = OsString::from(self.lang.pick("--lang=en", "--lang=zh"));
+        // Given twice it would be refused for that.
+        let is_lang = option.iter().any(|word| word.to_string_lossy().starts_with("--lang"));
+        let front = ["heartbeat".into(), "run".into()].into_iter().chain((!is_lang).then_some(lang));
+        let line = front.chain(option.iter().cloned()).chain(["--".into(), "true".into()]);
         let exit = cli::parse(line, self.env).err()?;
         let first = exit.text.lines().next().unwrap_or_default();
         Some(first.trim_start_matches("error: ").trim_start_matches("错误：").to_string())
@@ -245,6 +251,11 @@ mod tests {
             assert!(!lost, "{line:?}");
         }
         assert!(rescued(&["run", "--to", "ftp://x", "--id", "a", "--", "sh"]).3);
+        let zh = rescued(&["--lang", "zh", "run", "--id", "a b", "--", "sh"]).2;
+        assert!(
+            zh.starts_with("--id <ID> 的值 'a b' 无效：只能由") && zh.ends_with("组成；按 a-b 处理"),
+            "{zh}"
+        );
     }
 
     #[test]
