@@ -491,8 +491,16 @@ impl Mon {
     }
 
     /// The wall clock was set: what waits for a time of day waits for the new one.
-    pub fn clock_stepped(&mut self, now: Now, step_ms: i64, rules: &Rules) {
-        if self.paused {
+    pub fn clock_stepped(&mut self, now: Now, step_ms: i64, rules: &Rules, defaults: &Defaults) {
+        if self.visible() == State::New && self.beats == 0 {
+            let before = Wall(now.wall.0 - step_ms);
+            let schedule = self.rule(rules).and_then(|rule| rule.schedule.as_ref());
+            let first = schedule.and_then(|schedule| schedule.next_after(self.since.min(before)));
+            if first.is_some_and(|first| first > before) {
+                let jumped = if step_ms > 60_000 { step_ms as u64 } else { 0 };
+                self.deadline = self.first_beat_until(now, Span(jumped), rules, defaults);
+            }
+        } else if self.paused {
             self.deadline = self.details.pause.and_then(|pause| pause.until).map(|until| now.mono_of(until));
         } else if matches!(self.state, State::Up | State::New) && self.details.runs.is_empty() {
             let Some(schedule) = self.rule(rules).and_then(|rule| rule.schedule.as_ref()) else { return };

@@ -267,7 +267,7 @@ impl Story {
             looped.boundary = None;
             for id in self.ids() {
                 let Some(mon) = self.live.get_mut(&id) else { continue };
-                mon.clock_stepped(now, step_ms, &self.rules);
+                mon.clock_stepped(now, step_ms, &self.rules, &self.defaults);
                 if !mon.details.runs.is_empty() {
                     self.change(now, &id, |mon, _, _| {
                         mon.restamp_runs(now);

@@ -6,7 +6,7 @@
 //! were last known to listen; whoever was never heard keeps its time, and has an interval at least. The same holds, without a start, after the machine has slept or we have been stuck
 //! ([`Registry::forgive`]).
 
-use super::row::{Flags, Monitor, NEVER, Own};
+use super::row::{Flags, Monitor, NEVER, Own, SMALL_STEP};
 use super::{Name, Registry};
 use crate::domain::beat::Source;
 use crate::domain::notice::State;
@@ -16,9 +16,6 @@ use crate::domain::rules::Rule;
 use crate::domain::time::{Now, Span, Wall};
 use std::collections::HashSet;
 use std::sync::Arc;
-
-/// A step of the wall clock up to which a slot that it jumped over counts as come; beyond, it is skipped.
-const SMALL_STEP: Span = Span::secs(60);
 
 /// What must be remembered while records are read.
 #[derive(Debug, Default)]
@@ -171,7 +168,16 @@ impl Registry {
     pub fn clock_stepped(&mut self, now: Now, step_ms: i64, keep: &mut impl FnMut(&Record<'_>)) {
         for key in 0..self.monitors.len() as u32 {
             let row = &mut self.monitors[key as usize];
-            if row.is_vacant() || row.rare.is_none() {
+            if row.is_vacant() {
+                continue;
+            }
+            if row.visible() == State::New && row.beats == 0 {
+                let rule = self.rules.get(row.rule);
+                row.deadline = row.first_beat_stepped(now, step_ms, rule, &self.defaults);
+                self.file(key);
+                continue;
+            }
+            if row.rare.is_none() {
                 continue;
             }
             let running = row.is_running();

@@ -7,7 +7,7 @@ mod held;
 mod paper;
 mod runs;
 
-pub(super) use held::Own;
+pub(super) use held::{Own, SMALL_STEP};
 
 use super::rivals::Rivals;
 use crate::domain::address::Peer;

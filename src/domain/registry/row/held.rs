@@ -10,6 +10,8 @@ use crate::domain::schedule::Schedule;
 use crate::domain::time::{Mono, Now, Span, Wall};
 use crate::domain::tolerance::{fitting_grace, late_tolerance};
 
+/// A step of the wall clock up to which a slot that it jumped over counts as come; beyond, it is skipped.
+pub(in crate::domain::registry) const SMALL_STEP: Span = Span::secs(60);
 /// See [`Monitor::slack`].
 const KEPT_SLACK: Span = Span(500);
 
@@ -166,6 +168,26 @@ impl Monitor {
         };
         let until = |due: Wall| now.mono_of(Wall(due.0.saturating_add_unsigned(within.0))).max(now.mono);
         due.map_or(NEVER, until)
+    }
+
+    /// The same when the wall clock was set, forward by `step_ms` or back: whoever waits for its first slot waits for the one
+    /// of the new clock, and one that it jumped over by much is skipped.
+    pub(in crate::domain::registry) fn first_beat_stepped(
+        &self,
+        now: Now,
+        step_ms: i64,
+        rule: Option<&Rule>,
+        defaults: &Defaults,
+    ) -> Mono {
+        let before = Wall(now.wall.0.saturating_sub(step_ms));
+        let schedule = rule.and_then(|rule| rule.schedule.as_ref());
+        let first = schedule.and_then(|schedule| schedule.next_after(self.since.min(before)));
+        if first.is_none_or(|first| first <= before) {
+            return self.deadline;
+        }
+        let is_jump = step_ms > 0 && step_ms.unsigned_abs() > SMALL_STEP.0;
+        let away = if is_jump { Span(step_ms.unsigned_abs()) } else { Span(0) };
+        self.first_beat_after(now, away, rule, defaults)
     }
 
     /// The same, with the time that it needs to be heard at all: nobody is judged for our absence. By a schedule it is not

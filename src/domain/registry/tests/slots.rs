@@ -177,6 +177,21 @@ fn who_has_a_schedule_is_waited_for_from_the_first_slot_after_it_was_declared() 
 }
 
 #[test]
+fn the_first_slot_is_that_of_the_clock_that_was_set() {
+    let hour = HOUR as i64;
+    // Over the slot, not so far, and back: when the slot comes then.
+    for (step_ms, slot_ms) in [(2 * hour, THREE), (600_000, THREE - 600_000), (-hour, THREE)] {
+        let mut r = declared(&hourly_waits_for_first(600_000));
+        let stepped = |ms: u64| Now { wall: Wall(at(ms).wall.0 + step_ms), ..at(ms) };
+        r.clock_stepped(stepped(60_000), step_ms, &mut |_| {});
+        for (ms, state) in [(slot_ms + 599_999, State::New), (slot_ms + 600_016, State::Down)] {
+            while r.handle_timeout(stepped(ms), 7, &mut |_| {}) {}
+            assert_eq!(r.get(stepped(ms), name("a")).unwrap().state, state, "{step_ms}");
+        }
+    }
+}
+
+#[test]
 fn the_time_for_the_first_beat_outlasts_a_start_and_a_stall() {
     let kept = |policy: &Policy, ms: u64, last_sign: u64| {
         let mut old = declared(policy);
