@@ -25,6 +25,8 @@ const DOUBT_MIN: Span = Span::secs(30);
 
 /// An outage that began that long before the last sign of life may not have reached the machine.
 const LATELY: Span = Span::secs(86_400);
+/// A change that is younger is followed for the first time, or is remembered: nothing is forgotten within an hour.
+const FRESH: Span = Span::secs(60);
 /// A step of the wall clock, and a sleep of the machine, that are smaller are no matter.
 const STEP_MS: u64 = 500;
 const SLEEP_MIN: Span = Span::secs(1);
@@ -185,9 +187,10 @@ impl Engine {
             if let Some((again, found)) = again.and_then(|again| Some((again, down.remove(&number)?))) {
                 self.put_right(machine, &found.borrow(), again, clocks.now);
             }
-            // After a power cut what is left of the journal is read once more, from its beginning; what was over by then is
-            // no news, though it may have been forgotten here.
-            let is_old = !*reconciled && !machine.knows(record.number) && self.was_over(record)?;
+            // After a power cut what is left of the journal is read once more, from its beginning, and where no file
+            // could be begun what was not safe is written again later; what was over by then is no news, though it may have been forgotten here.
+            let is_fresh = *reconciled && clocks.now.wall.0.abs_diff(record.at.0) < FRESH.0;
+            let is_old = !is_fresh && !machine.knows(record.number) && self.was_over(record)?;
             if !is_old {
                 machine.hear(record);
             }

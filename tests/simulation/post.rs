@@ -594,3 +594,26 @@ fn who_is_forgotten_at_two_starts_since_the_first_is_not_on_record_is_told_of_on
     let kinds: Vec<&Value> = town.heard_by("ops").iter().map(|one| &one.json["kind"]).collect();
     assert_eq!(kinds, ["down", "recovered"], "{:#?}", town.heard_by("ops"));
 }
+
+#[test]
+fn what_the_journal_writes_again_when_there_is_room_is_told_of_once() {
+    let mut town = Town::new("again", &notifier("ops", ""));
+    for status in [Status::Fail, Status::Ok] {
+        for id in ["a", "b"] {
+            town.beat(id, status);
+            town.pass(10);
+        }
+    }
+    // The start cannot write again what was not synced, and when there is room nothing of it is remembered any more.
+    town.disk.set_room(Some(0));
+    town.s += 2 * HOUR;
+    town.kill();
+    town.pass(2 * MINUTE);
+    town.disk.set_room(None);
+    for _ in 0..MINUTE {
+        town.engine.tend(town.now().wall);
+        town.tick();
+    }
+    let kinds: Vec<&Value> = town.heard_by("ops").iter().map(|one| &one.json["kind"]).collect();
+    assert_eq!(kinds, ["down", "down", "recovered", "recovered"], "{:#?}", town.heard_by("ops"));
+}

@@ -2,6 +2,7 @@
 //! the program may die while something is on its way.
 
 use super::*;
+use crate::model::Mon;
 use crate::telling::{Made, numbers};
 use heartbeat_server::domain::alert::Kind;
 use heartbeat_server::domain::notice::State;
@@ -177,12 +178,20 @@ impl World {
             if let Some(parent) =
                 parent.filter(|parent| parent.state == State::Down && parent.incident.is_some())
             {
-                if !parent.paused {
+                // That it is down may be in memory and in a snapshot only, while the journal takes nothing.
+                if !parent.paused && self.is_followed(parent) {
                     return Err(format!("{} is behind {}, and told of: {}", one.id, parent.id, message.key));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether the keeper has followed that the incident began which a monitor is in.
+    fn is_followed(&self, mon: &Mon) -> bool {
+        let beginning = mon.incident.and_then(|(beats, ..)| self.story.beginning(mon.number, beats));
+        let followed = self.telling.followed.get(&mon.number);
+        beginning.zip(followed).is_some_and(|((version, _), followed)| followed.contains(&version))
     }
 
     /// Some notifiers fall ill, others are well again.
