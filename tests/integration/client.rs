@@ -36,7 +36,11 @@ pub struct Reply {
 impl Conn {
     /// Over TCP.
     pub fn tcp(address: &str) -> Conn {
-        let stream = TcpStream::connect(address).unwrap_or_else(|e| panic!("cannot reach {address}: {e}"));
+        Conn::of(TcpStream::connect(address).unwrap_or_else(|e| panic!("cannot reach {address}: {e}")))
+    }
+
+    /// The same over one that is there.
+    pub fn of(stream: TcpStream) -> Conn {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();

@@ -15,6 +15,8 @@ mod load;
 mod monitors;
 mod outbox;
 mod repair;
+#[cfg(test)]
+mod rot;
 mod rows;
 mod salvage;
 mod schema;

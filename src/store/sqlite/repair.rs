@@ -32,6 +32,11 @@ pub enum Repair {
         /// Whether everything in it could be read.
         complete: bool,
     },
+    /// There was nothing in it.
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
     /// The row of a monitor makes no sense and was passed over.
     Row {
         /// The file.
@@ -66,6 +71,17 @@ impl Repair {
                     shown(path),
                     because(reason),
                     shown(aside)
+                )
+            }
+            (Repair::Empty { path }, Lang::En) => format!(
+                "{} was an empty file: if anything stood in it, that is lost; monitors come back from the journal or with \
+                 their next beat",
+                shown(path)
+            ),
+            (Repair::Empty { path }, Lang::Zh) => {
+                format!(
+                    "{} 是空文件：若其中曾有内容则已丢失；监控项会从 journal 或随下一次心跳恢复",
+                    shown(path)
                 )
             }
             (Repair::Row { path, number, reason }, Lang::En) => format!(
@@ -105,12 +121,21 @@ pub(super) fn check_header(path: &Path) -> Result<(), StoreError> {
         Err(source) => return Err(error(source)),
     };
     let mut header = Vec::new();
-    file.by_ref().take(HEADER.len() as u64).read_to_end(&mut header).map_err(error)?;
-    if header.is_empty() || header == HEADER {
-        Ok(())
-    } else {
-        Err(Fault::damaged(path, "file is not a database"))
+    file.by_ref().take(HEADER.len() as u64 + 2).read_to_end(&mut header).map_err(error)?;
+    if header.is_empty() {
+        return Ok(());
     }
+    if !header.starts_with(HEADER) {
+        return Err(Fault::damaged(path, "file is not a database"));
+    }
+    // SQLite takes for zeros what the last page lacks. With a log that holds the page again that is right.
+    let page = header.last_chunk().map_or(0, |page| u64::from(u16::from_be_bytes(*page)));
+    let length = file.metadata().map_err(error)?.len();
+    let cut = length.checked_rem(page).unwrap_or(0) != 0;
+    if cut && !exists(&beside(path, "-wal"))? {
+        return Err(Fault::damaged(path, format!("the file ends within a page, at byte {length}")));
+    }
+    Ok(())
 }
 
 /// Ends a repair that was cut short, and sees to leftovers.
@@ -118,7 +143,13 @@ pub(super) fn adopt(path: &Path, now: Wall, news: &mut Vec<Repair>) -> Result<()
     let fresh = beside(path, ".new");
     match (exists(path)?, exists(&fresh)?) {
         (true, true) => discard(&fresh),
-        (true, false) => Ok(()),
+        (true, false) => {
+            // As a system that crashed leaves a file whose content it had not written yet.
+            if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+                news.push(Repair::Empty { path: path.into() });
+            }
+            Ok(())
+        }
         (false, true) => rename(&fresh, path),
         // A log without its file would be taken for that of the new one.
         (false, false) if exists(&beside(path, "-wal"))? => {

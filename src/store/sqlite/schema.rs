@@ -191,6 +191,9 @@ CREATE VIEW incidents_utc AS
     FROM incidents ORDER BY started_ms DESC;
 ";
 
+/// Where `meta` has the version once more: a bit that flips in `PRAGMA user_version` must not pass for a later version.
+const SCHEMA: &str = "schema";
+
 /// The version of a file that has had all of [`MIGRATIONS`].
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
@@ -207,9 +210,12 @@ pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, Store
     let ours = application == i64::from(APPLICATION_ID);
     match version {
         0 if objects == 0 => Ok(0),
-        found if ours && found > VERSION => {
-            Err(StoreError::TooNew { path: path.into(), found, known: VERSION })
-        }
+        found if ours && found > VERSION => match super::meta::<i64>(connection, SCHEMA) {
+            Ok(Some(schema)) if schema <= VERSION => {
+                Err(Fault::damaged(path, format!("its version says {found}, and {schema} in another place")))
+            }
+            _ => Err(StoreError::TooNew { path: path.into(), found, known: VERSION }),
+        },
         found if ours && found > 0 => Ok(found),
         _ => Err(Fault::damaged(path, "not written by heartbeat-server")),
     }
@@ -222,6 +228,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path, version: i64) ->
         step.execute_batch(statements)?;
         step.pragma_update(None, "application_id", APPLICATION_ID)?;
         step.pragma_update(None, "user_version", number)?;
+        super::set_meta(&step, SCHEMA, &number)?;
         step.commit()
     };
     for (number, statements) in (1..).zip(MIGRATIONS) {

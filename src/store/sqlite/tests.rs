@@ -144,7 +144,8 @@ fn a_file_of_a_later_version_is_left_alone() {
     let folder = Folder::new("sqlite-new");
     filled(&folder);
     let path = folder.path().join(FILE);
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let later = "PRAGMA user_version = 99; UPDATE meta SET value = 99 WHERE key = 'schema'";
+    Connection::open(&path).unwrap().execute_batch(later).unwrap();
     let before = std::fs::read(&path).unwrap();
     let error = SqliteTables::open(folder.path(), NOW).unwrap_err();
     assert!(matches!(error, StoreError::TooNew { found: 99, .. }), "{error}");
