@@ -42,6 +42,8 @@ struct Inner {
     changes: BTreeMap<(u64, u64), StateChange>,
     /// By number and beats.
     incidents: BTreeMap<(u64, u64), Row>,
+    /// The numbers under which monitors of a name have had any.
+    incident_numbers: BTreeMap<String, BTreeSet<u64>>,
     /// By place.
     outbox: BTreeMap<u64, Posted>,
     /// The place of each message by its name.
@@ -246,6 +248,8 @@ impl Inner {
         self.close(number, version, record.incident.map(|incident| incident.beats), ended(record));
         let muted = matches!(record.change, Change::State { muted: true, .. });
         let Some(incident) = record.incident.filter(|_| !muted) else { return };
+        let numbers = self.incident_numbers.entry(record.id.as_str().to_string()).or_default();
+        numbers.insert(number);
         let row = self.incidents.entry((number, incident.beats)).or_insert_with(|| Row {
             monitor: record.id.as_str().to_string(),
             reason: incident.reason,
@@ -478,19 +482,27 @@ impl Tables for MemoryTables {
     fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError> {
         let inner = self.inner();
         let wanted = |row: &&Row| {
-            query.monitor.as_ref().is_none_or(|monitor| *monitor == row.monitor)
-                && query
-                    .since
-                    .is_none_or(|since| row.ended.is_none_or(|ended| ended.max(row.started) >= since))
+            query.since.is_none_or(|since| row.ended.is_none_or(|ended| ended.max(row.started) >= since))
                 && (!query.open || row.ended.is_none())
         };
+        let rows: Vec<(&(u64, u64), &Row)> = match &query.monitor {
+            None => inner.incidents.iter().collect(),
+            Some(monitor) => {
+                let numbers = inner.incident_numbers.get(monitor).into_iter().flatten();
+                numbers.flat_map(|n| inner.incidents.range((*n, 0)..=(*n, u64::MAX))).collect()
+            }
+        };
         let after = query.after.as_ref().map(|(started, id)| (*started, incident_key(id).unwrap_or((0, 0))));
-        let found: BTreeMap<(Wall, (u64, u64)), &Row> =
-            inner.incidents.iter().map(|(key, row)| ((row.started, *key), row)).collect();
-        let newest_first = found.into_iter().rev();
-        let rest = newest_first.skip_while(|(place, _)| after.is_some_and(|after| *place >= after));
-        let listed = rest.filter(|(_, row)| wanted(row)).take(query.limit);
-        Ok(listed
+        let found: BTreeMap<(Wall, (u64, u64)), &Row> = rows
+            .into_iter()
+            .filter(|(_, row)| wanted(row))
+            .map(|(key, row)| ((row.started, *key), row))
+            .filter(|(place, _)| after.is_none_or(|after| *place < after))
+            .collect();
+        Ok(found
+            .into_iter()
+            .rev()
+            .take(query.limit)
             .map(|((started, (number, beats)), row)| Incident {
                 id: incident_id(number, beats),
                 monitor: row.monitor.clone(),

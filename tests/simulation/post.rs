@@ -4,6 +4,7 @@
 //! the loopback, and what it says then is what the simulated post says for as long as the failure lasts. The engine, the
 //! outbox and the courier's round are the real ones; only the thread and the waiting are not.
 
+mod crowd;
 mod faults;
 
 use crate::store::{Probe, SimLog, SimTables};
