@@ -51,7 +51,7 @@ pub mod watch;
 
 use alerts::{Lapses, Recovered};
 use aside::Aside;
-pub use ask::Health;
+pub use ask::{Health, Place};
 use guesses::Guesses;
 pub use pending::Pending;
 use pending::Untold;
@@ -189,7 +189,11 @@ impl Engine {
         store: Arc<dyn Store>,
         sync: Sync,
     ) -> Engine {
-        let shard = || Mutex::new(Registry::new(now, policy.defaults, policy.rules.clone()));
+        let shard = || {
+            let mut registry = Registry::new(now, policy.defaults, policy.rules.clone());
+            registry.bound_messages(policy.limits.messages / SHARDS);
+            Mutex::new(registry)
+        };
         Engine {
             shards: (0..SHARDS).map(|_| shard()).collect(),
             untold: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -387,7 +391,10 @@ impl Engine {
     pub fn set_policy(&self, now: Now, policy: Arc<Policy>) {
         let mut pending = Pending::new();
         for shard in 0..SHARDS {
-            self.change(now, shard, &mut pending, |registry, keep| registry.set_policy(now, &policy, keep));
+            self.change(now, shard, &mut pending, |registry, keep| {
+                registry.bound_messages(policy.limits.messages / SHARDS);
+                registry.set_policy(now, &policy, keep);
+            });
             // A failure has been noted and will be made good.
             let _ = self.commit(now.wall, &mut pending);
         }

@@ -157,7 +157,7 @@ impl Settings {
         let (body, beat) = (size_text(limits.body_bytes as u64), size_text(limits.beat_bytes as u64));
         let head = size_text(limits.header_bytes as u64);
         let spans = [limits.header_timeout, limits.body_timeout, limits.idle_timeout, limits.write_timeout];
-        let memory = size_text(limits.memory as u64);
+        let (memory, messages) = (size_text(limits.memory as u64), size_text(limits.messages as u64));
         match lang {
             Lang::En => vec![
                 ("threads", self.threads.to_string()),
@@ -179,7 +179,7 @@ impl Settings {
                 (
                     "memory",
                     format!(
-                        "{memory} for clients; {} event streams from one address",
+                        "{memory} for clients, {messages} for messages; {} event streams from one address",
                         limits.streams_per_address
                     ),
                 ),
@@ -209,7 +209,13 @@ impl Settings {
                         spans[0], spans[1], spans[2], spans[3]
                     ),
                 ),
-                ("内存", format!("客户端共 {memory}；每个地址 {} 个事件流", limits.streams_per_address)),
+                (
+                    "内存",
+                    format!(
+                        "客户端共 {memory}，消息共 {messages}；每个地址 {} 个事件流",
+                        limits.streams_per_address
+                    ),
+                ),
                 (
                     "监控项",
                     format!("{}；每个地址每小时新增 {}", limits.monitors, limits.new_monitors_per_hour),

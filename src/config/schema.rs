@@ -457,6 +457,10 @@ const LIMITS: &[Key<LimitsDraft>] = &[
         read: |d, v| put(&mut d.limits.memory, v.size(4 << 20..=1 << 40).map(|n| n as usize)),
     },
     Key {
+        name: "messages",
+        read: |d, v| put(&mut d.limits.messages, v.size(1 << 20..=1 << 40).map(|n| n as usize)),
+    },
+    Key {
         name: "streams_per_address",
         read: |d, v| put(&mut d.limits.streams_per_address, v.integer(1..=10_000).map(|n| n as usize)),
     },

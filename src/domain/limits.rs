@@ -48,6 +48,8 @@ pub const SOCKET_PATH_BYTES_MAX: usize = 103;
 pub const MESSAGE_BYTES_MAX: usize = 10_000;
 /// What is kept of the beginning of a message that is longer; the rest is kept of its end.
 pub const MESSAGE_HEAD_BYTES: usize = 2_000;
+/// What is left of a message that is cut because there is no room for all; shorter ones are not counted.
+pub const MESSAGE_SHORT_BYTES: usize = 256;
 /// Most things that the answer to a batch names as cut or left out, but for those of the last beat.
 pub const BATCH_WARNINGS_MAX: usize = 100;
 /// Most tags on a beat.
@@ -118,6 +120,11 @@ pub const LIST_PIECE_ROWS: usize = 128;
 pub const GENERAL_HELD_BYTES: usize = 16 * 1024;
 /// What is kept for a connection and is less than this is not counted.
 pub const UNCOUNTED_BYTES: usize = 8 * 1024;
+/// What is counted of so many bytes that are kept for a connection: nearly all keep nothing, and what is little is not
+/// worth a lock.
+pub const fn counted_bytes(kept: usize) -> usize {
+    if kept < UNCOUNTED_BYTES { 0 } else { kept.next_multiple_of(UNCOUNTED_BYTES) }
+}
 /// What a host may hold though others hold all else.
 pub const FAIR_BYTES: usize = 256 * 1024;
 /// How much of a whole must be in use before this machine is bound by limits for one host: nine tenths.
@@ -126,8 +133,15 @@ pub const fn exempt_until(whole: usize) -> usize {
 }
 /// Rejected beats of one request that are named; the rest is counted.
 pub const REJECTED_NAMED_MAX: usize = 100;
-/// Rows of the status page.
-pub const PAGE_ROWS_MAX: usize = 500;
+/// Bytes of a page after which a piece of it is sent before the next is made.
+pub const PAGE_PIECE_BYTES: usize = 32 * 1024;
+/// Rows that are looked up for one piece of a page.
+pub const PAGE_PIECE_ROWS: usize = 16;
+/// The longest row of a page, with everything that must be escaped in it.
+pub const PAGE_ROW_BYTES_MAX: usize = 48 * 1024;
+/// Bytes that a page under way is reckoned at, besides the places of its monitors: a piece that is sent, one that waits,
+/// and hyper's own buffer.
+pub const PAGE_HELD_BYTES: usize = 2 * (PAGE_PIECE_BYTES + PAGE_ROW_BYTES_MAX) + 16 * 1024;
 /// Log records that may wait for the writer, in bytes, for each thread that writes beats.
 pub const LOG_BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Longest answer to a client that is being refused while it still sends: bytes read and thrown away.
@@ -174,6 +188,8 @@ pub struct Limits {
     pub write_timeout: Span,
     /// Most bytes held for strangers: requests, answers, messages and streams that are under way.
     pub memory: usize,
+    /// Most bytes of what monitors last said, as far as that is longer than [`MESSAGE_SHORT_BYTES`].
+    pub messages: usize,
     /// Most streams of events of one address.
     pub streams_per_address: usize,
     /// Most connections at once; `None`: the open-file limit less [`RESERVED_FILES`].
@@ -202,6 +218,7 @@ impl Default for Limits {
             idle_timeout: Span::secs(600),
             write_timeout: Span::secs(30),
             memory: 256 * 1024 * 1024,
+            messages: 64 * 1024 * 1024,
             streams_per_address: 8,
             connections: None,
             connections_per_address: 1024,
@@ -222,7 +239,12 @@ const _: () = {
     assert!(LINE_FIELDS_BYTES_MAX > TAGS_MAX * (TAG_BYTES_MAX + 1) + ID_BYTES_MAX + RID_BYTES_MAX + 256);
     assert!(LINE_BYTES_MAX > 512 + 5, "an AUTH with the longest token fits");
     assert!(TALK_READ_BYTES_MAX <= SCRATCH_BYTES, "a reading fits the scratch buffer");
-    assert!(LIST_DEFAULT <= LIST_MAX && PAGE_ROWS_MAX <= LIST_MAX);
+    assert!(LIST_DEFAULT <= LIST_MAX);
+    assert!(
+        PAGE_HELD_BYTES + GENERAL_HELD_BYTES + 24 * LIST_DEFAULT < FAIR_BYTES,
+        "who holds little gets a page"
+    );
+    assert!(LIST_HELD_BYTES + GENERAL_HELD_BYTES + 8 * 1024 < FAIR_BYTES, "and a list");
     assert!(LATE_CHANGES_PER_HOUR_MAX < CHANGES_PER_HOUR_MAX, "some are left for outages");
     assert!(LASTING.0 <= FORGET_MIN.0, "nothing is forgotten before it is on record");
 };

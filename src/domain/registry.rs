@@ -11,6 +11,7 @@
 //! forgives time in which nobody listened.
 
 mod ask;
+mod messages;
 mod orders;
 mod recover;
 mod rivals;
@@ -27,7 +28,8 @@ use super::record::{Change, Pause, PausedBy, Reason, Record};
 use super::rules::Rules;
 use super::time::{Mono, Now, Span, Wall};
 use super::wheel::Wheel;
-pub use ask::{Control, Cursor, Declaration, Glance, Order, Snapshot};
+pub use ask::{Control, Cursor, Declaration, Glance, Order, Seat, Snapshot};
+use messages::Messages;
 pub use orders::Refused;
 use recover::Loading;
 pub use rivals::Conflict;
@@ -134,6 +136,7 @@ pub struct Registry {
     wish: Option<Step>,
     /// What has come since the governor last looked.
     load: Load,
+    messages: Messages,
     /// Only while a registry is put together again.
     loading: Option<Box<Loading>>,
 }
@@ -152,6 +155,7 @@ impl Registry {
             tidings: VecDeque::new(),
             wish: None,
             load: Load::default(),
+            messages: Messages::default(),
             loading: None,
         }
     }
@@ -176,6 +180,7 @@ impl Registry {
         let rule = self.rules.get(row.rule);
         let verdict = beat.status.verdict();
         let was = row.visible();
+        let message_bytes = if beat.message.is_some() { row.long_message_bytes() } else { 0 };
         let armed = row.deadline;
         // Who says that it fails has not been silent.
         let heard = if verdict == Some(false) { now.mono } else { row.last_mono };
@@ -183,6 +188,9 @@ impl Registry {
         let (last, told, interval) = (row.last_mono, row.held(), row.interval);
         let before = row.source.peer;
         let Taken { mut detailed, again } = row.take(now, monitor.id, beat, source, (rule, &self.defaults));
+        if beat.message.is_some() {
+            self.messages.replaced(message_bytes, row.long_message_bytes());
+        }
         let over = verdict.and_then(|_| row.end_runs(now, beat.rid));
         let ended = over.is_some();
         detailed |= ended;
@@ -254,6 +262,9 @@ impl Registry {
         }
         if let Some(rival) = over.flatten() {
             self.suspect(now, key, [rival, source.peer], Evidence::Proof);
+        }
+        if beat.message.is_some() && self.messages.overflow() {
+            self.cut_messages();
         }
         Ok(Receipt { interval, grace, created, deadline: earlier })
     }
@@ -397,6 +408,7 @@ impl Registry {
         let vacant = Monitor::new(now, Id::nobody(), 0, 0, self.monitors[key as usize].source);
         let gone = std::mem::replace(&mut self.monitors[key as usize], vacant);
         self.counts[gone.visible() as usize] -= 1;
+        self.messages.replaced(gone.long_message_bytes(), 0);
         self.index.remove(gone.hash, key);
         self.wheel.unfile(key);
         self.vacant.push(key);

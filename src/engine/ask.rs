@@ -1,21 +1,31 @@
 //! What can be asked of the engine: how monitors stand, their past, whether all is well.
 
-use super::{Engine, lock};
+use super::{Engine, SHARDS, lock};
 use crate::domain::history::{Incident, Past};
 use crate::domain::id::IdRef;
 use crate::domain::limits::LIST_MAX;
 use crate::domain::notice::State;
-use crate::domain::registry::{Counts, Cursor, Glance, Order, Snapshot, Tidings};
+use crate::domain::registry::{Counts, Cursor, Glance, Order, Seat, Snapshot, Tidings};
 use crate::domain::sentence::Sentence;
 use crate::domain::time::{Now, Wall};
 use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
 use crate::view::words;
+use std::cmp::Ordering;
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
 /// Monitors that are named of those that were never heard.
 const NEVER_HEARD_NAMED: usize = 5;
+
+/// Where a monitor lies.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    shard: u8,
+    seat: Seat,
+}
+
+const _: () = assert!(SHARDS <= 1 << u8::BITS);
 
 /// Whether beats are taken and kept.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -77,18 +87,51 @@ impl Engine {
     ) -> (Vec<Snapshot>, Option<Cursor>) {
         let (now, limit) = (clock::now(), limit.min(LIST_MAX));
         let mut rows = Vec::new();
+        let by = |a: &Snapshot, b: &Snapshot| (a.key(order), &a.id).cmp(&(b.key(order), &b.id));
         for shard in &self.shards {
             rows.extend(lock(shard).list(now, order, after, limit + 1, &wanted));
             if rows.len() > 2 * (limit + 1) {
-                keep_first(&mut rows, order, limit + 1);
+                keep_first(&mut rows, limit + 1, by);
             }
         }
-        keep_first(&mut rows, order, limit + 1);
+        keep_first(&mut rows, limit + 1, by);
         let more = rows.len() > limit;
         rows.truncate(limit);
         let rows: Vec<Snapshot> = rows.into_iter().map(|row| self.named(row)).collect();
         let next = rows.last().filter(|_| more).map(|row| Cursor { key: row.key(order), id: row.id.clone() });
         (rows, next)
+    }
+
+    /// Where those lie that [`Engine::list`] would give: each of them once, whatever becomes of it while they are looked at
+    /// one after the other. Looks at every monitor too.
+    pub fn seats(
+        &self,
+        order: Order,
+        after: Option<&Cursor>,
+        limit: usize,
+        wanted: impl Fn(&Glance<'_>) -> bool,
+    ) -> (Vec<Place>, Option<Cursor>) {
+        let (now, limit) = (clock::now(), limit.min(LIST_MAX));
+        let mut places: Vec<(Cursor, Place)> = Vec::new();
+        let by = |a: &(Cursor, Place), b: &(Cursor, Place)| a.0.cmp(&b.0);
+        for (number, shard) in self.shards.iter().enumerate() {
+            let seats = lock(shard).seats(now, order, after, limit + 1, &wanted).into_iter();
+            places.extend(seats.map(|(cursor, seat)| (cursor, Place { shard: number as u8, seat })));
+            if places.len() > 2 * (limit + 1) {
+                keep_first(&mut places, limit + 1, by);
+            }
+        }
+        keep_first(&mut places, limit + 1, by);
+        let more = places.len() > limit;
+        places.truncate(limit);
+        let next = places.last().filter(|_| more).map(|(cursor, _)| cursor.clone());
+        (places.into_iter().map(|(_, place)| place).collect(), next)
+    }
+
+    /// The monitor that lies there, unless it is gone.
+    pub fn at(&self, place: Place) -> Option<Snapshot> {
+        let found = lock(self.shards.get(usize::from(place.shard))?).at(clock::now(), place.seat);
+        found.map(|found| self.named(found))
     }
 
     /// Changes of state and the like as they happen, for whoever watches live. One that reads too slowly is told how
@@ -175,7 +218,7 @@ impl Engine {
     }
 }
 
-fn keep_first(rows: &mut Vec<Snapshot>, order: Order, count: usize) {
-    rows.sort_unstable_by(|a, b| (a.key(order), &a.id).cmp(&(b.key(order), &b.id)));
+fn keep_first<T>(rows: &mut Vec<T>, count: usize, compare: impl Fn(&T, &T) -> Ordering) {
+    rows.sort_unstable_by(compare);
     rows.truncate(count);
 }

@@ -1,4 +1,4 @@
-//! Beats that are lost because their senders are refused: for a wrong token, or because they are too many.
+//! Senders and readers that are refused: for a wrong token, because they are too many, or because they hold too much.
 //!
 //! Whoever runs the server must hear of it, for the devices themselves say nothing: in the log, once and then at most
 //! once in [`SAID_EVERY`] with how many there were, and as long as it goes on as a reason why the server is degraded. What
@@ -29,11 +29,13 @@ pub enum Refused {
     Full,
     /// It sends too often.
     Rate,
+    /// It held most when the memory for clients was used up, and its connection was ended.
+    Memory,
 }
 
 /// Of each kind, what happened; a kind in a place of its own.
 #[derive(Debug, Default)]
-pub(super) struct Refusals([Option<Tally>; 5]);
+pub(super) struct Refusals([Option<Tally>; 6]);
 
 #[derive(Clone, Copy, Debug)]
 struct Tally {
@@ -52,6 +54,7 @@ impl Refused {
             Refused::Full => 2,
             Refused::Rate => 3,
             Refused::Guesses => 4,
+            Refused::Memory => 5,
         }
     }
 
@@ -80,6 +83,10 @@ impl Refused {
             Refused::Rate => (
                 "too many beats from one address (limits.beats_per_second)",
                 "同一地址的心跳过多（limits.beats_per_second）",
+            ),
+            Refused::Memory => (
+                "it held most when the memory for clients was used up (limits.memory)",
+                "客户端内存用尽时其占用最多（limits.memory）",
             ),
         };
         lang.pick(en, zh).to_string()

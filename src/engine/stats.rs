@@ -74,11 +74,13 @@ pub enum Turned {
     Memory,
     /// All of the memory is in use.
     MemoryTotal,
+    /// It held most when others needed memory and there was none left.
+    Shed,
 }
 
 impl Turned {
     /// All of them.
-    pub const ALL: [Turned; 14] = [
+    pub const ALL: [Turned; 15] = [
         Turned::Total,
         Turned::Address,
         Turned::Timeout,
@@ -93,6 +95,7 @@ impl Turned {
         Turned::Token,
         Turned::Memory,
         Turned::MemoryTotal,
+        Turned::Shed,
     ];
 
     /// Its name in metrics.
@@ -112,6 +115,7 @@ impl Turned {
             Turned::Token => "token",
             Turned::Memory => "memory_per_address",
             Turned::MemoryTotal => "memory",
+            Turned::Shed => "memory_shed",
         }
     }
 }

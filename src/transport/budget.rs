@@ -2,9 +2,13 @@
 //! streams of events, TLS records. One budget for all of it (`limits.memory`).
 //!
 //! Whoever would make it run out is refused, and that is who holds most: a host may hold as much as is free besides, so
-//! that one alone comes to half of it, two to a third each, and one that holds little gets its share as long as there is
-//! any (the dynamic thresholds of Choudhury and Hahne, which switches use for the same purpose). Those of this machine
-//! share what is free with nobody until nine tenths of the whole are in use.
+//! that one alone comes to half of it, two to a third each (the dynamic thresholds of Choudhury and Hahne, which switches
+//! use for the same purpose). Those of this machine share what is free with nobody until nine tenths of the whole are in use.
+//!
+//! Where many hosts have filled it nevertheless, one that holds little ([`FAIR_BYTES`]) is given room at the cost of the
+//! host that holds most: of that one the connection that holds most is ended. Within one host a connection may push out
+//! another that holds four times as much. What an ended connection holds counts until it is gone, but no longer against
+//! the others; [`Budget`] has a bound on how much that may be.
 
 use crate::domain::address::Peer;
 use crate::domain::limits::{FAIR_BYTES, exempt_until};
@@ -12,15 +16,52 @@ use crate::domain::time::Span;
 use crate::engine::stats::Turned;
 use crate::transport::census::Census;
 use crate::wire::answer::Answer;
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
 
-/// How much is held, by all and by each host.
+/// How many times as much the greatest connection of a host must hold as a further one of it would, to be ended for it.
+const OWN_SHARE: usize = 4;
+
+/// How much is held, by all, by each host and by each of its connections.
 #[derive(Debug, Default)]
 pub struct Budget {
-    used: AtomicUsize,
-    by_host: Mutex<HashMap<Peer, usize>>,
+    books: Mutex<Books>,
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    /// Bytes held by connections that may stay.
+    used: usize,
+    /// Bytes held by those that are being ended: a quarter of the budget at most, or one connection.
+    leaving: usize,
+    by_host: HashMap<Peer, Host>,
+    ranks: BTreeSet<(usize, Peer)>,
+}
+
+#[derive(Debug, Default)]
+struct Host {
+    /// Of connections that may stay.
+    bytes: usize,
+    /// By the address of their signals, which is theirs alone while they are in here.
+    connections: HashMap<usize, Part>,
+    ranks: BTreeSet<(usize, usize)>,
+}
+
+#[derive(Debug)]
+struct Part {
+    bytes: usize,
+    leaves: bool,
+    signal: Arc<ShedSignal>,
+}
+
+/// How a connection learns that it must end because it holds most.
+#[derive(Debug, Default)]
+pub struct ShedSignal {
+    /// The host that held most.
+    host: OnceLock<Peer>,
+    waker: Mutex<Option<Waker>>,
 }
 
 /// What one thing makes us hold; given back when it is dropped.
@@ -28,56 +69,192 @@ pub struct Budget {
 pub struct Held {
     pub(super) census: Arc<Census>,
     pub(super) host: Peer,
-    bytes: usize,
+    /// No thing of more than four gigabytes is let in.
+    bytes: u32,
+    /// Of its connection; there is none while an idle one holds nothing.
+    signal: Option<Arc<ShedSignal>>,
+}
+
+/// Moves somebody from one place of a ranking to another; who has nothing has no place.
+fn rank<K: Copy + Eq + Hash + Ord>(ranks: &mut BTreeSet<(usize, K)>, key: K, before: usize, after: usize) {
+    ranks.remove(&(before, key));
+    if after > 0 {
+        ranks.insert((after, key));
+    }
+}
+
+impl Books {
+    /// Whether `host` may come to `own` bytes and all to `used`.
+    fn admit(host: Peer, own: usize, used: usize, max: usize) -> Result<(), Turned> {
+        let free = max.saturating_sub(used);
+        let bound = host != Peer::Unix || used > exempt_until(max);
+        if bound && own > free.max(FAIR_BYTES) {
+            return Err(Turned::Memory);
+        }
+        if used > max { Err(Turned::MemoryTotal) } else { Ok(()) }
+    }
+
+    /// Sees to it that a connection of `host` may hold `after` bytes by a thing that held `before`.
+    fn find_room(
+        &mut self,
+        host: Peer,
+        signal: &Arc<ShedSignal>,
+        before: usize,
+        after: usize,
+        max: usize,
+    ) -> Result<(), Turned> {
+        let key = Arc::as_ptr(signal) as usize;
+        loop {
+            // It may be the one that is ended for this.
+            if signal.shed_host().is_some() {
+                return Err(Turned::Shed);
+            }
+            let entry = self.by_host.get(&host);
+            let own = entry.map_or(0, |entry| entry.bytes) - before + after;
+            let part = entry.and_then(|entry| entry.connections.get(&key)).map_or(0, |part| part.bytes);
+            match Books::admit(host, own, self.used - before + after, max) {
+                Ok(()) => return Ok(()),
+                Err(why) if !self.shed_for(host, own, (key, part - before + after), max) => return Err(why),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Ends a connection so that `host`, which would come to `own` bytes, and to `part` with the connection `key`, has
+    /// room; false where none holds so much more that this is just.
+    fn shed_for(&mut self, host: Peer, own: usize, (key, part): (usize, usize), max: usize) -> bool {
+        let greatest = self.ranks.last().copied();
+        let other = greatest.filter(|(bytes, peer)| *peer != host && own <= FAIR_BYTES && *bytes > own);
+        let victim = other.map_or(host, |(_, peer)| peer);
+        let Some(entry) = self.by_host.get_mut(&victim) else { return false };
+        let Some((bytes, connection)) = entry.ranks.last().copied() else { return false };
+        if other.is_none() && (connection == key || bytes / OWN_SHARE < part) {
+            return false;
+        }
+        if self.leaving > 0 && self.leaving + bytes > max / 4 {
+            return false;
+        }
+        let Some(leaving) = entry.connections.get_mut(&connection) else { return false };
+        leaving.leaves = true;
+        leaving.signal.shed(victim);
+        entry.ranks.remove(&(bytes, connection));
+        rank(&mut self.ranks, victim, entry.bytes, entry.bytes - bytes);
+        entry.bytes -= bytes;
+        self.used -= bytes;
+        self.leaving += bytes;
+        true
+    }
+
+    /// Changes what a connection of a host holds, which may be so.
+    fn note(&mut self, host: Peer, signal: &Arc<ShedSignal>, before: usize, after: usize) {
+        let entry = self.by_host.entry(host).or_default();
+        let key = Arc::as_ptr(signal) as usize;
+        let new = || Part { bytes: 0, leaves: false, signal: signal.clone() };
+        let part = entry.connections.entry(key).or_insert_with(new);
+        let (was, leaves) = (part.bytes, part.leaves);
+        let is = was - before + after;
+        part.bytes = is;
+        if is == 0 {
+            entry.connections.remove(&key);
+        }
+        if leaves {
+            self.leaving = self.leaving - before + after;
+        } else {
+            rank(&mut entry.ranks, key, was, is);
+            rank(&mut self.ranks, host, entry.bytes, entry.bytes - before + after);
+            entry.bytes = entry.bytes - before + after;
+            self.used = self.used - before + after;
+        }
+        if entry.connections.is_empty() {
+            self.by_host.remove(&host);
+        }
+    }
 }
 
 impl Budget {
-    /// Bytes that are held.
-    pub fn used(&self) -> usize {
-        self.used.load(Relaxed)
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes what `host` holds by one of its things from `before` to `after` bytes, unless there is no room for that.
-    fn change(&self, host: Peer, before: usize, after: usize, max: usize) -> Result<(), Turned> {
-        let mut by_host = self.by_host.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = by_host.get(&host).copied().unwrap_or(0).saturating_sub(before).saturating_add(after);
-        let used = self.used().saturating_sub(before).saturating_add(after);
+    /// Changes what a connection of `host` holds by one of its things from `before` to `after` bytes, unless there is no
+    /// room for that.
+    fn change(
+        &self,
+        host: Peer,
+        signal: &Arc<ShedSignal>,
+        before: usize,
+        after: usize,
+        max: usize,
+    ) -> Result<(), Turned> {
+        let mut books = self.books();
         if after > before {
-            let free = max.saturating_sub(used);
-            let bound = host != Peer::Unix || used > exempt_until(max);
-            if bound && own > free.max(FAIR_BYTES) {
-                return Err(Turned::Memory);
-            }
-            if used > max {
-                return Err(Turned::MemoryTotal);
-            }
+            books.find_room(host, signal, before, after, max)?;
         }
-        // Only ever changed under the lock.
-        self.used.store(used, Relaxed);
-        match own {
-            0 => _ = by_host.remove(&host),
-            own => _ = by_host.insert(host, own),
-        }
+        books.note(host, signal, before, after);
         Ok(())
     }
 }
 
+impl ShedSignal {
+    /// The host that held most, where its connection must end for that.
+    pub fn shed_host(&self) -> Option<Peer> {
+        self.host.get().copied()
+    }
+
+    /// Has a task woken when its connection must end. It must look after this, not before.
+    pub fn wake(&self, waker: &Waker) {
+        let mut known = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
+    }
+
+    fn shed(&self, host: Peer) {
+        let _ = self.host.set(host);
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
 impl Held {
-    /// Nothing yet, by somebody.
+    /// Nothing yet, of a connection.
     pub fn new(census: Arc<Census>, peer: Peer) -> Held {
-        Held { census, host: peer.host(), bytes: 0 }
+        Held { census, host: peer.host(), bytes: 0, signal: None }
+    }
+
+    /// Nothing yet, on account of a host whose connection has this signal.
+    pub fn of(census: Arc<Census>, peer: Peer, signal: &Arc<ShedSignal>) -> Held {
+        Held { census, host: peer.host(), bytes: 0, signal: Some(signal.clone()) }
+    }
+
+    /// How its connection learns that it must end.
+    pub fn signal(&mut self) -> &Arc<ShedSignal> {
+        self.signal.get_or_insert_default()
+    }
+
+    /// The host that held most, where its connection must end for that.
+    pub fn shed_host(&self) -> Option<Peer> {
+        self.signal.as_ref().and_then(|signal| signal.shed_host())
     }
 
     /// How much it is.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes as usize
     }
 
     /// Says that it is so much now, of a budget of `max`. Less always goes.
     pub fn set(&mut self, bytes: usize, max: usize) -> Result<(), Turned> {
-        if bytes != self.bytes {
-            self.census.budget.change(self.host, self.bytes, bytes, max)?;
-            self.bytes = bytes;
+        let before = self.bytes as usize;
+        if bytes == before {
+            return Ok(());
+        }
+        let after = u32::try_from(bytes).map_err(|_| Turned::Memory)?;
+        let signal = self.signal.get_or_insert_default();
+        self.census.budget.change(self.host, signal, before, bytes, max)?;
+        self.bytes = after;
+        // Nearly all connections hold nothing nearly all of the time.
+        if after == 0 && Arc::strong_count(signal) == 1 && signal.shed_host().is_none() {
+            self.signal = None;
         }
         Ok(())
     }
@@ -94,6 +271,7 @@ impl Drop for Held {
 pub fn reason(why: Turned) -> &'static str {
     match why {
         Turned::Memory => "this address makes the server hold too much (limits.memory)",
+        Turned::Shed => "the server holds as much as it may, and most of it for this client (limits.memory)",
         _ => "the server holds as much as it may (limits.memory)",
     }
 }
@@ -135,7 +313,7 @@ mod tests {
     #[test]
     fn who_holds_most_is_refused_and_who_holds_little_is_not() {
         let census = Arc::new(Census::new(None, 10_000));
-        let used = || census.budget.used();
+        let used = || census.budget.books().used;
         let (first, why) = fill(&census, "2001:db8::1");
         assert_eq!((first.len() * PIECE, why), (MAX / 2, Turned::Memory));
         assert!(Held::new(census.clone(), peer("2001:db8::2")).set(PIECE, MAX).is_err(), "a /64 is one host");
@@ -145,7 +323,8 @@ mod tests {
         assert!(used() <= MAX && many[0].len() > many[200].len(), "{}", used());
         // One that shrinks and grows again within what it had.
         drop((first, second, many));
-        assert_eq!((used(), census.budget.by_host.lock().unwrap().len()), (0, 0));
+        let books = census.budget.books();
+        assert_eq!((books.used, books.leaving, books.by_host.len(), books.ranks.len()), (0, 0, 0, 0));
     }
 
     #[test]
@@ -155,6 +334,56 @@ mod tests {
         assert_eq!(own.len(), MAX / 10 * 9 / PIECE);
         let (other, _) = fill(&census, "203.0.113.2");
         assert!(other.len() * PIECE >= MAX / 32, "{}", other.len());
+    }
+
+    #[test]
+    fn who_holds_little_is_given_room_at_the_cost_of_who_holds_most() {
+        let census = Arc::new(Census::new(None, 10_000));
+        // Each host half of what the others have left, until that is nothing.
+        let mut greedy: Vec<_> = (0..9).map(|n| fill(&census, &format!("198.51.100.{n}")).0).collect();
+        assert_eq!(census.budget.books().used, MAX);
+        assert!(greedy.iter().flatten().all(|held| held.shed_host().is_none()));
+        let mut honest = Held::new(census.clone(), peer("203.0.113.2"));
+        assert_eq!(honest.set(FAIR_BYTES, MAX), Ok(()));
+        let shed: Vec<_> = greedy.iter().flatten().filter(|held| held.shed_host().is_some()).collect();
+        assert_eq!(
+            (shed.len(), shed[0].shed_host()),
+            (1, Some(peer("198.51.100.0"))),
+            "and no more than that"
+        );
+        // Whoever would hold as much as the greatest pushes nobody out.
+        let (more, why) = fill(&census, "203.0.113.2");
+        assert_eq!((more.len(), why), (0, Turned::Memory));
+        // What must go holds no more than before, and counts until it is gone.
+        let shed = greedy.iter_mut().flatten().find(|held| held.shed_host().is_some()).unwrap();
+        assert_eq!(shed.set(2 * PIECE, MAX), Err(Turned::Shed));
+        assert_eq!(shed.set(PIECE / 2, MAX), Ok(()));
+        assert_eq!(census.budget.books().leaving, PIECE / 2);
+        let crowd: Vec<_> = (0..250).map(|n| fill(&census, &format!("192.0.2.{n}")).0).collect();
+        let used = census.budget.books().used;
+        let leaving = census.budget.books().leaving;
+        assert!(used <= MAX && leaving <= MAX / 4 && leaving > MAX / 8, "{used} {leaving}");
+        assert!(crowd[0].len() == 1 && crowd[249].is_empty());
+        drop((greedy, crowd, honest));
+        let books = census.budget.books();
+        assert_eq!((books.used, books.leaving, books.by_host.len(), books.ranks.len()), (0, 0, 0, 0));
+    }
+
+    #[test]
+    fn of_one_host_a_connection_that_holds_much_makes_way_for_one_that_needs_little() {
+        let census = Arc::new(Census::new(None, 10_000));
+        let (first, _) = fill(&census, "203.0.113.2");
+        let mut one = Held::new(census.clone(), peer("203.0.113.2"));
+        assert_eq!(one.set(PIECE / 2, MAX), Err(Turned::Memory), "half as much is not little");
+        assert!(first.iter().all(|held| held.shed_host().is_none()));
+        let mut one = Held::new(census.clone(), peer("203.0.113.2"));
+        assert_eq!(one.set(PIECE / OWN_SHARE, MAX), Ok(()));
+        assert_eq!(first.iter().filter(|held| held.shed_host().is_some()).count(), 1);
+        // Two things of one connection are one.
+        let mut other = Held::of(census.clone(), peer("203.0.113.2"), one.signal());
+        assert_eq!(other.set(PIECE, MAX), Err(Turned::Memory));
+        assert_eq!(other.set(PIECE / 8, MAX), Ok(()));
+        assert_eq!(other.set(PIECE / 4, MAX), Ok(()), "there was room left of what has gone");
     }
 
     #[test]

@@ -12,6 +12,7 @@
 
 mod connection;
 mod desk;
+mod give_up;
 mod handle;
 mod http;
 mod link;
@@ -25,11 +26,11 @@ use crate::domain::access::{Denied, Wish};
 use crate::domain::address::{Peer, Protocol};
 use crate::domain::beat::Transport;
 use crate::domain::limits::STOP_MAX;
-use crate::domain::notice::{Level, Notice};
+use crate::domain::notice::Notice;
 use crate::domain::policy::Policy;
 use crate::domain::time::Mono;
-use crate::engine::Engine;
 use crate::engine::stats::{BeatResult, Turned};
+use crate::engine::{Engine, Refused};
 use crate::sys::clock;
 use crate::sys::lot::Parcel;
 use crate::transport::census::Place;
@@ -40,6 +41,7 @@ use crate::transport::stream::FrontStream;
 use connection::Connection;
 pub use connection::Role;
 use desk::{Desk, Moment, NEVER, Next};
+use give_up::give_up;
 use handle::{Gauge, WAKER};
 pub use handle::{Handle, Home, Order, Prepared, prepare};
 use link::Link;
@@ -61,8 +63,6 @@ const ARRIVALS_MAX: usize = 64;
 /// Connections that a front may have more than the one with the fewest, besides half as many again, before it deals
 /// newcomers out: a hand-over costs more than a little imbalance, and fronts in step displace each other more often.
 const LOAD_SLACK: usize = 16;
-/// How long the log may take to write why the process ends.
-const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 /// Connections let in through a door that is about to close.
 const LAST_ARRIVALS_MAX: usize = 65_536;
 
@@ -524,9 +524,7 @@ impl Front {
         if matches!(next, Next::Wait | Next::Again | Next::Answers(..) | Next::HandOver) {
             let Some(connection) = self.connections.get_mut(key) else { return };
             if let Err(why) = connection.account(moment.policy.limits.memory) {
-                self.engine.stats().turned(why);
-                connection.shed(why);
-                return self.end(key, moment);
+                return self.shed(key, why, moment);
             }
         }
         match next {
@@ -549,6 +547,17 @@ impl Front {
                 }
             }
         }
+    }
+
+    /// Ends a connection for which there is no room, and says so.
+    fn shed(&mut self, key: usize, why: Turned, moment: &Moment<'_>) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        self.engine.stats().turned(why);
+        if let Some(host) = connection.link().place.held.shed_host() {
+            self.engine.note_refused(moment.now, Refused::Memory, host);
+        }
+        connection.shed(why);
+        self.end(key, moment);
     }
 
     fn hand_over(&mut self, key: usize) {
@@ -585,7 +594,7 @@ impl Front {
         Some(connection)
     }
 
-    /// Once a second: whose time is up, and who waits at a door that had no room.
+    /// Once a second: whose time is up, who holds most where there is no room left, and who waits at a door that had none.
     fn sweep(&mut self, moment: &Moment<'_>) {
         if moment.now_s == self.swept_s {
             return;
@@ -600,6 +609,10 @@ impl Front {
                 self.follow(key, next, moment);
             }
         }
+        let holds_most = |c: &Connection| c.link().place.held.shed_host().is_some();
+        let shed: Vec<usize> =
+            self.connections.iter().filter(|(_, c)| holds_most(c)).map(|(key, _)| key).collect();
+        shed.into_iter().for_each(|key| self.shed(key, Turned::Shed, moment));
         for door in std::mem::take(&mut self.barred) {
             self.let_in(door, ARRIVALS_MAX, moment);
         }
@@ -618,26 +631,6 @@ impl Front {
 fn for_one<'a>(connection: &Connection, moment: &Moment<'a>) -> Moment<'a> {
     let draining = moment.draining || (moment.next_follows && !parked::may_be(connection));
     Moment { draining, ..*moment }
-}
-
-/// Ends the process as a panic does, and says why.
-fn give_up(engine: &Engine, error: &io::Error) -> ! {
-    let lang = engine.policy().page_lang;
-    let text = lang.pick(
-        format!("the system does not say any more which connections are ready ({error}): giving up"),
-        format!("系统不再报告哪些连接就绪（{error}）：进程终止"),
-    );
-    engine.log().notice(clock::wall(), Notice::Other { level: Level::Error, kind: "gave_up", text });
-    // A log that takes nothing at the moment does not keep the process alive.
-    let (log, (done, written)) = (engine.log().clone(), std::sync::mpsc::channel());
-    let writing = std::thread::Builder::new().spawn(move || {
-        log.close();
-        done.send(())
-    });
-    if writing.is_ok() {
-        let _ = written.recv_timeout(LAST_WORDS_MAX);
-    }
-    std::process::abort()
 }
 
 fn note(doors: &mut Vec<usize>, number: usize) {

@@ -223,6 +223,14 @@ impl Stream {
         }
     }
 
+    /// Bytes that it keeps by itself.
+    pub fn kept_bytes(&self) -> usize {
+        match self {
+            Stream::Tls(s) => s.session.kept_bytes(),
+            _ => 0,
+        }
+    }
+
     /// The name in the certificate that the other side has shown, where that can name a monitor.
     pub fn name(&self) -> Option<IdRef<'_>> {
         match self {

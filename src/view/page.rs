@@ -28,7 +28,7 @@ pub use monitor::{MonitorPage, monitor, not_found};
 
 use crate::domain::history::{Incident, Past};
 use crate::domain::lang::Lang;
-use crate::domain::limits::{ID_BYTES_MAX, LIST_DEFAULT};
+use crate::domain::limits::{ID_BYTES_MAX, LIST_DEFAULT, LIST_MAX};
 use crate::domain::notice::State;
 use crate::domain::registry::{Counts, Order, Snapshot};
 use crate::domain::time::Wall;
@@ -93,7 +93,9 @@ pub struct Page<'a> {
     pub started: Wall,
     /// The daemon's version.
     pub version: &'a str,
-    /// The monitors to show, in order; at most [`PAGE_ROWS_MAX`](crate::domain::limits::PAGE_ROWS_MAX).
+    /// How many monitors it shows.
+    pub shown: usize,
+    /// Those of them that come next, in order: a long page is made in pieces.
     pub rows: &'a [Row<'a>],
     /// Where to go on when there are more after the last one: opaque here.
     pub next: Option<&'a str>,
@@ -119,22 +121,30 @@ pub struct Page<'a> {
     pub troubles: &'a [String],
 }
 
-/// The status page; times are in the time zone of this machine.
-pub fn render(page: &Page<'_>) -> String {
-    render_in(page, &TimeZone::system())
+/// Appends the page as far as its first row; times are in the time zone of this machine.
+pub fn open(out: &mut String, page: &Page<'_>) {
+    // Writing to a String cannot fail; the Result is only what `write!` returns.
+    let _ = View::of(page, &TimeZone::system()).open(out);
 }
 
-/// The same in a given time zone.
-fn render_in(page: &Page<'_>, zone: &TimeZone) -> String {
-    let w = Words::of(page.lang);
-    let mut out = String::with_capacity(20 * 1024 + page.rows.len() * 2 * 1024);
-    let clock = Clock { now: page.now, zone, w };
-    let mood = mood(&page.counts);
-    let frame = Frame { w, clock, root: "", refresh: page.refresh, mood, monitor: None };
-    let view = View { page, w, clock, frame, total: page.counts.iter().sum() };
-    // Writing to a String cannot fail; the Result is only what `write!` returns.
-    let _ = view.document(&mut out);
-    out
+/// Appends rows until `out` has that many bytes or there are no more; says how many those were.
+pub fn rows(out: &mut String, page: &Page<'_>, bytes_max: usize) -> usize {
+    let zone = TimeZone::system();
+    let view = View::of(page, &zone);
+    let mut taken = 0;
+    for row in page.rows {
+        if out.len() >= bytes_max {
+            break;
+        }
+        let _ = view.row(out, row);
+        taken += 1;
+    }
+    taken
+}
+
+/// Appends what comes behind the last row.
+pub fn close(out: &mut String, page: &Page<'_>) {
+    let _ = View::of(page, &TimeZone::system()).close(out);
 }
 
 struct View<'a> {
@@ -145,8 +155,18 @@ struct View<'a> {
     total: u64,
 }
 
+impl<'a> View<'a> {
+    fn of(page: &'a Page<'a>, zone: &'a TimeZone) -> View<'a> {
+        let w = Words::of(page.lang);
+        let clock = Clock { now: page.now, zone, w };
+        let mood = mood(&page.counts);
+        let frame = Frame { w, clock, root: "", refresh: page.refresh, mood, monitor: None };
+        View { page, w, clock, frame, total: page.counts.iter().sum() }
+    }
+}
+
 impl View<'_> {
-    fn document(&self, out: &mut String) -> fmt::Result {
+    fn open(&self, out: &mut String) -> fmt::Result {
         let (page, w) = (self.page, self.w);
         self.frame.open(out, |out| self.title(out))?;
         write!(out, "<h1>{PULSE}{}</h1>\n<p class=\"lede {}\">", w.name, self.frame.mood)?;
@@ -161,10 +181,20 @@ impl View<'_> {
         } else {
             self.incidents(out)?;
             self.tools(out)?;
-            if page.rows.is_empty() {
+            if page.shown == 0 {
                 self.nothing_found(out)?;
             } else {
                 self.table(out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&self, out: &mut String) -> fmt::Result {
+        let (page, w) = (self.page, self.w);
+        if self.total > 0 {
+            if page.shown > 0 {
+                out.push_str("</tbody>\n</table>\n");
             }
             self.pages(out)?;
         }
@@ -254,6 +284,7 @@ impl View<'_> {
         self.frame.freshness(out, |out| self.link(out, Link { refresh: !self.page.refresh, ..self.here() }))
     }
 
+    /// The table as far as its first row.
     fn table(&self, out: &mut String) -> fmt::Result {
         let (page, w) = (self.page, self.w);
         write!(out, "<table class=\"list\">\n<caption>{}", w.monitors)?;
@@ -273,7 +304,7 @@ impl View<'_> {
         out.push_str(" · ");
         // How many there are is known unless something else than the state selects.
         let all = page.state.map_or(self.total, |s| self.count(s));
-        w.shown(out, page.rows.len(), Some(all).filter(|_| page.search.is_empty() && page.tag.is_empty()))?;
+        w.shown(out, page.shown, Some(all).filter(|_| page.search.is_empty() && page.tag.is_empty()))?;
         if !page.tag.is_empty() {
             out.push_str(" · <a href=\"");
             self.link(out, Link { tag: "", after: None, ..self.here() })?;
@@ -284,10 +315,6 @@ impl View<'_> {
             self.head(out, nth, column)?;
         }
         out.push_str("</tr></thead>\n<tbody>\n");
-        for monitor in page.rows {
-            self.row(out, monitor)?;
-        }
-        out.push_str("</tbody>\n</table>\n");
         Ok(())
     }
 
@@ -330,6 +357,11 @@ impl View<'_> {
             out.push_str("<a rel=\"next\" href=\"");
             self.link(out, Link { after: page.next, ..self.here() })?;
             writeln!(out, "\">{} <span aria-hidden=\"true\">→</span></a>", w.next_page)?;
+        }
+        if page.limit < LIST_MAX && self.total <= LIST_MAX as u64 {
+            out.push_str("<a href=\"");
+            self.link(out, Link { after: None, limit: LIST_MAX, ..self.here() })?;
+            writeln!(out, "\">{}</a>", w.one_page)?;
         }
         out.push_str("</nav>\n");
         Ok(())

@@ -31,7 +31,7 @@ fn main() -> io::Result<()> {
     let many: Vec<(Snapshot, Past)> = (0..10_000).map(nth).collect();
     for (lang, tag) in [(Lang::En, "en"), (Lang::Zh, "zh")] {
         let base = Page { lang, ..empty() };
-        fs::write(dir.join(format!("0-{tag}.html")), page::render(&base))?;
+        fs::write(dir.join(format!("0-{tag}.html")), render(&base))?;
         for (name, all) in [("5", &few), ("10000", &many)] {
             let mut sorted: Vec<&(Snapshot, Past)> = all.iter().collect();
             sorted.sort_by_key(|(m, _)| (m.key(Order::State), m.id.clone()));
@@ -44,7 +44,7 @@ fn main() -> io::Result<()> {
             let recent: Vec<Incident> = (1..5).map(ended).collect();
             let next = (all.len() > LIST_DEFAULT).then_some("2:web-0100");
             let page = Page { counts, rows: &rows, next, open: &open, recent: &recent, ..base };
-            fs::write(dir.join(format!("{name}-{tag}.html")), page::render(&page))?;
+            fs::write(dir.join(format!("{name}-{tag}.html")), render(&page))?;
         }
         for (snapshot, past) in &few {
             let incidents: Vec<Incident> = open(snapshot).into_iter().chain((1..4).map(ended)).collect();
@@ -75,7 +75,17 @@ fn main() -> io::Result<()> {
         fs::write(dir.join(format!("monitors/nobody-{tag}.html")), page::not_found(lang, "nobody", "../"))?;
     }
     let troubles = ["/var/lib/heartbeat-server/journal: no space left; make room on that disk".to_string()];
-    fs::write(dir.join("trouble-en.html"), page::render(&Page { troubles: &troubles, ..empty() }))
+    fs::write(dir.join("trouble-en.html"), render(&Page { troubles: &troubles, ..empty() }))
+}
+
+/// The whole of a page.
+fn render(page: &Page<'_>) -> String {
+    let page = Page { shown: page.rows.len(), ..*page };
+    let mut html = String::new();
+    page::open(&mut html, &page);
+    page::rows(&mut html, &page, usize::MAX);
+    page::close(&mut html, &page);
+    html
 }
 
 fn empty() -> Page<'static> {
@@ -88,6 +98,7 @@ fn empty() -> Page<'static> {
         connections: 5,
         started: Wall(NOW.0 - 83 * HOUR),
         version: env!("CARGO_PKG_VERSION"),
+        shown: 0,
         rows: &[],
         next: None,
         after: None,

@@ -108,6 +108,12 @@ impl Conn {
         .is_ok()
     }
 
+    /// Sends bytes beneath TLS, as they are.
+    pub fn send_beneath(&mut self, bytes: &[u8]) -> bool {
+        let Stream::Tls(stream) = &mut self.stream else { panic!("no TLS") };
+        stream.sock.write_all(bytes).is_ok()
+    }
+
     /// Says that nothing more will come.
     pub fn end_writing(&mut self) {
         let _ = match &mut self.stream {

@@ -1,6 +1,6 @@
 //! What strangers can make the daemon hold: filled up in every way, it stays within its budget and goes on serving.
 
-use crate::client::get;
+use crate::client::{Conn, get};
 use crate::harness::{Daemon, Setup, until};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -39,7 +39,7 @@ fn refused(hb: &Daemon) -> Option<u64> {
         let name = format!("heartbeat_connections_refused_total{{reason=\"{reason}\"}} ");
         text.lines().find_map(|line| line.strip_prefix(&name)?.parse::<u64>().ok()).unwrap()
     };
-    Some(of("memory") + of("memory_per_address"))
+    Some(of("memory") + of("memory_per_address") + of("memory_shed"))
 }
 
 /// Opens connections that each send something and read nothing, and looks at what that costs.
@@ -132,4 +132,102 @@ fn a_reader_that_takes_nothing_is_closed_and_one_that_reads_has_the_whole_list()
         list["monitors"].as_array().unwrap().iter().map(|m| m["id"].as_str().unwrap().to_string()).collect()
     };
     assert_eq!([ids(&part), ids(&rest)].concat(), ids(&list));
+}
+
+/// A daemon that is told by the PROXY protocol whose each connection is.
+fn of_many_hosts() -> Daemon {
+    let proxy = "[[listen]]\naddress = \"127.0.0.1:{b}\"\nproxies = [\"127.0.0.1\"]\nproxy_header = \"proxy-protocol\"\n";
+    let hb = Setup::new(&format!("{CONFIG}{proxy}")).start();
+    let message = "m".repeat(3000);
+    let beats: Vec<String> = (0..300).map(|n| format!(r#"{{"id":"m-{n}","message":"{message}"}}"#)).collect();
+    assert_eq!(hb.beat(&format!("[{}]", beats.join(","))).status, 200);
+    hb
+}
+
+fn of_host(hb: &Daemon, host: &str) -> Conn {
+    let mut conn = Conn::tcp(&hb.address_of('b'));
+    conn.send(format!("PROXY TCP4 {host} 10.0.0.1 4711 7777\r\n"));
+    conn
+}
+
+#[test]
+fn an_honest_client_is_served_while_greedy_ones_fill_the_budget() {
+    let hb = of_many_hosts();
+    // Each host takes what it is given, until nothing is left.
+    let mut greedy: Vec<Conn> = Vec::new();
+    for n in 0..144 {
+        let mut conn = of_host(&hb, &format!("192.168.1.{}", n / 12));
+        let mut request = b"POST / HTTP/1.1\r\nHost: hb\r\nContent-Length: 1048576\r\n\r\n".to_vec();
+        request.resize(request.len() + 85_000, b' ');
+        conn.send(request);
+        greedy.push(conn);
+    }
+    until("the budget is used up", || refused(&hb).is_none_or(|n| n > 0));
+    for n in 0..5 {
+        // A list of a megabyte is read as it is made, and so is a page.
+        until("the list comes whole", || {
+            let mut honest = of_host(&hb, &format!("192.168.2.{n}"));
+            honest.send(get("/api/v1/monitors?limit=10000"));
+            let Some(list) = honest.reply_or_end().filter(|reply| reply.status == 200) else { return false };
+            list.json()["monitors"].as_array().unwrap().len() >= 300
+        });
+        until("the page comes whole", || {
+            let mut honest = of_host(&hb, &format!("192.168.2.{n}"));
+            honest.send(get("/"));
+            let Some(page) = honest.reply_or_end().filter(|reply| reply.status == 200) else { return false };
+            page.text().ends_with("</html>\n")
+        });
+        assert_eq!(hb.beat(r#"{"id":"live"}"#).status, 200);
+    }
+    until("who holds most is ended", || {
+        hb.metric("heartbeat_connections_refused_total{reason=\"memory_shed\"}") > 0
+    });
+    let said = "it held most when the memory for clients was used up (limits.memory)";
+    hb.wait_for_log(said);
+    assert_eq!(hb.log().matches(said).count(), 1, "said once, however many there are");
+}
+
+#[test]
+fn a_page_of_ten_thousand_monitors_is_whole_however_little_is_held() {
+    const MONITORS: usize = 10_000;
+    let hb = Setup::new(CONFIG).start();
+    let beats: Vec<String> = (0..MONITORS)
+        .map(|n| {
+            let status = if n % 1000 == 7 { "fail" } else { "ok" };
+            format!(r#"{{"id":"m-{n:05}","status":"{status}"}}"#)
+        })
+        .collect();
+    assert_eq!(hb.beat(&format!("[{}]", beats.join(","))).status, 200);
+    let before = peak(&hb);
+    let reply = hb.get("/?limit=10000");
+    let page = reply.text();
+    assert_eq!((reply.status, reply.header("transfer-encoding")), (200, Some("chunked")));
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
+    assert!(page.len() > 5_000_000, "{}", page.len());
+    assert!(page.contains("9,990 up") && page.contains("10 down") && page.contains("10000 shown"));
+    let rows = page.split("<th scope=\"row\"><a href=\"monitors/").skip(1);
+    let all: Vec<&str> = rows.map(|row| row.split('"').next().unwrap()).collect();
+    // Those in trouble first, the others behind them, each once.
+    assert!(all[..10].iter().all(|id| id.ends_with("007")), "{:?}", &all[..10]);
+    assert!(all[10..].is_sorted() && all.len() == MONITORS);
+    assert!(peak(&hb) < before + MEMORY + (16 << 20), "{} MiB more", (peak(&hb) - before) >> 20);
+}
+
+#[test]
+fn what_monitors_last_said_has_a_bound_together() {
+    let hb = Setup::new(&CONFIG.replace("memory =", "messages = \"1M\"\nmemory =")).start();
+    for batch in 0..10 {
+        let beats: Vec<String> = (0..100)
+            .map(|n| format!(r#"{{"id":"m-{batch}-{n}","message":"{}"}}"#, "m".repeat(9_900)))
+            .collect();
+        assert_eq!(hb.beat(&format!("[{}]", beats.join(","))).status, 200);
+    }
+    let list = hb.get("/api/v1/monitors?limit=10000").json();
+    let said: Vec<usize> =
+        list["monitors"].as_array().unwrap().iter().map(|m| m["message"].as_str().unwrap().len()).collect();
+    assert_eq!(said.len(), 1000);
+    // Each keeps something, the latest all of it.
+    assert!(said.iter().sum::<usize>() <= (1 << 20) + 1000 * 256 && said.iter().all(|bytes| *bytes > 200));
+    let latest = hb.monitor("m-9-99");
+    assert_eq!(latest["message"].as_str().unwrap().len(), 9_900);
 }

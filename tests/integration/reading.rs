@@ -38,6 +38,30 @@ fn lists_are_paged_by_cursor() {
 }
 
 #[test]
+fn links_of_the_page_lead_to_every_monitor() {
+    let hb = populated();
+    let mut seen = Vec::new();
+    let mut path = "/?limit=10".to_string();
+    let mut pages = 0;
+    loop {
+        let reply = hb.get(&path);
+        let page = reply.text();
+        pages += 1;
+        let rows = page.split("<th scope=\"row\"><a href=\"monitors/").skip(1);
+        seen.extend(rows.map(|row| row.split('"').next().unwrap().to_string()));
+        assert!(page.contains("All on one page"), "{page}");
+        let Some((_, next)) = page.split_once("<a rel=\"next\" href=\"") else { break };
+        path = format!("/{}", next.split('"').next().unwrap().replace("&amp;", "&"));
+    }
+    // What is down comes first.
+    assert_eq!((pages, seen.len(), seen[0].as_str()), (3, 26, "db-1"));
+    assert!(seen.iter().collect::<BTreeSet<_>>().len() == 26, "{seen:?}");
+    let whole = hb.get("/?limit=10000");
+    assert_eq!(whole.text().matches("<th scope=\"row\">").count(), 26);
+    assert!(!whole.text().contains("All on one page"));
+}
+
+#[test]
 fn lists_are_filtered_by_state_and_name() {
     let hb = populated();
     for (query, count) in [

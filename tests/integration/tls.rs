@@ -210,6 +210,31 @@ fn events_come_over_tls_as_they_happen_and_a_stop_says_goodbye() {
 }
 
 #[test]
+fn what_tls_keeps_of_a_connection_counts_as_what_it_holds() {
+    let authority = Authority::new();
+    let limits = "[limits]\nmemory = \"4M\"\nthreads = 2\nidle_timeout = \"10m\"\n";
+    let daemon = setup(&authority, "", limits).start();
+    let client = authority.client(None);
+    let refused_for_memory = || refused(&daemon, "memory_per_address") + refused(&daemon, "memory_shed");
+    let mut held = Vec::new();
+    for _ in 0..110 {
+        let mut conn = connect(&daemon, &client);
+        // hyper has it from here on.
+        conn.send(get("/healthz"));
+        assert_eq!(conn.reply().status, 200);
+        held.push(conn);
+    }
+    assert_eq!(refused_for_memory(), 0);
+    // The beginning of a record, which cannot be read before its end has come.
+    let mut record = vec![0x17, 3, 3, 0x40, 0];
+    record.resize(16_000, 0);
+    held.iter_mut().for_each(|conn| _ = conn.send_beneath(&record));
+    // Whoever asks may be one too many.
+    let is_refused = || daemon.ask(get("/metrics")).status == 429 || refused_for_memory() > 0;
+    until("it is too much", is_refused);
+}
+
+#[test]
 fn what_is_no_tls_ends_cleanly_and_is_counted() {
     let authority = Authority::new();
     let top = "log.level = \"debug\"\nlimits.header_timeout = \"1s\"";

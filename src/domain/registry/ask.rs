@@ -131,6 +131,13 @@ pub struct Cursor {
     pub id: String,
 }
 
+/// Where a monitor lies in its registry, and which one it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seat {
+    row: u32,
+    number: u64,
+}
+
 impl Snapshot {
     /// What it is sorted by, before its id.
     pub fn key(&self, order: Order) -> i64 {
@@ -200,6 +207,38 @@ impl Registry {
         limit: usize,
         wanted: impl Fn(&Glance<'_>) -> bool,
     ) -> Vec<Snapshot> {
+        let rows = self.first(now, order, after, limit, wanted).into_iter();
+        rows.map(|(_, _, key)| self.monitors[key as usize].snapshot(now, &self.rules)).collect()
+    }
+
+    /// Where those lie, each with what it is sorted by.
+    pub fn seats(
+        &self,
+        now: Now,
+        order: Order,
+        after: Option<&Cursor>,
+        limit: usize,
+        wanted: impl Fn(&Glance<'_>) -> bool,
+    ) -> Vec<(Cursor, Seat)> {
+        let rows = self.first(now, order, after, limit, wanted).into_iter();
+        let seat = |row: u32| Seat { row, number: self.monitors[row as usize].number };
+        rows.map(|(key, id, row)| (Cursor { key, id: id.into() }, seat(row))).collect()
+    }
+
+    /// The monitor that lies there, unless it is gone.
+    pub fn at(&self, now: Now, seat: Seat) -> Option<Snapshot> {
+        let row = self.monitors.get(seat.row as usize)?;
+        (row.number == seat.number).then(|| row.snapshot(now, &self.rules))
+    }
+
+    fn first(
+        &self,
+        now: Now,
+        order: Order,
+        after: Option<&Cursor>,
+        limit: usize,
+        wanted: impl Fn(&Glance<'_>) -> bool,
+    ) -> Vec<(i64, &str, u32)> {
         let mut first: BinaryHeap<(i64, &str, u32)> = BinaryHeap::new();
         for (number, row) in self.monitors.iter().enumerate().filter(|(_, row)| !row.is_vacant()) {
             let (state, last_beat) = (row.visible(), (row.beats > 0).then_some(row.last_wall));
@@ -215,7 +254,6 @@ impl Registry {
                 *last = entry;
             }
         }
-        let rows = first.into_sorted_vec().into_iter();
-        rows.map(|(_, _, key)| self.monitors[key as usize].snapshot(now, &self.rules)).collect()
+        first.into_sorted_vec()
     }
 }

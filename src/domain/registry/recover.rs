@@ -71,8 +71,14 @@ impl Registry {
         if let Some(details) = &record.details {
             let known = self.loading.as_ref().and_then(|loading| loading.detailed.get(key as usize)).copied();
             if known.is_none_or(|known| record.version >= known) {
-                self.monitors[key as usize].restore_details(now, record.version, details);
+                let row = &mut self.monitors[key as usize];
+                let before = row.long_message_bytes();
+                row.restore_details(now, record.version, details);
+                self.messages.replaced(before, row.long_message_bytes());
                 self.has_details_of(key, record.version);
+                if self.messages.overflow() {
+                    self.cut_messages();
+                }
             }
         }
         self.counts[was as usize] -= 1;

@@ -14,7 +14,8 @@ use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Exit, Source, Status, Transport};
 use crate::domain::governor::Asked;
 use crate::domain::id::{Id, IdRef};
-use crate::domain::limits::{CHANGES_PER_HOUR_MAX, LATE_CHANGES_PER_HOUR_MAX};
+use crate::domain::limits::{CHANGES_PER_HOUR_MAX, LATE_CHANGES_PER_HOUR_MAX, MESSAGE_SHORT_BYTES};
+use crate::domain::message;
 use crate::domain::notice::State;
 use crate::domain::policy::Defaults;
 use crate::domain::record::{Cause, OpenIncident, Pause, PausedBy, Reason, Sequence};
@@ -396,6 +397,25 @@ impl Monitor {
         }
         self.rare().tags = tags.map(Into::into).collect();
         true
+    }
+
+    /// Bytes of the last message, where it is not a short one.
+    pub(super) fn long_message_bytes(&self) -> usize {
+        let bytes =
+            self.rare.as_ref().and_then(|rare| rare.message.as_ref()).map_or(0, |message| message.len());
+        if bytes > MESSAGE_SHORT_BYTES { bytes } else { 0 }
+    }
+
+    /// When the last message came.
+    pub(super) fn message_at(&self) -> Option<Wall> {
+        self.rare.as_ref().and_then(|rare| rare.message_at)
+    }
+
+    /// Leaves of the last message its beginning and its end.
+    pub(super) fn cut_message(&mut self, bytes_max: usize) {
+        if let Some(message) = self.rare.as_mut().and_then(|rare| rare.message.as_mut()) {
+            *message = message::cut(message, bytes_max).into();
+        }
     }
 
     /// Whether it has given itself a label.

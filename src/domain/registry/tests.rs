@@ -17,6 +17,7 @@ mod failures;
 mod flutter;
 mod governed;
 mod kept;
+mod messages;
 mod rivals;
 mod slots;
 

@@ -6,7 +6,7 @@
 
 use super::desk::{Desk, Moment, NEVER, Next};
 use crate::domain::address::Peer;
-use crate::domain::limits::{LINGER_BYTES_MAX, UNCOUNTED_BYTES};
+use crate::domain::limits::{LINGER_BYTES_MAX, counted_bytes};
 use crate::domain::time::Span;
 use crate::engine::stats::Turned;
 use crate::transport::census::Place;
@@ -80,9 +80,7 @@ impl Link {
     /// Says how much is kept for it, `kept` bytes besides what waits for its socket; an error where that is too much.
     pub fn account(&mut self, kept: usize, memory_max: usize) -> Result<(), Turned> {
         let bytes = self.unsent.len() + kept + self.stream.kept_bytes();
-        // Nearly all keep nothing, and what is little is not worth a lock.
-        let counted = if bytes < UNCOUNTED_BYTES { 0 } else { bytes.next_multiple_of(UNCOUNTED_BYTES) };
-        self.place.held.set(counted, memory_max)
+        self.place.held.set(counted_bytes(bytes), memory_max)
     }
 
     /// When what waits must have moved on, given when that was before: while nothing waits there is no such moment.

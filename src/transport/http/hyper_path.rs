@@ -4,13 +4,16 @@
 //! hyper leaves to its user are done here: the time a head may take, the client that must be heard out after a
 //! refusal, and a JSON reason where hyper itself refuses a head (it would answer with a bare status line).
 
+mod wire;
+
 use crate::domain::address::Peer;
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{CONTROL_BODY_BYTES_MAX, LINGER_MAX, UNCOUNTED_BYTES};
 use crate::domain::policy::Policy;
+use crate::engine::Refused;
 use crate::engine::stats::Turned;
 use crate::sys::clock;
-use crate::transport::budget::{self, Held};
+use crate::transport::budget::{self, Held, ShedSignal};
 use crate::transport::deadline::{Call, Deadline};
 use crate::transport::http::beats;
 use crate::transport::http::io::{finish, last_words, leave, linger, timed_out, timeout_answer};
@@ -21,21 +24,19 @@ use crate::transport::stream::Stream;
 use crate::transport::taking::named_by;
 use crate::wire::answer::Answer;
 use crate::wire::head::{BEAT_PATHS, Facts};
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::{Method, Request, Response, StatusCode, Version};
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use wire::Wire;
 
 /// Where in a request the connection is, told by the service to the wire and to the loop that watches the time.
 #[derive(Debug)]
@@ -109,6 +110,7 @@ pub async fn serve(
     peer: Peer,
     site: &Arc<Site>,
     deadline: Deadline,
+    shed: &Arc<ShedSignal>,
 ) -> Option<Leaving> {
     let limits = site.engine.policy().limits.clone();
     let now = AtomicU8::new(if read.is_empty() { IDLE } else { HEAD });
@@ -120,21 +122,29 @@ pub async fn serve(
         held: Mutex::new(None),
         opening: OnceLock::new(),
     });
-    let wire = Wire { stream, ahead: Bytes::from(read), waiting: BytesMut::new(), phase: phase.clone() };
+    let wire = Wire {
+        stream,
+        ahead: Bytes::from(read),
+        waiting: BytesMut::new(),
+        phase: phase.clone(),
+        site: site.clone(),
+        held: Held::of(site.census.clone(), peer, shed),
+    };
     let visitor = Visitor::of(site, peer, || wire.stream.peer_uid());
     let name = wire.stream.name().map(IdRef::to_id);
     let service = {
-        let (site, phase) = (site.clone(), phase.clone());
+        let (site, phase, shed) = (site.clone(), phase.clone(), shed.clone());
         hyper::service::service_fn(move |request: Request<Incoming>| {
-            let (site, phase, name) = (site.clone(), phase.clone(), name.clone());
+            let (site, phase, name, shed) = (site.clone(), phase.clone(), name.clone(), shed.clone());
             phase.upgrade.store(request.headers().contains_key(UPGRADE), Ordering::Relaxed);
             // hyper hands its connection back only from futures that can be moved.
             Box::pin(async move {
                 phase.set(BUSY);
-                let reply = answer(&site, peer, name, visitor, request).await;
+                let mut client = peer;
+                let reply = answer(&site, peer, name, visitor, request, &shed, &mut client).await;
                 Ok::<_, Infallible>(match reply {
                     Reply::Whole(answer) => {
-                        let answer = within_budget(answer, &site, peer, &phase);
+                        let answer = within_budget(answer, &site, client, &phase, &shed);
                         phase.set(ANSWERED);
                         response(answer, None)
                     }
@@ -162,7 +172,11 @@ pub async fn serve(
     let (mut draining, mut streamed) = (false, false);
     let mut hand_back = false;
     let end = poll_fn(|cx| {
+        shed.wake(cx.waker());
         loop {
+            if shed.shed_host().is_some() {
+                return Poll::Ready(End::Shed(phase.get()));
+            }
             if Pin::new(&mut connection).poll(cx).is_ready() {
                 return Poll::Ready(End::Over);
             }
@@ -201,12 +215,25 @@ pub async fn serve(
     })
     .await;
     let parts = connection.into_parts();
-    let Wire { mut stream, waiting, ahead, .. } = parts.io;
+    let Wire { mut stream, waiting, ahead, held, .. } = parts.io;
+    drop(held);
     // What hyper has read and not used, then what it has not read yet.
     let read = || [parts.read_buf, ahead].concat();
     let last = match end {
         End::HandedBack => return Some(Leaving { stream, read: read(), opening: None }),
         End::Timeout(HEAD) => timeout_answer(site, false),
+        End::Shed(stage) => {
+            site.engine.stats().turned(Turned::Shed);
+            site.engine.note_refused(clock::now(), Refused::Memory, shed.shed_host().unwrap_or(peer));
+            // What it holds is given back before it is heard out.
+            phase.hold(None);
+            // Nothing was asked, or there is no room for another answer in the middle of one.
+            if matches!(stage, IDLE | ANSWERED | STREAMING) || phase.blocked.load(Ordering::Relaxed) {
+                leave(stream).await;
+                return None;
+            }
+            last_words(budget::refusal(Turned::Shed))
+        }
         End::Timeout(_) => {
             if phase.blocked.load(Ordering::Relaxed) {
                 site.engine.stats().turned(Turned::Unread);
@@ -236,6 +263,8 @@ enum End {
     Timeout(u8),
     /// It can be left to the next process.
     HandedBack,
+    /// It held most when there was no room left, in this phase.
+    Shed(u8),
 }
 
 async fn answer(
@@ -244,6 +273,8 @@ async fn answer(
     name: Option<Id>,
     visitor: Visitor,
     request: Request<Incoming>,
+    shed: &Arc<ShedSignal>,
+    client: &mut Peer,
 ) -> Reply {
     let (head, body) = request.into_parts();
     let headers = || head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
@@ -267,7 +298,8 @@ async fn answer(
     let coded = header("content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case(b"identity"));
     if head.method == Method::POST && BEAT_PATHS.contains(&path) {
         let query = head.uri.query().unwrap_or_default();
-        return Reply::Whole(bring(site, &policy, (peer, name), visitor, &facts, (coded, query), body).await);
+        let who = (peer, name, shed);
+        return Reply::Whole(bring(site, &policy, who, visitor, &facts, (coded, query), body).await);
     }
     if head.method == Method::GET && upgrade::is_wanted(path, headers()) {
         return match upgrade::open(site, &policy, visitor, path, &facts, headers()) {
@@ -287,6 +319,7 @@ async fn answer(
         accept: text("accept"),
         language: text("accept-language"),
         facts: &facts,
+        shed,
     };
     let whole = body.is_end_stream();
     let unheard = |answer: Answer| {
@@ -297,6 +330,7 @@ async fn answer(
         Ok(admitted) => admitted,
         Err(refused) => return unheard(refused),
     };
+    *client = admitted.client;
     if !admitted.takes_body {
         return match routes::answer(site, &policy, admitted, &question, &[]).await {
             Reply::Whole(answer) => unheard(answer),
@@ -307,7 +341,7 @@ async fn answer(
         return Reply::Whole(not_as_it_is());
     }
     let most = (CONTROL_BODY_BYTES_MAX, "64 KiB are enough for this");
-    let mut held = Held::new(site.census.clone(), peer);
+    let mut held = Held::of(site.census.clone(), *client, shed);
     match read_body(site, body, most, &policy, &mut held).await {
         Ok(body) => routes::answer(site, &policy, admitted, &question, &body).await,
         Err(refused) => Reply::Whole(refused),
@@ -315,11 +349,11 @@ async fn answer(
 }
 
 /// The answer, if there is room for it until it is sent: hyper has a copy of it meanwhile.
-fn within_budget(answer: Answer, site: &Site, peer: Peer, phase: &Phase) -> Answer {
+fn within_budget(answer: Answer, site: &Site, client: Peer, phase: &Phase, shed: &Arc<ShedSignal>) -> Answer {
     if answer.body.len() <= UNCOUNTED_BYTES {
         return answer;
     }
-    let mut held = Held::new(site.census.clone(), peer);
+    let mut held = Held::of(site.census.clone(), client, shed);
     match held.set(2 * answer.body.len(), site.engine.policy().limits.memory) {
         Ok(()) => {
             phase.hold(Some(held));
@@ -336,7 +370,7 @@ fn within_budget(answer: Answer, site: &Site, peer: Peer, phase: &Phase) -> Answ
 async fn bring(
     site: &Arc<Site>,
     policy: &Policy,
-    (peer, name): (Peer, Option<Id>),
+    (peer, name, shed): (Peer, Option<Id>, &Arc<ShedSignal>),
     visitor: Visitor,
     facts: &Facts<'_>,
     (coded, query): (bool, &str),
@@ -354,7 +388,7 @@ async fn bring(
     if coded {
         return not_as_it_is();
     }
-    let mut held = Held::new(site.census.clone(), client);
+    let mut held = Held::of(site.census.clone(), client, shed);
     let most = (policy.limits.body_bytes, "limits.body_bytes");
     match read_body(site, body, most, policy, &mut held).await {
         Ok(body) => {
@@ -491,109 +525,4 @@ fn switching(accept: &str) -> Response<Content> {
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.extend(HeaderValue::from_str(accept).ok().map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
     response
-}
-
-/// hyper's own answer to a head that it cannot read, with a reason and a body.
-fn words_for_refusal(bytes: &[u8]) -> Option<Vec<u8>> {
-    let status = std::str::from_utf8(bytes.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()?.parse().ok()?;
-    let reason = match status {
-        400 => "not an HTTP/1.1 request: its first line or a header is malformed",
-        414 => "the path is too long",
-        431 => "the request head is too large (limits.header_bytes, limits.header_lines)",
-        _ => return None,
-    };
-    Some(last_words(Answer::error(status, reason)))
-}
-
-/// The socket as hyper sees it.
-struct Wire {
-    stream: Stream,
-    /// Bytes read before hyper had the connection.
-    ahead: Bytes,
-    /// Our words in place of a bare refusal of hyper's, and what hyper would not wait for, as far as it is not sent.
-    waiting: BytesMut,
-    phase: Arc<Phase>,
-}
-
-impl Read for Wire {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut cursor: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let mut scratch = [0u8; 8192];
-        let room = cursor.remaining().min(scratch.len());
-        let read = if this.ahead.has_remaining() {
-            let n = this.ahead.len().min(room);
-            this.ahead.copy_to_slice(&mut scratch[..n]);
-            n
-        } else {
-            let mut buf = ReadBuf::new(&mut scratch[..room]);
-            ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buf))?;
-            buf.filled().len()
-        };
-        cursor.put_slice(&scratch[..read]);
-        if read > 0 && matches!(this.phase.get(), IDLE | ANSWERED) {
-            this.phase.set(HEAD);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Write for Wire {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        // Only the service makes answers with a body; one that comes while it has no request is hyper's own.
-        let own = matches!(this.phase.get(), IDLE | HEAD);
-        if let Some(words) = if own { words_for_refusal(bytes) } else { None } {
-            this.waiting.extend_from_slice(&words);
-            return Poll::Ready(Ok(bytes.len()));
-        }
-        if !this.waiting.has_remaining() {
-            let sent = Pin::new(&mut this.stream).poll_write(cx, bytes);
-            this.phase.sent(sent.is_ready());
-            if sent.is_ready() || !this.phase.upgrade.load(Ordering::Relaxed) {
-                return sent;
-            }
-        }
-        // At most one answer, as hyper reads no further request before the flush is done.
-        this.waiting.extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        ready!(this.poll_waiting(cx))?;
-        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
-        if flushed.is_pending() {
-            this.phase.sent(false);
-        }
-        ready!(flushed)?;
-        this.phase.blocked.store(false, Ordering::Relaxed);
-        if this.phase.get() == ANSWERED {
-            this.phase.set(IDLE);
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Only sends what is left: the socket is closed outside, where the client can be heard out first.
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_waiting(cx)
-    }
-}
-
-impl Wire {
-    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.waiting.has_remaining() {
-            let sent = Pin::new(&mut self.stream).poll_write(cx, &self.waiting);
-            self.phase.sent(sent.is_ready());
-            let sent = ready!(sent)?;
-            if sent == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.waiting.advance(sent);
-        }
-        Poll::Ready(Ok(()))
-    }
 }

@@ -10,6 +10,7 @@ mod incidents;
 mod listing;
 mod monitors;
 mod pages;
+mod pieces;
 mod service;
 
 use crate::domain::access::{Denied, Shown, Wish};
@@ -22,6 +23,7 @@ use crate::engine::Engine;
 use crate::store::StoreError;
 use crate::sys::clock;
 use crate::sys::sockets::control;
+use crate::transport::budget::ShedSignal;
 use crate::transport::http::beats::{client_of, unknown_host};
 use crate::transport::http::upgrade::Opening;
 use crate::transport::site::{Site, Trust};
@@ -50,6 +52,8 @@ pub struct Question<'a> {
     pub language: &'a str,
     /// What else the head says.
     pub facts: &'a Facts<'a>,
+    /// How its connection learns that it holds most.
+    pub shed: &'a Arc<ShedSignal>,
 }
 
 /// Who was let in for longer than a moment, and what was shown.
@@ -231,7 +235,7 @@ impl<'a> Route<'a> {
 pub struct Admitted<'a> {
     route: Route<'a>,
     /// Who asks, as far as it is known whom proxies speak for.
-    client: Peer,
+    pub client: Peer,
     /// Whether a body belongs to it.
     pub takes_body: bool,
     /// By what its sender is judged again, where the answer goes on and on.
@@ -309,7 +313,7 @@ pub async fn answer(
 ) -> Reply {
     let changes = !matches!(question.method, "GET" | "HEAD");
     let answer = match admitted.route {
-        Route::Page => pages::all(site, policy, question).await,
+        Route::Page => return pages::all(site, policy, admitted.client, question).await,
         Route::MonitorPage(id) => pages::one(site, policy, id, question).await,
         Route::Script => pages::script(),
         Route::Badge(id) => pages::badge(site, policy, id, question).await,
@@ -328,7 +332,7 @@ pub async fn answer(
         Route::Status => service::status(site),
         Route::Events if question.method == "HEAD" => events::head(),
         Route::Events => {
-            return match events::open(site, policy, admitted.client, admitted.pass) {
+            return match events::open(site, policy, admitted.client, question, admitted.pass) {
                 Ok(events) => Reply::Flow(events::head(), events),
                 Err(refused) => Reply::Whole(refused),
             };

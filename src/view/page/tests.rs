@@ -2,7 +2,7 @@ use super::*;
 use crate::domain::address::Peer;
 use crate::domain::beat::{Status, Transport};
 use crate::domain::history::Uptime;
-use crate::domain::limits::PAGE_ROWS_MAX;
+use crate::domain::limits::{PAGE_ROW_BYTES_MAX, TAGS_MAX};
 use crate::domain::record::{Cause, Pause, PausedBy};
 use crate::domain::time::Span;
 use markup::well_formed;
@@ -76,6 +76,7 @@ fn page<'a>(rows: &'a [Row<'a>]) -> Page<'a> {
         connections: 5,
         started: Wall(NOW.0 - 300_000_000),
         version: "0.1.0",
+        shown: rows.len(),
         rows,
         next: None,
         after: None,
@@ -93,7 +94,13 @@ fn page<'a>(rows: &'a [Row<'a>]) -> Page<'a> {
 
 /// The document, after a check that it is well formed.
 fn html(page: &Page<'_>) -> String {
-    let html = render_in(page, &TimeZone::fixed(jiff::tz::offset(8))).replace('\u{a0}', " ");
+    let zone = TimeZone::fixed(jiff::tz::offset(8));
+    let view = View::of(page, &zone);
+    let mut html = String::new();
+    view.open(&mut html).unwrap();
+    page.rows.iter().for_each(|row| view.row(&mut html, row).unwrap());
+    view.close(&mut html).unwrap();
+    let html = html.replace('\u{a0}', " ");
     well_formed(&html);
     html
 }
@@ -312,12 +319,30 @@ fn the_page_says_what_it_is_to_those_who_listen() {
 fn a_full_page_is_well_formed_in_both_languages() {
     let states = State::ALL;
     let snapshots: Vec<Snapshot> =
-        (0..PAGE_ROWS_MAX).map(|n| snapshot(&format!("web-{n:03}"), states[n % states.len()])).collect();
+        (0..500).map(|n| snapshot(&format!("web-{n:03}"), states[n % states.len()])).collect();
     let rows = rows(&snapshots);
     for lang in [Lang::En, Lang::Zh] {
         let html = html(&Page { lang, next: Some("web-499"), ..page(&rows) });
-        assert_eq!(html.matches("<th scope=\"row\">").count(), PAGE_ROWS_MAX);
+        assert_eq!(html.matches("<th scope=\"row\">").count(), 500);
     }
+}
+
+#[test]
+fn a_long_page_is_made_in_pieces_of_a_bounded_size() {
+    // The longest row that there can be.
+    let mut row = snapshot(&"心".repeat(42), State::Up);
+    row.message = Some("&".repeat(10_000));
+    row.tags = vec!["&".repeat(64); TAGS_MAX];
+    row.reported_ip = Some("&".repeat(128));
+    let snapshots = vec![row; 3];
+    let rows = rows(&snapshots);
+    let search = "𝄞".repeat(128);
+    let page = Page { search: &search, tag: &snapshots[0].tags[0], ..page(&rows) };
+    let mut out = String::new();
+    let taken = super::rows(&mut out, &page, 1);
+    assert!(taken == 1 && out.len() <= PAGE_ROW_BYTES_MAX, "{}", out.len());
+    assert_eq!(super::rows(&mut out, &page, usize::MAX), 3);
+    assert_eq!(super::rows(&mut out, &page, 10), 0, "there is something already");
 }
 
 fn incident(monitor: &str, ended: Option<i64>) -> Incident {
@@ -446,6 +471,8 @@ fn a_page_of_many_says_of_how_many_and_keeps_its_size() {
     let all = html(&many);
     assert!(all.contains("Monitors · 1 of 10,000 shown</caption>"));
     assert!(all.contains("<a rel=\"next\" href=\"?limit=1&amp;after=2%3Aa\">"));
+    assert!(all.contains("<a href=\"?limit=10000\">All on one page</a>"));
+    assert!(!html(&Page { limit: 10_000, ..many }).contains("All on one page"));
     assert!(html(&Page { state: Some(State::Up), ..many }).contains("1 of 9,000 shown"));
     assert!(
         html(&Page { search: "a", ..many }).contains("· 1 shown</caption>"),

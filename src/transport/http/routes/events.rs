@@ -16,7 +16,7 @@ use crate::sys::clock;
 use crate::transport::budget::{self, Held};
 use crate::transport::census::StreamPlace;
 use crate::transport::deadline::Deadline;
-use crate::transport::http::routes::{Pass, VERSION};
+use crate::transport::http::routes::{Pass, Question, VERSION};
 use crate::transport::site::Site;
 use crate::view::events::{CONTENT_TYPE, Stream};
 use crate::wire::answer::Answer;
@@ -64,9 +64,15 @@ pub fn head() -> Answer {
 
 /// Begins a stream, unless there are too many.
 /// `pass` is what its reader is judged by again when the policy changes; `None`: nothing bars him.
-pub fn open(site: &Site, policy: &Policy, client: Peer, pass: Option<Pass>) -> Result<Flow, Answer> {
+pub fn open(
+    site: &Site,
+    policy: &Policy,
+    client: Peer,
+    question: &Question<'_>,
+    pass: Option<Pass>,
+) -> Result<Flow, Answer> {
     let limits = &policy.limits;
-    let mut held = Held::new(site.census.clone(), client);
+    let mut held = Held::of(site.census.clone(), client, question.shed);
     let place = site.census.enter_stream(client, limits.streams_per_address);
     let place = place.and_then(|place| held.set(EVENTS_HELD_BYTES, limits.memory).map(|()| place));
     let place = place.map_err(|why| {

@@ -1,23 +1,18 @@
 //! Lists, in pieces: however long one is, only some rows of it are in memory at a time.
 //!
-//! A piece is made when hyper has room for it, on a thread that has the time, from the place where the last one ended; so
-//! a list is as its cursors are, and a row that moves meanwhile may be missed or come twice. A list that fits one piece
-//! is an answer like any other.
+//! Each piece goes on from the place where the last one ended; so a list is as its cursors are, and a row that moves
+//! meanwhile may be missed or come twice.
 
-use super::events::{Broken, Flow};
-use super::{Question, Reply, aside, store_failed};
+use super::pieces::{self, Pieces};
+use super::{Question, Reply};
 use crate::domain::address::Peer;
 use crate::domain::limits::{LIST_HELD_BYTES, LIST_PIECE_BYTES, LIST_PIECE_ROWS};
 use crate::domain::policy::Policy;
 use crate::engine::Engine;
 use crate::store::StoreError;
-use crate::transport::budget::{self, Held};
 use crate::transport::site::Site;
 use crate::wire::answer::{Answer, JSON};
-use bytes::Bytes;
 use serde_json::Value;
-use std::sync::Arc;
-use tokio::sync::mpsc;
 
 /// Where the rows of a list come from.
 pub trait Source: Send + 'static {
@@ -37,8 +32,11 @@ struct Listing<S> {
     left: usize,
 }
 
-impl<S: Source> Listing<S> {
-    /// The next piece, and whether it is the last.
+impl<S: Source> Pieces for Listing<S> {
+    fn held_bytes(&self) -> usize {
+        LIST_HELD_BYTES
+    }
+
     fn piece(&mut self, engine: &Engine) -> Result<(Vec<u8>, bool), StoreError> {
         let mut out = Vec::with_capacity(LIST_PIECE_BYTES / 4);
         let mut between = self.name.is_none();
@@ -80,64 +78,9 @@ pub async fn list(
     limit: usize,
     source: impl Source,
 ) -> Reply {
-    let mut held = Held::new(site.census.clone(), client);
-    let mut listing = Listing { source, name: Some(name), left: limit };
-    let first = aside(site, move |engine| {
-        let piece = listing.piece(engine);
-        (listing, piece)
-    });
-    let (listing, piece, last) = match first.await {
-        Ok((listing, Ok((piece, last)))) => (listing, piece, last),
-        Ok((_, Err(error))) => return Reply::Whole(store_failed(&error)),
-        Err(failed) => return Reply::Whole(failed),
-    };
-    if last {
-        return Reply::Whole(Answer::new(200, JSON, piece).with_data_headers());
-    }
-    if let Err(why) = held.set(LIST_HELD_BYTES, policy.limits.memory) {
-        site.engine.stats().turned(why);
-        return Reply::Whole(budget::refusal(why).with_data_headers());
-    }
-    let (post, pieces) = mpsc::channel(1);
-    if question.method != "HEAD" {
-        tokio::spawn(feed(site.engine.clone(), listing, piece, post));
-    }
-    Reply::Flow(Answer::new(200, JSON, &b""[..]).with_data_headers(), Flow::new(pieces, held))
-}
-
-/// Writes the rest of a list, one piece at a time and none before there is room for it.
-async fn feed(
-    engine: Arc<Engine>,
-    mut listing: Listing<impl Source>,
-    first: Vec<u8>,
-    post: mpsc::Sender<Result<Bytes, Broken>>,
-) {
-    let mut made = Some((first, false));
-    loop {
-        let Ok(room) = post.reserve().await else { return };
-        let (piece, last) = match made.take() {
-            Some(made) => made,
-            None => {
-                let engine = engine.clone();
-                let next = tokio::task::spawn_blocking(move || {
-                    let piece = listing.piece(&engine);
-                    (listing, piece)
-                });
-                match next.await {
-                    Ok((on, Ok(piece))) => {
-                        listing = on;
-                        piece
-                    }
-                    // What was sent cannot be taken back; a body that breaks off is seen to be no whole one.
-                    _ => return room.send(Err(Broken)),
-                }
-            }
-        };
-        room.send(Ok(Bytes::from(piece)));
-        if last {
-            return;
-        }
-    }
+    let head = Answer::new(200, JSON, &b""[..]).with_data_headers();
+    let listing = Listing { source, name: Some(name), left: limit };
+    pieces::send(site, policy, client, question, head, listing).await
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Pages for people, the script that keeps them fresh, and badges.
 
-use super::monitors::select;
-use super::{Question, VERSION, aside, id_of, incidents, wrong};
+use super::pieces::{self, Pieces};
+use super::{Question, Reply, VERSION, aside, id_of, incidents, wrong};
+use crate::domain::address::Peer;
 use crate::domain::history::{Incident, Past};
 use crate::domain::lang::Lang;
-use crate::domain::limits::PAGE_ROWS_MAX;
+use crate::domain::limits::{PAGE_HELD_BYTES, PAGE_PIECE_BYTES, PAGE_PIECE_ROWS};
 use crate::domain::policy::Policy;
-use crate::domain::registry::Order;
-use crate::engine::Engine;
+use crate::domain::registry::{Counts, Order, Snapshot};
+use crate::domain::time::Wall;
+use crate::engine::{Engine, Place};
 use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
 use crate::transport::site::Site;
@@ -36,55 +38,155 @@ const BADGE_HEADERS: &[(&str, &str)] = &[
 ];
 
 /// The page of all monitors.
-pub async fn all(site: &Arc<Site>, policy: &Policy, question: &Question<'_>) -> Answer {
+pub async fn all(site: &Arc<Site>, policy: &Policy, client: Peer, question: &Question<'_>) -> Reply {
     let selection = match query::selection(question.query) {
         Ok(selection) => selection,
-        Err(fault) => return wrong(&fault),
+        Err(fault) => return Reply::Whole(wrong(&fault)),
     };
-    let (lang, host) = (language(policy, question), host(question));
-    let (site_too, selection) =
-        (site.clone(), Selection { limit: selection.limit.min(PAGE_ROWS_MAX), ..selection });
-    let html = aside(site, move |engine| {
-        let order = selection.order.unwrap_or(Order::State);
-        let (rows, next) = select(engine, &selection, order, selection.limit);
-        let next = next.map(|next| query::cursor_text(next.key, &next.id));
-        let mut troubles = troubles(engine);
-        let pasts = known(engine.past(clock::now(), &rows), lang, &mut troubles);
-        let none = Past::default();
-        let rows: Vec<page::Row<'_>> = rows
-            .iter()
-            .enumerate()
-            .map(|(n, snapshot)| page::Row { snapshot, past: pasts.get(n).unwrap_or(&none) })
-            .collect();
-        let open = IncidentQuery { open: true, limit: page::OPEN_MAX + 1, ..IncidentQuery::default() };
-        let recent = IncidentQuery { limit: page::RECENT_ASKED, ..IncidentQuery::default() };
-        let open: Vec<Incident> = known(engine.incidents(&open), lang, &mut troubles);
-        let recent: Vec<Incident> = known(engine.incidents(&recent), lang, &mut troubles);
+    let page = StatusPage {
+        lang: language(policy, question),
+        host: host(question),
+        started: site.started.wall,
+        order: selection.order.unwrap_or(Order::State),
+        selection,
+        begun: None,
+        done: 0,
+    };
+    let head = Answer { more: PAGE_HEADERS, ..Answer::new(200, HTML, &b""[..]) };
+    pieces::send(site, policy, client, question, head, page).await
+}
+
+/// The page of all monitors under way. Which monitors it shows and in which order is decided at its beginning, so that each
+/// stands on it once; how each of them is when its turn comes.
+struct StatusPage {
+    lang: Lang,
+    host: Option<String>,
+    started: Wall,
+    selection: Selection,
+    order: Order,
+    begun: Option<Begun>,
+    /// Monitors that it has shown, or that are gone.
+    done: usize,
+}
+
+/// What is known once it has begun.
+struct Begun {
+    places: Vec<Place>,
+    next: Option<String>,
+    now: Wall,
+    counts: Counts,
+    beats: u64,
+    connections: u64,
+}
+
+/// What only its beginning shows.
+#[derive(Default)]
+struct Top {
+    open: Vec<Incident>,
+    recent: Vec<Incident>,
+    troubles: Vec<String>,
+}
+
+impl Begun {
+    fn of(engine: &Engine, selection: &Selection, order: Order) -> Begun {
+        let (places, next) =
+            engine.seats(order, selection.after.as_ref(), selection.limit, |seen| selection.wants(seen));
         let sum = engine.stats().sum();
-        page::render(&page::Page {
-            lang,
+        Begun {
+            places,
+            next: next.map(|next| query::cursor_text(next.key, &next.id)),
             now: clock::wall(),
-            host: host.as_deref(),
             counts: engine.counts(),
             beats: sum.accepted(),
             connections: sum.open_connections(),
-            started: site_too.started.wall,
+        }
+    }
+}
+
+impl Top {
+    fn of(engine: &Engine, lang: Lang) -> Top {
+        let mut troubles = troubles(engine);
+        let open = IncidentQuery { open: true, limit: page::OPEN_MAX + 1, ..IncidentQuery::default() };
+        let recent = IncidentQuery { limit: page::RECENT_ASKED, ..IncidentQuery::default() };
+        Top {
+            open: known(engine.incidents(&open), lang, &mut troubles),
+            recent: known(engine.incidents(&recent), lang, &mut troubles),
+            troubles,
+        }
+    }
+}
+
+impl StatusPage {
+    fn view<'a>(&'a self, begun: &'a Begun, top: &'a Top, rows: &'a [page::Row<'a>]) -> page::Page<'a> {
+        let selection = &self.selection;
+        page::Page {
+            lang: self.lang,
+            now: begun.now,
+            host: self.host.as_deref(),
+            counts: begun.counts,
+            beats: begun.beats,
+            connections: begun.connections,
+            started: self.started,
             version: VERSION,
-            rows: &rows,
-            next: next.as_deref(),
+            shown: begun.places.len(),
+            rows,
+            next: begun.next.as_deref(),
             after: selection.after_text.as_deref(),
             state: selection.state,
             search: &selection.search,
             tag: &selection.tag,
-            order,
+            order: self.order,
             limit: selection.limit,
             refresh: selection.refresh,
-            open: &open,
-            recent: &recent,
-            troubles: &troubles,
-        })
-    });
-    as_page(200, html.await)
+            open: &top.open,
+            recent: &top.recent,
+            troubles: &top.troubles,
+        }
+    }
+
+    /// Appends the next rows; says how many of its monitors are done with.
+    fn rows(&self, engine: &Engine, begun: &Begun, out: &mut String) -> usize {
+        let end = begun.places.len().min(self.done + PAGE_PIECE_ROWS);
+        let found = (self.done..end).filter_map(|at| Some((at, engine.at(*begun.places.get(at)?)?)));
+        let (at, snapshots): (Vec<usize>, Vec<Snapshot>) = found.unzip();
+        // Where the store does not say, its own alarm tells of it.
+        let pasts = engine.past(clock::now(), &snapshots).unwrap_or_default();
+        let none = Past::default();
+        let row = |(n, snapshot)| page::Row { snapshot, past: pasts.get::<usize>(n).unwrap_or(&none) };
+        let rows: Vec<page::Row<'_>> = snapshots.iter().enumerate().map(row).collect();
+        let top = Top::default();
+        let view = page::Page { now: clock::wall(), ..self.view(begun, &top, &rows) };
+        let taken = page::rows(out, &view, PAGE_PIECE_BYTES);
+        at.get(taken).copied().unwrap_or(end)
+    }
+}
+
+impl Pieces for StatusPage {
+    fn piece(&mut self, engine: &Engine) -> Result<(Vec<u8>, bool), StoreError> {
+        let mut out = String::with_capacity(PAGE_PIECE_BYTES + PAGE_PIECE_BYTES / 4);
+        let begun = match self.begun.take() {
+            Some(begun) => begun,
+            None => {
+                let begun = Begun::of(engine, &self.selection, self.order);
+                page::open(&mut out, &self.view(&begun, &Top::of(engine, self.lang), &[]));
+                begun
+            }
+        };
+        while self.done < begun.places.len() && out.len() < PAGE_PIECE_BYTES {
+            self.done = self.rows(engine, &begun, &mut out);
+        }
+        let last = self.done == begun.places.len();
+        if last {
+            page::close(&mut out, &self.view(&begun, &Top::default(), &[]));
+        }
+        self.begun = Some(begun);
+        Ok((out.into_bytes(), last))
+    }
+
+    fn held_bytes(&self) -> usize {
+        let places = self.begun.as_ref().map_or(0, |begun| begun.places.len());
+        PAGE_HELD_BYTES + places * size_of::<Place>()
+    }
 }
 
 /// The page of one monitor.
