@@ -56,8 +56,11 @@ pub fn present(lang: Lang, opened: &Reason, beats: u64, status: Status) -> Strin
     }
 }
 
+/// Milliseconds by which a limit seems not to be over yet when its end was found by another clock than it is told by.
+const OFF_MS: u64 = 10;
+
 fn whole_s(span: Span) -> Span {
-    Span(span.0 / 1000 * 1000)
+    Span(span.0.saturating_add(OFF_MS) / 1000 * 1000)
 }
 
 #[cfg(test)]
@@ -68,12 +71,14 @@ mod tests {
     fn every_reason_reads_well_in_both_languages() {
         let fail = |exit| Reason { exit, ..Cause::Fail.into() };
         let run = Reason { run_started: Some(Wall(1_000)), ..Cause::RunTooLong.into() };
+        let just_over = Reason { run_started: Some(Wall(40_501)), ..run };
         for (reason, en, zh) in [
             (fail(None), "it reported a failure", "自报故障"),
             (fail(Some(Exit::Code(11))), "exit code 11", "退出码 11"),
             (fail(Some(Exit::Code(-1_073_741_510))), "exit code -1073741510", "退出码 -1073741510"),
             (fail(Some(Exit::Signal(9))), "killed by signal 9 (SIGKILL)", "被信号 9（SIGKILL）终止"),
             (run, "its run takes longer than 40s", "任务运行超过 40s 仍未结束"),
+            (just_over, "its run takes longer than 1s", "任务运行超过 1s 仍未结束"),
             (Cause::RunTooLong.into(), "its run takes too long", "任务运行时间过长"),
             (Cause::NeverHeard.into(), "no first beat in time", "未按时收到首次心跳"),
         ] {
