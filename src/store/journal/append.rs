@@ -11,6 +11,7 @@ use super::{Journal, UNSYNCED_BYTES_MAX};
 use crate::domain::time::Wall;
 use crate::store::{Batch, Position, StoreError};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Memory for unsynced frames that is kept when they are synced.
@@ -37,10 +38,12 @@ pub(super) struct Inner {
     /// How often syncing or beginning a segment failed.
     pub(super) failures: u64,
     pub(super) rescues: u64,
+    /// The file whose fdatasync failed, and why, until all that was in it is written again.
+    pub(super) unsaid: Option<(PathBuf, String)>,
     /// What people are to be told of.
     pub(super) news: News,
-    /// How often in a row reading has failed.
-    pub(super) failed_reads: u32,
+    /// How often in a row reading has failed, by segment.
+    pub(super) failed_reads: BTreeMap<u64, u32>,
     /// Whether beginning a segment failed in this second: then nobody tries again before the next.
     pub(super) resting: bool,
     /// Seconds until a new segment is tried again while there is none, and how long the last wait was.
@@ -191,8 +194,9 @@ impl Inner {
             trouble: None,
             failures: 0,
             rescues: 0,
+            unsaid: None,
             news: News::default(),
-            failed_reads: 0,
+            failed_reads: BTreeMap::new(),
             resting: false,
             retry_in_s: 0,
             patience_s: 0,

@@ -5,7 +5,6 @@ use super::{Cut, Damage, Journal};
 use crate::domain::lang::Lang;
 use crate::domain::sentence::{Audience, Sentence};
 use std::collections::BTreeSet;
-use std::io;
 use std::path::PathBuf;
 
 /// Places of damage that are told apart while the journal is open; of further ones nobody is told.
@@ -68,9 +67,9 @@ impl Journal {
 
 impl News {
     /// Notes the `times`th failed fdatasync. Of a disk on which every one fails people are told ever more seldom.
-    pub(super) fn rescued(&mut self, file: PathBuf, again: PathBuf, reason: &io::Error, times: u64) {
+    pub(super) fn rescued(&mut self, file: PathBuf, again: PathBuf, reason: String, times: u64) {
         if times.is_power_of_two() {
-            self.rescue = Some(Rescue { file, reason: reason.to_string(), again, times });
+            self.rescue = Some(Rescue { file, reason, again, times });
         }
     }
 }

@@ -20,6 +20,8 @@ const ALL_CHUNK_BYTES: usize = 256 * 1024;
 const CHANGES_CHUNK_BYTES: usize = 16 * 1024;
 /// Reads that fail in a row before what cannot be read is passed over: a fault of the disk may be over by then.
 const READ_TRIES: u32 = 5;
+/// Segments of which failed reads are counted at once. A reader stays at the first that fails.
+const FAILED_SEGMENTS_MAX: usize = 16;
 
 impl Journal {
     /// Visits the records behind a position (`None`: from what is left of the beginning), each with the position behind
@@ -46,7 +48,7 @@ impl Journal {
             let behind = if number == at.segment { at.offset } else { 0 };
             let outcome = self.read_piece(number, nonce, piece, behind, wanted, visit);
             let failed = matches!(outcome, Err(StoreError::Io { .. } | StoreError::Denied { .. }));
-            self.note_read(failed);
+            self.note_read(number, failed);
             match outcome {
                 Ok(()) => at = Position { segment: number, offset: piece.end },
                 // It was trimmed meanwhile: whoever trims knows that nobody needs it.
@@ -63,9 +65,15 @@ impl Journal {
         Ok(end.max(from.unwrap_or_default()))
     }
 
-    fn note_read(&self, failed: bool) {
+    /// Counts by segment: whoever tries again reads those before it well each time.
+    fn note_read(&self, number: u64, failed: bool) {
         let failed_reads = &mut self.inner().failed_reads;
-        *failed_reads = if failed { failed_reads.saturating_add(1) } else { 0 };
+        if !failed {
+            failed_reads.remove(&number);
+        } else if failed_reads.len() < FAILED_SEGMENTS_MAX || failed_reads.contains_key(&number) {
+            let count = failed_reads.entry(number).or_default();
+            *count = count.saturating_add(1);
+        }
     }
 
     fn read_piece(
@@ -82,7 +90,7 @@ impl Journal {
         let file = self.disk.open(&file_name(number)).map_err(|e| failed("open", e))?;
         let chunk_bytes = if wanted == Wanted::All { ALL_CHUNK_BYTES } else { CHANGES_CHUNK_BYTES };
         let mut window = Window::new(file, piece.end, chunk_bytes);
-        if self.inner().failed_reads >= READ_TRIES {
+        if self.inner().failed_reads.get(&number).is_some_and(|count| *count >= READ_TRIES) {
             window = window.lenient();
         }
         let mut next_sequence = None;

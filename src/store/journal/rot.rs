@@ -254,6 +254,45 @@ fn what_cannot_be_read_for_a_while_is_read_later_and_what_never_can_is_passed_ov
 }
 
 #[test]
+fn a_segment_that_cannot_be_read_is_passed_over_though_those_before_it_can_be() {
+    let disk = SimDisk::new();
+    let (journal, _) = open(&disk);
+    let first = append(&journal, 0);
+    journal.sync(first).unwrap();
+    journal.roll(START, first.segment).unwrap();
+    let second = append(&journal, 1);
+    assert!(second.segment > first.segment);
+    disk.fail_reads_of(&file_name(second.segment));
+    let read = |seen: &mut Vec<u64>| {
+        seen.clear();
+        journal.read(None, Wanted::All, &mut |_, record| seen.push(record.version))
+    };
+    let mut seen = Vec::new();
+    let failed = (0..9).take_while(|_| read(&mut seen).is_err()).count();
+    assert!((1..9).contains(&failed), "{failed}");
+    let (damages, _) = journal.take_news();
+    assert_eq!(damages.len(), 1, "{damages:?}");
+    assert_eq!((&damages[0].file, &seen), (&disk.path(&file_name(second.segment)), &vec![0]));
+}
+
+#[test]
+fn a_failed_fdatasync_is_told_also_where_a_new_segment_can_only_be_begun_later() {
+    let disk = SimDisk::new();
+    let (journal, _) = open(&disk);
+    let end = append(&journal, 0);
+    // The second is that of the next segment's header.
+    disk.fail_syncs(2);
+    journal.sync(end).unwrap_err();
+    assert_eq!(journal.take_news().1, None);
+    let ticks = (0..60).take_while(|_| journal.tick(START).is_err()).count();
+    assert!(ticks < 60);
+    let rescue = journal.take_news().1.unwrap();
+    assert_eq!(rescue.file, disk.path(&file_name(end.segment)));
+    assert_eq!((rescue.times, journal.rescues()), (1, 1));
+    assert_eq!(versions(&journal), [0]);
+}
+
+#[test]
 fn a_failed_fdatasync_is_told_with_its_file_and_ever_more_seldom() {
     let disk = SimDisk::new();
     let (journal, _) = open(&disk);

@@ -51,6 +51,8 @@ struct State {
     room: Option<u64>,
     failing_syncs: u32,
     failing_reads: u32,
+    /// The file that cannot be read.
+    unreadable: Option<u64>,
     dies_after: Option<u64>,
     dead: bool,
     /// Handles of an earlier life are of no use.
@@ -146,6 +148,13 @@ impl SimDisk {
     /// Lets the next reads fail.
     pub fn fail_reads(&self, count: u32) {
         self.state().failing_reads = count;
+    }
+
+    /// Lets all reads of one file fail.
+    #[cfg(test)]
+    pub fn fail_reads_of(&self, name: &str) {
+        let mut state = self.state();
+        state.unreadable = state.names.get(name).copied();
     }
 
     /// How many times a file was synced.
@@ -371,8 +380,8 @@ impl DiskFile for SimFile {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = self.state()?;
-        if state.failing_reads > 0 {
-            state.failing_reads -= 1;
+        if state.failing_reads > 0 || state.unreadable == Some(self.inode) {
+            state.failing_reads = state.failing_reads.saturating_sub(1);
             return Err(io::Error::other("a simulated fault of the disk"));
         }
         let file = state.inodes.get(&self.inode).ok_or(io::ErrorKind::NotFound)?;

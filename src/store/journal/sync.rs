@@ -153,14 +153,11 @@ impl Journal {
                 let trouble = Trouble::new(path.clone(), "fdatasync", &error).of_sync();
                 inner.failures += 1;
                 inner.writing = None;
+                // Told by whoever begins a segment next: that may fail now and succeed a second later.
+                inner.unsaid.get_or_insert((path, error.to_string()));
                 let wall = inner.unsynced_since().unwrap_or_default();
                 self.begin(inner, wall)?;
-                // It works again, but people should know.
-                inner.rescues += 1;
-                let again = self.disk.path(&file_name(inner.end().segment));
-                let times = inner.rescues;
-                inner.news.rescued(path, again, &error, times);
-                // The next round that succeeds ends this.
+                // It works again, but the next round that succeeds ends this.
                 inner.trouble = Some(trouble);
                 Ok(())
             }
@@ -216,6 +213,11 @@ impl Journal {
         inner.patience_s = 0;
         inner.retry_in_s = 0;
         inner.trouble = None;
+        if let Some((failed, reason)) = inner.unsaid.take() {
+            inner.rescues += 1;
+            let times = inner.rescues;
+            inner.news.rescued(failed, self.disk.path(&name), reason, times);
+        }
         Ok(())
     }
 
