@@ -11,6 +11,7 @@ use crate::domain::window::Window;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashSet};
 
+mod asked;
 mod away;
 mod causes;
 mod failures;

@@ -165,6 +165,50 @@ fn the_last_slot_of_a_stretch_is_found() {
     assert_eq!(schedule.last_within(hour(9), hour(5)), None);
 }
 
+#[test]
+fn each_field_says_what_it_takes() {
+    for (expression, want) in [
+        ("60 * * * *", "\"60\" does not fit the minute: 0 to 59,"),
+        ("* 24 * * *", "\"24\" does not fit the hour: 0 to 23,"),
+        ("* * 0 * *", "\"0\" does not fit the day of the month: 1 to 31,"),
+        ("* * * 13 *", "\"13\" does not fit the month: 1 to 12,"),
+        ("* * * * 8", "\"8\" does not fit the day of the week: 0 to 7,"),
+    ] {
+        let said = Schedule::parse(expression, "UTC").unwrap_err().to_string();
+        assert!(said.starts_with(want), "{said}");
+    }
+}
+
+#[test]
+fn an_expression_may_be_as_long_as_is_said_and_is_shown_without_needless_blanks() {
+    let of_bytes = |bytes: usize| format!("0 3 * *{}*", " ".repeat(bytes - 8));
+    let schedule = Schedule::parse(&of_bytes(256), "Asia/Shanghai").unwrap();
+    assert_eq!((schedule.text(), schedule.zone().to_string().as_str()), ("0 3 * * *", "Asia/Shanghai"));
+    assert_eq!(Schedule::parse(&of_bytes(257), "UTC"), Err(ScheduleError::TooLong));
+}
+
+#[test]
+fn the_time_since_the_slot_before_and_the_shortest_between_two_are_known() {
+    let hour = |hours: i64| Wall(MEASURED_FROM.0 + hours * 3_600_000);
+    let hours = |hours: u64| Span::secs(hours * 3_600);
+    for (expression, shortest, slot, gap) in [
+        ("0 3 * * *", 24, 27, 24),
+        ("0 * * * *", 1, 5, 1),
+        // Now eight hours, now sixteen.
+        ("0 9,17 * * *", 8, 17, 8),
+        ("0 9,17 * * *", 8, 33, 16),
+        // The first slot after a weekend: two days without one.
+        ("0 0 * * mon-fri", 24, 7 * 24, 72),
+        // February, in a leap year; the next one is shorter.
+        ("0 0 1 * *", 28 * 24, 60 * 24, 29 * 24),
+    ] {
+        let schedule = Schedule::parse(expression, "UTC").unwrap();
+        assert_eq!(schedule.shortest_gap(), hours(shortest), "{expression}");
+        assert_eq!(schedule.gap_before(hour(slot), hours(gap)), Some(hours(gap)), "{expression} {slot}");
+        assert_eq!(schedule.gap_before(hour(slot), Span(hours(gap).0 - 1)), None, "{expression} {slot}");
+    }
+}
+
 /// An expression as sets, written and judged apart from the code that is tested.
 #[derive(Clone, Debug)]
 struct Plan {
