@@ -44,13 +44,14 @@ SYSUSERSDIR ?= $(call pkgdir,sysusersdir,sysusers.d)
 FIREWALLDDIR ?= /usr/lib/firewalld/services
 UFWDIR       ?= /etc/ufw/applications.d
 
-.PHONY: help build run test unit-test system-test simulate faults lint bench fuzz deb rpm static deb-arm64 source dist install uninstall check-macos completions needs clean
+.PHONY: help build run test unit-test system-test simulate faults mutants lint bench fuzz deb rpm static deb-arm64 source dist install uninstall check-macos completions needs clean
 
 help:
 	@echo 'make run            build and start on port 7777, state under target/run'
 	@echo 'make test           all tests; as root those in a booted Debian too'
 	@echo 'make simulate       the whole system in simulated time, SEEDS ($(SEEDS)) worlds'
 	@echo 'make faults         journal and tables: every bit flipped, every byte cut, every call failing; half an hour'
+	@echo 'make mutants        small changes of the pure modules, each tried on their unit tests; MODULES chooses some'
 	@echo 'make lint           formatting, clippy, scripts'
 	@echo 'make bench          what a beat costs: the core, a million monitors, next to nginx, and kept connections'
 	@echo 'make fuzz           every fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS))'
@@ -123,6 +124,10 @@ simulate:
 faults:
 	HEARTBEAT_FAULTS=all $(CARGO) test --locked --lib rot::
 	HEARTBEAT_FAULTS=all $(CARGO) test --locked --test integration faults::
+
+# Whether unit tests notice small changes of the pure modules. Chosen ones: make mutants MODULES='registry schedule'
+mutants:
+	TOOLS='$(TOOLS)' python3 tests/mutants/run.py $(MODULES)
 
 lint:
 	$(CARGO) fmt --check
