@@ -203,4 +203,21 @@ mod tests {
         assert!(Peer::from_ip("::ffff:127.0.0.1".parse()?).is_local());
         Ok(())
     }
+
+    #[test]
+    fn addresses_and_protocols_are_written_as_they_are_read() {
+        for (text, port) in [
+            ("7777", Some(7777)),
+            ("10.0.0.1:80", Some(80)),
+            ("[::1]:7777", Some(7777)),
+            ("host.example:1", Some(1)),
+            ("unix:/run/h.sock", None),
+        ] {
+            let address: ListenAddress = text.parse().unwrap();
+            assert_eq!((address.to_string().as_str(), address.port()), (text, port));
+        }
+        assert_eq!("http".parse(), Ok(Protocol::Http));
+        assert_eq!("tcp".parse(), Ok(Protocol::Tcp));
+        assert_eq!("udp".parse::<Protocol>(), Err("not a protocol: write http or tcp"));
+    }
 }

@@ -266,3 +266,62 @@ pub struct Source {
     /// The way it came.
     pub transport: Transport,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_warning_is_kept_apart_and_says_the_field_and_what_was_done_with_it() {
+        let mut all = Warnings::NONE;
+        assert!(all.is_empty());
+        for warning in Warning::ALL {
+            let mut one = Warnings::NONE;
+            one.add(warning);
+            one.add(warning);
+            assert_eq!((one.is_empty(), one.iter().collect::<Vec<_>>()), (false, vec![warning]));
+            all.add_all(one);
+            let (field, done) = (warning.word(), warning.sentence());
+            let (field, done) = (field.split_once(' ').unwrap(), done.split_once(": ").unwrap());
+            assert!(field.0 == done.0 && done.1.starts_with(field.1), "{field:?} {done:?}");
+        }
+        assert_eq!(all.iter().collect::<Vec<_>>(), Warning::ALL);
+        assert_eq!(Warning::MessageCut.word(), "message cut");
+        assert_eq!(Warning::MessageCut.sentence(), "message: cut to 10000 bytes");
+        assert_eq!(
+            Warning::SeqLeftOut.sentence(),
+            "seq: left out: not a whole number from 0 to 18446744073709551615"
+        );
+    }
+
+    #[test]
+    fn a_signal_explains_a_failure_and_nothing_else() {
+        assert_eq!(Status::Exit(137).ended_by(Some(9)), Status::Signal(9));
+        assert_eq!(Status::Exit(137).ended_by(None), Status::Exit(137));
+        for well in [Status::Ok, Status::Exit(0), Status::Start, Status::Log] {
+            assert_eq!(well.ended_by(Some(9)), well);
+        }
+    }
+
+    #[test]
+    fn a_status_has_a_word_and_tells_the_code_or_the_signal() {
+        for (status, name, code, signal) in [
+            (Status::Ok, "ok", None, None),
+            (Status::Fail, "fail", None, None),
+            (Status::Start, "start", None, None),
+            (Status::Log, "log", None, None),
+            (Status::Exit(0), "ok", Some(0), None),
+            (Status::Exit(-5), "fail", Some(-5), None),
+            (Status::Signal(15), "fail", None, Some(15)),
+        ] {
+            assert_eq!(
+                (status.name(), status.exit_code(), status.signal()),
+                (name, code, signal),
+                "{status:?}"
+            );
+            let failure = (status.failure().and_then(Exit::code), status.failure().and_then(Exit::signal));
+            assert_eq!(failure, (code.filter(|code| *code != 0), signal), "{status:?}");
+        }
+        assert_eq!(Transport::ALL.map(Transport::name), ["http", "tcp", "ws"]);
+    }
+}

@@ -76,4 +76,9 @@ mod tests {
         assert_eq!(Lang::from_accept_language("zh;q=0"), None);
         assert_eq!(Lang::from_accept_language("de"), None);
     }
+
+    #[test]
+    fn each_language_has_its_tag() {
+        assert_eq!((Lang::En.tag(), Lang::Zh.tag()), ("en", "zh-CN"));
+    }
 }

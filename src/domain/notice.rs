@@ -240,3 +240,17 @@ impl Notice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_and_levels_have_the_words_of_the_api_and_the_log() {
+        assert_eq!(State::ALL.map(State::name), ["new", "up", "late", "down", "paused"]);
+        let levels = [Level::Error, Level::Warning, Level::Notice, Level::Info, Level::Debug];
+        assert_eq!(levels.map(Level::name), ["error", "warning", "notice", "info", "debug"]);
+        assert_eq!(levels.map(|level| level as u8), [3, 4, 5, 6, 7], "as syslog numbers them");
+        assert_eq!((Notice::Stopping.kind(), Notice::Stopped.kind()), ("stopping", "stopped"));
+    }
+}

@@ -185,3 +185,23 @@ impl FromStr for Sync {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_configuration_are_read_as_they_are_written() {
+        for way in [Anonymous::Ip, Anonymous::IpPort] {
+            assert_eq!(way.name().parse(), Ok(way));
+        }
+        assert_eq!((Anonymous::Ip.name(), Anonymous::IpPort.name()), ("ip", "ip:port"));
+        assert!("port".parse::<Anonymous>().is_err());
+        for way in [Sync::Second, Sync::Always] {
+            assert_eq!(way.name().parse(), Ok(way));
+        }
+        assert_eq!((Sync::Second.name(), Sync::Always.name()), ("second", "always"));
+        assert!("never".parse::<Sync>().is_err());
+        assert_eq!(SocketTimes::default().grace(), Span::secs(45));
+    }
+}

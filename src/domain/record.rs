@@ -266,4 +266,9 @@ mod tests {
         assert_eq!(counted(&[0, 33, 34, 33]), (32, 1));
         assert_eq!(counted(&[0, u64::MAX]).0, u32::MAX);
     }
+
+    #[test]
+    fn causes_have_the_words_of_the_api() {
+        assert_eq!(Cause::ALL.map(Cause::name), ["silence", "fail", "run_too_long", "never_heard"]);
+    }
 }

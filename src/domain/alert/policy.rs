@@ -85,3 +85,18 @@ impl AlertPolicy {
         names.iter().any(|name| self.notifier(name).is_some_and(|notifier| notifier.every_failure))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notifier_is_named_by_what_can_stand_in_keys_and_paths() {
+        for name in ["ops", "on-call.2_b", "A", &"x".repeat(NOTIFIER_NAME_BYTES_MAX)] {
+            assert!(Notifier::is_name(name), "{name}");
+        }
+        for name in ["", "a b", "a/b", "值班", "a\n", &"x".repeat(NOTIFIER_NAME_BYTES_MAX + 1)] {
+            assert!(!Notifier::is_name(name), "{name}");
+        }
+    }
+}

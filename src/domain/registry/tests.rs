@@ -19,6 +19,7 @@ mod flutter;
 mod governed;
 mod kept;
 mod messages;
+mod noted;
 mod rivals;
 mod slots;
 

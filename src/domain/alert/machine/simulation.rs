@@ -149,7 +149,7 @@ pub(super) struct World {
     pub(super) machine: Machine,
     read: usize,
     /// What is on record: standings, and the place in the log.
-    kept: (BTreeMap<u64, String>, usize),
+    pub(super) kept: (BTreeMap<u64, String>, usize),
     pub(super) told: Vec<(Wall, Message)>,
     /// At each message, who of those it names was paused then.
     wrong: Vec<String>,

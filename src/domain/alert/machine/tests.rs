@@ -2,9 +2,9 @@
 
 use super::Lookup;
 use super::simulation::{World, policy, rule, rules};
-use crate::domain::alert::AlertPolicy;
 use crate::domain::alert::entry::after;
 use crate::domain::alert::message::{Doubt, Kind, Shared};
+use crate::domain::alert::{AlertPolicy, Remembered};
 use crate::domain::notice::State;
 use crate::domain::record::{Cause, Change};
 use crate::domain::time::{Span, Wall};
@@ -556,4 +556,41 @@ fn what_was_heard_before_the_log_had_it_is_known_again_however_much_later() {
         world.pass(60);
         assert_eq!(world.kinds("ops", "a").len() == 2, expects);
     }
+}
+
+#[test]
+fn it_says_when_it_wants_to_be_asked_and_whom_it_remembers() {
+    let mut world = World::new(&["slow-1", "a"], rules(), policy());
+    let number = world.monitors[0].snapshot().number;
+    assert!(world.machine.is_empty() && !world.machine.knows(number));
+    assert_eq!(world.machine.poll_deadline(), None);
+    world.down(0, Cause::Silence);
+    world.pass(1);
+    assert!(!world.machine.is_empty() && world.machine.knows(number) && !world.machine.knows(number + 1));
+    // `min_down` of two minutes, and then the others' time to join.
+    let due = world.machine.poll_deadline().unwrap();
+    assert!(world.now < due && due <= after(world.now, Span::secs(120)), "{due:?}");
+    world.pass(119);
+    let due = world.machine.poll_deadline().unwrap();
+    assert!(world.now < due && due <= after(world.now, Span::secs(30)), "{due:?}");
+}
+
+#[test]
+fn of_what_is_remembered_the_open_incident_can_be_read() {
+    let mut world = World::new(&["a"], rules(), policy());
+    world.down(0, Cause::Silence);
+    let open = |world: &World| {
+        let state = world.kept.0.values().next().unwrap().clone();
+        Remembered::read(&state).unwrap().open()
+    };
+    // By the beats it had sent when it went down.
+    world.pass(60);
+    assert_eq!(open(&world), Some(1));
+    world.beat(0);
+    world.pass(60);
+    assert_eq!(open(&world), None);
+    world.down(0, Cause::Silence);
+    world.pass(60);
+    assert_eq!(open(&world), Some(2));
+    assert!(Remembered::read("{}").is_none());
 }
