@@ -64,3 +64,27 @@ fn who_has_only_sent_messages_has_a_whole_interval_after_a_pause() {
     assert_eq!(run_to(&mut r, 79_999), vec![]);
     assert_eq!(run_to(&mut r, 80_016), vec![("a".into(), State::Late)]);
 }
+
+#[test]
+fn who_was_heard_or_is_paused_is_not_overdue_for_its_first_beat() {
+    let mut r = registry();
+    for id in ["heard", "paused", "never"] {
+        control(&mut r, 0, id, Control::Declare(Declaration::default())).unwrap();
+    }
+    beat(&mut r, 1_000, "heard", &said(Status::Fail, None));
+    control(&mut r, 1_000, "paused", Control::Pause { until: None }).unwrap();
+    assert_eq!(r.never_heard(at(100_000), 9), (1, vec!["never".to_string()]));
+    let last_beat = |id| r.get(at(100_000), name(id)).unwrap().last_beat;
+    assert_eq!((last_beat("heard"), last_beat("never")), (Some(at(1_000).wall), None));
+}
+
+#[test]
+fn a_monitor_is_declared_by_a_person_or_by_the_configuration() {
+    let mut r = ruled(Rules::new(vec![rule("configured")]));
+    control(&mut r, 0, "wished", Control::Declare(Declaration::default())).unwrap();
+    for id in ["configured", "stranger"] {
+        beat(&mut r, 0, id, &OK);
+    }
+    let declared = |id| r.get(at(0), name(id)).unwrap().declared;
+    assert_eq!((declared("wished"), declared("configured"), declared("stranger")), (true, true, false));
+}

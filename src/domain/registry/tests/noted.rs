@@ -170,3 +170,88 @@ fn who_was_down_before_a_start_is_shown_with_the_slot_that_it_missed() {
     next.settle(at(4 * HOUR), None, &HashSet::new(), &mut |_| {});
     assert_eq!(next.get(at(4 * HOUR), name("a")).unwrap().slot, Some(at(1_200_000).wall));
 }
+
+#[test]
+fn a_run_begun_while_down_is_dropped_when_another_ends_well() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &said(Status::Fail, None));
+    beat(&mut r, 1_000, "a", &said(Status::Start, Some("1")));
+    beat(&mut r, 200_000, "a", &said(Status::Ok, Some("2")));
+    changes(&mut r);
+    assert_eq!(run_to(&mut r, 259_999), vec![]);
+}
+
+#[test]
+fn messages_of_one_that_was_never_well_put_nothing_off() {
+    let mut r = registry();
+    for ms in [0, 30_000, 59_000] {
+        beat(&mut r, ms, "a", &said(Status::Log, None));
+    }
+    assert_eq!(run_to(&mut r, 60_016), vec![("a".into(), State::Late)]);
+}
+
+#[test]
+fn a_window_that_opens_leaves_a_persons_pause_as_it_is() {
+    let window = Window::Once { from: at(10_000).wall, to: at(500_000).wall };
+    let mut r = ruled(Rules::new(vec![Rule { windows: vec![window], ..rule("*") }]));
+    beat(&mut r, 0, "a", &OK);
+    control(&mut r, 1_000, "a", Control::Pause { until: None }).unwrap();
+    r.hold_windows(at(10_000), &mut |_| {});
+    let pause = r.get(at(10_000), name("a")).unwrap().pause;
+    assert_eq!(pause, Some(Pause { by: PausedBy::Person, until: None }));
+}
+
+#[test]
+fn too_many_changes_in_an_hour_are_only_counted_whichever_hour_it_is() {
+    const HOUR: u64 = 3_600_000;
+    let mut r = registry();
+    beat(&mut r, 0, "a", &OK);
+    beat(&mut r, HOUR, "a", &said(Status::Fail, None));
+    for n in 0..62 {
+        let status = if n % 2 == 1 { Status::Fail } else { Status::Ok };
+        beat(&mut r, 2 * HOUR + n, "a", &said(status, None));
+    }
+    let seen = r.get(at(2 * HOUR + 100), name("a")).unwrap();
+    assert_eq!((seen.state, seen.incident), (State::Down, None));
+}
+
+#[test]
+fn only_a_beat_that_is_well_counts_for_a_slot_before_it_has_come() {
+    // The clock of these tests begins at 02:40.
+    let hourly = Rule { schedule: Some(Schedule::parse("0 * * * *", "UTC").unwrap()), ..rule("*") };
+    for (status, slot) in [(Status::Log, 1_200_000), (Status::Ok, 4_800_000)] {
+        let mut r = ruled(Rules::new(vec![hourly.clone()]));
+        beat(&mut r, 300_000, "a", &OK);
+        beat(&mut r, 1_190_000, "a", &said(status, None));
+        r.forgive(at(1_195_000), Span(0), Span(1_000), &mut |_| {});
+        assert_eq!(r.get(at(1_195_000), name("a")).unwrap().slot, Some(at(slot).wall), "{status:?}");
+    }
+}
+
+#[test]
+fn an_incident_began_when_it_did_also_after_a_pause_and_a_start() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &OK);
+    run_to(&mut r, 90_016);
+    let began = r.get(at(90_016), name("a")).unwrap().incident;
+    assert!(began.is_some());
+    control(&mut r, 200_000, "a", Control::Pause { until: None }).unwrap();
+    let mut next = registry();
+    r.unsaved(at(300_000), 0, u64::MAX, &mut |record| next.load(at(400_000), name("a"), record, true));
+    next.settle(at(400_000), None, &HashSet::new(), &mut |_| {});
+    control(&mut next, 500_000, "a", Control::Resume).unwrap();
+    let seen = next.get(at(500_000), name("a")).unwrap();
+    assert_eq!((seen.state, seen.incident), (State::Down, began));
+}
+
+#[test]
+fn the_times_of_a_connection_last_as_long_as_it_beats() {
+    let mut r = registry();
+    for interval in [Some(Span::secs(3)), None] {
+        let source = Source { transport: Transport::Tcp, ..source() };
+        let beat = Beat { interval, ..OK };
+        let monitor = name("127.0.0.1");
+        let arrival = Arrival { monitor, beat: &beat, source, hears: true, create: Some(1) };
+        assert_eq!(r.handle(at(0), arrival, &mut |_| {}).unwrap().interval, Span::secs(3));
+    }
+}
