@@ -8,7 +8,9 @@ use super::time::Span;
 pub const ID_BYTES_MAX: usize = 128;
 /// Changes of state a monitor may have in an hour before they are only counted.
 pub const CHANGES_PER_HOUR_MAX: u8 = 60;
-/// Of these, so many may be between up and late: what is merely slow leaves room for what is down.
+/// Failed runs of a monitor that is down of which somebody is told, in an hour; the others are only counted as beats.
+pub const FAILURES_PER_HOUR_MAX: u8 = 60;
+/// Of the changes, so many may be between up and late: what is merely slow leaves room for what is down.
 pub const LATE_CHANGES_PER_HOUR_MAX: u8 = 40;
 /// A monitor that is down for so long has an incident however often it has changed in this hour.
 pub const LASTING: Span = Span::secs(60);

@@ -69,7 +69,8 @@ pub enum Change {
         /// [`CHANGES_PER_HOUR_MAX`](super::limits::CHANGES_PER_HOUR_MAX).
         muted: bool,
     },
-    /// A failed run of a monitor that was down already, of which somebody is to be told. Its state is as it was.
+    /// A failed run of a monitor that was down already, of which somebody is to be told. Its state is as it was. There are no
+    /// more than [`FAILURES_PER_HOUR_MAX`](super::limits::FAILURES_PER_HOUR_MAX) of them.
     Failed,
     /// The monitor was removed; nothing but `id`, `number`, `version` and `at` means anything.
     Removed,

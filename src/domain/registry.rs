@@ -241,7 +241,8 @@ impl Registry {
         let mut change = self.compare(now, key, was, silent, None);
         let row = &mut self.monitors[key as usize];
         let failed_again = change == Change::None && was == State::Down && verdict == Some(false);
-        if failed_again && row.has_incident() && self.rules.tell_failures(row.rule) {
+        let told = failed_again && row.has_incident() && self.rules.tell_failures(row.rule);
+        if told && row.count_failure(now) {
             change = Change::Failed;
         }
         row.flags.set(Flags::UNSAVED, true);

@@ -15,7 +15,9 @@
 //!
 //! **Flapping.** A monitor that goes down again within an hour after its recovery was told is said to flap, and then
 //! nothing of it until it has stayed as it is for half an hour. The end of it, or a recovery, is told only when one more
-//! message has room in the hour; so no notifier gets more than three an hour of one monitor.
+//! message has room in the hour; so no notifier gets more than three an hour of one monitor, beside reminders and, where it
+//! asks for them, failed runs, of which there are at most as many as
+//! [`FAILURES_PER_HOUR_MAX`](crate::domain::limits::FAILURES_PER_HOUR_MAX).
 //!
 //! **Dependencies.** Who depends on a monitor that may have failed at the same moment waits until that was heard again
 //! or is down too. Only a parent that the same notifier is told of covers its children; of monitors that depend on each

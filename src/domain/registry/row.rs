@@ -14,7 +14,9 @@ use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Exit, Source, Status, Transport};
 use crate::domain::governor::Asked;
 use crate::domain::id::{Id, IdRef};
-use crate::domain::limits::{CHANGES_PER_HOUR_MAX, LATE_CHANGES_PER_HOUR_MAX, MESSAGE_SHORT_BYTES};
+use crate::domain::limits::{
+    CHANGES_PER_HOUR_MAX, FAILURES_PER_HOUR_MAX, LATE_CHANGES_PER_HOUR_MAX, MESSAGE_SHORT_BYTES,
+};
 use crate::domain::message;
 use crate::domain::notice::State;
 use crate::domain::policy::Defaults;
@@ -109,6 +111,8 @@ pub(super) struct Rare {
     pub(super) slot: Option<Wall>,
     /// How long after that slot it is not late yet.
     tolerance: Span,
+    /// The hour in which a failed run of it was last to be told while it was down, and how many were.
+    failures: (u16, u8),
     /// Two senders that seem to use its id.
     pub(super) rivals: Option<Rivals>,
 }
@@ -436,6 +440,18 @@ impl Monitor {
         let over = self.changes_in_hour >= most;
         self.changes_in_hour += u8::from(!over);
         over && (to != State::Up || self.told() == State::Up)
+    }
+
+    /// Counts a failed run of which somebody is to be told; false when it is one of too many in this hour.
+    pub(super) fn count_failure(&mut self, now: Now) -> bool {
+        let hour = (now.mono.0 / HOUR_MS) as u16 & HOUR_MASK;
+        let (counted, failures) = &mut self.rare().failures;
+        if *counted != hour {
+            (*counted, *failures) = (hour, 0);
+        }
+        let tells = *failures < FAILURES_PER_HOUR_MAX;
+        *failures += u8::from(tells);
+        tells
     }
 
     /// The state that people were last told of; after a start the one it was in.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::alert::{AlertPolicy, Notifier};
+use crate::domain::limits::FAILURES_PER_HOUR_MAX;
 
 /// What records of `a` say, one for each thing that happens to it.
 fn changes_of(rules: Rules, statuses: &[(Status, Option<&str>)]) -> Vec<(Change, Option<String>)> {
@@ -54,4 +55,30 @@ fn one_that_is_paused_fails_for_nobody() {
     let mut seen = Vec::new();
     r.handle(at(2), arrival, &mut |record: &Record<'_>| seen.push(record.change)).unwrap();
     assert_eq!(seen, [Change::None]);
+}
+
+#[test]
+fn a_job_that_fails_all_the_time_is_told_of_so_often_in_an_hour_and_goes_down_and_up_as_ever() {
+    let mut r = ruled(Rules::default().told_to(&every()));
+    let mut send = |ms: u64, status: Status| {
+        let beat = Beat { status, message: Some("disk full"), ..Beat::default() };
+        let arrival =
+            Arrival { monitor: name("a"), beat: &beat, source: source(), hears: true, create: Some(1) };
+        let mut seen = Vec::new();
+        r.handle(at(ms), arrival, &mut |record: &Record<'_>| {
+            seen.push((record.change, record.beats, record.details.is_some()));
+        })
+        .unwrap();
+        seen.pop().unwrap()
+    };
+    send(0, Status::Fail);
+    let seen: Vec<_> = (1..1_001).map(|ms| send(ms, Status::Fail)).collect();
+    let told = seen.iter().filter(|(change, ..)| *change == Change::Failed).count();
+    assert_eq!(told, usize::from(FAILURES_PER_HOUR_MAX));
+    assert_eq!(seen.last(), Some(&(Change::None, 1_001, false)), "it counts as a beat, and takes no room");
+    let turn = send(2_000, Status::Ok).0;
+    assert!(matches!(turn, Change::State { from: State::Down, muted: false }), "{turn:?}");
+    let turn = send(2_001, Status::Fail).0;
+    assert!(matches!(turn, Change::State { from: State::Up, muted: false }), "{turn:?}");
+    assert_eq!(send(3_600_000, Status::Fail).0, Change::Failed, "another hour");
 }
