@@ -2,12 +2,16 @@
 
 use super::entry::Entry;
 use super::machine::Lookup;
-use super::message::{LISTED_BYTES_MAX, LISTED_MAX, SAID_BYTES_MAX, Shared, Subject};
+use super::message::{Kind, LISTED_BYTES_MAX, LISTED_MAX, SAID_BYTES_MAX, Shared, Subject, age};
 use crate::domain::instance::Instance;
 use crate::domain::record::{Cause, incident_id};
-use crate::domain::time::Wall;
+use crate::domain::schedule::Schedule;
+use crate::domain::time::{Span, Wall};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::IpAddr;
+
+/// Slots that are farther apart are taken to be so far apart.
+const GAP_MAX: Span = Span::secs(400 * 86_400);
 
 /// The name of the incident by which a notifier knows, or is to know, that a monitor is down.
 pub(super) fn thread(entry: &Entry, to: &str, instance: &Instance) -> String {
@@ -96,6 +100,7 @@ fn subject(entry: &Entry, incident: String, lookup: &dyn Lookup) -> Subject {
         since: entry.began,
         ended: entry.ended,
         slot,
+        near: false,
         zone: None,
         cause: Some(entry.reason.cause),
         exit: entry.reason.exit,
@@ -107,6 +112,13 @@ fn subject(entry: &Entry, incident: String, lookup: &dyn Lookup) -> Subject {
         failures: 0,
         removed: entry.removed,
     }
+}
+
+/// Whether a monitor's last beat came nearer to the slot that it missed than to the one before.
+pub(super) fn is_near(subject: &Subject, schedule: &Schedule) -> bool {
+    let (Some(slot), Some(last)) = (subject.slot, subject.last_beat) else { return false };
+    let before = schedule.gap_before(slot, GAP_MAX).unwrap_or(GAP_MAX);
+    age(last, slot).0.saturating_mul(2) < before.0
 }
 
 /// The end of a text that is too long: the last lines of a job say why it fails.
@@ -155,8 +167,7 @@ mod tests {
     use crate::domain::record::{Change, Record};
     use crate::domain::registry::{Arrival, Counts, Name, Registry, Snapshot};
     use crate::domain::rules::{Match, Rule, Rules};
-    use crate::domain::schedule::Schedule;
-    use crate::domain::time::{Mono, Now, Span, Wall};
+    use crate::domain::time::{Mono, Now};
     use std::sync::Arc;
 
     #[test]
@@ -243,6 +254,11 @@ mod tests {
         }
         let mut entry = entry.unwrap();
         let slot = |world: &World, entry: &Entry| subject(entry, String::new(), world).slot;
+        let hourly = Schedule::parse("0 * * * *", "UTC").unwrap();
+        for (last, near) in [(0, false), (1_790_000, false), (1_810_000, true), (3_599_000, true)] {
+            let of_then = Subject { last_beat: Some(Wall(last)), ..subject(&entry, String::new(), &world) };
+            assert_eq!(is_near(&of_then, &hourly), near, "{last}");
+        }
         assert_eq!(slot(&world, &entry), Some(Wall(3_600_000)));
         entry.ended = Some(Wall(1));
         assert_eq!(slot(&world, &entry), None);

@@ -72,6 +72,9 @@ pub struct Subject {
     /// With silence: the slot of its schedule that it missed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<Wall>,
+    /// Its last beat came nearer to that slot than to the one before, and counts for neither.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub near: bool,
     /// The name of the time zone that it goes by, where the configuration says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,

@@ -139,7 +139,7 @@ impl Rescue {
             ),
             Lang::Zh => {
                 format!(
-                    "磁盘未能落盘：{file}：fdatasync：{reason}；相关内容已全部重新写入 {again}，没有丢失（启动以来第 {times} 次）；请检查磁盘"
+                    "数据未能落盘：{file}：fdatasync：{reason}；相关内容已全部重新写入 {again}，没有丢失（启动以来第 {times} 次）；请检查磁盘"
                 )
             }
         }

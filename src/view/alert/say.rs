@@ -163,7 +163,9 @@ fn english(message: &Message) -> String {
                     format!("{id} does not flap any more, it is down, for {lasted}")
                 }
                 Kind::Down => match (clause(Lang::En, one), one.last_beat) {
-                    _ if one.slot.is_some() => format!("{id} is down{}", slot::missed(Lang::En, one)),
+                    _ if one.slot.is_some() => {
+                        format!("{id} is down{}", slot::missed(Lang::En, one, message.now))
+                    }
                     (Some(why), _) => format!("{id} is down, {why}"),
                     (None, Some(last)) => {
                         format!("{id} is down, silent for {}", shown(silence(last, one, message.now)))
@@ -184,7 +186,7 @@ fn english(message: &Message) -> String {
                 }
                 _ if one.failures > 0 => format!("{id} {}, down for {lasted}", failed_again(Lang::En, one)),
                 _ if one.slot.is_some() => {
-                    format!("{id} is still down, for {lasted}{}", slot::missed(Lang::En, one))
+                    format!("{id} is still down, for {lasted}{}", slot::missed(Lang::En, one, message.now))
                 }
                 _ => match clause(Lang::En, one) {
                     Some(why) => format!("{id} is still down, for {lasted}, {why}"),
@@ -248,7 +250,9 @@ fn chinese(message: &Message) -> String {
             match kind {
                 Kind::Down if message.flaps.is_some() => format!("{id} 不再反复，已下线 {lasted}"),
                 Kind::Down => match (clause(Lang::Zh, one), one.last_beat) {
-                    _ if one.slot.is_some() => format!("{id} 已下线{}", slot::missed(Lang::Zh, one)),
+                    _ if one.slot.is_some() => {
+                        format!("{id} 已下线{}", slot::missed(Lang::Zh, one, message.now))
+                    }
                     (Some(why), _) => format!("{id} 已下线，{why}"),
                     (None, Some(last)) => {
                         format!("{id} 已失联，静默 {}", shown(silence(last, one, message.now)))
@@ -264,7 +268,7 @@ fn chinese(message: &Message) -> String {
                 }
                 _ if one.failures > 0 => format!("{id} {}，已下线 {lasted}", failed_again(Lang::Zh, one)),
                 _ if one.slot.is_some() => {
-                    format!("{id} 仍未恢复，已持续 {lasted}{}", slot::missed(Lang::Zh, one))
+                    format!("{id} 仍未恢复，已持续 {lasted}{}", slot::missed(Lang::Zh, one, message.now))
                 }
                 _ => match clause(Lang::Zh, one) {
                     Some(why) => format!("{id} 仍未恢复，已持续 {lasted}，{why}"),
@@ -322,9 +326,9 @@ fn failed_again(lang: Lang, one: &Subject) -> String {
     let (en, zh) = match (one.failures, how) {
         (1, None) => ("failed again".to_string(), "再次失败".to_string()),
         (1, Some(how)) => (format!("failed again, {how}"), format!("再次失败，{how}")),
-        (times, None) => (format!("failed {times} times more"), format!("又失败 {times} 次")),
+        (times, None) => (format!("failed {times} more times"), format!("又失败 {times} 次")),
         (times, Some(how)) => {
-            (format!("failed {times} times more, last: {how}"), format!("又失败 {times} 次，最近一次：{how}"))
+            (format!("failed {times} more times, last: {how}"), format!("又失败 {times} 次，最近一次：{how}"))
         }
     };
     lang.pick(en, zh)
@@ -360,15 +364,19 @@ fn both(lang: Lang, message: &Message, (up, gone): (u64, u64)) -> String {
             .take(NAMED_MAX)
             .map(|one| one.id.as_str())
             .collect();
-        some(&ids, count, lang)
+        // Of more than are listed there may be none to name.
+        match ids.is_empty() {
+            true => String::new(),
+            false => lang.pick(": ", "：").to_string() + &some(&ids, count, lang),
+        }
     });
     let lasted = message.monitors.iter().filter(|one| !one.removed);
     let lasted = lasted.map(|one| age(one.since, one.ended.unwrap_or(message.now))).max();
     let lasted = shown(lasted.unwrap_or_default());
     let (up_again, were_removed) = (up_again(up), were_removed(gone));
     lang.pick(
-        format!("{up_again}, down for up to {lasted}: {back}; {were_removed}: {removed}"),
-        format!("{up} 个监控已恢复，此前最长下线 {lasted}：{back}；{gone} 个已移除：{removed}"),
+        format!("{up_again}, down for up to {lasted}{back}; {were_removed}{removed}"),
+        format!("{up} 个监控已恢复，此前最长下线 {lasted}{back}；{gone} 个已移除{removed}"),
     )
 }
 

@@ -2,26 +2,30 @@
 
 use crate::domain::alert::message::Subject;
 use crate::domain::lang::Lang;
+use crate::domain::time::Wall;
 use crate::domain::zone::Zone;
 use jiff::civil::DateTime;
 
-/// When it was expected, by which zone, and which beat did not count for that, to be put behind `X is down`.
-pub(super) fn missed(lang: Lang, one: &Subject) -> String {
+/// When it was expected, by which zone, and which beat came last, to be put behind `X is down`. Of one that came nearer to
+/// this slot than to the one before people would think that it counts.
+pub(super) fn missed(lang: Lang, one: &Subject, now: Wall) -> String {
     let zone = one.zone.as_deref().and_then(|name| Zone::parse(name).ok()).unwrap_or_default();
     let Some((slot, wall)) = one.slot.and_then(|slot| Some((zone.civil(slot)?, slot))) else {
         return String::new();
     };
     // The date is known to whoever is told at once.
-    let at = moment(slot, zone.civil(one.since));
+    let at = moment(slot, zone.civil(now));
     let name = zone.public_name(wall);
     let last = one.last_beat.and_then(|last| zone.civil(last)).map(|last| moment(last, Some(slot)));
     match (lang, last) {
         (Lang::En, Some(last)) => {
-            format!(", expected at {at} {name}; the last beat was at {last} and did not count for it")
+            let none = if one.near { " and did not count for it" } else { "" };
+            format!(", expected at {at} {name}; the last beat was at {last}{none}")
         }
         (Lang::En, None) => format!(", no first beat in time, expected at {at} {name}"),
         (Lang::Zh, Some(last)) => {
-            format!("，应于 {at}（{name}）收到心跳；最近一次心跳在 {last}，不计入这一次")
+            let none = if one.near { "，不计入这一次" } else { "" };
+            format!("，应于 {at}（{name}）收到心跳；最近一次心跳在 {last}{none}")
         }
         (Lang::Zh, None) => format!("，未按时收到首次心跳，应于 {at}（{name}）收到"),
     }

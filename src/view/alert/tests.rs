@@ -81,7 +81,7 @@ fn every_kind_reads_well_in_both_languages() {
         ),
         (
             about(Kind::Reminder, vec![again(3)]).at(Wall(AT + 60_000), Span::secs(7200)),
-            "job failed 3 times more, last: killed by signal 9 (SIGKILL), down for 1m: disk full",
+            "job failed 3 more times, last: killed by signal 9 (SIGKILL), down for 1m: disk full",
             "job 又失败 3 次，最近一次：被信号 9（SIGKILL）终止，已下线 1m：disk full",
         ),
         (
@@ -203,24 +203,32 @@ fn who_missed_a_slot_is_told_of_with_it_with_its_zone_and_with_the_beat_that_did
     let slot = at("2026-02-08T03:00:00Z");
     let job = Subject { zone: Some("Europe/Berlin".into()), slot: Some(slot), ..one("job") };
     let beat = |last: &str| Subject { last_beat: Some(at(last)), ..job.clone() };
+    let near = |last: &str| Subject { near: true, ..beat(last) };
     let never = Subject { last_beat: None, cause: Some(Cause::NeverHeard), ..job.clone() };
-    let day_before = Subject { slot: Some(at("2026-02-07T03:00:00Z")), ..beat("2026-02-07T02:58:00Z") };
+    let day_before = Subject { slot: Some(at("2026-02-07T03:00:00Z")), ..near("2026-02-07T02:58:00Z") };
+    let old = about(Kind::Reminder, vec![beat("2026-02-07T03:00:09Z")]);
     for (message, en, zh) in [
         (
-            about(Kind::Down, vec![beat("2026-02-08T02:28:10Z")]),
+            about(Kind::Down, vec![near("2026-02-08T02:28:10Z")]),
             "job is down, expected at 04:00 Europe/Berlin; the last beat was at 03:28 and did not count for it",
             "job 已下线，应于 04:00（Europe/Berlin）收到心跳；最近一次心跳在 03:28，不计入这一次",
         ),
         (
             about(Kind::Down, vec![beat("2026-02-07T03:00:09Z")]),
-            "job is down, expected at 04:00 Europe/Berlin; the last beat was at 2026-02-07 04:00 and did not count for it",
-            "job 已下线，应于 04:00（Europe/Berlin）收到心跳；最近一次心跳在 2026-02-07 04:00，不计入这一次",
+            "job is down, expected at 04:00 Europe/Berlin; the last beat was at 2026-02-07 04:00",
+            "job 已下线，应于 04:00（Europe/Berlin）收到心跳；最近一次心跳在 2026-02-07 04:00",
         ),
         (
             about(Kind::Reminder, vec![day_before]).at(Wall(AT + 60_000), Span::secs(7200)),
             "job is still down, for 1m, expected at 2026-02-07 04:00 Europe/Berlin; the last beat was at 03:58 and did \
              not count for it",
             "job 仍未恢复，已持续 1m，应于 2026-02-07 04:00（Europe/Berlin）收到心跳；最近一次心跳在 03:58，不计入这一次",
+        ),
+        (
+            // Days later it is no time of today.
+            old.at(Wall(AT + 3 * 86_400_000), Span::secs(7 * 86_400)),
+            "job is still down, for 3d, expected at 2026-02-08 04:00 Europe/Berlin; the last beat was at 2026-02-07 04:00",
+            "job 仍未恢复，已持续 3d，应于 2026-02-08 04:00（Europe/Berlin）收到心跳；最近一次心跳在 2026-02-07 04:00",
         ),
         (
             about(Kind::Down, vec![never]),
@@ -276,6 +284,11 @@ fn of_a_group_those_that_were_removed_are_not_up_again() {
     assert!(sentence(Lang::En, &message).starts_with("in 10.0.3.0/24: 1 monitor is up again, down"));
     assert!(sentence(Lang::En, &message).ends_with("; 1999 were removed: c and 1998 more"));
     assert!(sentence(Lang::Zh, &message).starts_with("网段 10.0.3.0/24 的 1 个监控已恢复"));
+    // Nor is a list begun of which no name is known.
+    message.monitors.retain(|one| !one.removed);
+    (message.shared, message.removed_count) = (None, 200);
+    assert!(sentence(Lang::En, &message).ends_with("a, b, d and 1797 more; 200 were removed"));
+    assert!(sentence(Lang::Zh, &message).ends_with("a、b、d 等（另有 1797 个）；200 个已移除"));
 }
 
 #[test]

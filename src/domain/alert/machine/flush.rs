@@ -213,10 +213,13 @@ impl Machine {
             .map_or(key, |failure| format!("reminder-{name}-{}-{}-{to}", self.clock.0, failure.beats));
         let mut message = Message::new(kind, key, to, made);
         message.count = entries.len() as u64;
-        message.monitors = compose::subjects(&entries, to, instance, lookup);
+        message.monitors = compose::subjects(kind, &entries, to, instance, lookup);
         for (subject, entry) in message.monitors.iter_mut().zip(&entries) {
-            let zone = self.rule_of(entry).and_then(|rule| rule.zone.as_ref());
+            let rule = self.rule_of(entry);
+            let zone = rule.and_then(|rule| rule.zone.as_ref());
             subject.zone = zone.map(|zone| zone.name().to_string());
+            let schedule = rule.and_then(|rule| rule.schedule.as_ref());
+            subject.near = schedule.is_some_and(|schedule| compose::is_near(subject, schedule));
         }
         message.removed_count = entries.iter().filter(|entry| entry.removed).count() as u64;
         message.shared = compose::shared(&entries);
