@@ -288,11 +288,14 @@ impl Engine {
     /// and is over in memory again is no news: it was forgotten a second time, say, since the first was not on record.
     /// `again`: that end is on record.
     fn put_right(&self, machine: &mut Machine, found: &Record<'_>, again: bool, now: Now) {
-        let is_down = || {
+        // Another one may be open by now, which is heard of by itself.
+        let is_open = || {
             let stands = self.get_at(now, found.id).filter(|stands| stands.number == found.number);
-            stands.is_some_and(|stands| stands.incident.is_some())
+            let open = stands.and_then(|stands| stands.incident).map(|(name, started, _)| (name, started));
+            let own = found.incident.map(|one| (incident_id(found.number, one.beats), one.started));
+            open.is_some() && open == own
         };
-        if !(again || machine.saw_the_end_of(found)) || is_down() {
+        if !(again || machine.saw_the_end_of(found)) || is_open() {
             machine.put_right(found, again);
         }
     }
@@ -349,4 +352,52 @@ pub(super) fn outgoing(messages: &[Message]) -> Vec<Outgoing> {
         })
     };
     messages.iter().filter_map(post).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::address::Peer;
+    use crate::domain::alert::Notifier;
+    use crate::domain::beat::{Beat, Source, Status, Transport};
+    use crate::engine::Incoming;
+    use crate::engine::pending::Pending;
+    use crate::engine::testing::{at, engine};
+
+    #[test]
+    fn an_outage_that_was_told_to_its_end_is_not_begun_again_because_another_one_is_open() {
+        let engine = engine(Policy::default());
+        let mut pending = Pending::new();
+        let mut heard = |ms, status, from| {
+            let beat = Beat { status, ..Beat::default() };
+            let source = Source { peer: Peer::Unix, transport: Transport::Http };
+            let monitor = IdRef::new("job").unwrap();
+            let incoming = Incoming { now: at(ms), monitor, beat: &beat, source, hears: false };
+            engine.beat(&incoming, &engine.policy(), &mut pending, || {}).unwrap();
+            let mut found = None;
+            for shard in &engine.shards {
+                lock(shard).visit(at(ms), &mut |record| {
+                    let change = Change::State { from, muted: false };
+                    found = OwnedRecord::new(&Record { change, details: None, ..record.clone() });
+                });
+            }
+            found.unwrap()
+        };
+        let policy = AlertPolicy {
+            notifiers: vec![Notifier::new("ops")],
+            notify: vec!["ops".into()],
+            ..AlertPolicy::default()
+        };
+        let mut machine = Machine::new(at(0).wall, Arc::new(policy), Arc::default(), []);
+        let first = heard(1, Status::Fail, State::Up);
+        machine.hear(&first.borrow());
+        machine.hear(&heard(2, Status::Ok, State::Down).borrow());
+        assert!(machine.saw_the_end_of(&first.borrow()));
+        // It fails again before the keeper has its first turn.
+        let second = heard(3, Status::Fail, State::Up);
+        engine.put_right(&mut machine, &first.borrow(), false, at(4));
+        assert!(machine.saw_the_end_of(&first.borrow()), "it is over and stays so");
+        engine.put_right(&mut machine, &second.borrow(), false, at(4));
+        assert!(machine.knows(second.borrow().number) && !machine.saw_the_end_of(&second.borrow()));
+    }
 }
