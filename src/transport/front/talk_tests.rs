@@ -53,3 +53,24 @@ fn a_sender_that_is_refused_does_not_take_the_place_of_the_live_one() {
     assert_eq!(hear(&mut refused, desk, b"PING\n", &moment(&policy, 7_002)), [0]);
     assert_eq!((holds(&live), holds(&refused)), (Some(true), Some(false)));
 }
+
+#[test]
+fn where_no_token_is_needed_none_waits_and_what_comes_with_it_stays_whole() {
+    let policy = Policy::default();
+    let setup = Setup { protocol: Protocol::Tcp, ..Setup::default() };
+    let census = Arc::new(Census::new(None, 10_000));
+    let site = Arc::new(Site::new(Arc::new(engine(policy.clone())), census, at(0), setup));
+    let peer = Peer::from_ip("10.0.0.7".parse().unwrap());
+    // Wrong tokens of an administrator, over HTTP.
+    (0..100).for_each(|_| site.engine.note_wrong_token(at(0), "access.admin_tokens", peer));
+    assert!(site.engine.token_wait(at(1).mono, peer).is_some());
+    let stream = StdStream::Unix(UnixStream::pair().unwrap().0).into_front();
+    let place = site.census.enter(peer, 10).unwrap();
+    let mut talk = Talk::new(Link::new(stream, peer, site.clone(), place), &moment(&policy, 0));
+    let desk = &mut Desk::new();
+    assert_eq!(hear(&mut talk, desk, b"AUTH t\nBEAT x message=par", &moment(&policy, 1)), [0]);
+    talk.time_out(&moment(&policy, 6_000));
+    assert_eq!(hear(&mut talk, desk, b"tial\n", &moment(&policy, 6_001)), [1]);
+    let said = site.engine.get_at(at(6_002), crate::domain::id::IdRef::new("x").unwrap());
+    assert_eq!(said.and_then(|one| one.message).as_deref(), Some("partial"));
+}

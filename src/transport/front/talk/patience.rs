@@ -128,7 +128,9 @@ impl Talk {
 
     pub(super) fn authorize(&mut self, token: &[u8], hearing: &mut Hearing<'_, '_>) {
         let peer = self.link.peer;
-        let wait = self.link.site.engine.token_wait(hearing.moment.now.mono, peer);
+        // Where no token is needed all that has come is read at once, so nothing could wait with it.
+        let is_needed = !hearing.moment.policy.access.beat_tokens.is_empty();
+        let wait = self.link.site.engine.token_wait(hearing.moment.now.mono, peer).filter(|_| is_needed);
         if let Some(wait) = wait.filter(|_| !std::mem::take(&mut self.has_waited)) {
             return self.put_off(token, wait, hearing.moment);
         }
