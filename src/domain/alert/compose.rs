@@ -53,6 +53,7 @@ pub(super) fn name(entries: &[&Entry], to: &str, instance: &Instance) -> String 
 
 /// As many of them as a message lists.
 pub(super) fn subjects(
+    kind: Kind,
     entries: &[&Entry],
     to: &str,
     instance: &Instance,
@@ -62,7 +63,9 @@ pub(super) fn subjects(
     let mut subjects = Vec::new();
     for entry in entries.iter().take(LISTED_MAX) {
         let mut subject = subject(entry, thread(entry, to, instance), lookup);
-        if let (Some(failure), Some(line)) = (entry.told_failure(to), entry.line(to)) {
+        // Of silence that is told as such a failed run is other news.
+        let tells = kind == Kind::Reminder || kind == Kind::Down && entry.reason.cause == Cause::Fail;
+        if let (true, Some(failure), Some(line)) = (tells, entry.told_failure(to), entry.line(to)) {
             subject.failures = line.tells;
             (subject.exit, subject.said) = (failure.exit, failure.said.clone());
         }

@@ -26,6 +26,9 @@ pub(super) struct Entry {
     pub(super) id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ip: Option<IpAddr>,
+    /// From where it was made, while it has not been heard: its rule is found by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) made_from: Option<IpAddr>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) last_beat: Option<Wall>,
     /// Its interval and grace: how long it may take to be heard again.
@@ -151,6 +154,7 @@ impl Entry {
             version: record.version,
             id: record.id.as_str().to_string(),
             ip: None,
+            made_from: None,
             last_beat: None,
             respite: Span(0),
             beats: incident.beats,
@@ -194,7 +198,10 @@ impl Entry {
         }
         (self.beats, self.started, self.reason) = (incident.beats, incident.started, incident.reason);
         self.heard = record.last_beat;
-        (self.ended, self.removed, self.failed) = (None, false, None);
+        (self.ended, self.removed) = (None, false);
+        if self.lines.iter().all(|line| line.failures == 0) {
+            self.failed = None;
+        }
         self.changed = record.at;
         self.last_beat = record.last_beat;
         self.respite = Span(record.interval.0.saturating_add(record.grace.0));
@@ -202,6 +209,15 @@ impl Entry {
             Peer::Ip(ip) if record.last_beat.is_some() => Some(ip),
             _ => self.id.parse().ok(),
         };
+        self.made_from = match record.source.peer {
+            Peer::Ip(ip) if record.last_beat.is_none() => Some(ip),
+            _ => None,
+        };
+    }
+
+    /// By where it came from its rule is found.
+    pub(super) fn peer(&self) -> Peer {
+        self.made_from.or(self.ip).map_or(Peer::Unix, Peer::Ip)
     }
 
     /// Whether it is down.
@@ -288,6 +304,13 @@ impl Line {
     /// The latest incident, which had seemed to be over, goes on: it is counted when it is due, and no second time.
     pub(super) fn uncount(&mut self) {
         self.pending = self.pending.saturating_sub(u32::from(std::mem::take(&mut self.counted)));
+    }
+
+    /// The rules do not name it any more: it is told the end of what it was told of, and nothing else.
+    pub(super) fn leave_out(&mut self) {
+        (self.due, self.remind, self.covered) = (None, None, false);
+        (self.pending, self.counted, self.failures) = (0, false, 0);
+        self.unnamed = !self.is_owed();
     }
 
     /// Whether it was told of a monitor and is to be told of the end, whatever the rules say now.

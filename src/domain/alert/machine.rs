@@ -11,7 +11,7 @@
 //! that ended meanwhile is told all the same, and its end with it: whoever is told of one hears of its end, and nobody else.
 //!
 //! **Failures.** Who wants to hear of every failure is told of each further failed run of a monitor that is down, once it was
-//! told that it is.
+//! told that it is; of one that recovers meanwhile before that is told.
 //!
 //! **Flapping.** A monitor that goes down again within an hour after its recovery was told is said to flap, and then
 //! nothing of it until it has stayed as it is for half an hour. The end of it, or a recovery, is told only when one more
@@ -316,8 +316,7 @@ impl Machine {
 
     /// The rule that a monitor goes by.
     fn rule_of(&self, entry: &Entry) -> Option<&Rule> {
-        let peer = entry.ip.map_or(Peer::Unix, Peer::Ip);
-        self.rules.find(&entry.id, peer).and_then(|number| self.rules.get(number))
+        self.rules.find(&entry.id, entry.peer()).and_then(|number| self.rules.get(number))
     }
 
     fn after_of(&self, entry: &Entry) -> Vec<String> {
@@ -362,7 +361,7 @@ impl Machine {
         let mut entry = self.entries.remove(&number).unwrap_or_else(|| Entry::new(record, incident));
         let goes_on = entry.goes_on(incident);
         entry.begin(record, incident);
-        let names = self.notifiers_of(&entry.id, record.source.peer);
+        let names = self.notifiers_of(&entry.id, entry.peer());
         self.name_lines(&mut entry, &names);
         for line in entry.lines.iter_mut().filter(|line| names.contains(&line.to) && !line.flapping) {
             let notifier = self.policy.notifier(&line.to);
@@ -425,7 +424,10 @@ impl Machine {
                 if line.due.take().is_some_and(|due| due <= lasted_to && !entry.paused) {
                     line.count();
                 }
-                (line.covered, line.remind, line.failures) = (false, None, 0);
+                (line.covered, line.remind) = (false, None);
+                if !line.is_owed() {
+                    line.failures = 0;
+                }
             }
             let (id, parents) = (entry.id.clone(), entry.after.clone());
             if self.by_id.get(&id) == Some(&number) {
@@ -464,9 +466,11 @@ impl Machine {
     }
 
     fn set_paused(&mut self, number: u64, paused: bool, at: Wall) {
-        let Some(entry) = self.entries.get_mut(&number).filter(|entry| entry.paused != paused) else {
+        let Some(entry) = self.entries.get(&number).filter(|entry| entry.paused != paused) else {
             return;
         };
+        let names = self.notifiers_of(&entry.id, entry.peer());
+        let Some(entry) = self.entries.get_mut(&number) else { return };
         entry.paused = paused;
         self.dirty.insert(number);
         if paused {
@@ -478,6 +482,7 @@ impl Machine {
         for line in entry.lines.iter_mut().filter(|line| !line.unnamed) {
             (line.pending, line.covered, line.due, line.remind) = (0, false, None, None);
             line.failures = 0;
+            let down = down && names.contains(&line.to);
             if down && !line.flapping && line.told != Some(entry.beats) {
                 let min_down = self.policy.notifier(&line.to).map_or(Span(0), |notifier| notifier.min_down);
                 line.due = Some(after(at, min_down));

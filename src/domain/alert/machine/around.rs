@@ -1,7 +1,6 @@
 //! What changes around the machine: the policy, the clock, and whether we were there at all.
 
 use super::{Lookup, Machine, RESPITE_MAX, Suspicion};
-use crate::domain::address::Peer;
 use crate::domain::alert::entry::{Entry, Line, after};
 use crate::domain::alert::message::{Doubt, Kind, Message, age};
 use crate::domain::alert::policy::{AlertPolicy, NOTIFY_MAX};
@@ -20,8 +19,8 @@ const NETWORK_GRACE: Span = Span::secs(300);
 const DISK_TOLD_EVERY: Span = Span::secs(3600);
 
 impl Machine {
-    /// Goes by another policy from now on. Who was told of an outage is told of its end, though the rules say otherwise
-    /// now; a notifier that is gone is told nothing.
+    /// Goes by another policy from now on. Whoever is not named any more is told the end of what it was told of, and nothing
+    /// else; a notifier that is gone is told nothing.
     pub fn set_policy(&mut self, policy: Arc<AlertPolicy>, rules: Arc<Rules>) {
         self.parents = rules.iter().flat_map(|rule| rule.after.iter().cloned()).collect();
         (self.policy, self.rules) = (policy, rules);
@@ -42,16 +41,49 @@ impl Machine {
             self.place(entry);
             self.set_wake(number, Some(self.clock));
         }
+        self.uncover();
         let policy = &self.policy;
         self.groups.retain(|to, _| policy.notifier(to).is_some());
     }
 
-    /// Whoever is named for a monitor that is down already is told of that too.
-    fn name_anew(&self, entry: &mut Entry) -> bool {
-        if !entry.is_down() {
-            return false;
+    /// Whoever was silent behind another one and is so no more, by the rules, is told of.
+    fn uncover(&mut self) {
+        let mut found = Vec::new();
+        for entry in self.entries.values() {
+            let covered = |line: &&Line| line.covered && !self.has_dead_parent(entry, &line.to);
+            found.extend(entry.lines.iter().filter(covered).map(|line| (entry.number, line.to.clone())));
         }
-        let names = self.notifiers_of(&entry.id, entry.ip.map_or(Peer::Unix, Peer::Ip));
+        for (number, to) in found {
+            let min_down = self.policy.notifier(&to).map_or(Span(0), |notifier| notifier.min_down);
+            let Some(entry) = self.entries.get_mut(&number) else { continue };
+            let due = after(entry.began, min_down);
+            for line in entry.lines.iter_mut().filter(|line| line.to == to) {
+                (line.covered, line.due) = (false, Some(due));
+            }
+            self.dirty.insert(number);
+        }
+    }
+
+    /// Whoever is named for a monitor that is down already is told of that too, and who is not named any more is not.
+    fn name_anew(&self, entry: &mut Entry) -> bool {
+        let names = self.notifiers_of(&entry.id, entry.peer());
+        let mut changed = false;
+        for line in entry.lines.iter_mut().filter(|line| !names.contains(&line.to)) {
+            let before = line.clone();
+            line.leave_out();
+            changed |= *line != before;
+        }
+        if !entry.is_down() {
+            return changed;
+        }
+        for line in entry.lines.iter_mut().filter(|line| line.told.is_some() && names.contains(&line.to)) {
+            // It may have been left out for a while.
+            if line.remind.is_none() && !line.flapping && !entry.paused {
+                let every = self.policy.notifier(&line.to).and_then(|notifier| notifier.remind_every);
+                line.remind = every.map(|every| after(self.clock, every));
+                changed |= every.is_some();
+            }
+        }
         let knows = |line: &Line| !line.unnamed;
         let new: Vec<String> =
             names.into_iter().filter(|name| !entry.line(name).is_some_and(knows)).collect();
@@ -64,12 +96,12 @@ impl Machine {
                 entry.lines.push(Line::new(name));
             }
             let min_down = self.policy.notifier(name).map_or(Span(0), |notifier| notifier.min_down);
-            let due = after(entry.started, min_down);
+            let due = after(entry.began, min_down);
             for line in entry.lines.iter_mut().filter(|line| line.to == *name) {
                 (line.unnamed, line.due) = (false, Some(due));
             }
         }
-        !new.is_empty()
+        changed || !new.is_empty()
     }
 
     /// Compares what is remembered with how monitors stand now; once after a start. What the log lost in a power cut
@@ -294,5 +326,77 @@ impl Machine {
     /// Whether records are heard before they are in the log, and so will be heard again when they are.
     pub fn expect_twins(&mut self, expected: bool) {
         self.expects_twins = expected;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::alert::AlertPolicy;
+    use crate::domain::alert::machine::simulation::{World, policy, rule, rules};
+    use crate::domain::alert::message::Kind;
+    use crate::domain::record::Cause;
+
+    #[test]
+    fn whoever_a_reload_leaves_out_during_an_outage_is_not_told_of_it() {
+        let nobody = || AlertPolicy { notify: Vec::new(), ..policy() };
+        // It waits for min_down, or for its group; and it is paused before or after the reload.
+        for (id, to, before) in [("slow-1", "slow", 60), ("slow-1", "slow", 125), ("a", "ops", 3)] {
+            for pauses in 0..3 {
+                let mut world = World::new(&[id], rules(), policy());
+                world.down(0, Cause::Silence);
+                world.pass(before);
+                if pauses == 1 {
+                    world.pause(0, true);
+                    world.pass(5);
+                }
+                world.configure(vec![rule("*", &["quick"], &[])], nobody());
+                if pauses == 2 {
+                    world.pause(0, true);
+                    world.pass(5);
+                }
+                world.pause(0, false);
+                world.pass(600);
+                assert_eq!(world.kinds(to, id), [], "{id}, {pauses}");
+                assert_eq!(world.kinds("quick", id), [Kind::Down], "{id}, {pauses}");
+                // Named again while it lasts, it is told of that.
+                world.configure(rules(), policy());
+                world.pass(60);
+                assert_eq!(world.kinds(to, id), [Kind::Down], "{id}, {pauses}");
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_is_left_out_after_it_was_told_hears_the_end_and_nothing_else() {
+        let mut world = World::new(&["slow-1"], rules(), policy());
+        world.down(0, Cause::Silence);
+        world.pass(200);
+        world.configure(vec![rule("*", &["ops"], &[])], policy());
+        world.pass(4_000);
+        assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down], "no reminders");
+        // A restart with the same rules changes nothing; named again, it is reminded again.
+        world.restart();
+        world.pass(4_000);
+        world.configure(rules(), policy());
+        world.pass(1_000);
+        assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down, Kind::Reminder]);
+        world.configure(vec![rule("*", &["ops"], &[])], policy());
+        world.pass(10);
+        world.beat(0);
+        world.pass(100);
+        assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down, Kind::Reminder, Kind::Recovered]);
+    }
+
+    #[test]
+    fn who_was_silent_behind_another_is_told_of_when_the_rules_say_that_it_does_not_depend_on_it() {
+        let named_apart = vec![rule("behind-*", &["ops"], &["router"]), rule("*", &["quick"], &[])];
+        for rules_after in [vec![rule("*", &["ops"], &[])], named_apart] {
+            let mut world = World::new(&["router", "behind-1"], rules(), policy());
+            (0..2).for_each(|n| world.down(n, Cause::Silence));
+            world.pass(3);
+            world.configure(rules_after, policy());
+            world.pass(300);
+            assert_eq!(world.kinds("ops", "behind-1"), [Kind::Down]);
+        }
     }
 }

@@ -34,11 +34,13 @@ impl Failure {
 impl Machine {
     /// A monitor that is down has failed again.
     pub(super) fn fail(&mut self, record: &Record<'_>) {
+        let Some(entry) = self.entries.get(&record.number) else { return };
+        let names = self.notifiers_of(&entry.id, entry.peer());
         let Some(entry) = self.entries.get_mut(&record.number) else { return };
         let policy = &self.policy;
         let hears = |line: &&mut Line| {
             let wants = policy.notifier(&line.to).is_some_and(|notifier| notifier.every_failure);
-            wants && !line.flapping && !line.unnamed
+            wants && !line.flapping && names.contains(&line.to)
         };
         let mut heard = false;
         for line in entry.lines.iter_mut().filter(hears) {
@@ -77,7 +79,7 @@ mod tests {
     use crate::domain::alert::message::Kind;
     use crate::domain::alert::{AlertPolicy, Notifier};
     use crate::domain::beat::Exit;
-    use crate::domain::record::Cause;
+    use crate::domain::record::{Cause, Change};
 
     /// Two are told: one of each failure, one of none.
     fn two() -> AlertPolicy {
@@ -190,5 +192,76 @@ mod tests {
         }
         assert_eq!(told(&world).len(), 3);
         assert_ne!(world.told[1].1.key, world.told[2].1.key);
+    }
+
+    #[test]
+    fn a_failure_before_a_recovery_is_told_before_it_and_whatever_room_there_is_for_that() {
+        for before in 0..2 {
+            let mut world = World::new(&["a"], rules(), two());
+            world.down(0, if before == 0 { Cause::Fail } else { Cause::Silence });
+            world.pass(60);
+            world.fail(0);
+            world.pass(5);
+            world.beat(0);
+            world.turn(true);
+            world.pass(60);
+            let code = world.log.iter().find(|(_, _, change)| *change == Change::Failed);
+            let code =
+                code.and_then(|(monitor, ..)| monitor.record(world.now, Change::None).status.failure());
+            assert!(code.is_some());
+            assert_eq!(
+                told(&world),
+                [(Kind::Down, 0, None), (Kind::Reminder, 1, code), (Kind::Recovered, 0, None)]
+            );
+            assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered]);
+            world.judge(0);
+        }
+        // One that comes back before its group is due is told with all of it.
+        let mut world = World::new(&["a"], rules(), two());
+        world.down(0, Cause::Silence);
+        world.pass(2);
+        world.fail(0);
+        world.pass(2);
+        world.beat(0);
+        world.pass(60);
+        let kinds: Vec<(Kind, u32)> = told(&world).iter().map(|(kind, count, _)| (*kind, *count)).collect();
+        assert_eq!(kinds, [(Kind::Down, 0), (Kind::Reminder, 1), (Kind::Recovered, 0)]);
+    }
+
+    #[test]
+    fn of_one_behind_another_that_is_down_no_failure_is_told() {
+        let mut world = World::new(&["router", "behind-1"], rules(), two());
+        world.down(1, Cause::Fail);
+        world.pass(60);
+        world.down(0, Cause::Silence);
+        world.pass(60);
+        world.fail(1);
+        world.pass(600);
+        assert_eq!(world.kinds("each", "behind-1"), [Kind::Down]);
+        world.beat(0);
+        world.pass(60);
+        world.fail(1);
+        world.pass(60);
+        let last = world.told.iter().rfind(|(_, message)| message.monitors[0].id == "behind-1");
+        assert_eq!(last.map(|(_, one)| (one.kind, one.monitors[0].failures)), Some((Kind::Reminder, 1)));
+    }
+
+    #[test]
+    fn whoever_the_rules_have_left_out_hears_of_no_failure() {
+        let mut world = World::new(&["a"], rules(), two());
+        world.down(0, Cause::Fail);
+        world.pass(60);
+        world.fail(0);
+        world.pass(2);
+        world.configure(rules(), AlertPolicy { notify: vec!["ops".into()], ..two() });
+        world.fail(0);
+        world.pass(60);
+        world.restart();
+        world.fail(0);
+        world.pass(60);
+        assert_eq!(world.kinds("each", "a"), [Kind::Down]);
+        world.beat(0);
+        world.pass(60);
+        assert_eq!(world.kinds("each", "a"), [Kind::Down, Kind::Recovered]);
     }
 }

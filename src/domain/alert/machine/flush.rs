@@ -75,6 +75,9 @@ impl Machine {
         let found = lookup.monitor(&entry.id).filter(|found| found.number == number);
         let paused = entry.paused || found.is_some_and(|found| found.state == State::Paused);
         let dead_parent = self.has_dead_parent(&entry, &notifier.name);
+        // Who was left out of the rules while it flapped hears the end of that and no more.
+        let flaps = entry.line(&notifier.name).is_some_and(|line| line.flapping);
+        let named = !flaps || self.notifiers_of(&entry.id, entry.peer()).contains(&notifier.name);
         let suspect = self.suspicion.as_ref().is_some_and(|suspicion| suspicion.covers(&entry));
         let Entry { ended, beats, started, changed, reason, .. } = entry;
         let Some(line) = entry.lines.iter_mut().find(|line| line.to == notifier.name) else {
@@ -82,7 +85,11 @@ impl Machine {
             return;
         };
         line.tells = 0;
-        let remind = notifier.remind_every.map(|every| after(clock, every));
+        let remind = notifier.remind_every.filter(|_| named).map(|every| after(clock, every));
+        if dead_parent {
+            // The other one is told of.
+            line.failures = 0;
+        }
         if paused {
             // What is so when the pause is over is seen then.
         } else if line.flapping {
@@ -124,10 +131,18 @@ impl Machine {
             }
             sorted.down.push(number);
             if ended.is_some() {
+                if line.has_failures() {
+                    line.take_failures();
+                    sorted.failed.push(number);
+                }
                 line.recover(clock);
                 sorted.recovered.push(number);
             }
         } else if line.told.is_some() && ended.is_some() {
+            if line.has_failures() {
+                line.take_failures();
+                sorted.failed.push(number);
+            }
             if line.room_at().is_none_or(|room| room <= clock) {
                 line.recover(clock);
                 sorted.recovered.push(number);
