@@ -68,7 +68,8 @@ pub(super) fn recover(disk: &dyn Disk) -> Result<Found, StoreError> {
     let mut found = Found { next_sequence: 1, next_number: last.saturating_add(1), ..Found::default() };
     let mut scans = Vec::new();
     for number in numbers {
-        scans.extend(found.examine(disk, number, number == last)?);
+        let first = scans.is_empty();
+        scans.extend(found.examine(disk, number, first, number == last)?);
     }
     // What the last segment says is durable; it was not begun before everything earlier was.
     let durable = scans.last().map_or(1, |scan: &Scan| scan.mark.sequence.max(scan.header.first_sequence));
@@ -93,7 +94,13 @@ pub(super) fn recover(disk: &dyn Disk) -> Result<Found, StoreError> {
 
 impl Found {
     /// Scans one segment. One whose header is broken has nothing to read.
-    fn examine(&mut self, disk: &dyn Disk, number: u64, last: bool) -> Result<Option<Scan>, StoreError> {
+    fn examine(
+        &mut self,
+        disk: &dyn Disk,
+        number: u64,
+        first: bool,
+        last: bool,
+    ) -> Result<Option<Scan>, StoreError> {
         let name = file_name(number);
         let path = || disk.path(&name);
         let file = disk.open(&name).map_err(|e| StoreError::io(path(), "open", e))?;
@@ -104,8 +111,10 @@ impl Found {
             Err(HeaderFault::TooNew(format)) => {
                 return Err(StoreError::TooNew { path: path(), found: format.into(), known: 1 });
             }
-            Err(HeaderFault::Broken) if bytes == 0 || (last && bytes <= SEGMENT_HEADER_BYTES) => {
-                // Its making was interrupted: no frame is written before the header is synced.
+            Err(HeaderFault::Broken) if bytes == 0 || (bytes <= SEGMENT_HEADER_BYTES && (last || !first)) => {
+                // Its making was interrupted: no frame is written before the header is synced. A disk that takes nothing
+                // may have let its removal be lost too, and others be begun behind it. Had there been frames, those
+                // before and behind it would show that they are missing.
                 if last {
                     self.cut = Some(Cut { file: path(), offset: 0, bytes });
                 }

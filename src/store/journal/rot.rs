@@ -276,6 +276,24 @@ fn a_segment_that_cannot_be_read_is_passed_over_though_those_before_it_can_be() 
 }
 
 #[test]
+fn a_segment_that_was_abandoned_before_its_header_was_whole_is_no_damage() {
+    let disk = SimDisk::new();
+    let (journal, _) = open(&disk);
+    append(&journal, 0);
+    journal.roll(START, journal.end().segment).unwrap();
+    let abandoned = file_name(journal.end().segment);
+    journal.roll(START, journal.end().segment).unwrap();
+    append(&journal, 1);
+    journal.close(START).unwrap();
+    let header = disk.content(&abandoned).unwrap();
+    disk.put(&abandoned, &header[..20]);
+    let (journal, found) = open(&disk);
+    assert_eq!((found.damages, found.cut), (vec![], None));
+    assert_eq!(versions(&journal), [0, 1]);
+    assert!(!names(&disk).contains(&abandoned));
+}
+
+#[test]
 fn a_failed_fdatasync_is_told_also_where_a_new_segment_can_only_be_begun_later() {
     let disk = SimDisk::new();
     let (journal, _) = open(&disk);
