@@ -309,7 +309,7 @@ fn what_is_wrong_is_told_to_strangers_by_names_and_never_by_paths() {
     hb.beat(r#"{"id":"web"}"#);
     hb.beat(r#"{"id":"web","status":"fail"}"#);
     let name = damaged.file_name().unwrap().to_string_lossy().into_owned();
-    for wrong in [name.as_str(), "file:my log", "no such program"] {
+    for wrong in [name.as_str(), "file:my log", "broken"] {
         until(wrong, || hb.get("/readyz").text().contains(wrong));
     }
     until("the try on record", || hb.get("/api/v1/alerts").text().contains("no such program"));

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A library that is loaded before the C library. `None`, and a word about it, where there is no compiler.
@@ -25,6 +25,12 @@ fn preloaded(name: &str, source: &str) -> Option<PathBuf> {
     };
     assert!(made.success(), "{name}.c cannot be compiled");
     Some(library)
+}
+
+/// Has a daemon load it. By its name alone: LD_PRELOAD is parted at blanks, and the folder may have some.
+fn loading(setup: Setup, library: &Path) -> Setup {
+    let name = library.file_name().unwrap().to_str().unwrap();
+    setup.env("LD_PRELOAD", name).env("LD_LIBRARY_PATH", library.parent().unwrap().to_str().unwrap())
 }
 
 /// epoll_wait(2) fails in the thread `front-0` once the file named by FAIL_WHEN is there.
@@ -53,9 +59,8 @@ int epoll_wait(int epoll, struct epoll_event *events, int most, int ms) {
 #[test]
 fn a_front_that_cannot_wait_any_more_ends_the_daemon_and_says_why() {
     let Some(library) = preloaded("poll_fails", POLL_FAILS) else { return };
-    let setup = Setup::new("[[listen]]\naddress = \"127.0.0.1:{a}\"\n")
-        .env("LD_PRELOAD", library.to_str().unwrap())
-        .env("FAIL_WHEN", "{dir}/now");
+    let setup = Setup::new("[[listen]]\naddress = \"127.0.0.1:{a}\"\n").env("FAIL_WHEN", "{dir}/now");
+    let setup = loading(setup, &library);
     let mut hb = setup.start();
     assert_eq!(hb.beat(r#"{"id":"nas"}"#).status, 200);
     hb.place.write("now", "");
@@ -171,11 +176,11 @@ impl Plan {
 }
 
 /// A daemon whose calls may fail, not started yet.
-fn failing(library: &std::path::Path, sync: &str) -> (Setup, Plan) {
+fn failing(library: &Path, sync: &str) -> (Setup, Plan) {
     let setup = Setup::new(&format!("[log]\nbeats = false\n[state]\nsync = \"{sync}\"\n"))
-        .env("LD_PRELOAD", library.to_str().unwrap())
         .env("FAULTS", "{dir}/faults")
         .env("FAULTS_UNDER", "{dir}/state");
+    let setup = loading(setup, library);
     let plan = Plan::new(&setup);
     (setup, plan)
 }
@@ -224,7 +229,7 @@ fn beats(hb: &Daemon, from: u64, count: u64, acknowledged: &mut Acknowledged) {
 }
 
 /// One life in which calls fail, and the next in which nothing does. Returns how many calls there were.
-fn life(library: &std::path::Path, sync: &str, first: u64, count: u64, errno: nix::errno::Errno) -> u64 {
+fn life(library: &Path, sync: &str, first: u64, count: u64, errno: nix::errno::Errno) -> u64 {
     let (setup, plan) = failing(library, sync);
     plan.fail(first, count, errno);
     let mut hb = setup.spawn();

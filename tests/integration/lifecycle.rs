@@ -32,9 +32,10 @@ fn an_address_that_is_not_there_yet_is_waited_for_and_the_others_are_served() {
     hb.signal(Signal::SIGUSR1);
     hb.wait_for_log("degraded: listener ");
     let log = hb.log();
-    for part in ["192.0.2.1", "heartbeat.invalid"] {
-        assert!(ready.json()["reasons"].to_string().contains(part), "{}", ready.text());
-        assert!(log.lines().any(|l| l.contains("listener") && l.contains(part)), "{log}");
+    for (name, part) in [("lan", "192.0.2.1"), ("vpn", "heartbeat.invalid")] {
+        let named = format!("listener {name} ");
+        assert!(ready.json()["reasons"].to_string().contains(&named), "{}", ready.text());
+        assert!(log.lines().any(|l| l.contains(&named) && l.contains(part)), "{log}");
     }
     // What another program has does not come by itself.
     let taken = config.replace("heartbeat.invalid:{c}", &hb.address());

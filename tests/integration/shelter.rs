@@ -160,7 +160,7 @@ fn programs_inherit_neither_descriptors_nor_words_nor_secrets_of_ours() {
     // Left open by whoever starts us: a file, a pipe, a high number. A pid file is one more, and stays locked.
     let start = format!(
         "exec 7< /etc/passwd 8> >(cat) 99< /etc/passwd; \
-         exec {} --daemon --pid-file {{dir}}/pid --config {{dir}}/heartbeat-server.toml --state-dir {{dir}}/state",
+         exec '{}' --daemon --pid-file {{dir}}/pid --config {{dir}}/heartbeat-server.toml --state-dir {{dir}}/state",
         crate::harness::PROGRAM
     );
     command.args(["-c", &place.fill(&start)]).env("HEARTBEAT_WEBHOOK_TOKEN", "a-token-in-the-environment");
@@ -269,7 +269,7 @@ fn it_leaves_no_core_where_others_do() {
         return skip("on this system nobody leaves a core in its folder (kernel.core_pattern, ulimit -Hc)");
     }
     let run = format!(
-        "{} --config {{dir}}/heartbeat-server.toml --state-dir {{dir}}/state",
+        "'{}' --config {{dir}}/heartbeat-server.toml --state-dir {{dir}}/state",
         crate::harness::PROGRAM
     );
     let (ours, pid, mut end) = killed("ours", &run);
