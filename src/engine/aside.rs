@@ -8,29 +8,43 @@
 use super::{Engine, HERE, lock};
 use crate::domain::time::Wall;
 use crate::store::{Delivery, Lane, OutboxQuery, Outgoing, Posted, Settled, StoreError};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Messages that wait here, and their bytes. When there are as many, no change is heard until there is room; what one
 /// turn makes of the last ones comes on top.
 const MESSAGES_MAX: usize = 10_000;
 const BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Messages of the outbox of which it is only known here what came of them. When there are as many, nothing more is sent
-/// until there is room; what is on its way by then comes on top.
+/// Messages of the outbox of which it is only known here what came of them. When there are as many, no more of the outbox
+/// are sent until there is room; what is on its way by then comes on top. Those that wait here go on.
 const SETTLED_MAX: usize = 1_000;
 
-/// The place of the newest message here among all: they come behind those in the outbox.
-const LAST_PLACE: u64 = i64::MAX as u64;
+/// Where the places of the messages here begin: they come behind those in the outbox. Each keeps its place for as long as it
+/// is here, whatever comes after it, so that whoever lists them in pieces sees each once.
+const HELD_FROM: u64 = 1 << 62;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Aside {
-    /// Messages that are not in the outbox, in their order.
-    held: Vec<Held>,
+    /// Messages that are not in the outbox, by their numbers, in their order.
+    held: BTreeMap<u64, Held>,
     /// What came of messages that are in it, in the order of its being known.
-    settled: VecDeque<Done>,
-    /// The names of all of them.
-    keys: BTreeSet<String>,
+    settled: BTreeMap<u64, Arc<Done>>,
+    /// Where each of them is, by its name.
+    spots: BTreeMap<String, Spot>,
+    /// The numbers of those that are not in the outbox and wait.
+    lanes: BTreeMap<Lane, BTreeSet<u64>>,
     bytes: usize,
+    /// The number of the next one.
+    next: u64,
+    /// How many went from here into the outbox.
+    puts: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Spot {
+    Held(u64),
+    Settled,
 }
 
 #[derive(Debug)]
@@ -41,12 +55,49 @@ struct Held {
     instead: Vec<Outgoing>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Done {
     outgoing: Outgoing,
     settled: Settled,
     at: Wall,
     instead: Vec<Outgoing>,
+}
+
+/// What the courier has to know of a lane.
+struct Part {
+    /// What is not to be taken from the outbox.
+    settled: Vec<Arc<Done>>,
+    /// The first of those that wait here.
+    held: Vec<Outgoing>,
+    /// Whether what comes of one from the outbox could be noted.
+    may_send: bool,
+    puts: u64,
+}
+
+/// What a list of alerts has to know.
+struct Page {
+    /// The rows from here.
+    held: Vec<Posted>,
+    /// What is otherwise than the outbox has it.
+    settled: Vec<Arc<Done>>,
+    puts: u64,
+}
+
+/// What waits in a lane.
+pub(super) struct Waiting {
+    /// The messages, in their order.
+    pub(super) messages: Vec<Outgoing>,
+    /// Those before this one are not to be sent now, since it could not be noted.
+    pub(super) from: usize,
+    /// Whether these are all.
+    pub(super) all: bool,
+}
+
+impl Waiting {
+    /// Those that may be sent, or given up.
+    pub(super) fn open(&self) -> &[Outgoing] {
+        self.messages.get(self.from..).unwrap_or_default()
+    }
 }
 
 impl Aside {
@@ -60,126 +111,199 @@ impl Aside {
         self.held.len() < MESSAGES_MAX && self.bytes < BYTES_MAX
     }
 
-    fn may_send(&self) -> bool {
+    /// Whether what comes of one more message of the outbox could be noted.
+    pub(super) fn may_send(&self) -> bool {
         self.settled.len() < SETTLED_MAX
     }
 
     /// Whether a message waits here.
     pub(super) fn holds(&self, key: &str) -> bool {
-        self.keys.contains(key) && self.held.iter().any(|one| one.outgoing.key == key)
+        matches!(self.spots.get(key), Some(Spot::Held(_)))
     }
 
     /// Takes messages in, behind all others; one that is here already only once.
     pub(super) fn hold(&mut self, messages: impl IntoIterator<Item = Outgoing>) {
         for outgoing in messages {
-            if self.keys.insert(outgoing.key.clone()) {
+            if !self.spots.contains_key(&outgoing.key) {
+                let number = self.number();
+                self.spots.insert(outgoing.key.clone(), Spot::Held(number));
+                self.lanes.entry(outgoing.lane()).or_default().insert(number);
                 self.bytes += outgoing.message.len();
-                self.held.push(Held { outgoing, done: None, instead: Vec::new() });
+                self.held.insert(number, Held { outgoing, done: None, instead: Vec::new() });
+            }
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn waits_no_more(&mut self, lane: &Lane, number: u64) {
+        if let Some(numbers) = self.lanes.get_mut(lane) {
+            numbers.remove(&number);
+            if numbers.is_empty() {
+                self.lanes.remove(lane);
             }
         }
     }
 
     /// All messages, as they are to be put into the outbox.
     pub(super) fn messages(&self) -> Vec<Outgoing> {
-        self.held.iter().map(|one| one.outgoing.clone()).collect()
+        self.held.values().map(|one| one.outgoing.clone()).collect()
     }
 
     /// These are in the outbox now.
     pub(super) fn are_put(&mut self, messages: &[Outgoing]) {
-        let put: BTreeSet<&str> = messages.iter().map(|one| one.key.as_str()).collect();
-        let (there, here): (Vec<Held>, Vec<Held>) = std::mem::take(&mut self.held)
-            .into_iter()
-            .partition(|one| put.contains(one.outgoing.key.as_str()));
-        self.held = here;
-        for Held { outgoing, done, instead } in there {
+        for Outgoing { key, .. } in messages {
+            let Some(Spot::Held(number)) = self.spots.get(key).copied() else { continue };
+            let Some(Held { outgoing, done, instead }) = self.held.remove(&number) else { continue };
+            self.puts += 1;
             self.bytes -= outgoing.message.len();
+            self.spots.remove(key);
             match done {
-                Some((settled, at)) => self.settled.push_back(Done { outgoing, settled, at, instead }),
-                None => {
-                    self.keys.remove(&outgoing.key);
-                }
+                Some((settled, at)) => self.is_done(Done { outgoing, settled, at, instead }),
+                None => self.waits_no_more(&outgoing.lane(), number),
             }
         }
+    }
+
+    fn is_done(&mut self, done: Done) {
+        let number = self.number();
+        self.spots.insert(done.outgoing.key.clone(), Spot::Settled);
+        self.settled.insert(number, Arc::new(done));
     }
 
     /// Notes what came of a message. What is told in its stead waits here, or where there is no room until there is.
     fn settle(&mut self, outgoing: &Outgoing, at: Wall, settled: &Settled, instead: &[Outgoing]) {
         let (here, there) = if self.has_room() { (instead, &[][..]) } else { (&[][..], instead) };
-        let found = self.held.iter_mut().find(|one| one.outgoing.key == outgoing.key);
-        match (found, settled) {
-            (Some(held), Settled::Retry { due, .. }) => {
-                (held.outgoing.due, held.outgoing.tries) = (*due, held.outgoing.tries.saturating_add(1));
-            }
-            (Some(held), settled) => {
-                held.done = Some((settled.clone(), at));
-                held.instead = there.to_vec();
-            }
+        match self.spots.get(&outgoing.key).copied() {
+            Some(Spot::Held(number)) => self.settle_held(number, at, settled, there),
+            Some(Spot::Settled) => {}
             // It stands in the outbox as before.
-            (None, Settled::Retry { .. }) => {}
-            (None, settled) if self.keys.insert(outgoing.key.clone()) => {
+            None if matches!(settled, Settled::Retry { .. }) => {}
+            None => {
                 let (outgoing, settled) = (outgoing.clone(), settled.clone());
-                self.settled.push_back(Done { outgoing, settled, at, instead: there.to_vec() });
+                self.is_done(Done { outgoing, settled, at, instead: there.to_vec() });
             }
-            (None, _) => {}
         }
         self.hold(here.iter().cloned());
     }
 
-    /// Of a lane: the names that are not to be taken from the outbox, and what waits here.
-    fn of(&self, lane: &Lane) -> (BTreeSet<String>, Vec<Outgoing>) {
-        let held = || self.held.iter().filter(|one| one.outgoing.lane() == *lane);
-        let settled = self.settled.iter().filter(|one| one.outgoing.lane() == *lane);
-        let names = held().map(|one| &one.outgoing.key).chain(settled.map(|one| &one.outgoing.key));
-        let waiting = held().filter(|one| one.done.is_none()).map(|one| one.outgoing.clone());
-        (names.cloned().collect(), waiting.collect())
+    fn settle_held(&mut self, number: u64, at: Wall, settled: &Settled, instead: &[Outgoing]) {
+        let Some(held) = self.held.get_mut(&number) else { return };
+        if let Settled::Retry { due, .. } = settled {
+            (held.outgoing.due, held.outgoing.tries) = (*due, held.outgoing.tries.saturating_add(1));
+            return;
+        }
+        held.done = Some((settled.clone(), at));
+        held.instead = instead.to_vec();
+        let lane = held.outgoing.lane();
+        self.waits_no_more(&lane, number);
+    }
+
+    /// Of a lane: what is settled, and as many as `most` of what waits here.
+    fn of(&self, lane: &Lane, most: usize) -> Part {
+        let of_lane = |done: &&Arc<Done>| {
+            done.outgoing.notifier == lane.notifier && done.outgoing.recipient == lane.recipient
+        };
+        let numbers = self.lanes.get(lane).into_iter().flatten().take(most);
+        Part {
+            settled: self.settled.values().filter(of_lane).cloned().collect(),
+            held: numbers.filter_map(|n| self.held.get(n)).map(|one| one.outgoing.clone()).collect(),
+            may_send: self.may_send(),
+            puts: self.puts,
+        }
+    }
+
+    fn page(&self, query: &OutboxQuery) -> Page {
+        let before = query.before.map_or(u64::MAX, |before| before.saturating_sub(HELD_FROM));
+        let is_meant = |one: &(&u64, &Held)| query.delivery.is_none_or(|wanted| one.1.delivery() == wanted);
+        let held = self.held.range(..before).rev().filter(is_meant).take(query.limit);
+        Page {
+            held: held.map(|(number, one)| one.posted(HELD_FROM + number)).collect(),
+            settled: self.settled.values().cloned().collect(),
+            puts: self.puts,
+        }
     }
 }
 
 impl Held {
+    fn delivery(&self) -> Delivery {
+        self.done.as_ref().map_or(Delivery::Pending, |(settled, _)| delivery(settled))
+    }
+
     fn posted(&self, place: u64) -> Posted {
-        let mut outgoing = self.outgoing.clone();
-        let (delivery, reason) = match &self.done {
-            None => (Delivery::Pending, None),
-            Some((settled, at)) => {
-                (outgoing.due, outgoing.tries) = (*at, outgoing.tries.saturating_add(1));
-                delivery(settled)
-            }
-        };
-        Posted { place, outgoing, delivery, reason }
+        let outgoing = self.outgoing.clone();
+        let mut posted = Posted { place, outgoing, delivery: Delivery::Pending, reason: None };
+        if let Some((settled, at)) = &self.done {
+            mark(&mut posted, settled, *at);
+        }
+        posted
     }
 }
 
-fn delivery(settled: &Settled) -> (Delivery, Option<String>) {
+fn delivery(settled: &Settled) -> Delivery {
     match settled {
-        Settled::Sent => (Delivery::Sent, None),
-        Settled::Split { reason } => (Delivery::Sent, Some(reason.clone())),
-        Settled::Retry { reason, .. } => (Delivery::Pending, Some(reason.clone())),
-        Settled::Failed { reason } | Settled::GivenUp { reason } => (Delivery::Failed, Some(reason.clone())),
+        Settled::Sent | Settled::Split { .. } => Delivery::Sent,
+        Settled::Retry { .. } => Delivery::Pending,
+        Settled::Failed { .. } | Settled::GivenUp { .. } => Delivery::Failed,
     }
+}
+
+/// Shows a message as it will stand in the outbox when it is on record what came of it.
+fn mark(posted: &mut Posted, settled: &Settled, at: Wall) {
+    let tries = u32::from(!matches!(settled, Settled::GivenUp { .. }));
+    posted.delivery = delivery(settled);
+    posted.outgoing.due = at;
+    posted.outgoing.tries = posted.outgoing.tries.saturating_add(tries);
+    posted.reason = match settled {
+        Settled::Sent => None,
+        Settled::Split { reason }
+        | Settled::Retry { reason, .. }
+        | Settled::Failed { reason }
+        | Settled::GivenUp { reason } => Some(reason.clone()),
+    };
 }
 
 impl Engine {
     /// Alerts, newest first, those included that are not on record. It may wait for a disk.
     pub fn alerts(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {
-        let mut rows = self.store.outbox_list(query)?;
-        let aside = lock(&self.aside);
-        if aside.is_empty() {
-            return Ok(rows);
-        }
-        for row in &mut rows {
-            if let Some(done) = aside.settled.iter().find(|one| one.outgoing.key == row.outgoing.key) {
-                (row.delivery, row.reason) = delivery(&done.settled);
+        let mut spare = 0;
+        loop {
+            let Page { mut held, settled, puts } = lock(&self.aside).page(query);
+            if held.len() >= query.limit {
+                return Ok(held);
             }
+            let done: BTreeMap<&str, &Done> =
+                settled.iter().map(|done| (done.outgoing.key.as_str(), &**done)).collect();
+            // To the outbox these are still waiting.
+            let gone = if query.delivery == Some(Delivery::Pending) { done.len() } else { 0 };
+            let limit = query.limit.saturating_add(gone).saturating_add(spare);
+            let mut rows = self.store.outbox_list(&OutboxQuery { limit, ..query.clone() })?;
+            let found = rows.len();
+            {
+                let aside = lock(&self.aside);
+                if aside.puts != puts {
+                    continue;
+                }
+                rows.retain(|row| !aside.holds(&row.outgoing.key));
+            }
+            let twice = found - rows.len();
+            if found == limit && twice > spare {
+                spare = twice;
+                continue;
+            }
+            for row in &mut rows {
+                if let Some(done) = done.get(row.outgoing.key.as_str()) {
+                    mark(row, &done.settled, done.at);
+                }
+            }
+            rows.retain(|row| query.delivery.is_none_or(|wanted| row.delivery == wanted));
+            held.extend(rows);
+            held.truncate(query.limit);
+            return Ok(held);
         }
-        let is_meant = |row: &Posted| {
-            query.delivery.is_none_or(|wanted| row.delivery == wanted)
-                && query.before.is_none_or(|before| row.place < before)
-        };
-        rows.retain(|row| !aside.holds(&row.outgoing.key) && is_meant(row));
-        let held = aside.held.iter().rev().zip((0..=LAST_PLACE).rev()).map(|(one, place)| one.posted(place));
-        let mut all: Vec<Posted> = held.filter(is_meant).chain(rows).collect();
-        all.truncate(query.limit);
-        Ok(all)
     }
 
     /// Takes in messages that the tables would not take.
@@ -190,41 +314,49 @@ impl Engine {
         }
     }
 
-    /// What waits in a lane, as many as `most`, in its order; and whether that is all.
-    pub(super) fn waiting(&self, lane: &Lane, most: usize) -> Result<(Vec<Outgoing>, bool), StoreError> {
-        let (names, held) = lock(&self.aside).of(lane);
-        let wanted = most + names.len();
-        let mut waiting = self.store.outbox_next(HERE, lane, wanted)?;
-        // Those that wait here come behind all others, so not before the last of these is seen.
-        let all = waiting.len() < wanted;
-        waiting.retain(|one| !names.contains(&one.key));
-        if all {
-            waiting.extend(held);
+    /// What waits in a lane, as many as `most`, in its order.
+    pub(super) fn waiting(&self, lane: &Lane, most: usize) -> Result<Waiting, StoreError> {
+        loop {
+            // One more than is wanted shows whether that is all.
+            let Part { settled, held, may_send, puts } = lock(&self.aside).of(lane, most.saturating_add(1));
+            let done: BTreeSet<&str> = settled.iter().map(|done| done.outgoing.key.as_str()).collect();
+            let wanted = most.saturating_add(done.len());
+            let mut messages = self.store.outbox_next(HERE, lane, wanted)?;
+            // Those that wait here come behind all others, so not before the last of these is seen.
+            let all = messages.len() < wanted;
+            {
+                let aside = lock(&self.aside);
+                if aside.puts != puts {
+                    // What was read may lack those that went there meanwhile.
+                    continue;
+                }
+                messages.retain(|one| !done.contains(one.key.as_str()) && !aside.holds(&one.key));
+            }
+            let stored = messages.len();
+            if all {
+                messages.extend(held);
+            }
+            let all = all && messages.len() <= most;
+            messages.truncate(most);
+            let from = if may_send { 0 } else { stored.min(most) };
+            return Ok(Waiting { messages, from, all });
         }
-        let all = all && waiting.len() <= most;
-        waiting.truncate(most);
-        Ok((waiting, all))
     }
 
     /// How many messages wait in each lane.
     pub(super) fn all_waiting(&self) -> Result<Vec<(Lane, u64)>, StoreError> {
         let mut lanes: BTreeMap<Lane, u64> = self.store.outbox_pending()?.into_iter().collect();
         let aside = lock(&self.aside);
-        for one in &aside.settled {
+        for one in aside.settled.values() {
             if let Some(count) = lanes.get_mut(&one.outgoing.lane()) {
                 *count = count.saturating_sub(1);
             }
         }
-        for one in aside.held.iter().filter(|one| one.done.is_none()) {
-            *lanes.entry(one.outgoing.lane()).or_default() += 1;
+        for (lane, numbers) in &aside.lanes {
+            *lanes.entry(lane.clone()).or_default() += numbers.len() as u64;
         }
         lanes.retain(|_, count| *count > 0);
         Ok(lanes.into_iter().collect())
-    }
-
-    /// Whether what comes of one more message could be noted.
-    pub(super) fn may_hand_out(&self) -> bool {
-        lock(&self.aside).may_send()
     }
 
     /// Notes what came of a message, on record if that can be done, and says once if it cannot.
@@ -244,12 +376,14 @@ impl Engine {
     /// Puts on record what came of messages that are in the outbox.
     pub(super) fn record_settled(&self) -> Result<(), StoreError> {
         loop {
-            let Some(done) = lock(&self.aside).settled.front().cloned() else { break };
+            let first =
+                lock(&self.aside).settled.first_key_value().map(|(number, done)| (*number, done.clone()));
+            let Some((number, done)) = first else { break };
             let key = &done.outgoing.key;
             self.store.outbox_settle(HERE, key, done.at, &done.settled, &done.instead)?;
             let aside = &mut lock(&self.aside);
-            aside.settled.pop_front();
-            aside.keys.remove(key);
+            aside.settled.remove(&number);
+            aside.spots.remove(key);
         }
         Ok(())
     }

@@ -1,4 +1,11 @@
 use super::*;
+use crate::domain::alert::message::Subject;
+use crate::domain::alert::policy::AlertPolicy;
+use crate::domain::alert::{Kind, Message, Notifier};
+use crate::domain::policy::Policy;
+use crate::engine::courier::Round;
+use crate::engine::testing;
+use crate::notify::Outcome;
 
 fn message(key: &str, to: &str) -> Outgoing {
     let at = Wall(1);
@@ -10,31 +17,27 @@ fn keys(messages: &[Outgoing]) -> Vec<&str> {
     messages.iter().map(|one| one.key.as_str()).collect()
 }
 
+fn settled(part: &Part) -> Vec<&str> {
+    part.settled.iter().map(|done| done.outgoing.key.as_str()).collect()
+}
+
 #[test]
 fn what_was_told_from_here_is_put_into_the_outbox_and_noted_there_and_not_told_again() {
     let mut aside = Aside::default();
     aside.hold([message("a", "ops"), message("b", "ops"), message("a", "ops")]);
     assert_eq!(keys(&aside.messages()), ["a", "b"], "each once, in their order");
     aside.settle(&message("a", "ops"), Wall(5), &Settled::Sent, &[]);
-    let (names, waiting) = aside.of(&Lane::all("ops"));
-    assert!(
-        names.contains("a") && names.contains("b"),
-        "neither is taken from the outbox, should it be there"
-    );
-    assert_eq!(keys(&waiting), ["b"]);
+    assert!(aside.holds("a") && aside.holds("b"), "neither is taken from the outbox, should it be there");
+    assert_eq!(keys(&aside.of(&Lane::all("ops"), 9).held), ["b"]);
     // Another comes while those two are put on record.
     let put = aside.messages();
     aside.hold([message("c", "ops")]);
     aside.are_put(&put);
-    let (names, waiting) = aside.of(&Lane::all("ops"));
-    assert_eq!(
-        (names.contains("a"), names.contains("b")),
-        (true, false),
-        "b waits in the outbox, a does not"
-    );
-    assert_eq!(keys(&waiting), ["c"]);
-    assert_eq!(aside.settled.len(), 1);
-    assert!(aside.of(&Lane::all("mail")).0.is_empty());
+    let part = aside.of(&Lane::all("ops"), 9);
+    assert_eq!(settled(&part), ["a"], "b waits in the outbox, a does not");
+    assert!(!aside.holds("a") && !aside.holds("b"));
+    assert_eq!(keys(&part.held), ["c"]);
+    assert!(aside.of(&Lane::all("mail"), 9).settled.is_empty());
 }
 
 #[test]
@@ -43,16 +46,17 @@ fn a_try_that_failed_counts_and_who_is_told_instead_is_told_from_here() {
     aside.hold([message("a", "ops")]);
     let again = Settled::Retry { due: Wall(9), reason: "ill".into() };
     aside.settle(&message("a", "ops"), Wall(5), &again, &[]);
-    let (_, waiting) = aside.of(&Lane::all("ops"));
+    let waiting = aside.of(&Lane::all("ops"), 9).held;
     assert_eq!((waiting[0].tries, waiting[0].due), (1, Wall(9)));
     // One in the outbox waits there as before; one that failed for good is handed on.
     aside.settle(&message("old", "ops"), Wall(5), &again, &[]);
     assert!(aside.settled.is_empty());
     let failed = Settled::Failed { reason: "no".into() };
     aside.settle(&message("old", "ops"), Wall(5), &failed, &[message("old~mail", "mail")]);
-    assert_eq!(keys(&aside.of(&Lane::all("mail")).1), ["old~mail"]);
-    assert!(aside.settled[0].instead.is_empty());
-    assert!(aside.of(&Lane::all("ops")).0.contains("old"));
+    assert_eq!(keys(&aside.of(&Lane::all("mail"), 9).held), ["old~mail"]);
+    let part = aside.of(&Lane::all("ops"), 9);
+    assert_eq!(settled(&part), ["old"]);
+    assert!(part.settled[0].instead.is_empty());
 }
 
 #[test]
@@ -68,8 +72,8 @@ fn it_has_bounds() {
         &Settled::Failed { reason: "no".into() },
         &[message("l0~mail", "mail")],
     );
-    assert!(aside.of(&Lane::all("mail")).1.is_empty());
-    assert_eq!(keys(&aside.held[0].instead), ["l0~mail"]);
+    assert!(aside.of(&Lane::all("mail"), 9).held.is_empty());
+    assert_eq!(keys(&aside.held[&1].instead), ["l0~mail"]);
     let all = aside.messages();
     aside.are_put(&all);
     assert!(aside.has_room());
@@ -81,4 +85,125 @@ fn it_has_bounds() {
         aside.settle(&message(&format!("s{n}"), "ops"), Wall(5), &Settled::Sent, &[]);
     }
     assert!(!aside.may_send());
+}
+
+/// An engine that tells `ops`.
+fn engine() -> Engine {
+    let alerts = AlertPolicy { notifiers: vec![Notifier::new("ops")], ..AlertPolicy::default() };
+    testing::engine(Policy { alerts: Arc::new(alerts), ..Policy::default() })
+}
+
+fn put(engine: &Engine, keys: impl IntoIterator<Item = String>) {
+    keys.into_iter().for_each(|key| engine.store.outbox_put(HERE, &message(&key, "ops")).unwrap());
+}
+
+fn hold(engine: &Engine, keys: impl IntoIterator<Item = String>) {
+    engine.put_aside(keys.into_iter().map(|key| message(&key, "ops")).collect());
+}
+
+fn settle(engine: &Engine, key: &str, settled: &Settled) {
+    lock(&engine.aside).settle(&message(key, "ops"), Wall(5), settled, &[]);
+}
+
+/// What waits here goes into the outbox.
+fn go_on_record(engine: &Engine) {
+    let messages = lock(&engine.aside).messages();
+    messages.iter().for_each(|one| engine.store.outbox_put(HERE, one).unwrap());
+    lock(&engine.aside).are_put(&messages);
+}
+
+fn listed(engine: &Engine, delivery: Option<Delivery>, before: Option<u64>, limit: usize) -> Vec<Posted> {
+    engine.alerts(&OutboxQuery { delivery, before, limit }).unwrap()
+}
+
+fn names(rows: &[Posted]) -> Vec<&str> {
+    rows.iter().map(|row| row.outgoing.key.as_str()).collect()
+}
+
+#[test]
+fn no_more_is_copied_than_is_asked_for() {
+    let mut aside = Aside::default();
+    aside.hold((0..1_000).map(|n| message(&format!("m{n:03}"), if n % 2 == 0 { "ops" } else { "mail" })));
+    aside.settle(&message("m000", "ops"), Wall(5), &Settled::Sent, &[]);
+    assert_eq!(keys(&aside.of(&Lane::all("ops"), 3).held), ["m002", "m004", "m006"]);
+    assert_eq!(keys(&aside.of(&Lane::all("mail"), 1).held), ["m001"]);
+    let query = OutboxQuery { delivery: Some(Delivery::Pending), before: None, limit: 2 };
+    assert_eq!(names(&aside.page(&query).held), ["m999", "m998"]);
+    let sent = OutboxQuery { delivery: Some(Delivery::Sent), ..query };
+    assert_eq!(names(&aside.page(&sent).held), ["m000"]);
+}
+
+#[test]
+fn what_waits_in_a_lane_comes_in_its_order_and_says_whether_it_is_all() {
+    let engine = engine();
+    put(&engine, ["a".into(), "b".into(), "c".into()]);
+    hold(&engine, ["d".into(), "e".into()]);
+    settle(&engine, "a", &Settled::Sent);
+    let waiting = |most| {
+        let waiting = engine.waiting(&Lane::all("ops"), most).unwrap();
+        (keys(&waiting.messages).join(" "), waiting.from, waiting.all)
+    };
+    assert_eq!(waiting(1), ("b".into(), 0, false));
+    assert_eq!(waiting(3), ("b c d".into(), 0, false));
+    assert_eq!(waiting(4), ("b c d e".into(), 0, true));
+    go_on_record(&engine);
+    assert_eq!(waiting(3), ("b c d".into(), 0, false));
+    assert_eq!(waiting(5), ("b c d e".into(), 0, true));
+    assert_eq!(engine.all_waiting().unwrap(), [(Lane::all("ops"), 4)]);
+}
+
+/// A message about a monitor.
+fn about(key: &str, id: &str) -> Outgoing {
+    let mut said = Message::new(Kind::Down, key.into(), "ops", Wall(1));
+    said.monitors = vec![Subject { id: id.into(), ..Subject::default() }];
+    Outgoing { message: serde_json::to_string(&said).unwrap(), ..message(key, "ops") }
+}
+
+#[test]
+fn when_nothing_more_may_leave_the_outbox_what_waits_here_still_goes_but_overtakes_nothing_of_its_monitor() {
+    let engine = engine();
+    let now = testing::at(0);
+    engine.store.outbox_put(HERE, &about("stored", "a")).unwrap();
+    for n in 0..SETTLED_MAX {
+        settle(&engine, &format!("s{n}"), &Settled::Sent);
+    }
+    engine.put_aside(vec![about("later", "a"), about("other", "b")]);
+    let mut round = Round::default();
+    let parcels = engine.hand_out(&mut round, &|_| Some(1), now);
+    assert_eq!(parcels.iter().map(|one| one.outgoing.key.as_str()).collect::<Vec<_>>(), ["other"]);
+    for parcel in parcels {
+        engine.settle(&mut round, parcel, &Outcome::Sent, now);
+    }
+    assert_eq!(lock(&engine.aside).settled.len(), SETTLED_MAX, "it adds nothing to what is noted");
+    assert!(round.is_stuck(), "it is said");
+    assert!(engine.hand_out(&mut round, &|_| Some(1), now).is_empty());
+    // There is room.
+    go_on_record(&engine);
+    engine.record_settled().unwrap();
+    let parcels = engine.hand_out(&mut round, &|_| Some(1), now);
+    assert_eq!(parcels[0].outgoing.key, "stored");
+    assert!(!round.is_stuck());
+}
+
+#[test]
+fn a_list_in_pieces_shows_each_once_whatever_comes_meanwhile() {
+    let engine = engine();
+    put(&engine, ["a".into(), "b".into()]);
+    hold(&engine, ["c".into(), "d".into(), "e".into()]);
+    let first = listed(&engine, None, None, 2);
+    assert_eq!(names(&first), ["e", "d"]);
+    hold(&engine, ["f".into()]);
+    assert_eq!(names(&listed(&engine, None, Some(first[1].place), 9)), ["c", "b", "a"]);
+}
+
+#[test]
+fn what_was_told_without_being_noted_makes_no_list_of_what_waits_too_short() {
+    let engine = engine();
+    put(&engine, ["a".into(), "b".into(), "c".into(), "d".into()]);
+    settle(&engine, "d", &Settled::Sent);
+    settle(&engine, "c", &Settled::Failed { reason: "no".into() });
+    assert_eq!(names(&listed(&engine, Some(Delivery::Pending), None, 2)), ["b", "a"]);
+    let all = listed(&engine, None, None, 9);
+    assert_eq!((all[0].delivery, all[0].outgoing.due, all[0].outgoing.tries), (Delivery::Sent, Wall(5), 1));
+    assert_eq!((all[1].delivery, all[1].reason.as_deref()), (Delivery::Failed, Some("no")));
 }

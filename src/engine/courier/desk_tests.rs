@@ -29,7 +29,7 @@ fn failed(after: Option<u64>) -> Outcome {
 }
 
 fn chosen(desk: &mut Desk, waiting: &[Outgoing], s: u64) -> Option<String> {
-    desk.choose(waiting, true, at(s).mono).map(|one| one.key.clone())
+    desk.choose(waiting, 0, true, at(s).mono).map(|one| one.key.clone())
 }
 
 #[test]

@@ -37,6 +37,8 @@ const TOO_OLD_AT_ONCE: usize = 16;
 pub struct Round {
     desks: BTreeMap<Lane, Desk>,
     swept: Option<Mono>,
+    /// It was said that nothing leaves the outbox.
+    is_stuck: bool,
 }
 
 /// A message that is to be sent now.
@@ -56,6 +58,12 @@ impl Round {
         self.desks.values_mut().for_each(Desk::forget);
     }
 
+    /// Whether it was said that nothing leaves the outbox.
+    #[cfg(test)]
+    pub(in crate::engine) fn is_stuck(&self) -> bool {
+        self.is_stuck
+    }
+
     fn desk(&mut self, lane: &Lane) -> &mut Desk {
         self.desks.entry(lane.clone()).or_default()
     }
@@ -71,9 +79,7 @@ impl Engine {
         now: Now,
     ) -> Vec<Parcel> {
         let mut parcels = Vec::new();
-        if !self.may_hand_out() {
-            return parcels;
-        }
+        self.say_if_stuck(round, now.wall);
         let done = self.sweep(round, now).and_then(|()| {
             let policy = self.policy.load_full();
             let pending = self.all_waiting()?;
@@ -127,9 +133,9 @@ impl Engine {
         let desk = round.desk(lane);
         let mut most = desk.busy() + 1;
         loop {
-            let (waiting, all) = self.waiting(lane, most)?;
-            let all = all || most >= WINDOW_MAX;
-            let found = desk.choose(&waiting, all, now).cloned();
+            let waiting = self.waiting(lane, most)?;
+            let all = waiting.all || most >= WINDOW_MAX;
+            let found = desk.choose(&waiting.messages, waiting.from, all, now).cloned();
             if found.is_some() || all {
                 return Ok(found);
             }
@@ -205,10 +211,10 @@ impl Engine {
     ) -> Result<(), StoreError> {
         let desk = round.desk(lane);
         let Some(reason) = desk.failing().map(str::to_string) else { return Ok(()) };
-        for outgoing in self.waiting(lane, TOO_OLD_AT_ONCE)?.0 {
-            if !desk.carries(&outgoing.key) && left(&outgoing, notifier, now.wall) == Span(0) {
-                let fallback = handed_on(&outgoing, notifier, now.wall);
-                self.give_up(&outgoing, reason.clone(), fallback.as_ref(), now.wall);
+        for outgoing in self.waiting(lane, TOO_OLD_AT_ONCE)?.open() {
+            if !desk.carries(&outgoing.key) && left(outgoing, notifier, now.wall) == Span(0) {
+                let fallback = handed_on(outgoing, notifier, now.wall);
+                self.give_up(outgoing, reason.clone(), fallback.as_ref(), now.wall);
             }
         }
         Ok(())
@@ -362,9 +368,9 @@ impl Engine {
                 continue;
             }
             let reason = lang.pick("there is no such notifier any more", "该通知渠道已不存在").to_string();
-            for outgoing in self.waiting(&lane, SWEPT_AT_ONCE)?.0 {
+            for outgoing in self.waiting(&lane, SWEPT_AT_ONCE)?.open() {
                 if round.desks.get(&lane).is_none_or(|desk| !desk.carries(&outgoing.key)) {
-                    self.give_up(&outgoing, reason.clone(), None, now.wall);
+                    self.give_up(outgoing, reason.clone(), None, now.wall);
                 }
             }
         }
@@ -398,6 +404,25 @@ impl Engine {
         let text = sentence.own().to_string();
         if lock(&self.trouble).outbox.replace(sentence).is_none() {
             self.notice(now, Level::Error, "not_stored", text);
+        }
+    }
+
+    /// Says once that so many messages of the outbox were told without its being noted that no more leave it.
+    fn say_if_stuck(&self, round: &mut Round, now: Wall) {
+        let (is_over, is_stuck) = {
+            let aside = lock(&self.aside);
+            (aside.is_empty(), !aside.may_send())
+        };
+        if is_over {
+            round.is_stuck = false;
+        }
+        if is_stuck && !std::mem::replace(&mut round.is_stuck, true) {
+            let text = self.policy().page_lang.pick(
+                "too many alerts were told without that being stored: of those stored earlier the others go out when the \
+                 disk takes something again",
+                "已发出但未能存盘的告警过多：此前已存盘的其余告警待磁盘恢复写入后再发出",
+            );
+            self.notice(now, Level::Error, "not_stored", text.to_string());
         }
     }
 
