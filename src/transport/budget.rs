@@ -9,6 +9,10 @@
 //! host that holds most: of that one the connection that holds most is ended. Within one host a connection may push out
 //! another that holds four times as much. What an ended connection holds counts until it is gone, but no longer against
 //! the others; [`Budget`] has a bound on how much that may be.
+//!
+//! What a proxy brings that speaks for many is no host's before it is known whose it is: until then each of its connections
+//! stands alone, as if it were a host of its own ([`Held::stand_alone`]), then the client pays ([`Held::charge`]). Or all
+//! clients of a proxy would be one host, that holds more than any.
 
 use crate::domain::address::Peer;
 use crate::domain::limits::{FAIR_BYTES, exempt_until};
@@ -36,12 +40,20 @@ struct Books {
     used: usize,
     /// Bytes held by those that are being ended: a quarter of the budget at most, or one connection.
     leaving: usize,
-    by_host: HashMap<Peer, Host>,
-    ranks: BTreeSet<(usize, Peer)>,
+    by_account: HashMap<Account, Sum>,
+    ranks: BTreeSet<(usize, Account)>,
+}
+
+/// Who pays for what is held: a host, or one connection of it alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Account {
+    host: Peer,
+    /// The address of the signal of a connection that stands alone, else 0.
+    alone: usize,
 }
 
 #[derive(Debug, Default)]
-struct Host {
+struct Sum {
     /// Of connections that may stay.
     bytes: usize,
     /// By the address of their signals, which is theirs alone while they are in here.
@@ -67,8 +79,10 @@ pub struct ShedSignal {
 /// What one thing makes us hold; given back when it is dropped.
 #[derive(Debug)]
 pub struct Held {
-    pub(super) census: Arc<Census>,
-    pub(super) host: Peer,
+    census: Arc<Census>,
+    host: Peer,
+    /// Whether its connection pays for it, and not the host.
+    alone: bool,
     /// No thing of more than four gigabytes is let in.
     bytes: u32,
     /// Of its connection; there is none while an idle one holds nothing.
@@ -83,8 +97,14 @@ fn rank<K: Copy + Eq + Hash + Ord>(ranks: &mut BTreeSet<(usize, K)>, key: K, bef
     }
 }
 
+impl Account {
+    fn of(host: Peer, alone: bool, signal: &Arc<ShedSignal>) -> Account {
+        Account { host, alone: if alone { Arc::as_ptr(signal) as usize } else { 0 } }
+    }
+}
+
 impl Books {
-    /// Whether `host` may come to `own` bytes and all to `used`.
+    /// Whether an account of `host` may come to `own` bytes and all to `used`.
     fn admit(host: Peer, own: usize, used: usize, max: usize) -> Result<(), Turned> {
         let free = max.saturating_sub(used);
         let bound = host != Peer::Unix || used > exempt_until(max);
@@ -94,10 +114,10 @@ impl Books {
         if used > max { Err(Turned::MemoryTotal) } else { Ok(()) }
     }
 
-    /// Sees to it that a connection of `host` may hold `after` bytes by a thing that held `before`.
+    /// Sees to it that a connection may hold `after` bytes on an account by a thing that held `before`.
     fn find_room(
         &mut self,
-        host: Peer,
+        account: Account,
         signal: &Arc<ShedSignal>,
         before: usize,
         after: usize,
@@ -109,24 +129,26 @@ impl Books {
             if signal.shed_host().is_some() {
                 return Err(Turned::Shed);
             }
-            let entry = self.by_host.get(&host);
+            let entry = self.by_account.get(&account);
             let own = entry.map_or(0, |entry| entry.bytes) - before + after;
             let part = entry.and_then(|entry| entry.connections.get(&key)).map_or(0, |part| part.bytes);
-            match Books::admit(host, own, self.used - before + after, max) {
+            match Books::admit(account.host, own, self.used - before + after, max) {
                 Ok(()) => return Ok(()),
-                Err(why) if !self.shed_for(host, own, (key, part - before + after), max) => return Err(why),
+                Err(why) if !self.shed_for(account, own, (key, part - before + after), max) => {
+                    return Err(why);
+                }
                 Err(_) => {}
             }
         }
     }
 
-    /// Ends a connection so that `host`, which would come to `own` bytes, and to `part` with the connection `key`, has
+    /// Ends a connection so that `account`, which would come to `own` bytes, and to `part` with the connection `key`, has
     /// room; false where none holds so much more that this is just.
-    fn shed_for(&mut self, host: Peer, own: usize, (key, part): (usize, usize), max: usize) -> bool {
+    fn shed_for(&mut self, account: Account, own: usize, (key, part): (usize, usize), max: usize) -> bool {
         let greatest = self.ranks.last().copied();
-        let other = greatest.filter(|(bytes, peer)| *peer != host && own <= FAIR_BYTES && *bytes > own);
-        let victim = other.map_or(host, |(_, peer)| peer);
-        let Some(entry) = self.by_host.get_mut(&victim) else { return false };
+        let other = greatest.filter(|(bytes, whose)| *whose != account && own <= FAIR_BYTES && *bytes > own);
+        let victim = other.map_or(account, |(_, whose)| whose);
+        let Some(entry) = self.by_account.get_mut(&victim) else { return false };
         let Some((bytes, connection)) = entry.ranks.last().copied() else { return false };
         if other.is_none() && (connection == key || bytes / OWN_SHARE < part) {
             return false;
@@ -136,7 +158,7 @@ impl Books {
         }
         let Some(leaving) = entry.connections.get_mut(&connection) else { return false };
         leaving.leaves = true;
-        leaving.signal.shed(victim);
+        leaving.signal.shed(victim.host);
         entry.ranks.remove(&(bytes, connection));
         rank(&mut self.ranks, victim, entry.bytes, entry.bytes - bytes);
         entry.bytes -= bytes;
@@ -145,9 +167,9 @@ impl Books {
         true
     }
 
-    /// Changes what a connection of a host holds, which may be so.
-    fn note(&mut self, host: Peer, signal: &Arc<ShedSignal>, before: usize, after: usize) {
-        let entry = self.by_host.entry(host).or_default();
+    /// Changes what a connection holds on an account, which may be so.
+    fn note(&mut self, account: Account, signal: &Arc<ShedSignal>, before: usize, after: usize) {
+        let entry = self.by_account.entry(account).or_default();
         let key = Arc::as_ptr(signal) as usize;
         let new = || Part { bytes: 0, leaves: false, signal: signal.clone() };
         let part = entry.connections.entry(key).or_insert_with(new);
@@ -161,12 +183,12 @@ impl Books {
             self.leaving = self.leaving - before + after;
         } else {
             rank(&mut entry.ranks, key, was, is);
-            rank(&mut self.ranks, host, entry.bytes, entry.bytes - before + after);
+            rank(&mut self.ranks, account, entry.bytes, entry.bytes - before + after);
             entry.bytes = entry.bytes - before + after;
             self.used = self.used - before + after;
         }
         if entry.connections.is_empty() {
-            self.by_host.remove(&host);
+            self.by_account.remove(&account);
         }
     }
 }
@@ -176,11 +198,11 @@ impl Budget {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes what a connection of `host` holds by one of its things from `before` to `after` bytes, unless there is no
+    /// Changes what a connection holds on an account by one of its things from `before` to `after` bytes, unless there is no
     /// room for that.
     fn change(
         &self,
-        host: Peer,
+        account: Account,
         signal: &Arc<ShedSignal>,
         before: usize,
         after: usize,
@@ -188,10 +210,30 @@ impl Budget {
     ) -> Result<(), Turned> {
         let mut books = self.books();
         if after > before {
-            books.find_room(host, signal, before, after, max)?;
+            books.find_room(account, signal, before, after, max)?;
         }
-        books.note(host, signal, before, after);
+        books.note(account, signal, before, after);
         Ok(())
+    }
+
+    /// Has another account pay for what a connection holds by one of its things, if there is room on that one; without
+    /// `max` in any case, for all together hold no more than before.
+    fn transfer(
+        &self,
+        (from, to): (Account, Account),
+        signal: &Arc<ShedSignal>,
+        bytes: usize,
+        max: Option<usize>,
+    ) -> Result<(), Turned> {
+        let mut books = self.books();
+        // What it holds is noted where it leaves.
+        if signal.shed_host().is_some() {
+            return Err(Turned::Shed);
+        }
+        books.note(from, signal, bytes, 0);
+        let room = max.map_or(Ok(()), |max| books.find_room(to, signal, 0, bytes, max));
+        books.note(if room.is_ok() { to } else { from }, signal, 0, bytes);
+        room
     }
 }
 
@@ -219,12 +261,35 @@ impl ShedSignal {
 impl Held {
     /// Nothing yet, of a connection.
     pub fn new(census: Arc<Census>, peer: Peer) -> Held {
-        Held { census, host: peer.host(), bytes: 0, signal: None }
+        Held { census, host: peer.host(), alone: false, bytes: 0, signal: None }
     }
 
     /// Nothing yet, on account of a host whose connection has this signal.
     pub fn of(census: Arc<Census>, peer: Peer, signal: &Arc<ShedSignal>) -> Held {
-        Held { census, host: peer.host(), bytes: 0, signal: Some(signal.clone()) }
+        Held { census, host: peer.host(), alone: false, bytes: 0, signal: Some(signal.clone()) }
+    }
+
+    /// Has the host of `peer` pay for it from now on, if that may hold so much.
+    pub fn charge(&mut self, peer: Peer, max: usize) -> Result<(), Turned> {
+        self.pay((peer.host(), false), Some(max))
+    }
+
+    /// Has its connection pay for it from now on, as if that were a host: `peer` speaks for many.
+    pub fn stand_alone(&mut self, peer: Peer) {
+        // Where it must leave it stays what it is.
+        let _ = self.pay((peer.host(), true), None);
+    }
+
+    fn pay(&mut self, (host, alone): (Peer, bool), max: Option<usize>) -> Result<(), Turned> {
+        if (host, alone) == (self.host, self.alone) {
+            return Ok(());
+        }
+        if let Some(signal) = self.signal.as_ref().filter(|_| self.bytes > 0) {
+            let accounts = (Account::of(self.host, self.alone, signal), Account::of(host, alone, signal));
+            self.census.budget.transfer(accounts, signal, self.bytes as usize, max)?;
+        }
+        (self.host, self.alone) = (host, alone);
+        Ok(())
     }
 
     /// How its connection learns that it must end.
@@ -250,7 +315,8 @@ impl Held {
         }
         let after = u32::try_from(bytes).map_err(|_| Turned::Memory)?;
         let signal = self.signal.get_or_insert_default();
-        self.census.budget.change(self.host, signal, before, bytes, max)?;
+        let account = Account::of(self.host, self.alone, signal);
+        self.census.budget.change(account, signal, before, bytes, max)?;
         self.bytes = after;
         // Nearly all connections hold nothing nearly all of the time.
         if after == 0 && Arc::strong_count(signal) == 1 && signal.shed_host().is_none() {
@@ -324,7 +390,7 @@ mod tests {
         // One that shrinks and grows again within what it had.
         drop((first, second, many));
         let books = census.budget.books();
-        assert_eq!((books.used, books.leaving, books.by_host.len(), books.ranks.len()), (0, 0, 0, 0));
+        assert_eq!((books.used, books.leaving, books.by_account.len(), books.ranks.len()), (0, 0, 0, 0));
     }
 
     #[test]
@@ -366,7 +432,7 @@ mod tests {
         assert!(crowd[0].len() == 1 && crowd[249].is_empty());
         drop((greedy, crowd, honest));
         let books = census.budget.books();
-        assert_eq!((books.used, books.leaving, books.by_host.len(), books.ranks.len()), (0, 0, 0, 0));
+        assert_eq!((books.used, books.leaving, books.by_account.len(), books.ranks.len()), (0, 0, 0, 0));
     }
 
     #[test]
@@ -384,6 +450,37 @@ mod tests {
         assert_eq!(other.set(PIECE, MAX), Err(Turned::Memory));
         assert_eq!(other.set(PIECE / 8, MAX), Ok(()));
         assert_eq!(other.set(PIECE / 4, MAX), Ok(()), "there was room left of what has gone");
+    }
+
+    #[test]
+    fn what_a_proxy_brings_stands_alone_until_it_is_known_who_pays() {
+        let census = Arc::new(Census::new(None, 10_000));
+        let mut proxied: Vec<Held> = Vec::new();
+        let enter = |bytes| {
+            let mut held = Held::new(census.clone(), peer("127.0.0.1"));
+            held.stand_alone(peer("127.0.0.1"));
+            assert_eq!(held.set(bytes, MAX), Ok(()));
+            held
+        };
+        // Together they hold more than anybody else, and none of them is who holds most.
+        proxied.extend((0..1500).map(|_| enter(PIECE / 8)));
+        let greedy: Vec<_> = (0..9).map(|n| fill(&census, &format!("198.51.100.{n}")).0).collect();
+        assert!(census.budget.books().used + PIECE > MAX);
+        for _ in 0..20 {
+            let mut held = enter(PIECE / 8);
+            assert_eq!(held.charge(peer("203.0.113.2"), MAX), Ok(()));
+            // It was answered, and the next request may be anybody's.
+            held.stand_alone(peer("127.0.0.1"));
+            proxied.push(held);
+        }
+        assert!(proxied.iter().all(|held| held.shed_host().is_none() && held.bytes() == PIECE / 8));
+        // Who holds as much as he may gets no more by a proxy, whose connection keeps what it has.
+        let mut more = enter(PIECE / 2);
+        assert_eq!(more.charge(peer("198.51.100.0"), MAX), Err(Turned::Memory));
+        assert!(more.alone && more.bytes() == PIECE / 2);
+        drop((proxied, greedy, more));
+        let books = census.budget.books();
+        assert_eq!((books.used, books.leaving, books.by_account.len(), books.ranks.len()), (0, 0, 0, 0));
     }
 
     #[test]

@@ -34,12 +34,16 @@ struct Count {
 pub struct Place {
     /// What its front makes of the bytes that it keeps for it.
     pub held: Held,
+    census: Arc<Census>,
+    /// By which it is counted, whoever pays for what is held.
+    host: Peer,
 }
 
 /// One counted stream; uncounted when dropped.
 #[derive(Debug)]
 pub struct StreamPlace {
-    held: Held,
+    census: Arc<Census>,
+    host: Peer,
 }
 
 impl Count {
@@ -96,35 +100,35 @@ impl Census {
 
     /// Counts a connection, or says why it is one too many.
     pub fn enter(self: &Arc<Census>, peer: Peer, per_host_max: usize) -> Result<Place, Turned> {
-        let held = Held::new(self.clone(), peer);
-        self.connections.enter(held.host, per_host_max)?;
-        Ok(Place { held })
+        let host = peer.host();
+        self.connections.enter(host, per_host_max)?;
+        Ok(Place { held: Held::new(self.clone(), peer), census: self.clone(), host })
     }
 
     /// Counts a stream of events, or says why it is one too many.
     pub fn enter_stream(self: &Arc<Census>, peer: Peer, per_host_max: usize) -> Result<StreamPlace, Turned> {
-        let held = Held::new(self.clone(), peer);
-        self.streams.enter(held.host, per_host_max)?;
-        Ok(StreamPlace { held })
+        let host = peer.host();
+        self.streams.enter(host, per_host_max)?;
+        Ok(StreamPlace { census: self.clone(), host })
     }
 }
 
-impl StreamPlace {
-    /// Says how much it makes us hold, see [`Held::set`].
-    pub fn hold(&mut self, bytes: usize, max: usize) -> Result<(), Turned> {
-        self.held.set(bytes, max)
+impl Place {
+    /// Takes what is held out of it, and leaves nothing there that would be held for `peer`.
+    pub fn take_held(&mut self, peer: Peer) -> Held {
+        std::mem::replace(&mut self.held, Held::new(self.census.clone(), peer))
     }
 }
 
 impl Drop for StreamPlace {
     fn drop(&mut self) {
-        self.held.census.streams.leave(self.held.host);
+        self.census.streams.leave(self.host);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.held.census.connections.leave(self.held.host);
+        self.census.connections.leave(self.host);
     }
 }
 

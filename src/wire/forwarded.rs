@@ -95,6 +95,11 @@ impl Proxies {
         self.header == ProxyHeader::ProxyProtocol && self.trusts(peer)
     }
 
+    /// Whether each request of a peer may be another client's.
+    pub fn relays(&self, peer: Peer) -> bool {
+        self.header != ProxyHeader::ProxyProtocol && self.trusts(peer)
+    }
+
     /// The address of the client that `peer` speaks for; `peer` itself where it is no trusted proxy or says nothing.
     ///
     /// # Errors

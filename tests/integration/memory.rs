@@ -31,15 +31,20 @@ fn peak(hb: &Daemon) -> usize {
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
 }
 
-/// Whether somebody was refused because there was no room, as far as we are told; we may be refused ourselves.
-fn refused(hb: &Daemon) -> Option<u64> {
+/// How many were refused for these reasons, as far as we are told; we may be refused ourselves.
+fn refused_for(hb: &Daemon, reasons: &[&str]) -> Option<u64> {
     let reply = hb.ask(get("/metrics"));
     let text = Some(reply.text()).filter(|_| reply.status == 200)?;
-    let of = |reason: &str| {
+    let of = |reason: &&str| {
         let name = format!("heartbeat_connections_refused_total{{reason=\"{reason}\"}} ");
         text.lines().find_map(|line| line.strip_prefix(&name)?.parse::<u64>().ok()).unwrap()
     };
-    Some(of("memory") + of("memory_per_address") + of("memory_shed"))
+    Some(reasons.iter().map(of).sum())
+}
+
+/// Whether somebody was refused because there was no room.
+fn refused(hb: &Daemon) -> Option<u64> {
+    refused_for(hb, &["memory", "memory_per_address", "memory_shed"])
 }
 
 /// Opens connections that each send something and read nothing, and looks at what that costs.
@@ -134,10 +139,12 @@ fn a_reader_that_takes_nothing_is_closed_and_one_that_reads_has_the_whole_list()
     assert_eq!([ids(&part), ids(&rest)].concat(), ids(&list));
 }
 
-/// A daemon that is told by the PROXY protocol whose each connection is.
+/// A daemon that is told by the PROXY protocol whose each connection is, at another port by X-Forwarded-For whose each
+/// request.
 fn of_many_hosts() -> Daemon {
     let proxy = "[[listen]]\naddress = \"127.0.0.1:{b}\"\nproxies = [\"127.0.0.1\"]\nproxy_header = \"proxy-protocol\"\n";
-    let hb = Setup::new(&format!("{CONFIG}{proxy}")).start();
+    let web = "[[listen]]\naddress = \"127.0.0.1:{c}\"\nproxies = [\"127.0.0.1\"]\nproxy_header = \"x-forwarded-for\"\n";
+    let hb = Setup::new(&format!("{CONFIG}{proxy}{web}")).start();
     let message = "m".repeat(3000);
     let beats: Vec<String> = (0..300).map(|n| format!(r#"{{"id":"m-{n}","message":"{message}"}}"#)).collect();
     assert_eq!(hb.beat(&format!("[{}]", beats.join(","))).status, 200);
@@ -150,19 +157,79 @@ fn of_host(hb: &Daemon, host: &str) -> Conn {
     conn
 }
 
+/// Part of a beat that never ends.
+fn much(more: &str) -> Vec<u8> {
+    let mut request =
+        format!("POST / HTTP/1.1\r\nHost: hb\r\n{more}Content-Length: 1048576\r\n\r\n").into_bytes();
+    request.resize(request.len() + 85_000, b' ');
+    request
+}
+
+/// Hosts that each take what they are given, until nothing is left.
+fn use_up(hb: &Daemon) -> Vec<Conn> {
+    let mut greedy = Vec::new();
+    for n in 0..144 {
+        let mut conn = of_host(hb, &format!("192.168.1.{}", n / 12));
+        conn.send(much(""));
+        greedy.push(conn);
+    }
+    until("the budget is used up", || refused(hb).is_none_or(|n| n > 0));
+    greedy
+}
+
+/// The head of a question that a proxy passes on.
+fn passed_on(host: &str, path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: hb\r\nX-Forwarded-For: {host}\r\n\r\n")
+}
+
+/// A connection that has just sent this to where proxies say of each request whose it is.
+fn by_proxy(hb: &Daemon, request: impl AsRef<[u8]>) -> Conn {
+    let mut conn = Conn::tcp(&hb.address_of('c'));
+    conn.send(request);
+    conn
+}
+
+/// Waits until a client of the proxy has the whole list.
+fn list_by_proxy(hb: &Daemon, host: &str) {
+    until("the list comes whole by the proxy", || {
+        let mut conn = by_proxy(hb, passed_on(host, "/api/v1/monitors?limit=10000"));
+        let Some(list) = conn.reply_or_end().filter(|reply| reply.status == 200) else { return false };
+        list.json()["monitors"].as_array().unwrap().len() >= 300
+    });
+}
+
+#[test]
+fn clients_of_one_proxy_are_not_one_host_that_holds_more_than_any() {
+    let hb = of_many_hosts();
+    // More together than any of the greedy ones can have.
+    let ask = |n: usize| passed_on(&format!("192.168.3.{n}"), "/api/v1/status");
+    let mut clients: Vec<Conn> = (0..60).map(|n| by_proxy(&hb, ask(n))).collect();
+    assert!(clients.iter_mut().all(|conn| conn.reply().status == 200));
+    let _greedy = use_up(&hb);
+    for n in 0..5 {
+        list_by_proxy(&hb, &format!("192.168.2.{n}"));
+    }
+    for (n, conn) in clients.iter_mut().enumerate() {
+        conn.send(ask(n));
+        assert_eq!(conn.reply_or_end().map(|reply| reply.status), Some(200), "client {n} was ended");
+    }
+}
+
+#[test]
+fn a_greedy_client_locks_out_nobody_who_comes_by_the_same_proxy() {
+    let hb = of_many_hosts();
+    let _greedy: Vec<Conn> =
+        (0..144).map(|_| by_proxy(&hb, much("X-Forwarded-For: 192.168.1.1\r\n"))).collect();
+    until("the greedy one is refused", || refused(&hb).is_none_or(|n| n > 0));
+    for n in 0..5 {
+        list_by_proxy(&hb, &format!("192.168.2.{n}"));
+    }
+}
+
 #[test]
 fn an_honest_client_is_served_while_greedy_ones_fill_the_budget() {
     let hb = of_many_hosts();
-    // Each host takes what it is given, until nothing is left.
-    let mut greedy: Vec<Conn> = Vec::new();
-    for n in 0..144 {
-        let mut conn = of_host(&hb, &format!("192.168.1.{}", n / 12));
-        let mut request = b"POST / HTTP/1.1\r\nHost: hb\r\nContent-Length: 1048576\r\n\r\n".to_vec();
-        request.resize(request.len() + 85_000, b' ');
-        conn.send(request);
-        greedy.push(conn);
-    }
-    until("the budget is used up", || refused(&hb).is_none_or(|n| n > 0));
+    let _greedy = use_up(&hb);
     for n in 0..5 {
         // A list of a megabyte is read as it is made, and so is a page.
         until("the list comes whole", || {
@@ -179,9 +246,7 @@ fn an_honest_client_is_served_while_greedy_ones_fill_the_budget() {
         });
         assert_eq!(hb.beat(r#"{"id":"live"}"#).status, 200);
     }
-    until("who holds most is ended", || {
-        hb.metric("heartbeat_connections_refused_total{reason=\"memory_shed\"}") > 0
-    });
+    until("who holds most is ended", || refused_for(&hb, &["memory_shed"]).is_some_and(|n| n > 0));
     let said = "it held most when the memory for clients was used up (limits.memory)";
     hb.wait_for_log(said);
     assert_eq!(hb.log().matches(said).count(), 1, "said once, however many there are");

@@ -1,6 +1,7 @@
 //! What monitors last said, in all: longer messages have a bound together, and when that is reached the oldest are cut.
 //!
-//! A message is on record before it is cut here, so what it was told with and what stands in the tables has it whole.
+//! A message is on record before it is cut here, so the history in the tables has it whole. An alert takes it from here
+//! when it is composed, and has what is left of it.
 
 use super::Registry;
 use crate::domain::limits::MESSAGE_SHORT_BYTES;

@@ -41,7 +41,10 @@ pub struct Link {
 
 impl Link {
     /// With nothing to send, and no deadline yet.
-    pub fn new(stream: FrontStream, peer: Peer, site: Arc<Site>, place: Place) -> Link {
+    pub fn new(stream: FrontStream, peer: Peer, site: Arc<Site>, mut place: Place) -> Link {
+        if site.setup.proxies.relays(peer) {
+            place.held.stand_alone(peer);
+        }
         Link {
             stream,
             peer,
@@ -54,6 +57,13 @@ impl Link {
             awaits_write: false,
             due_s: NEVER,
         }
+    }
+
+    /// Notes who its client is, who pays from now on for what it makes us hold.
+    pub fn belongs_to(&mut self, client: Peer, moment: &Moment<'_>) {
+        self.peer = client;
+        // Nothing is held yet by one that is new, so there is room.
+        let _ = self.place.held.charge(client, moment.policy.limits.memory);
     }
 
     /// The same under TLS, where its listener speaks that; `None` when that cannot begin.

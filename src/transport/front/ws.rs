@@ -118,7 +118,7 @@ impl Ws {
     pub fn new(mut link: Link, read: Vec<u8>, opening: Opening, moment: &Moment<'_>) -> Ws {
         let times = moment.policy.websocket;
         let name = named_by(link.stream.name(), link.peer, opening.client);
-        link.peer = opening.client;
+        link.belongs_to(opening.client, moment);
         let mut ws = Ws {
             link,
             session: Session::new(Role::Server),
@@ -151,7 +151,7 @@ impl Ws {
         if !kept.session.is_sound() || claim.is_some() != kept.claim.is_some() {
             return None;
         }
-        link.peer = kept.client.map_or(Peer::Unix, Peer::from_ip);
+        link.belongs_to(kept.client.map_or(Peer::Unix, Peer::from_ip), moment);
         let between = kept.session.is_between_messages();
         let body_s = moment.second_after(moment.policy.limits.body_timeout);
         let mut ws = Ws {

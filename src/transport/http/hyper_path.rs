@@ -33,7 +33,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use wire::Wire;
@@ -48,6 +48,12 @@ struct Phase {
     upgrade: AtomicBool,
     /// The socket takes nothing of what is to be sent.
     blocked: AtomicBool,
+    /// The proxy whose connection it is, where each request may be another client's.
+    proxy: Option<Peer>,
+    /// What the connection makes us hold whatever is asked. The client of a request pays for it while that is answered.
+    own: Mutex<Held>,
+    /// As much of that as does not change.
+    base: usize,
     /// What the answer under way makes us hold.
     held: Mutex<Option<Held>>,
     /// The WebSocket that the service has opened.
@@ -75,7 +81,19 @@ impl Phase {
         self.changes.fetch_add(1, Ordering::Relaxed);
         if phase == IDLE {
             self.hold(None);
+            if let Some(proxy) = self.proxy {
+                self.own().stand_alone(proxy);
+            }
         }
+    }
+
+    fn own(&self) -> MutexGuard<'_, Held> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says how much is kept of the connection besides what does not change.
+    fn keep(&self, more: usize, max: usize) -> Result<(), Turned> {
+        self.own().set(self.base + more, max)
     }
 
     fn hold(&self, held: Option<Held>) {
@@ -103,15 +121,16 @@ pub struct Leaving {
 }
 
 /// Serves a connection to its end, until it has become a WebSocket, or until it can be left to the next process. `read` is
-/// what was read of it so far.
+/// what was read of it so far, and `own` what it makes us hold already.
 pub async fn serve(
     stream: Stream,
     read: Vec<u8>,
     peer: Peer,
     site: &Arc<Site>,
     deadline: Deadline,
-    shed: &Arc<ShedSignal>,
+    mut own: Held,
 ) -> Option<Leaving> {
+    let shed = &own.signal().clone();
     let limits = site.engine.policy().limits.clone();
     let now = AtomicU8::new(if read.is_empty() { IDLE } else { HEAD });
     let phase = Arc::new(Phase {
@@ -119,6 +138,9 @@ pub async fn serve(
         changes: AtomicU32::new(0),
         upgrade: AtomicBool::new(false),
         blocked: AtomicBool::new(false),
+        proxy: Some(peer).filter(|peer| site.setup.proxies.relays(*peer)),
+        base: own.bytes(),
+        own: Mutex::new(own),
         held: Mutex::new(None),
         opening: OnceLock::new(),
     });
@@ -128,7 +150,7 @@ pub async fn serve(
         waiting: BytesMut::new(),
         phase: phase.clone(),
         site: site.clone(),
-        held: Held::of(site.census.clone(), peer, shed),
+        counted: 0,
     };
     let visitor = Visitor::of(site, peer, || wire.stream.peer_uid());
     let name = wire.stream.name().map(IdRef::to_id);
@@ -141,7 +163,7 @@ pub async fn serve(
             Box::pin(async move {
                 phase.set(BUSY);
                 let mut client = peer;
-                let reply = answer(&site, peer, name, visitor, request, &shed, &mut client).await;
+                let reply = answer(&site, peer, name, visitor, request, (&phase, &shed), &mut client).await;
                 Ok::<_, Infallible>(match reply {
                     Reply::Whole(answer) => {
                         let answer = within_budget(answer, &site, client, &phase, &shed);
@@ -215,8 +237,9 @@ pub async fn serve(
     })
     .await;
     let parts = connection.into_parts();
-    let Wire { mut stream, waiting, ahead, held, .. } = parts.io;
-    drop(held);
+    let Wire { mut stream, waiting, ahead, .. } = parts.io;
+    // Less always goes.
+    let _ = phase.keep(0, 0);
     // What hyper has read and not used, then what it has not read yet.
     let read = || [parts.read_buf, ahead].concat();
     let last = match end {
@@ -273,7 +296,7 @@ async fn answer(
     name: Option<Id>,
     visitor: Visitor,
     request: Request<Incoming>,
-    shed: &Arc<ShedSignal>,
+    (phase, shed): (&Phase, &Arc<ShedSignal>),
     client: &mut Peer,
 ) -> Reply {
     let (head, body) = request.into_parts();
@@ -287,6 +310,15 @@ async fn answer(
     }
     if head.version == Version::HTTP_11 && facts.host.is_none() {
         return Reply::Whole(Answer::error(400, "HTTP/1.1 needs a Host header (RFC 9112, 3.2)").closing());
+    }
+    if phase.proxy.is_some() {
+        // One that cannot be read is refused in any case.
+        let client = site.setup.proxies.client(peer, &facts).ok();
+        let memory = site.engine.policy().limits.memory;
+        if let Some(Err(why)) = client.map(|client| phase.own().charge(client, memory)) {
+            site.engine.stats().turned(why);
+            return Reply::Whole(budget::refusal(why).closing());
+        }
     }
     let is_guest = matches!(visitor, Visitor::Guest(_));
     if let Some(wait) = beats::token_wait(site, peer, &facts, clock::mono()).filter(|_| is_guest) {

@@ -58,7 +58,8 @@ pub(super) async fn serve(guest: Guest) {
     let limits = site.engine.policy().limits.clone();
     // hyper lets its buffer for reading grow as long as a head may be.
     let kept = GENERAL_HELD_BYTES.max(8 * 1024 + limits.header_bytes) + unsent.len() + read.len();
-    let granted = place.held.set(kept, limits.memory);
+    let mut own = place.take_held(peer);
+    let granted = own.set(kept, limits.memory);
     if let Ok(mut stream) = stream.into_stream() {
         let deadline = Deadline::new();
         if let Err(why) = granted {
@@ -70,7 +71,7 @@ pub(super) async fn serve(guest: Guest) {
             return site.engine.stats().connection(Transport::Http, -1);
         }
         if unsent.is_empty() || io::finish(&mut stream, &unsent, &deadline, &site).await {
-            left = hyper_path::serve(stream, read, peer, &site, deadline, place.held.signal()).await;
+            left = hyper_path::serve(stream, read, peer, &site, deadline, own).await;
         }
     }
     site.engine.stats().connection(Transport::Http, -1);

@@ -3,7 +3,7 @@
 
 use super::{ANSWERED, HEAD, IDLE, Phase};
 use crate::domain::limits::counted_bytes;
-use crate::transport::budget::{self, Held};
+use crate::transport::budget;
 use crate::transport::http::io::last_words;
 use crate::transport::site::Site;
 use crate::transport::stream::Stream;
@@ -26,8 +26,8 @@ pub(super) struct Wire {
     pub(super) waiting: BytesMut,
     pub(super) phase: Arc<Phase>,
     pub(super) site: Arc<Site>,
-    /// What TLS keeps of it, and what waits.
-    pub(super) held: Held,
+    /// What is counted of what TLS keeps of it and what waits.
+    pub(super) counted: usize,
 }
 
 impl Read for Wire {
@@ -106,13 +106,15 @@ impl Wire {
     /// Says how much is kept of it; an error where there is no room for that.
     fn account(&mut self) -> io::Result<()> {
         let kept = counted_bytes(self.stream.kept_bytes() + self.waiting.len());
-        if kept == self.held.bytes() {
+        if kept == self.counted {
             return Ok(());
         }
-        self.held.set(kept, self.site.engine.policy().limits.memory).map_err(|why| {
+        self.phase.keep(kept, self.site.engine.policy().limits.memory).map_err(|why| {
             self.site.engine.stats().turned(why);
             io::Error::other(budget::reason(why))
-        })
+        })?;
+        self.counted = kept;
+        Ok(())
     }
 
     fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
