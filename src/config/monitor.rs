@@ -236,7 +236,9 @@ fn idle(rule: &Rule, all: &Rules, defaults: &Defaults, findings: &Findings) -> V
             }
         }
     }
-    for id in rule.after.iter().filter(|id| all.find(id, Peer::Unix).is_none() && !findings.is_fragment()) {
+    // Who beats from a network is known only when it beats.
+    let is_open = findings.is_fragment() || all.iter().any(|rule| matches!(rule.matches, Match::Network(_)));
+    for id in rule.after.iter().filter(|id| !is_open && all.find(id, Peer::Unix).is_none()) {
         let text = Text::new(
             format!("no [[monitor]] names {id}: check how it is written, or declare it"),
             format!("没有 [[monitor]] 指明 {id}：请检查写法，或声明它"),
