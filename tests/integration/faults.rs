@@ -70,7 +70,8 @@ fn a_front_that_cannot_wait_any_more_ends_the_daemon_and_says_why() {
 }
 
 /// Counts the calls that write under the folder FAULTS_UNDER (those named FAULTS_ONLY, if that is set), in the file FAULTS,
-/// and fails those whose turn it is. In the file: calls so far, the first that fails, how many do, with which errno, and from byte 64 on which the last one was.
+/// and fails those whose turn it is. In the file: calls so far, the first that fails, how many do, with which errno, how
+/// many of the next ones do, and from byte 64 on which the last one was.
 const CALLS_FAIL: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -97,7 +98,8 @@ __attribute__((constructor)) static void begin(void) {
 static int fails(const char *call, const char *path) {
     if (!plan || !under || strncmp(path, under, strlen(under)) || (only && strcmp(call, only))) return 0;
     long number = __sync_fetch_and_add(&plan[0], 1);
-    if (number < plan[1] || number - plan[1] >= plan[2]) return 0;
+    int its_turn = number >= plan[1] && number - plan[1] < plan[2];
+    if (!its_turn && (plan[4] <= 0 || __sync_fetch_and_sub(&plan[4], 1) <= 0)) return 0;
     snprintf((char *)plan + 64, 1024, "%s %s", call, path + strlen(under));
     errno = (int)plan[3];
     return 1;
@@ -162,7 +164,16 @@ impl Plan {
 
     /// Lets calls fail, counted from the start of the daemon.
     fn fail(&self, first: u64, count: u64, errno: nix::errno::Errno) {
-        for (place, number) in [(1, first), (3, errno as u64), (2, count)] {
+        self.write(&[(1, first), (3, errno as u64), (2, count)]);
+    }
+
+    /// Lets the next calls fail, whichever they are: a thread of the daemon may make one at any time.
+    fn fail_next(&self, count: u64, errno: nix::errno::Errno) {
+        self.write(&[(3, errno as u64), (4, count)]);
+    }
+
+    fn write(&self, numbers: &[(u64, u64)]) {
+        for (place, number) in numbers {
             self.0.write_all_at(&number.to_ne_bytes(), place * 8).unwrap();
         }
     }
@@ -294,7 +305,7 @@ fn a_failed_fdatasync_is_told_and_what_is_acknowledged_is_kept() {
     let beat = |seq: u64| hb.beat(&format!("{{\"id\":\"w\",\"seq\":{seq},\"interval\":\"1h\"}}")).status;
     assert_eq!(beat(1), 200);
     // One fails: all that it was for is written again, to another file, before anybody is answered.
-    plan.fail(plan.calls(), 1, nix::errno::Errno::EIO);
+    plan.fail_next(1, nix::errno::Errno::EIO);
     let mut seq = 1;
     until("an fdatasync that fails", || {
         seq += 1;
@@ -310,7 +321,7 @@ fn a_failed_fdatasync_is_told_and_what_is_acknowledged_is_kept() {
     assert!(ready.status == 200 && ready.text().contains(&file), "{}", ready.text());
     assert!(!ready.text().contains(&*hb.place.path("").to_string_lossy()), "{}", ready.text());
     // All fail: nobody is acknowledged, and that is said.
-    plan.fail(plan.calls(), u64::MAX / 4, nix::errno::Errno::EIO);
+    plan.fail_next(u64::MAX / 4, nix::errno::Errno::EIO);
     until("beats that are refused", || {
         seq += 1;
         let status = beat(seq);
@@ -318,7 +329,7 @@ fn a_failed_fdatasync_is_told_and_what_is_acknowledged_is_kept() {
         status == 503
     });
     assert_eq!((beat(seq), hb.get("/readyz").status), (503, 503));
-    plan.fail(0, 0, nix::errno::Errno::EIO);
+    plan.fail_next(0, nix::errno::Errno::EIO);
     until("beats that are taken again", || {
         seq += 1;
         beat(seq) == 200
