@@ -5,6 +5,7 @@
 //! what happens in it; `SEEDS=N` plays that many, from `FROM` on, and `SEEDS=N,M,…` those. What fails names its seed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)] // a test that cannot go on may panic
 
+mod attended;
 mod model;
 mod post;
 mod shape;

@@ -178,7 +178,7 @@ impl Mon {
             heard: now.mono,
         };
         mon.hold_to(rules, defaults, (false, false));
-        mon.deadline = mon.first_beat_until(now, Span(0), rules, defaults);
+        mon.deadline = mon.first_beat_until(now, rules, defaults);
         mon
     }
 
@@ -415,9 +415,7 @@ impl Mon {
         }
         match self.state {
             State::Down => self.deadline = self.forgotten_at(rules, defaults),
-            State::New if self.beats == 0 => {
-                self.deadline = self.first_beat_until(now, Span(0), rules, defaults)
-            }
+            State::New if self.beats == 0 => self.deadline = self.first_beat_until(now, rules, defaults),
             state => {
                 self.state = if state == State::New { State::New } else { State::Up };
                 self.deadline = self.due(now, rules);
@@ -444,9 +442,7 @@ impl Mon {
             State::Up => self.deadline = self.due(now, rules),
             State::Late => self.deadline = Some(now.mono.after(self.grace)),
             State::Down => self.deadline = self.down_until(now, rules, defaults),
-            State::New if self.beats == 0 => {
-                self.deadline = self.first_beat_until(now, Span(0), rules, defaults)
-            }
+            State::New if self.beats == 0 => self.deadline = self.first_beat_until(now, rules, defaults),
             State::New | State::Paused => {}
         }
     }
@@ -460,8 +456,15 @@ impl Mon {
         }
         self.deadline = match self.state {
             State::New if self.beats == 0 => {
-                let until = self.first_beat_until(now, away, rules, defaults);
-                let scheduled = self.rule(rules).is_some_and(|rule| rule.schedule.is_some());
+                // Its slot was missed by us: it waits anew.
+                let schedule = self.rule(rules).and_then(|rule| rule.schedule.as_ref());
+                let first = schedule.and_then(|schedule| schedule.next_after(self.since));
+                let absent = now.wall.0 - away.0 as i64 + 1..=now.wall.0;
+                if first.is_some_and(|first| absent.contains(&first.0)) || self.since > now.wall {
+                    self.since = now.wall;
+                }
+                let scheduled = schedule.is_some();
+                let until = self.first_beat_until(now, rules, defaults);
                 let whole = Span(self.interval.0 + self.grace.0);
                 let least = self.first_beat(rules, defaults).map(|within| now.mono.after(within.min(whole)));
                 match (until, least) {
@@ -493,13 +496,19 @@ impl Mon {
     /// The wall clock was set: what waits for a time of day waits for the new one.
     pub fn clock_stepped(&mut self, now: Now, step_ms: i64, rules: &Rules, defaults: &Defaults) {
         if self.visible() == State::New && self.beats == 0 {
-            let before = Wall(now.wall.0 - step_ms);
-            let schedule = self.rule(rules).and_then(|rule| rule.schedule.as_ref());
-            let first = schedule.and_then(|schedule| schedule.next_after(self.since.min(before)));
-            if first.is_some_and(|first| first > before) {
-                let jumped = if step_ms > 60_000 { step_ms as u64 } else { 0 };
-                self.deadline = self.first_beat_until(now, Span(jumped), rules, defaults);
+            let Some(schedule) = self.rule(rules).and_then(|rule| rule.schedule.as_ref()) else {
+                self.since = Wall(self.since.0 + step_ms);
+                return;
+            };
+            let ahead = schedule.next_after(self.since).is_none_or(|first| first.0 > now.wall.0 - step_ms);
+            if step_ms.abs() > 60_000 {
+                self.since = now.wall;
+            } else if ahead {
+                self.since = self.since.min(now.wall);
+            } else {
+                return;
             }
+            self.deadline = self.first_beat_until(now, rules, defaults);
         } else if self.paused {
             self.deadline = self.details.pause.and_then(|pause| pause.until).map(|until| now.mono_of(until));
         } else if matches!(self.state, State::Up | State::New) && self.details.runs.is_empty() {

@@ -5,6 +5,7 @@ use crate::model::{Details, Effect, Mon, Said, Told, Turning};
 use crate::store::Seen;
 use heartbeat_server::domain::address::Peer;
 use heartbeat_server::domain::history::Incident;
+use heartbeat_server::domain::notice::State;
 use heartbeat_server::domain::policy::Defaults;
 use heartbeat_server::domain::policy::Policy;
 use heartbeat_server::domain::record::{Pause, PausedBy};
@@ -228,7 +229,11 @@ impl Story {
             let own_interval = ruled.is_none_or(|rule| rule.interval.is_none());
             let own_grace = own_interval && ruled.is_none_or(|rule| rule.schedule.is_none());
             mon.hold_to(&rules, &defaults, (own_interval, own_grace));
-            if old != held(mon, &rules, &defaults) {
+            let new = held(mon, &rules, &defaults);
+            if old != new {
+                if old.2 != new.2 && mon.visible() == State::New && mon.beats == 0 {
+                    mon.since = now.wall;
+                }
                 self.change(now, &id, |mon, rules, defaults| {
                     mon.rearm(now, rules, defaults);
                     Effect::default()
@@ -267,8 +272,9 @@ impl Story {
             looped.boundary = None;
             for id in self.ids() {
                 let Some(mon) = self.live.get_mut(&id) else { continue };
+                let since = mon.since;
                 mon.clock_stepped(now, step_ms, &self.rules, &self.defaults);
-                if !mon.details.runs.is_empty() {
+                if !mon.details.runs.is_empty() || mon.since != since {
                     self.change(now, &id, |mon, _, _| {
                         mon.restamp_runs(now);
                         Effect::default()
@@ -304,10 +310,10 @@ impl Story {
     fn forgive(&mut self, now: Now, id: &str, slept: Span, stuck: Span) {
         let (rules, defaults) = (self.rules.clone(), self.defaults);
         let Some(mon) = self.live.get_mut(id) else { return };
-        let runs = !mon.details.runs.is_empty();
+        let (runs, since) = (!mon.details.runs.is_empty(), mon.since);
         mon.extend_runs(slept, stuck);
         mon.forgive(now, Span(slept.0 + stuck.0), &rules, &defaults);
-        if runs {
+        if runs || mon.since != since {
             self.change(now, id, |_, _, _| Effect::default());
         }
     }
@@ -552,12 +558,14 @@ impl Story {
                 }
             }
             let gone = last_sign.map_or(0, |sign| now.wall.0 - sign.0).max(0);
+            let since = mon.since;
             mon.settle(now, Span(gone as u64), &rules, &defaults);
+            let excused = mon.since != since;
             if let Some(last) = last {
                 last.held_to.push((mon.interval, mon.grace));
             }
             let away = last_sign.is_some_and(|sign| sign != now.wall);
-            if away && !mon.details.runs.is_empty() {
+            if excused || away && !mon.details.runs.is_empty() {
                 self.change(now, &id, |_, _, _| Effect::default());
             }
             self.hold_window(now, &id);

@@ -6,6 +6,7 @@ mod lives;
 mod people;
 mod told;
 
+use crate::attended::Attended;
 use crate::model::Said;
 use crate::shape::{Choose, Event, Shape};
 use crate::store::{Probe, Seen, SimLog, SimTables};
@@ -97,6 +98,7 @@ pub struct World {
     /// Notifiers that take nothing.
     ill: BTreeSet<String>,
     telling: Telling,
+    attended: Attended,
     /// Incidents of which it was sure what should be told of them.
     pub judged: u64,
     stood: BTreeMap<String, String>,
@@ -135,6 +137,7 @@ impl World {
             room_back_at_ms: None,
             ill: BTreeSet::new(),
             telling: Telling::default(),
+            attended: Attended::new(BEGIN),
             judged: 0,
             stood: BTreeMap::new(),
             remembered: BTreeMap::new(),
@@ -187,6 +190,7 @@ impl World {
                 let step = if step.abs() < 500 { step.abs() } else { step };
                 self.say(format!("the clock is set by {step} ms"));
                 self.wall_ahead_ms += step;
+                self.attended.stepped(self.real_ms, step);
                 self.step_is_news = true;
                 self.telling.doubtful.push(self.real_ms);
                 // Signs before and after cannot be compared.
@@ -269,6 +273,7 @@ impl World {
     }
 
     fn was_away(&mut self, ms: u64) {
+        self.attended.absent(self.real_ms - ms, self.real_ms);
         self.telling.gaps.push((self.real_ms - ms, self.real_ms));
         self.telling.doubtful.push(self.real_ms);
         self.telling.absent.push(self.real_ms);
@@ -538,6 +543,7 @@ impl World {
             self.telling.taken_out.push((one.notifier.name.clone(), self.real_ms));
         }
         self.policy = policy;
+        self.attended.configured();
     }
 
     fn declare_by_rules(&mut self, now: Now) -> Checked {

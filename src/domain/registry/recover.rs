@@ -3,7 +3,8 @@
 //! Records come in any order and more than once ([`Registry::load`]); of each monitor the later one holds. Then
 //! [`Registry::settle`] gives everybody a deadline: whoever was up or late has a whole interval from now, as if its last
 //! beat had just come; a schedule waits for its first slot from now on; a run has as much time left as it had when we
-//! were last known to listen; whoever was never heard keeps its time, and has an interval at least. The same holds, without a start, after the machine has slept or we have been stuck
+//! were last known to listen; whoever was never heard keeps its time, and has an interval at least, but waits anew where its
+//! first slot came meanwhile. The same holds, without a start, after the machine has slept or we have been stuck
 //! ([`Registry::forgive`]).
 
 use super::row::{Flags, Monitor, NEVER, Own, SMALL_STEP};
@@ -138,7 +139,7 @@ impl Registry {
                 }
                 _ => {
                     row.deadline = NEVER;
-                    self.arm_anew(now, Span(away_ms.max(0).unsigned_abs()), key);
+                    self.arm_anew(now, Span(away_ms.max(0).unsigned_abs()), key, keep);
                 }
             }
             self.file(key);
@@ -161,7 +162,7 @@ impl Registry {
                 // It ends by the wall clock, which has gone on.
                 row.deadline = row.paused_until(now);
             } else {
-                self.arm_anew(now, Span(slept.0.saturating_add(stuck.0)), key);
+                self.arm_anew(now, Span(slept.0.saturating_add(stuck.0)), key, keep);
             }
             self.file(key);
             if running {
@@ -178,9 +179,13 @@ impl Registry {
                 continue;
             }
             if row.visible() == State::New && row.beats == 0 {
-                let rule = self.rules.get(row.rule);
-                row.deadline = row.first_beat_stepped(now, step_ms, rule, &self.defaults);
+                let since = row.since;
+                row.first_beat_stepped(now, step_ms, self.rules.get(row.rule), &self.defaults);
+                let moved = row.since != since;
                 self.file(key);
+                if moved {
+                    self.ordered(now, key, Change::None, keep);
+                }
                 continue;
             }
             if row.rare.is_none() {
@@ -225,7 +230,12 @@ impl Registry {
             };
             let old = row.held_to(rule, &defaults);
             row.hold_to(&self.rules, &self.defaults, own);
-            if old != row.held_to(self.rules.get(row.rule), &self.defaults) {
+            let new = row.held_to(self.rules.get(row.rule), &self.defaults);
+            if old != new {
+                if old.2 != new.2 && row.visible() == State::New && row.beats == 0 {
+                    // What was no slot until now cannot have been missed.
+                    row.since = now.wall;
+                }
                 self.rearm(now, key);
                 self.ordered(now, key, Change::None, keep);
             }
@@ -255,15 +265,22 @@ impl Registry {
         missing
     }
 
-    /// Sets a deadline as if the monitor had just been heard, and changes nothing else. Nobody has listened for so long.
-    fn arm_anew(&mut self, now: Now, away: Span, key: u32) {
+    /// Sets a deadline as if the monitor had just been heard. Nobody has listened for so long.
+    fn arm_anew(&mut self, now: Now, away: Span, key: u32, keep: &mut impl FnMut(&Record<'_>)) {
         let row = &mut self.monitors[key as usize];
         let rule = self.rules.get(row.rule);
+        let since = row.since;
         row.deadline = match row.state {
-            State::New if row.beats == 0 => row.first_beat_again(now, away, rule, &self.defaults),
+            State::New if row.beats == 0 => {
+                row.excuse_first_slot(now, away, rule);
+                row.first_beat_again(now, rule, &self.defaults)
+            }
             State::Up | State::New => row.due(now, rule),
             State::Late => row.down_at(now, rule),
             State::Down | State::Paused => row.down_until(now, rule, &self.defaults),
         };
+        if row.since != since {
+            self.ordered(now, key, Change::None, keep);
+        }
     }
 }

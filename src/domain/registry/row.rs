@@ -71,6 +71,7 @@ pub(super) struct Monitor {
     seq_gaps: u32,
     seq_repeats: u32,
     seq_last: u64,
+    /// Since when it is in its state. Of one that was never heard: from when on it may have been.
     pub(super) since: Wall,
     pub(super) grace: Span,
     /// 0 where the row is vacant.

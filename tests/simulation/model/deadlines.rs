@@ -16,22 +16,13 @@ impl Mon {
         within.filter(|_| self.beats == 0 && self.is_kept())
     }
 
-    /// Counted from when it is there, or from the first slot since then for which somebody listened. Nobody has for so long.
-    pub(super) fn first_beat_until(
-        &self,
-        now: Now,
-        away: Span,
-        rules: &Rules,
-        defaults: &Defaults,
-    ) -> Option<Mono> {
+    /// Counted from when it may be heard, or from the first slot after that.
+    pub(super) fn first_beat_until(&self, now: Now, rules: &Rules, defaults: &Defaults) -> Option<Mono> {
         let within = self.first_beat(rules, defaults)?;
-        let mut from = self.since.min(now.wall);
-        if let Some(schedule) = self.rule(rules).and_then(|rule| rule.schedule.as_ref()) {
-            from = schedule.next_after(from)?;
-            if (now.wall.0 - away.0 as i64 + 1..=now.wall.0).contains(&from.0) {
-                from = schedule.next_after(now.wall)?;
-            }
-        }
+        let from = match self.rule(rules).and_then(|rule| rule.schedule.as_ref()) {
+            Some(schedule) => schedule.next_after(self.since)?,
+            None => self.since,
+        };
         Some(now.mono_of(Wall(from.0 + within.0 as i64)).max(now.mono))
     }
 

@@ -1,6 +1,7 @@
 //! Holding the world against what it should be.
 
 use super::*;
+use heartbeat_server::domain::record::Cause;
 use heartbeat_server::domain::sentence::Sentence;
 
 impl World {
@@ -70,7 +71,15 @@ impl World {
             if let Some(fault) = self.story.differs(&monitor.id, now, real.as_ref()) {
                 return Err(fault);
             }
+            let (Some(real), Some(mon)) = (real, self.story.live.get(&monitor.id)) else { continue };
+            let is_down = real.incident.is_some_and(|(_, _, reason)| reason.cause == Cause::NeverHeard);
+            let within = mon.first_beat(&self.policy.rules, &self.policy.defaults);
+            let schedule = mon.rule(&self.policy.rules).and_then(|rule| rule.schedule.as_ref());
+            self.attended
+                .look(self.real_ms, real.number, is_down, within, schedule)
+                .map_err(|fault| format!("{}: it {fault}", monitor.id))?;
         }
+        self.attended.looked(self.real_ms);
         if counts != life.engine.counts() {
             return Err(format!("counts are {:?}, the list has {counts:?}", life.engine.counts()));
         }

@@ -41,10 +41,12 @@ impl World {
         }
         self.probe.revive();
         self.telling.gaps.push((self.real_ms, self.real_ms + down_ms));
+        self.attended.absent(self.real_ms, self.real_ms + down_ms);
         self.real_ms += down_ms;
         if self.random.one_in(8) {
             let step = self.random.below(20_000) as i64 - 10_000;
             self.wall_ahead_ms += step;
+            self.attended.stepped(self.real_ms, step);
             self.telling.unsure.push(self.real_ms);
             self.telling.doubtful.push(self.real_ms);
             self.say(format!("meanwhile the clock is set by {step} ms"));
@@ -60,6 +62,7 @@ impl World {
 
     pub(super) fn start(&mut self, after: Option<(Now, bool)>) -> Checked {
         self.restarts += 1;
+        self.attended.started();
         self.telling.absent.push(self.real_ms);
         self.life_from_ms = self.real_ms - self.asleep_ms;
         let now = self.now();

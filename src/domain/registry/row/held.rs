@@ -150,57 +150,65 @@ impl Monitor {
         rule: Option<&Rule>,
         defaults: &Defaults,
     ) -> Mono {
-        self.first_beat_after(now, Span(0), rule, defaults)
-    }
-
-    /// The same when nobody has listened for a time that ends now. A slot that fell into it counts as kept.
-    fn first_beat_after(&self, now: Now, away: Span, rule: Option<&Rule>, defaults: &Defaults) -> Mono {
         let Some(within) = self.first_beat(rule, defaults) else { return NEVER };
-        let declared = self.since.min(now.wall);
         let due = match rule.and_then(|rule| rule.schedule.as_ref()) {
-            Some(schedule) => {
-                let heard_until = Wall(now.wall.0.saturating_sub_unsigned(away.0));
-                let first = schedule.next_after(declared);
-                let was_missed = first.is_some_and(|first| heard_until < first && first <= now.wall);
-                if was_missed { schedule.next_after(now.wall) } else { first }
-            }
-            None => Some(declared),
+            Some(schedule) => schedule.next_after(self.since),
+            None => Some(self.since),
         };
         let until = |due: Wall| now.mono_of(Wall(due.0.saturating_add_unsigned(within.0))).max(now.mono);
         due.map_or(NEVER, until)
     }
 
-    /// The same when the wall clock was set, forward by `step_ms` or back: whoever waits for its first slot waits for the one
-    /// of the new clock, and one that it jumped over by much is skipped.
+    /// Nobody has listened for a time that ends now: if its first slot fell into that, it may have been kept, and the first
+    /// one is the next from now on. `since` says so, as it alone outlasts all that is reckoned anew later.
+    pub(in crate::domain::registry) fn excuse_first_slot(
+        &mut self,
+        now: Now,
+        away: Span,
+        rule: Option<&Rule>,
+    ) {
+        let heard_until = Wall(now.wall.0.saturating_sub_unsigned(away.0));
+        let schedule = rule.and_then(|rule| rule.schedule.as_ref());
+        let first = schedule.and_then(|schedule| schedule.next_after(self.since));
+        let was_missed = first.is_some_and(|first| heard_until < first && first <= now.wall);
+        if was_missed || self.since > now.wall {
+            self.since = now.wall;
+        }
+    }
+
+    /// The wall clock was set, forward by `step_ms` or back. By a schedule it waits for the first slot of the new clock from
+    /// now on, if that is another one; else for as long as before, since a time of the new clock.
     pub(in crate::domain::registry) fn first_beat_stepped(
-        &self,
+        &mut self,
         now: Now,
         step_ms: i64,
         rule: Option<&Rule>,
         defaults: &Defaults,
-    ) -> Mono {
+    ) {
+        let Some(schedule) = rule.and_then(|rule| rule.schedule.as_ref()) else {
+            self.since = Wall(self.since.0.saturating_add(step_ms));
+            return;
+        };
         let before = Wall(now.wall.0.saturating_sub(step_ms));
-        let schedule = rule.and_then(|rule| rule.schedule.as_ref());
-        let first = schedule.and_then(|schedule| schedule.next_after(self.since.min(before)));
-        if first.is_none_or(|first| first <= before) {
-            return self.deadline;
+        let had_come = schedule.next_after(self.since).is_some_and(|first| first <= before);
+        let is_small = step_ms.unsigned_abs() <= SMALL_STEP.0;
+        if is_small && had_come {
+            return;
         }
-        let is_jump = step_ms > 0 && step_ms.unsigned_abs() > SMALL_STEP.0;
-        let away = if is_jump { Span(step_ms.unsigned_abs()) } else { Span(0) };
-        self.first_beat_after(now, away, rule, defaults)
+        self.since = if is_small { self.since.min(now.wall) } else { now.wall };
+        self.deadline = self.first_beat_until(now, rule, defaults);
     }
 
-    /// The same, with the time that it needs to be heard at all: nobody is judged for our absence. By a schedule it is not
-    /// heard all the time, and needs none while its own is not over.
+    /// When it is down if it is never heard, with the time that it needs to be heard at all: nobody is judged for our
+    /// absence. By a schedule it is not heard all the time, and needs none while its own is not over.
     pub(in crate::domain::registry) fn first_beat_again(
         &self,
         now: Now,
-        away: Span,
         rule: Option<&Rule>,
         defaults: &Defaults,
     ) -> Mono {
         let Some(within) = self.first_beat(rule, defaults) else { return NEVER };
-        let until = self.first_beat_after(now, away, rule, defaults);
+        let until = self.first_beat_until(now, rule, defaults);
         let is_scheduled = rule.is_some_and(|rule| rule.schedule.is_some());
         if is_scheduled && until > now.mono {
             return until;
