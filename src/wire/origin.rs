@@ -16,13 +16,20 @@ pub fn is_cross_site(proxies: &Proxies, peer: Peer, facts: &Facts<'_>) -> bool {
     };
     let is_same = |host: &str| bare_host(host, scheme).eq_ignore_ascii_case(bare_host(from, scheme));
     let own = facts.host.and_then(|host| std::str::from_utf8(host).ok());
-    let believed = proxies.trusts(peer);
-    let said = if believed { Said::of(facts, proxies.header) } else { Some(Said::default()) };
     // What a proxy says illegibly is no reason to believe a page.
-    let Some(said) = said else { return true };
+    let Some(said) = Said::by(proxies, peer, facts) else { return true };
     let host_fits = said.host.or(own).is_some_and(is_same);
     let scheme_fits = said.scheme.is_none_or(|said| said.eq_ignore_ascii_case(scheme));
     !(host_fits && scheme_fits)
+}
+
+/// The name under which a request came, which is what a trusted proxy says of that, else `Host`. `None`: under none.
+pub fn host_asked_for<'a>(proxies: &Proxies, peer: Peer, facts: &Facts<'a>) -> Option<&'a [u8]> {
+    match Said::by(proxies, peer, facts) {
+        Some(said) => said.host.map(str::as_bytes).or(facts.host),
+        // What cannot be read is nobody's name.
+        None => Some(b""),
+    }
 }
 
 /// What proxies say of the request as they got it. Of several the first knows what the browser asked for; a page cannot
@@ -34,6 +41,11 @@ struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
+    /// What is believed of it. `None`: it cannot be read.
+    fn by(proxies: &Proxies, peer: Peer, facts: &Facts<'a>) -> Option<Said<'a>> {
+        if proxies.trusts(peer) { Said::of(facts, proxies.header) } else { Some(Said::default()) }
+    }
+
     /// `None`: it cannot be read.
     fn of(facts: &Facts<'a>, header: ProxyHeader) -> Option<Said<'a>> {
         let forwarded = || {

@@ -324,13 +324,13 @@ fn a_page_behind_a_trusted_proxy_is_judged_by_the_host_that_the_browser_named() 
          [[listen]]\nname = \"standard\"\naddress = \"127.0.0.1:{c}\"\nproxies = [\"127.0.0.0/8\"]\nproxy_header = \"forwarded\"\n\
          [[listen]]\nname = \"plain\"\naddress = \"127.0.0.1:{b}\"\n",
     );
-    let origin = "Origin: https://status.example\r\n";
+    let origin = "Origin: https://status.lan\r\n";
     for (said, behind) in [
-        ("X-Forwarded-Host: status.example\r\nX-Forwarded-Proto: https\r\n", 200),
-        ("X-Forwarded-Host: status.example:443\r\n", 200),
-        ("Forwarded: for=192.168.1.1;host=status.example;proto=https\r\n", 200),
+        ("X-Forwarded-Host: status.lan\r\nX-Forwarded-Proto: https\r\n", 200),
+        ("X-Forwarded-Host: status.lan:443\r\n", 200),
+        ("Forwarded: for=192.168.1.1;host=status.lan;proto=https\r\n", 200),
         ("X-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: https\r\n", 403),
-        ("X-Forwarded-Host: status.example\r\nX-Forwarded-Proto: http\r\n", 403),
+        ("X-Forwarded-Host: status.lan\r\nX-Forwarded-Proto: http\r\n", 403),
         ("", 403),
     ] {
         // The one takes the fast path, the other asks for more than that.
@@ -345,5 +345,20 @@ fn a_page_behind_a_trusted_proxy_is_judged_by_the_host_that_the_browser_named() 
             conn.send(&request);
             assert_eq!(conn.reply().status, 403, "nobody else is believed: {said}");
         }
+    }
+    // A name that anybody may own leads here by its owner's will, also where a proxy says it (DNS rebinding).
+    let rebound = "Origin: https://evil.example\r\nX-Forwarded-Host: evil.example\r\n";
+    let mut conn = Conn::tcp(&hb.address_of('a'));
+    conn.send(beat_with(rebound, "{}"));
+    let refused = conn.reply();
+    assert_eq!((refused.status, &refused.json()["key"]), (403, &"access.hosts".into()), "{}", refused.text());
+    drop(hb);
+    let hb = daemon(
+        "[[listen]]\naddress = \"127.0.0.1:{a}\"\nproxies = [\"127.0.0.0/8\"]\nproxy_header = \"x-forwarded-for\"\n\
+         [access]\nhosts = [\"status.example\"]\n",
+    );
+    for (said, status) in [("status.example", 200), ("evil.example", 403), ("127.0.0.1", 200)] {
+        let request = format!("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-Host: {said}\r\n\r\n");
+        assert_eq!(hb.ask(request).status, status, "{said}");
     }
 }

@@ -17,7 +17,7 @@ use crate::wire::fields::{BeatError, Fields};
 use crate::wire::forwarded::Unreadable;
 use crate::wire::head::Facts;
 use crate::wire::json::{self, Body};
-use crate::wire::origin::is_cross_site;
+use crate::wire::origin::{host_asked_for, is_cross_site};
 use crate::wire::query;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -42,7 +42,8 @@ pub fn admit_over(
         answer.closing()
     };
     // A browser's page is one that says where it comes from.
-    if !policy.access.hosts.admits(facts.host, facts.origin.is_some()) {
+    let host = host_asked_for(&site.setup.proxies, peer, facts);
+    if !policy.access.hosts.admits(host, facts.origin.is_some()) {
         return Err(denied(unknown_host()));
     }
     if is_cross_site(&site.setup.proxies, peer, facts) {

@@ -30,7 +30,7 @@ use crate::transport::site::{Site, Trust};
 use crate::wire::answer::Answer;
 use crate::wire::control::Wrong;
 use crate::wire::head::Facts;
-use crate::wire::origin::is_cross_site;
+use crate::wire::origin::{host_asked_for, is_cross_site};
 pub use events::{Broken, Flow};
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
@@ -276,7 +276,8 @@ pub fn admit<'a>(
         Visitor::Guest(peer) => {
             client = client_of(site, peer, question.facts)?;
             let by_page = wish == Wish::Admin && question.facts.origin.is_some();
-            if !policy.access.hosts.admits(question.facts.host, by_page) {
+            let host = host_asked_for(proxies, peer, question.facts);
+            if !policy.access.hosts.admits(host, by_page) {
                 return Err(unknown_host());
             }
             let may = policy.access.check(wish, client, question.facts.bearer());
