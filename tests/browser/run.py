@@ -241,7 +241,7 @@ def looks(daemon, browser, pictures):
 
 
 # A name without a place to break it, as far as it can go: 63 letters between two dots.
-LONG_NAME = ".".join(["l" * 63, "o" * 63, "n" * 63, "invalid"])
+LONG_NAME = "l" * 64
 
 
 def phone(daemon, browser, pictures):
@@ -269,7 +269,7 @@ def phone(daemon, browser, pictures):
                 tab.close()
 
 
-phone.config = f'[[listen]]\nprotocol = "tcp"\naddress = "{LONG_NAME}:7"\n'
+phone.config = f'[[listen]]\nname = "{LONG_NAME}"\nprotocol = "tcp"\naddress = "heartbeat.invalid:7"\n'
 
 
 def socket_(daemon, browser, pictures):

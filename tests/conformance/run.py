@@ -54,6 +54,9 @@ def python2():
 def suite(python):
     """The folder of the suite, installed if it is not, or not the one that is wanted."""
     tools = pathlib.Path(os.environ.get("TOOLS", HERE.parent.parent / "target" / "tools"))
+    # The pip of Python 2 cannot read the names of some folders.
+    if not str(tools).isascii():
+        tools = pathlib.Path(tempfile.gettempdir()) / f"heartbeat-tools-{os.getuid()}"
     wanted = (HERE / "requirements.txt").read_text()
     folder = tools / "autobahn"
     mark = folder / "installed"
@@ -61,7 +64,8 @@ def suite(python):
         shutil.rmtree(folder, ignore_errors=True)
         tools.mkdir(parents=True, exist_ok=True)
         install = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-deps"]
-        subprocess.run([*install, "--target", folder, "-r", HERE / "requirements.txt"], check=True)
+        shutil.copy(HERE / "requirements.txt", tools / "autobahn.txt")
+        subprocess.run([*install, "--target", folder, "-r", tools / "autobahn.txt"], check=True)
         mark.write_text(wanted)
     return folder
 
