@@ -8,8 +8,9 @@
 use super::{Engine, HERE, lock};
 use crate::domain::time::Wall;
 use crate::store::{Delivery, Lane, OutboxQuery, Outgoing, Posted, Settled, StoreError};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Messages that wait here, and their bytes. When there are as many, no change is heard until there is room; what one
 /// turn makes of the last ones comes on top.
@@ -39,6 +40,8 @@ pub(super) struct Aside {
     next: u64,
     /// How many went from here into the outbox.
     puts: u64,
+    /// The names of the last of them, by the numbers that they had here: whoever was listing them goes on from there.
+    put: BTreeMap<u64, String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +61,8 @@ struct Held {
 #[derive(Debug)]
 struct Done {
     outgoing: Outgoing,
+    /// Its place in the outbox, when somebody has looked.
+    place: OnceLock<u64>,
     settled: Settled,
     at: Wall,
     instead: Vec<Outgoing>,
@@ -80,6 +85,8 @@ struct Page {
     held: Vec<Posted>,
     /// What is otherwise than the outbox has it.
     settled: Vec<Arc<Done>>,
+    /// The message of the outbox before which it goes on, if that was here when the list came to it.
+    before: Option<String>,
     puts: u64,
 }
 
@@ -159,18 +166,23 @@ impl Aside {
             let Some(Spot::Held(number)) = self.spots.get(key).copied() else { continue };
             let Some(Held { outgoing, done, instead }) = self.held.remove(&number) else { continue };
             self.puts += 1;
+            self.put.insert(number, key.clone());
+            if self.put.len() > MESSAGES_MAX {
+                self.put.pop_first();
+            }
             self.bytes -= outgoing.message.len();
             self.spots.remove(key);
             match done {
-                Some((settled, at)) => self.is_done(Done { outgoing, settled, at, instead }),
+                Some((settled, at)) => self.is_done(outgoing, settled, at, instead),
                 None => self.waits_no_more(&outgoing.lane(), number),
             }
         }
     }
 
-    fn is_done(&mut self, done: Done) {
+    fn is_done(&mut self, outgoing: Outgoing, settled: Settled, at: Wall, instead: Vec<Outgoing>) {
         let number = self.number();
-        self.spots.insert(done.outgoing.key.clone(), Spot::Settled);
+        self.spots.insert(outgoing.key.clone(), Spot::Settled);
+        let done = Done { outgoing, place: OnceLock::new(), settled, at, instead };
         self.settled.insert(number, Arc::new(done));
     }
 
@@ -182,10 +194,7 @@ impl Aside {
             Some(Spot::Settled) => {}
             // It stands in the outbox as before.
             None if matches!(settled, Settled::Retry { .. }) => {}
-            None => {
-                let (outgoing, settled) = (outgoing.clone(), settled.clone());
-                self.is_done(Done { outgoing, settled, at, instead: there.to_vec() });
-            }
+            None => self.is_done(outgoing.clone(), settled.clone(), at, there.to_vec()),
         }
         self.hold(here.iter().cloned());
     }
@@ -217,14 +226,25 @@ impl Aside {
     }
 
     fn page(&self, query: &OutboxQuery) -> Page {
+        let reached = query.before.and_then(|before| before.checked_sub(HELD_FROM));
         let before = query.before.map_or(u64::MAX, |before| before.saturating_sub(HELD_FROM));
         let is_meant = |one: &(&u64, &Held)| query.delivery.is_none_or(|wanted| one.1.delivery() == wanted);
         let held = self.held.range(..before).rev().filter(is_meant).take(query.limit);
         Page {
             held: held.map(|(number, one)| one.posted(HELD_FROM + number)).collect(),
             settled: self.settled.values().cloned().collect(),
+            before: reached.and_then(|reached| self.put.range(reached..).next()).map(|(_, key)| key.clone()),
             puts: self.puts,
         }
+    }
+}
+
+impl Done {
+    fn posted(&self, place: u64) -> Posted {
+        let outgoing = self.outgoing.clone();
+        let mut posted = Posted { place, outgoing, delivery: Delivery::Pending, reason: None };
+        mark(&mut posted, &self.settled, self.at);
+        posted
     }
 }
 
@@ -271,7 +291,7 @@ impl Engine {
     pub fn alerts(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {
         let mut spare = 0;
         loop {
-            let Page { mut held, settled, puts } = lock(&self.aside).page(query);
+            let Page { mut held, settled, before, puts } = lock(&self.aside).page(query);
             if held.len() >= query.limit {
                 return Ok(held);
             }
@@ -280,7 +300,12 @@ impl Engine {
             // To the outbox these are still waiting.
             let gone = if query.delivery == Some(Delivery::Pending) { done.len() } else { 0 };
             let limit = query.limit.saturating_add(gone).saturating_add(spare);
-            let mut rows = self.store.outbox_list(&OutboxQuery { limit, ..query.clone() })?;
+            let mut asked = OutboxQuery { limit, ..query.clone() };
+            if let Some(key) = before {
+                let place = self.store.outbox_places(&[&key])?.into_iter().flatten().next();
+                asked.before = place.or(asked.before);
+            }
+            let mut rows = self.store.outbox_list(&asked)?;
             let found = rows.len();
             {
                 let aside = lock(&self.aside);
@@ -295,19 +320,63 @@ impl Engine {
                 continue;
             }
             for row in &mut rows {
-                if let Some(done) = done.get(row.outgoing.key.as_str()) {
+                let done = done.get(row.outgoing.key.as_str());
+                // Since then it may have been put on record.
+                if let Some(done) = done.filter(|_| row.delivery == Delivery::Pending) {
                     mark(row, &done.settled, done.at);
                 }
             }
             rows.retain(|row| query.delivery.is_none_or(|wanted| row.delivery == wanted));
+            self.add_done(&mut rows, &settled, &asked)?;
             held.extend(rows);
             held.truncate(query.limit);
             return Ok(held);
         }
     }
 
+    /// Adds those that the outbox will list so when it is on record what came of them.
+    fn add_done(
+        &self,
+        rows: &mut Vec<Posted>,
+        settled: &[Arc<Done>],
+        asked: &OutboxQuery,
+    ) -> Result<(), StoreError> {
+        let is_meant = |done: &&Arc<Done>| asked.delivery == Some(delivery(&done.settled));
+        let meant: Vec<&Arc<Done>> = settled.iter().filter(is_meant).collect();
+        let unseen: Vec<&Arc<Done>> =
+            meant.iter().copied().filter(|done| done.place.get().is_none()).collect();
+        let keys: Vec<&str> = unseen.iter().map(|done| done.outgoing.key.as_str()).collect();
+        if !keys.is_empty() {
+            for (done, place) in unseen.iter().zip(self.store.outbox_places(&keys)?) {
+                place.into_iter().for_each(|place| _ = done.place.get_or_init(|| place));
+            }
+        }
+        let listed: BTreeSet<u64> = rows.iter().map(|row| row.place).collect();
+        let mut more: Vec<(u64, &Arc<Done>)> = meant
+            .into_iter()
+            .filter_map(|done| done.place.get().map(|place| (*place, done)))
+            .filter(|(place, _)| asked.before.is_none_or(|before| *place < before) && !listed.contains(place))
+            .collect();
+        more.sort_by_key(|(place, _)| Reverse(*place));
+        rows.extend(more.into_iter().take(asked.limit).map(|(place, done)| done.posted(place)));
+        rows.sort_by_key(|row| Reverse(row.place));
+        Ok(())
+    }
+
+    /// Without those that the outbox has, told or not. Where it cannot be read, better twice than never.
+    fn not_in_outbox(&self, messages: Vec<Outgoing>) -> Vec<Outgoing> {
+        if messages.is_empty() {
+            return messages;
+        }
+        let keys: Vec<&str> = messages.iter().map(|one| one.key.as_str()).collect();
+        let Ok(places) = self.store.outbox_places(&keys) else { return messages };
+        let known = messages.into_iter().zip(places);
+        known.filter(|(_, place)| place.is_none()).map(|(one, _)| one).collect()
+    }
+
     /// Takes in messages that the tables would not take.
     pub(super) fn put_aside(&self, messages: Vec<Outgoing>) {
+        let messages = self.not_in_outbox(messages);
         if !messages.is_empty() {
             lock(&self.aside).hold(messages);
             self.post.bell.notify_one();
@@ -361,16 +430,15 @@ impl Engine {
 
     /// Notes what came of a message, on record if that can be done, and says once if it cannot.
     pub(super) fn note(&self, outgoing: &Outgoing, now: Wall, settled: &Settled, instead: &[Outgoing]) {
-        let mut aside = lock(&self.aside);
-        if aside.is_empty() {
-            drop(aside);
+        let nothing_waits = lock(&self.aside).is_empty();
+        if nothing_waits {
             match self.store.outbox_settle(HERE, &outgoing.key, now, settled, instead) {
                 Ok(()) => return self.outbox_works(),
                 Err(error) => self.outbox_failed(&error, now),
             }
-            aside = lock(&self.aside);
         }
-        aside.settle(outgoing, now, settled, instead);
+        let instead = self.not_in_outbox(instead.to_vec());
+        lock(&self.aside).settle(outgoing, now, settled, &instead);
     }
 
     /// Puts on record what came of messages that are in the outbox.

@@ -194,6 +194,14 @@ fn a_list_in_pieces_shows_each_once_whatever_comes_meanwhile() {
     assert_eq!(names(&first), ["e", "d"]);
     hold(&engine, ["f".into()]);
     assert_eq!(names(&listed(&engine, None, Some(first[1].place), 9)), ["c", "b", "a"]);
+    // It goes on record between two pieces, and more comes after it.
+    go_on_record(&engine);
+    put(&engine, ["g".into()]);
+    hold(&engine, ["h".into()]);
+    let rest = listed(&engine, None, Some(first[1].place), 2);
+    assert_eq!(names(&rest), ["c", "b"]);
+    assert_eq!(names(&listed(&engine, None, Some(rest[1].place), 9)), ["a"]);
+    assert_eq!(names(&listed(&engine, None, None, 9)), ["h", "g", "f", "e", "d", "c", "b", "a"]);
 }
 
 #[test]
@@ -206,4 +214,47 @@ fn what_was_told_without_being_noted_makes_no_list_of_what_waits_too_short() {
     let all = listed(&engine, None, None, 9);
     assert_eq!((all[0].delivery, all[0].outgoing.due, all[0].outgoing.tries), (Delivery::Sent, Wall(5), 1));
     assert_eq!((all[1].delivery, all[1].reason.as_deref()), (Delivery::Failed, Some("no")));
+}
+
+#[test]
+fn what_was_told_without_being_noted_is_listed_as_told_in_its_place() {
+    let engine = engine();
+    put(&engine, ["a".into(), "b".into(), "c".into(), "d".into()]);
+    engine.store.outbox_settle(HERE, "c", Wall(4), &Settled::Sent, &[]).unwrap();
+    settle(&engine, "d", &Settled::Sent);
+    settle(&engine, "a", &Settled::Sent);
+    settle(&engine, "b", &Settled::Failed { reason: "no".into() });
+    hold(&engine, ["e".into(), "f".into()]);
+    settle(&engine, "e", &Settled::Sent);
+    let sent = |before, limit| listed(&engine, Some(Delivery::Sent), before, limit);
+    let all = sent(None, 9);
+    assert_eq!(names(&all), ["e", "d", "c", "a"]);
+    assert_eq!(names(&sent(None, 2)), ["e", "d"]);
+    assert_eq!(names(&sent(Some(all[1].place), 9)), ["c", "a"]);
+    assert_eq!(names(&listed(&engine, Some(Delivery::Failed), None, 9)), ["b"]);
+    go_on_record(&engine);
+    assert_eq!(names(&sent(None, 9)), ["e", "d", "c", "a"]);
+    engine.record_settled().unwrap();
+    assert_eq!(names(&sent(None, 9)), ["e", "d", "c", "a"], "as it is on record");
+    assert!(sent(None, 9).iter().all(|row| row.outgoing.tries == 1));
+}
+
+#[test]
+fn what_the_outbox_has_is_not_told_once_more_from_here() {
+    let engine = engine();
+    put(&engine, ["a".into(), "b".into(), "k~ops".into()]);
+    engine.store.outbox_settle(HERE, "k~ops", Wall(4), &Settled::Sent, &[]).unwrap();
+    // While the disk is full another recipient fails for good; the fallback was told on behalf of the first.
+    hold(&engine, ["waits".into()]);
+    let failed = Settled::Failed { reason: "no".into() };
+    engine.note(
+        &message("a", "ops"),
+        Wall(5),
+        &failed,
+        &[message("k~ops", "ops"), message("new~ops", "ops")],
+    );
+    hold(&engine, ["b".into()]);
+    let aside = lock(&engine.aside);
+    assert!(!aside.holds("k~ops") && !aside.holds("b"));
+    assert!(aside.holds("new~ops"));
 }

@@ -240,6 +240,10 @@ impl<L: Log, T: Tables> Store for Embedded<L, T> {
         self.tables.outbox_list(query)
     }
 
+    fn outbox_places(&self, keys: &[&str]) -> Result<Vec<Option<u64>>, StoreError> {
+        self.tables.outbox_places(keys)
+    }
+
     fn outbox_pending(&self) -> Result<Vec<(Lane, u64)>, StoreError> {
         self.tables.outbox_pending()
     }

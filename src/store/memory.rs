@@ -471,6 +471,11 @@ impl Tables for MemoryTables {
         Ok(inner.outbox.values().rev().filter(wanted).take(query.limit).cloned().collect())
     }
 
+    fn outbox_places(&self, keys: &[&str]) -> Result<Vec<Option<u64>>, StoreError> {
+        let inner = self.inner();
+        Ok(keys.iter().map(|key| inner.posted.get(*key).copied()).collect())
+    }
+
     fn outbox_pending(&self) -> Result<Vec<(Lane, u64)>, StoreError> {
         let mut counts = BTreeMap::new();
         for posted in self.inner().outbox.values().filter(|posted| posted.delivery == Delivery::Pending) {

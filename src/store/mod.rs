@@ -243,6 +243,9 @@ pub trait Store: Send + Sync {
     /// Messages, newest first.
     fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError>;
 
+    /// The places of messages by their names; `None`: it has no such message.
+    fn outbox_places(&self, keys: &[&str]) -> Result<Vec<Option<u64>>, StoreError>;
+
     /// How many messages wait in each lane, by the notifier's name.
     fn outbox_pending(&self) -> Result<Vec<(Lane, u64)>, StoreError>;
 

@@ -94,6 +94,9 @@ pub trait Tables: Send + Sync {
     /// Messages, newest first.
     fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError>;
 
+    /// The places of messages by their names; `None`: there is no such message.
+    fn outbox_places(&self, keys: &[&str]) -> Result<Vec<Option<u64>>, StoreError>;
+
     /// How many messages wait in each lane.
     fn outbox_pending(&self) -> Result<Vec<(Lane, u64)>, StoreError>;
 

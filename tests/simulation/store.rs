@@ -279,6 +279,10 @@ impl Tables for SimTables {
         self.inner.outbox_list(query)
     }
 
+    fn outbox_places(&self, keys: &[&str]) -> Result<Vec<Option<u64>>, StoreError> {
+        self.inner.outbox_places(keys)
+    }
+
     fn outbox_pending(&self) -> Result<Vec<(Lane, u64)>, StoreError> {
         self.inner.outbox_pending()
     }

@@ -59,6 +59,11 @@ pub(super) fn what_is_to_be_told_comes_in_order_and_once(store: &dyn Store, owne
     };
     assert_eq!(listed(None), ["test", "z", "o", "a", "c"]);
     assert_eq!(listed(Some(Delivery::Sent)), ["a"]);
+    let all = store.outbox_list(&OutboxQuery { limit: 9, ..OutboxQuery::default() }).unwrap();
+    assert_eq!(
+        store.outbox_places(&["c", "never put", "test"]).unwrap(),
+        [Some(all[4].place), None, Some(all[0].place)]
+    );
     let page = OutboxQuery { delivery: Some(Delivery::Pending), before: None, limit: 2 };
     let first = store.outbox_list(&page).unwrap();
     let rest = store.outbox_list(&OutboxQuery { before: Some(first[1].place), ..page }).unwrap();

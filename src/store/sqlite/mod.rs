@@ -473,6 +473,10 @@ impl Tables for SqliteTables {
         self.read("outbox_list", |connection| Ok(outbox::list(connection, query)?))
     }
 
+    fn outbox_places(&self, keys: &[&str]) -> Result<Vec<Option<u64>>, StoreError> {
+        self.read("outbox_places", |connection| Ok(outbox::places(connection, keys)?))
+    }
+
     fn outbox_pending(&self) -> Result<Vec<(Lane, u64)>, StoreError> {
         self.read("outbox_pending", |connection| Ok(outbox::pending(connection)?))
     }

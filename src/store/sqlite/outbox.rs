@@ -4,7 +4,7 @@ use super::{int, number};
 use crate::domain::alert::Standing;
 use crate::domain::time::Wall;
 use crate::store::outbox::{Delivery, Lane, LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 const COLUMNS: &str = "key, notifier, recipient, made_ms, due_ms, tries, message";
 
@@ -116,6 +116,12 @@ pub(super) fn list(connection: &Connection, query: &OutboxQuery) -> Result<Vec<P
         })
     })?;
     found.collect()
+}
+
+pub(super) fn places(connection: &Connection, keys: &[&str]) -> Result<Vec<Option<u64>>, rusqlite::Error> {
+    let mut select = connection.prepare_cached("SELECT place FROM outbox WHERE key = ?1")?;
+    let mut place = |key: &&str| select.query_row([key], |row| row.get(0)).optional();
+    keys.iter().map(|key| Ok(place(key)?.map(number))).collect()
 }
 
 pub(super) fn pending(connection: &Connection) -> Result<Vec<(Lane, u64)>, rusqlite::Error> {
