@@ -27,6 +27,7 @@ NOT_RUN = {
     ("Other systems", "/usr/sbin/heartbeat-server 8080 --tcp off --state-dir ~/heartbeat --log file:$HOME/heartbeat/heartbeat_server.log --lang zh"): (
         "it runs until Ctrl-C; the integration tests of seed0 start it so"
     ),
+    ("The client", "# /etc/heartbeat-server/conf.d/backup.toml"): "a rule like those that States and rules tries",
     ("TLS", "sudo apt install certbot"): "asks Let's Encrypt over the Internet; its files are put where it puts them",
     ("Upgrade", "git pull"): "needs a checkout with a remote",
     ("Configuration", "2026-02-08 11:30:15 - server started, listening on port 7777"): "an example of a log",
