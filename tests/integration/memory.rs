@@ -34,12 +34,16 @@ fn peak(hb: &Daemon) -> usize {
 /// How many were refused for these reasons, as far as we are told; we may be refused ourselves.
 fn refused_for(hb: &Daemon, reasons: &[&str]) -> Option<u64> {
     let reply = hb.ask(get("/metrics"));
-    let text = Some(reply.text()).filter(|_| reply.status == 200)?;
+    (reply.status == 200).then(|| refusals_in(reply.text(), reasons))
+}
+
+/// How many were refused for these reasons, as the metrics say.
+pub fn refusals_in(metrics: &str, reasons: &[&str]) -> u64 {
     let of = |reason: &&str| {
         let name = format!("heartbeat_connections_refused_total{{reason=\"{reason}\"}} ");
-        text.lines().find_map(|line| line.strip_prefix(&name)?.parse::<u64>().ok()).unwrap()
+        metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse::<u64>().ok()).unwrap()
     };
-    Some(reasons.iter().map(of).sum())
+    reasons.iter().map(of).sum()
 }
 
 /// Whether somebody was refused because there was no room.

@@ -1,7 +1,8 @@
 //! TLS under HTTP: the fast path and hyper, certificates of both sides, and what is not TLS.
 
-use crate::client::{Conn, beat, beat_with, get};
+use crate::client::{Conn, Reply, beat, beat_with, get};
 use crate::harness::{Client, Daemon, Setup, until};
+use crate::memory::refusals_in;
 use crate::ws::{OPENED, handshake, masked};
 use nix::sys::signal::Signal;
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
@@ -215,7 +216,8 @@ fn what_tls_keeps_of_a_connection_counts_as_what_it_holds() {
     let limits = "[limits]\nmemory = \"4M\"\nthreads = 2\nidle_timeout = \"10m\"\n";
     let daemon = setup(&authority, "", limits).start();
     let client = authority.client(None);
-    let refused_for_memory = || refused(&daemon, "memory_per_address") + refused(&daemon, "memory_shed");
+    let refused_for_memory =
+        |reply: &Reply| refusals_in(reply.text(), &["memory_per_address", "memory_shed"]);
     let mut held = Vec::new();
     for _ in 0..110 {
         let mut conn = connect(&daemon, &client);
@@ -224,14 +226,16 @@ fn what_tls_keeps_of_a_connection_counts_as_what_it_holds() {
         assert_eq!(conn.reply().status, 200);
         held.push(conn);
     }
-    assert_eq!(refused_for_memory(), 0);
+    assert_eq!(refused_for_memory(&daemon.get("/metrics")), 0);
     // The beginning of a record, which cannot be read before its end has come.
     let mut record = vec![0x17, 3, 3, 0x40, 0];
     record.resize(16_000, 0);
     held.iter_mut().for_each(|conn| _ = conn.send_beneath(&record));
     // Whoever asks may be one too many.
-    let is_refused = || daemon.ask(get("/metrics")).status == 429 || refused_for_memory() > 0;
-    until("it is too much", is_refused);
+    until("it is too much", || {
+        let reply = daemon.ask(get("/metrics"));
+        reply.status == 429 || refused_for_memory(&reply) > 0
+    });
 }
 
 #[test]
