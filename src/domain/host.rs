@@ -28,7 +28,7 @@ impl Hosts {
     /// a page's changes. An address and `localhost` cannot be made to mean us by somebody else, and who sends no `Host` is
     /// no browser.
     pub fn admits(&self, host: Option<&[u8]>, changes: bool) -> bool {
-        if self.listed.is_empty() && !changes {
+        if !self.matter(changes) {
             return true;
         }
         let Some(host) = host else { return true };
@@ -46,6 +46,11 @@ impl Hosts {
                 !name.contains('.') || name == self.own || NOT_PUBLIC.iter().any(|end| name.ends_with(end))
             }
         }
+    }
+
+    /// Whether the name makes a difference.
+    pub fn matter(&self, changes: bool) -> bool {
+        changes || !self.listed.is_empty()
     }
 
     /// Checks an entry of the list.

@@ -42,10 +42,7 @@ pub fn admit_over(
         answer.closing()
     };
     // A browser's page is one that says where it comes from.
-    let host = host_asked_for(&site.setup.proxies, peer, facts);
-    if !policy.access.hosts.admits(host, facts.origin.is_some()) {
-        return Err(denied(unknown_host()));
-    }
+    check_host(site, policy, peer, facts, facts.origin.is_some()).map_err(denied)?;
     if is_cross_site(&site.setup.proxies, peer, facts) {
         return Err(denied(Answer::error(
             403,
@@ -84,12 +81,23 @@ pub fn client_of(site: &Site, peer: Peer, facts: &Facts<'_>) -> Result<Peer, Ans
     })
 }
 
-/// What is answered to a request under a name that is not ours.
-pub fn unknown_host() -> Answer {
-    Answer::forbidden(
+/// Whether a request comes under a name that is ours; `changes`: a browser's page wants to change something with it.
+pub fn check_host(
+    site: &Site,
+    policy: &Policy,
+    peer: Peer,
+    facts: &Facts<'_>,
+    changes: bool,
+) -> Result<(), Answer> {
+    let hosts = &policy.access.hosts;
+    // Nearly always it does not matter, and what a proxy says need not be read.
+    if !hosts.matter(changes) || hosts.admits(host_asked_for(&site.setup.proxies, peer, facts), changes) {
+        return Ok(());
+    }
+    Err(Answer::forbidden(
         "a page under this name may not do that: if the name is this server's, list it in access.hosts",
         "access.hosts",
-    )
+    ))
 }
 
 /// What was sent: a query, whose fields hold where a beat does not say them, and a body.

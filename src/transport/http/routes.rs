@@ -24,13 +24,13 @@ use crate::store::StoreError;
 use crate::sys::clock;
 use crate::sys::sockets::control;
 use crate::transport::budget::ShedSignal;
-use crate::transport::http::beats::{client_of, unknown_host};
+use crate::transport::http::beats::{check_host, client_of};
 use crate::transport::http::upgrade::Opening;
 use crate::transport::site::{Site, Trust};
 use crate::wire::answer::Answer;
 use crate::wire::control::Wrong;
 use crate::wire::head::Facts;
-use crate::wire::origin::{host_asked_for, is_cross_site};
+use crate::wire::origin::is_cross_site;
 pub use events::{Broken, Flow};
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
@@ -276,10 +276,7 @@ pub fn admit<'a>(
         Visitor::Guest(peer) => {
             client = client_of(site, peer, question.facts)?;
             let by_page = wish == Wish::Admin && question.facts.origin.is_some();
-            let host = host_asked_for(proxies, peer, question.facts);
-            if !policy.access.hosts.admits(host, by_page) {
-                return Err(unknown_host());
-            }
+            check_host(site, policy, peer, question.facts, by_page)?;
             let may = policy.access.check(wish, client, question.facts.bearer());
             if let Err(why) = may {
                 // A browser asks without one first; that is nobody's mistake.
