@@ -601,18 +601,19 @@ impl Front {
         }
         self.swept_s = moment.now_s;
         self.gauge.pulse.fetch_add(1, Ordering::Relaxed);
-        let due: Vec<usize> =
-            self.connections.iter().filter(|(_, c)| c.is_due(moment.now_s)).map(|(key, _)| key).collect();
-        for key in due {
-            if let Some(connection) = self.connections.get_mut(key) {
+        let is_due = |c: &Connection| c.is_due(moment.now_s);
+        let holds_most = |c: &Connection| c.link().place.held.shed_host().is_some();
+        let found = self.connections.iter().filter(|(_, c)| is_due(c) || holds_most(c));
+        let found: Vec<usize> = found.map(|(key, _)| key).collect();
+        for key in found {
+            if let Some(connection) = self.connections.get_mut(key).filter(|c| is_due(c)) {
                 let next = connection.time_out(moment);
                 self.follow(key, next, moment);
             }
+            if self.connections.get(key).is_some_and(holds_most) {
+                self.shed(key, Turned::Shed, moment);
+            }
         }
-        let holds_most = |c: &Connection| c.link().place.held.shed_host().is_some();
-        let shed: Vec<usize> =
-            self.connections.iter().filter(|(_, c)| holds_most(c)).map(|(key, _)| key).collect();
-        shed.into_iter().for_each(|key| self.shed(key, Turned::Shed, moment));
         for door in std::mem::take(&mut self.barred) {
             self.let_in(door, ARRIVALS_MAX, moment);
         }
