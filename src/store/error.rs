@@ -3,19 +3,18 @@
 use crate::domain::lang::Lang;
 use crate::domain::sentence::{Audience, Sentence};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why something could not be kept, or not be read again.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.fault_to(Audience::Own))]
 pub enum StoreError {
     /// The disk, or the quota on it, is full.
-    #[error("{path}: no space left", path = path.display())]
     Full {
         /// The file that was being written.
         path: PathBuf,
     },
     /// The state may not be written: a read-only file system, or no permission.
-    #[error("{path}: {source}", path = path.display())]
     Denied {
         /// The file or directory.
         path: PathBuf,
@@ -23,7 +22,6 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Any other failure of the system.
-    #[error("{path}: {doing}: {source}", path = path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
@@ -33,7 +31,6 @@ pub enum StoreError {
         source: io::Error,
     },
     /// What stands in a file is not what we wrote, and what is readable cannot be told from what is not.
-    #[error("{path}: at byte {offset}: {reason}", path = path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -43,7 +40,6 @@ pub enum StoreError {
         reason: String,
     },
     /// The file was written by a later version of the program.
-    #[error("{path}: written by a later version (schema {found}, this one knows {known})", path = path.display())]
     TooNew {
         /// The file.
         path: PathBuf,
@@ -53,7 +49,6 @@ pub enum StoreError {
         known: i64,
     },
     /// The partition has another owner now.
-    #[error("the partition has a later owner")]
     Stale,
 }
 
@@ -99,23 +94,18 @@ impl StoreError {
     }
 
     fn fault_to(&self, to: Audience) -> String {
-        let path = |path| to.path(path);
+        let at = |path: &Path| to.path(path);
         match self {
-            _ if to == Audience::Own => self.to_string(),
-            StoreError::Full { path: file } => format!("{}: no space left", path(file)),
-            StoreError::Denied { path: file, source } => {
-                format!("{}: {}", path(file), to.error(source))
+            StoreError::Full { path } => format!("{}: no space left", at(path)),
+            StoreError::Denied { path, source } => format!("{}: {}", at(path), to.error(source)),
+            StoreError::Io { path, doing, source } => format!("{}: {doing}: {}", at(path), to.error(source)),
+            StoreError::Damaged { path, offset, reason } => {
+                format!("{}: at byte {offset}: {}", at(path), to.words(reason, "not what was written"))
             }
-            StoreError::Io { path: file, doing, source } => {
-                format!("{}: {doing}: {}", path(file), to.error(source))
+            StoreError::TooNew { path, found, known } => {
+                format!("{}: written by a later version (schema {found}, this one knows {known})", at(path))
             }
-            StoreError::Damaged { path: file, offset, .. } => {
-                format!("{}: at byte {offset}: not what was written", path(file))
-            }
-            StoreError::TooNew { path: file, found, known } => {
-                format!("{}: written by a later version (schema {found}, this one knows {known})", path(file))
-            }
-            StoreError::Stale => self.to_string(),
+            StoreError::Stale => "the partition has a later owner".to_string(),
         }
     }
 

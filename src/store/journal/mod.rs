@@ -173,11 +173,6 @@ impl Journal {
     }
 
     /// Why it does not work as it should; `None` when it does.
-    pub fn degraded(&self) -> Option<String> {
-        self.trouble().map(|error| error.to_string())
-    }
-
-    /// The same as an error, for a sentence in a language.
     pub fn trouble(&self) -> Option<StoreError> {
         self.inner().trouble.as_ref().map(|trouble| trouble.error())
     }
