@@ -187,8 +187,9 @@ impl Engine {
             if let Some((again, found)) = again.and_then(|again| Some((again, down.remove(&number)?))) {
                 self.put_right(machine, &found.borrow(), again, clocks.now);
             }
-            // After a power cut what is left of the journal is read once more, from its beginning, and where no file
-            // could be begun what was not safe is written again later; what was over by then is no news, though it may have been forgotten here.
+            // After a power cut what is left of the journal is read once more, from its beginning, and where no file could
+            // be begun what was not safe is written again later; what was over by then is no news, though it may have been
+            // forgotten here.
             let is_fresh = *reconciled && clocks.now.wall.0.abs_diff(record.at.0) < FRESH.0;
             let is_old = !is_fresh && !machine.knows(record.number) && self.was_over(record)?;
             if !is_old {

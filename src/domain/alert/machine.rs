@@ -364,20 +364,19 @@ impl Machine {
         let names = self.notifiers_of(&entry.id, entry.peer());
         self.name_lines(&mut entry, &names);
         for line in entry.lines.iter_mut().filter(|line| names.contains(&line.to) && !line.flapping) {
-            let notifier = self.policy.notifier(&line.to);
             line.covered = false;
             if !goes_on {
                 line.counted = false;
             } else if line.told == Some(incident.beats) {
                 // It knows.
-                let every = notifier.and_then(|notifier| notifier.remind_every);
+                let every = self.policy.remind_every(&line.to);
                 line.remind = every.map(|every| after(self.clock, every));
                 continue;
             } else {
                 line.uncount();
             }
-            let min_down = notifier.map_or(Span(0), |notifier| notifier.min_down);
-            line.due = Some(after(present(self.absence, entry.began), min_down));
+            let began = present(self.absence, entry.began);
+            line.due = Some(after(began, self.policy.min_down(&line.to)));
             (line.thread, line.remind) = (line.told, None);
         }
         if entry.lines.is_empty() && !self.parents.contains(&entry.id) {
@@ -454,7 +453,7 @@ impl Machine {
             let respite = entry.respite.min(RESPITE_MAX);
             let mut wake = None;
             for line in entry.lines.iter_mut().filter(|line| line.covered) {
-                let min_down = self.policy.notifier(&line.to).map_or(Span(0), |notifier| notifier.min_down);
+                let min_down = self.policy.min_down(&line.to);
                 let due = after(self.clock, respite.max(min_down));
                 (line.covered, line.due, wake) = (false, Some(due), Some(self.clock));
             }
@@ -484,10 +483,10 @@ impl Machine {
             line.failures = 0;
             let down = down && names.contains(&line.to);
             if down && !line.flapping && line.told != Some(entry.beats) {
-                let min_down = self.policy.notifier(&line.to).map_or(Span(0), |notifier| notifier.min_down);
+                let min_down = self.policy.min_down(&line.to);
                 line.due = Some(after(at, min_down));
             } else if down && line.told.is_some() && !line.flapping {
-                let every = self.policy.notifier(&line.to).and_then(|notifier| notifier.remind_every);
+                let every = self.policy.remind_every(&line.to);
                 line.remind = every.map(|every| after(at, every));
             }
         }

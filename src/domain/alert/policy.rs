@@ -80,6 +80,16 @@ impl AlertPolicy {
         self.notifiers.iter().find(|notifier| notifier.name == name)
     }
 
+    /// How long a monitor must have been down before a notifier is told of it.
+    pub fn min_down(&self, name: &str) -> Span {
+        self.notifier(name).map_or(Span(0), |notifier| notifier.min_down)
+    }
+
+    /// How often a notifier is told again of monitors that stay down; `None`: never.
+    pub fn remind_every(&self, name: &str) -> Option<Span> {
+        self.notifier(name).and_then(|notifier| notifier.remind_every)
+    }
+
     /// Whether any of these is told of each failed run of a monitor that is down.
     pub fn hear_failures(&self, names: &[String]) -> bool {
         names.iter().any(|name| self.notifier(name).is_some_and(|notifier| notifier.every_failure))

@@ -54,7 +54,7 @@ impl Machine {
             found.extend(entry.lines.iter().filter(covered).map(|line| (entry.number, line.to.clone())));
         }
         for (number, to) in found {
-            let min_down = self.policy.notifier(&to).map_or(Span(0), |notifier| notifier.min_down);
+            let min_down = self.policy.min_down(&to);
             let Some(entry) = self.entries.get_mut(&number) else { continue };
             let due = after(entry.began, min_down);
             for line in entry.lines.iter_mut().filter(|line| line.to == to) {
@@ -79,7 +79,7 @@ impl Machine {
         for line in entry.lines.iter_mut().filter(|line| line.told.is_some() && names.contains(&line.to)) {
             // It may have been left out for a while.
             if line.remind.is_none() && !line.flapping && !entry.paused {
-                let every = self.policy.notifier(&line.to).and_then(|notifier| notifier.remind_every);
+                let every = self.policy.remind_every(&line.to);
                 line.remind = every.map(|every| after(self.clock, every));
                 changed |= every.is_some();
             }
@@ -95,7 +95,7 @@ impl Machine {
             if entry.line(name).is_none() {
                 entry.lines.push(Line::new(name));
             }
-            let min_down = self.policy.notifier(name).map_or(Span(0), |notifier| notifier.min_down);
+            let min_down = self.policy.min_down(name);
             let due = after(entry.began, min_down);
             for line in entry.lines.iter_mut().filter(|line| line.to == *name) {
                 (line.unnamed, line.due) = (false, Some(due));
@@ -286,10 +286,9 @@ impl Machine {
             back(&mut entry.first_down, now);
             for line in &mut entry.lines {
                 line.said.iter_mut().chain(&mut line.recovered).for_each(|at| back(at, now));
-                let notifier = self.policy.notifier(&line.to);
-                let wait = notifier.map_or(Span(0), |notifier| notifier.min_down).max(RESPITE_MAX);
+                let wait = self.policy.min_down(&line.to).max(RESPITE_MAX);
                 line.due.iter_mut().for_each(|at| back(at, after(now, wait)));
-                let every = notifier.and_then(|notifier| notifier.remind_every).unwrap_or_default();
+                let every = self.policy.remind_every(&line.to).unwrap_or_default();
                 line.remind.iter_mut().for_each(|at| back(at, after(now, every)));
             }
             entry.wake = entry.wake.map(|at| at.min(now));
