@@ -241,10 +241,7 @@ impl Aside {
 
 impl Done {
     fn posted(&self, place: u64) -> Posted {
-        let outgoing = self.outgoing.clone();
-        let mut posted = Posted { place, outgoing, delivery: Delivery::Pending, reason: None };
-        mark(&mut posted, &self.settled, self.at);
-        posted
+        posted(place, &self.outgoing, Some((&self.settled, self.at)))
     }
 }
 
@@ -254,13 +251,18 @@ impl Held {
     }
 
     fn posted(&self, place: u64) -> Posted {
-        let outgoing = self.outgoing.clone();
-        let mut posted = Posted { place, outgoing, delivery: Delivery::Pending, reason: None };
-        if let Some((settled, at)) = &self.done {
-            mark(&mut posted, settled, *at);
-        }
-        posted
+        posted(place, &self.outgoing, self.done.as_ref().map(|(settled, at)| (settled, *at)))
     }
+}
+
+/// A message as it is listed, with what came of it.
+fn posted(place: u64, outgoing: &Outgoing, done: Option<(&Settled, Wall)>) -> Posted {
+    let outgoing = outgoing.clone();
+    let mut posted = Posted { place, outgoing, delivery: Delivery::Pending, reason: None };
+    if let Some((settled, at)) = done {
+        mark(&mut posted, settled, at);
+    }
+    posted
 }
 
 fn delivery(settled: &Settled) -> Delivery {

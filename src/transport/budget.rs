@@ -376,6 +376,11 @@ mod tests {
         }
     }
 
+    fn assert_nothing_is_held(census: &Census) {
+        let books = census.budget.books();
+        assert_eq!((books.used, books.leaving, books.by_account.len(), books.ranks.len()), (0, 0, 0, 0));
+    }
+
     #[test]
     fn who_holds_most_is_refused_and_who_holds_little_is_not() {
         let census = Arc::new(Census::new(None, 10_000));
@@ -389,8 +394,7 @@ mod tests {
         assert!(used() <= MAX && many[0].len() > many[200].len(), "{}", used());
         // One that shrinks and grows again within what it had.
         drop((first, second, many));
-        let books = census.budget.books();
-        assert_eq!((books.used, books.leaving, books.by_account.len(), books.ranks.len()), (0, 0, 0, 0));
+        assert_nothing_is_held(&census);
     }
 
     #[test]
@@ -431,8 +435,7 @@ mod tests {
         assert!(used <= MAX && leaving <= MAX / 4 && leaving > MAX / 8, "{used} {leaving}");
         assert!(crowd[0].len() == 1 && crowd[249].is_empty());
         drop((greedy, crowd, honest));
-        let books = census.budget.books();
-        assert_eq!((books.used, books.leaving, books.by_account.len(), books.ranks.len()), (0, 0, 0, 0));
+        assert_nothing_is_held(&census);
     }
 
     #[test]
@@ -479,8 +482,7 @@ mod tests {
         assert_eq!(more.charge(peer("198.51.100.0"), MAX), Err(Turned::Memory));
         assert!(more.alone && more.bytes() == PIECE / 2);
         drop((proxied, greedy, more));
-        let books = census.budget.books();
-        assert_eq!((books.used, books.leaving, books.by_account.len(), books.ranks.len()), (0, 0, 0, 0));
+        assert_nothing_is_held(&census);
     }
 
     #[test]
