@@ -187,7 +187,7 @@ impl Daemon {
         let started = clock::now();
         let census = Arc::new(Census::new(settings.limits.connections, open_files));
         let policy = Arc::new(policy_of(&settings));
-        let opened = store::open(&settings.state_dir, started.wall)
+        let opened = store::open(&settings.state_dir, started.wall, clock::booted_at(started.wall))
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         state_dir::is_still(&settings.state_dir, &state_lock)
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;

@@ -303,7 +303,7 @@ mod tests {
             number.set(number.get() + 1);
             let own = folder.path().join(number.get().to_string());
             std::fs::create_dir(&own).unwrap();
-            let Opened { store, owner } = open(&own, NOW).unwrap();
+            let Opened { store, owner } = open(&own, NOW, None).unwrap();
             (store, owner)
         });
     }
@@ -313,7 +313,7 @@ mod tests {
         let folder = Folder::new("embedded-restart");
         let mut batch = Batch::new();
         let first = {
-            let Opened { store, .. } = open(folder.path(), NOW).unwrap();
+            let Opened { store, .. } = open(folder.path(), NOW, None).unwrap();
             assert_eq!(store.life(PARTITION), Life::default());
             batch.push(&record("a", 1, 1));
             let first = store.append(PARTITION, NOW, &mut batch).unwrap();
@@ -328,7 +328,7 @@ mod tests {
             if taken_away {
                 std::fs::remove_dir_all(folder.path().join("journal")).unwrap();
             }
-            let Opened { store, owner } = open(folder.path(), NOW).unwrap();
+            let Opened { store, owner } = open(folder.path(), NOW, None).unwrap();
             assert_eq!(owner.epoch, 2 + u64::from(taken_away));
             assert_eq!(store.life(PARTITION).last_sign, (!taken_away).then_some(NOW));
             let mut versions = Vec::new();

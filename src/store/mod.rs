@@ -53,12 +53,14 @@ pub struct Opened {
     pub owner: Owner,
 }
 
-/// Opens the embedded store in the state directory; makes what is missing.
-pub fn open(folder: &Path, now: Wall) -> Result<Opened, StoreError> {
+/// Opens the embedded store in the state directory; makes what is missing. `booted_at`: when the machine was started, if
+/// that is known.
+pub fn open(folder: &Path, now: Wall, booted_at: Option<Wall>) -> Result<Opened, StoreError> {
     let tables = sqlite::SqliteTables::open(folder, now)?;
     let folder = folder.join(JOURNAL);
+    let options = JournalOptions { booted_at, ..JournalOptions::default() };
     let disk = RealDisk::open(&folder).map_err(|error| StoreError::io(&folder, "open", error))?;
-    let log = JournalLog::open(Arc::new(disk), JournalOptions::default(), tables.noted()?, now)?;
+    let log = JournalLog::open(Arc::new(disk), options, tables.noted()?, now)?;
     let store = embedded::Embedded::new(log, tables);
     let owner = store.new_owner()?;
     Ok(Opened { store: Arc::new(store), owner })

@@ -84,6 +84,8 @@ pub struct World {
     asleep_ms: u64,
     wall_ahead_ms: i64,
     life_from_ms: u64,
+    /// When the power came back.
+    powered_ms: u64,
     disk: SimDisk,
     tables: Arc<MemoryTables>,
     probe: Probe,
@@ -126,6 +128,7 @@ impl World {
             asleep_ms: 0,
             wall_ahead_ms: 0,
             life_from_ms: 0,
+            powered_ms: 0,
             disk: SimDisk::new(),
             tables: Arc::new(MemoryTables::new()),
             probe: Probe::default(),

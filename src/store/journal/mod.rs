@@ -63,6 +63,8 @@ pub struct JournalOptions {
     pub first_segment: u64,
     /// What nonces are drawn from.
     pub seed: u64,
+    /// When the machine was started: what was written since has not seen a power cut. `None`: nobody knows.
+    pub booted_at: Option<Wall>,
 }
 
 impl Default for JournalOptions {
@@ -72,6 +74,7 @@ impl Default for JournalOptions {
             bytes_max: 16 * 1024 * 1024 * 1024,
             first_segment: 1,
             seed: RandomState::new().hash_one(0u64),
+            booted_at: None,
         }
     }
 }
@@ -134,7 +137,7 @@ impl Journal {
         options: JournalOptions,
         now: Wall,
     ) -> Result<(Journal, Recovery), StoreError> {
-        let mut found = recover::recover(disk.as_ref())?;
+        let mut found = recover::recover(disk.as_ref(), options.booted_at)?;
         let life = Life { last_sign: found.last_sign };
         let (cut, damages) = (found.cut.take(), std::mem::take(&mut found.damages));
         let number = found.next_number.max(options.first_segment).max(1);

@@ -6,6 +6,8 @@
 //!   tail was cut, and when a failed fdatasync made the journal write its unsynced frames again. Nothing is missing.
 //! - *A torn tail*: it is in the last segment, behind what the last mark says was synced. There a power cut may lose
 //!   and reorder. The segment ends at the hole; whatever good frames lie behind it were never promised to anybody.
+//!   Where the machine has run since before the segment was begun there was no power cut: whatever a killed process had
+//!   written is there in order, so only a hole with nothing good behind it is a torn tail.
 //! - *Damage*: anything else. It is reported with file and offset, a copy of the file is kept aside, and reading goes on
 //!   with the next good frame.
 //!
@@ -60,7 +62,7 @@ const DAMAGES_MAX: usize = 1_000;
 
 /// Reads all segments, cuts a torn tail, keeps copies of damaged files. Fails when the directory cannot be read, or a
 /// later version wrote in it.
-pub(super) fn recover(disk: &dyn Disk) -> Result<Found, StoreError> {
+pub(super) fn recover(disk: &dyn Disk, booted_at: Option<Wall>) -> Result<Found, StoreError> {
     let names = disk.list().map_err(|e| StoreError::io(disk.path(""), "list", e))?;
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| number_of(name)).collect();
     numbers.sort_unstable();
@@ -72,7 +74,17 @@ pub(super) fn recover(disk: &dyn Disk) -> Result<Found, StoreError> {
         scans.extend(found.examine(disk, number, first, number == last)?);
     }
     // What the last segment says is durable; it was not begun before everything earlier was.
-    let durable = scans.last().map_or(1, |scan: &Scan| scan.mark.sequence.max(scan.header.first_sequence));
+    let mut durable =
+        scans.last().map_or(1, |scan: &Scan| scan.mark.sequence.max(scan.header.first_sequence));
+    let uncut = scans.last().is_some_and(|scan| booted_at.is_some_and(|booted| booted < scan.header.made_at));
+    if let (true, Some(scan)) = (uncut, scans.last()) {
+        // The next segment begins behind a hole that stays, else it would seem to hold again what is missing there. So
+        // what is before the hole is made durable where it is; a disk that cannot do that tells its next writer too.
+        if let Some(behind) = scan.holes.iter().rev().find_map(|hole| hole.after).filter(|s| *s > durable) {
+            let _ = disk.open(&file_name(scan.header.number)).and_then(|file| file.sync_data());
+            durable = behind;
+        }
+    }
     let mut limits = Vec::new();
     let mut limit = durable;
     for scan in scans.iter().rev() {
@@ -82,7 +94,7 @@ pub(super) fn recover(disk: &dyn Disk) -> Result<Found, StoreError> {
     let mut scans = scans.into_iter().peekable();
     while let Some(scan) = scans.next() {
         let next = scans.peek().map(|next| next.header.first_sequence);
-        found.judge(disk, scan, next);
+        found.judge(disk, scan, next, uncut);
     }
     found.tail.sequence = durable.min(found.next_sequence);
     let mut next = found.tail.sequence;
@@ -130,13 +142,14 @@ impl Found {
         Ok(None)
     }
 
-    /// Takes a scanned segment; `next`: the first sequence of the one behind it.
-    fn judge(&mut self, disk: &dyn Disk, mut scan: Scan, next: Option<u64>) {
+    /// Takes a scanned segment; `next`: the first sequence of the one behind it; `uncut`: no power cut was since the last
+    /// one was begun.
+    fn judge(&mut self, disk: &dyn Disk, mut scan: Scan, next: Option<u64>, uncut: bool) {
         let (number, made_at) = (scan.header.number, scan.header.made_at);
         let synced = if scan.mark.synced.segment == number { scan.mark.synced.offset } else { 0 };
         let ends = scan.holes.iter().position(|hole| match next {
             Some(next) => hole.before.next_sequence >= next,
-            None => hole.start >= synced,
+            None => hole.start >= synced && !(uncut && hole.after.is_some()),
         });
         let torn = ends.and_then(|hole| scan.holes.get(hole)).map(|hole| hole.start);
         if let Some(hole) = ends {

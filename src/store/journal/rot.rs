@@ -136,6 +136,39 @@ fn every_bit_that_flips_costs_its_frame_and_is_named_at_the_next_start() {
     }
 }
 
+/// Six frames that nobody synced, and where they end.
+fn unsynced() -> (SimDisk, u64, Vec<u64>) {
+    let disk = SimDisk::new();
+    let (journal, _) = open(&disk);
+    let from = journal.end().offset;
+    let ends = (0..6).map(|version| append(&journal, version).offset).collect();
+    (disk, from, ends)
+}
+
+#[test]
+fn every_bit_that_flips_in_what_a_killed_process_left_costs_its_frame_alone_and_is_named() {
+    let (_, from, ends) = unsynced();
+    let booted_at = Some(Wall(START.0 - 1));
+    for bit in (0..(ends[5] - from) * 8).step_by(every(5)) {
+        let (at, what) = (from + bit / 8, format!("bit {bit}"));
+        let (disk, ..) = unsynced();
+        let name = names(&disk)[0].clone();
+        disk.rot(&name, at, 1 << (bit % 8));
+        let hit = ends.iter().position(|end| at < *end).unwrap();
+        let want: Vec<u64> = (0..6).filter(|version| *version != hit as u64).collect();
+        let options = JournalOptions { segment_bytes_max: 6000, seed: 1, booted_at, ..Default::default() };
+        let (journal, found) = Journal::open(Arc::new(disk.clone()), options, START).unwrap();
+        assert_eq!(versions(&journal), want, "{what}");
+        let damages = found.damages.iter().map(|d| (d.offset, d.bytes));
+        let named: Vec<_> = damages.chain(found.cut.iter().map(|c| (c.offset, c.bytes))).collect();
+        let begin = hit.checked_sub(1).map_or(from, |before| ends[before]);
+        assert_eq!(named, [(begin, ends[hit] - begin)], "{what}");
+        // Also when the power goes right after this start.
+        disk.crash(bit);
+        goes_on(&disk, open(&disk).0, want, &what);
+    }
+}
+
 #[test]
 fn cut_at_every_byte_a_file_loses_only_what_is_behind_and_that_is_named() {
     let (whole, places) = small();

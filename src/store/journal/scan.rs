@@ -45,6 +45,8 @@ pub(super) struct Hole {
     pub(super) reason: String,
     /// What was before it.
     pub(super) before: Reached,
+    /// The sequence of the first good frame behind it; `None`: there is none.
+    pub(super) after: Option<u64>,
 }
 
 /// Holes that are told apart; behind the last one the rest of the segment is given up.
@@ -89,7 +91,7 @@ pub(super) fn scan(file: Arc<dyn DiskFile>, bytes: u64) -> io::Result<Result<Sca
                 } else {
                     bytes
                 };
-                scan.holes.push(Hole { start: at, end, reason, before: scan.reached });
+                scan.holes.push(Hole { start: at, end, reason, before: scan.reached, after: None });
                 hole_bytes = end - at;
                 at = end;
             }
@@ -119,6 +121,9 @@ impl Scan {
             let whole = window.get(at, frame.frame_bytes() as usize)?;
             self.mark =
                 Mark::decode(whole.get(FRAME_HEADER_BYTES..).unwrap_or_default()).unwrap_or(self.mark);
+        }
+        if let Some(hole) = self.holes.last_mut().filter(|hole| hole.end == at) {
+            hole.after = Some(frame.sequence);
         }
         self.segment.add(at, frame.frame_bytes());
         self.reached = Reached { next_sequence: frame.sequence.saturating_add(1), wall: Some(frame.wall) };

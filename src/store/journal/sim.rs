@@ -196,6 +196,13 @@ impl SimDisk {
         for content in [&mut inode.seen, &mut inode.durable] {
             content.get_mut(offset as usize).into_iter().for_each(|byte| *byte ^= bits);
         }
+        // A later fdatasync writes the page as it is now.
+        for change in &mut inode.pending {
+            if let Pending::Write { at, bytes } = change {
+                let within = offset.checked_sub(*at).and_then(|within| bytes.get_mut(within as usize));
+                within.into_iter().for_each(|byte| *byte ^= bits);
+            }
+        }
     }
 
     /// What was kept aside, by name.

@@ -43,6 +43,9 @@ impl World {
         self.telling.gaps.push((self.real_ms, self.real_ms + down_ms));
         self.attended.absent(self.real_ms, self.real_ms + down_ms);
         self.real_ms += down_ms;
+        if power_cut {
+            self.powered_ms = self.real_ms;
+        }
         if self.random.one_in(8) {
             let step = self.random.below(20_000) as i64 - 10_000;
             self.wall_ahead_ms += step;
@@ -71,6 +74,7 @@ impl World {
         let options = JournalOptions {
             segment_bytes_max: self.shape.segment_bytes_max,
             seed: self.random.number(),
+            booted_at: Some(Wall(now.wall.0 - (self.real_ms - self.powered_ms) as i64)),
             ..JournalOptions::default()
         };
         let noted = tables.transited().map_err(|e| e.to_string())?;
