@@ -65,6 +65,11 @@ impl<'a> IdRef<'a> {
         }
     }
 
+    /// Checks a text by which a monitor may be made, see [`may_be_made`](IdRef::may_be_made).
+    pub fn makeable(text: &'a str) -> Result<IdRef<'a>, IdError> {
+        IdRef(text).may_be_made().map(|()| IdRef(text))
+    }
+
     /// Whether a monitor of this name may be made, which is more than that there may be one of an earlier version. Names
     /// of our own making, addresses with a port, may: of IPv6 they have brackets.
     pub fn may_be_made(self) -> Result<(), IdError> {

@@ -114,6 +114,7 @@ impl Claim {
 
     /// Says that its connection speaks for the id now, from that address. Where it did so before, and another one has
     /// since, both are alive: the addresses of the two.
+    #[inline]
     pub fn renew(&self, peer: Peer) -> Option<[Peer; 2]> {
         // Most ids have one connection, and then nothing has to be written.
         if self.holds() {

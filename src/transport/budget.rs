@@ -308,11 +308,14 @@ impl Held {
     }
 
     /// Says that it is so much now, of a budget of `max`. Less always goes.
+    #[inline]
     pub fn set(&mut self, bytes: usize, max: usize) -> Result<(), Turned> {
+        // Nearly always: nothing before, nothing now.
+        if bytes == self.bytes as usize { Ok(()) } else { self.change(bytes, max) }
+    }
+
+    fn change(&mut self, bytes: usize, max: usize) -> Result<(), Turned> {
         let before = self.bytes as usize;
-        if bytes == before {
-            return Ok(());
-        }
         let after = u32::try_from(bytes).map_err(|_| Turned::Memory)?;
         let signal = self.signal.get_or_insert_default();
         let account = Account::of(self.host, self.alone, signal);

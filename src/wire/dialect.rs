@@ -407,7 +407,9 @@ fn line_of(
         line::joined(line, Dropped { at, bytes: dropped as usize })
     });
     let line = joined.as_deref().unwrap_or(line);
-    let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    // Repairing looks at each character even where nothing is wrong.
+    let text = std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
     let goes_on = match line::parse(&text) {
         Ok(None) => true,
         Ok(Some(mut command)) => {

@@ -158,8 +158,12 @@ fn or_left_out<T>(slot: &Scalar<'_>, read: Option<T>) -> (Option<T>, bool) {
 }
 
 /// Ids are compared composed.
+#[inline]
 fn compose(slot: &mut Scalar<'_>) {
     let Scalar::Text(text) = slot else { return };
+    if text.is_ascii() {
+        return;
+    }
     if let Cow::Owned(whole) = composed(text) {
         *text = Cow::Owned(whole);
     }
@@ -220,7 +224,7 @@ fn id_of<'b>(slot: &'b Scalar<'_>) -> Result<Option<IdRef<'b>>, BeatError> {
 
 fn ip_of<'b>(slot: &'b Scalar<'_>) -> Option<IdRef<'b>> {
     match slot {
-        Scalar::Text(text) => IdRef::new(text).ok().filter(|ip| ip.may_be_made().is_ok()),
+        Scalar::Text(text) => IdRef::makeable(text).ok(),
         _ => None,
     }
 }

@@ -245,8 +245,8 @@ impl Talk {
             // Who goes on sending fills the buffers of the kernel, and waits.
             return Next::Wait;
         }
-        let ahead = std::mem::take(&mut self.ahead);
-        if !ahead.is_empty() {
+        if !self.ahead.is_empty() {
+            let ahead = std::mem::take(&mut self.ahead);
             desk.input[..ahead.len()].copy_from_slice(&ahead);
             match self.hear(desk, ahead.len(), moment) {
                 // The socket may hold more, and has told so already.
@@ -393,9 +393,11 @@ impl Talk {
             });
             rest = &rest[end..];
         }
-        let mut ahead = std::mem::take(&mut self.ahead).into_vec();
-        ahead.extend_from_slice(rest);
-        self.ahead = ahead.into();
+        if !rest.is_empty() {
+            let mut ahead = std::mem::take(&mut self.ahead).into_vec();
+            ahead.extend_from_slice(rest);
+            self.ahead = ahead.into();
+        }
         self.talk = talk;
         self.watch_message(anew, moment);
         self.silent_s = moment.second_after(self.timeout(moment));
