@@ -38,8 +38,8 @@ pub(super) struct Inner {
     /// How often syncing or beginning a segment failed.
     pub(super) failures: u64,
     pub(super) rescues: u64,
-    /// The file whose fdatasync failed, and why, until all that was in it is written again.
-    pub(super) unsaid: Option<(PathBuf, String)>,
+    /// The file whose fdatasync failed, and why, or that was removed, until all that was in it is written again.
+    pub(super) unsaid: Option<(PathBuf, Option<String>)>,
     /// What people are to be told of.
     pub(super) news: News,
     /// How often in a row reading has failed, by segment.

@@ -43,6 +43,8 @@ pub trait DiskFile: Send + Sync {
     fn truncate(&self, bytes: u64) -> io::Result<()>;
     /// Waits until what was written is durable, the length included: fdatasync(2).
     fn sync_data(&self) -> io::Result<()>;
+    /// Whether it has no name any more: what is in it goes when it is closed.
+    fn is_removed(&self) -> bool;
 }
 
 /// Where damaged files are kept, inside the directory.
@@ -167,6 +169,10 @@ impl DiskFile for File {
 
     fn sync_data(&self) -> io::Result<()> {
         File::sync_data(self)
+    }
+
+    fn is_removed(&self) -> bool {
+        self.metadata().is_ok_and(|file| file.nlink() == 0)
     }
 }
 

@@ -19,16 +19,16 @@ pub(super) struct News {
     rescue: Option<Rescue>,
 }
 
-/// An fdatasync that failed, after which everything unsynced was written again.
+/// A file that could not be synced or was removed, after which what is not durable was written again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rescue {
-    /// The file that could not be synced.
+    /// The file.
     pub file: PathBuf,
-    /// What the system said.
-    pub reason: String,
+    /// What the system said to fdatasync; `None`: the file was removed.
+    pub reason: Option<String>,
     /// The file that holds again what may be lost in it.
     pub again: PathBuf,
-    /// How often that has happened since the start.
+    /// How often fdatasync has failed since the start.
     pub times: u64,
 }
 
@@ -66,9 +66,9 @@ impl Journal {
 }
 
 impl News {
-    /// Notes the `times`th failed fdatasync. Of a disk on which every one fails people are told ever more seldom.
-    pub(super) fn rescued(&mut self, file: PathBuf, again: PathBuf, reason: String, times: u64) {
-        if times.is_power_of_two() {
+    /// Notes the `times`th failed fdatasync, of which people are told ever more seldom, or a file that was removed.
+    pub(super) fn rescued(&mut self, file: PathBuf, again: PathBuf, reason: Option<String>, times: u64) {
+        if reason.is_none() || times.is_power_of_two() {
             self.rescue = Some(Rescue { file, reason, again, times });
         }
     }
@@ -131,6 +131,17 @@ impl Rescue {
     fn to(&self, to: Audience, lang: Lang) -> String {
         let Rescue { file, reason, again, times } = self;
         let (file, again) = (to.path(file), to.path(again));
+        let Some(reason) = reason else {
+            return match lang {
+                Lang::En => format!(
+                    "a file of the journal was removed while it was written: {file}; all of it was written again, to {again}, \
+                     and nothing is lost; stop the server before files of its state are removed"
+                ),
+                Lang::Zh => format!(
+                    "journal 文件在写入期间被删除：{file}；其内容已全部重新写入 {again}，没有丢失；删除状态文件前请先停止服务器"
+                ),
+            };
+        };
         let reason = to.words(reason, lang.pick("it failed", "失败"));
         match lang {
             Lang::En => format!(

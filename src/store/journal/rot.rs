@@ -457,6 +457,9 @@ impl DiskFile for FaultyFile {
         })?;
         self.file.sync_data()
     }
+    fn is_removed(&self) -> bool {
+        self.file.is_removed()
+    }
 }
 
 /// What was promised in a life of a journal.

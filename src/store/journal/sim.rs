@@ -419,6 +419,10 @@ impl DiskFile for SimFile {
     fn sync_data(&self) -> io::Result<()> {
         self.state()?.sync(self.inode)
     }
+
+    fn is_removed(&self) -> bool {
+        self.state().is_ok_and(|state| state.names.values().all(|inode| *inode != self.inode))
+    }
 }
 
 /// What a power cut leaves of an unsynced change.

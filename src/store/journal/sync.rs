@@ -1,13 +1,14 @@
 //! Making durable what was appended: rounds of fdatasync, new segments, and the way out when the disk fails.
 
 use super::Journal;
-use super::append::{Inner, Payload, Writing};
+use super::append::{Inner, Payload, Unsynced, Writing};
 use super::disk::DiskFile;
 use super::frame::{
     FRAME_HEADER_BYTES, FrameHeader, Kind, Mark, SEGMENT_HEADER_BYTES, SegmentHeader, file_name,
 };
 use super::segment::Segment;
 use super::trouble::Trouble;
+use super::window::Window;
 use crate::domain::time::Wall;
 use crate::store::{Position, StoreError};
 use std::io;
@@ -56,6 +57,7 @@ impl Journal {
                 }
                 self.begin(&mut inner, now)?;
             }
+            self.replace_removed(&mut inner, now)?;
             // What people were told is wrong ends with a round that succeeds, also when nobody beats.
             let due = inner.unsynced_since().is_some()
                 || inner.trouble.is_some()
@@ -154,7 +156,7 @@ impl Journal {
                 inner.failures += 1;
                 inner.writing = None;
                 // Told by whoever begins a segment next: that may fail now and succeed a second later.
-                inner.unsaid.get_or_insert((path, error.to_string()));
+                inner.unsaid.get_or_insert((path, Some(error.to_string())));
                 let wall = inner.unsynced_since().unwrap_or_default();
                 self.begin(inner, wall)?;
                 // It works again, but the next round that succeeds ends this.
@@ -162,6 +164,27 @@ impl Journal {
                 Ok(())
             }
         }
+    }
+
+    /// Where the file that is written has been removed, a new segment takes all that is in it.
+    fn replace_removed(&self, inner: &mut Inner, now: Wall) -> Result<(), StoreError> {
+        let Some(Writing { number, file, end, .. }) = inner.writing.clone() else { return Ok(()) };
+        if !file.is_removed() {
+            return Ok(());
+        }
+        let path = self.disk.path(&file_name(number));
+        let bytes = (end - SEGMENT_HEADER_BYTES) as usize;
+        let mut window = Window::new(file, end, bytes);
+        let frames = window.get(SEGMENT_HEADER_BYTES, bytes).map_err(|e| StoreError::io(&path, "read", e))?;
+        if let Some(first) = FrameHeader::decode_own(frames) {
+            inner.synced_sequence = first.sequence;
+        }
+        inner.synced = Position { segment: number, offset: SEGMENT_HEADER_BYTES };
+        inner.syncing.clear();
+        inner.fresh = Unsynced { bytes: frames.to_vec(), since: Some(now) };
+        inner.writing = None;
+        inner.unsaid = Some((path, None));
+        self.begin(inner, now)
     }
 
     /// Begins a segment, with all that is unsynced in it, durably.
@@ -214,7 +237,7 @@ impl Journal {
         inner.retry_in_s = 0;
         inner.trouble = None;
         if let Some((failed, reason)) = inner.unsaid.take() {
-            inner.rescues += 1;
+            inner.rescues += u64::from(reason.is_some());
             let times = inner.rescues;
             inner.news.rescued(failed, self.disk.path(&name), reason, times);
         }

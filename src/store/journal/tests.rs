@@ -324,6 +324,36 @@ fn a_failed_fdatasync_moves_everything_unsynced_to_a_new_segment() {
 }
 
 #[test]
+fn a_file_removed_while_it_is_written_is_written_again_and_told_of_once() {
+    for seed in 0..100 {
+        let disk = SimDisk::new();
+        let (journal, _) = open(&disk);
+        append(&journal, 0..5);
+        journal.tick(at(1)).unwrap();
+        let old = append(&journal, 5..9);
+        disk.remove(&file_name(old.segment)).unwrap();
+        // Whoever followed it up to here goes on.
+        let end = append(&journal, 9..10);
+        journal.read(Some(old), Wanted::Changes, &mut |_, _| {}).unwrap_err();
+        journal.tick(at(2)).unwrap();
+        let mut seen = Vec::new();
+        journal.read(Some(old), Wanted::Changes, &mut |_, record| seen.push(record.version)).unwrap();
+        assert_eq!((seen, journal.synced() > end), (vec![9], true));
+        let rescue = journal.take_news().1.unwrap();
+        assert_eq!(rescue.file, disk.path(&file_name(old.segment)));
+        assert!(rescue.said(crate::domain::lang::Lang::En).own().contains("was removed"));
+        append(&journal, 10..12);
+        journal.tick(at(3)).unwrap();
+        assert_eq!((journal.take_news().1, journal.rescues(), degraded(&journal)), (None, 0, None));
+        journal.trim(Position { segment: old.segment, offset: old.offset }).unwrap();
+        disk.crash(seed);
+        let (journal, found) = open(&disk);
+        assert_eq!(found.damages, []);
+        assert_eq!(versions(&journal), (0..12).collect::<Vec<_>>(), "seed {seed}");
+    }
+}
+
+#[test]
 fn while_no_sync_succeeds_nothing_is_taken_and_afterwards_nothing_is_missing() {
     let disk = SimDisk::new();
     let (journal, _) = open(&disk);
@@ -547,7 +577,10 @@ fn a_real_directory_serves_as_well() {
     let kept = found.damages[0].kept.clone().unwrap();
     assert_eq!(std::fs::read(&kept).unwrap(), content);
     assert_eq!(versions(&journal), (2000..4000).collect::<Vec<_>>());
-    append(&journal, 4000..4001);
+    let written = disk().path(&file_name(append(&journal, 4000..4001).segment));
+    std::fs::remove_file(&written).unwrap();
+    journal.tick(at(2)).unwrap();
+    assert_eq!(journal.take_news().1.unwrap().file, written);
     journal.trim(journal.end()).unwrap();
     assert!(kept.exists() && !first.exists());
     let (journal, found) = Journal::open(disk(), options(), at(3)).unwrap();

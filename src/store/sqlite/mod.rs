@@ -23,6 +23,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod transit;
+mod wal;
 
 pub use repair::Repair;
 
@@ -274,6 +275,8 @@ fn connect(path: &Path, purpose: Use) -> Result<Connection, StoreError> {
         return Ok(connection);
     }
     let version = schema::version(&connection, path)?;
+    // While closing moves nothing of the log into the file.
+    repair::check_log(path)?;
     let tune = || -> Result<(), rusqlite::Error> {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
         connection.pragma_update(None, "journal_mode", "wal")?;

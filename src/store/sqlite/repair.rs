@@ -5,7 +5,7 @@
 //! write-ahead log, as `state.db.damaged-<time>`, where `sqlite3` opens it like any other.
 
 use super::fault::Fault;
-use super::{Use, connect, faults, salvage};
+use super::{Use, connect, faults, salvage, wal};
 use crate::domain::lang::Lang;
 use crate::domain::sentence::Audience;
 use crate::domain::time::Wall;
@@ -138,6 +138,15 @@ pub(super) fn check_header(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Refuses a file whose write-ahead log has rotted: SQLite would go on with the part before that, and with a file that may
+/// hold later pages.
+pub(super) fn check_log(path: &Path) -> Result<(), StoreError> {
+    let rotten = wal::rotten_at(&beside(path, "-wal"));
+    rotten.map_or(Ok(()), |byte| {
+        Err(Fault::damaged(path, format!("its write-ahead log, the -wal file, is rotten at byte {byte}")))
+    })
+}
+
 /// Ends a repair that was cut short, and sees to leftovers.
 pub(super) fn adopt(path: &Path, now: Wall, news: &mut Vec<Repair>) -> Result<(), StoreError> {
     let fresh = beside(path, ".new");
@@ -167,7 +176,7 @@ pub(super) fn repair(path: &Path, now: Wall, reason: &str) -> Result<Repair, Sto
     let fresh = beside(path, ".new");
     discard(&fresh)?;
     let mut to = connect(&fresh, Use::Write)?;
-    let salvaged = salvage::copy(path, &mut to, &fresh)?;
+    let salvaged = salvage::copy(path, check_log(path).is_ok(), &mut to, &fresh)?;
     // All of it into the file itself, so that the one rename below moves all of it.
     let empty = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0).map(|busy| busy == 0);
     let emptied =

@@ -30,8 +30,14 @@ const NUMBER_MAX: i64 = 1 << 52;
 /// Columns of `monitors` that later versions than the first have added.
 const ADDED: [&str; 5] = ["asked_ms", "signal", "incident_exit_code", "incident_signal", "incident_run_ms"];
 
-/// Copies what can be read. Errors are those of the new file only.
-pub(super) fn copy(damaged: &Path, to: &mut Connection, fresh: &Path) -> Result<Salvaged, StoreError> {
+/// Copies what can be read. What is read is all there was only where the write-ahead log is whole. Errors are
+/// those of the new file only.
+pub(super) fn copy(
+    damaged: &Path,
+    has_whole_log: bool,
+    to: &mut Connection,
+    fresh: &Path,
+) -> Result<Salvaged, StoreError> {
     let Some(from) = open(damaged) else { return Ok(Salvaged::default()) };
     let transaction = to.transaction().map_err(faults(fresh, "repair"))?;
     let table = |name: &str, columns: &[&str]| {
@@ -66,12 +72,12 @@ pub(super) fn copy(damaged: &Path, to: &mut Connection, fresh: &Path) -> Result<
         true => Ok(0),
         false => transaction.execute("DELETE FROM meta WHERE key = ?1", [key]),
     };
-    let told = changes.complete && incidents.complete && outbox.complete && alerts.complete;
-    drop("snapshot", monitors.complete && removed.complete && meta.complete)
-        .and_then(|_| drop("transited", told && meta.complete))
-        .map_err(faults(fresh, "repair"))?;
+    let is_known = has_whole_log && meta.complete;
+    let kept = is_known && monitors.complete && removed.complete;
+    let told = is_known && changes.complete && incidents.complete && outbox.complete && alerts.complete;
+    drop("snapshot", kept).and_then(|_| drop("transited", told)).map_err(faults(fresh, "repair"))?;
     transaction.commit().map_err(faults(fresh, "repair"))?;
-    let complete = told && monitors.complete && removed.complete && meta.complete;
+    let complete = kept && told;
     Ok(Salvaged { monitors: monitors.rows, complete })
 }
 
