@@ -1,11 +1,11 @@
 //! The daemon from its first to its last step: what is wired to what, in which order it starts and stops.
 //!
-//! Start: options, inherited sockets, bind, detach, privileges, state lock, shelter, log, threads, doors, ready. Whatever fails
+//! Start: options, inherited sockets, bind, detach, privileges, state lock, shelter, log, threads, listeners, ready. Whatever fails
 //! on the way ends the start with one sentence and an exit code of sysexits(3). Stop: the reverse, each step with a
 //! deadline.
 
+mod handover;
 mod listeners;
-mod succession;
 
 use crate::config::cli::{self, Args, Task};
 use crate::config::{Env, Settings};
@@ -28,25 +28,25 @@ use crate::sys::sockets::absent::Absent;
 use crate::sys::sockets::control::{self, Control};
 use crate::sys::sockets::{self, Listening, Opened};
 use crate::sys::{clock, firewall, privileges, shelter, state_dir};
-use crate::transport::census::Census;
+use crate::transport::connection_limits::ConnectionLimits;
 use crate::transport::threads::Threads;
 use crate::transport::tls::server::Acceptor;
 use crate::view::status::{self, Standing};
 use crate::{command, config};
+use handover::Predecessor;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use succession::Before;
 use tokio::sync::mpsc;
 
 /// Signals that may wait for the main loop.
 const EVENTS_MAX: usize = 16;
 /// How often the service manager is told where things stand.
 const STATUS_EVERY: Duration = Duration::from_secs(2);
-/// How long the threads may take to open their doors.
-const DOORS_OPEN_WITHIN: Duration = Duration::from_secs(10);
+/// How long the threads may take to open their listeners.
+const LISTENERS_OPEN_WITHIN: Duration = Duration::from_secs(10);
 /// The exit code after a second SIGTERM: 128 and its number, as shells count.
 const STOPPED_NOW: u8 = 143;
 
@@ -95,7 +95,7 @@ fn run(args: &Args, env: &Env) -> Result<u8, Failure> {
     let mut inherited = sockets::inherit().map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
     let leaked = shelter::descriptors::leaked(&inherited.descriptors());
     let service = Service::from_env();
-    let before = Before::of(&mut inherited, &service);
+    let before = Predecessor::of(&mut inherited, &service);
     let settings = Settings::load(args, env).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
     shelter::descriptors::close(leaked);
     privileges::harden();
@@ -146,7 +146,7 @@ struct Daemon {
     keeper: Option<Keeper>,
     /// While it runs.
     courier: Option<Courier>,
-    census: Arc<Census>,
+    permits: Arc<ConnectionLimits>,
     /// What TLS needs, and the listener of the configuration that it is for.
     acceptors: Vec<(usize, Arc<Acceptor>)>,
     started: Now,
@@ -157,7 +157,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(settings: Settings, opened: Opened, before: &Before) -> Result<Daemon, Failure> {
+    fn start(settings: Settings, opened: Opened, before: &Predecessor) -> Result<Daemon, Failure> {
         let Opened { listening, warnings, absent, .. } = opened;
         let lang = settings.lang;
         let (user, group) = (settings.process.user.as_deref(), settings.process.group.as_deref());
@@ -185,7 +185,7 @@ impl Daemon {
         let log = Log::open(settings.log.clone()).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let open_files = privileges::raise_open_files();
         let started = clock::now();
-        let census = Arc::new(Census::new(settings.limits.connections, open_files));
+        let permits = Arc::new(ConnectionLimits::new(settings.limits.connections, open_files));
         let policy = Arc::new(policy_of(&settings));
         let opened = store::open(&settings.state_dir, started.wall, clock::booted_at(started.wall))
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
@@ -219,7 +219,7 @@ impl Daemon {
             engine,
             keeper: Some(keeper),
             courier: None,
-            census,
+            permits,
             acceptors: Vec::new(),
             started,
             shelter,
@@ -234,7 +234,7 @@ impl Daemon {
         env: &Env,
         service: Service,
         pipe: Option<ReadyPipe>,
-        before: Before,
+        before: Predecessor,
     ) -> Result<u8, Failure> {
         let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let outcome = match built {
@@ -255,7 +255,7 @@ impl Daemon {
         env: &Env,
         service: &Service,
         pipe: Option<ReadyPipe>,
-        before: Before,
+        before: Predecessor,
     ) -> Result<u8, Failure> {
         let lang = self.settings.lang;
         let (post, mut events) = mpsc::channel(EVENTS_MAX);
@@ -274,13 +274,13 @@ impl Daemon {
         };
         // First: whoever is let in may ask what is missing.
         self.tell_absent();
-        let mut files = self.open_doors(&mut threads, service, before);
+        let mut files = self.open_listeners(&mut threads, service, before);
         let opened = async {
             while !threads.is_listening() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        if tokio::time::timeout(DOORS_OPEN_WITHIN, opened).await.is_err() {
+        if tokio::time::timeout(LISTENERS_OPEN_WITHIN, opened).await.is_err() {
             return Err(give_up(pipe, system_failure(lang, &io::ErrorKind::TimedOut.into())));
         }
         let awaited = listeners::await_absent(std::mem::take(&mut self.absent), lang);
@@ -334,8 +334,8 @@ impl Daemon {
         let stopped = async {
             if service.keeps_files() {
                 // SIGTERM does not say whether a next process follows; the manager closes what nobody comes for.
-                let parcels = threads.hand_over().await;
-                succession::leave(parcels, service, &self.log, lang);
+                let parked = threads.hand_over().await;
+                handover::leave(parked, service, &self.log, lang);
             } else {
                 threads.stop().await;
             }

@@ -1,6 +1,6 @@
 //! The listeners from the sockets to the threads that serve them, those included whose address comes later.
 
-use super::{Daemon, Failure, failure, succession::Before, warn};
+use super::{Daemon, Failure, failure, handover::Predecessor, warn};
 use crate::config::Settings;
 use crate::domain::address::Protocol;
 use crate::domain::lang::Lang;
@@ -11,7 +11,7 @@ use crate::sys::service::{self, Service};
 use crate::sys::sockets::absent::{Absent, Arrived};
 use crate::sys::sockets::control::Control;
 use crate::sys::sockets::{self, Inherited, Listening, Opened, Socket, SocketFile, Wanted};
-use crate::transport::site::{Setup, Site};
+use crate::transport::listener_context::{ListenerContext, ListenerOptions};
 use crate::transport::threads::Threads;
 use crate::transport::tls::server::Acceptor;
 use crate::wire::forwarded::Proxies;
@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const ARRIVALS_MAX: usize = 4;
 
 /// What arrived, and what is still absent.
-pub(super) type Arrival = (Arrived, Vec<Sentence>);
+pub(super) type AddressArrival = (Arrived, Vec<Sentence>);
 
 /// Makes the listeners of the configuration.
 pub(super) fn open(settings: &Settings, inherited: Inherited, service: &Service) -> Result<Opened, Failure> {
@@ -61,7 +61,7 @@ pub(super) fn open(settings: &Settings, inherited: Inherited, service: &Service)
 }
 
 /// Has a thread look for what is absent. It ends when all has come; what it finds is received.
-pub(super) fn await_absent(absent: Absent, lang: Lang) -> std::io::Result<mpsc::Receiver<Arrival>> {
+pub(super) fn await_absent(absent: Absent, lang: Lang) -> std::io::Result<mpsc::Receiver<AddressArrival>> {
     let (sender, receiver) = mpsc::channel(ARRIVALS_MAX);
     if !absent.is_empty() {
         let watch = move || absent.watch(lang, |arrived, left| sender.blocking_send((arrived, left)).is_ok());
@@ -73,24 +73,25 @@ pub(super) fn await_absent(absent: Absent, lang: Lang) -> std::io::Result<mpsc::
 impl Daemon {
     /// Has every socket served, gives the manager to keep what it may, and goes on with the connections of the process
     /// before us; what comes back keeps the files of unix sockets until it is dropped.
-    pub(super) fn open_doors(
+    pub(super) fn open_listeners(
         &mut self,
         threads: &mut Threads,
         service: &Service,
-        before: Before,
+        before: Predecessor,
     ) -> Vec<SocketFile> {
         let listening = std::mem::take(&mut self.listening);
         let mut files = Vec::new();
         let all: Vec<_> = listening.into_iter().map(|one| self.prepare(one, service, &mut files)).collect();
-        let sites: Vec<Arc<Site>> = all.iter().map(|(_, site)| site.clone()).collect();
-        before.resume(threads, &sites, &self.log, self.settings.lang);
-        for (socket, site) in all {
-            threads.listen(socket, site);
+        let contexts: Vec<Arc<ListenerContext>> = all.iter().map(|(_, context)| context.clone()).collect();
+        before.resume(threads, &contexts, &self.log, self.settings.lang);
+        for (socket, context) in all {
+            threads.listen(socket, context);
         }
         if let Some(Control { socket, file, .. }) = self.control.take() {
             let address = format!("unix:{}", file.path().display());
-            let site = Site::of_control(self.engine.clone(), self.census.clone(), self.started, address);
-            threads.listen(socket, Arc::new(site));
+            let context =
+                ListenerContext::of_control(self.engine.clone(), self.permits.clone(), self.started, address);
+            threads.listen(socket, Arc::new(context));
             files.push(file);
         }
         files
@@ -108,7 +109,7 @@ impl Daemon {
     /// Serves what has come meanwhile.
     pub(super) fn arrived(
         &mut self,
-        (arrived, left): Arrival,
+        (arrived, left): AddressArrival,
         threads: &mut Threads,
         service: &Service,
         files: &mut Vec<SocketFile>,
@@ -117,8 +118,8 @@ impl Daemon {
             self.log.notice(clock::wall(), Notice::Other { level: Level::Info, kind: "listener", text });
         }
         for one in arrived.listening {
-            let (socket, site) = self.prepare(one, service, files);
-            threads.listen(socket, site);
+            let (socket, context) = self.prepare(one, service, files);
+            threads.listen(socket, context);
         }
         self.engine.set_absent_listeners(left);
     }
@@ -129,7 +130,7 @@ impl Daemon {
         listening: Listening,
         service: &Service,
         files: &mut Vec<SocketFile>,
-    ) -> (Socket, Arc<Site>) {
+    ) -> (Socket, Arc<ListenerContext>) {
         if service.keeps_files() && !listening.inherited {
             service.keep(sockets::KEPT, &[listening.socket.as_fd()]);
         }
@@ -142,7 +143,7 @@ impl Daemon {
         let acceptor =
             configured.and_then(|l| l.tls.as_ref()).map(|tls| Arc::new(Acceptor::new(tls.config.clone())));
         self.acceptors.extend(acceptor.clone().map(|acceptor| (wanted, acceptor)));
-        let setup = Setup {
+        let options = ListenerOptions {
             name,
             address: address.clone(),
             protocol: configured.map_or(Protocol::Http, |l| l.protocol),
@@ -151,8 +152,8 @@ impl Daemon {
             fast_path: configured.is_none_or(|l| l.fast_path),
             tls: acceptor,
         };
-        let site = Site::new(self.engine.clone(), self.census.clone(), self.started, setup);
+        let context = ListenerContext::new(self.engine.clone(), self.permits.clone(), self.started, options);
         self.log.notice(clock::wall(), Notice::Started { address, port });
-        (socket, Arc::new(site))
+        (socket, Arc::new(context))
     }
 }

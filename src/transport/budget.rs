@@ -18,7 +18,7 @@ use crate::domain::address::Peer;
 use crate::domain::limits::{FAIR_BYTES, exempt_until};
 use crate::domain::time::Span;
 use crate::engine::stats::Turned;
-use crate::transport::census::Census;
+use crate::transport::connection_limits::ConnectionLimits;
 use crate::wire::answer::Answer;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -31,38 +31,38 @@ const OWN_SHARE: usize = 4;
 /// How much is held, by all, by each host and by each of its connections.
 #[derive(Debug, Default)]
 pub struct Budget {
-    books: Mutex<Books>,
+    books: Mutex<Ledger>,
 }
 
 #[derive(Debug, Default)]
-struct Books {
+struct Ledger {
     /// Bytes held by connections that may stay.
     used: usize,
     /// Bytes held by those that are being ended: a quarter of the budget at most, or one connection.
     leaving: usize,
-    by_account: HashMap<Account, Sum>,
-    ranks: BTreeSet<(usize, Account)>,
+    by_account: HashMap<BudgetAccount, HostShare>,
+    ranks: BTreeSet<(usize, BudgetAccount)>,
 }
 
 /// Who pays for what is held: a host, or one connection of it alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Account {
+struct BudgetAccount {
     host: Peer,
     /// The address of the signal of a connection that stands alone, else 0.
     alone: usize,
 }
 
 #[derive(Debug, Default)]
-struct Sum {
+struct HostShare {
     /// Of connections that may stay.
     bytes: usize,
     /// By the address of their signals, which is theirs alone while they are in here.
-    connections: HashMap<usize, Part>,
+    connections: HashMap<usize, ConnectionShare>,
     ranks: BTreeSet<(usize, usize)>,
 }
 
 #[derive(Debug)]
-struct Part {
+struct ConnectionShare {
     bytes: usize,
     leaves: bool,
     signal: Arc<ShedSignal>,
@@ -79,7 +79,7 @@ pub struct ShedSignal {
 /// What one thing makes us hold; given back when it is dropped.
 #[derive(Debug)]
 pub struct Held {
-    census: Arc<Census>,
+    permits: Arc<ConnectionLimits>,
     host: Peer,
     /// Whether its connection pays for it, and not the host.
     alone: bool,
@@ -97,13 +97,13 @@ fn rank<K: Copy + Eq + Hash + Ord>(ranks: &mut BTreeSet<(usize, K)>, key: K, bef
     }
 }
 
-impl Account {
-    fn of(host: Peer, alone: bool, signal: &Arc<ShedSignal>) -> Account {
-        Account { host, alone: if alone { Arc::as_ptr(signal) as usize } else { 0 } }
+impl BudgetAccount {
+    fn of(host: Peer, alone: bool, signal: &Arc<ShedSignal>) -> BudgetAccount {
+        BudgetAccount { host, alone: if alone { Arc::as_ptr(signal) as usize } else { 0 } }
     }
 }
 
-impl Books {
+impl Ledger {
     /// Whether an account of `host` may come to `own` bytes and all to `used`.
     fn admit(host: Peer, own: usize, used: usize, max: usize) -> Result<(), Turned> {
         let free = max.saturating_sub(used);
@@ -117,7 +117,7 @@ impl Books {
     /// Sees to it that a connection may hold `after` bytes on an account by a thing that held `before`.
     fn find_room(
         &mut self,
-        account: Account,
+        account: BudgetAccount,
         signal: &Arc<ShedSignal>,
         before: usize,
         after: usize,
@@ -132,7 +132,7 @@ impl Books {
             let entry = self.by_account.get(&account);
             let own = entry.map_or(0, |entry| entry.bytes) - before + after;
             let part = entry.and_then(|entry| entry.connections.get(&key)).map_or(0, |part| part.bytes);
-            match Books::admit(account.host, own, self.used - before + after, max) {
+            match Ledger::admit(account.host, own, self.used - before + after, max) {
                 Ok(()) => return Ok(()),
                 Err(why) if !self.shed_for(account, own, (key, part - before + after), max) => {
                     return Err(why);
@@ -144,7 +144,13 @@ impl Books {
 
     /// Ends a connection so that `account`, which would come to `own` bytes, and to `part` with the connection `key`, has
     /// room; false where none holds so much more that this is just.
-    fn shed_for(&mut self, account: Account, own: usize, (key, part): (usize, usize), max: usize) -> bool {
+    fn shed_for(
+        &mut self,
+        account: BudgetAccount,
+        own: usize,
+        (key, part): (usize, usize),
+        max: usize,
+    ) -> bool {
         let greatest = self.ranks.last().copied();
         let other = greatest.filter(|(bytes, whose)| *whose != account && own <= FAIR_BYTES && *bytes > own);
         let victim = other.map_or(account, |(_, whose)| whose);
@@ -168,10 +174,10 @@ impl Books {
     }
 
     /// Changes what a connection holds on an account, which may be so.
-    fn note(&mut self, account: Account, signal: &Arc<ShedSignal>, before: usize, after: usize) {
+    fn note(&mut self, account: BudgetAccount, signal: &Arc<ShedSignal>, before: usize, after: usize) {
         let entry = self.by_account.entry(account).or_default();
         let key = Arc::as_ptr(signal) as usize;
-        let new = || Part { bytes: 0, leaves: false, signal: signal.clone() };
+        let new = || ConnectionShare { bytes: 0, leaves: false, signal: signal.clone() };
         let part = entry.connections.entry(key).or_insert_with(new);
         let (was, leaves) = (part.bytes, part.leaves);
         let is = was - before + after;
@@ -194,7 +200,7 @@ impl Books {
 }
 
 impl Budget {
-    fn books(&self) -> MutexGuard<'_, Books> {
+    fn books(&self) -> MutexGuard<'_, Ledger> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -202,7 +208,7 @@ impl Budget {
     /// room for that.
     fn change(
         &self,
-        account: Account,
+        account: BudgetAccount,
         signal: &Arc<ShedSignal>,
         before: usize,
         after: usize,
@@ -220,7 +226,7 @@ impl Budget {
     /// `max` in any case, for all together hold no more than before.
     fn transfer(
         &self,
-        (from, to): (Account, Account),
+        (from, to): (BudgetAccount, BudgetAccount),
         signal: &Arc<ShedSignal>,
         bytes: usize,
         max: Option<usize>,
@@ -260,13 +266,13 @@ impl ShedSignal {
 
 impl Held {
     /// Nothing yet, of a connection.
-    pub fn new(census: Arc<Census>, peer: Peer) -> Held {
-        Held { census, host: peer.host(), alone: false, bytes: 0, signal: None }
+    pub fn new(permits: Arc<ConnectionLimits>, peer: Peer) -> Held {
+        Held { permits, host: peer.host(), alone: false, bytes: 0, signal: None }
     }
 
     /// Nothing yet, on account of a host whose connection has this signal.
-    pub fn of(census: Arc<Census>, peer: Peer, signal: &Arc<ShedSignal>) -> Held {
-        Held { census, host: peer.host(), alone: false, bytes: 0, signal: Some(signal.clone()) }
+    pub fn of(permits: Arc<ConnectionLimits>, peer: Peer, signal: &Arc<ShedSignal>) -> Held {
+        Held { permits, host: peer.host(), alone: false, bytes: 0, signal: Some(signal.clone()) }
     }
 
     /// Has the host of `peer` pay for it from now on, if that may hold so much.
@@ -285,8 +291,9 @@ impl Held {
             return Ok(());
         }
         if let Some(signal) = self.signal.as_ref().filter(|_| self.bytes > 0) {
-            let accounts = (Account::of(self.host, self.alone, signal), Account::of(host, alone, signal));
-            self.census.budget.transfer(accounts, signal, self.bytes as usize, max)?;
+            let accounts =
+                (BudgetAccount::of(self.host, self.alone, signal), BudgetAccount::of(host, alone, signal));
+            self.permits.budget.transfer(accounts, signal, self.bytes as usize, max)?;
         }
         (self.host, self.alone) = (host, alone);
         Ok(())
@@ -318,8 +325,8 @@ impl Held {
         let before = self.bytes as usize;
         let after = u32::try_from(bytes).map_err(|_| Turned::Memory)?;
         let signal = self.signal.get_or_insert_default();
-        let account = Account::of(self.host, self.alone, signal);
-        self.census.budget.change(account, signal, before, bytes, max)?;
+        let account = BudgetAccount::of(self.host, self.alone, signal);
+        self.permits.budget.change(account, signal, before, bytes, max)?;
         self.bytes = after;
         // Nearly all connections hold nothing nearly all of the time.
         if after == 0 && Arc::strong_count(signal) == 1 && signal.shed_host().is_none() {
@@ -368,10 +375,10 @@ mod tests {
     }
 
     /// What somebody gets who takes all he can.
-    fn fill(census: &Arc<Census>, ip: &str) -> (Vec<Held>, Turned) {
+    fn fill(permits: &Arc<ConnectionLimits>, ip: &str) -> (Vec<Held>, Turned) {
         let mut all = Vec::new();
         loop {
-            let mut one = Held::new(census.clone(), peer(ip));
+            let mut one = Held::new(permits.clone(), peer(ip));
             match one.set(PIECE, MAX) {
                 Ok(()) => all.push(one),
                 Err(why) => return (all, why),
@@ -379,44 +386,47 @@ mod tests {
         }
     }
 
-    fn assert_nothing_is_held(census: &Census) {
-        let books = census.budget.books();
+    fn assert_nothing_is_held(permits: &ConnectionLimits) {
+        let books = permits.budget.books();
         assert_eq!((books.used, books.leaving, books.by_account.len(), books.ranks.len()), (0, 0, 0, 0));
     }
 
     #[test]
     fn who_holds_most_is_refused_and_who_holds_little_is_not() {
-        let census = Arc::new(Census::new(None, 10_000));
-        let used = || census.budget.books().used;
-        let (first, why) = fill(&census, "2001:db8::1");
+        let permits = Arc::new(ConnectionLimits::new(None, 10_000));
+        let used = || permits.budget.books().used;
+        let (first, why) = fill(&permits, "2001:db8::1");
         assert_eq!((first.len() * PIECE, why), (MAX / 2, Turned::Memory));
-        assert!(Held::new(census.clone(), peer("2001:db8::2")).set(PIECE, MAX).is_err(), "a /64 is one host");
-        let (second, _) = fill(&census, "203.0.113.2");
+        assert!(
+            Held::new(permits.clone(), peer("2001:db8::2")).set(PIECE, MAX).is_err(),
+            "a /64 is one host"
+        );
+        let (second, _) = fill(&permits, "203.0.113.2");
         assert_eq!(second.len() * PIECE, MAX / 4);
-        let many: Vec<_> = (0..250).map(|n| fill(&census, &format!("198.51.100.{n}")).0).collect();
+        let many: Vec<_> = (0..250).map(|n| fill(&permits, &format!("198.51.100.{n}")).0).collect();
         assert!(used() <= MAX && many[0].len() > many[200].len(), "{}", used());
         // One that shrinks and grows again within what it had.
         drop((first, second, many));
-        assert_nothing_is_held(&census);
+        assert_nothing_is_held(&permits);
     }
 
     #[test]
     fn this_machine_may_have_nine_tenths_before_it_is_one_host_among_others() {
-        let census = Arc::new(Census::new(None, 10_000));
-        let (own, _) = fill(&census, "127.0.0.1");
+        let permits = Arc::new(ConnectionLimits::new(None, 10_000));
+        let (own, _) = fill(&permits, "127.0.0.1");
         assert_eq!(own.len(), MAX / 10 * 9 / PIECE);
-        let (other, _) = fill(&census, "203.0.113.2");
+        let (other, _) = fill(&permits, "203.0.113.2");
         assert!(other.len() * PIECE >= MAX / 32, "{}", other.len());
     }
 
     #[test]
     fn who_holds_little_is_given_room_at_the_cost_of_who_holds_most() {
-        let census = Arc::new(Census::new(None, 10_000));
+        let permits = Arc::new(ConnectionLimits::new(None, 10_000));
         // Each host half of what the others have left, until that is nothing.
-        let mut greedy: Vec<_> = (0..9).map(|n| fill(&census, &format!("198.51.100.{n}")).0).collect();
-        assert_eq!(census.budget.books().used, MAX);
+        let mut greedy: Vec<_> = (0..9).map(|n| fill(&permits, &format!("198.51.100.{n}")).0).collect();
+        assert_eq!(permits.budget.books().used, MAX);
         assert!(greedy.iter().flatten().all(|held| held.shed_host().is_none()));
-        let mut honest = Held::new(census.clone(), peer("203.0.113.2"));
+        let mut honest = Held::new(permits.clone(), peer("203.0.113.2"));
         assert_eq!(honest.set(FAIR_BYTES, MAX), Ok(()));
         let shed: Vec<_> = greedy.iter().flatten().filter(|held| held.shed_host().is_some()).collect();
         assert_eq!(
@@ -425,34 +435,34 @@ mod tests {
             "and no more than that"
         );
         // Whoever would hold as much as the greatest pushes nobody out.
-        let (more, why) = fill(&census, "203.0.113.2");
+        let (more, why) = fill(&permits, "203.0.113.2");
         assert_eq!((more.len(), why), (0, Turned::Memory));
         // What must go holds no more than before, and counts until it is gone.
         let shed = greedy.iter_mut().flatten().find(|held| held.shed_host().is_some()).unwrap();
         assert_eq!(shed.set(2 * PIECE, MAX), Err(Turned::Shed));
         assert_eq!(shed.set(PIECE / 2, MAX), Ok(()));
-        assert_eq!(census.budget.books().leaving, PIECE / 2);
-        let crowd: Vec<_> = (0..250).map(|n| fill(&census, &format!("192.0.2.{n}")).0).collect();
-        let used = census.budget.books().used;
-        let leaving = census.budget.books().leaving;
+        assert_eq!(permits.budget.books().leaving, PIECE / 2);
+        let crowd: Vec<_> = (0..250).map(|n| fill(&permits, &format!("192.0.2.{n}")).0).collect();
+        let used = permits.budget.books().used;
+        let leaving = permits.budget.books().leaving;
         assert!(used <= MAX && leaving <= MAX / 4 && leaving > MAX / 8, "{used} {leaving}");
         assert!(crowd[0].len() == 1 && crowd[249].is_empty());
         drop((greedy, crowd, honest));
-        assert_nothing_is_held(&census);
+        assert_nothing_is_held(&permits);
     }
 
     #[test]
     fn of_one_host_a_connection_that_holds_much_makes_way_for_one_that_needs_little() {
-        let census = Arc::new(Census::new(None, 10_000));
-        let (first, _) = fill(&census, "203.0.113.2");
-        let mut one = Held::new(census.clone(), peer("203.0.113.2"));
+        let permits = Arc::new(ConnectionLimits::new(None, 10_000));
+        let (first, _) = fill(&permits, "203.0.113.2");
+        let mut one = Held::new(permits.clone(), peer("203.0.113.2"));
         assert_eq!(one.set(PIECE / 2, MAX), Err(Turned::Memory), "half as much is not little");
         assert!(first.iter().all(|held| held.shed_host().is_none()));
-        let mut one = Held::new(census.clone(), peer("203.0.113.2"));
+        let mut one = Held::new(permits.clone(), peer("203.0.113.2"));
         assert_eq!(one.set(PIECE / OWN_SHARE, MAX), Ok(()));
         assert_eq!(first.iter().filter(|held| held.shed_host().is_some()).count(), 1);
         // Two things of one connection are one.
-        let mut other = Held::of(census.clone(), peer("203.0.113.2"), one.signal());
+        let mut other = Held::of(permits.clone(), peer("203.0.113.2"), one.signal());
         assert_eq!(other.set(PIECE, MAX), Err(Turned::Memory));
         assert_eq!(other.set(PIECE / 8, MAX), Ok(()));
         assert_eq!(other.set(PIECE / 4, MAX), Ok(()), "there was room left of what has gone");
@@ -460,18 +470,18 @@ mod tests {
 
     #[test]
     fn what_a_proxy_brings_stands_alone_until_it_is_known_who_pays() {
-        let census = Arc::new(Census::new(None, 10_000));
+        let permits = Arc::new(ConnectionLimits::new(None, 10_000));
         let mut proxied: Vec<Held> = Vec::new();
         let enter = |bytes| {
-            let mut held = Held::new(census.clone(), peer("127.0.0.1"));
+            let mut held = Held::new(permits.clone(), peer("127.0.0.1"));
             held.stand_alone(peer("127.0.0.1"));
             assert_eq!(held.set(bytes, MAX), Ok(()));
             held
         };
         // Together they hold more than anybody else, and none of them is who holds most.
         proxied.extend((0..1500).map(|_| enter(PIECE / 8)));
-        let greedy: Vec<_> = (0..9).map(|n| fill(&census, &format!("198.51.100.{n}")).0).collect();
-        assert!(census.budget.books().used + PIECE > MAX);
+        let greedy: Vec<_> = (0..9).map(|n| fill(&permits, &format!("198.51.100.{n}")).0).collect();
+        assert!(permits.budget.books().used + PIECE > MAX);
         for _ in 0..20 {
             let mut held = enter(PIECE / 8);
             assert_eq!(held.charge(peer("203.0.113.2"), MAX), Ok(()));
@@ -485,13 +495,13 @@ mod tests {
         assert_eq!(more.charge(peer("198.51.100.0"), MAX), Err(Turned::Memory));
         assert!(more.alone && more.bytes() == PIECE / 2);
         drop((proxied, greedy, more));
-        assert_nothing_is_held(&census);
+        assert_nothing_is_held(&permits);
     }
 
     #[test]
     fn what_is_little_is_granted_as_long_as_there_is_any() {
-        let census = Arc::new(Census::new(None, 10_000));
-        let mut one = Held::new(census.clone(), peer("203.0.113.2"));
+        let permits = Arc::new(ConnectionLimits::new(None, 10_000));
+        let mut one = Held::new(permits.clone(), peer("203.0.113.2"));
         assert_eq!(one.set(MAX + 1, MAX), Err(Turned::Memory));
         assert_eq!((one.set(FAIR_BYTES, MAX), one.set(100, MAX), one.bytes()), (Ok(()), Ok(()), 100));
         assert_eq!(one.set(200, 150), Err(Turned::MemoryTotal), "the budget was cut by a reload");

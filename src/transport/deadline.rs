@@ -19,7 +19,7 @@ struct Table {
     wakers: Vec<Option<Waker>>,
     free: Vec<u32>,
     now_s: u32,
-    draining: Option<Call>,
+    draining: Option<Wakeup>,
 }
 
 thread_local! {
@@ -28,12 +28,12 @@ thread_local! {
 
 /// Why a connection that waits is woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
+pub enum Wakeup {
     /// Its deadline has passed.
     Timeout,
     /// The daemon is stopping.
     Drain,
-    /// The same, but a next process will go on with what a front has.
+    /// The same, but a next process will go on with what a reactor has.
     HandBack,
 }
 
@@ -72,11 +72,11 @@ impl Deadline {
     }
 
     /// Ready when the deadline has passed or, with `heed_drain`, when the daemon is stopping.
-    pub fn poll(&self, cx: &mut Context<'_>, heed_drain: bool) -> Poll<Call> {
+    pub fn poll(&self, cx: &mut Context<'_>, heed_drain: bool) -> Poll<Wakeup> {
         TABLE.with_borrow_mut(|table| {
             let row = self.row as usize;
             if table.due_s[row] == PASSED {
-                return Poll::Ready(Call::Timeout);
+                return Poll::Ready(Wakeup::Timeout);
             }
             if let (true, Some(call)) = (heed_drain, table.draining) {
                 return Poll::Ready(call);
@@ -127,7 +127,7 @@ pub fn sweep(now_s: u32) {
 /// Tells all connections of the calling thread that the daemon is stopping, and whether a next process follows.
 pub fn drain(next_follows: bool) {
     let all: Vec<Waker> = TABLE.with_borrow_mut(|table| {
-        table.draining = Some(if next_follows { Call::HandBack } else { Call::Drain });
+        table.draining = Some(if next_follows { Wakeup::HandBack } else { Wakeup::Drain });
         table.wakers.iter_mut().filter_map(Option::take).collect()
     });
     all.into_iter().for_each(Waker::wake);
@@ -137,7 +137,7 @@ pub fn drain(next_follows: bool) {
 mod tests {
     use super::*;
 
-    fn ask(deadline: &Deadline) -> Poll<Call> {
+    fn ask(deadline: &Deadline) -> Poll<Wakeup> {
         deadline.poll(&mut Context::from_waker(Waker::noop()), true)
     }
 
@@ -148,7 +148,7 @@ mod tests {
         sweep(10);
         assert_eq!(ask(&a), Poll::Pending);
         sweep(11);
-        assert_eq!(ask(&a), Poll::Ready(Call::Timeout));
+        assert_eq!(ask(&a), Poll::Ready(Wakeup::Timeout));
         assert_eq!(ask(&b), Poll::Pending);
         a.set(Span::secs(1));
         assert_eq!(ask(&a), Poll::Pending);
@@ -157,6 +157,6 @@ mod tests {
         sweep(100);
         assert_eq!(ask(&again), Poll::Pending, "a row used again has no deadline of its own yet");
         drain(false);
-        assert_eq!(ask(&again), Poll::Ready(Call::Drain));
+        assert_eq!(ask(&again), Poll::Ready(Wakeup::Drain));
     }
 }

@@ -1,8 +1,8 @@
-//! A connection's byte stream, TCP or unix, plain or under TLS, in the three forms it takes: with the front's loop, on
-//! its way between threads, and with a general thread's runtime.
+//! A connection's byte stream, TCP or unix, plain or under TLS, in the three forms it takes: with the reactor's loop, on
+//! its way between threads, and with a HTTP worker's runtime.
 
 use crate::domain::id::IdRef;
-use crate::transport::tls::{Session, Tls};
+use crate::transport::tls::{Tls, TlsSession};
 use nix::sys::socket::MsgFlags;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -11,66 +11,66 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream in the loop of a front.
+/// A stream in the loop of a reactor.
 #[derive(Debug)]
-pub enum FrontStream {
+pub enum ReactorStream {
     /// TCP.
     Tcp(mio::net::TcpStream),
     /// A unix socket.
     Unix(mio::net::UnixStream),
     /// TLS over one of the others.
-    Tls(Box<Tls<FrontStream>>),
+    Tls(Box<Tls<ReactorStream>>),
 }
 
-impl FrontStream {
-    /// The same under TLS; [`FrontStream::shake`] comes first.
-    pub fn under(self, session: Session) -> FrontStream {
-        FrontStream::Tls(Box::new(Tls { session, socket: self }))
+impl ReactorStream {
+    /// The same under TLS; [`ReactorStream::shake`] comes first.
+    pub fn under(self, session: TlsSession) -> ReactorStream {
+        ReactorStream::Tls(Box::new(Tls { session, socket: self }))
     }
 
-    /// Goes on with the handshake, if it is a TLS one; see [`Session::shake`].
-    pub fn shake(&mut self) -> io::Result<()> {
+    /// Goes on with the handshake, if it is a TLS one; see [`TlsSession::shake`].
+    pub fn handshake(&mut self) -> io::Result<()> {
         match self {
-            FrontStream::Tls(s) => s.shake(),
+            ReactorStream::Tls(s) => s.handshake(),
             _ => Ok(()),
         }
     }
 
     /// Whether it begins with a handshake that is not over.
-    pub fn is_shaking(&self) -> bool {
-        matches!(self, FrontStream::Tls(s) if s.session.is_shaking())
+    pub fn is_handshaking(&self) -> bool {
+        matches!(self, ReactorStream::Tls(s) if s.session.is_handshaking())
     }
 
     /// The name in the certificate that the client has shown, where that can name a monitor.
     pub fn name(&self) -> Option<IdRef<'_>> {
         match self {
-            FrontStream::Tls(s) => s.name(),
+            ReactorStream::Tls(s) => s.name(),
             _ => None,
         }
     }
 
     /// Whether bytes that it has taken still wait for the socket.
     pub fn wants_write(&self) -> bool {
-        matches!(self, FrontStream::Tls(s) if s.session.wants_write())
+        matches!(self, ReactorStream::Tls(s) if s.session.wants_write())
     }
 
     /// Bytes that it keeps by itself.
     pub fn kept_bytes(&self) -> usize {
         match self {
-            FrontStream::Tls(s) => s.session.kept_bytes(),
+            ReactorStream::Tls(s) => s.session.kept_bytes(),
             _ => 0,
         }
     }
 
     /// Whether a reading that did not fill its buffer may have left something of which no readiness will be told.
     pub fn may_hold_more(&self) -> bool {
-        matches!(self, FrontStream::Tls(s) if s.session.may_hold_more())
+        matches!(self, ReactorStream::Tls(s) if s.session.may_hold_more())
     }
 
     /// Sends what it has taken and the socket has not; `Ok` when nothing is left.
     pub fn flush(&mut self) -> io::Result<()> {
         match self {
-            FrontStream::Tls(s) => s.flush(),
+            ReactorStream::Tls(s) => s.flush(),
             _ => Ok(()),
         }
     }
@@ -78,9 +78,9 @@ impl FrontStream {
     /// Reads what is there at once.
     pub fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
-            FrontStream::Tcp(s) => s.read(bytes),
-            FrontStream::Unix(s) => s.read(bytes),
-            FrontStream::Tls(s) => s.read(bytes),
+            ReactorStream::Tcp(s) => s.read(bytes),
+            ReactorStream::Unix(s) => s.read(bytes),
+            ReactorStream::Tls(s) => s.read(bytes),
         }
     }
 
@@ -88,27 +88,27 @@ impl FrontStream {
     pub fn peek(&self, bytes: &mut [u8]) -> io::Result<usize> {
         let mut read = |fd| nix::sys::socket::recv(fd, bytes, MsgFlags::MSG_PEEK).map_err(io::Error::from);
         match self {
-            FrontStream::Tcp(s) => read(s.as_raw_fd()),
-            FrontStream::Unix(s) => read(s.as_raw_fd()),
-            FrontStream::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
+            ReactorStream::Tcp(s) => read(s.as_raw_fd()),
+            ReactorStream::Unix(s) => read(s.as_raw_fd()),
+            ReactorStream::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
     /// Writes what the kernel takes at once.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            FrontStream::Tcp(s) => s.write(bytes),
-            FrontStream::Unix(s) => s.write(bytes),
-            FrontStream::Tls(s) => s.write(bytes),
+            ReactorStream::Tcp(s) => s.write(bytes),
+            ReactorStream::Unix(s) => s.write(bytes),
+            ReactorStream::Tls(s) => s.write(bytes),
         }
     }
 
     /// The port at the other end.
     pub fn peer_port(&self) -> Option<u16> {
         match self {
-            FrontStream::Tcp(s) => s.peer_addr().ok().map(|at| at.port()),
-            FrontStream::Unix(_) => None,
-            FrontStream::Tls(s) => s.socket.peer_port(),
+            ReactorStream::Tcp(s) => s.peer_addr().ok().map(|at| at.port()),
+            ReactorStream::Unix(_) => None,
+            ReactorStream::Tls(s) => s.socket.peer_port(),
         }
     }
 
@@ -116,9 +116,9 @@ impl FrontStream {
     pub fn end_writing(&mut self) {
         // A peer that is gone already needs no telling.
         let _ = match self {
-            FrontStream::Tcp(s) => s.shutdown(Shutdown::Write),
-            FrontStream::Unix(s) => s.shutdown(Shutdown::Write),
-            FrontStream::Tls(s) => {
+            ReactorStream::Tcp(s) => s.shutdown(Shutdown::Write),
+            ReactorStream::Unix(s) => s.shutdown(Shutdown::Write),
+            ReactorStream::Tls(s) => {
                 let _ = s.end();
                 s.socket.end_writing();
                 Ok(())
@@ -128,7 +128,7 @@ impl FrontStream {
 
     /// What is said before it is closed: TLS has a word for it, without which the end may be somebody else's doing.
     pub fn take_leave(&mut self) {
-        if let FrontStream::Tls(s) = self {
+        if let ReactorStream::Tls(s) = self {
             // As much of it as the socket takes.
             let _ = s.end();
         }
@@ -137,35 +137,35 @@ impl FrontStream {
     /// For registering with the loop.
     pub fn source(&mut self) -> &mut dyn mio::event::Source {
         match self {
-            FrontStream::Tcp(s) => s,
-            FrontStream::Unix(s) => s,
-            FrontStream::Tls(s) => s.socket.source(),
+            ReactorStream::Tcp(s) => s,
+            ReactorStream::Unix(s) => s,
+            ReactorStream::Tls(s) => s.socket.source(),
         }
     }
 
     /// Takes it out of the loop; it must have been deregistered.
     pub fn into_std(self) -> StdStream {
         match self {
-            FrontStream::Tcp(s) => StdStream::Tcp(s.into()),
-            FrontStream::Unix(s) => StdStream::Unix(s.into()),
-            FrontStream::Tls(s) => StdStream::Tls(Box::new(s.over(FrontStream::into_std))),
+            ReactorStream::Tcp(s) => StdStream::Tcp(s.into()),
+            ReactorStream::Unix(s) => StdStream::Unix(s.into()),
+            ReactorStream::Tls(s) => StdStream::Tls(Box::new(s.over(ReactorStream::into_std))),
         }
     }
 }
 
-impl Read for FrontStream {
+impl Read for ReactorStream {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        FrontStream::read(self, bytes)
+        ReactorStream::read(self, bytes)
     }
 }
 
-impl Write for FrontStream {
+impl Write for ReactorStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        FrontStream::write(self, bytes)
+        ReactorStream::write(self, bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        FrontStream::flush(self)
+        ReactorStream::flush(self)
     }
 }
 
@@ -181,12 +181,12 @@ pub enum StdStream {
 }
 
 impl StdStream {
-    /// Has it ready for the loop of a front.
-    pub fn into_front(self) -> FrontStream {
+    /// Has it ready for the loop of a reactor.
+    pub fn into_reactor(self) -> ReactorStream {
         match self {
-            StdStream::Tcp(s) => FrontStream::Tcp(mio::net::TcpStream::from_std(s)),
-            StdStream::Unix(s) => FrontStream::Unix(mio::net::UnixStream::from_std(s)),
-            StdStream::Tls(s) => FrontStream::Tls(Box::new(s.over(StdStream::into_front))),
+            StdStream::Tcp(s) => ReactorStream::Tcp(mio::net::TcpStream::from_std(s)),
+            StdStream::Unix(s) => ReactorStream::Unix(mio::net::UnixStream::from_std(s)),
+            StdStream::Tls(s) => ReactorStream::Tls(Box::new(s.over(StdStream::into_reactor))),
         }
     }
 
@@ -200,7 +200,7 @@ impl StdStream {
     }
 }
 
-/// A stream with the runtime of a general thread.
+/// A stream with the runtime of a HTTP worker.
 #[derive(Debug)]
 pub enum Stream {
     /// TCP.
@@ -212,12 +212,12 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Goes on with the handshake, if it is a TLS one; see [`Session::shake`].
-    pub fn poll_shake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Goes on with the handshake, if it is a TLS one; see [`TlsSession::shake`].
+    pub fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Stream::Tls(s) => {
                 let Tls { session, socket } = &mut **s;
-                polled(session.shake(&mut Polled { socket, cx }))
+                polled(session.handshake(&mut Polled { socket, cx }))
             }
             _ => Poll::Ready(Ok(())),
         }

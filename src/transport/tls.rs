@@ -14,7 +14,7 @@ pub mod client;
 pub mod server;
 mod session;
 
-pub use session::Session;
+pub use session::TlsSession;
 
 use crate::domain::id::IdRef;
 use std::io::{self, Read, Write};
@@ -23,7 +23,7 @@ use std::io::{self, Read, Write};
 #[derive(Debug)]
 pub struct Tls<S> {
     /// The session.
-    pub session: Session,
+    pub session: TlsSession,
     /// The socket, or what stands for it.
     pub socket: S,
 }
@@ -46,27 +46,27 @@ impl<S> Tls<S> {
 }
 
 impl<S: Read + Write> Tls<S> {
-    /// See [`Session::shake`].
-    pub fn shake(&mut self) -> io::Result<()> {
-        self.session.shake(&mut self.socket)
+    /// See [`TlsSession::shake`].
+    pub fn handshake(&mut self) -> io::Result<()> {
+        self.session.handshake(&mut self.socket)
     }
 
-    /// See [`Session::read`].
+    /// See [`TlsSession::read`].
     pub fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.session.read(&mut self.socket, bytes)
     }
 
-    /// See [`Session::write`].
+    /// See [`TlsSession::write`].
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.session.write(&mut self.socket, bytes)
     }
 
-    /// See [`Session::flush`].
+    /// See [`TlsSession::flush`].
     pub fn flush(&mut self) -> io::Result<()> {
         self.session.flush(&mut self.socket)
     }
 
-    /// See [`Session::end`].
+    /// See [`TlsSession::end`].
     pub fn end(&mut self) -> io::Result<()> {
         self.session.end(&mut self.socket)
     }

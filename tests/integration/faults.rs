@@ -33,7 +33,7 @@ fn loading(setup: Setup, library: &Path) -> Setup {
     setup.env("LD_PRELOAD", name).env("LD_LIBRARY_PATH", library.parent().unwrap().to_str().unwrap())
 }
 
-/// epoll_wait(2) fails in the thread `front-0` once the file named by FAIL_WHEN is there.
+/// epoll_wait(2) fails in the thread `io-0` once the file named by FAIL_WHEN is there.
 const POLL_FAILS: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -48,7 +48,7 @@ int epoll_wait(int epoll, struct epoll_event *events, int most, int ms) {
     char name[16] = "";
     if (!real) real = dlsym(RTLD_NEXT, "epoll_wait");
     pthread_getname_np(pthread_self(), name, sizeof name);
-    if (!strcmp(name, "front-0") && getenv("FAIL_WHEN") && !access(getenv("FAIL_WHEN"), F_OK)) {
+    if (!strcmp(name, "io-0") && getenv("FAIL_WHEN") && !access(getenv("FAIL_WHEN"), F_OK)) {
         errno = EBADF;
         return -1;
     }

@@ -6,13 +6,13 @@
 //! means "not for us", a wrong count is an error, a descriptor that is no listening stream socket is closed.
 //!
 //! Beside what a socket unit opened stand the files that the process before us gave to systemd's store: its listeners
-//! ([`KEPT`]) and its connections ([`lot::NAME`]).
+//! ([`KEPT`]) and its connections ([`parked::NAME`]).
 
 use super::Socket;
 use super::assign::Place;
 use super::error::{SocketError, Warning};
 use crate::domain::limits::LISTENERS_MAX;
-use crate::sys::{lot, service};
+use crate::sys::{parked, service};
 use listenfd::ListenFd;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
@@ -29,7 +29,7 @@ pub struct Inherited {
     /// Listeners of the process before us.
     kept: Vec<One>,
     /// Its connections.
-    lot: Vec<OwnedFd>,
+    parked: Vec<OwnedFd>,
 }
 
 /// One inherited listener.
@@ -48,18 +48,21 @@ impl Inherited {
 
     /// True when a manager handed over anything at all, so that forking away from it would be wrong.
     pub fn any(&self) -> bool {
-        !self.sockets.is_empty() || !self.unusable.is_empty() || !self.kept.is_empty() || !self.lot.is_empty()
+        !self.sockets.is_empty()
+            || !self.unusable.is_empty()
+            || !self.kept.is_empty()
+            || !self.parked.is_empty()
     }
 
     /// The numbers of its descriptors.
     pub fn descriptors(&self) -> Vec<RawFd> {
         let sockets = self.sockets.iter().chain(&self.kept).map(|one| one.socket.as_fd().as_raw_fd());
-        sockets.chain(self.lot.iter().map(AsRawFd::as_raw_fd)).collect()
+        sockets.chain(self.parked.iter().map(AsRawFd::as_raw_fd)).collect()
     }
 
-    /// The connections of the process before us, for [`lot::unpack`].
-    pub fn take_lot(&mut self) -> Vec<OwnedFd> {
-        std::mem::take(&mut self.lot)
+    /// The connections of the process before us, for [`parked::unpack`].
+    pub fn take_parked(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.parked)
     }
 
     /// What a manager opened, what it kept of ours, and what is neither.
@@ -112,9 +115,9 @@ pub fn inherit() -> Result<Inherited, SocketError> {
     let mut from_systemd = ListenFd::from_env();
     let mut inherited = Inherited::none();
     for (index, name) in names.into_iter().enumerate() {
-        if name == lot::NAME {
+        if name == parked::NAME {
             if let Ok(Some(raw)) = from_systemd.take_raw_fd(index) {
-                inherited.lot.extend(owned(raw));
+                inherited.parked.extend(owned(raw));
             }
             continue;
         }

@@ -10,8 +10,8 @@ use crate::domain::time::{Mono, Now, Span};
 use crate::engine::stats::BeatResult;
 use crate::engine::{NotStored, Pending, Refusal, Refused};
 use crate::sys::clock;
-use crate::transport::site::Site;
-use crate::transport::taking::{Fault, Taker};
+use crate::transport::intake::{BeatIntake, IntakeError};
+use crate::transport::listener_context::ListenerContext;
 use crate::wire::answer::Answer;
 use crate::wire::fields::{BeatError, Fields};
 use crate::wire::forwarded::Unreadable;
@@ -23,27 +23,32 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Decides by the head alone whether its sender may bring beats, and who that is.
-pub fn admit(site: &Site, policy: &Policy, peer: Peer, facts: &Facts<'_>) -> Result<Peer, Answer> {
-    admit_over(Transport::Http, site, policy, peer, facts)
+pub fn admit(
+    context: &ListenerContext,
+    policy: &Policy,
+    peer: Peer,
+    facts: &Facts<'_>,
+) -> Result<Peer, Answer> {
+    admit_over(Transport::Http, context, policy, peer, facts)
 }
 
 /// The same where the head is that of another transport.
 pub fn admit_over(
     transport: Transport,
-    site: &Site,
+    context: &ListenerContext,
     policy: &Policy,
     peer: Peer,
     facts: &Facts<'_>,
 ) -> Result<Peer, Answer> {
-    let client = client_of(site, peer, facts)?;
+    let client = client_of(context, peer, facts)?;
     let denied = |answer: Answer| {
-        site.engine.stats().beats(transport, BeatResult::Denied, 1);
+        context.engine.stats().beats(transport, BeatResult::Denied, 1);
         // A stranger gets no second request on this connection.
         answer.closing()
     };
     // A browser's page is one that says where it comes from.
-    check_host(site, policy, peer, facts, facts.origin.is_some()).map_err(denied)?;
-    if is_cross_site(&site.setup.proxies, peer, facts) {
+    check_host(context, policy, peer, facts, facts.origin.is_some()).map_err(denied)?;
+    if is_cross_site(&context.options.proxies, peer, facts) {
         return Err(denied(Answer::error(
             403,
             "a page of another site may not send beats: Origin is not Host",
@@ -54,10 +59,10 @@ pub fn admit_over(
         Err(why) => {
             match why {
                 Denied::Token(key) if facts.bearer().is_some() => {
-                    site.engine.note_wrong_token(clock::now(), key, client);
+                    context.engine.note_wrong_token(clock::now(), key, client);
                 }
                 Denied::Token(key) => {
-                    site.engine.note_refused(clock::now(), Refused::Token(key), client);
+                    context.engine.note_refused(clock::now(), Refused::Token(key), client);
                 }
                 Denied::Network(_) => {}
             }
@@ -67,23 +72,23 @@ pub fn admit_over(
 }
 
 /// How long a request must wait before the token is looked at that it shows.
-pub fn token_wait(site: &Site, peer: Peer, facts: &Facts<'_>, now: Mono) -> Option<Span> {
+pub fn token_wait(context: &ListenerContext, peer: Peer, facts: &Facts<'_>, now: Mono) -> Option<Span> {
     facts.bearer()?;
     // One that cannot be read is refused in any case.
-    site.engine.token_wait(now, site.setup.proxies.client(peer, facts).ok()?)
+    context.engine.token_wait(now, context.options.proxies.client(peer, facts).ok()?)
 }
 
 /// Who sent a request: the peer, or whom a trusted proxy names. An answer when that cannot be read.
-pub fn client_of(site: &Site, peer: Peer, facts: &Facts<'_>) -> Result<Peer, Answer> {
-    site.setup.proxies.client(peer, facts).map_err(|Unreadable(reason)| {
-        site.refuse_proxied(peer, reason, clock::now());
+pub fn client_of(context: &ListenerContext, peer: Peer, facts: &Facts<'_>) -> Result<Peer, Answer> {
+    context.options.proxies.client(peer, facts).map_err(|Unreadable(reason)| {
+        context.refuse_proxied(peer, reason, clock::now());
         Answer::error(400, reason).closing()
     })
 }
 
 /// Whether a request comes under a name that is ours; `changes`: a browser's page wants to change something with it.
 pub fn check_host(
-    site: &Site,
+    context: &ListenerContext,
     policy: &Policy,
     peer: Peer,
     facts: &Facts<'_>,
@@ -91,7 +96,8 @@ pub fn check_host(
 ) -> Result<(), Answer> {
     let hosts = &policy.access.hosts;
     // Nearly always it does not matter, and what a proxy says need not be read.
-    if !hosts.matter(changes) || hosts.admits(host_asked_for(&site.setup.proxies, peer, facts), changes) {
+    if !hosts.matter(changes) || hosts.admits(host_asked_for(&context.options.proxies, peer, facts), changes)
+    {
         return Ok(());
     }
     Err(Answer::forbidden(
@@ -111,17 +117,17 @@ pub struct Sent<'a> {
 
 /// Takes the beats that were sent, and keeps them before it answers.
 pub async fn bring(
-    site: &Arc<Site>,
+    context: &Arc<ListenerContext>,
     policy: &Policy,
     client: Peer,
     nameless: Option<Id>,
     sent: Sent<'_>,
 ) -> Answer {
     let now = clock::now();
-    let engine = &site.engine;
+    let engine = &context.engine;
     let mut pending = Pending::new();
     engine.stats().busy(now.mono);
-    let mut answer = take(site, policy, now, client, nameless, sent, &mut pending);
+    let mut answer = take(context, policy, now, client, nameless, sent, &mut pending);
     let stored = if engine.refuses_unstored() && !pending.is_empty() {
         engine.stats().idle();
         // Several requests that wait for the disk wait for one and the same sync.
@@ -142,7 +148,7 @@ pub async fn bring(
 /// Takes the beats of a body; those that name no monitor are for `nameless`, else for the address. The answer must not
 /// be given before `pending` is committed.
 pub fn take(
-    site: &Site,
+    context: &ListenerContext,
     policy: &Policy,
     now: Now,
     client: Peer,
@@ -151,12 +157,12 @@ pub fn take(
     pending: &mut Pending,
 ) -> Answer {
     let transport = Transport::Http;
-    let engine = &site.engine;
-    let mut taker = Taker { engine, policy, now, client, transport, hears: true, pending, nameless };
+    let engine = &context.engine;
+    let mut intake = BeatIntake { engine, policy, now, client, transport, hears: true, pending, nameless };
     let elsewhere = (!sent.query.is_empty()).then(|| query::beat(sent.query));
     take_body(&policy.limits, sent.body, elsewhere.as_ref(), |hears, beat| {
-        taker.hears = hears;
-        taker.take(beat)
+        intake.hears = hears;
+        intake.take(beat)
     })
 }
 
@@ -167,7 +173,7 @@ pub fn take_body(
     limits: &Limits,
     body: &[u8],
     elsewhere: Option<&Fields<'static>>,
-    take: impl FnMut(bool, Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
+    take: impl FnMut(bool, Result<Beat<'_>, BeatError>) -> Result<Span, IntakeError>,
 ) -> Answer {
     let error = match json::parse(body, limits) {
         Err(error) if std::str::from_utf8(body).is_err() => error,
@@ -209,8 +215,8 @@ impl Text<'_> {
     fn take(
         self,
         fields: &mut Fields<'_>,
-        take: impl FnOnce(Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
-    ) -> (Result<Span, Fault>, Warnings) {
+        take: impl FnOnce(Result<Beat<'_>, BeatError>) -> Result<Span, IntakeError>,
+    ) -> (Result<Span, IntakeError>, Warnings) {
         let beat = self.judge(fields);
         let warnings = beat.as_ref().map_or(Warnings::NONE, |beat| beat.warnings);
         (take(beat), warnings)
@@ -221,7 +227,7 @@ impl Text<'_> {
 fn take_all(
     read: Result<Body<'_>, BeatError>,
     text: Text<'_>,
-    mut take: impl FnMut(bool, Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
+    mut take: impl FnMut(bool, Result<Beat<'_>, BeatError>) -> Result<Span, IntakeError>,
 ) -> Answer {
     let mut read = read;
     let (taken, warnings) = match read {
@@ -239,7 +245,7 @@ fn take_all(
 fn many(
     items: json::Many<'_>,
     text: Text<'_>,
-    mut take: impl FnMut(Result<Beat<'_>, BeatError>) -> Result<Span, Fault>,
+    mut take: impl FnMut(Result<Beat<'_>, BeatError>) -> Result<Span, IntakeError>,
 ) -> Answer {
     let mut accepted = 0u64;
     let mut rejected: Vec<Value> = Vec::new();
@@ -276,15 +282,15 @@ fn many(
 }
 
 /// What is answered to a beat that was not taken.
-pub fn refusal(fault: &Fault) -> Answer {
+pub fn refusal(fault: &IntakeError) -> Answer {
     match fault {
-        Fault::Wrong(BeatError { reason, field, too_large, .. }) => {
+        IntakeError::Invalid(BeatError { reason, field, too_large, .. }) => {
             Answer::wrong(if *too_large { 413 } else { 400 }, reason, *field)
         }
-        Fault::Refused(Refusal::TooManyBeats(wait) | Refusal::TooManyNew(wait)) => {
+        IntakeError::Refused(Refusal::TooManyBeats(wait) | Refusal::TooManyNew(wait)) => {
             Answer::too_often(fault.reason(), *wait)
         }
-        Fault::Refused(Refusal::Full) => Answer::unavailable(fault.reason(), Span::secs(60)),
-        Fault::Refused(Refusal::Id(_)) => Answer::wrong(400, fault.reason(), Some("id")),
+        IntakeError::Refused(Refusal::Full) => Answer::unavailable(fault.reason(), Span::secs(60)),
+        IntakeError::Refused(Refusal::Id(_)) => Answer::wrong(400, fault.reason(), Some("id")),
     }
 }

@@ -1,10 +1,10 @@
-//! The general path: hyper reads the requests, [`routes`] answers them.
+//! the HTTP worker: hyper reads the requests, [`routes`] answers them.
 //!
-//! hyper gets the socket behind [`Wire`], which first hands it the bytes that the fast path had read. Three things that
+//! hyper gets the socket behind [`HyperIo`], which first hands it the bytes that the fast path had read. Three things that
 //! hyper leaves to its user are done here: the time a head may take, the client that must be heard out after a
 //! refusal, and a JSON reason where hyper itself refuses a head (it would answer with a bare status line).
 
-mod wire;
+mod hyper_io;
 
 use crate::domain::address::Peer;
 use crate::domain::id::{Id, IdRef};
@@ -14,14 +14,14 @@ use crate::engine::Refused;
 use crate::engine::stats::Turned;
 use crate::sys::clock;
 use crate::transport::budget::{self, Held, ShedSignal};
-use crate::transport::deadline::{Call, Deadline};
+use crate::transport::deadline::{Deadline, Wakeup};
 use crate::transport::http::beats;
 use crate::transport::http::io::{finish, last_words, leave, linger, timed_out, timeout_answer};
 use crate::transport::http::routes::{self, Broken, Flow, Question, Reply, Visitor};
-use crate::transport::http::upgrade::{self, Opening};
-use crate::transport::site::Site;
+use crate::transport::http::upgrade::{self, WebSocketOpening};
+use crate::transport::intake::named_by;
+use crate::transport::listener_context::ListenerContext;
 use crate::transport::stream::Stream;
-use crate::transport::taking::named_by;
 use crate::wire::answer::Answer;
 use crate::wire::head::{BEAT_PATHS, Facts};
 use bytes::{Bytes, BytesMut};
@@ -29,6 +29,7 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper_io::HyperIo;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -36,7 +37,6 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use wire::Wire;
 
 /// Where in a request the connection is, told by the service to the wire and to the loop that watches the time.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ struct Phase {
     /// What the answer under way makes us hold.
     held: Mutex<Option<Held>>,
     /// The WebSocket that the service has opened.
-    opening: OnceLock<Opening>,
+    opening: OnceLock<WebSocketOpening>,
 }
 
 /// Nothing of a request has come.
@@ -110,14 +110,14 @@ impl Phase {
     }
 }
 
-/// A connection that a front shall have back.
-pub struct Leaving {
+/// A connection that a reactor shall have back.
+pub struct Released {
     /// Its stream.
     pub stream: Stream,
     /// What was read of it and not used.
     pub read: Vec<u8>,
     /// What it is now, where it speaks HTTP no more.
-    pub opening: Option<Opening>,
+    pub opening: Option<WebSocketOpening>,
 }
 
 /// Serves a connection to its end, until it has become a WebSocket, or until it can be left to the next process. `read` is
@@ -126,47 +126,48 @@ pub async fn serve(
     stream: Stream,
     read: Vec<u8>,
     peer: Peer,
-    site: &Arc<Site>,
+    context: &Arc<ListenerContext>,
     deadline: Deadline,
     mut own: Held,
-) -> Option<Leaving> {
+) -> Option<Released> {
     let shed = &own.signal().clone();
-    let limits = site.engine.policy().limits.clone();
+    let limits = context.engine.policy().limits.clone();
     let now = AtomicU8::new(if read.is_empty() { IDLE } else { HEAD });
     let phase = Arc::new(Phase {
         now,
         changes: AtomicU32::new(0),
         upgrade: AtomicBool::new(false),
         blocked: AtomicBool::new(false),
-        proxy: Some(peer).filter(|peer| site.setup.proxies.relays(*peer)),
+        proxy: Some(peer).filter(|peer| context.options.proxies.relays(*peer)),
         base: own.bytes(),
         own: Mutex::new(own),
         held: Mutex::new(None),
         opening: OnceLock::new(),
     });
-    let wire = Wire {
+    let wire = HyperIo {
         stream,
         ahead: Bytes::from(read),
         waiting: BytesMut::new(),
         phase: phase.clone(),
-        site: site.clone(),
+        context: context.clone(),
         counted: 0,
     };
-    let visitor = Visitor::of(site, peer, || wire.stream.peer_uid());
+    let visitor = Visitor::of(context, peer, || wire.stream.peer_uid());
     let name = wire.stream.name().map(IdRef::to_id);
     let service = {
-        let (site, phase, shed) = (site.clone(), phase.clone(), shed.clone());
+        let (context, phase, shed) = (context.clone(), phase.clone(), shed.clone());
         hyper::service::service_fn(move |request: Request<Incoming>| {
-            let (site, phase, name, shed) = (site.clone(), phase.clone(), name.clone(), shed.clone());
+            let (context, phase, name, shed) = (context.clone(), phase.clone(), name.clone(), shed.clone());
             phase.upgrade.store(request.headers().contains_key(UPGRADE), Ordering::Relaxed);
             // hyper hands its connection back only from futures that can be moved.
             Box::pin(async move {
                 phase.set(BUSY);
                 let mut client = peer;
-                let reply = answer(&site, peer, name, visitor, request, (&phase, &shed), &mut client).await;
+                let reply =
+                    answer(&context, peer, name, visitor, request, (&phase, &shed), &mut client).await;
                 Ok::<_, Infallible>(match reply {
                     Reply::Whole(answer) => {
-                        let answer = within_budget(answer, &site, client, &phase, &shed);
+                        let answer = within_budget(answer, &context, client, &phase, &shed);
                         phase.set(ANSWERED);
                         response(answer, None)
                     }
@@ -197,14 +198,14 @@ pub async fn serve(
         shed.wake(cx.waker());
         loop {
             if shed.shed_host().is_some() {
-                return Poll::Ready(End::Shed(phase.get()));
+                return Poll::Ready(ServeEnd::Shed(phase.get()));
             }
             if Pin::new(&mut connection).poll(cx).is_ready() {
-                return Poll::Ready(End::Over);
+                return Poll::Ready(ServeEnd::Over);
             }
             // Between two requests hyper holds nothing but what it has read and not understood.
             if hand_back && matches!(phase.get(), IDLE | HEAD) {
-                return Poll::Ready(End::HandedBack);
+                return Poll::Ready(ServeEnd::HandedBack);
             }
             let (now, changes) = (phase.get(), Some(phase.changes.load(Ordering::Relaxed)));
             if watched != changes {
@@ -220,14 +221,14 @@ pub async fn serve(
                 }
             }
             match ready!(deadline.poll(cx, !draining)) {
-                Call::Timeout => return Poll::Ready(End::Timeout(now)),
+                Wakeup::Timeout => return Poll::Ready(ServeEnd::Timeout(now)),
                 call => {
                     draining = true;
                     if streamed {
                         watched = None;
                     }
                     // What cannot be left to the next process, and what goes on and on, ends in any case.
-                    hand_back = call == Call::HandBack && site.hands_over() && !streamed;
+                    hand_back = call == Wakeup::HandBack && context.hands_over() && !streamed;
                     if !hand_back {
                         Pin::new(&mut connection).graceful_shutdown();
                     }
@@ -237,17 +238,17 @@ pub async fn serve(
     })
     .await;
     let parts = connection.into_parts();
-    let Wire { mut stream, waiting, ahead, .. } = parts.io;
+    let HyperIo { mut stream, waiting, ahead, .. } = parts.io;
     // Less always goes.
     let _ = phase.keep(0, 0);
     // What hyper has read and not used, then what it has not read yet.
     let read = || [parts.read_buf, ahead].concat();
     let last = match end {
-        End::HandedBack => return Some(Leaving { stream, read: read(), opening: None }),
-        End::Timeout(HEAD) => timeout_answer(site, false),
-        End::Shed(stage) => {
-            site.engine.stats().turned(Turned::Shed);
-            site.engine.note_refused(clock::now(), Refused::Memory, shed.shed_host().unwrap_or(peer));
+        ServeEnd::HandedBack => return Some(Released { stream, read: read(), opening: None }),
+        ServeEnd::Timeout(HEAD) => timeout_answer(context, false),
+        ServeEnd::Shed(stage) => {
+            context.engine.stats().turned(Turned::Shed);
+            context.engine.note_refused(clock::now(), Refused::Memory, shed.shed_host().unwrap_or(peer));
             // What it holds is given back before it is heard out.
             phase.hold(None);
             // Nothing was asked, or there is no room for another answer in the middle of one.
@@ -257,19 +258,19 @@ pub async fn serve(
             }
             last_words(budget::refusal(Turned::Shed))
         }
-        End::Timeout(_) => {
+        ServeEnd::Timeout(_) => {
             if phase.blocked.load(Ordering::Relaxed) {
-                site.engine.stats().turned(Turned::Unread);
+                context.engine.stats().turned(Turned::Unread);
             }
             leave(stream).await;
             return None;
         }
-        End::Over => waiting.to_vec(),
+        ServeEnd::Over => waiting.to_vec(),
     };
-    let sent = finish(&mut stream, &last, &deadline, site).await;
+    let sent = finish(&mut stream, &last, &deadline, context).await;
     match phase.opening.get() {
-        Some(opening) if sent && end == End::Over => {
-            return Some(Leaving { stream, read: read(), opening: Some(*opening) });
+        Some(opening) if sent && end == ServeEnd::Over => {
+            return Some(Released { stream, read: read(), opening: Some(*opening) });
         }
         None if sent => linger(stream, deadline).await,
         _ => {}
@@ -279,7 +280,7 @@ pub async fn serve(
 
 /// How hyper's part in a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum ServeEnd {
     /// There is nothing more to do for it.
     Over,
     /// Its time was up in this phase.
@@ -291,7 +292,7 @@ enum End {
 }
 
 async fn answer(
-    site: &Arc<Site>,
+    context: &Arc<ListenerContext>,
     peer: Peer,
     name: Option<Id>,
     visitor: Visitor,
@@ -313,28 +314,28 @@ async fn answer(
     }
     if phase.proxy.is_some() {
         // One that cannot be read is refused in any case.
-        let client = site.setup.proxies.client(peer, &facts).ok();
-        let memory = site.engine.policy().limits.memory;
+        let client = context.options.proxies.client(peer, &facts).ok();
+        let memory = context.engine.policy().limits.memory;
         if let Some(Err(why)) = client.map(|client| phase.own().charge(client, memory)) {
-            site.engine.stats().turned(why);
+            context.engine.stats().turned(why);
             return Reply::Whole(budget::refusal(why).closing());
         }
     }
     let is_guest = matches!(visitor, Visitor::Guest(_));
-    if let Some(wait) = beats::token_wait(site, peer, &facts, clock::mono()).filter(|_| is_guest) {
+    if let Some(wait) = beats::token_wait(context, peer, &facts, clock::mono()).filter(|_| is_guest) {
         tokio::time::sleep(Duration::from_millis(wait.0)).await;
     }
-    let policy = site.engine.policy().clone();
+    let policy = context.engine.policy().clone();
     let path = head.uri.path();
     let header = |name: &str| head.headers.get(name).map(HeaderValue::as_bytes);
     let coded = header("content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case(b"identity"));
     if head.method == Method::POST && BEAT_PATHS.contains(&path) {
         let query = head.uri.query().unwrap_or_default();
         let who = (peer, name, shed);
-        return Reply::Whole(bring(site, &policy, who, visitor, &facts, (coded, query), body).await);
+        return Reply::Whole(bring(context, &policy, who, visitor, &facts, (coded, query), body).await);
     }
     if head.method == Method::GET && upgrade::is_wanted(path, headers()) {
-        return match upgrade::open(site, &policy, visitor, path, &facts, headers()) {
+        return match upgrade::open(context, &policy, visitor, path, &facts, headers()) {
             Ok(_) if !body.is_end_stream() => {
                 Reply::Whole(Answer::error(400, "a handshake has no body").closing())
             }
@@ -358,13 +359,13 @@ async fn answer(
         // A body that nobody asked for would be taken for the next request, or have to be read for nothing.
         Reply::Whole(if whole { answer } else { answer.closing() })
     };
-    let admitted = match routes::admit(site, &policy, visitor, &question) {
+    let admitted = match routes::admit(context, &policy, visitor, &question) {
         Ok(admitted) => admitted,
         Err(refused) => return unheard(refused),
     };
     *client = admitted.client;
     if !admitted.takes_body {
-        return match routes::answer(site, &policy, admitted, &question, &[]).await {
+        return match routes::answer(context, &policy, admitted, &question, &[]).await {
             Reply::Whole(answer) => unheard(answer),
             events => events,
         };
@@ -373,26 +374,32 @@ async fn answer(
         return Reply::Whole(not_as_it_is());
     }
     let most = (CONTROL_BODY_BYTES_MAX, "64 KiB are enough for this");
-    let mut held = Held::of(site.census.clone(), *client, shed);
-    match read_body(site, body, most, &policy, &mut held).await {
-        Ok(body) => routes::answer(site, &policy, admitted, &question, &body).await,
+    let mut held = Held::of(context.permits.clone(), *client, shed);
+    match read_body(context, body, most, &policy, &mut held).await {
+        Ok(body) => routes::answer(context, &policy, admitted, &question, &body).await,
         Err(refused) => Reply::Whole(refused),
     }
 }
 
 /// The answer, if there is room for it until it is sent: hyper has a copy of it meanwhile.
-fn within_budget(answer: Answer, site: &Site, client: Peer, phase: &Phase, shed: &Arc<ShedSignal>) -> Answer {
+fn within_budget(
+    answer: Answer,
+    context: &ListenerContext,
+    client: Peer,
+    phase: &Phase,
+    shed: &Arc<ShedSignal>,
+) -> Answer {
     if answer.body.len() <= UNCOUNTED_BYTES {
         return answer;
     }
-    let mut held = Held::of(site.census.clone(), client, shed);
-    match held.set(2 * answer.body.len(), site.engine.policy().limits.memory) {
+    let mut held = Held::of(context.permits.clone(), client, shed);
+    match held.set(2 * answer.body.len(), context.engine.policy().limits.memory) {
         Ok(()) => {
             phase.hold(Some(held));
             answer
         }
         Err(why) => {
-            site.engine.stats().turned(why);
+            context.engine.stats().turned(why);
             budget::refusal(why)
         }
     }
@@ -400,7 +407,7 @@ fn within_budget(answer: Answer, site: &Site, client: Peer, phase: &Phase, shed:
 
 /// Takes beats.
 async fn bring(
-    site: &Arc<Site>,
+    context: &Arc<ListenerContext>,
     policy: &Policy,
     (peer, name, shed): (Peer, Option<Id>, &Arc<ShedSignal>),
     visitor: Visitor,
@@ -409,7 +416,7 @@ async fn bring(
     body: Incoming,
 ) -> Answer {
     let admitted = match visitor {
-        Visitor::Guest(peer) => beats::admit(site, policy, peer, facts),
+        Visitor::Guest(peer) => beats::admit(context, policy, peer, facts),
         Visitor::Master => Ok(peer),
         Visitor::Intruder => Err(Visitor::shown_out()),
     };
@@ -420,12 +427,12 @@ async fn bring(
     if coded {
         return not_as_it_is();
     }
-    let mut held = Held::of(site.census.clone(), client, shed);
+    let mut held = Held::of(context.permits.clone(), client, shed);
     let most = (policy.limits.body_bytes, "limits.body_bytes");
-    match read_body(site, body, most, policy, &mut held).await {
+    match read_body(context, body, most, policy, &mut held).await {
         Ok(body) => {
             let name = named_by(name.as_ref().map(Id::as_ref), peer, client);
-            beats::bring(site, policy, client, name, beats::Sent { query, body: &body }).await
+            beats::bring(context, policy, client, name, beats::Sent { query, body: &body }).await
         }
         Err(refused) => refused,
     }
@@ -437,7 +444,7 @@ fn not_as_it_is() -> Answer {
 
 /// Reads a body within its limits of size, which has a name, and time.
 async fn read_body(
-    site: &Site,
+    context: &ListenerContext,
     mut body: Incoming,
     (bytes_max, named): (usize, &str),
     policy: &Policy,
@@ -462,7 +469,7 @@ async fn read_body(
                 let room = 2 * (whole.len() + data.len());
                 if room > UNCOUNTED_BYTES && room > held.bytes() {
                     held.set(room, limits.memory).map_err(|why| {
-                        site.engine.stats().turned(why);
+                        context.engine.stats().turned(why);
                         budget::refusal(why).closing()
                     })?;
                 }

@@ -5,7 +5,7 @@ use crate::domain::time::Wall;
 use crate::engine::stats::Turned;
 use crate::sys::clock;
 use crate::transport::deadline::Deadline;
-use crate::transport::site::Site;
+use crate::transport::listener_context::ListenerContext;
 use crate::transport::stream::Stream;
 use crate::wire::answer::{Answer, http_date};
 use std::future::poll_fn;
@@ -33,9 +33,14 @@ impl Dates {
 }
 
 /// Sends all of `bytes`; false when the client is gone or takes too long.
-pub async fn finish(stream: &mut Stream, bytes: &[u8], deadline: &Deadline, site: &Site) -> bool {
+pub async fn finish(
+    stream: &mut Stream,
+    bytes: &[u8],
+    deadline: &Deadline,
+    context: &ListenerContext,
+) -> bool {
     let mut sent = 0;
-    deadline.set(site.engine.policy().limits.write_timeout);
+    deadline.set(context.engine.policy().limits.write_timeout);
     let done = poll_fn(|cx| {
         while sent < bytes.len() {
             match Pin::new(&mut *stream).poll_write(cx, &bytes[sent..]) {
@@ -50,7 +55,7 @@ pub async fn finish(stream: &mut Stream, bytes: &[u8], deadline: &Deadline, site
         }
     })
     .await;
-    deadline.set(site.engine.policy().limits.idle_timeout);
+    deadline.set(context.engine.policy().limits.idle_timeout);
     done
 }
 
@@ -108,7 +113,7 @@ pub fn timed_out(in_body: bool) -> Answer {
 }
 
 /// The same as last words, counted.
-pub fn timeout_answer(site: &Site, in_body: bool) -> Vec<u8> {
-    site.engine.stats().turned(Turned::Timeout);
+pub fn timeout_answer(context: &ListenerContext, in_body: bool) -> Vec<u8> {
+    context.engine.stats().turned(Turned::Timeout);
     last_words(timed_out(in_body))
 }

@@ -1,6 +1,6 @@
 //! HTTP: what requests mean and what they are answered, and hyper for all that are not plain beats.
 //!
-//! A connection begins in a front, which answers plain beats itself. The first request that is anything else takes the
+//! A connection begins in a reactor, which answers plain beats itself. The first request that is anything else takes the
 //! connection, with all bytes read so far, to [`hyper_path`] for good. What a request means is decided in [`beats`] and
 //! [`routes`], which know of neither, so that both paths answer alike.
 
@@ -12,28 +12,28 @@ mod upgrade;
 
 pub(super) use io::{Dates, last_words, timeout_answer};
 pub use routes::VERSION;
-pub use upgrade::Opening;
+pub use upgrade::WebSocketOpening;
 
 use crate::domain::address::Peer;
 use crate::domain::beat::Transport;
 use crate::domain::limits::GENERAL_HELD_BYTES;
 use crate::engine::stats::Turned;
 use crate::transport::budget;
-use crate::transport::census::Place;
+use crate::transport::connection_limits::ConnectionPermit;
 use crate::transport::deadline::Deadline;
-use crate::transport::front::{Home, Role};
-use crate::transport::site::Site;
+use crate::transport::listener_context::ListenerContext;
+use crate::transport::reactor::{HandoffProtocol, ReactorRef};
 use crate::transport::stream::StdStream;
-use hyper_path::Leaving;
+use hyper_path::Released;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a front is asked to take a connection back that has no room for it at once, and how long between that.
+/// How often a reactor is asked to take a connection back that has no room for it at once, and how long between that.
 const ADOPTIONS_MAX: u32 = 500;
 const ADOPTION_EVERY: Duration = Duration::from_millis(2);
 
-/// A connection on its way from a front to a general thread.
-pub struct Guest {
+/// A connection on its way from a reactor to a HTTP worker.
+pub struct Handoff {
     /// Its stream.
     pub stream: StdStream,
     /// Answers that its socket has not taken yet.
@@ -43,51 +43,58 @@ pub struct Guest {
     /// Who is at the other end.
     pub peer: Peer,
     /// What its listener's connections share.
-    pub site: Arc<Site>,
+    pub context: Arc<ListenerContext>,
     /// Its place in the count of connections, given back when it is dropped.
-    pub place: Place,
-    /// The front it came from, which can have it back.
-    pub home: Home,
+    pub permit: ConnectionPermit,
+    /// The reactor it came from, which can have it back.
+    pub origin: ReactorRef,
 }
 
-/// Serves a connection to its end, or until a front has it back: as a WebSocket, or for the next process.
-pub(super) async fn serve(guest: Guest) {
-    let Guest { stream, unsent, read, peer, site, mut place, home } = guest;
-    site.engine.stats().connection(Transport::Http, 1);
+/// Serves a connection to its end, or until a reactor has it back: as a WebSocket, or for the next process.
+pub(super) async fn serve(handoff: Handoff) {
+    let Handoff { stream, unsent, read, peer, context, mut permit, origin } = handoff;
+    context.engine.stats().connection(Transport::Http, 1);
     let mut left = None;
-    let limits = site.engine.policy().limits.clone();
+    let limits = context.engine.policy().limits.clone();
     // hyper lets its buffer for reading grow as long as a head may be.
     let kept = GENERAL_HELD_BYTES.max(8 * 1024 + limits.header_bytes) + unsent.len() + read.len();
-    let mut own = place.take_held(peer);
+    let mut own = permit.take_held(peer);
     let granted = own.set(kept, limits.memory);
     if let Ok(mut stream) = stream.into_stream() {
         let deadline = Deadline::new();
         if let Err(why) = granted {
-            site.engine.stats().turned(why);
+            context.engine.stats().turned(why);
             let words = [unsent, last_words(budget::refusal(why))].concat();
-            if io::finish(&mut stream, &words, &deadline, &site).await {
+            if io::finish(&mut stream, &words, &deadline, &context).await {
                 io::linger(stream, deadline).await;
             }
-            return site.engine.stats().connection(Transport::Http, -1);
+            return context.engine.stats().connection(Transport::Http, -1);
         }
-        if unsent.is_empty() || io::finish(&mut stream, &unsent, &deadline, &site).await {
-            left = hyper_path::serve(stream, read, peer, &site, deadline, own).await;
+        if unsent.is_empty() || io::finish(&mut stream, &unsent, &deadline, &context).await {
+            left = hyper_path::serve(stream, read, peer, &context, deadline, own).await;
         }
     }
-    site.engine.stats().connection(Transport::Http, -1);
-    let Some(Leaving { stream, read, opening }) = left else { return };
+    context.engine.stats().connection(Transport::Http, -1);
+    let Some(Released { stream, read, opening }) = left else { return };
     let Ok(stream) = stream.into_std() else { return };
-    let role = opening.map_or(Role::Http, Role::Ws);
-    let guest =
-        Guest { stream, unsent: Vec::new(), read, peer, site: site.clone(), place, home: home.clone() };
-    let mut guest = Box::new(guest);
+    let role = opening.map_or(HandoffProtocol::Http, HandoffProtocol::Ws);
+    let handoff = Handoff {
+        stream,
+        unsent: Vec::new(),
+        read,
+        peer,
+        context: context.clone(),
+        permit,
+        origin: origin.clone(),
+    };
+    let mut handoff = Box::new(handoff);
     for _ in 0..ADOPTIONS_MAX {
-        match home.adopt(guest, role) {
+        match origin.hand_back(handoff, role) {
             Ok(()) => return,
-            Err(refused) => guest = refused,
+            Err(refused) => handoff = refused,
         }
         tokio::time::sleep(ADOPTION_EVERY).await;
     }
-    // A front that is so far behind, or has ended, takes nobody: the connection is closed.
-    site.engine.stats().turned(Turned::Total);
+    // A reactor that is so far behind, or has ended, takes nobody: the connection is closed.
+    context.engine.stats().turned(Turned::Total);
 }

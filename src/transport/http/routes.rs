@@ -25,8 +25,8 @@ use crate::sys::clock;
 use crate::sys::sockets::control;
 use crate::transport::budget::ShedSignal;
 use crate::transport::http::beats::{check_host, client_of};
-use crate::transport::http::upgrade::Opening;
-use crate::transport::site::{Site, Trust};
+use crate::transport::http::upgrade::WebSocketOpening;
+use crate::transport::listener_context::{ListenerContext, Trust};
 use crate::wire::answer::Answer;
 use crate::wire::control::Wrong;
 use crate::wire::head::Facts;
@@ -72,7 +72,7 @@ pub enum Reply {
     /// The head of an answer, and a body that is made as it is sent: a stream of events, a long list.
     Flow(Answer, Flow),
     /// A WebSocket, and what its handshake is answered.
-    Socket(String, Opening),
+    Socket(String, WebSocketOpening),
 }
 
 /// Who asks.
@@ -88,8 +88,8 @@ pub enum Visitor {
 
 impl Visitor {
     /// Who has come through a listener. `uid` is asked for only where it matters.
-    pub fn of(site: &Site, peer: Peer, uid: impl FnOnce() -> Option<u32>) -> Visitor {
-        match site.trust {
+    pub fn of(context: &ListenerContext, peer: Peer, uid: impl FnOnce() -> Option<u32>) -> Visitor {
+        match context.trust {
             Trust::Network => Visitor::Guest(peer),
             Trust::Control if control::may_control(uid()) => Visitor::Master,
             Trust::Control => Visitor::Intruder,
@@ -244,7 +244,7 @@ pub struct Admitted<'a> {
 
 /// Judges a question by its head.
 pub fn admit<'a>(
-    site: &Site,
+    context: &ListenerContext,
     policy: &Policy,
     visitor: Visitor,
     question: &Question<'a>,
@@ -265,7 +265,7 @@ pub fn admit<'a>(
         return Ok(Admitted { route, client: visitor.peer(), takes_body, pass });
     };
     // At the control socket nobody is believed to be a proxy, and no browser comes there.
-    let (proxies, peer) = (&site.setup.proxies, visitor.peer());
+    let (proxies, peer) = (&context.options.proxies, visitor.peer());
     if wish == Wish::Admin && is_cross_site(proxies, peer, question.facts) {
         return Err(Answer::error(403, "a page of another site may change nothing: Origin is not Host"));
     }
@@ -274,14 +274,14 @@ pub fn admit<'a>(
         Visitor::Master => {}
         Visitor::Intruder => return Err(Visitor::shown_out()),
         Visitor::Guest(peer) => {
-            client = client_of(site, peer, question.facts)?;
+            client = client_of(context, peer, question.facts)?;
             let by_page = wish == Wish::Admin && question.facts.origin.is_some();
-            check_host(site, policy, peer, question.facts, by_page)?;
+            check_host(context, policy, peer, question.facts, by_page)?;
             let may = policy.access.check(wish, client, question.facts.bearer());
             if let Err(why) = may {
                 // A browser asks without one first; that is nobody's mistake.
                 if let (Denied::Token(key), Some(_)) = (why, question.facts.bearer()) {
-                    site.engine.note_wrong_token(clock::now(), key, client);
+                    context.engine.note_wrong_token(clock::now(), key, client);
                 }
                 return Err(match why {
                     Denied::Token(key) if wish == Wish::Admin && policy.access.admin_tokens.is_empty() => {
@@ -303,7 +303,7 @@ pub fn admit<'a>(
 
 /// Answers a question that was admitted.
 pub async fn answer(
-    site: &Arc<Site>,
+    context: &Arc<ListenerContext>,
     policy: &Policy,
     admitted: Admitted<'_>,
     question: &Question<'_>,
@@ -311,34 +311,34 @@ pub async fn answer(
 ) -> Reply {
     let changes = !matches!(question.method, "GET" | "HEAD");
     let answer = match admitted.route {
-        Route::Page => return pages::all(site, policy, admitted.client, question).await,
-        Route::MonitorPage(id) => pages::one(site, policy, id, question).await,
+        Route::Page => return pages::all(context, policy, admitted.client, question).await,
+        Route::MonitorPage(id) => pages::one(context, policy, id, question).await,
         Route::Script => pages::script(),
-        Route::Badge(id) => pages::badge(site, policy, id, question).await,
+        Route::Badge(id) => pages::badge(context, policy, id, question).await,
         // Whoever brings beats is not sent here.
         Route::Beats | Route::Socket => Answer::method_not_allowed(admitted.route.allow()),
-        Route::Monitors => return monitors::list(site, policy, admitted.client, question).await,
-        Route::Monitor(id) if question.method == "PUT" => monitors::declare(site, id, body).await,
-        Route::Monitor(id) if changes => monitors::remove(site, id).await,
-        Route::Monitor(id) => monitors::one(site, id).await,
-        Route::Pause(id) => monitors::pause(site, id, body).await,
-        Route::Resume(id) => monitors::resume(site, id).await,
-        Route::Incidents => return incidents::list(site, policy, admitted.client, question).await,
-        Route::Acknowledge(id) => incidents::acknowledge(site, id).await,
-        Route::Alerts => return alerts::list(site, policy, admitted.client, question).await,
-        Route::TestAlert(name) => alerts::test(site, name).await,
-        Route::Status => service::status(site),
+        Route::Monitors => return monitors::list(context, policy, admitted.client, question).await,
+        Route::Monitor(id) if question.method == "PUT" => monitors::declare(context, id, body).await,
+        Route::Monitor(id) if changes => monitors::remove(context, id).await,
+        Route::Monitor(id) => monitors::one(context, id).await,
+        Route::Pause(id) => monitors::pause(context, id, body).await,
+        Route::Resume(id) => monitors::resume(context, id).await,
+        Route::Incidents => return incidents::list(context, policy, admitted.client, question).await,
+        Route::Acknowledge(id) => incidents::acknowledge(context, id).await,
+        Route::Alerts => return alerts::list(context, policy, admitted.client, question).await,
+        Route::TestAlert(name) => alerts::test(context, name).await,
+        Route::Status => service::status(context),
         Route::Events if question.method == "HEAD" => events::head(),
         Route::Events => {
-            return match events::open(site, policy, admitted.client, question, admitted.pass) {
+            return match events::open(context, policy, admitted.client, question, admitted.pass) {
                 Ok(events) => Reply::Flow(events::head(), events),
                 Err(refused) => Reply::Whole(refused),
             };
         }
         Route::OpenApi => service::openapi(),
-        Route::Metrics => service::metrics_text(site, question),
+        Route::Metrics => service::metrics_text(context, question),
         Route::Healthz => service::alive(),
-        Route::Readyz => service::ready(site),
+        Route::Readyz => service::ready(context),
     };
     Reply::Whole(answer)
 }
@@ -363,11 +363,11 @@ fn store_failed(error: &StoreError) -> Answer {
 }
 
 /// An id as it stands in a path: percent-decoded once.
-fn id_in_path(site: &Site, coded: &str) -> Result<Id, Answer> {
+fn id_in_path(context: &ListenerContext, coded: &str) -> Result<Id, Answer> {
     let Ok(text) = percent_decode_str(coded).decode_utf8() else {
         return Err(Answer::wrong(400, "not UTF-8 once percent-decoded", Some("id")));
     };
-    id_of(&site.engine, &text).map_err(|error| Answer::wrong(400, &error.to_string(), Some("id")))
+    id_of(&context.engine, &text).map_err(|error| Answer::wrong(400, &error.to_string(), Some("id")))
 }
 
 /// The id that is meant by a text: composed, unless an earlier version made a monitor that is not.
@@ -384,10 +384,10 @@ fn no_such_monitor(id: &str) -> Answer {
 
 /// Does something on a thread that may wait.
 async fn aside<T: Send + 'static>(
-    site: &Site,
+    context: &ListenerContext,
     work: impl FnOnce(&Engine) -> T + Send + 'static,
 ) -> Result<T, Answer> {
-    let engine = site.engine.clone();
+    let engine = context.engine.clone();
     let done = tokio::task::spawn_blocking(move || work(&engine)).await;
     done.map_err(|_| Answer::unavailable("the server is stopping, or failed at this", Span::secs(5)))
 }

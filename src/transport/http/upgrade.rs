@@ -6,14 +6,14 @@ use crate::domain::access::Shown;
 use crate::domain::address::Peer;
 use crate::domain::beat::Transport;
 use crate::domain::policy::Policy;
-use crate::transport::site::Site;
+use crate::transport::listener_context::ListenerContext;
 use crate::wire::answer::Answer;
 use crate::wire::head::Facts;
 use crate::wire::ws::handshake::{self, Refusal};
 
-/// What the front has to know of a WebSocket that was opened.
+/// What the reactor has to know of a WebSocket that was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Opening {
+pub struct WebSocketOpening {
     /// Who it is, as proxies say that are believed.
     pub client: Peer,
     /// What it has shown at its handshake.
@@ -33,20 +33,22 @@ fn is_echo(path: &str) -> bool {
 
 /// Decides by the head of a GET whether it opens one; what `Sec-WebSocket-Accept` then says.
 pub fn open<'a>(
-    site: &Site,
+    context: &ListenerContext,
     policy: &Policy,
     visitor: Visitor,
     path: &str,
     facts: &Facts<'_>,
     headers: impl Iterator<Item = (&'a str, &'a [u8])>,
-) -> Result<(String, Opening), Answer> {
+) -> Result<(String, WebSocketOpening), Answer> {
     let client = match visitor {
-        Visitor::Guest(peer) => beats::admit_over(Transport::Ws, site, policy, peer, facts)?,
+        Visitor::Guest(peer) => beats::admit_over(Transport::Ws, context, policy, peer, facts)?,
         Visitor::Master => Peer::Unix,
         Visitor::Intruder => return Err(Visitor::shown_out()),
     };
     match handshake::accept(headers) {
-        Ok(accept) => Ok((accept, Opening { client, shown: Shown::of(facts.bearer()), echo: is_echo(path) })),
+        Ok(accept) => {
+            Ok((accept, WebSocketOpening { client, shown: Shown::of(facts.bearer()), echo: is_echo(path) }))
+        }
         Err(Refusal::UpgradeRequired(reason)) => {
             Err(Answer { more: UPGRADE_HEADERS, ..Answer::error(426, reason) })
         }

@@ -6,7 +6,7 @@ use crate::domain::lang::Lang;
 use crate::sys::tls::{TlsError, authorities};
 use crate::transport::stream::Stream;
 use crate::transport::tls::server::{self, Fault};
-use crate::transport::tls::{Session, Tls};
+use crate::transport::tls::{Tls, TlsSession};
 use rustls::crypto::ring;
 use rustls::pki_types::{InvalidDnsNameError, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -112,10 +112,10 @@ pub async fn connect(
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
 ) -> io::Result<Stream> {
-    let session =
-        Session::client(config, name).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    let session = TlsSession::client(config, name)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     let mut stream = Stream::Tls(Box::new(Tls { session, socket: stream }));
-    std::future::poll_fn(|cx| stream.poll_shake(cx)).await?;
+    std::future::poll_fn(|cx| stream.poll_handshake(cx)).await?;
     Ok(stream)
 }
 

@@ -1,7 +1,7 @@
 //! What a listener needs for TLS: its certificate and key, whom it lets in, and the whole of it replaced while it runs.
 
 use crate::domain::lang::Lang;
-use crate::transport::tls::Session;
+use crate::transport::tls::TlsSession;
 use arc_swap::ArcSwap;
 use rustls::crypto::ring::{self, Ticketer};
 use rustls::pki_types::pem::{self, PemObject};
@@ -25,15 +25,15 @@ impl Acceptor {
         Acceptor { config: ArcSwap::new(config) }
     }
 
-    /// From now on this holds for newcomers. Tickets of the old one are worth nothing then: they may have been given to
+    /// From now on this holds for new connections. Tickets of the old one are worth nothing then: they may have been given to
     /// somebody whom the new one would not let in.
     pub fn replace(&self, config: Arc<ServerConfig>) {
         self.config.store(config);
     }
 
-    /// The session of a newcomer.
-    pub fn session(&self) -> Result<Session, Error> {
-        Session::server(self.config.load_full())
+    /// The session of a new connection.
+    pub fn session(&self) -> Result<TlsSession, Error> {
+        TlsSession::server(self.config.load_full())
     }
 }
 

@@ -7,8 +7,8 @@
 //!
 //! All of it keeps the manners of a non-blocking socket: `WouldBlock` means that nothing can be done until the socket
 //! is ready. Two things are peculiar to TLS and must be asked after: whether records wait that the socket did not take
-//! ([`Session::wants_write`]), and whether a reading that did not fill its buffer may have left something behind
-//! ([`Session::may_hold_more`]), for then no readiness will be told anew.
+//! ([`TlsSession::wants_write`]), and whether a reading that did not fill its buffer may have left something behind
+//! ([`TlsSession::may_hold_more`]), for then no readiness will be told anew.
 
 use crate::domain::id::{Id, IdRef};
 use crate::transport::tls::certificate;
@@ -32,7 +32,7 @@ const OUTGOING_BYTES_MAX: usize = 64 * 1024;
 const OUTPUT_BYTES_KEPT: usize = 32 * 1024;
 
 /// One connection's TLS.
-pub struct Session {
+pub struct TlsSession {
     side: Side,
     /// The beginning of a record, or of a handshake in several.
     incoming: Vec<u8>,
@@ -56,18 +56,18 @@ enum Side {
 }
 
 /// The buffers of a thread.
-struct Desk {
+struct TlsScratch {
     input: Box<[u8]>,
     output: Vec<u8>,
 }
 
 thread_local! {
-    static DESK: RefCell<Desk> =
-        RefCell::new(Desk { input: vec![0; INPUT_BYTES].into(), output: Vec::new() });
+    static SCRATCH: RefCell<TlsScratch> =
+        RefCell::new(TlsScratch { input: vec![0; INPUT_BYTES].into(), output: Vec::new() });
 }
 
 /// What is to be said when the records are read.
-enum Say<'a> {
+enum TlsWrite<'a> {
     Nothing,
     Plain(&'a [u8]),
     Goodbye,
@@ -92,15 +92,15 @@ impl Sink<'_> {
     }
 }
 
-impl Session {
+impl TlsSession {
     /// The session of a client that a listener has let in.
-    pub fn server(config: Arc<ServerConfig>) -> Result<Session, Error> {
-        UnbufferedServerConnection::new(config).map(|server| Session::new(Side::Server(server)))
+    pub fn server(config: Arc<ServerConfig>) -> Result<TlsSession, Error> {
+        UnbufferedServerConnection::new(config).map(|server| TlsSession::new(Side::Server(server)))
     }
 
     /// The session of a client with the server of that name.
-    pub fn client(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Session, Error> {
-        UnbufferedClientConnection::new(config, name).map(|client| Session::new(Side::Client(client)))
+    pub fn client(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<TlsSession, Error> {
+        UnbufferedClientConnection::new(config, name).map(|client| TlsSession::new(Side::Client(client)))
     }
 
     /// Bytes that are kept between two readings.
@@ -108,8 +108,8 @@ impl Session {
         self.incoming.len() + self.plain.len() + self.outgoing.len()
     }
 
-    fn new(side: Side) -> Session {
-        Session {
+    fn new(side: Side) -> TlsSession {
+        TlsSession {
             side,
             incoming: Vec::new(),
             plain: Vec::new(),
@@ -124,7 +124,7 @@ impl Session {
     }
 
     /// Whether the handshake is still under way.
-    pub fn is_shaking(&self) -> bool {
+    pub fn is_handshaking(&self) -> bool {
         self.common().is_handshaking()
     }
 
@@ -153,13 +153,13 @@ impl Session {
     /// # Errors
     /// `WouldBlock` where the socket must be waited for. `InvalidData` where the other side speaks no TLS, or another
     /// than we do, or shows no certificate that we accept; why is told by the error.
-    pub fn shake<S: Read + Write>(&mut self, socket: &mut S) -> io::Result<()> {
-        if self.is_shaking() && self.outgoing.is_empty() {
+    pub fn handshake<S: Read + Write>(&mut self, socket: &mut S) -> io::Result<()> {
+        if self.is_handshaking() && self.outgoing.is_empty() {
             // A client begins to speak by itself.
-            self.say(socket, Say::Nothing)?;
+            self.say(socket, TlsWrite::Nothing)?;
         }
         loop {
-            if !self.is_shaking() {
+            if !self.is_handshaking() {
                 return match self.flush(socket) {
                     Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
                     _ => Ok(()),
@@ -194,9 +194,9 @@ impl Session {
     }
 
     /// Takes bytes to be sent, as many as it can without keeping more than a record: fewer than all only where the
-    /// socket is full. [`Session::wants_write`] says whether the last of them still waits.
+    /// socket is full. [`TlsSession::wants_write`] says whether the last of them still waits.
     pub fn write<S: Read + Write>(&mut self, socket: &mut S, bytes: &[u8]) -> io::Result<usize> {
-        if self.is_shaking() {
+        if self.is_handshaking() {
             return Err(ErrorKind::WouldBlock.into());
         }
         if self.said_all || self.failed {
@@ -205,7 +205,7 @@ impl Session {
         self.flush(socket)?;
         let mut taken = 0;
         for chunk in bytes.chunks(CHUNK_BYTES) {
-            self.say(socket, Say::Plain(chunk))?;
+            self.say(socket, TlsWrite::Plain(chunk))?;
             taken += chunk.len();
             if self.wants_write() {
                 break;
@@ -238,8 +238,8 @@ impl Session {
 
     /// Says that nothing more will be sent, once; `Ok` when that is sent too.
     pub fn end<S: Read + Write>(&mut self, socket: &mut S) -> io::Result<()> {
-        if !self.said_all && !self.failed && !self.is_shaking() {
-            self.say(socket, Say::Goodbye)?;
+        if !self.said_all && !self.failed && !self.is_handshaking() {
+            self.say(socket, TlsWrite::Goodbye)?;
             self.said_all = true;
         }
         self.flush(socket)
@@ -252,8 +252,8 @@ impl Session {
                 if error.kind() == ErrorKind::WouldBlock && self.outgoing.len() < OUTGOING_BYTES_MAX => {}
             flushed => flushed?,
         }
-        DESK.with_borrow_mut(|desk| {
-            let Desk { input, output } = desk;
+        SCRATCH.with_borrow_mut(|scratch| {
+            let TlsScratch { input, output } = scratch;
             let kept = self.incoming.len();
             let Some(room) = input.len().checked_sub(kept).filter(|room| *room > 0) else {
                 return Err(self.fail(Error::General("a handshake without end".into())));
@@ -267,11 +267,11 @@ impl Session {
             input[..kept].copy_from_slice(&self.incoming);
             let filled = kept + read;
             output.clear();
-            let shook = self.is_shaking();
+            let shook = self.is_handshaking();
             let mut plain = std::mem::take(&mut self.plain);
             plain.drain(..std::mem::take(&mut self.plain_read));
             let mut sink = Sink { bytes, filled: 0, rest: &mut plain, heard_all: &mut self.heard_all };
-            let outcome = self.side.process(&mut input[..filled], &mut sink, output, &Say::Nothing);
+            let outcome = self.side.process(&mut input[..filled], &mut sink, output, &TlsWrite::Nothing);
             let got = sink.filled;
             self.plain = plain;
             self.send(socket, output)?;
@@ -286,7 +286,7 @@ impl Session {
                 Err(error) if got > 0 || !self.plain.is_empty() => drop(self.fail(error)),
                 Err(error) => return Err(self.fail(error)),
             }
-            if shook && !self.is_shaking() {
+            if shook && !self.is_handshaking() {
                 let shown = self.common().peer_certificates().and_then(|chain| chain.first());
                 self.name = shown.and_then(certificate::name_of).map(Box::new);
             }
@@ -295,9 +295,9 @@ impl Session {
     }
 
     /// Says something, after what the session has to say by itself.
-    fn say<S: Read + Write>(&mut self, socket: &mut S, what: Say<'_>) -> io::Result<()> {
-        DESK.with_borrow_mut(|desk| {
-            let output = &mut desk.output;
+    fn say<S: Read + Write>(&mut self, socket: &mut S, what: TlsWrite<'_>) -> io::Result<()> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let output = &mut scratch.output;
             output.clear();
             let mut sink =
                 Sink { bytes: &mut [], filled: 0, rest: &mut self.plain, heard_all: &mut self.heard_all };
@@ -356,9 +356,9 @@ impl Session {
     }
 }
 
-impl std::fmt::Debug for Session {
+impl std::fmt::Debug for TlsSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("shaking", &self.is_shaking()).finish_non_exhaustive()
+        f.debug_struct("TlsSession").field("shaking", &self.is_handshaking()).finish_non_exhaustive()
     }
 }
 
@@ -378,7 +378,7 @@ impl Side {
         input: &mut [u8],
         sink: &mut Sink<'_>,
         output: &mut Vec<u8>,
-        say: &Say<'_>,
+        say: &TlsWrite<'_>,
     ) -> Result<usize, Error> {
         let mut used = 0;
         let mut failed = None;
@@ -405,7 +405,7 @@ fn step<D>(
     status: UnbufferedStatus<'_, '_, D>,
     sink: &mut Sink<'_>,
     output: &mut Vec<u8>,
-    say: &Say<'_>,
+    say: &TlsWrite<'_>,
 ) -> (usize, Result<Step, Error>) {
     let UnbufferedStatus { mut discard, state } = status;
     let outcome = match state {
@@ -441,11 +441,13 @@ fn step<D>(
                 EncryptError::EncryptExhausted => Short::Never(error.to_string()),
             };
             match say {
-                Say::Nothing => Ok(Step::Done),
-                Say::Plain(plain) => {
+                TlsWrite::Nothing => Ok(Step::Done),
+                TlsWrite::Plain(plain) => {
                     append(output, plain.len() + 256, |room| traffic.encrypt(plain, room).map_err(short))
                 }
-                Say::Goodbye => append(output, 64, |room| traffic.queue_close_notify(room).map_err(short)),
+                TlsWrite::Goodbye => {
+                    append(output, 64, |room| traffic.queue_close_notify(room).map_err(short))
+                }
             }
             .map(|_| Step::Done)
         }

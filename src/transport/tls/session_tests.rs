@@ -106,14 +106,14 @@ fn world() -> World {
 }
 
 impl World {
-    fn server(&self, clients: Option<ClientAuth>) -> Session {
+    fn server(&self, clients: Option<ClientAuth>) -> TlsSession {
         let clients = clients.map(|auth| (self.ca.as_bytes(), auth));
         let (certificate, key) = (self.server.0.as_bytes(), self.server.1.as_bytes());
         let papers = Papers { certificate, key, clients, protocols: &[b"http/1.1"] };
-        Session::server(server::config(&papers).unwrap().0).unwrap()
+        TlsSession::server(server::config(&papers).unwrap().0).unwrap()
     }
 
-    fn client(&self, versions: &[&'static rustls::SupportedProtocolVersion], shows: bool) -> Session {
+    fn client(&self, versions: &[&'static rustls::SupportedProtocolVersion], shows: bool) -> TlsSession {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.ca.as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -129,16 +129,16 @@ impl World {
                 builder.with_client_auth_cert(chain, key).unwrap()
             }
         };
-        Session::client(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap()
+        TlsSession::client(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap()
     }
 }
 
 /// Both at once until both are done.
-fn shake(client: &mut (Session, End), server: &mut (Session, End)) -> io::Result<()> {
+fn handshake(client: &mut (TlsSession, End), server: &mut (TlsSession, End)) -> io::Result<()> {
     let mut done = (false, false);
     for _ in 0..100_000 {
         for (side, done) in [(&mut *client, &mut done.0), (&mut *server, &mut done.1)] {
-            match side.0.shake(&mut side.1) {
+            match side.0.handshake(&mut side.1) {
                 Ok(()) => *done = true,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
@@ -152,7 +152,12 @@ fn shake(client: &mut (Session, End), server: &mut (Session, End)) -> io::Result
 }
 
 /// Sends all of `bytes` from one to the other and back what was heard, until nothing moves.
-fn carry(from: &mut (Session, End), to: &mut (Session, End), bytes: &[u8], chance: &mut Chance) -> Vec<u8> {
+fn carry(
+    from: &mut (TlsSession, End),
+    to: &mut (TlsSession, End),
+    bytes: &[u8],
+    chance: &mut Chance,
+) -> Vec<u8> {
     let (mut sent, mut heard) = (0, Vec::new());
     for _ in 0..1_000_000 {
         let next = (sent + 1 + chance.below(40_000)).min(bytes.len());
@@ -170,7 +175,7 @@ fn carry(from: &mut (Session, End), to: &mut (Session, End), bytes: &[u8], chanc
                 Ok(n) => {
                     heard.extend_from_slice(&buffer[..n]);
                     if n < buffer.len() && !to.0.may_hold_more() {
-                        // The loop of a front stops reading here and waits to be told.
+                        // The loop of a reactor stops reading here and waits to be told.
                         assert!(to.1.from.borrow().bytes.is_empty(), "something was left behind");
                         break;
                     }
@@ -199,7 +204,7 @@ fn what_goes_in_comes_out_however_it_is_cut() {
         let (a, b) = ends(seed, room);
         let mut client = (world.client(versions, seed % 3 == 0), a);
         let mut server = (world.server(Some(ClientAuth::Optional)), b);
-        shake(&mut client, &mut server).unwrap();
+        handshake(&mut client, &mut server).unwrap();
         assert_eq!(server.0.name().map(IdRef::as_str), (seed % 3 == 0).then_some("web-1.example"));
         let text: Vec<u8> = (0..60_000 + chance.below(60_000)).map(|n| (n * 7 % 251) as u8).collect();
         assert!(carry(&mut client, &mut server, &text, &mut chance) == text, "seed {seed}: to the server");
@@ -230,9 +235,9 @@ fn who_must_show_a_certificate_and_has_none_is_not_let_in() {
     let (a, b) = ends(1, 5_000);
     let mut client = (world.client(rustls::ALL_VERSIONS, false), a);
     let mut server = (world.server(Some(ClientAuth::Required)), b);
-    let error = shake(&mut client, &mut server).unwrap_err();
+    let error = handshake(&mut client, &mut server).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidData);
-    assert!(server.0.failed && server.0.is_shaking());
+    assert!(server.0.failed && server.0.is_handshaking());
 }
 
 #[test]
@@ -251,7 +256,7 @@ fn who_speaks_no_tls_is_told_so_and_nothing_falls_over() {
         a.to.borrow_mut().bytes.extend(&text);
         a.to.borrow_mut().closed = true;
         let outcome = loop {
-            match server.0.shake(&mut server.1) {
+            match server.0.handshake(&mut server.1) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 outcome => break outcome,
             }
@@ -277,7 +282,7 @@ fn a_hello_that_is_changed_at_any_byte_ends_or_waits_and_nothing_falls_over() {
     let world = world();
     let (a, b) = ends(3, 70_000);
     let mut client = (world.client(rustls::ALL_VERSIONS, false), a);
-    while client.0.shake(&mut client.1).is_err() && b.from.borrow().bytes.is_empty() {}
+    while client.0.handshake(&mut client.1).is_err() && b.from.borrow().bytes.is_empty() {}
     while client.0.wants_write() {
         let _ = client.0.flush(&mut client.1);
     }
@@ -291,7 +296,7 @@ fn a_hello_that_is_changed_at_any_byte_ends_or_waits_and_nothing_falls_over() {
         text[at] ^= 1 << chance.below(8);
         x.to.borrow_mut().bytes.extend(&text);
         for _ in 0..20 {
-            match server.0.shake(&mut server.1) {
+            match server.0.handshake(&mut server.1) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 outcome => {
                     assert!(outcome.is_err(), "there was no answer to our answer yet");

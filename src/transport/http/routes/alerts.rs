@@ -1,6 +1,6 @@
 //! Alerts over the API: what was told and is to be told, and tests.
 
-use super::listing::{self, Source};
+use super::listing::{self, RowSource};
 use super::{Question, Reply, wrong};
 use crate::domain::address::Peer;
 use crate::domain::alert::Message;
@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::engine::post::{NotTested, Partly};
 use crate::store::{Delivery, OutboxQuery, Posted, StoreError};
 use crate::sys::clock;
-use crate::transport::site::Site;
+use crate::transport::listener_context::ListenerContext;
 use crate::view::alert::{self, Listed};
 use crate::wire::answer::Answer;
 use crate::wire::query;
@@ -22,7 +22,12 @@ use serde_json::Value;
 const LATE: Span = Span::secs(60);
 
 /// A page of alerts, newest first.
-pub async fn list(site: &Site, policy: &Policy, client: Peer, question: &Question<'_>) -> Reply {
+pub async fn list(
+    context: &ListenerContext,
+    policy: &Policy,
+    client: Peer,
+    question: &Question<'_>,
+) -> Reply {
     let states = Delivery::ALL.map(Delivery::name);
     let wanted = match query::alerts(question.query, &states) {
         Ok(wanted) => wanted,
@@ -31,12 +36,12 @@ pub async fn list(site: &Site, policy: &Policy, client: Peer, question: &Questio
     let limit = wanted.limit;
     let asked =
         OutboxQuery { delivery: wanted.state.and_then(Delivery::parse), before: wanted.before, limit };
-    let source = Rows { asked, lang: policy.page_lang, now: clock::wall(), places: Vec::new() };
-    listing::list(site, policy, client, question, "alerts", limit, source).await
+    let source = AlertRows { asked, lang: policy.page_lang, now: clock::wall(), places: Vec::new() };
+    listing::list(context, policy, client, question, "alerts", limit, source).await
 }
 
 /// The rows of a list of alerts.
-struct Rows {
+struct AlertRows {
     asked: OutboxQuery,
     lang: Lang,
     now: Wall,
@@ -44,7 +49,7 @@ struct Rows {
     places: Vec<u64>,
 }
 
-impl Source for Rows {
+impl RowSource for AlertRows {
     fn rows(&mut self, engine: &Engine, most: usize) -> Result<(Vec<Value>, bool), StoreError> {
         let mut rows = engine.alerts(&OutboxQuery { limit: most + 1, ..self.asked.clone() })?;
         let more = rows.len() > most;
@@ -80,9 +85,9 @@ fn shown(lang: Lang, now: Wall, row: &Posted) -> Value {
 }
 
 /// Has a test sent and waits for what comes of it.
-pub async fn test(site: &Site, coded: &str) -> Answer {
+pub async fn test(context: &ListenerContext, coded: &str) -> Answer {
     let name = percent_decode_str(coded).decode_utf8_lossy().into_owned();
-    match site.engine.test_alert(&name).await {
+    match context.engine.test_alert(&name).await {
         Ok(Partly { told, left }) => {
             let left: Vec<(&str, &str)> = left.iter().map(|one| (&*one.to, &*one.reason)).collect();
             Answer::json(200, &alert::tested(&name, &told, &left))

@@ -14,10 +14,10 @@ use crate::engine::Engine;
 use crate::engine::stats::Turned;
 use crate::sys::clock;
 use crate::transport::budget::{self, Held};
-use crate::transport::census::StreamPlace;
+use crate::transport::connection_limits::StreamPermit;
 use crate::transport::deadline::Deadline;
 use crate::transport::http::routes::{Pass, Question, VERSION};
-use crate::transport::site::Site;
+use crate::transport::listener_context::ListenerContext;
 use crate::view::events::{CONTENT_TYPE, Stream};
 use crate::wire::answer::Answer;
 use bytes::Bytes;
@@ -34,7 +34,7 @@ pub struct Flow {
     pieces: mpsc::Receiver<Result<Bytes, Broken>>,
     /// What it makes us hold, until its last bytes are sent.
     pub held: Option<Held>,
-    _place: Option<StreamPlace>,
+    _place: Option<StreamPermit>,
 }
 
 /// A body that could not be made to its end.
@@ -65,18 +65,18 @@ pub fn head() -> Answer {
 /// Begins a stream, unless there are too many.
 /// `pass` is what its reader is judged by again when the policy changes; `None`: nothing bars him.
 pub fn open(
-    site: &Site,
+    context: &ListenerContext,
     policy: &Policy,
     client: Peer,
     question: &Question<'_>,
     pass: Option<Pass>,
 ) -> Result<Flow, Answer> {
     let limits = &policy.limits;
-    let mut held = Held::of(site.census.clone(), client, question.shed);
-    let place = site.census.enter_stream(client, limits.streams_per_address);
+    let mut held = Held::of(context.permits.clone(), client, question.shed);
+    let place = context.permits.acquire_stream(client, limits.streams_per_address);
     let place = place.and_then(|place| held.set(EVENTS_HELD_BYTES, limits.memory).map(|()| place));
     let place = place.map_err(|why| {
-        site.engine.stats().turned(why);
+        context.engine.stats().turned(why);
         match why {
             Turned::Memory | Turned::MemoryTotal => budget::refusal(why),
             Turned::Address => Answer::too_often(
@@ -87,7 +87,7 @@ pub fn open(
         }
     })?;
     let (post, pieces) = mpsc::channel(EVENTS_WAITING_MAX);
-    tokio::spawn(feed(site.engine.clone(), post, pass));
+    tokio::spawn(feed(context.engine.clone(), post, pass));
     Ok(Flow { pieces, held: Some(held), _place: Some(place) })
 }
 
@@ -98,13 +98,13 @@ async fn feed(engine: Arc<Engine>, post: mpsc::Sender<Result<Bytes, Broken>>, pa
     policy_changes.mark_changed();
     tokio::select! {
         () = write(&engine, &post) => {}
-        () = barred(&engine, &mut policy_changes, pass) => {}
+        () = accept_paused(&engine, &mut policy_changes, pass) => {}
         () = post.closed() => {}
     }
 }
 
 /// Resolves when the policy in force bars the reader.
-async fn barred(engine: &Engine, policy_changes: &mut watch::Receiver<()>, pass: Option<Pass>) {
+async fn accept_paused(engine: &Engine, policy_changes: &mut watch::Receiver<()>, pass: Option<Pass>) {
     if let Some(Pass { client, shown }) = pass {
         // There is nobody to change it only when all ends.
         while policy_changes.changed().await.is_ok() {

@@ -1,6 +1,6 @@
 //! Incidents over the API.
 
-use super::listing::{self, Source};
+use super::listing::{self, RowSource};
 use super::{Question, Reply, aside, store_failed, wrong};
 use crate::domain::address::Peer;
 use crate::domain::history::Incident;
@@ -9,7 +9,7 @@ use crate::domain::time::Wall;
 use crate::engine::Engine;
 use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
-use crate::transport::site::Site;
+use crate::transport::listener_context::ListenerContext;
 use crate::view::api;
 use crate::wire::answer::Answer;
 use crate::wire::query;
@@ -17,25 +17,30 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 /// A page of incidents, newest first.
-pub async fn list(site: &Site, policy: &Policy, client: Peer, question: &Question<'_>) -> Reply {
+pub async fn list(
+    context: &ListenerContext,
+    policy: &Policy,
+    client: Peer,
+    question: &Question<'_>,
+) -> Reply {
     let wanted = match query::incidents(question.query) {
         Ok(wanted) => wanted,
         Err(fault) => return Reply::Whole(wrong(&fault)),
     };
     let limit = wanted.limit;
-    let source = Rows { wanted, now: clock::wall(), ends: Vec::new() };
-    listing::list(site, policy, client, question, "incidents", limit, source).await
+    let source = IncidentRows { wanted, now: clock::wall(), ends: Vec::new() };
+    listing::list(context, policy, client, question, "incidents", limit, source).await
 }
 
 /// The rows of a list of incidents.
-struct Rows {
+struct IncidentRows {
     wanted: query::Incidents,
     now: Wall,
     /// The places behind those that were last given.
     ends: Vec<(Wall, String)>,
 }
 
-impl Source for Rows {
+impl RowSource for IncidentRows {
     fn rows(&mut self, engine: &Engine, most: usize) -> Result<(Vec<Value>, bool), StoreError> {
         let (rows, next) = page(engine, query::Incidents { limit: most, ..self.wanted.clone() })?;
         self.ends = rows.iter().map(|row| (row.started, row.id.clone())).collect();
@@ -69,9 +74,9 @@ pub fn page(
 }
 
 /// Notes that somebody knows of an incident.
-pub async fn acknowledge(site: &Site, coded: &str) -> Answer {
+pub async fn acknowledge(context: &ListenerContext, coded: &str) -> Answer {
     let id = percent_decode_str(coded).decode_utf8_lossy().into_owned();
-    let done = aside(site, move |engine| engine.acknowledge(&id).map(|known| known.then_some(id))).await;
+    let done = aside(context, move |engine| engine.acknowledge(&id).map(|known| known.then_some(id))).await;
     match done {
         Ok(Ok(Some(id))) => Answer::json(200, &api::acknowledged(&id)),
         Ok(Ok(None)) => Answer::wrong(404, "no such incident", Some("id")),

@@ -10,12 +10,12 @@ use crate::domain::limits::{LIST_HELD_BYTES, LIST_PIECE_BYTES, LIST_PIECE_ROWS};
 use crate::domain::policy::Policy;
 use crate::engine::Engine;
 use crate::store::StoreError;
-use crate::transport::site::Site;
+use crate::transport::listener_context::ListenerContext;
 use crate::wire::answer::{Answer, JSON};
 use serde_json::Value;
 
 /// Where the rows of a list come from.
-pub trait Source: Send + 'static {
+pub trait RowSource: Send + 'static {
     /// The next rows, at most so many, and whether there are more behind them. May wait for a disk.
     fn rows(&mut self, engine: &Engine, most: usize) -> Result<(Vec<Value>, bool), StoreError>;
 
@@ -32,7 +32,7 @@ struct Listing<S> {
     left: usize,
 }
 
-impl<S: Source> Pieces for Listing<S> {
+impl<S: RowSource> Pieces for Listing<S> {
     fn held_bytes(&self) -> usize {
         LIST_HELD_BYTES
     }
@@ -70,17 +70,17 @@ impl<S: Source> Pieces for Listing<S> {
 
 /// Answers with a list of at most `limit` rows.
 pub async fn list(
-    site: &Site,
+    context: &ListenerContext,
     policy: &Policy,
     client: Peer,
     question: &Question<'_>,
     name: &'static str,
     limit: usize,
-    source: impl Source,
+    source: impl RowSource,
 ) -> Reply {
     let head = Answer::new(200, JSON, &b""[..]).with_data_headers();
     let listing = Listing { source, name: Some(name), left: limit };
-    pieces::send(site, policy, client, question, head, listing).await
+    pieces::send(context, policy, client, question, head, listing).await
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
         bytes: usize,
     }
 
-    impl Source for Rows {
+    impl RowSource for Rows {
         fn rows(&mut self, _: &Engine, most: usize) -> Result<(Vec<Value>, bool), StoreError> {
             let end = (self.at + most).min(self.count);
             let row = |n| json!({ "n": n, "text": "x".repeat(self.bytes) });

@@ -1,6 +1,6 @@
 //! Monitors over the API: lists, one, and what a person may do with one.
 
-use super::listing::{self, Source};
+use super::listing::{self, RowSource};
 use super::{Question, Reply, aside, id_in_path, no_such_monitor, wrong};
 use crate::domain::address::Peer;
 use crate::domain::history::Past;
@@ -11,7 +11,7 @@ use crate::domain::time::{Span, Wall};
 use crate::engine::{ControlRefusal, Engine};
 use crate::store::StoreError;
 use crate::sys::clock;
-use crate::transport::site::Site;
+use crate::transport::listener_context::ListenerContext;
 use crate::view::api;
 use crate::wire::answer::Answer;
 use crate::wire::control::{self, PauseFor};
@@ -23,24 +23,37 @@ use serde_json::Value;
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A page of monitors.
-pub async fn list(site: &Site, policy: &Policy, client: Peer, question: &Question<'_>) -> Reply {
+pub async fn list(
+    context: &ListenerContext,
+    policy: &Policy,
+    client: Peer,
+    question: &Question<'_>,
+) -> Reply {
     let selection = match query::selection(question.query) {
         Ok(selection) => selection,
         Err(fault) => return Reply::Whole(wrong(&fault)),
     };
     let limit = selection.limit;
-    listing::list(site, policy, client, question, "monitors", limit, Rows { selection, ends: Vec::new() })
-        .await
+    listing::list(
+        context,
+        policy,
+        client,
+        question,
+        "monitors",
+        limit,
+        MonitorRows { selection, ends: Vec::new() },
+    )
+    .await
 }
 
 /// The rows of a list of monitors.
-struct Rows {
+struct MonitorRows {
     selection: Selection,
     /// The places behind those that were last given.
     ends: Vec<Cursor>,
 }
 
-impl Source for Rows {
+impl RowSource for MonitorRows {
     fn rows(&mut self, engine: &Engine, most: usize) -> Result<(Vec<Value>, bool), StoreError> {
         let order = self.selection.order.unwrap_or_default();
         let (rows, next) = select(engine, &self.selection, order, most);
@@ -72,36 +85,36 @@ fn pasts(engine: &Engine, rows: &[Snapshot]) -> Vec<Past> {
 }
 
 /// One monitor.
-pub async fn one(site: &Site, coded: &str) -> Answer {
-    let id = match id_in_path(site, coded) {
+pub async fn one(context: &ListenerContext, coded: &str) -> Answer {
+    let id = match id_in_path(context, coded) {
         Ok(id) => id,
         Err(fault) => return fault,
     };
-    match site.engine.get(id.as_ref()) {
-        Some(monitor) => shown(site, 200, monitor).await,
+    match context.engine.get(id.as_ref()) {
+        Some(monitor) => shown(context, 200, monitor).await,
         None => no_such_monitor(id.as_str()).with_data_headers(),
     }
 }
 
 /// Makes one, or changes what it is held to.
-pub async fn declare(site: &Site, coded: &str, body: &[u8]) -> Answer {
-    let (id, declaration) = match (id_in_path(site, coded), control::declaration(body)) {
+pub async fn declare(context: &ListenerContext, coded: &str, body: &[u8]) -> Answer {
+    let (id, declaration) = match (id_in_path(context, coded), control::declaration(body)) {
         (Err(fault), _) => return fault,
         (_, Err(fault)) => return wrong(&fault),
         (Ok(id), Ok(declaration)) => (id, declaration),
     };
-    let new = site.engine.get(id.as_ref()).is_none();
+    let new = context.engine.get(id.as_ref()).is_none();
     if let (true, Err(error)) = (new, id.as_ref().may_be_made()) {
         return Answer::wrong(400, &error.to_string(), Some("id"));
     }
     let location = new.then(|| format!("/api/v1/monitors/{}", utf8_percent_encode(id.as_str(), PATH)));
-    let answer = obey(site, id, Control::Declare(declaration), if new { 201 } else { 200 }).await;
+    let answer = obey(context, id, Control::Declare(declaration), if new { 201 } else { 200 }).await;
     Answer { location: location.filter(|_| answer.status == 201), ..answer }
 }
 
 /// Sets one aside.
-pub async fn pause(site: &Site, coded: &str, body: &[u8]) -> Answer {
-    let (id, wish) = match (id_in_path(site, coded), control::pause(body)) {
+pub async fn pause(context: &ListenerContext, coded: &str, body: &[u8]) -> Answer {
+    let (id, wish) = match (id_in_path(context, coded), control::pause(body)) {
         (Err(fault), _) => return fault,
         (_, Err(fault)) => return wrong(&fault),
         (Ok(id), Ok(wish)) => (id, wish),
@@ -118,31 +131,31 @@ pub async fn pause(site: &Site, coded: &str, body: &[u8]) -> Answer {
         }
         PauseFor::Until(until) => Some(until),
     };
-    obey(site, id, Control::Pause { until }, 200).await
+    obey(context, id, Control::Pause { until }, 200).await
 }
 
 /// Ends a pause.
-pub async fn resume(site: &Site, coded: &str) -> Answer {
-    match id_in_path(site, coded) {
-        Ok(id) => obey(site, id, Control::Resume, 200).await,
+pub async fn resume(context: &ListenerContext, coded: &str) -> Answer {
+    match id_in_path(context, coded) {
+        Ok(id) => obey(context, id, Control::Resume, 200).await,
         Err(fault) => fault,
     }
 }
 
 /// Forgets one.
-pub async fn remove(site: &Site, coded: &str) -> Answer {
-    match id_in_path(site, coded) {
-        Ok(id) => obey(site, id, Control::Remove, 204).await,
+pub async fn remove(context: &ListenerContext, coded: &str) -> Answer {
+    match id_in_path(context, coded) {
+        Ok(id) => obey(context, id, Control::Remove, 204).await,
         Err(fault) => fault,
     }
 }
 
 /// Does what a person wants; `done` is the status when it is.
-async fn obey(site: &Site, id: Id, control: Control, done: u16) -> Answer {
+async fn obey(context: &ListenerContext, id: Id, control: Control, done: u16) -> Answer {
     let named = id.clone();
-    let done_so = aside(site, move |engine| engine.control(clock::now(), id.as_ref(), &control)).await;
+    let done_so = aside(context, move |engine| engine.control(clock::now(), id.as_ref(), &control)).await;
     match done_so {
-        Ok(Ok(Some(monitor))) => shown(site, done, monitor).await,
+        Ok(Ok(Some(monitor))) => shown(context, done, monitor).await,
         Ok(Ok(None)) => Answer::no_content(),
         Ok(Err(refused)) => refusal(&refused, named.as_str()),
         Err(failed) => failed,
@@ -165,8 +178,8 @@ fn refusal(refused: &ControlRefusal, id: &str) -> Answer {
     }
 }
 
-async fn shown(site: &Site, status: u16, monitor: Snapshot) -> Answer {
-    let shown = aside(site, move |engine| {
+async fn shown(context: &ListenerContext, status: u16, monitor: Snapshot) -> Answer {
+    let shown = aside(context, move |engine| {
         let past = pasts(engine, std::slice::from_ref(&monitor));
         api::monitor(&monitor, past.first())
     });

@@ -12,7 +12,7 @@ use crate::domain::time::Wall;
 use crate::engine::{Engine, Place};
 use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
-use crate::transport::site::Site;
+use crate::transport::listener_context::ListenerContext;
 use crate::view::{badge, page};
 use crate::wire::answer::Answer;
 use crate::wire::query::{self, Incidents, Selection};
@@ -38,7 +38,12 @@ const BADGE_HEADERS: &[(&str, &str)] = &[
 ];
 
 /// The page of all monitors.
-pub async fn all(site: &Arc<Site>, policy: &Policy, client: Peer, question: &Question<'_>) -> Reply {
+pub async fn all(
+    context: &Arc<ListenerContext>,
+    policy: &Policy,
+    client: Peer,
+    question: &Question<'_>,
+) -> Reply {
     let selection = match query::selection(question.query) {
         Ok(selection) => selection,
         Err(fault) => return Reply::Whole(wrong(&fault)),
@@ -46,14 +51,14 @@ pub async fn all(site: &Arc<Site>, policy: &Policy, client: Peer, question: &Que
     let page = StatusPage {
         lang: language(policy, question),
         host: host(question),
-        started: site.started.wall,
+        started: context.started.wall,
         order: selection.order.unwrap_or(Order::State),
         selection,
         begun: None,
         done: 0,
     };
     let head = Answer { more: PAGE_HEADERS, ..Answer::new(200, HTML, &b""[..]) };
-    pieces::send(site, policy, client, question, head, page).await
+    pieces::send(context, policy, client, question, head, page).await
 }
 
 /// The page of all monitors under way. Which monitors it shows and in which order is decided at its beginning, so that each
@@ -190,10 +195,15 @@ impl Pieces for StatusPage {
 }
 
 /// The page of one monitor.
-pub async fn one(site: &Arc<Site>, policy: &Policy, coded: &str, question: &Question<'_>) -> Answer {
+pub async fn one(
+    context: &Arc<ListenerContext>,
+    policy: &Policy,
+    coded: &str,
+    question: &Question<'_>,
+) -> Answer {
     let (lang, host) = (language(policy, question), host(question));
     let text = percent_decode_str(coded).decode_utf8_lossy().into_owned();
-    let snapshot = id_of(&site.engine, &text).ok().and_then(|id| site.engine.get(id.as_ref()));
+    let snapshot = id_of(&context.engine, &text).ok().and_then(|id| context.engine.get(id.as_ref()));
     let root = "../".repeat(1 + coded.matches('/').count());
     let Some(snapshot) = snapshot else { return as_page(404, Ok(page::not_found(lang, &text, &root))) };
     let asked = match (query::selection(question.query), query::incidents(question.query)) {
@@ -201,8 +211,8 @@ pub async fn one(site: &Arc<Site>, policy: &Policy, coded: &str, question: &Ques
         (Err(fault), _) | (_, Err(fault)) => return wrong(&fault),
     };
     let (selection, after) = asked;
-    let site_too = site.clone();
-    let html = aside(site, move |engine| {
+    let site_too = context.clone();
+    let html = aside(context, move |engine| {
         let mut troubles = troubles(engine);
         let pasts = known(engine.past(clock::now(), std::slice::from_ref(&snapshot)), lang, &mut troubles);
         let wanted = Incidents {
@@ -238,10 +248,15 @@ pub fn script() -> Answer {
 }
 
 /// A badge. One for nobody is a badge too: what an image element shows of a 404 is nothing.
-pub async fn badge(site: &Arc<Site>, policy: &Policy, coded: &str, question: &Question<'_>) -> Answer {
+pub async fn badge(
+    context: &Arc<ListenerContext>,
+    policy: &Policy,
+    coded: &str,
+    question: &Question<'_>,
+) -> Answer {
     let lang = query::lang(question.query).unwrap_or_else(|| language(policy, question));
     let text = percent_decode_str(coded).decode_utf8_lossy().into_owned();
-    let svg = aside(site, move |engine| {
+    let svg = aside(context, move |engine| {
         let snapshot = id_of(engine, &text).ok().and_then(|id| engine.get(id.as_ref()));
         let past =
             snapshot.as_ref().and_then(|one| engine.past(clock::now(), std::slice::from_ref(one)).ok());

@@ -10,7 +10,7 @@ use crate::domain::policy::Policy;
 use crate::engine::Engine;
 use crate::store::StoreError;
 use crate::transport::budget::{self, Held};
-use crate::transport::site::Site;
+use crate::transport::listener_context::ListenerContext;
 use crate::wire::answer::Answer;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -27,14 +27,14 @@ pub trait Pieces: Send + 'static {
 
 /// Answers with `head` and a body that is made piece by piece.
 pub async fn send(
-    site: &Site,
+    context: &ListenerContext,
     policy: &Policy,
     client: Peer,
     question: &Question<'_>,
     head: Answer,
     mut pieces: impl Pieces,
 ) -> Reply {
-    let first = aside(site, move |engine| {
+    let first = aside(context, move |engine| {
         let piece = pieces.piece(engine);
         (pieces, piece)
     });
@@ -46,14 +46,14 @@ pub async fn send(
     if last {
         return Reply::Whole(Answer { body: piece.into(), ..head });
     }
-    let mut held = Held::of(site.census.clone(), client, question.shed);
+    let mut held = Held::of(context.permits.clone(), client, question.shed);
     if let Err(why) = held.set(pieces.held_bytes(), policy.limits.memory) {
-        site.engine.stats().turned(why);
+        context.engine.stats().turned(why);
         return Reply::Whole(budget::refusal(why).with_data_headers());
     }
     let (post, outlet) = mpsc::channel(1);
     if question.method != "HEAD" {
-        tokio::spawn(feed(site.engine.clone(), pieces, piece, post));
+        tokio::spawn(feed(context.engine.clone(), pieces, piece, post));
     }
     Reply::Flow(head, Flow::new(outlet, held))
 }

@@ -7,7 +7,7 @@ use crate::engine::Health;
 use crate::engine::post::AlertResult;
 use crate::engine::stats::{BeatResult, DELAYS_MS, Turned};
 use crate::sys::process;
-use crate::transport::site::Site;
+use crate::transport::listener_context::ListenerContext;
 use crate::view::{api, metrics, openapi};
 use crate::wire::answer::{Answer, JSON};
 
@@ -17,23 +17,23 @@ pub fn alive() -> Answer {
 }
 
 /// Whether beats are taken. What else is wrong does not turn anybody away: they are still counted.
-pub fn ready(site: &Site) -> Answer {
-    let health = site.engine.health();
-    let degraded = degraded(site, &health);
+pub fn ready(context: &ListenerContext) -> Answer {
+    let health = context.engine.health();
+    let degraded = degraded(context, &health);
     let refusing = health.refusing.as_ref().map(Sentence::told);
     let status = if refusing.is_some() { 503 } else { 200 };
     Answer::json(status, &api::readiness(refusing, &degraded)).with_data_headers()
 }
 
 /// Where things stand.
-pub fn status(site: &Site) -> Answer {
-    let engine = &site.engine;
+pub fn status(context: &ListenerContext) -> Answer {
+    let engine = &context.engine;
     let sum = engine.stats().sum();
     let health = engine.health();
     let value = api::status(&api::Status {
         version: VERSION,
         instance: engine.instance(),
-        started: site.started.wall,
+        started: context.started.wall,
         counts: engine.counts(),
         beats: sum.accepted(),
         connections: sum.open_connections(),
@@ -42,7 +42,7 @@ pub fn status(site: &Site) -> Answer {
         unsynced_s: health.unsynced_s,
         governor_stretch: engine.stretch(),
         refusing: health.refusing.as_ref().map(Sentence::told),
-        degraded: &degraded(site, &health),
+        degraded: &degraded(context, &health),
     });
     Answer::json(200, &value).with_data_headers()
 }
@@ -53,8 +53,8 @@ pub fn openapi() -> Answer {
 }
 
 /// Metrics, in the format that is asked for.
-pub fn metrics_text(site: &Site, question: &Question<'_>) -> Answer {
-    let engine = &site.engine;
+pub fn metrics_text(context: &ListenerContext, question: &Question<'_>) -> Answer {
+    let engine = &context.engine;
     let open = question.accept.contains("application/openmetrics-text");
     let sum = engine.stats().sum();
     let health = engine.health();
@@ -96,7 +96,7 @@ pub fn metrics_text(site: &Site, question: &Question<'_>) -> Answer {
         alerts: &alerts,
         alerts_pending: engine.alerts_pending(),
         process: process::usage(),
-        started: site.started.wall,
+        started: context.started.wall,
     };
     let text = metrics::render(&input, open);
     Answer::new(200, if open { metrics::OPENMETRICS } else { metrics::TEXT }, text.into_bytes())
@@ -104,8 +104,8 @@ pub fn metrics_text(site: &Site, question: &Question<'_>) -> Answer {
 }
 
 /// What is wrong though beats are taken, for strangers: the log and the service manager are told where.
-fn degraded(site: &Site, health: &Health) -> Vec<String> {
-    let failing = site.engine.log().failing();
+fn degraded(context: &ListenerContext, health: &Health) -> Vec<String> {
+    let failing = context.engine.log().failing();
     let targets = failing.iter().map(|target| api::failing_target(target.told()));
     health.degraded.iter().map(|reason| reason.told().to_string()).chain(targets).collect()
 }

@@ -13,7 +13,7 @@ use crate::wire::fields::BeatError;
 use serde_json::{Value, json};
 
 /// Takes the beats of one sender. What it has taken may be acknowledged once `pending` is committed.
-pub struct Taker<'a> {
+pub struct BeatIntake<'a> {
     /// The engine.
     pub engine: &'a Engine,
     /// What is in force.
@@ -40,32 +40,33 @@ pub fn named_by(certificate: Option<IdRef<'_>>, peer: Peer, client: Peer) -> Opt
 
 /// Why a beat was not taken.
 #[derive(Debug)]
-pub enum Fault {
+pub enum IntakeError {
     /// It is no beat.
-    Wrong(BeatError),
+    Invalid(BeatError),
     /// The engine would not have it.
     Refused(Refusal),
 }
 
-impl Taker<'_> {
+impl BeatIntake<'_> {
     /// Takes a beat and counts what became of it; returns the interval that is wanted of its sender.
-    pub fn take(&mut self, beat: Result<Beat<'_>, BeatError>) -> Result<Span, Fault> {
+    pub fn take(&mut self, beat: Result<Beat<'_>, BeatError>) -> Result<Span, IntakeError> {
         self.receive(beat).map(|receipt| receipt.interval)
     }
 
     /// The same; returns all that its sender is told.
-    pub fn receive(&mut self, beat: Result<Beat<'_>, BeatError>) -> Result<Receipt, Fault> {
-        let taken = beat.map_err(Fault::Wrong).and_then(|beat| self.enter(&beat).map_err(Fault::of));
-        if let Err(Fault::Refused(refusal)) = &taken {
+    pub fn receive(&mut self, beat: Result<Beat<'_>, BeatError>) -> Result<Receipt, IntakeError> {
+        let taken =
+            beat.map_err(IntakeError::Invalid).and_then(|beat| self.enter(&beat).map_err(IntakeError::of));
+        if let Err(IntakeError::Refused(refusal)) = &taken {
             self.engine.note_refusal(self.now, *refusal, self.client);
         }
-        let result = taken.as_ref().err().map_or(BeatResult::Accepted, Fault::result);
+        let result = taken.as_ref().err().map_or(BeatResult::Accepted, IntakeError::result);
         self.engine.stats().beats(self.transport, result, 1);
         taken
     }
 
     fn enter(&mut self, beat: &Beat<'_>) -> Result<Receipt, Refusal> {
-        let Taker { engine, policy, now, client, transport, hears, .. } = *self;
+        let BeatIntake { engine, policy, now, client, transport, hears, .. } = *self;
         engine.may_send(now, client, policy)?;
         if beat.id.is_none() && beat.ip.is_none() && self.nameless.is_none() {
             self.nameless = id_of_peer(client);
@@ -87,44 +88,44 @@ impl Taker<'_> {
     }
 }
 
-impl Fault {
+impl IntakeError {
     /// What the engine would not have. That it is no name is the beat's own fault, though only the engine knows whether
     /// there is such a monitor already.
-    fn of(refusal: Refusal) -> Fault {
+    fn of(refusal: Refusal) -> IntakeError {
         match refusal {
-            Refusal::Id(error) => Fault::Wrong(BeatError::of("id", error.to_string())),
-            refusal => Fault::Refused(refusal),
+            Refusal::Id(error) => IntakeError::Invalid(BeatError::of("id", error.to_string())),
+            refusal => IntakeError::Refused(refusal),
         }
     }
 
     /// What it is counted as.
     pub fn result(&self) -> BeatResult {
         match self {
-            Fault::Wrong(_) => BeatResult::Invalid,
-            Fault::Refused(Refusal::Full) => BeatResult::Full,
-            Fault::Refused(_) => BeatResult::Limited,
+            IntakeError::Invalid(_) => BeatResult::Invalid,
+            IntakeError::Refused(Refusal::Full) => BeatResult::Full,
+            IntakeError::Refused(_) => BeatResult::Limited,
         }
     }
 
     /// What its sender is told.
     pub fn reason(&self) -> &str {
         match self {
-            Fault::Wrong(error) => &error.reason,
-            Fault::Refused(Refusal::TooManyBeats(_)) => {
+            IntakeError::Invalid(error) => &error.reason,
+            IntakeError::Refused(Refusal::TooManyBeats(_)) => {
                 "too many beats from this address (limits.beats_per_second)"
             }
-            Fault::Refused(Refusal::TooManyNew(_)) => {
+            IntakeError::Refused(Refusal::TooManyNew(_)) => {
                 "too many new monitors from this address (limits.new_monitors_per_hour)"
             }
-            Fault::Refused(Refusal::Full) => "no room for another monitor (limits.monitors)",
-            Fault::Refused(Refusal::Id(_)) => "not an id",
+            IntakeError::Refused(Refusal::Full) => "no room for another monitor (limits.monitors)",
+            IntakeError::Refused(Refusal::Id(_)) => "not an id",
         }
     }
 
     /// As an element of a batch's `rejected`.
     pub fn item(&self, index: usize) -> Value {
         match self {
-            Fault::Wrong(BeatError { field: Some(field), reason, .. }) => {
+            IntakeError::Invalid(BeatError { field: Some(field), reason, .. }) => {
                 json!({ "index": index, "field": field, "error": reason })
             }
             _ => json!({ "index": index, "error": self.reason() }),

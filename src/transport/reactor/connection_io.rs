@@ -1,37 +1,37 @@
-//! What every kind of connection of a front has: its socket, who is at the other end, what the socket has not taken yet,
+//! What every kind of connection of a reactor has: its socket, who is at the other end, what the socket has not taken yet,
 //! and when its time is up.
 //!
-//! An idle connection is its socket and a few words: bytes are read into the thread's desk, and only what cannot be used
+//! An idle connection is its socket and a few words: bytes are read into the thread's scratch, and only what cannot be used
 //! yet, or what the socket would not take at once, is kept.
 
-use super::desk::{Desk, Moment, NEVER, Next};
+use super::scratch::{Action, NEVER, Scratch, TurnContext};
 use crate::domain::address::Peer;
 use crate::domain::limits::{LINGER_BYTES_MAX, counted_bytes};
 use crate::domain::time::Span;
 use crate::engine::stats::Turned;
-use crate::transport::census::Place;
-use crate::transport::site::Site;
-use crate::transport::stream::FrontStream;
+use crate::transport::connection_limits::ConnectionPermit;
+use crate::transport::listener_context::ListenerContext;
+use crate::transport::stream::ReactorStream;
 use std::io;
 use std::sync::Arc;
 
 /// See the module.
-pub struct Link {
+pub struct ConnectionIo {
     /// Its socket.
-    pub stream: FrontStream,
+    pub stream: ReactorStream,
     /// Who is at the other end.
     pub peer: Peer,
     /// What its listener's connections share.
-    pub site: Arc<Site>,
+    pub context: Arc<ListenerContext>,
     /// Its place in the count of connections.
-    pub place: Place,
+    pub permit: ConnectionPermit,
     /// What the socket has not taken yet.
     pub unsent: Vec<u8>,
     /// Whether the socket has taken something since this was last looked at.
     pub progress: bool,
     /// The client will send no more; what it has sent is still answered.
     pub read_closed: bool,
-    /// Whether answers to it wait on the desk.
+    /// Whether answers to it wait in the scratch.
     pub awaits_answers: bool,
     /// Whether the loop waits for the socket to take more.
     pub awaits_write: bool,
@@ -39,17 +39,22 @@ pub struct Link {
     pub due_s: u32,
 }
 
-impl Link {
+impl ConnectionIo {
     /// With nothing to send, and no deadline yet.
-    pub fn new(stream: FrontStream, peer: Peer, site: Arc<Site>, mut place: Place) -> Link {
-        if site.setup.proxies.relays(peer) {
-            place.held.stand_alone(peer);
+    pub fn new(
+        stream: ReactorStream,
+        peer: Peer,
+        context: Arc<ListenerContext>,
+        mut permit: ConnectionPermit,
+    ) -> ConnectionIo {
+        if context.options.proxies.relays(peer) {
+            permit.held.stand_alone(peer);
         }
-        Link {
+        ConnectionIo {
             stream,
             peer,
-            site,
-            place,
+            context,
+            permit,
             unsent: Vec::new(),
             progress: false,
             read_closed: false,
@@ -60,17 +65,17 @@ impl Link {
     }
 
     /// Notes who its client is, who pays from now on for what it makes us hold.
-    pub fn belongs_to(&mut self, client: Peer, moment: &Moment<'_>) {
+    pub fn belongs_to(&mut self, client: Peer, turn: &TurnContext<'_>) {
         self.peer = client;
         // Nothing is held yet by one that is new, so there is room.
-        let _ = self.place.held.charge(client, moment.policy.limits.memory);
+        let _ = self.permit.held.charge(client, turn.policy.limits.memory);
     }
 
     /// The same under TLS, where its listener speaks that; `None` when that cannot begin.
-    pub fn under_tls(self) -> Option<Link> {
-        match self.site.setup.tls.as_ref().map(|acceptor| acceptor.session()) {
+    pub fn under_tls(self) -> Option<ConnectionIo> {
+        match self.context.options.tls.as_ref().map(|acceptor| acceptor.session()) {
             None => Some(self),
-            Some(Ok(session)) => Some(Link { stream: self.stream.under(session), ..self }),
+            Some(Ok(session)) => Some(ConnectionIo { stream: self.stream.under(session), ..self }),
             Some(Err(_)) => None,
         }
     }
@@ -90,15 +95,15 @@ impl Link {
     /// Says how much is kept for it, `kept` bytes besides what waits for its socket; an error where that is too much.
     pub fn account(&mut self, kept: usize, memory_max: usize) -> Result<(), Turned> {
         let bytes = self.unsent.len() + kept + self.stream.kept_bytes();
-        self.place.held.set(counted_bytes(bytes), memory_max)
+        self.permit.held.set(counted_bytes(bytes), memory_max)
     }
 
     /// When what waits must have moved on, given when that was before: while nothing waits there is no such moment.
-    pub fn stalled_s(&mut self, before: u32, moment: &Moment<'_>) -> u32 {
+    pub fn stalled_s(&mut self, before: u32, turn: &TurnContext<'_>) -> u32 {
         let progress = std::mem::take(&mut self.progress);
         match self.is_blocked() {
             false => NEVER,
-            true if progress || before == NEVER => moment.second_after(moment.policy.limits.write_timeout),
+            true if progress || before == NEVER => turn.second_after(turn.policy.limits.write_timeout),
             true => before,
         }
     }
@@ -109,8 +114,8 @@ impl Link {
     }
 
     /// Sets the deadline: it passes after the span, or up to a second later.
-    pub fn due_in(&mut self, moment: &Moment<'_>, span: Span) {
-        self.due_s = moment.second_after(span);
+    pub fn due_in(&mut self, turn: &TurnContext<'_>, span: Span) {
+        self.due_s = turn.second_after(span);
     }
 
     /// Sends bytes behind those that wait already, and keeps what the socket does not take.
@@ -134,17 +139,17 @@ impl Link {
 
     /// Hears the other end out after the last word, so that it gets to read it: closing with bytes unread would make the
     /// kernel reset the connection. `heard_bytes` counts how much of that there was.
-    pub fn hear_out(&mut self, desk: &mut Desk, heard_bytes: &mut u32) -> Next {
+    pub fn hear_out(&mut self, scratch: &mut Scratch, heard_bytes: &mut u32) -> Action {
         while (*heard_bytes as usize) < LINGER_BYTES_MAX {
-            match self.stream.read(&mut desk.input) {
-                Ok(0) => return Next::Close,
+            match self.stream.read(&mut scratch.input) {
+                Ok(0) => return Action::Close,
                 Ok(read) => *heard_bytes += read as u32,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Next::Wait,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Action::Wait,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Next::Close,
+                Err(_) => return Action::Close,
             }
         }
-        Next::Close
+        Action::Close
     }
 
     /// Sends what is kept; true when nothing is left.

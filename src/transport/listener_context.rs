@@ -6,32 +6,32 @@ use crate::domain::time::{Mono, Now, Span};
 use crate::engine::Engine;
 use crate::engine::stats::Turned;
 use crate::sys::sockets::keepalive::KeepAlive;
-use crate::transport::census::Census;
+use crate::transport::connection_limits::ConnectionLimits;
 use crate::transport::tls::server::Acceptor;
 use crate::wire::forwarded::Proxies;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A listener, as its connections know it.
-pub struct Site {
+pub struct ListenerContext {
     /// The engine.
     pub engine: Arc<Engine>,
     /// The count of all connections.
-    pub census: Arc<Census>,
+    pub permits: Arc<ConnectionLimits>,
     /// When the daemon started.
     pub started: Now,
     /// How far its visitors are trusted.
     pub trust: Trust,
     /// What it was set up with.
-    pub setup: Setup,
-    complained: AtomicU64,
+    pub options: ListenerOptions,
+    logged_at: AtomicU64,
     /// The same of proxies.
-    complained_of_proxy: AtomicU64,
+    proxy_logged_at: AtomicU64,
 }
 
 /// What a listener is set up with.
 #[derive(Clone, Debug, Default)]
-pub struct Setup {
+pub struct ListenerOptions {
     /// Its name in the configuration.
     pub name: String,
     /// Where it stands, for messages.
@@ -58,41 +58,51 @@ pub enum Trust {
     Control,
 }
 
-impl Site {
+impl ListenerContext {
     /// A listener's site.
-    pub fn new(engine: Arc<Engine>, census: Arc<Census>, started: Now, setup: Setup) -> Site {
-        Site {
+    pub fn new(
+        engine: Arc<Engine>,
+        permits: Arc<ConnectionLimits>,
+        started: Now,
+        options: ListenerOptions,
+    ) -> ListenerContext {
+        ListenerContext {
             engine,
-            census,
+            permits,
             started,
             trust: Trust::Network,
-            setup,
-            complained: AtomicU64::new(0),
-            complained_of_proxy: AtomicU64::new(0),
+            options,
+            logged_at: AtomicU64::new(0),
+            proxy_logged_at: AtomicU64::new(0),
         }
     }
 
     /// The site of the control socket. No plain beat takes the fast path there: who is at the other end is asked first.
-    pub fn of_control(engine: Arc<Engine>, census: Arc<Census>, started: Now, address: String) -> Site {
-        let setup = Setup { name: "control".into(), address, ..Setup::default() };
-        Site { trust: Trust::Control, ..Site::new(engine, census, started, setup) }
+    pub fn of_control(
+        engine: Arc<Engine>,
+        permits: Arc<ConnectionLimits>,
+        started: Now,
+        address: String,
+    ) -> ListenerContext {
+        let options = ListenerOptions { name: "control".into(), address, ..ListenerOptions::default() };
+        ListenerContext { trust: Trust::Control, ..ListenerContext::new(engine, permits, started, options) }
     }
 
     /// Whether its connections can be left to the next process of the service.
     pub fn hands_over(&self) -> bool {
-        self.trust == Trust::Network && self.setup.tls.is_none()
+        self.trust == Trust::Network && self.options.tls.is_none()
     }
 
     /// Whether a complaint about this listener may be made now.
-    pub(super) fn complain_at_most_once_a(&self, span: Span, now: Now) -> bool {
-        is_due(&self.complained, span, now)
+    pub(super) fn may_log_every(&self, span: Span, now: Now) -> bool {
+        is_due(&self.logged_at, span, now)
     }
 
     /// Counts a request or connection of a trusted proxy that does not say legibly whose it is, and says so once an hour.
     pub fn refuse_proxied(&self, peer: Peer, reason: &'static str, now: Now) {
         self.engine.stats().turned(Turned::Proxy);
-        if is_due(&self.complained_of_proxy, Span::secs(3_600), now) {
-            let address = self.setup.address.clone();
+        if is_due(&self.proxy_logged_at, Span::secs(3_600), now) {
+            let address = self.options.address.clone();
             self.engine.log().notice(now.wall, Notice::ProxyRefused { peer, address, reason });
         }
     }

@@ -1,4 +1,4 @@
-//! A WebSocket of a front: what its messages mean, when it is pinged, and how it ends.
+//! A WebSocket of a reactor: what its messages mean, when it is pinged, and how it ends.
 //!
 //! Hyper has done the handshake; from then on the connection is here, and between two readings nothing is kept but the
 //! session and a few words. Every message, ping and pong is a beat: for the monitor that the connection's last beat
@@ -6,9 +6,9 @@
 //! of the connection about its monitor was another than well. Whoever beats for a monitor holds the claim on it
 //! ([`Claim`]); the end of a connection that somebody else has replaced is told to nobody.
 
-use super::desk::{Desk, Moment, NEVER, Next, Said, not_any_more};
-use super::link::Link;
-use super::parked::State;
+use super::connection_io::ConnectionIo;
+use super::parked::ParkedState;
+use super::scratch::{Action, NEVER, PendingAnswer, Scratch, TurnContext, not_any_more};
 use crate::domain::access::{Denied, Shown, Wish};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Status, Transport};
@@ -20,9 +20,9 @@ use crate::engine::claims::{self, Claim};
 use crate::engine::stats::{BeatResult, Turned};
 use crate::engine::{Pending, id_of_peer};
 use crate::transport::budget;
-use crate::transport::http::{Opening, beats};
-use crate::transport::site::Trust;
-use crate::transport::taking::{Fault, Taker, named_by};
+use crate::transport::http::{WebSocketOpening, beats};
+use crate::transport::intake::{BeatIntake, IntakeError, named_by};
+use crate::transport::listener_context::Trust;
 use crate::wire::answer::Answer;
 use crate::wire::blob;
 use crate::wire::ws::{Code, Event, Opcode, Role, Session, frame};
@@ -56,9 +56,9 @@ const PONG: &[u8] = b"PONG";
 const CLAIM_KIND: u8 = u8::MAX;
 
 /// A WebSocket.
-pub struct Ws {
+pub struct WsConnection {
     /// What it has in common with the other kinds; its peer is who proxies say that are believed.
-    pub link: Link,
+    pub io: ConnectionIo,
     session: Session,
     /// What it has shown at its handshake.
     shown: Box<Shown>,
@@ -87,7 +87,7 @@ pub struct Ws {
 
 /// What the next process has to know.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Kept {
+pub struct ParkedWs {
     session: Session,
     claim: Option<claims::Kept>,
     named: bool,
@@ -104,7 +104,7 @@ pub struct Kept {
 }
 
 /// Something to say once the beats of the turn are kept.
-pub enum Say {
+pub enum WsAnswer {
     /// The word for a word.
     Word(Answer),
     /// The answer to JSON.
@@ -113,14 +113,19 @@ pub enum Say {
     Frame(Vec<u8>, u64),
 }
 
-impl Ws {
+impl WsConnection {
     /// One that was just opened; `read` was read of it already.
-    pub fn new(mut link: Link, read: Vec<u8>, opening: Opening, moment: &Moment<'_>) -> Ws {
-        let times = moment.policy.websocket;
-        let name = named_by(link.stream.name(), link.peer, opening.client);
-        link.belongs_to(opening.client, moment);
-        let mut ws = Ws {
-            link,
+    pub fn new(
+        mut io: ConnectionIo,
+        read: Vec<u8>,
+        opening: WebSocketOpening,
+        turn: &TurnContext<'_>,
+    ) -> WsConnection {
+        let times = turn.policy.websocket;
+        let name = named_by(io.stream.name(), io.peer, opening.client);
+        io.belongs_to(opening.client, turn);
+        let mut ws = WsConnection {
+            io,
             session: Session::new(Role::Server),
             shown: Box::new(opening.shown),
             claim: None,
@@ -130,15 +135,15 @@ impl Ws {
             gone: false,
             stage: Stage::Open,
             ahead: read.into(),
-            silent_s: moment.second_after(times.timeout),
+            silent_s: turn.second_after(times.timeout),
             message_s: NEVER,
             stalled_s: NEVER,
-            ping_s: next_ping(moment),
+            ping_s: next_ping(turn),
             heard_bytes: 0,
         };
         if let Some(name) = name {
             // It has said nothing yet, so whoever does speak for that monitor goes on doing so.
-            ws.claim = Some(Box::new(ws.link.site.engine.claims().announce(CLAIM_KIND, name.as_ref())));
+            ws.claim = Some(Box::new(ws.io.context.engine.claims().announce(CLAIM_KIND, name.as_ref())));
             ws.named = true;
         }
         ws.arm();
@@ -146,17 +151,17 @@ impl Ws {
     }
 
     /// One of the process before us; `None` where that is not what it left.
-    pub fn resumed(mut link: Link, kept: Kept, moment: &Moment<'_>) -> Option<Ws> {
-        let claim = kept.claim.as_ref().and_then(|claim| link.site.engine.claims().resume(claim));
+    pub fn resumed(mut io: ConnectionIo, kept: ParkedWs, turn: &TurnContext<'_>) -> Option<WsConnection> {
+        let claim = kept.claim.as_ref().and_then(|claim| io.context.engine.claims().resume(claim));
         if !kept.session.is_sound() || claim.is_some() != kept.claim.is_some() {
             return None;
         }
-        link.belongs_to(kept.client.map_or(Peer::Unix, Peer::from_ip), moment);
+        io.belongs_to(kept.client.map_or(Peer::Unix, Peer::from_ip), turn);
         let between = kept.session.is_between_messages();
-        let body_s = moment.second_after(moment.policy.limits.body_timeout);
-        let mut ws = Ws {
-            stalled_s: link.stalled_s(NEVER, moment),
-            link,
+        let body_s = turn.second_after(turn.policy.limits.body_timeout);
+        let mut ws = WsConnection {
+            stalled_s: io.stalled_s(NEVER, turn),
+            io,
             message_s: if between { NEVER } else { body_s },
             session: kept.session,
             shown: Box::new(kept.shown),
@@ -167,31 +172,31 @@ impl Ws {
             gone: false,
             stage: kept.stage,
             ahead: kept.ahead.into(),
-            silent_s: moment.second_after(moment.policy.websocket.timeout),
-            ping_s: next_ping(moment),
+            silent_s: turn.second_after(turn.policy.websocket.timeout),
+            ping_s: next_ping(turn),
             heard_bytes: kept.heard_bytes,
         };
         match ws.stage {
             Stage::Open => ws.arm(),
-            Stage::Parting => ws.link.due_in(moment, SOCKET_PARTING_MAX),
-            Stage::Ending => ws.link.due_s = ws.stalled_s,
-            Stage::Lingering => ws.link.due_in(moment, LINGER_MAX),
+            Stage::Parting => ws.io.due_in(turn, SOCKET_PARTING_MAX),
+            Stage::Ending => ws.io.due_s = ws.stalled_s,
+            Stage::Lingering => ws.io.due_in(turn, LINGER_MAX),
         }
         Some(ws)
     }
 
     /// What is left of it to the next process.
-    pub fn park(self) -> (Link, State) {
+    pub fn park(self) -> (ConnectionIo, ParkedState) {
         let claim = self.claim.as_ref().map(|claim| claim.keep());
-        let Ws { link, session, shown, named, well, echo, stage, ahead, heard_bytes, .. } = self;
-        let client = match link.peer {
+        let WsConnection { io, session, shown, named, well, echo, stage, ahead, heard_bytes, .. } = self;
+        let client = match io.peer {
             Peer::Ip(ip) => Some(ip),
             Peer::Unix => None,
         };
         let ahead = ahead.into_vec();
         (
-            link,
-            State::Ws(Kept {
+            io,
+            ParkedState::Ws(ParkedWs {
                 session,
                 claim,
                 named,
@@ -219,68 +224,68 @@ impl Ws {
     }
 
     /// Does what can be done now: sends what waits, reads, takes beats.
-    pub fn turn(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
+    pub fn turn(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
         if self.stage == Stage::Lingering {
-            return self.link.hear_out(desk, &mut self.heard_bytes);
+            return self.io.hear_out(scratch, &mut self.heard_bytes);
         }
-        match self.read(desk, moment) {
-            Next::Wait => self.rest(moment),
+        match self.read(scratch, turn) {
+            Action::Wait => self.rest(turn),
             next => next,
         }
     }
 
-    fn read(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
-        if self.link.is_blocked() {
-            match self.link.send_unsent() {
+    fn read(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
+        if self.io.is_blocked() {
+            match self.io.send_unsent() {
                 Ok(true) => {}
-                Ok(false) if self.link.unsent.len() > SOCKET_UNSENT_BYTES_MAX => return Next::Wait,
+                Ok(false) if self.io.unsent.len() > SOCKET_UNSENT_BYTES_MAX => return Action::Wait,
                 Ok(false) => {}
-                Err(_) => return Next::Close,
+                Err(_) => return Action::Close,
             }
         }
         if self.stage == Stage::Ending {
-            return Next::Wait;
+            return Action::Wait;
         }
         while !self.ahead.is_empty() {
             let ahead = std::mem::take(&mut self.ahead);
-            let (now, later) = ahead.split_at(ahead.len().min(desk.input.len()));
-            desk.input[..now.len()].copy_from_slice(now);
+            let (now, later) = ahead.split_at(ahead.len().min(scratch.input.len()));
+            scratch.input[..now.len()].copy_from_slice(now);
             self.ahead = later.into();
-            if let Next::Answers(count, _) = self.hear(desk, now.len(), moment) {
+            if let Action::Answers(count, _) = self.hear(scratch, now.len(), turn) {
                 // The socket may hold more, and has told so already.
-                return Next::Answers(count, true);
+                return Action::Answers(count, true);
             }
         }
         for _ in 0..READINGS_MAX {
-            let read = match self.link.stream.read(&mut desk.input) {
-                Ok(0) => return Next::Close,
+            let read = match self.io.stream.read(&mut scratch.input) {
+                Ok(0) => return Action::Close,
                 Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Next::Wait,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Action::Wait,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => return Next::Close,
+                Err(_) => return Action::Close,
             };
-            let more = self.link.may_have_left(read, desk.input.len());
-            match self.hear(desk, read, moment) {
-                Next::Answers(count, _) => return Next::Answers(count, more),
+            let more = self.io.may_have_left(read, scratch.input.len());
+            match self.hear(scratch, read, turn) {
+                Action::Answers(count, _) => return Action::Answers(count, more),
                 // A reading that did not fill the buffer emptied the socket; readiness will be told anew.
-                _ if !more => return Next::Wait,
+                _ if !more => return Action::Wait,
                 _ => {}
             }
         }
-        Next::Again
+        Action::Again
     }
 
-    /// Takes in the first `filled` bytes of the desk; what is to be said about them stays there.
-    fn hear(&mut self, desk: &mut Desk, filled: usize, moment: &Moment<'_>) -> Next {
-        let Desk { input, pending, answers, .. } = desk;
+    /// Takes in the first `filled` bytes of the scratch; what is to be said about them stays there.
+    fn hear(&mut self, scratch: &mut Scratch, filled: usize, turn: &TurnContext<'_>) -> Action {
+        let Scratch { input, pending, answers, .. } = scratch;
         let answers_before = answers.len();
-        let limits = &moment.policy.limits;
-        self.silent_s = moment.second_after(moment.policy.websocket.timeout);
+        let limits = &turn.policy.limits;
+        self.silent_s = turn.second_after(turn.policy.websocket.timeout);
         let mut used = 0;
         // The policy may have changed since it was let in, and the loop not have judged it anew yet.
-        if let Some(key) = self.is_denied(moment) {
-            self.link.site.engine.stats().beats(Transport::Ws, BeatResult::Denied, 1);
-            answers.push(Said::Ws(self.farewell(Code::POLICY, &not_any_more(key))));
+        if let Some(key) = self.is_denied(turn) {
+            self.io.context.engine.stats().beats(Transport::Ws, BeatResult::Denied, 1);
+            answers.push(PendingAnswer::Ws(self.farewell(Code::POLICY, &not_any_more(key))));
             used = filled;
         }
         while used < filled {
@@ -292,11 +297,11 @@ impl Ws {
                     if !self.session.is_inside_message() {
                         self.message_s = NEVER;
                     }
-                    answers.extend(self.take(event, pending, moment).map(Said::Ws));
+                    answers.extend(self.take(event, pending, turn).map(PendingAnswer::Ws));
                 }
                 Err(fault) => {
-                    self.link.site.engine.stats().turned(Turned::Protocol);
-                    answers.push(Said::Ws(self.farewell(fault.code(), &fault.reason())));
+                    self.io.context.engine.stats().turned(Turned::Protocol);
+                    answers.push(PendingAnswer::Ws(self.farewell(fault.code(), &fault.reason())));
                     break;
                 }
             }
@@ -304,56 +309,56 @@ impl Ws {
         if self.session.is_between_messages() {
             self.message_s = NEVER;
         } else if self.message_s == NEVER {
-            self.message_s = moment.second_after(limits.body_timeout);
+            self.message_s = turn.second_after(limits.body_timeout);
         }
         match answers.len() - answers_before {
-            0 => Next::Wait,
+            0 => Action::Wait,
             count => {
                 // One whose beats are all refused takes nobody's place.
                 if answers[answers_before..].iter().any(|said| said.acknowledges() > 0) {
-                    self.claim(pending, moment);
+                    self.claim(pending, turn);
                 }
-                self.link.awaits_answers = true;
-                Next::Answers(count, false)
+                self.io.awaits_answers = true;
+                Action::Answers(count, false)
             }
         }
     }
 
     /// The key that bars it by the policy in force. Who comes through the control socket is barred by none.
-    fn is_denied(&self, moment: &Moment<'_>) -> Option<&'static str> {
-        if self.link.site.trust == Trust::Control {
+    fn is_denied(&self, turn: &TurnContext<'_>) -> Option<&'static str> {
+        if self.io.context.trust == Trust::Control {
             return None;
         }
-        let judged = moment.policy.access.check_again(Wish::Beat, self.link.peer, *self.shown);
+        let judged = turn.policy.access.check_again(Wish::Beat, self.io.peer, *self.shown);
         let (Denied::Network(key) | Denied::Token(key)) = judged.err()?;
         Some(key)
     }
 
     /// Judges it by the policy in force, which may be another one than it was let in under (`changed`).
-    pub fn judge(&mut self, changed: bool, moment: &Moment<'_>) -> Next {
+    pub fn judge(&mut self, changed: bool, turn: &TurnContext<'_>) -> Action {
         if changed {
             *self.shown = self.shown.under_another_policy();
         }
-        let Some(key) = self.is_denied(moment).filter(|_| self.stage == Stage::Open) else {
-            return Next::Wait;
+        let Some(key) = self.is_denied(turn).filter(|_| self.stage == Stage::Open) else {
+            return Action::Wait;
         };
         let mut out = Vec::new();
         self.session.close(Code::POLICY, &not_any_more(key), None, &mut out);
         self.stage = Stage::Ending;
-        if self.link.send(&out).is_err() { Next::Close } else { self.rest(moment) }
+        if self.io.send(&out).is_err() { Action::Close } else { self.rest(turn) }
     }
 
     /// Says that it speaks for its monitor now; for its address, if none was named.
-    fn claim(&mut self, pending: &mut Pending, moment: &Moment<'_>) {
+    fn claim(&mut self, pending: &mut Pending, turn: &TurnContext<'_>) {
         match &self.claim {
             _ if self.echo || self.stage != Stage::Open => {}
             Some(claim) => {
-                if let Some(pair) = claim.renew(self.link.peer).filter(|_| self.named) {
-                    self.link.site.engine.contend(moment.now, claim.id(), pair, pending);
+                if let Some(pair) = claim.renew(self.io.peer).filter(|_| self.named) {
+                    self.io.context.engine.contend(turn.now, claim.id(), pair, pending);
                 }
             }
             None => {
-                if let Some(address) = id_of_peer(self.link.peer) {
+                if let Some(address) = id_of_peer(self.io.peer) {
                     self.speak_for(address.as_ref());
                 }
             }
@@ -362,8 +367,8 @@ impl Ws {
 
     fn speak_for(&mut self, id: IdRef<'_>) {
         if self.claim.as_ref().is_none_or(|claim| claim.id() != id) {
-            let claims = self.link.site.engine.claims();
-            self.claim = Some(Box::new(claims.claim(CLAIM_KIND, id, self.link.peer)));
+            let claims = self.io.context.engine.claims();
+            self.claim = Some(Box::new(claims.claim(CLAIM_KIND, id, self.io.peer)));
         }
     }
 
@@ -373,54 +378,54 @@ impl Ws {
     }
 
     /// What an event means, and what is to be said to it once that is kept.
-    fn take(&mut self, event: Event<'_>, pending: &mut Pending, moment: &Moment<'_>) -> Option<Say> {
+    fn take(&mut self, event: Event<'_>, pending: &mut Pending, turn: &TurnContext<'_>) -> Option<WsAnswer> {
         let mut owed = Vec::new();
         self.session.reply(&event, None, &mut owed);
         match event {
             _ if self.stage != Stage::Open && !matches!(event, Event::Close { .. }) => None,
             Event::Close { .. } => {
                 self.stage = Stage::Ending;
-                Some(Say::Frame(owed, 0))
+                Some(WsAnswer::Frame(owed, 0))
             }
             Event::Message { text, bytes } if self.echo => {
                 let opcode = if text { Opcode::Text } else { Opcode::Binary };
                 self.session.send(opcode, &bytes, None, &mut owed);
-                Some(Say::Frame(owed, 0))
+                Some(WsAnswer::Frame(owed, 0))
             }
-            _ if self.echo => Some(Say::Frame(owed, 0)),
+            _ if self.echo => Some(WsAnswer::Frame(owed, 0)),
             Event::Message { text: true, bytes } if bytes.trim_ascii() == PING => {
-                Some(Say::Word(match self.note_life(pending, moment) {
+                Some(WsAnswer::Word(match self.note_life(pending, turn) {
                     Some(Ok(interval)) => Answer::ok(interval),
                     Some(Err(fault)) => beats::refusal(&fault),
-                    None => Answer { acknowledges: 0, ..Answer::ok(moment.policy.websocket.ping_interval) },
+                    None => Answer { acknowledges: 0, ..Answer::ok(turn.policy.websocket.ping_interval) },
                 }))
             }
-            Event::Message { bytes, .. } => Some(Say::Json(self.take_json(&bytes, pending, moment))),
+            Event::Message { bytes, .. } => Some(WsAnswer::Json(self.take_json(&bytes, pending, turn))),
             Event::Ping(_) | Event::Pong(_) => {
-                let taken = matches!(self.note_life(pending, moment), Some(Ok(_)));
-                Some(Say::Frame(owed, taken.into()))
+                let taken = matches!(self.note_life(pending, turn), Some(Ok(_)));
+                Some(WsAnswer::Frame(owed, taken.into()))
             }
         }
     }
 
     /// A sign of life that says nothing else; `None` where it is no beat.
-    fn note_life(&self, pending: &mut Pending, moment: &Moment<'_>) -> Option<Result<Span, Fault>> {
-        let beat = signed(Beat::default(), self.name(), moment);
-        self.well.then(|| taker(&self.link, pending, moment).take(Ok(beat)))
+    fn note_life(&self, pending: &mut Pending, turn: &TurnContext<'_>) -> Option<Result<Span, IntakeError>> {
+        let beat = signed(Beat::default(), self.name(), turn);
+        self.well.then(|| intake(&self.io, pending, turn).take(Ok(beat)))
     }
 
-    fn take_json(&mut self, body: &[u8], pending: &mut Pending, moment: &Moment<'_>) -> Answer {
+    fn take_json(&mut self, body: &[u8], pending: &mut Pending, turn: &TurnContext<'_>) -> Answer {
         let (mut named, mut well) = (None::<Id>, self.well);
-        let mut taker = taker(&self.link, pending, moment);
-        let answer = beats::take_body(&moment.policy.limits, body, None, |hears, beat| {
-            taker.hears = hears;
+        let mut intake = intake(&self.io, pending, turn);
+        let answer = beats::take_body(&turn.policy.limits, body, None, |hears, beat| {
+            intake.hears = hears;
             let beat = match beat {
                 Ok(beat) => beat,
-                Err(error) => return taker.take(Err(error)),
+                Err(error) => return intake.take(Err(error)),
             };
             let (name, status) = (beat.id.or(beat.ip).map(IdRef::to_id), beat.status);
             let known = named.as_ref().map(Id::as_ref).or(self.name());
-            let interval = taker.take(Ok(signed(beat, known, moment)))?;
+            let interval = intake.take(Ok(signed(beat, known, turn)))?;
             if name.is_some() {
                 named = name;
             }
@@ -437,41 +442,41 @@ impl Ws {
         answer
     }
 
-    /// Sends what was to be said, `range` of the desk.
-    pub fn answer(&mut self, desk: &mut Desk, range: Range<usize>, moment: &Moment<'_>) -> Next {
-        let Desk { output, answers, .. } = desk;
-        self.link.awaits_answers = false;
+    /// Sends what was to be said, `range` of the scratch.
+    pub fn answer(&mut self, scratch: &mut Scratch, range: Range<usize>, turn: &TurnContext<'_>) -> Action {
+        let Scratch { output, answers, .. } = scratch;
+        self.io.awaits_answers = false;
         output.clear();
         for said in answers.get(range).unwrap_or_default() {
-            if let Said::Ws(say) = said {
+            if let PendingAnswer::Ws(say) = said {
                 say.write(output);
             }
         }
-        match self.link.send(output) {
-            Ok(()) => self.rest(moment),
-            Err(_) => Next::Close,
+        match self.io.send(output) {
+            Ok(()) => self.rest(turn),
+            Err(_) => Action::Close,
         }
     }
 
     /// Pings, or ends what has been silent, slow or deaf for too long.
-    pub fn time_out(&mut self, moment: &Moment<'_>) -> Next {
-        let now_s = moment.now_s;
+    pub fn time_out(&mut self, turn: &TurnContext<'_>) -> Action {
+        let now_s = turn.now_s;
         if self.stage != Stage::Open {
-            return Next::Close;
+            return Action::Close;
         }
-        let turned = |why| self.link.site.engine.stats().turned(why);
+        let turned = |why| self.io.context.engine.stats().turned(why);
         if self.stalled_s <= now_s {
             turned(Turned::Unread);
-            return Next::Close;
+            return Action::Close;
         }
         if self.silent_s.saturating_add(LATE_S) < now_s {
-            self.silent_s = moment.second_after(moment.policy.websocket.timeout);
+            self.silent_s = turn.second_after(turn.policy.websocket.timeout);
         }
         let mut out = Vec::new();
         let reason = if self.silent_s <= now_s {
             turned(Turned::Timeout);
-            self.tell_gone(moment);
-            format!("silent for {} (websocket.timeout)", moment.policy.websocket.timeout)
+            self.tell_gone(turn);
+            format!("silent for {} (websocket.timeout)", turn.policy.websocket.timeout)
         } else if self.message_s <= now_s {
             turned(Turned::Timeout);
             "the message did not arrive in time (limits.body_timeout)".to_string()
@@ -483,27 +488,27 @@ impl Ws {
             self.stage = Stage::Ending;
         } else if self.ping_s <= now_s {
             self.session.send(Opcode::Ping, &[], None, &mut out);
-            self.ping_s = next_ping(moment);
+            self.ping_s = next_ping(turn);
         }
-        match self.link.send(&out) {
-            Ok(()) => self.rest(moment),
-            Err(_) => Next::Close,
+        match self.io.send(&out) {
+            Ok(()) => self.rest(turn),
+            Err(_) => Action::Close,
         }
     }
 
-    fn tell_gone(&mut self, moment: &Moment<'_>) {
+    fn tell_gone(&mut self, turn: &TurnContext<'_>) {
         self.gone = true;
         if self.claim.as_ref().is_none_or(|claim| claim.holds()) {
-            let notice = Notice::ClientGone { asked: false, peer: self.link.peer, monitor: self.monitor() };
-            self.link.site.engine.log().notice(moment.now.wall, notice);
+            let notice = Notice::ClientGone { asked: false, peer: self.io.peer, monitor: self.monitor() };
+            self.io.context.engine.log().notice(turn.now.wall, notice);
         }
     }
 
     /// Its last step, whatever has ended it.
-    pub fn part(&self, moment: &Moment<'_>) {
+    pub fn part(&self, turn: &TurnContext<'_>) {
         if !self.gone {
-            let notice = Notice::ClientDisconnected { peer: self.link.peer, monitor: self.monitor() };
-            self.link.site.engine.log().notice(moment.now.wall, notice);
+            let notice = Notice::ClientDisconnected { peer: self.io.peer, monitor: self.monitor() };
+            self.io.context.engine.log().notice(turn.now.wall, notice);
         }
     }
 
@@ -513,65 +518,65 @@ impl Ws {
     }
 
     /// What comes when nothing more can be done for now.
-    fn rest(&mut self, moment: &Moment<'_>) -> Next {
-        if self.stage == Stage::Open && moment.draining {
+    fn rest(&mut self, turn: &TurnContext<'_>) -> Action {
+        if self.stage == Stage::Open && turn.draining {
             let mut out = Vec::new();
-            let (code, reason) = match moment.next_follows {
+            let (code, reason) = match turn.next_follows {
                 true => (Code::SERVICE_RESTART, "the server starts anew"),
                 false => (Code::GOING_AWAY, "the server stops"),
             };
             self.session.close(code, reason, None, &mut out);
             self.stage = Stage::Parting;
-            self.link.due_in(moment, SOCKET_PARTING_MAX);
-            if self.link.send(&out).is_err() {
-                return Next::Close;
+            self.io.due_in(turn, SOCKET_PARTING_MAX);
+            if self.io.send(&out).is_err() {
+                return Action::Close;
             }
         }
-        self.stalled_s = self.link.stalled_s(self.stalled_s, moment);
+        self.stalled_s = self.io.stalled_s(self.stalled_s, turn);
         match self.stage {
             Stage::Open => self.arm(),
-            Stage::Ending if !self.link.is_blocked() => {
-                self.link.stream.end_writing();
+            Stage::Ending if !self.io.is_blocked() => {
+                self.io.stream.end_writing();
                 self.stage = Stage::Lingering;
-                self.link.due_in(moment, LINGER_MAX);
-                return Next::Again;
+                self.io.due_in(turn, LINGER_MAX);
+                return Action::Again;
             }
-            Stage::Ending => self.link.due_s = self.stalled_s,
+            Stage::Ending => self.io.due_s = self.stalled_s,
             Stage::Parting | Stage::Lingering => {}
         }
-        Next::Wait
+        Action::Wait
     }
 
     fn arm(&mut self) {
-        self.link.due_s = self.silent_s.min(self.message_s).min(self.stalled_s).min(self.ping_s);
+        self.io.due_s = self.silent_s.min(self.message_s).min(self.stalled_s).min(self.ping_s);
     }
 
     /// Closes for what the other end did.
-    fn farewell(&mut self, code: Code, reason: &str) -> Say {
+    fn farewell(&mut self, code: Code, reason: &str) -> WsAnswer {
         let mut out = Vec::new();
         self.session.close(code, reason, None, &mut out);
         self.stage = Stage::Ending;
-        Say::Frame(out, 0)
+        WsAnswer::Frame(out, 0)
     }
 }
 
 /// The loop looks once at the beginning of each second, so pings are so many seconds apart and not one more.
-fn next_ping(moment: &Moment<'_>) -> u32 {
-    let interval = moment.policy.websocket.ping_interval.as_secs_ceil();
-    moment.now_s.saturating_add(u32::try_from(interval).unwrap_or(u32::MAX))
+fn next_ping(turn: &TurnContext<'_>) -> u32 {
+    let interval = turn.policy.websocket.ping_interval.as_secs_ceil();
+    turn.now_s.saturating_add(u32::try_from(interval).unwrap_or(u32::MAX))
 }
 
 /// Takes beats that hear of no interval, as signs of life do not.
-fn taker<'a>(link: &'a Link, pending: &'a mut Pending, moment: &'a Moment<'_>) -> Taker<'a> {
-    let (engine, policy, now) = (&link.site.engine, moment.policy, moment.now);
-    let (client, transport) = (link.peer, Transport::Ws);
-    Taker { engine, policy, now, client, transport, hears: false, pending, nameless: None }
+fn intake<'a>(io: &'a ConnectionIo, pending: &'a mut Pending, turn: &'a TurnContext<'_>) -> BeatIntake<'a> {
+    let (engine, policy, now) = (&io.context.engine, turn.policy, turn.now);
+    let (client, transport) = (io.peer, Transport::Ws);
+    BeatIntake { engine, policy, now, client, transport, hears: false, pending, nameless: None }
 }
 
 /// A beat that names nobody is for the monitor that was named before; where none was, the address is held to our own
 /// pings.
-fn signed<'a>(beat: Beat<'a>, known: Option<IdRef<'a>>, moment: &Moment<'_>) -> Beat<'a> {
-    let times = moment.policy.websocket;
+fn signed<'a>(beat: Beat<'a>, known: Option<IdRef<'a>>, turn: &TurnContext<'_>) -> Beat<'a> {
+    let times = turn.policy.websocket;
     match known {
         _ if beat.id.is_some() || beat.ip.is_some() => beat,
         Some(id) => Beat { id: Some(id), ..beat },
@@ -582,30 +587,30 @@ fn signed<'a>(beat: Beat<'a>, known: Option<IdRef<'a>>, moment: &Moment<'_>) -> 
     }
 }
 
-impl Say {
+impl WsAnswer {
     /// How many beats it acknowledges.
     pub fn acknowledges(&self) -> u64 {
         match self {
-            Say::Word(answer) | Say::Json(answer) => answer.acknowledges,
-            Say::Frame(_, beats) => *beats,
+            WsAnswer::Word(answer) | WsAnswer::Json(answer) => answer.acknowledges,
+            WsAnswer::Frame(_, beats) => *beats,
         }
     }
 
     /// What becomes of it when those could not be kept, see [`Answer::not_stored`].
     pub fn not_stored(&mut self, refuse: bool) {
         match self {
-            Say::Word(answer) | Say::Json(answer) => answer.not_stored(refuse),
+            WsAnswer::Word(answer) | WsAnswer::Json(answer) => answer.not_stored(refuse),
             // The protocol owes it whatever becomes of the beat.
-            Say::Frame(..) => {}
+            WsAnswer::Frame(..) => {}
         }
     }
 
     fn write(&self, out: &mut Vec<u8>) {
         let text = |out: &mut Vec<u8>, payload: &[u8]| frame::write(out, true, Opcode::Text, payload, None);
         match self {
-            Say::Word(answer) if answer.status == 200 => text(out, PONG),
-            Say::Word(answer) | Say::Json(answer) => text(out, &answer.message()),
-            Say::Frame(bytes, _) => out.extend_from_slice(bytes),
+            WsAnswer::Word(answer) if answer.status == 200 => text(out, PONG),
+            WsAnswer::Word(answer) | WsAnswer::Json(answer) => text(out, &answer.message()),
+            WsAnswer::Frame(bytes, _) => out.extend_from_slice(bytes),
         }
     }
 }

@@ -1,9 +1,9 @@
-//! General threads: tokio and hyper, for every connection that asks for more than plain beats.
+//! HTTP worker threads: tokio and hyper, for every connection that asks for more than plain beats.
 
 use crate::domain::limits::STOP_MAX;
 use crate::sys::clock;
 use crate::transport::deadline;
-use crate::transport::http::{self, Guest};
+use crate::transport::http::{self, Handoff};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,57 +15,57 @@ use tokio::sync::{Notify, mpsc};
 const INBOX_MAX: usize = 4096;
 
 enum Job {
-    Serve(Box<Guest>),
+    Serve(Box<Handoff>),
     Drain { next_follows: bool },
 }
 
-/// One general thread, as others see it.
-pub struct General {
+/// One HTTP worker, as others see it.
+pub struct HttpWorker {
     inbox: mpsc::Sender<Job>,
-    gauge: Arc<Gauge>,
+    gauge: Arc<WorkerGauge>,
 }
 
 /// What a thread shows of itself.
 #[derive(Debug, Default)]
-struct Gauge {
+struct WorkerGauge {
     connections: AtomicUsize,
     pulse: AtomicU64,
     empty: Notify,
 }
 
-impl General {
+impl HttpWorker {
     /// Starts a thread. `on_start` runs on it first.
     pub fn start(
         index: usize,
         on_start: impl FnOnce() + Send + 'static,
-    ) -> io::Result<(General, JoinHandle<()>)> {
+    ) -> io::Result<(HttpWorker, JoinHandle<()>)> {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
         let (inbox, outlet) = mpsc::channel(INBOX_MAX);
-        let gauge: Arc<Gauge> = Arc::default();
-        let general = General { inbox, gauge: gauge.clone() };
-        let thread = std::thread::Builder::new().name(format!("general-{index}")).spawn(move || {
+        let gauge: Arc<WorkerGauge> = Arc::default();
+        let worker = HttpWorker { inbox, gauge: gauge.clone() };
+        let thread = std::thread::Builder::new().name(format!("http-{index}")).spawn(move || {
             on_start();
             runtime.block_on(run(outlet, gauge));
             // What is still open has had its time.
             runtime.shutdown_background();
         })?;
-        Ok((general, thread))
+        Ok((worker, thread))
     }
 
     /// Has the thread serve a connection; gives it back when the thread is too far behind.
-    pub fn serve(&self, guest: Box<Guest>) -> Result<(), Box<Guest>> {
+    pub fn serve(&self, handoff: Box<Handoff>) -> Result<(), Box<Handoff>> {
         match self.inbox.try_reserve() {
             Ok(slot) => {
-                slot.send(Job::Serve(guest));
+                slot.send(Job::Serve(handoff));
                 Ok(())
             }
-            Err(_) => Err(guest),
+            Err(_) => Err(handoff),
         }
     }
 
     /// Lets the thread end once it has answered what has arrived. Where a next process follows, connections that it can go
-    /// on with are given back to their fronts.
+    /// on with are given back to their reactors.
     pub async fn drain(&self, next_follows: bool) {
         let _ = self.inbox.send(Job::Drain { next_follows }).await;
     }
@@ -76,12 +76,12 @@ impl General {
     }
 }
 
-async fn run(mut inbox: mpsc::Receiver<Job>, gauge: Arc<Gauge>) {
+async fn run(mut inbox: mpsc::Receiver<Job>, gauge: Arc<WorkerGauge>) {
     let sweeping = tokio::spawn(sweep(gauge.clone()));
     let mut next_follows = false;
     while let Some(job) = inbox.recv().await {
-        let guest = match job {
-            Job::Serve(guest) => guest,
+        let handoff = match job {
+            Job::Serve(handoff) => handoff,
             Job::Drain { next_follows: follows } => {
                 next_follows = follows;
                 break;
@@ -90,7 +90,7 @@ async fn run(mut inbox: mpsc::Receiver<Job>, gauge: Arc<Gauge>) {
         gauge.connections.fetch_add(1, Ordering::AcqRel);
         let gauge = gauge.clone();
         tokio::spawn(async move {
-            http::serve(*guest).await;
+            http::serve(*handoff).await;
             if gauge.connections.fetch_sub(1, Ordering::AcqRel) == 1 {
                 gauge.empty.notify_one();
             }
@@ -107,7 +107,7 @@ async fn run(mut inbox: mpsc::Receiver<Job>, gauge: Arc<Gauge>) {
 }
 
 /// Once a second: the deadlines of this thread's connections, and a sign that its loop turns.
-async fn sweep(gauge: Arc<Gauge>) {
+async fn sweep(gauge: Arc<WorkerGauge>) {
     let mut every = tokio::time::interval(Duration::from_secs(1));
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let began = clock::mono();

@@ -1,4 +1,4 @@
-//! The end of a front that the system leaves without readiness.
+//! The end of a reactor that the system leaves without readiness.
 
 use crate::domain::notice::{Level, Notice};
 use crate::engine::Engine;

@@ -1,7 +1,7 @@
-//! What all connections of a front share while it turns: the buffers, the circumstances, and what is to happen next.
+//! What all connections of a reactor share while it turns: the buffers, the circumstances, and what is to happen next.
 
 use super::http::OkAnswer;
-use super::ws::Say;
+use super::ws::WsAnswer;
 use crate::domain::limits::SCRATCH_BYTES;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Now, Span};
@@ -19,7 +19,7 @@ pub fn not_any_more(key: &str) -> String {
 }
 
 /// What all connections of a thread share: one buffer to read into, one to write from.
-pub struct Desk {
+pub struct Scratch {
     /// Where bytes are read to.
     pub input: Box<[u8]>,
     /// Where answers are put together.
@@ -31,22 +31,22 @@ pub struct Desk {
     /// What the beats of this turn have changed, to be on record before any of them is answered.
     pub pending: Pending,
     /// The answers of this turn, connection after connection.
-    pub answers: Vec<Said>,
+    pub answers: Vec<PendingAnswer>,
 }
 
 /// One answer that waits until what it acknowledges is kept.
-pub enum Said {
+pub enum PendingAnswer {
     /// To an HTTP request.
     Http(Answer),
     /// On a raw TCP connection, and how many beats it acknowledges.
     Tcp(Reply, u64),
     /// In a WebSocket.
-    Ws(Say),
+    Ws(WsAnswer),
 }
 
 /// The circumstances of one reading.
 #[derive(Clone, Copy)]
-pub struct Moment<'a> {
+pub struct TurnContext<'a> {
     /// What is in force.
     pub policy: &'a Policy,
     /// The time.
@@ -63,12 +63,12 @@ pub struct Moment<'a> {
 
 /// What is to happen to a connection after a reading.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum Action {
     /// Wait until the socket is ready again.
     Wait,
     /// Come back soon: there is more to read, but others have waited.
     Again,
-    /// So many answers wait on the desk until what they acknowledge is kept; and whether to come back after that.
+    /// So many answers wait in the scratch until what they acknowledge is kept; and whether to come back after that.
     Answers(usize, bool),
     /// The handshake is over, and what the connection is for can begin.
     Begin,
@@ -78,10 +78,10 @@ pub enum Next {
     HandOver,
 }
 
-impl Desk {
-    /// A desk for one thread.
-    pub fn new() -> Desk {
-        Desk {
+impl Scratch {
+    /// A scratch for one thread.
+    pub fn new() -> Scratch {
+        Scratch {
             input: vec![0; SCRATCH_BYTES].into(),
             output: Vec::new(),
             dates: Dates::default(),
@@ -92,30 +92,30 @@ impl Desk {
     }
 }
 
-impl Moment<'_> {
+impl TurnContext<'_> {
     /// The first second of the thread that begins no earlier than after the span.
     pub fn second_after(&self, span: Span) -> u32 {
         u32::try_from(self.now_ms.saturating_add(span.0).div_ceil(1000)).unwrap_or(u32::MAX)
     }
 }
 
-impl Said {
+impl PendingAnswer {
     /// How many beats it acknowledges.
     pub fn acknowledges(&self) -> u64 {
         match self {
-            Said::Http(answer) => answer.acknowledges,
-            Said::Tcp(_, beats) => *beats,
-            Said::Ws(say) => say.acknowledges(),
+            PendingAnswer::Http(answer) => answer.acknowledges,
+            PendingAnswer::Tcp(_, beats) => *beats,
+            PendingAnswer::Ws(say) => say.acknowledges(),
         }
     }
 
     /// What becomes of it when those could not be kept, see [`Answer::not_stored`].
     pub fn not_stored(&mut self, refuse: bool) {
         match self {
-            Said::Http(answer) => answer.not_stored(refuse),
-            Said::Tcp(reply, beats) if refuse && *beats > 0 => reply.not_stored(),
-            Said::Tcp(..) => {}
-            Said::Ws(say) => say.not_stored(refuse),
+            PendingAnswer::Http(answer) => answer.not_stored(refuse),
+            PendingAnswer::Tcp(reply, beats) if refuse && *beats > 0 => reply.not_stored(),
+            PendingAnswer::Tcp(..) => {}
+            PendingAnswer::Ws(say) => say.not_stored(refuse),
         }
     }
 }

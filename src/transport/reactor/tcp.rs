@@ -1,4 +1,4 @@
-//! A raw TCP connection of a front: what its bytes mean (`wire::dialect`) becomes beats, answers and, in the end, silence.
+//! A raw TCP connection of a reactor: what its bytes mean (`wire::dialect`) becomes beats, answers and, in the end, silence.
 //!
 //! A sender that gives a name, with `BEAT`, speaks for that monitor from then on: its `PING` is a beat too, unless its last
 //! word was other than well. One that gives none speaks for its address, or for a monitor of its own that goes with the
@@ -7,11 +7,11 @@
 //!
 //! Nothing waits for a client that does not read: what it leaves unread is bounded, and we read on.
 
-mod patience;
+mod deadlines;
 
-use super::desk::{Desk, Moment, NEVER, Next, Said, not_any_more};
-use super::link::Link;
-use super::parked::State;
+use super::connection_io::ConnectionIo;
+use super::parked::ParkedState;
+use super::scratch::{Action, NEVER, PendingAnswer, Scratch, TurnContext, not_any_more};
 use crate::domain::access::{Denied, Shown, Wish};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Transport, Warnings};
@@ -23,12 +23,12 @@ use crate::domain::time::Span;
 use crate::engine::claims::{self, Claim};
 use crate::engine::stats::{BeatResult, Turned};
 use crate::engine::{Pending, Refused, id_of_peer};
-use crate::transport::taking::{Fault, Taker};
+use crate::transport::intake::{BeatIntake, IntakeError};
 use crate::wire::blob;
 use crate::wire::dialect::{self, Dialect, Event, Foreign};
 use crate::wire::fields::Fields;
 use crate::wire::line::{self, Command, Reply};
-use patience::{next_ping, times_of};
+use deadlines::{next_ping, times_of};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::io;
@@ -39,11 +39,11 @@ use std::sync::Arc;
 const READINGS_MAX: usize = 4;
 
 /// A raw TCP connection.
-pub struct Talk {
+pub struct TcpConnection {
     /// What it has in common with the other kinds.
-    pub link: Link,
+    pub io: ConnectionIo,
     talk: dialect::Talk,
-    whom: Whom,
+    whom: Subject,
     /// On the id of the monitor that it speaks for; none before its first beat.
     claim: Option<Claim>,
     /// The client's port; 0 where there is none.
@@ -82,7 +82,7 @@ pub struct Talk {
 
 /// Which monitor a connection speaks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Whom {
+enum Subject {
     /// It has not beaten yet.
     Nobody,
     /// That of its address.
@@ -95,9 +95,9 @@ enum Whom {
 
 /// What the next process has to know.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Kept {
+pub struct ParkedTcp {
     talk: dialect::Talk,
-    whom: Whom,
+    whom: Subject,
     claim: Option<claims::Kept>,
     /// Whether it has shown a token, for versions before 0.5, and which.
     authorized: bool,
@@ -110,31 +110,31 @@ pub struct Kept {
     ahead: Vec<u8>,
 }
 
-impl Kept {
+impl ParkedTcp {
     /// The monitor that goes with the connection, where it has one.
     pub fn own_monitor(&self) -> Option<&str> {
-        self.claim.as_ref().filter(|_| self.whom == Whom::Own).map(claims::Kept::id)
+        self.claim.as_ref().filter(|_| self.whom == Subject::Own).map(claims::Kept::id)
     }
 }
 
 /// What is at hand while a connection is heard.
-struct Hearing<'a, 'm> {
+struct Turn<'a, 'm> {
     pending: &'a mut Pending,
-    answers: &'a mut Vec<Said>,
+    answers: &'a mut Vec<PendingAnswer>,
     /// Answers from here on are this connection's.
     first: usize,
-    moment: &'a Moment<'m>,
+    turn: &'a TurnContext<'m>,
 }
 
-impl Talk {
-    /// A newcomer.
-    pub fn new(link: Link, moment: &Moment<'_>) -> Talk {
-        let times = &moment.policy.tcp;
-        let port = link.stream.peer_port().unwrap_or(0);
-        let mut talk = Talk {
-            link,
+impl TcpConnection {
+    /// A new connection.
+    pub fn new(io: ConnectionIo, turn: &TurnContext<'_>) -> TcpConnection {
+        let times = &turn.policy.tcp;
+        let port = io.stream.peer_port().unwrap_or(0);
+        let mut talk = TcpConnection {
+            io,
             talk: dialect::Talk::new(),
-            whom: Whom::Nobody,
+            whom: Subject::Nobody,
             claim: None,
             port,
             shown: Shown::Nothing,
@@ -142,37 +142,37 @@ impl Talk {
             closing: false,
             gone: false,
             patience: Span(0),
-            silent_s: moment.second_after(times.timeout),
+            silent_s: turn.second_after(times.timeout),
             message_s: NEVER,
             token_s: NEVER,
             deaf_s: 0,
             guesses: 0,
             has_waited: false,
             ahead: Box::default(),
-            ping_s: next_ping(times, moment),
+            ping_s: next_ping(times, turn),
             stalled_s: NEVER,
             quiet_ms: 0,
             quiet_noted: false,
         };
-        talk.expect_token(moment);
+        talk.expect_token(turn);
         talk.set_alarm();
-        let peer = talk.link.peer;
-        talk.link.site.engine.log().notice(moment.now.wall, Notice::ClientConnected { peer });
+        let peer = talk.io.peer;
+        talk.io.context.engine.log().notice(turn.now.wall, Notice::ClientConnected { peer });
         talk
     }
 
     /// One of the process before us; `None` where that is not what it left.
-    pub fn resumed(link: Link, kept: Kept, moment: &Moment<'_>) -> Option<Talk> {
-        let claim = kept.claim.as_ref().and_then(|claim| link.site.engine.claims().resume(claim));
-        if !kept.talk.is_sound() || claim.is_none() != (kept.whom == Whom::Nobody) {
+    pub fn resumed(io: ConnectionIo, kept: ParkedTcp, turn: &TurnContext<'_>) -> Option<TcpConnection> {
+        let claim = kept.claim.as_ref().and_then(|claim| io.context.engine.claims().resume(claim));
+        if !kept.talk.is_sound() || claim.is_none() != (kept.whom == Subject::Nobody) {
             return None;
         }
-        let port = link.stream.peer_port().unwrap_or(0);
+        let port = io.stream.peer_port().unwrap_or(0);
         // Who answers is asked at once, or with one restart after the other nobody would be; who has said nothing may be
         // about to.
         let answers = kept.talk.dialect() == Dialect::Pong;
-        let mut talk = Talk {
-            link,
+        let mut talk = TcpConnection {
+            io,
             whom: kept.whom,
             claim,
             port,
@@ -184,30 +184,43 @@ impl Talk {
             silent_s: 0,
             message_s: NEVER,
             token_s: NEVER,
-            deaf_s: if kept.ahead.is_empty() { 0 } else { moment.now_s },
+            deaf_s: if kept.ahead.is_empty() { 0 } else { turn.now_s },
             guesses: kept.guesses,
             has_waited: false,
             ahead: kept.ahead.into(),
-            ping_s: if answers { moment.now_s } else { next_ping(&moment.policy.tcp, moment) },
+            ping_s: if answers { turn.now_s } else { next_ping(&turn.policy.tcp, turn) },
             stalled_s: NEVER,
-            quiet_ms: if kept.talk.wants_quiet() { moment.now_ms + QUIET.0 } else { 0 },
+            quiet_ms: if kept.talk.wants_quiet() { turn.now_ms + QUIET.0 } else { 0 },
             quiet_noted: false,
             talk: kept.talk,
         };
-        talk.silent_s = moment.second_after(talk.timeout(moment));
-        talk.watch_message(false, moment);
-        talk.expect_token(moment);
+        talk.silent_s = turn.second_after(talk.timeout(turn));
+        talk.watch_message(false, turn);
+        talk.expect_token(turn);
         talk.set_alarm();
         Some(talk)
     }
 
     /// What is left of it to the next process.
-    pub fn park(self) -> (Link, State) {
+    pub fn park(self) -> (ConnectionIo, ParkedState) {
         let claim = self.claim.as_ref().map(Claim::keep);
-        let Talk { link, talk, whom, shown, well, patience, guesses, ahead, .. } = self;
+        let TcpConnection { io, talk, whom, shown, well, patience, guesses, ahead, .. } = self;
         let (patience_ms, ahead) = (patience.0, ahead.into_vec());
         let (authorized, shown) = (shown != Shown::Nothing, Some(shown));
-        (link, State::Tcp(Kept { talk, whom, claim, authorized, shown, well, patience_ms, guesses, ahead }))
+        (
+            io,
+            ParkedState::Tcp(ParkedTcp {
+                talk,
+                whom,
+                claim,
+                authorized,
+                shown,
+                well,
+                patience_ms,
+                guesses,
+                ahead,
+            }),
+        )
     }
 
     /// Bytes kept of something that is not whole.
@@ -225,131 +238,131 @@ impl Talk {
     }
 
     /// The loop looks.
-    pub fn look_for_quiet(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
+    pub fn look_for_quiet(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
         self.quiet_noted = false;
-        if self.quiet_ms == 0 || self.quiet_ms > moment.now_ms {
-            return Next::Wait;
+        if self.quiet_ms == 0 || self.quiet_ms > turn.now_ms {
+            return Action::Wait;
         }
-        self.be_quiet(desk, moment)
+        self.be_quiet(scratch, turn)
     }
 
     /// Does what can be done now: sends what waits, reads, takes beats.
-    pub fn turn(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
-        if self.link.is_blocked() {
-            if self.link.send_unsent().is_err() {
-                return Next::Close;
+    pub fn turn(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
+        if self.io.is_blocked() {
+            if self.io.send_unsent().is_err() {
+                return Action::Close;
             }
-            self.watch_sending(moment);
+            self.watch_sending(turn);
         }
-        if self.deaf_s > moment.now_s {
+        if self.deaf_s > turn.now_s {
             // Who goes on sending fills the buffers of the kernel, and waits.
-            return Next::Wait;
+            return Action::Wait;
         }
         if !self.ahead.is_empty() {
             let ahead = std::mem::take(&mut self.ahead);
-            desk.input[..ahead.len()].copy_from_slice(&ahead);
-            match self.hear(desk, ahead.len(), moment) {
+            scratch.input[..ahead.len()].copy_from_slice(&ahead);
+            match self.hear(scratch, ahead.len(), turn) {
                 // The socket may hold more, and has told so already.
-                Next::Answers(count, _) => return Next::Answers(count, !self.closing),
-                Next::Wait if self.deaf_s > moment.now_s => return Next::Wait,
-                Next::Wait => {}
+                Action::Answers(count, _) => return Action::Answers(count, !self.closing),
+                Action::Wait if self.deaf_s > turn.now_s => return Action::Wait,
+                Action::Wait => {}
                 next => return next,
             }
         }
         for _ in 0..READINGS_MAX {
-            let room = TALK_READ_BYTES_MAX.min(desk.input.len());
-            let read = match self.link.stream.read(&mut desk.input[..room]) {
-                Ok(0) => return self.hear_the_end(desk, moment),
+            let room = TALK_READ_BYTES_MAX.min(scratch.input.len());
+            let read = match self.io.stream.read(&mut scratch.input[..room]) {
+                Ok(0) => return self.hear_the_end(scratch, turn),
                 Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.rest(desk, moment),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.rest(scratch, turn),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => return Next::Close,
+                Err(_) => return Action::Close,
             };
             // A reading that did not fill its room emptied the socket; only the end of the client's side is told together
             // with its last bytes.
-            let more = self.link.may_have_left(read, room);
-            match self.hear(desk, read, moment) {
-                Next::Answers(count, _) => return Next::Answers(count, more && !self.closing),
-                Next::Wait if self.deaf_s > moment.now_s => return Next::Wait,
-                Next::Wait if !more => return self.rest(desk, moment),
-                Next::Wait => {}
+            let more = self.io.may_have_left(read, room);
+            match self.hear(scratch, read, turn) {
+                Action::Answers(count, _) => return Action::Answers(count, more && !self.closing),
+                Action::Wait if self.deaf_s > turn.now_s => return Action::Wait,
+                Action::Wait if !more => return self.rest(scratch, turn),
+                Action::Wait => {}
                 next => return next,
             }
         }
-        Next::Again
+        Action::Again
     }
 
-    /// Sends the answers that [`Next::Answers`] announced, `range` of those on the desk.
-    pub fn answer(&mut self, desk: &mut Desk, range: Range<usize>, moment: &Moment<'_>) -> Next {
-        let Desk { output, answers, .. } = desk;
-        self.link.awaits_answers = false;
+    /// Sends the answers that [`Action::Answers`] announced, `range` of those in the scratch.
+    pub fn answer(&mut self, scratch: &mut Scratch, range: Range<usize>, turn: &TurnContext<'_>) -> Action {
+        let Scratch { output, answers, .. } = scratch;
+        self.io.awaits_answers = false;
         output.clear();
         for said in answers.get(range).unwrap_or_default() {
-            if let Said::Tcp(reply, _) = said {
+            if let PendingAnswer::Tcp(reply, _) = said {
                 reply.write(output);
             }
         }
-        // Before what waits already nothing may be sent.
-        if self.link.is_blocked() {
-            self.link.unsent.extend_from_slice(output);
-        } else if self.link.send(output).is_err() {
-            return Next::Close;
+        // Predecessor what waits already nothing may be sent.
+        if self.io.is_blocked() {
+            self.io.unsent.extend_from_slice(output);
+        } else if self.io.send(output).is_err() {
+            return Action::Close;
         }
-        self.watch_sending(moment);
-        if self.link.unsent.len() > TALK_UNSENT_BYTES_MAX {
-            self.link.site.engine.stats().turned(Turned::Unread);
-            return Next::Close;
+        self.watch_sending(turn);
+        if self.io.unsent.len() > TALK_UNSENT_BYTES_MAX {
+            self.io.context.engine.stats().turned(Turned::Unread);
+            return Action::Close;
         }
-        if self.closing || moment.draining { Next::Close } else { Next::Wait }
+        if self.closing || turn.draining { Action::Close } else { Action::Wait }
     }
 
     /// Judges it by the policy in force, which may be another one than it was let in under (`changed`).
-    pub fn judge(&mut self, changed: bool, moment: &Moment<'_>) -> Next {
+    pub fn judge(&mut self, changed: bool, turn: &TurnContext<'_>) -> Action {
         if changed {
             self.shown = self.shown.under_another_policy();
         }
-        let key = match moment.policy.access.check_again(Wish::Beat, self.link.peer, self.shown) {
-            Ok(()) => return Next::Wait,
+        let key = match turn.policy.access.check_again(Wish::Beat, self.io.peer, self.shown) {
+            Ok(()) => return Action::Wait,
             // It may show a token yet, and without one is told so.
-            Err(Denied::Token(_)) if self.whom == Whom::Nobody => {
+            Err(Denied::Token(_)) if self.whom == Subject::Nobody => {
                 if changed {
-                    self.expect_token(moment);
+                    self.expect_token(turn);
                     self.set_alarm();
                 }
-                return Next::Wait;
+                return Action::Wait;
             }
             Err(Denied::Token(key) | Denied::Network(key)) => key,
         };
-        let notice = Notice::ClientDenied { peer: self.link.peer, key };
-        self.link.site.engine.log().notice(moment.now.wall, notice);
-        if self.talk.dialect() == Dialect::Line && !self.link.is_blocked() {
+        let notice = Notice::ClientDenied { peer: self.io.peer, key };
+        self.io.context.engine.log().notice(turn.now.wall, notice);
+        if self.talk.dialect() == Dialect::Line && !self.io.is_blocked() {
             // What cannot be sent to one that is closed is not missed.
-            let _ = self.link.send(format!("ERR {}\n", not_any_more(key)).as_bytes());
+            let _ = self.io.send(format!("ERR {}\n", not_any_more(key)).as_bytes());
         }
-        Next::Close
+        Action::Close
     }
 
     /// Its last step, whatever has ended it.
-    pub fn part(&self, pending: &mut Pending, moment: &Moment<'_>) {
-        let engine = &self.link.site.engine;
+    pub fn part(&self, pending: &mut Pending, turn: &TurnContext<'_>) {
+        let engine = &self.io.context.engine;
         if !self.gone {
-            let notice = Notice::ClientDisconnected { peer: self.link.peer, monitor: self.monitor() };
-            engine.log().notice(moment.now.wall, notice);
+            let notice = Notice::ClientDisconnected { peer: self.io.peer, monitor: self.monitor() };
+            engine.log().notice(turn.now.wall, notice);
         }
-        if let Some(own) = self.claim.as_ref().filter(|claim| self.whom == Whom::Own && claim.holds()) {
-            engine.depart(moment.now, own.id(), self.gone, pending);
+        if let Some(own) = self.claim.as_ref().filter(|claim| self.whom == Subject::Own && claim.holds()) {
+            engine.depart(turn.now, own.id(), self.gone, pending);
         }
     }
 
     /// The monitor that it speaks for, where that is not its address.
     fn monitor(&self) -> Option<Arc<str>> {
-        let claim = self.claim.as_ref().filter(|_| self.whom != Whom::Address)?;
+        let claim = self.claim.as_ref().filter(|_| self.whom != Subject::Address)?;
         Some(claim.id().as_str().into())
     }
 
     /// Notes until when what waits for its socket must have moved on.
-    fn watch_sending(&mut self, moment: &Moment<'_>) {
-        let stalled_s = self.link.stalled_s(self.stalled_s, moment);
+    fn watch_sending(&mut self, turn: &TurnContext<'_>) {
+        let stalled_s = self.io.stalled_s(self.stalled_s, turn);
         if stalled_s != self.stalled_s {
             self.stalled_s = stalled_s;
             self.set_alarm();
@@ -357,27 +370,27 @@ impl Talk {
     }
 
     /// Nothing more is there to read.
-    fn rest(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
+    fn rest(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
         // Who stops waits for nothing that has not come yet.
-        if moment.draining && self.quiet_ms != 0 { self.be_quiet(desk, moment) } else { Next::Wait }
+        if turn.draining && self.quiet_ms != 0 { self.be_quiet(scratch, turn) } else { Action::Wait }
     }
 
     /// The client will send no more.
-    fn hear_the_end(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
-        let last = if self.quiet_ms != 0 { self.be_quiet(desk, moment) } else { Next::Close };
+    fn hear_the_end(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
+        let last = if self.quiet_ms != 0 { self.be_quiet(scratch, turn) } else { Action::Close };
         self.closing = true;
-        if last == Next::Wait { Next::Close } else { last }
+        if last == Action::Wait { Action::Close } else { last }
     }
 
-    /// Takes the first `filled` bytes of the desk in.
-    fn hear(&mut self, desk: &mut Desk, filled: usize, moment: &Moment<'_>) -> Next {
-        let Desk { input, pending, answers, .. } = desk;
-        let mut hearing = Hearing { first: answers.len(), pending, answers, moment };
+    /// Takes the first `filled` bytes of the scratch in.
+    fn hear(&mut self, scratch: &mut Scratch, filled: usize, turn: &TurnContext<'_>) -> Action {
+        let Scratch { input, pending, answers, .. } = scratch;
+        let mut hearing = Turn { first: answers.len(), pending, answers, turn };
         let mut talk = std::mem::take(&mut self.talk);
-        let length_max = moment.policy.limits.beat_bytes;
+        let length_max = turn.policy.limits.beat_bytes;
         let mut anew = false;
         let mut rest = &input[..filled];
-        if moment.policy.access.beat_tokens.is_empty() {
+        if turn.policy.access.beat_tokens.is_empty() {
             talk.feed(rest, length_max, &mut |event| {
                 anew = true;
                 self.take(event, &mut hearing);
@@ -385,7 +398,7 @@ impl Talk {
             rest = &[];
         }
         // Line by line, so that nobody has a thousand guesses in one reading.
-        while !rest.is_empty() && self.deaf_s <= moment.now_s {
+        while !rest.is_empty() && self.deaf_s <= turn.now_s {
             let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |end| end + 1);
             talk.feed(&rest[..end], length_max, &mut |event| {
                 anew = true;
@@ -399,17 +412,17 @@ impl Talk {
             self.ahead = ahead.into();
         }
         self.talk = talk;
-        self.watch_message(anew, moment);
-        self.silent_s = moment.second_after(self.timeout(moment));
+        self.watch_message(anew, turn);
+        self.silent_s = turn.second_after(self.timeout(turn));
         self.set_alarm();
-        self.quiet_ms = if self.talk.wants_quiet() { moment.now_ms + QUIET.0 } else { 0 };
+        self.quiet_ms = if self.talk.wants_quiet() { turn.now_ms + QUIET.0 } else { 0 };
         self.announce(&hearing)
     }
 
     /// Nothing has come for a moment.
-    fn be_quiet(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
-        let Desk { pending, answers, .. } = desk;
-        let mut hearing = Hearing { first: answers.len(), pending, answers, moment };
+    fn be_quiet(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
+        let Scratch { pending, answers, .. } = scratch;
+        let mut hearing = Turn { first: answers.len(), pending, answers, turn };
         self.quiet_ms = 0;
         let mut talk = std::mem::take(&mut self.talk);
         talk.quiet(&mut |event| self.take(event, &mut hearing));
@@ -417,18 +430,18 @@ impl Talk {
         self.announce(&hearing)
     }
 
-    fn announce(&mut self, hearing: &Hearing<'_, '_>) -> Next {
+    fn announce(&mut self, hearing: &Turn<'_, '_>) -> Action {
         match hearing.answers.len() - hearing.first {
-            0 if self.closing => Next::Close,
-            0 => Next::Wait,
+            0 if self.closing => Action::Close,
+            0 => Action::Wait,
             count => {
-                self.link.awaits_answers = true;
-                Next::Answers(count, false)
+                self.io.awaits_answers = true;
+                Action::Answers(count, false)
             }
         }
     }
 
-    fn take(&mut self, event: Event<'_>, hearing: &mut Hearing<'_, '_>) {
+    fn take(&mut self, event: Event<'_>, hearing: &mut Turn<'_, '_>) {
         if self.closing {
             return;
         }
@@ -449,7 +462,7 @@ impl Talk {
             }
             Event::Foreign(foreign) => {
                 self.closing = true;
-                self.link.site.engine.stats().turned(match foreign {
+                self.io.context.engine.stats().turned(match foreign {
                     Foreign::Http => Turned::ForeignHttp,
                     Foreign::Tls => Turned::ForeignTls,
                     Foreign::Ssh => Turned::ForeignSsh,
@@ -458,76 +471,76 @@ impl Talk {
             }
             Event::Impossible(frame) => {
                 self.closing = true;
-                let engine = &self.link.site.engine;
+                let engine = &self.io.context.engine;
                 engine.stats().turned(Turned::Protocol);
                 let notice =
-                    Notice::ClientBroken { peer: self.link.peer, kind: frame.kind, length: frame.length };
-                engine.log().notice(hearing.moment.now.wall, notice);
+                    Notice::ClientBroken { peer: self.io.peer, kind: frame.kind, length: frame.length };
+                engine.log().notice(hearing.turn.now.wall, notice);
             }
         }
     }
 
     fn count(&self, result: BeatResult) {
-        self.link.site.engine.stats().beats(Transport::Tcp, result, 1);
+        self.io.context.engine.stats().beats(Transport::Tcp, result, 1);
     }
 
     /// Whether it may send beats; if not, says so where the dialect can.
-    fn may_beat(&self, dialect: Dialect, hearing: &mut Hearing<'_, '_>) -> bool {
-        let reason = match hearing.moment.policy.access.check_again(Wish::Beat, self.link.peer, self.shown) {
+    fn may_beat(&self, dialect: Dialect, hearing: &mut Turn<'_, '_>) -> bool {
+        let reason = match hearing.turn.policy.access.check_again(Wish::Beat, self.io.peer, self.shown) {
             Ok(()) => return true,
             Err(Denied::Token(key)) => {
                 self.note_refused(key, hearing);
                 format!("a token from {key} is needed: AUTH TOKEN")
             }
-            Err(Denied::Network(key)) => format!("not allowed from {}: see {key}", self.link.peer),
+            Err(Denied::Network(key)) => format!("not allowed from {}: see {key}", self.io.peer),
         };
         self.count(BeatResult::Denied);
         hearing.refuse(dialect, Cow::Owned(reason));
         false
     }
 
-    fn note_refused(&self, key: &'static str, hearing: &Hearing<'_, '_>) {
-        let engine = &self.link.site.engine;
-        engine.note_refused(hearing.moment.now, Refused::Token(key), self.link.peer);
+    fn note_refused(&self, key: &'static str, hearing: &Turn<'_, '_>) {
+        let engine = &self.io.context.engine;
+        engine.note_refused(hearing.turn.now, Refused::Token(key), self.io.peer);
     }
 
     /// A sign of life that names nobody.
-    fn sign(&mut self, dialect: Dialect, reply: Reply, hearing: &mut Hearing<'_, '_>) {
+    fn sign(&mut self, dialect: Dialect, reply: Reply, hearing: &mut Turn<'_, '_>) {
         if !self.may_beat(dialect, hearing) {
             return;
         }
-        if self.whom == Whom::Named && !self.well {
+        if self.whom == Subject::Named && !self.well {
             // That somebody is there does not mean that what was wrong is well.
             return hearing.say(reply, 0);
         }
-        let newcomer = if self.claim.is_none() { self.nameless(hearing.moment) } else { None };
+        let newcomer = if self.claim.is_none() { self.nameless(hearing.turn) } else { None };
         let (whom, id) = match (&self.claim, &newcomer) {
             (Some(claim), _) => (self.whom, claim.id()),
             (None, Some((whom, id))) => (*whom, id.as_ref()),
             (None, None) => return,
         };
         let mut beat = Beat::default();
-        if whom != Whom::Address {
+        if whom != Subject::Address {
             beat.id = Some(id);
         }
-        if whom != Whom::Named {
-            let (interval, timeout) = times_of(dialect, &hearing.moment.policy.tcp);
+        if whom != Subject::Named {
+            let (interval, timeout) = times_of(dialect, &hearing.turn.policy.tcp);
             beat.interval = Some(interval);
             beat.grace = Some(Span(timeout.0.saturating_sub(interval.0)));
         }
-        let mut taker = self.taker(false, hearing.pending, hearing.moment);
-        if whom == Whom::Address {
-            taker.nameless = Some(id.to_id());
+        let mut intake = self.intake(false, hearing.pending, hearing.turn);
+        if whom == Subject::Address {
+            intake.nameless = Some(id.to_id());
         }
-        if let Err(fault) = taker.receive(Ok(beat)) {
+        if let Err(fault) = intake.receive(Ok(beat)) {
             return hearing.refuse(dialect, reason(&fault));
         }
         // Only now: a sender that is refused takes nobody's place.
         match (&self.claim, newcomer) {
             (None, Some((whom, id))) => {
                 self.whom = whom;
-                let claims = self.link.site.engine.claims();
-                self.claim = Some(claims.claim(dialect as u8, id.as_ref(), self.link.peer));
+                let claims = self.io.context.engine.claims();
+                self.claim = Some(claims.claim(dialect as u8, id.as_ref(), self.io.peer));
             }
             _ => self.renew(hearing),
         }
@@ -535,14 +548,14 @@ impl Talk {
     }
 
     /// A beat that names its monitor.
-    fn beat(&mut self, mut fields: Fields<'_>, hearing: &mut Hearing<'_, '_>) {
+    fn beat(&mut self, mut fields: Fields<'_>, hearing: &mut Turn<'_, '_>) {
         if !self.may_beat(Dialect::Line, hearing) {
             return;
         }
         let beat = fields.beat();
         let warnings = beat.as_ref().map_or(Warnings::NONE, |beat| beat.warnings);
         let said = beat.as_ref().ok().and_then(|beat| Some((beat.id?, beat.status.verdict() == Some(true))));
-        match (self.taker(true, hearing.pending, hearing.moment).receive(beat), said) {
+        match (self.intake(true, hearing.pending, hearing.turn).receive(beat), said) {
             (Ok(receipt), Some((id, well))) => {
                 self.name(id, hearing);
                 self.well = well;
@@ -555,48 +568,53 @@ impl Talk {
     }
 
     /// From now on it speaks for this monitor.
-    fn name(&mut self, id: IdRef<'_>, hearing: &mut Hearing<'_, '_>) {
-        let engine = &self.link.site.engine;
+    fn name(&mut self, id: IdRef<'_>, hearing: &mut Turn<'_, '_>) {
+        let engine = &self.io.context.engine;
         match &self.claim {
-            Some(claim) if self.whom == Whom::Named && claim.id() == id => return self.renew(hearing),
-            Some(own) if self.whom == Whom::Own => {
-                engine.depart(hearing.moment.now, own.id(), false, hearing.pending);
+            Some(claim) if self.whom == Subject::Named && claim.id() == id => return self.renew(hearing),
+            Some(own) if self.whom == Subject::Own => {
+                engine.depart(hearing.turn.now, own.id(), false, hearing.pending);
             }
             _ => {}
         }
-        self.whom = Whom::Named;
-        self.claim = Some(engine.claims().claim(Dialect::Line as u8, id, self.link.peer));
+        self.whom = Subject::Named;
+        self.claim = Some(engine.claims().claim(Dialect::Line as u8, id, self.io.peer));
     }
 
     /// It goes on speaking for its monitor.
-    fn renew(&self, hearing: &mut Hearing<'_, '_>) {
+    fn renew(&self, hearing: &mut Turn<'_, '_>) {
         let Some(claim) = &self.claim else { return };
         // Those that give no name share the monitor of their address.
-        if let Some(pair) = claim.renew(self.link.peer).filter(|_| self.whom == Whom::Named) {
-            self.link.site.engine.contend(hearing.moment.now, claim.id(), pair, hearing.pending);
+        if let Some(pair) = claim.renew(self.io.peer).filter(|_| self.whom == Subject::Named) {
+            self.io.context.engine.contend(hearing.turn.now, claim.id(), pair, hearing.pending);
         }
     }
 
-    /// Whom a sender speaks for that gives no name; its certificate may.
-    fn nameless(&self, moment: &Moment<'_>) -> Option<(Whom, Id)> {
-        if let Some(name) = self.link.stream.name() {
-            return Some((Whom::Named, name.to_id()));
+    /// Subject a sender speaks for that gives no name; its certificate may.
+    fn nameless(&self, turn: &TurnContext<'_>) -> Option<(Subject, Id)> {
+        if let Some(name) = self.io.stream.name() {
+            return Some((Subject::Named, name.to_id()));
         }
-        match (self.link.peer, moment.policy.tcp.anonymous) {
+        match (self.io.peer, turn.policy.tcp.anonymous) {
             (Peer::Ip(ip), Anonymous::IpPort) if self.port != 0 => {
                 let own = std::net::SocketAddr::new(ip, self.port).to_string();
-                Id::new(&own).ok().map(|id| (Whom::Own, id))
+                Id::new(&own).ok().map(|id| (Subject::Own, id))
             }
-            (peer, _) => id_of_peer(peer).map(|id| (Whom::Address, id)),
+            (peer, _) => id_of_peer(peer).map(|id| (Subject::Address, id)),
         }
     }
 
-    fn taker<'a>(&'a self, hears: bool, pending: &'a mut Pending, moment: &'a Moment<'_>) -> Taker<'a> {
-        Taker {
-            engine: &self.link.site.engine,
-            policy: moment.policy,
-            now: moment.now,
-            client: self.link.peer,
+    fn intake<'a>(
+        &'a self,
+        hears: bool,
+        pending: &'a mut Pending,
+        turn: &'a TurnContext<'_>,
+    ) -> BeatIntake<'a> {
+        BeatIntake {
+            engine: &self.io.context.engine,
+            policy: turn.policy,
+            now: turn.now,
+            client: self.io.peer,
             transport: Transport::Tcp,
             hears,
             pending,
@@ -605,16 +623,16 @@ impl Talk {
     }
 }
 
-impl Hearing<'_, '_> {
+impl Turn<'_, '_> {
     /// Something to say once the beats of this turn are kept, of which it acknowledges so many.
     fn say(&mut self, reply: Reply, acknowledges: u64) {
         // A dialect without answers needs no more than one for them all.
-        if let (Reply::Nothing, Some(Said::Tcp(Reply::Nothing, before))) =
+        if let (Reply::Nothing, Some(PendingAnswer::Tcp(Reply::Nothing, before))) =
             (&reply, self.answers[self.first..].last_mut())
         {
             *before += acknowledges;
         } else {
-            self.answers.push(Said::Tcp(reply, acknowledges));
+            self.answers.push(PendingAnswer::Tcp(reply, acknowledges));
         }
     }
 
@@ -627,13 +645,13 @@ impl Hearing<'_, '_> {
 }
 
 /// Why a beat was not taken, as it stands behind `ERR`.
-fn reason(fault: &Fault) -> Cow<'static, str> {
+fn reason(fault: &IntakeError) -> Cow<'static, str> {
     match fault {
-        Fault::Wrong(error) => line::reason(error),
-        Fault::Refused(_) => Cow::Owned(fault.reason().to_string()),
+        IntakeError::Invalid(error) => line::reason(error),
+        IntakeError::Refused(_) => Cow::Owned(fault.reason().to_string()),
     }
 }
 
 #[cfg(test)]
-#[path = "talk_tests.rs"]
+#[path = "tcp_tests.rs"]
 mod tests;

@@ -2,15 +2,15 @@
 //!
 //! Between two readings only the beginning of an unfinished request (`carry`) is kept.
 
-use super::Home;
-use super::desk::{Desk, Moment, Next, Said};
-use super::link::Link;
-use super::parked::State;
+use super::ReactorRef;
+use super::connection_io::ConnectionIo;
+use super::parked::ParkedState;
+use super::scratch::{Action, PendingAnswer, Scratch, TurnContext};
 use crate::domain::limits::LINGER_MAX;
 use crate::domain::time::{Now, Span};
 use crate::engine::stats::Turned;
-use crate::transport::http::{Dates, Guest, beats, timeout_answer};
-use crate::transport::taking::named_by;
+use crate::transport::http::{Dates, Handoff, beats, timeout_answer};
+use crate::transport::intake::named_by;
 use crate::wire::answer::Answer;
 use crate::wire::blob;
 use crate::wire::head::{self, Step};
@@ -38,9 +38,9 @@ enum Then {
 }
 
 /// A connection that plain beats come by.
-pub struct Http {
+pub struct HttpConnection {
     /// What it has in common with the other kinds.
-    pub link: Link,
+    pub io: ConnectionIo,
     carry: Vec<u8>,
     /// Nobody has looked at `carry` yet.
     unread: bool,
@@ -51,7 +51,7 @@ pub struct Http {
 
 /// What the next process has to know.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Kept {
+pub struct ParkedHttp {
     #[serde(with = "blob")]
     carry: Vec<u8>,
     then: Then,
@@ -62,44 +62,44 @@ pub struct Kept {
 /// Readings in one turn before other connections get theirs.
 const READINGS_MAX: usize = 4;
 
-impl Http {
+impl HttpConnection {
     /// A new connection.
-    pub fn new(link: Link, moment: &Moment<'_>) -> Http {
-        let mut http = Http {
-            link,
+    pub fn new(io: ConnectionIo, turn: &TurnContext<'_>) -> HttpConnection {
+        let mut http = HttpConnection {
+            io,
             carry: Vec::new(),
             unread: false,
             then: Then::Read,
             stage: Stage::Idle,
             heard_bytes: 0,
         };
-        http.link.due_in(moment, moment.policy.limits.idle_timeout);
+        http.io.due_in(turn, turn.policy.limits.idle_timeout);
         http
     }
 
-    /// One that comes back from a general thread, with what was read of its next request.
-    pub fn returned(link: Link, read: Vec<u8>, moment: &Moment<'_>) -> Http {
+    /// One that comes back from a HTTP worker, with what was read of its next request.
+    pub fn returned(io: ConnectionIo, read: Vec<u8>, turn: &TurnContext<'_>) -> HttpConnection {
         let unread = !read.is_empty();
-        Http { carry: read, unread, ..Http::new(link, moment) }
+        HttpConnection { carry: read, unread, ..HttpConnection::new(io, turn) }
     }
 
     /// One of the process before us.
-    pub fn resumed(link: Link, kept: Kept, moment: &Moment<'_>) -> Http {
-        let Kept { carry, then, stage, heard_bytes } = kept;
+    pub fn resumed(io: ConnectionIo, kept: ParkedHttp, turn: &TurnContext<'_>) -> HttpConnection {
+        let ParkedHttp { carry, then, stage, heard_bytes } = kept;
         // It is read anew from its first byte: so much of it as will be judged, and no more, has come.
         let unread = !carry.is_empty();
-        let mut http = Http { link, carry, unread, then, stage, heard_bytes };
-        http.enter(stage, true, moment);
-        if http.link.is_blocked() {
-            http.link.due_in(moment, moment.policy.limits.write_timeout);
+        let mut http = HttpConnection { io, carry, unread, then, stage, heard_bytes };
+        http.enter(stage, true, turn);
+        if http.io.is_blocked() {
+            http.io.due_in(turn, turn.policy.limits.write_timeout);
         }
         http
     }
 
     /// What is left of it to the next process.
-    pub fn park(self) -> (Link, State) {
-        let Http { link, carry, then, stage, heard_bytes, .. } = self;
-        (link, State::Http(Kept { carry, then, stage, heard_bytes }))
+    pub fn park(self) -> (ConnectionIo, ParkedState) {
+        let HttpConnection { io, carry, then, stage, heard_bytes, .. } = self;
+        (io, ParkedState::Http(ParkedHttp { carry, then, stage, heard_bytes }))
     }
 
     /// Bytes kept of a request that is not whole.
@@ -109,126 +109,126 @@ impl Http {
 
     /// Whether it may be closed when the daemon stops: nothing has begun.
     pub fn is_idle(&self) -> bool {
-        self.stage == Stage::Idle && self.link.is_free()
+        self.stage == Stage::Idle && self.io.is_free()
     }
 
-    /// Everything that the general path needs to go on; `home` is the front that lets it go.
-    pub fn into_guest(self, home: Home) -> Guest {
-        let Link { stream, peer, site, place, unsent, .. } = self.link;
-        Guest { stream: stream.into_std(), unsent, read: self.carry, peer, site, place, home }
+    /// Everything that the HTTP worker needs to go on; `home` is the reactor that lets it go.
+    pub fn into_guest(self, origin: ReactorRef) -> Handoff {
+        let ConnectionIo { stream, peer, context, permit, unsent, .. } = self.io;
+        Handoff { stream: stream.into_std(), unsent, read: self.carry, peer, context, permit, origin }
     }
 
     /// Does what can be done now: sends what waits, reads, answers.
-    pub fn turn(&mut self, desk: &mut Desk, moment: &Moment<'_>) -> Next {
+    pub fn turn(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
         if self.stage == Stage::Lingering {
-            return self.link.hear_out(desk, &mut self.heard_bytes);
+            return self.io.hear_out(scratch, &mut self.heard_bytes);
         }
-        if self.link.is_blocked() {
-            match self.link.send_unsent() {
-                Ok(true) => match self.proceed(moment) {
+        if self.io.is_blocked() {
+            match self.io.send_unsent() {
+                Ok(true) => match self.proceed(turn) {
                     // The deadline was that of the sending; from here on it is that of the request again.
-                    Next::Wait => self.enter(self.stage, true, moment),
+                    Action::Wait => self.enter(self.stage, true, turn),
                     next => return next,
                 },
                 Ok(false) => {
-                    if std::mem::take(&mut self.link.progress) {
-                        self.link.due_in(moment, moment.policy.limits.write_timeout);
+                    if std::mem::take(&mut self.io.progress) {
+                        self.io.due_in(turn, turn.policy.limits.write_timeout);
                     }
-                    return Next::Wait;
+                    return Action::Wait;
                 }
-                Err(_) => return Next::Close,
+                Err(_) => return Action::Close,
             }
         }
         if std::mem::take(&mut self.unread) {
-            let kept = self.carry.len().min(desk.input.len());
-            desk.input[..kept].copy_from_slice(&self.carry[..kept]);
-            match self.take(desk, kept, moment) {
-                Next::Wait => {}
+            let kept = self.carry.len().min(scratch.input.len());
+            scratch.input[..kept].copy_from_slice(&self.carry[..kept]);
+            match self.take(scratch, kept, turn) {
+                Action::Wait => {}
                 // The socket may hold more, and has told so already.
-                Next::Answers(count, _) => return Next::Answers(count, true),
+                Action::Answers(count, _) => return Action::Answers(count, true),
                 next => return next,
             }
         }
         for _ in 0..READINGS_MAX {
             let kept = self.carry.len();
-            desk.input[..kept].copy_from_slice(&self.carry);
-            let room = desk.input.len() - kept;
-            let read = match self.link.stream.read(&mut desk.input[kept..]) {
+            scratch.input[..kept].copy_from_slice(&self.carry);
+            let room = scratch.input.len() - kept;
+            let read = match self.io.stream.read(&mut scratch.input[kept..]) {
                 // A body cut short deserves an answer, and hyper has one; half a head does not.
-                Ok(0) if self.stage == Stage::Body => return Next::HandOver,
-                Ok(0) => return Next::Close,
+                Ok(0) if self.stage == Stage::Body => return Action::HandOver,
+                Ok(0) => return Action::Close,
                 Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Next::Wait,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Action::Wait,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => return Next::Close,
+                Err(_) => return Action::Close,
             };
-            match self.take(desk, kept + read, moment) {
-                Next::Answers(count, _) => {
-                    return Next::Answers(count, self.link.may_have_left(read, room));
+            match self.take(scratch, kept + read, turn) {
+                Action::Answers(count, _) => {
+                    return Action::Answers(count, self.io.may_have_left(read, room));
                 }
-                Next::Wait if !self.link.may_have_left(read, room) => return Next::Wait,
-                Next::Wait if self.link.is_blocked() => return Next::Wait,
-                Next::Wait => {}
+                Action::Wait if !self.io.may_have_left(read, room) => return Action::Wait,
+                Action::Wait if self.io.is_blocked() => return Action::Wait,
+                Action::Wait => {}
                 next => return next,
             }
         }
-        Next::Again
+        Action::Again
     }
 
     /// What happens when the connection's time is up.
-    pub fn time_out(&mut self, moment: &Moment<'_>) -> Next {
-        if self.link.is_blocked() {
-            self.link.site.engine.stats().turned(Turned::Unread);
-            return Next::Close;
+    pub fn time_out(&mut self, turn: &TurnContext<'_>) -> Action {
+        if self.io.is_blocked() {
+            self.io.context.engine.stats().turned(Turned::Unread);
+            return Action::Close;
         }
         if matches!(self.stage, Stage::Idle | Stage::Lingering) {
-            return Next::Close;
+            return Action::Close;
         }
-        self.link.unsent = timeout_answer(&self.link.site, self.stage == Stage::Body);
+        self.io.unsent = timeout_answer(&self.io.context, self.stage == Stage::Body);
         self.then = Then::Linger;
-        match self.link.send_unsent() {
-            Ok(true) => self.proceed(moment),
-            _ => Next::Close,
+        match self.io.send_unsent() {
+            Ok(true) => self.proceed(turn),
+            _ => Action::Close,
         }
     }
 
-    /// Takes every whole beat in the first `filled` bytes of the desk; the answers stay there.
-    fn take(&mut self, desk: &mut Desk, filled: usize, moment: &Moment<'_>) -> Next {
-        let Desk { input, pending, answers, .. } = desk;
+    /// Takes every whole beat in the first `filled` bytes of the scratch; the answers stay there.
+    fn take(&mut self, scratch: &mut Scratch, filled: usize, turn: &TurnContext<'_>) -> Action {
+        let Scratch { input, pending, answers, .. } = scratch;
         let read = &input[..filled];
         let answers_before = answers.len();
-        let (site, peer) = (&self.link.site, self.link.peer);
+        let (context, peer) = (&self.io.context, self.io.peer);
         let mut used = 0;
         self.then = Then::Read;
         let mut stage = Stage::Idle;
         while used < filled {
-            match head::next(&read[used..], &moment.policy.limits) {
-                // A general thread can wait.
+            match head::next(&read[used..], &turn.policy.limits) {
+                // A HTTP worker can wait.
                 Step::Beat(plain)
-                    if beats::token_wait(site, peer, &plain.facts, moment.now.mono).is_some() =>
+                    if beats::token_wait(context, peer, &plain.facts, turn.now.mono).is_some() =>
                 {
                     self.then = Then::HandOver;
                     break;
                 }
                 Step::Beat(plain) => {
                     used += plain.bytes;
-                    site.engine.stats().fast();
-                    let mut answer = match beats::admit(site, moment.policy, peer, &plain.facts) {
+                    context.engine.stats().fast();
+                    let mut answer = match beats::admit(context, turn.policy, peer, &plain.facts) {
                         Ok(client) => beats::take(
-                            site,
-                            moment.policy,
-                            moment.now,
+                            context,
+                            turn.policy,
+                            turn.now,
                             client,
-                            named_by(self.link.stream.name(), peer, client),
+                            named_by(self.io.stream.name(), peer, client),
                             beats::Sent { query: "", body: plain.body },
                             pending,
                         ),
                         Err(refused) => refused,
                     };
                     let refused = answer.close;
-                    answer.close |= plain.close || moment.draining;
+                    answer.close |= plain.close || turn.draining;
                     let close = answer.close;
-                    answers.push(Said::Http(answer));
+                    answers.push(PendingAnswer::Http(answer));
                     if close {
                         // With bytes left unread, a plain close would take the answer with it.
                         self.then = if refused || used < filled { Then::Linger } else { Then::Close };
@@ -246,34 +246,34 @@ impl Http {
             }
         }
         self.keep(&read[used..]);
-        self.enter(stage, used > 0, moment);
+        self.enter(stage, used > 0, turn);
         let count = answers.len() - answers_before;
         if count == 0 {
-            return self.proceed(moment);
+            return self.proceed(turn);
         }
-        self.link.awaits_answers = true;
-        Next::Answers(count, false)
+        self.io.awaits_answers = true;
+        Action::Answers(count, false)
     }
 
-    /// Sends the answers that [`Next::Answers`] announced, `range` of those on the desk.
-    pub fn answer(&mut self, desk: &mut Desk, range: Range<usize>, moment: &Moment<'_>) -> Next {
-        let Desk { output, dates, ok, answers, .. } = desk;
-        self.link.awaits_answers = false;
+    /// Sends the answers that [`Action::Answers`] announced, `range` of those in the scratch.
+    pub fn answer(&mut self, scratch: &mut Scratch, range: Range<usize>, turn: &TurnContext<'_>) -> Action {
+        let Scratch { output, dates, ok, answers, .. } = scratch;
+        self.io.awaits_answers = false;
         output.clear();
         for said in answers.get(range).unwrap_or_default() {
-            if let Said::Http(answer) = said {
-                ok.write(answer, dates, moment.now, output);
+            if let PendingAnswer::Http(answer) = said {
+                ok.write(answer, dates, turn.now, output);
             }
         }
-        if self.link.send(output).is_err() {
-            return Next::Close;
+        if self.io.send(output).is_err() {
+            return Action::Close;
         }
-        if self.link.is_blocked() {
-            self.link.due_in(moment, moment.policy.limits.write_timeout);
+        if self.io.is_blocked() {
+            self.io.due_in(turn, turn.policy.limits.write_timeout);
             // Hyper can send the rest itself.
-            return if self.then == Then::HandOver { Next::HandOver } else { Next::Wait };
+            return if self.then == Then::HandOver { Action::HandOver } else { Action::Wait };
         }
-        self.proceed(moment)
+        self.proceed(turn)
     }
 
     /// Keeps what was not used, and gives the memory back as soon as nothing is.
@@ -288,11 +288,11 @@ impl Http {
 
     /// Sets the deadline of a new stage. A request must end in time counted from its first byte, so more of the same
     /// stage does not move it.
-    fn enter(&mut self, stage: Stage, anew: bool, moment: &Moment<'_>) {
+    fn enter(&mut self, stage: Stage, anew: bool, turn: &TurnContext<'_>) {
         if anew || stage != self.stage || stage == Stage::Idle {
-            let limits = &moment.policy.limits;
-            self.link.due_in(
-                moment,
+            let limits = &turn.policy.limits;
+            self.io.due_in(
+                turn,
                 match stage {
                     Stage::Idle => limits.idle_timeout,
                     Stage::Head => limits.header_timeout,
@@ -305,15 +305,15 @@ impl Http {
     }
 
     /// What comes after everything is sent.
-    fn proceed(&mut self, moment: &Moment<'_>) -> Next {
+    fn proceed(&mut self, turn: &TurnContext<'_>) -> Action {
         match self.then {
-            Then::Read => Next::Wait,
-            Then::Close => Next::Close,
-            Then::HandOver => Next::HandOver,
+            Then::Read => Action::Wait,
+            Then::Close => Action::Close,
+            Then::HandOver => Action::HandOver,
             Then::Linger => {
-                self.link.stream.end_writing();
-                self.enter(Stage::Lingering, true, moment);
-                Next::Again
+                self.io.stream.end_writing();
+                self.enter(Stage::Lingering, true, turn);
+                Action::Again
             }
         }
     }

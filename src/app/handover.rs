@@ -1,14 +1,14 @@
 //! From one process of the service to the next: which connections come from the one before, and which are left to the one
-//! after. How they are packed `sys/lot` knows, what they are in the middle of the fronts.
+//! after. How they are packed `sys/lot` knows, what they are in the middle of the reactors.
 
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
 use crate::sys::log::Log;
 use crate::sys::service::Service;
 use crate::sys::sockets::Inherited;
-use crate::sys::{clock, lot};
-use crate::transport::front;
-use crate::transport::site::Site;
+use crate::sys::{clock, parked};
+use crate::transport::listener_context::ListenerContext;
+use crate::transport::reactor;
 use crate::transport::threads::Threads;
 use std::collections::HashSet;
 use std::io;
@@ -17,53 +17,53 @@ use std::sync::Arc;
 
 /// What the process before us has left in the service manager's store besides its listeners.
 #[derive(Default)]
-pub(super) struct Before {
+pub(super) struct Predecessor {
     /// Its connections.
-    parcels: Vec<lot::Parcel>,
+    parked: Vec<parked::ParkedConnection>,
     /// Why they are lost.
     trouble: Option<io::Error>,
 }
 
-impl Before {
+impl Predecessor {
     /// Takes it out of the store.
-    pub(super) fn of(inherited: &mut Inherited, service: &Service) -> Before {
-        let files = inherited.take_lot();
+    pub(super) fn of(inherited: &mut Inherited, service: &Service) -> Predecessor {
+        let files = inherited.take_parked();
         if files.is_empty() {
-            return Before::default();
+            return Predecessor::default();
         }
-        let before = match lot::unpack(files) {
-            Ok(parcels) => Before { parcels, trouble: None },
-            Err(error) => Before { parcels: Vec::new(), trouble: Some(error) },
+        let before = match parked::unpack(files) {
+            Ok(parked) => Predecessor { parked, trouble: None },
+            Err(error) => Predecessor { parked: Vec::new(), trouble: Some(error) },
         };
         // As long as the manager holds them too, a connection that we close does not end.
-        service.give_up(lot::NAME);
+        service.give_up(parked::NAME);
         before
     }
 
     /// The monitors that stand for its connections.
     pub(super) fn monitors(&self) -> HashSet<String> {
-        self.parcels.iter().filter_map(front::own_monitor).map(|id| id.to_string()).collect()
+        self.parked.iter().filter_map(reactor::own_monitor).map(|id| id.to_string()).collect()
     }
 
-    /// Has the fronts go on with its connections.
-    pub(super) fn resume(self, threads: &Threads, sites: &[Arc<Site>], log: &Log, lang: Lang) {
+    /// Has the reactors go on with its connections.
+    pub(super) fn resume(self, threads: &Threads, contexts: &[Arc<ListenerContext>], log: &Log, lang: Lang) {
         if let Some(error) = self.trouble {
             super::warn(log, "connections_lost", words_of_loss(lang, &error));
         }
-        let all = self.parcels.len();
+        let all = self.parked.len();
         if all > 0 {
-            let taken = threads.resume(self.parcels, sites);
+            let taken = threads.resume(self.parked, contexts);
             inform(log, "connections_taken", words_of_taking(lang, taken, all - taken));
         }
     }
 }
 
 /// Leaves connections to the next process, and returns once the manager has them.
-pub(super) fn leave(parcels: Vec<lot::Parcel>, service: &Service, log: &Log, lang: Lang) {
-    let all = parcels.len();
-    let left = match lot::pack(parcels) {
+pub(super) fn leave(parked: Vec<parked::ParkedConnection>, service: &Service, log: &Log, lang: Lang) {
+    let all = parked.len();
+    let left = match parked::pack(parked) {
         Ok((files, without_room)) => {
-            service.keep(lot::NAME, &files.iter().map(AsFd::as_fd).collect::<Vec<_>>());
+            service.keep(parked::NAME, &files.iter().map(AsFd::as_fd).collect::<Vec<_>>());
             service.barrier();
             all - without_room.len()
         }

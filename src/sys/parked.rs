@@ -1,6 +1,6 @@
 //! The lot: where live connections wait for the next process of the service, each a socket with some bytes about it.
 //!
-//! The service manager keeps files for us, but few: it compares each newcomer with all that it has, so thousands of them
+//! The service manager keeps files for us, but few: it compares each new connection with all that it has, so thousands of them
 //! would keep it busy for seconds. Instead the sockets lie as messages in pairs of connected unix sockets, up to 253 in
 //! one, and the manager keeps the two ends of each pair; the bytes, which may be long, stand in one file in memory. Each
 //! message says which of the records its first socket belongs to, so whatever is missing costs nobody else anything.
@@ -13,7 +13,7 @@ use std::os::fd::OwnedFd;
 
 /// One connection on its way to the next process.
 #[derive(Debug)]
-pub struct Parcel {
+pub struct ParkedConnection {
     /// Its socket.
     pub socket: OwnedFd,
     /// What the next process has to know of it.
@@ -27,7 +27,7 @@ pub const NAME: &str = "lot";
 ///
 /// # Errors
 /// The system gives no file in memory or no socket at all; the connections are closed then.
-pub fn pack(parcels: Vec<Parcel>) -> io::Result<(Vec<OwnedFd>, Vec<Parcel>)> {
+pub fn pack(parcels: Vec<ParkedConnection>) -> io::Result<(Vec<OwnedFd>, Vec<ParkedConnection>)> {
     system::pack(parcels)
 }
 
@@ -35,7 +35,7 @@ pub fn pack(parcels: Vec<Parcel>) -> io::Result<(Vec<OwnedFd>, Vec<Parcel>)> {
 ///
 /// # Errors
 /// The file of records is none, or cut short; the connections are closed then.
-pub fn unpack(files: Vec<OwnedFd>) -> io::Result<Vec<Parcel>> {
+pub fn unpack(files: Vec<OwnedFd>) -> io::Result<Vec<ParkedConnection>> {
     if files.is_empty() { Ok(Vec::new()) } else { system::unpack(files) }
 }
 
@@ -43,11 +43,11 @@ pub fn unpack(files: Vec<OwnedFd>) -> io::Result<Vec<Parcel>> {
 mod system {
     use super::*;
 
-    pub fn pack(parcels: Vec<Parcel>) -> io::Result<(Vec<OwnedFd>, Vec<Parcel>)> {
+    pub fn pack(parcels: Vec<ParkedConnection>) -> io::Result<(Vec<OwnedFd>, Vec<ParkedConnection>)> {
         Ok((Vec::new(), parcels))
     }
 
-    pub fn unpack(_: Vec<OwnedFd>) -> io::Result<Vec<Parcel>> {
+    pub fn unpack(_: Vec<OwnedFd>) -> io::Result<Vec<ParkedConnection>> {
         Ok(Vec::new())
     }
 }
@@ -74,7 +74,7 @@ mod system {
     /// How the file of records begins; another number is another format.
     const BEGIN: &[u8] = b"heartbeat-server lot 1\n";
 
-    pub fn pack(parcels: Vec<Parcel>) -> io::Result<(Vec<OwnedFd>, Vec<Parcel>)> {
+    pub fn pack(parcels: Vec<ParkedConnection>) -> io::Result<(Vec<OwnedFd>, Vec<ParkedConnection>)> {
         if parcels.is_empty() {
             return Ok((Vec::new(), parcels));
         }
@@ -95,7 +95,7 @@ mod system {
     }
 
     /// Sends the sockets in their order and adds the pairs to `kept`; returns how many went.
-    fn send_all(parcels: &[Parcel], kept: &mut Vec<OwnedFd>) -> io::Result<usize> {
+    fn send_all(parcels: &[ParkedConnection], kept: &mut Vec<OwnedFd>) -> io::Result<usize> {
         let (mut sent, mut pairs) = (0, 0);
         // Whether the last pair has taken some, and may take more.
         let mut takes = false;
@@ -131,7 +131,7 @@ mod system {
         Ok(sent)
     }
 
-    pub fn unpack(files: Vec<OwnedFd>) -> io::Result<Vec<Parcel>> {
+    pub fn unpack(files: Vec<OwnedFd>) -> io::Result<Vec<ParkedConnection>> {
         let mut records = None;
         let mut sockets = Vec::new();
         for file in files {
@@ -149,7 +149,7 @@ mod system {
         // A socket without a record is closed by being dropped here, and a record without a socket is forgotten.
         let parcel = |(index, socket): (usize, OwnedFd)| {
             let record = records.get_mut(index)?.take()?;
-            Some(Parcel { socket, record })
+            Some(ParkedConnection { socket, record })
         };
         Ok(sockets.into_iter().filter_map(parcel).collect())
     }
@@ -221,11 +221,14 @@ mod tests {
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
 
-    /// A parcel whose socket says its number to whom has the other end.
-    fn parcels(count: usize) -> (Vec<Parcel>, Vec<UnixStream>) {
+    /// A parked connection whose socket says its number to whom has the other end.
+    fn parcels(count: usize) -> (Vec<ParkedConnection>, Vec<UnixStream>) {
         let both = |number: usize| {
             let (ours, theirs) = UnixStream::pair().unwrap();
-            (Parcel { socket: ours.into(), record: format!("number {number}").into_bytes() }, theirs)
+            (
+                ParkedConnection { socket: ours.into(), record: format!("number {number}").into_bytes() },
+                theirs,
+            )
         };
         (0..count).map(both).unzip()
     }

@@ -1,4 +1,4 @@
-//! A listening socket in the loop of a front, and what is said to those who are turned away at it.
+//! A listening socket in the loop of a reactor, and what is said to those who are turned away at it.
 
 use crate::domain::address::{Peer, Protocol};
 use crate::domain::notice::{Level, Notice};
@@ -7,89 +7,93 @@ use crate::engine::stats::Turned;
 use crate::sys::clock;
 use crate::sys::sockets::{Socket, keepalive};
 use crate::transport::http::last_words;
-use crate::transport::site::{Setup, Site};
-use crate::transport::stream::FrontStream;
+use crate::transport::listener_context::{ListenerContext, ListenerOptions};
+use crate::transport::stream::ReactorStream;
 use crate::wire::answer::Answer;
 use std::io;
 use std::sync::Arc;
 
 /// A listening socket and what its connections share.
-pub struct Door {
-    socket: FrontSocket,
+pub struct Listener {
+    socket: ListenerSocket,
     /// What its connections share.
-    pub site: Arc<Site>,
+    pub context: Arc<ListenerContext>,
 }
 
-enum FrontSocket {
+enum ListenerSocket {
     Tcp(mio::net::TcpListener),
     Unix(mio::net::UnixListener),
 }
 
 /// What came of trying to accept.
-pub enum Arrival {
+pub enum Accept {
     /// Somebody.
-    Newcomer(FrontStream, Peer),
+    Connection(ReactorStream, Peer),
     /// Somebody who left before we could greet him; the next may be there.
-    Lost,
-    /// Nobody, for now.
-    Nobody,
+    Aborted,
+    /// WouldBlock, for now.
+    WouldBlock,
     /// The system has no room; try again in a while.
-    NoRoom,
+    NoResources,
 }
 
-impl Door {
-    /// A door in a non-blocking socket.
-    pub fn new(socket: Socket, site: Arc<Site>) -> Door {
+impl Listener {
+    /// A listener in a non-blocking socket.
+    pub fn new(socket: Socket, context: Arc<ListenerContext>) -> Listener {
         let socket = match socket {
             Socket::Tcp(s) => {
                 // Without it a peer that vanishes is found later, by its silence.
-                let _ = keepalive::apply(&s, site.setup.keepalive);
-                FrontSocket::Tcp(mio::net::TcpListener::from_std(s))
+                let _ = keepalive::apply(&s, context.options.keepalive);
+                ListenerSocket::Tcp(mio::net::TcpListener::from_std(s))
             }
-            Socket::Unix(s) => FrontSocket::Unix(mio::net::UnixListener::from_std(s)),
+            Socket::Unix(s) => ListenerSocket::Unix(mio::net::UnixListener::from_std(s)),
         };
-        Door { socket, site }
+        Listener { socket, context }
     }
 
     /// For registering with the loop.
     pub fn source(&mut self) -> &mut dyn mio::event::Source {
         match &mut self.socket {
-            FrontSocket::Tcp(s) => s,
-            FrontSocket::Unix(s) => s,
+            ListenerSocket::Tcp(s) => s,
+            ListenerSocket::Unix(s) => s,
         }
     }
 
     /// Lets one in, if somebody is waiting.
-    pub fn accept(&self) -> Arrival {
+    pub fn accept(&self) -> Accept {
         let accepted = match &self.socket {
-            FrontSocket::Tcp(s) => s.accept().map(|(stream, from)| {
+            ListenerSocket::Tcp(s) => s.accept().map(|(stream, from)| {
                 // An answer is one small write; waiting to fill a segment would only delay it.
                 let _ = stream.set_nodelay(true);
                 if !cfg!(target_os = "linux") {
-                    let _ = keepalive::apply(&stream, self.site.setup.keepalive);
+                    let _ = keepalive::apply(&stream, self.context.options.keepalive);
                 }
-                (FrontStream::Tcp(stream), Peer::from_ip(from.ip()))
+                (ReactorStream::Tcp(stream), Peer::from_ip(from.ip()))
             }),
-            FrontSocket::Unix(s) => s.accept().map(|(stream, _)| (FrontStream::Unix(stream), Peer::Unix)),
+            ListenerSocket::Unix(s) => {
+                s.accept().map(|(stream, _)| (ReactorStream::Unix(stream), Peer::Unix))
+            }
         };
         match accepted {
-            Ok((stream, peer)) => Arrival::Newcomer(stream, peer),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Arrival::Nobody,
-            Err(error) if is_of_one_connection(&error) => Arrival::Lost,
+            Ok((stream, peer)) => Accept::Connection(stream, peer),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Accept::WouldBlock,
+            Err(error) if is_of_one_connection(&error) => Accept::Aborted,
             Err(error) => {
-                self.complain(&error);
-                Arrival::NoRoom
+                self.log_accept_failure(&error);
+                Accept::NoResources
             }
         }
     }
 
     /// Says once a minute at most that nobody can be accepted.
-    fn complain(&self, error: &io::Error) {
+    fn log_accept_failure(&self, error: &io::Error) {
         let now = clock::now();
-        if self.site.complain_at_most_once_a(Span::secs(60), now) {
-            let text =
-                format!("cannot accept connections on {}: {error}; trying again", self.site.setup.address);
-            self.site
+        if self.context.may_log_every(Span::secs(60), now) {
+            let text = format!(
+                "cannot accept connections on {}: {error}; trying again",
+                self.context.options.address
+            );
+            self.context
                 .engine
                 .log()
                 .notice(now.wall, Notice::Other { level: Level::Error, kind: "accept_paused", text });
@@ -108,9 +112,9 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// Says why, as far as the socket takes it at once, and closes. Nothing waits here: whoever is turned away is one of
 /// too many.
-pub fn turn_away(mut stream: FrontStream, setup: &Setup, why: Turned) {
-    if setup.protocol != Protocol::Http || setup.tls.is_some() {
-        // Nobody knows yet what the client would understand, or shakes hands with one too many.
+pub fn reject(mut stream: ReactorStream, options: &ListenerOptions, why: Turned) {
+    if options.protocol != Protocol::Http || options.tls.is_some() {
+        // WouldBlock knows yet what the client would understand, or shakes hands with one too many.
         return;
     }
     let answer = match why {

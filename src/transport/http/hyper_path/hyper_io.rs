@@ -5,7 +5,7 @@ use super::{ANSWERED, HEAD, IDLE, Phase};
 use crate::domain::limits::counted_bytes;
 use crate::transport::budget;
 use crate::transport::http::io::last_words;
-use crate::transport::site::Site;
+use crate::transport::listener_context::ListenerContext;
 use crate::transport::stream::Stream;
 use crate::wire::answer::Answer;
 use bytes::{Buf, Bytes, BytesMut};
@@ -18,19 +18,19 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The socket as hyper sees it.
-pub(super) struct Wire {
+pub(super) struct HyperIo {
     pub(super) stream: Stream,
     /// Bytes read before hyper had the connection.
     pub(super) ahead: Bytes,
     /// Our words in place of a bare refusal of hyper's, and what hyper would not wait for, as far as it is not sent.
     pub(super) waiting: BytesMut,
     pub(super) phase: Arc<Phase>,
-    pub(super) site: Arc<Site>,
+    pub(super) context: Arc<ListenerContext>,
     /// What is counted of what TLS keeps of it and what waits.
     pub(super) counted: usize,
 }
 
-impl Read for Wire {
+impl Read for HyperIo {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -58,7 +58,7 @@ impl Read for Wire {
     }
 }
 
-impl Write for Wire {
+impl Write for HyperIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         // Only the service makes answers with a body; one that comes while it has no request is hyper's own.
@@ -102,15 +102,15 @@ impl Write for Wire {
     }
 }
 
-impl Wire {
+impl HyperIo {
     /// Says how much is kept of it; an error where there is no room for that.
     fn account(&mut self) -> io::Result<()> {
         let kept = counted_bytes(self.stream.kept_bytes() + self.waiting.len());
         if kept == self.counted {
             return Ok(());
         }
-        self.phase.keep(kept, self.site.engine.policy().limits.memory).map_err(|why| {
-            self.site.engine.stats().turned(why);
+        self.phase.keep(kept, self.context.engine.policy().limits.memory).map_err(|why| {
+            self.context.engine.stats().turned(why);
             io::Error::other(budget::reason(why))
         })?;
         self.counted = kept;
