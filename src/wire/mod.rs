@@ -4,6 +4,8 @@ pub mod answer;
 pub mod blob;
 pub mod control;
 pub mod dialect;
+#[cfg(test)]
+mod edges;
 pub mod fields;
 pub mod forwarded;
 pub mod frame;

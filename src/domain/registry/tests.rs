@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashSet};
 mod asked;
 mod away;
 mod causes;
+mod edges;
 mod failures;
 mod flutter;
 mod governed;
