@@ -105,8 +105,7 @@ fn a_wish_may_reach_its_bounds() {
 #[test]
 fn a_pause_ends_at_a_moment_that_is_written_in_64_bytes_at_most() {
     let until = |text: &str| pause(format!("{{\"until\":\"{text}\"}}").as_bytes());
-    let moment = format!("2026-02-08T11:30:20{}+08:00", ".0".repeat(1));
-    assert_eq!(until(&moment), Ok(PauseFor::Until(Wall(1_770_521_420_000))));
+    assert_eq!(until("2026-02-08T11:30:20.0+08:00"), Ok(PauseFor::Until(Wall(1_770_521_420_000))));
     let zone = "2026-02-08T11:30:20+08:00[Asia/Shanghai]";
     assert!(until(zone).is_ok() && zone.len() < 64);
     assert_eq!(until(&"2".repeat(65)).map_err(|wrong| wrong.field), Err(Some("until")));
@@ -180,8 +179,7 @@ fn numbers_are_what_was_written_or_nothing() {
         (ts("253402207199"), ts("253402207200"), ts("-253402207200")),
         (Some(253_402_207_199_000), None, None)
     );
-    let zoned = "2026-02-08T11:30:20.000000000000+08:00";
-    assert_eq!(ts(&format!("\"{}\"", "1".repeat(65))), None, "{zoned}");
+    assert_eq!(ts(&format!("\"{}\"", "1".repeat(65))), None);
     let status = |text: &str| read(&format!("{{\"status\":{text}}}"), |beat| beat.map(|beat| beat.status));
     for (text, code) in
         [("9007199254740992.0", 1 << 53), ("-3.0", -3), ("\"-7\"", -7), ("\"7\"", 7), ("-9", -9)]

@@ -236,9 +236,26 @@ mod tests {
         world.says(Status::Ok, Some("all is well"));
         entry.ended = Some(Wall(1));
         assert_eq!(world.quotes(&entry), None, "it came with the end");
-        let entry = world.says(Status::Fail, Some("disk full\n\n")).unwrap();
+        let mut entry = world.says(Status::Fail, Some("disk full\n\n")).unwrap();
         assert_eq!(world.quotes(&entry).as_deref(), Some("disk full"));
+        entry.removed = true;
+        assert_eq!(world.quotes(&entry), None, "nothing is known of one that is gone");
+        (entry.removed, entry.number) = (false, entry.number + 1);
+        assert_eq!(world.quotes(&entry), None, "it is another one of that id");
     }
+
+    #[test]
+    fn a_message_lists_as_many_as_have_room() {
+        let mut world = World(Registry::new(Now::default(), Defaults::default(), Arc::default()));
+        let entry = world.says(Status::Fail, Some(&"x".repeat(SAID_BYTES_MAX))).unwrap();
+        let listed = |count: usize| {
+            subjects(Kind::Down, &vec![&entry; count], "ops", &Instance::default(), &world).len()
+        };
+        // Each takes its id and what it said.
+        let room = LISTED_BYTES_MAX / (1 + SAID_BYTES_MAX);
+        assert_eq!([1, room, room + 1, LISTED_MAX].map(listed), [1, room, room, room]);
+    }
+
     #[test]
     fn a_slot_is_named_while_it_is_missing() {
         let hourly = Schedule::parse("0 * * * *", "UTC").unwrap();

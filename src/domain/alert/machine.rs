@@ -587,6 +587,8 @@ impl Machine {
 }
 
 #[cfg(test)]
+mod edges;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
