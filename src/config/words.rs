@@ -8,6 +8,7 @@ use crate::domain::id::IdError;
 use crate::domain::rules::Match;
 use crate::domain::schedule::{Field, ScheduleError};
 use crate::domain::zone::{UnknownZone, Zone};
+use strsim::levenshtein;
 
 /// What the program is, in Chinese.
 pub(super) const ABOUT_ZH: &str = "接收机器、设备和定时任务的心跳，逐条记录，并知道谁还活着";
@@ -190,7 +191,7 @@ pub(super) fn zone(error: UnknownZone) -> Text {
 /// The zone that was probably meant.
 pub(super) fn near_zone(name: &str) -> Option<String> {
     let near =
-        Zone::names().map(|known| (distance(&name.to_lowercase(), &known.to_lowercase()), known)).min()?;
+        Zone::names().map(|known| (levenshtein(&name.to_lowercase(), &known.to_lowercase()), known)).min()?;
     Some(near.1).filter(|known| near.0 <= 1 + known.len() / 8)
 }
 
@@ -253,32 +254,12 @@ pub(super) fn unknown_key(name: &str, known: &[&str], elsewhere: fn(&str) -> Opt
             format!("未知的键；是否想写 {other}？"),
         );
     }
-    let near = known.iter().map(|key| (distance(name, key), *key)).min();
+    let near = known.iter().map(|key| (levenshtein(name, key), *key)).min();
     if let Some((_, key)) = near.filter(|(far, key)| *far <= 1 + key.len() / 4) {
         return Text::new(format!("unknown key; did you mean {key}?"), format!("未知的键；是否想写 {key}？"));
     }
     let (en, zh) = (known.join(", "), known.join("、"));
     Text::new(format!("unknown key; known here: {en}"), format!("未知的键；此处可用：{zh}"))
-}
-
-/// How many letters have to be put in, taken out or changed (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    // Names are short; a long one is far from everything.
-    if a.len() > 64 || b.len() > 64 {
-        return usize::MAX;
-    }
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let cost = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
