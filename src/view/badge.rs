@@ -5,8 +5,9 @@
 
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
-use crate::view::page::{Percent, escape, state_word};
-use std::fmt::{self, Write};
+use crate::view::page::{Outside, Percent, state_word};
+use maud::html;
+use std::fmt;
 
 /// The `Content-Security-Policy` of a badge: it needs nothing.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -33,57 +34,39 @@ pub struct Badge<'a> {
 
 /// The SVG document.
 pub fn render(badge: &Badge<'_>) -> String {
-    let mut out = String::with_capacity(1024);
-    // Writing to a String cannot fail; the Result is only what `write!` returns.
-    let _ = draw(&mut out, badge);
-    out
-}
-
-fn draw(out: &mut String, badge: &Badge<'_>) -> fmt::Result {
     let id = shortened(badge.id);
     let said = said(badge);
     let (left, right) = (width(&id), width(&said));
     let (left_box, right_box) = (left + 2 * PADDING, right + 2 * PADDING);
     let (all, split) = (Tenths(left_box + right_box), Tenths(left_box));
-    write!(
-        out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{all}\" height=\"{HEIGHT}\" viewBox=\"0 0 {all} {HEIGHT}\" \
-         role=\"img\" lang=\"{}\"><title>",
-        badge.lang.tag()
-    )?;
-    escape(out, badge.id);
-    out.push_str(": ");
-    out.push_str(&said);
-    write!(
-        out,
-        "</title><clipPath id=\"c\"><rect width=\"{all}\" height=\"{HEIGHT}\" rx=\"4\"/></clipPath>\
-         <g clip-path=\"url(#c)\"><rect width=\"{all}\" height=\"{HEIGHT}\" fill=\"{LABEL}\"/>\
-         <rect x=\"{split}\" width=\"{}\" height=\"{HEIGHT}\" fill=\"{}\"/></g>\
-         <g fill=\"#fff\" font-family=\"Verdana,DejaVu Sans,Noto Sans CJK SC,PingFang SC,Microsoft YaHei,sans-serif\" \
-         font-size=\"11\">",
-        Tenths(right_box),
-        colour(badge.state)
-    )?;
-    for (x, length, words) in [(PADDING, left, &id), (left_box + PADDING, right, &said)] {
-        write!(out, "<text x=\"{}\" y=\"14\" textLength=\"{}\">", Tenths(x), Tenths(length))?;
-        escape(out, words);
-        out.push_str("</text>");
-    }
-    out.push_str("</g></svg>\n");
-    Ok(())
+    let drawn = html! {
+        svg xmlns="http://www.w3.org/2000/svg" width=(all) height=(HEIGHT) viewBox={ "0 0 " (all) " " (HEIGHT) }
+            role="img" lang=(badge.lang.tag())
+        {
+            title { (Outside(badge.id)) ": " (said) }
+            clipPath id="c" { rect width=(all) height=(HEIGHT) rx="4" {} }
+            g clip-path="url(#c)" {
+                rect width=(all) height=(HEIGHT) fill=(LABEL) {}
+                rect x=(split) width=(Tenths(right_box)) height=(HEIGHT) fill=(colour(badge.state)) {}
+            }
+            g fill="#fff" font-family=(FONTS) font-size="11" {
+                @for (x, length, words) in [(PADDING, left, &id), (left_box + PADDING, right, &said)] {
+                    text x=(Tenths(x)) y="14" textLength=(Tenths(length)) { (Outside(words)) }
+                }
+            }
+        }
+        "\n"
+    };
+    drawn.into_string()
 }
 
 /// `up 99.9 %`, `down`, `unknown`.
 fn said(badge: &Badge<'_>) -> String {
-    let mut said = match (badge.state, badge.lang) {
-        (Some(state), lang) => state_word(lang, state).to_lowercase(),
-        (None, Lang::En) => "unknown".into(),
-        (None, Lang::Zh) => "未知".into(),
-    };
-    if let (Some(_), Some(up)) = (badge.state, badge.uptime_day) {
-        let _ = write!(said, " {}", Percent(up));
+    match (badge.state.map(|state| state_word(badge.lang, state).to_lowercase()), badge.uptime_day) {
+        (Some(state), Some(up)) => format!("{state} {}", Percent(up)),
+        (Some(state), None) => state,
+        (None, _) => badge.lang.pick("unknown", "未知").into(),
     }
-    said
 }
 
 fn shortened(id: &str) -> String {
@@ -93,6 +76,7 @@ fn shortened(id: &str) -> String {
     }
 }
 
+const FONTS: &str = "Verdana,DejaVu Sans,Noto Sans CJK SC,PingFang SC,Microsoft YaHei,sans-serif";
 /// The ground of the id.
 const LABEL: &str = "#3f474d";
 
@@ -124,6 +108,7 @@ fn width(text: &str) -> u32 {
 }
 
 /// Tenths of a pixel as a number of SVG.
+#[derive(Clone, Copy)]
 struct Tenths(u32);
 
 impl fmt::Display for Tenths {

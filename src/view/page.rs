@@ -4,7 +4,7 @@
 //! and the search is a form, so all of it works without a script, by `<meta http-equiv="refresh">`. Where scripts run,
 //! [`SCRIPT`] listens to the events of the API, fetches the page anew when something happens and puts what changed in
 //! its place. Whatever came from outside (ids, addresses, messages, tags, the Host header) goes through
-//! [`html::text`]. A state is told by word and shape as well as by colour. On a narrow screen each row of the table
+//! [`html::Text`]. A state is told by word and shape as well as by colour. On a narrow screen each row of the table
 //! becomes a card; the column heads then stand in the cells by CSS, so the document holds them only once.
 //!
 //! Here is the status page. [`frame`] is what all pages have around them, `row` writes a monitor into the table, `bar`
@@ -32,15 +32,15 @@ use crate::domain::limits::{ID_BYTES_MAX, LIST_DEFAULT, LIST_MAX};
 use crate::domain::notice::State;
 use crate::domain::registry::{Counts, Order, Snapshot};
 use crate::domain::time::Wall;
-use frame::{Frame, PULSE};
-use html::text;
+use frame::{Content, Frame, pulse};
+use html::Text;
 use jiff::tz::TimeZone;
 use link::{Link, order_name};
+use maud::{Markup, PreEscaped, html};
 use moment::Clock;
-use std::fmt::{self, Write};
 use words::{Grouped, Words};
 
-pub(super) use html::text as escape;
+pub(super) use html::Text as Outside;
 pub(super) use words::Percent;
 
 /// Seconds after which the page loads itself again, unless that is paused.
@@ -121,10 +121,12 @@ pub struct Page<'a> {
     pub troubles: &'a [String],
 }
 
+/// Stands where the rows of the table go: no text that is put into a page can hold it.
+const ROWS: &str = "<!--rows-->";
+
 /// Appends the page as far as its first row; times are in the time zone of this machine.
 pub fn open(out: &mut String, page: &Page<'_>) {
-    // Writing to a String cannot fail; the Result is only what `write!` returns.
-    let _ = View::of(page, &TimeZone::system()).open(out);
+    out.push_str(&View::of(page, &TimeZone::system()).parts().0);
 }
 
 /// Appends rows until `out` has that many bytes or there are no more; says how many those were.
@@ -136,7 +138,7 @@ pub fn rows(out: &mut String, page: &Page<'_>, bytes_max: usize) -> usize {
         if out.len() >= bytes_max {
             break;
         }
-        let _ = view.row(out, row);
+        out.push_str(&view.row(row).into_string());
         taken += 1;
     }
     taken
@@ -144,7 +146,7 @@ pub fn rows(out: &mut String, page: &Page<'_>, bytes_max: usize) -> usize {
 
 /// Appends what comes behind the last row.
 pub fn close(out: &mut String, page: &Page<'_>) {
-    let _ = View::of(page, &TimeZone::system()).close(out);
+    out.push_str(&View::of(page, &TimeZone::system()).parts().1);
 }
 
 struct View<'a> {
@@ -166,224 +168,195 @@ impl<'a> View<'a> {
 }
 
 impl View<'_> {
-    fn open(&self, out: &mut String) -> fmt::Result {
-        let (page, w) = (self.page, self.w);
-        self.frame.open(out, |out| self.title(out))?;
-        write!(out, "<h1>{PULSE}{}</h1>\n<p class=\"lede {}\">", w.name, self.frame.mood)?;
-        w.verdict(out, &page.counts)?;
-        out.push_str("</p>\n");
-        if self.total > 0 {
-            self.summary(out)?;
-        }
-        self.frame.content(out, page.troubles)?;
-        if self.total == 0 {
-            self.welcome(out)?;
-        } else {
-            self.incidents(out)?;
-            self.tools(out)?;
-            if page.shown == 0 {
-                self.nothing_found(out)?;
-            } else {
-                self.table(out)?;
-            }
-        }
-        Ok(())
+    /// What comes before the rows, and what comes behind them.
+    fn parts(&self) -> (String, String) {
+        let mut before = self.document().into_string();
+        let at = before.find(ROWS).unwrap_or(before.len());
+        let behind = before.split_off(at).split_off(ROWS.len());
+        (before, behind)
     }
 
-    fn close(&self, out: &mut String) -> fmt::Result {
+    fn document(&self) -> Markup {
         let (page, w) = (self.page, self.w);
-        if self.total > 0 {
-            if page.shown > 0 {
-                out.push_str("</tbody>\n</table>\n");
-            }
-            self.pages(out)?;
-        }
-        self.frame.close(out, page.version, |out| {
-            write!(out, " · {}", w.running_since)?;
-            self.clock.stamp(out, page.started)?;
-            out.push_str(" · ");
-            w.beats(out, page.beats)?;
-            out.push_str(" · ");
-            w.connections(out, page.connections)
+        self.frame.document(Content {
+            title: self.title(),
+            header: html! {
+                h1 { (pulse()) (w.name) }
+                p.lede.(self.frame.mood) { (w.verdict(&page.counts)) }
+                @if self.total > 0 { (self.summary()) }
+            },
+            troubles: page.troubles,
+            main: html! {
+                @if self.total == 0 {
+                    (self.welcome())
+                    (PreEscaped(ROWS))
+                } @else {
+                    (self.incidents())
+                    (self.tools())
+                    @if page.shown > 0 { (self.table()) } @else { (self.nothing_found()) (PreEscaped(ROWS)) }
+                    (self.pages())
+                }
+            },
+            version: page.version,
+            footer: html! {
+                " · " (w.running_since) (self.clock.stamp(page.started))
+                " · " (w.beats(page.beats)) " · " (w.connections(page.connections))
+            },
         })
     }
 
     /// A tab shows only how a title begins, so the counts come before the name.
-    fn title(&self, out: &mut String) -> fmt::Result {
-        let told = |s: State| self.count(s) > 0 || matches!(s, State::Up | State::Down);
-        let mut comma = "";
-        for state in State::ALL.into_iter().filter(|s| self.total > 0 && told(*s)) {
-            out.push_str(comma);
-            self.w.counted(out, state, self.count(state))?;
-            comma = self.w.comma;
-        }
-        out.push_str(if comma.is_empty() { "" } else { " · " });
-        Ok(())
+    fn title(&self) -> String {
+        let told = |s: &State| self.total > 0 && (self.count(*s) > 0 || matches!(s, State::Up | State::Down));
+        let counts =
+            State::ALL.into_iter().filter(told).map(|state| self.w.counted(state, self.count(state)));
+        let counts = counts.collect::<Vec<_>>().join(self.w.comma);
+        if counts.is_empty() { counts } else { counts + " · " }
     }
 
     /// The counts, each a link to the monitors it counts.
-    fn summary(&self, out: &mut String) -> fmt::Result {
-        write!(out, "<nav aria-label=\"{}\">\n<ul class=\"counts\">\n", self.w.states)?;
-        self.tile(out, None, self.w.all, self.total)?;
-        for state in SUMMARY {
-            self.tile(out, Some(state), self.w.state(state), self.count(state))?;
+    fn summary(&self) -> Markup {
+        let states = SUMMARY.into_iter().map(|state| (Some(state), self.w.state(state), self.count(state)));
+        html! {
+            nav aria-label=(self.w.states) {
+                ul.counts {
+                    @for (state, word, count) in [(None, self.w.all, self.total)].into_iter().chain(states) {
+                        li.(state.map_or("all", State::name)).zero[count == 0] {
+                            a href=(self.link(Link { state, after: None, ..self.here() }))
+                                aria-current=[(state == self.page.state).then_some("true")]
+                            {
+                                b { (Grouped(count)) } " " span { i {} (word) }
+                            }
+                        }
+                    }
+                }
+            }
         }
-        out.push_str("</ul>\n</nav>\n");
-        Ok(())
-    }
-
-    fn tile(&self, out: &mut String, state: Option<State>, word: &str, count: u64) -> fmt::Result {
-        let class = state.map_or("all", State::name);
-        write!(out, "<li class=\"{class}{}\"><a href=\"", if count == 0 { " zero" } else { "" })?;
-        self.link(out, Link { state, after: None, ..self.here() })?;
-        let current = if state == self.page.state { " aria-current=\"true\"" } else { "" };
-        writeln!(out, "\"{current}><b>{}</b> <span><i></i>{word}</span></a></li>", Grouped(count))
     }
 
     /// The search, and when the page was made.
-    fn tools(&self, out: &mut String) -> fmt::Result {
+    fn tools(&self) -> Markup {
         let (page, w) = (self.page, self.w);
-        out.push_str("<div class=\"tools\">\n<form method=\"get\" role=\"search\">\n");
-        write!(
-            out,
-            "<input type=\"search\" id=\"search\" name=\"match\" maxlength=\"{ID_BYTES_MAX}\" value=\""
-        )?;
-        text(out, page.search);
-        write!(out, "\" aria-label=\"{0}\" placeholder=\"{0}\" autocomplete=\"off\"", w.search)?;
-        out.push_str(" autocapitalize=\"none\" spellcheck=\"false\">\n");
-        if let Some(state) = page.state {
-            writeln!(out, "<input type=\"hidden\" name=\"state\" value=\"{}\">", state.name())?;
+        let limit = (page.limit != LIST_DEFAULT).then(|| page.limit.to_string());
+        // What a search keeps of what is selected.
+        let kept = [
+            ("state", page.state.map(State::name)),
+            ("tag", Some(page.tag).filter(|tag| !tag.is_empty())),
+            ("sort", (page.order != Order::State).then(|| order_name(page.order))),
+            ("limit", limit.as_deref()),
+            ("refresh", (!page.refresh).then_some("off")),
+        ];
+        html! {
+            div.tools {
+                form method="get" role="search" {
+                    input type="search" id="search" name="match" maxlength=(ID_BYTES_MAX) value=(Text(page.search))
+                        aria-label=(w.search) placeholder=(w.search) autocomplete="off" autocapitalize="none"
+                        spellcheck="false";
+                    @for (name, value) in kept {
+                        @if let Some(value) = value { input type="hidden" name=(name) value=(Text(value)); }
+                    }
+                    button type="submit" { (w.search_button) }
+                    @if !page.search.is_empty() {
+                        a href=(self.link(Link { search: "", after: None, ..self.here() })) { (w.clear) }
+                    }
+                }
+                (self.freshness())
+            }
         }
-        if !page.tag.is_empty() {
-            out.push_str("<input type=\"hidden\" name=\"tag\" value=\"");
-            text(out, page.tag);
-            out.push_str("\">\n");
-        }
-        if page.order != Order::State {
-            writeln!(out, "<input type=\"hidden\" name=\"sort\" value=\"{}\">", order_name(page.order))?;
-        }
-        if page.limit != LIST_DEFAULT {
-            writeln!(out, "<input type=\"hidden\" name=\"limit\" value=\"{}\">", page.limit)?;
-        }
-        if !page.refresh {
-            out.push_str("<input type=\"hidden\" name=\"refresh\" value=\"off\">\n");
-        }
-        writeln!(out, "<button type=\"submit\">{}</button>", w.search_button)?;
-        if !page.search.is_empty() {
-            out.push_str("<a href=\"");
-            self.link(out, Link { search: "", after: None, ..self.here() })?;
-            writeln!(out, "\">{}</a>", w.clear)?;
-        }
-        out.push_str("</form>\n");
-        self.freshness(out)?;
-        out.push_str("</div>\n");
-        Ok(())
     }
 
-    fn freshness(&self, out: &mut String) -> fmt::Result {
-        self.frame.freshness(out, |out| self.link(out, Link { refresh: !self.page.refresh, ..self.here() }))
+    fn freshness(&self) -> Markup {
+        self.frame.freshness(&self.link(Link { refresh: !self.page.refresh, ..self.here() }))
     }
 
-    /// The table as far as its first row.
-    fn table(&self, out: &mut String) -> fmt::Result {
+    /// The table without its rows.
+    fn table(&self) -> Markup {
         let (page, w) = (self.page, self.w);
-        write!(out, "<table class=\"list\">\n<caption>{}", w.monitors)?;
-        if let Some(state) = page.state {
-            write!(out, " · {}", w.state(state))?;
-        }
-        if !page.search.is_empty() {
-            out.push_str(" · “<bdi>");
-            text(out, page.search);
-            out.push_str("</bdi>”");
-        }
-        if !page.tag.is_empty() {
-            write!(out, " · {}<bdi>", w.tagged)?;
-            text(out, page.tag);
-            out.push_str("</bdi>");
-        }
-        out.push_str(" · ");
         // How many there are is known unless something else than the state selects.
         let all = page.state.map_or(self.total, |s| self.count(s));
-        w.shown(out, page.shown, Some(all).filter(|_| page.search.is_empty() && page.tag.is_empty()))?;
-        if !page.tag.is_empty() {
-            out.push_str(" · <a href=\"");
-            self.link(out, Link { tag: "", after: None, ..self.here() })?;
-            write!(out, "\">{}</a>", w.show_all)?;
+        let all = Some(all).filter(|_| page.search.is_empty() && page.tag.is_empty());
+        html! {
+            table.list {
+                caption {
+                    (w.monitors)
+                    @if let Some(state) = page.state { " · " (w.state(state)) }
+                    @if !page.search.is_empty() { " · “" bdi { (Text(page.search)) } "”" }
+                    @if !page.tag.is_empty() { " · " (w.tagged) bdi { (Text(page.tag)) } }
+                    " · " (w.shown(page.shown, all))
+                    @if !page.tag.is_empty() {
+                        " · " a href=(self.link(Link { tag: "", after: None, ..self.here() })) { (w.show_all) }
+                    }
+                }
+                thead { tr { @for (nth, column) in w.columns.into_iter().enumerate() { (self.head(nth, column)) } } }
+                tbody { (PreEscaped(ROWS)) }
+            }
         }
-        out.push_str("</caption>\n<thead><tr>");
-        for (nth, column) in w.columns.into_iter().enumerate() {
-            self.head(out, nth, column)?;
-        }
-        out.push_str("</tr></thead>\n<tbody>\n");
-        Ok(())
     }
 
     /// The head of a column: a link that sorts by it, where that can be done.
-    fn head(&self, out: &mut String, nth: usize, column: &str) -> fmt::Result {
+    fn head(&self, nth: usize, column: &str) -> Markup {
         let orders: &[(Order, &str)] = match nth {
             0 => &[(Order::State, column), (Order::Since, self.w.by_change)],
             1 => &[(Order::Id, column)],
             3 => &[(Order::LastBeat, column)],
-            _ => return write!(out, "<th scope=\"col\">{column}</th>"),
+            _ => return html! { th scope="col" { (column) } },
         };
-        let by_this = orders.iter().any(|(order, _)| *order == self.page.order);
+        let is_this = |order: Order| order == self.page.order;
         // All orders begin with the least, but that of changes, which begins with the latest.
-        let direction = if self.page.order == Order::Since { "descending" } else { "ascending" };
-        let sorted = if by_this { format!(" aria-sort=\"{direction}\"") } else { String::new() };
-        write!(out, "<th scope=\"col\"{sorted}>")?;
-        for (order, word) in orders.iter().copied() {
-            out.push_str("<a href=\"");
-            self.link(out, Link { order, after: None, ..self.here() })?;
-            let current = if order == self.page.order { " aria-current=\"true\"" } else { "" };
-            // Not in the text: that is read out with every cell of the column.
-            write!(out, "\"{current} title=\"{}{word}\">{word}</a> ", self.w.sort_by)?;
+        let direction = if is_this(Order::Since) { "descending" } else { "ascending" };
+        html! {
+            th scope="col" aria-sort=[orders.iter().any(|(order, _)| is_this(*order)).then_some(direction)] {
+                @for (order, word) in orders.iter().copied() {
+                    // The title is not in the text: that is read out with every cell of the column.
+                    a href=(self.link(Link { order, after: None, ..self.here() }))
+                        aria-current=[is_this(order).then_some("true")]
+                        title={ (self.w.sort_by) (word) }
+                    { (word) }
+                    " "
+                }
+            }
         }
-        out.push_str("</th>");
-        Ok(())
     }
 
-    fn pages(&self, out: &mut String) -> fmt::Result {
+    fn pages(&self) -> Markup {
         let (page, w) = (self.page, self.w);
         if page.next.is_none() && page.after.is_none() {
-            return Ok(());
+            return html! {};
         }
-        writeln!(out, "<nav class=\"pages\" aria-label=\"{}\">", w.pages)?;
-        if page.after.is_some() {
-            out.push_str("<a href=\"");
-            self.link(out, Link { after: None, ..self.here() })?;
-            writeln!(out, "\">{}</a>", w.first_page)?;
+        let first = Link { after: None, ..self.here() };
+        html! {
+            nav.pages aria-label=(w.pages) {
+                @if page.after.is_some() { a href=(self.link(first)) { (w.first_page) } }
+                @if page.next.is_some() {
+                    (frame::next_page(w, &self.link(Link { after: page.next, ..first })))
+                }
+                @if page.limit < LIST_MAX && self.total <= LIST_MAX as u64 {
+                    a href=(self.link(Link { limit: LIST_MAX, ..first })) { (w.one_page) }
+                }
+            }
         }
-        if page.next.is_some() {
-            out.push_str("<a rel=\"next\" href=\"");
-            self.link(out, Link { after: page.next, ..self.here() })?;
-            writeln!(out, "\">{} <span aria-hidden=\"true\">→</span></a>", w.next_page)?;
-        }
-        if page.limit < LIST_MAX && self.total <= LIST_MAX as u64 {
-            out.push_str("<a href=\"");
-            self.link(out, Link { after: None, limit: LIST_MAX, ..self.here() })?;
-            writeln!(out, "\">{}</a>", w.one_page)?;
-        }
-        out.push_str("</nav>\n");
-        Ok(())
     }
 
-    fn nothing_found(&self, out: &mut String) -> fmt::Result {
-        write!(out, "<div class=\"empty\">\n<p>{}</p>\n<p><a href=\"", self.w.nothing_found)?;
-        self.link(out, Link { state: None, search: "", tag: "", after: None, ..self.here() })?;
-        writeln!(out, "\">{}</a></p>\n</div>", self.w.show_all)
+    fn nothing_found(&self) -> Markup {
+        let all = Link { state: None, search: "", tag: "", after: None, ..self.here() };
+        html! {
+            div.empty {
+                p { (self.w.nothing_found) }
+                p { a href=(self.link(all)) { (self.w.show_all) } }
+            }
+        }
     }
 
     /// What to do when there is no monitor at all: the one line that makes the first.
-    fn welcome(&self, out: &mut String) -> fmt::Result {
-        let w = self.w;
-        writeln!(out, "<div class=\"empty\">\n<p>{}</p>", w.welcome)?;
-        frame::boxed(out, |out| frame::command(out, self.page.host, "my-machine"));
-        if self.page.refresh {
-            writeln!(out, "<p>{}</p>", w.welcome_next)?;
+    fn welcome(&self) -> Markup {
+        html! {
+            div.empty {
+                p { (self.w.welcome) }
+                (frame::boxed(&frame::command(self.page.host, "my-machine")))
+                @if self.page.refresh { p { (self.w.welcome_next) } }
+                (self.freshness())
+            }
         }
-        self.freshness(out)?;
-        out.push_str("</div>\n");
-        Ok(())
     }
 
     fn count(&self, state: State) -> u64 {

@@ -9,7 +9,7 @@ use crate::domain::history::Past;
 use crate::domain::notice::State;
 use crate::domain::registry::Snapshot;
 use crate::domain::time::Wall;
-use std::fmt::{self, Write};
+use maud::{Markup, html};
 
 /// What the bar covers, in milliseconds.
 const DAY_MS: i64 = 86_400_000;
@@ -66,43 +66,31 @@ pub fn downs(stretches: &[Stretch]) -> usize {
     (0..stretches.len()).filter(|nth| entered(*nth)).count()
 }
 
-/// Appends the bar. `each`: whether every run of cells tells its state and times too when it is pointed at.
-pub fn draw(
-    out: &mut String,
-    clock: &Clock<'_>,
-    stretches: &[Stretch],
-    up: Option<f64>,
-    cells: usize,
-    each: bool,
-) -> fmt::Result {
-    let width = cells * 4 - 1;
-    write!(
-        out,
-        "<svg class=\"bar\" viewBox=\"0 0 {width} 16\" preserveAspectRatio=\"none\" role=\"img\"><title>"
-    )?;
-    clock.w.day(out, up, downs(stretches))?;
-    out.push_str("</title>");
+/// The bar. `each`: whether every run of cells tells its state and times too when it is pointed at.
+pub fn draw(clock: &Clock<'_>, stretches: &[Stretch], up: Option<f64>, cells: usize, each: bool) -> Markup {
     let worst = worst(stretches, clock.now, cells);
+    let moment = |cell: usize| Wall(clock.now.0 - DAY_MS + DAY_MS * cell as i64 / cells as i64);
     let mut at = 0;
-    while at < cells {
-        let end = (at..cells).find(|nth| worst[*nth] != worst[at]).unwrap_or(cells);
-        let class = worst[at].map_or("void", State::name);
-        write!(out, "<path class=\"{class}\" d=\"M{} 8h{}\"", at * 4, (end - at) * 4 - 1)?;
-        match worst[at].filter(|_| each) {
-            None => out.push_str("/>"),
-            Some(state) => {
-                let moment = |cell: usize| Wall(clock.now.0 - DAY_MS + DAY_MS * cell as i64 / cells as i64);
-                write!(out, "><title>{} ", clock.w.state(state))?;
-                clock.hour(out, moment(at))?;
-                out.push('–');
-                clock.hour(out, moment(end))?;
-                out.push_str("</title></path>");
+    // Runs of equal cells, each with where it begins.
+    let runs = worst.chunk_by(|one, other| one == other).map(|run| {
+        at += run.len();
+        (at - run.len(), run)
+    });
+    html! {
+        svg.bar viewBox={ "0 0 " (cells * 4 - 1) " 16" } preserveAspectRatio="none" role="img" {
+            title { (clock.w.day(up, downs(stretches))) }
+            @for (at, run) in runs {
+                path class=(run[0].map_or("void", State::name)) d={ "M" (at * 4) " 8h" (run.len() * 4 - 1) } {
+                    @if let Some(state) = run[0].filter(|_| each) {
+                        title {
+                            (clock.w.state(state)) " "
+                            (clock.hour(moment(at))) "–" (clock.hour(moment(at + run.len())))
+                        }
+                    }
+                }
             }
         }
-        at = end;
     }
-    out.push_str("</svg>");
-    Ok(())
 }
 
 /// The worst state in each cell, oldest first; `None`: nothing is known of it.
@@ -228,16 +216,14 @@ mod tests {
         let clock = Clock { now: NOW, zone: &zone, w: Words::of(Lang::En) };
         let past = past(&[change(40, None, State::Up), change(12, Some(State::Up), State::Down)]);
         let day = stretches(&Snapshot { state: State::Down, ..up_since(12) }, &past, NOW);
-        let mut out = String::new();
-        draw(&mut out, &clock, &day, Some(0.5), 48, false).unwrap();
+        let drawn = |cells, each| draw(&clock, &day, Some(0.5), cells, each).into_string();
         assert_eq!(
-            out.replace('\u{a0}', " "),
+            drawn(48, false).replace('\u{a0}', " "),
             "<svg class=\"bar\" viewBox=\"0 0 191 16\" preserveAspectRatio=\"none\" role=\"img\">\
              <title>Last 24 h: 50 % up, down once</title>\
-             <path class=\"up\" d=\"M0 8h95\"/><path class=\"down\" d=\"M96 8h95\"/></svg>"
+             <path class=\"up\" d=\"M0 8h95\"></path><path class=\"down\" d=\"M96 8h95\"></path></svg>"
         );
-        out.clear();
-        draw(&mut out, &clock, &day, Some(0.5), 96, true).unwrap();
+        let out = drawn(96, true);
         assert!(
             out.contains("<path class=\"down\" d=\"M192 8h191\"><title>Down 15:30–03:30</title></path>"),
             "{out}"

@@ -1,40 +1,48 @@
 //! Text into HTML and into addresses, so that nothing a stranger sent can become markup or another query.
+//!
+//! Markup is made by maud, which escapes whatever is put in. [`Text`] escapes more.
 
+use maud::Render;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use std::fmt::Display;
 
 /// RFC 3986, 2.3: what may stand in a query as it is.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Appends a text, escaped for element content and for quoted attributes alike.
+/// A text from outside, escaped for element content and for quoted attributes alike.
 ///
 /// Characters that HTML forbids, and those that would reorder the text around them, become U+FFFD.
-pub fn text(out: &mut String, text: &str) {
-    let mut done = 0;
-    for (at, c) in text.char_indices() {
-        let safe = match c {
-            '&' => "&amp;",
-            '<' => "&lt;",
-            '>' => "&gt;",
-            '"' => "&quot;",
-            '\'' => "&#39;",
-            '\t' | '\n' => continue,
-            c if forbidden(c) => "\u{fffd}",
-            _ => continue,
-        };
-        out.push_str(&text[done..at]);
-        out.push_str(safe);
-        done = at + c.len_utf8();
+#[derive(Clone, Copy, Debug)]
+pub struct Text<T>(pub T);
+
+impl<T: AsRef<str>> Render for Text<T> {
+    fn render_to(&self, out: &mut String) {
+        let text = self.0.as_ref();
+        let mut done = 0;
+        for (at, c) in text.char_indices() {
+            let safe = match c {
+                '&' => "&amp;",
+                '<' => "&lt;",
+                '>' => "&gt;",
+                '"' => "&quot;",
+                '\'' => "&#39;",
+                '\t' | '\n' => continue,
+                c if is_forbidden(c) => "\u{fffd}",
+                _ => continue,
+            };
+            out.push_str(&text[done..at]);
+            out.push_str(safe);
+            done = at + c.len_utf8();
+        }
+        out.push_str(&text[done..]);
     }
-    out.push_str(&text[done..]);
 }
 
 /// A value for a query, percent-encoded; what comes out needs no further escaping.
-pub fn query_value(value: &str) -> impl Display + '_ {
-    utf8_percent_encode(value, UNRESERVED)
+pub fn query_value(value: &str) -> String {
+    utf8_percent_encode(value, UNRESERVED).to_string()
 }
 
-fn forbidden(c: char) -> bool {
+fn is_forbidden(c: char) -> bool {
     match c {
         ' '..='~' => false,
         // Embeddings, overrides and isolates of the bidirectional algorithm.
@@ -48,9 +56,7 @@ mod tests {
     use super::*;
 
     fn escaped(input: &str) -> String {
-        let mut out = String::new();
-        text(&mut out, input);
-        out
+        Text(input).render().into_string()
     }
 
     #[test]
@@ -70,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_query_value_cannot_start_another_parameter() {
-        assert_eq!(query_value("a&b=c+d e'\"#").to_string(), "a%26b%3Dc%2Bd%20e%27%22%23");
-        assert_eq!(query_value("web-1._~心").to_string(), "web-1._~%E5%BF%83");
+        assert_eq!(query_value("a&b=c+d e'\"#"), "a%26b%3Dc%2Bd%20e%27%22%23");
+        assert_eq!(query_value("web-1._~心"), "web-1._~%E5%BF%83");
     }
 }

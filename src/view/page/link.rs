@@ -8,7 +8,6 @@ use super::{Page, View};
 use crate::domain::limits::LIST_DEFAULT;
 use crate::domain::notice::State;
 use crate::domain::registry::Order;
-use std::fmt::{self, Write};
 
 /// The query of an address.
 #[derive(Clone, Copy)]
@@ -36,41 +35,27 @@ impl View<'_> {
         Link { state, search, tag, order, limit, after, refresh }
     }
 
-    /// Appends the address.
-    pub(super) fn link(&self, out: &mut String, link: Link<'_>) -> fmt::Result {
-        let mut mark = "?";
-        let mut put = |out: &mut String, key: &str, value: &str| {
-            let written = write!(out, "{mark}{key}={}", query_value(value));
-            mark = "&amp;";
-            written
-        };
-        if let Some(state) = link.state {
-            put(out, "state", state.name())?;
-        }
-        if !link.search.is_empty() {
-            put(out, "match", link.search)?;
-        }
-        if !link.tag.is_empty() {
-            put(out, "tag", link.tag)?;
-        }
-        if link.order != Order::State {
-            put(out, "sort", order_name(link.order))?;
-        }
-        if link.limit != LIST_DEFAULT {
-            put(out, "limit", &link.limit.to_string())?;
-        }
-        if let Some(after) = link.after {
-            put(out, "after", after)?;
-        }
-        if !link.refresh {
-            put(out, "refresh", "off")?;
-        }
-        // An address without a query would keep the one we are at.
-        if mark == "?" {
-            out.push('?');
-        }
-        Ok(())
+    /// The address.
+    pub(super) fn link(&self, link: Link<'_>) -> String {
+        let limit = (link.limit != LIST_DEFAULT).then(|| link.limit.to_string());
+        let parts = [
+            ("state", link.state.map(State::name)),
+            ("match", Some(link.search).filter(|search| !search.is_empty())),
+            ("tag", Some(link.tag).filter(|tag| !tag.is_empty())),
+            ("sort", (link.order != Order::State).then(|| order_name(link.order))),
+            ("limit", limit.as_deref()),
+            ("after", link.after),
+            ("refresh", (!link.refresh).then_some("off")),
+        ];
+        query(parts)
     }
+}
+
+/// A query of those that have a value. One without any is a `?` alone: an address without a query would keep the one that
+/// the browser is at.
+pub fn query<'a>(parts: impl IntoIterator<Item = (&'static str, Option<&'a str>)>) -> String {
+    let parts = parts.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", query_value(value?))));
+    format!("?{}", parts.collect::<Vec<_>>().join("&"))
 }
 
 /// The word for an order in `?sort=`.

@@ -1,8 +1,9 @@
 //! The page of one monitor: how it stands, its last day, its incidents and changes, what it is held to, and how to beat
 //! and to show it. And the page that says that there is no such monitor.
 
-use super::frame::{Frame, PULSE, authority, boxed, command};
-use super::html::{query_value, text};
+use super::frame::{Content, Frame, authority, boxed, command, next_page, pulse};
+use super::html::{Text, query_value};
+use super::link::query;
 use super::moment::{Clock, exact};
 use super::words::{Grouped, Percent, Words};
 use super::{Row, bar, incidents};
@@ -15,7 +16,7 @@ use crate::domain::time::{Span, Wall};
 use crate::view::reason;
 use crate::view::words::conflict;
 use jiff::tz::TimeZone;
-use std::fmt::{self, Write};
+use maud::{Markup, Render, html};
 
 /// Most changes of the last day that are listed.
 const CHANGES_MAX: usize = 50;
@@ -66,44 +67,34 @@ pub(super) fn monitor_in(page: &MonitorPage<'_>, zone: &TimeZone) -> String {
     let clock = Clock { now: page.now, zone, w };
     let (root, mood) = (page.root, page.snapshot.state.name());
     let frame = Frame { w, clock, root, refresh: page.refresh, mood, monitor: Some(&page.snapshot.id) };
-    let mut out = String::with_capacity(24 * 1024);
     let one = One { page, w, clock, frame, row: Row { snapshot: page.snapshot, past: page.past } };
-    // Writing to a String cannot fail; the Result is only what `write!` returns.
-    let _ = one.document(&mut out);
-    out
+    one.document().into_string()
 }
 
 /// The page that says that nobody of this name is known; it becomes the monitor's page once there is one.
 pub fn not_found(lang: Lang, id: &str, root: &str) -> String {
     let w = Words::of(lang);
-    let mut out = String::with_capacity(16 * 1024);
     let clock = Clock { now: Wall(0), zone: &TimeZone::UTC, w };
     let frame = Frame { w, clock, root, refresh: true, mood: "idle", monitor: Some(id) };
-    let _ = missing(&mut out, &frame, id);
-    out
-}
-
-fn missing(out: &mut String, frame: &Frame<'_>, id: &str) -> fmt::Result {
-    let w = frame.w;
-    frame.open(out, |out| write!(out, "{} · ", w.not_found))?;
-    home(out, w, frame.root);
-    writeln!(out, "<h1 class=\"lede\">{}</h1>", w.not_found)?;
-    frame.content(out, &[])?;
-    out.push_str("<div class=\"empty\">\n<p><b><bdi>");
-    text(out, id);
-    writeln!(out, "</bdi></b>{}{}</p>", w.colon, w.not_found_why)?;
-    writeln!(out, "<p><a href=\"{}\">{}</a></p>\n</div>", frame.root, w.show_all)?;
-    frame.close(out, env!("CARGO_PKG_VERSION"), |_| Ok(()))
+    let content = Content {
+        title: format!("{} · ", w.not_found),
+        header: html! { (home(w, root)) h1.lede { (w.not_found) } },
+        troubles: &[],
+        main: html! {
+            div.empty {
+                p { b { bdi { (Text(id)) } } (w.colon) (w.not_found_why) }
+                p { a href=(root) { (w.show_all) } }
+            }
+        },
+        version: env!("CARGO_PKG_VERSION"),
+        footer: html! {},
+    };
+    frame.document(content).into_string()
 }
 
 /// The name of the whole, which leads back to it.
-fn home(out: &mut String, w: &Words, root: &str) {
-    out.push_str("<p class=\"home\"><a href=\"");
-    out.push_str(root);
-    out.push_str("\">");
-    out.push_str(PULSE);
-    out.push_str(w.name);
-    out.push_str("</a></p>\n");
+fn home(w: &Words, root: &str) -> Markup {
+    html! { p.home { a href=(root) { (pulse()) (w.name) } } }
 }
 
 struct One<'a> {
@@ -115,319 +106,255 @@ struct One<'a> {
 }
 
 impl One<'_> {
-    fn document(&self, out: &mut String) -> fmt::Result {
+    fn document(&self) -> Markup {
         let (page, w, m) = (self.page, self.w, self.row.snapshot);
-        self.frame.open(out, |out| {
-            write!(out, "{} · ", w.state(m.state))?;
-            text(out, &m.id);
-            out.write_str(" · ")
-        })?;
-        home(out, w, self.page.root);
-        out.push_str("<h1 class=\"lede\"><bdi>");
-        text(out, &m.id);
-        write!(
-            out,
-            "</bdi></h1>\n<p class=\"stands {}\"><b><i></i>{}</b> ",
-            m.state.name(),
-            w.state(m.state)
-        )?;
-        self.clock.lasting(out, m.since)?;
-        self.frame.otherwise(out, m)?;
-        write!(out, " <small>{}", w.since)?;
-        self.clock.stamp(out, m.since)?;
-        if let Some((_, _, why)) = &m.incident {
-            write!(out, " · {}", reason::present(w.lang, why, m.beats, m.status))?;
-        }
-        out.push_str("</small></p>\n");
-        self.frame.content(out, page.troubles)?;
-        if let Some(two) = &m.conflict {
-            out.push_str("<p class=\"conflict\">");
-            text(out, &conflict(page.lang, &m.id, two));
-            out.push_str("</p>\n");
-        }
-        self.frame.freshness(out, |out| self.link(out, page.after, !page.refresh))?;
-        self.history(out)?;
-        out.push_str("<div class=\"columns\">\n");
-        self.present(out)?;
-        self.settings(out)?;
-        out.push_str("</div>\n");
-        self.incidents(out)?;
-        self.changes(out)?;
-        self.use_it(out)?;
-        self.frame.close(out, page.version, |out| {
-            write!(out, " · {}", w.running_since)?;
-            self.clock.stamp(out, page.started)
+        self.frame.document(Content {
+            title: format!("{} · {} · ", w.state(m.state), m.id),
+            header: html! {
+                (home(w, page.root))
+                h1.lede { bdi { (Text(&m.id)) } }
+                p.stands.(m.state.name()) {
+                    (self.state(m.state)) " " (self.clock.lasting(m.since)) (self.frame.otherwise(m))
+                    " " small {
+                        (w.since) (self.clock.stamp(m.since))
+                        @if let Some((_, _, why)) = &m.incident {
+                            " · " (reason::present(w.lang, why, m.beats, m.status))
+                        }
+                    }
+                }
+            },
+            troubles: page.troubles,
+            main: html! {
+                @if let Some(two) = &m.conflict { p.conflict { (Text(conflict(page.lang, &m.id, two))) } }
+                (self.frame.freshness(&self.link(page.after, !page.refresh)))
+                (self.history())
+                div.columns { (self.present()) (self.settings()) }
+                (self.incidents())
+                (self.changes())
+                (self.use_it())
+            },
+            version: page.version,
+            footer: html! { " · " (w.running_since) (self.clock.stamp(page.started)) },
         })
     }
 
+    fn state(&self, state: State) -> Markup {
+        html! { b { i {} (self.w.state(state)) } }
+    }
+
     /// The bar, what its heights and colours mean, and the uptimes.
-    fn history(&self, out: &mut String) -> fmt::Result {
+    fn history(&self) -> Markup {
         let (w, past) = (self.w, self.row.past);
-        section(out, "history", w.history)?;
         let day = bar::stretches(self.row.snapshot, past, self.clock.now);
-        bar::draw(out, &self.clock, &day, past.uptime.day, bar::CELLS_LARGE, true)?;
-        out.push_str("\n<p class=\"axis\" aria-hidden=\"true\">");
-        for hours in AXIS_HOURS {
-            out.push_str("<span>");
-            self.clock.hour(out, Wall(self.clock.now.0 - hours * 3_600_000))?;
-            out.push_str("</span>");
-        }
-        write!(out, "</p>\n<ul class=\"legend\" aria-label=\"{}\">", w.legend)?;
-        for state in [State::Up, State::Late, State::Down, State::Paused, State::New] {
-            write!(
-                out,
-                "<li><svg class=\"bar\" viewBox=\"0 0 11 16\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><path class=\"{}\" d=\"M0 8h11\"/></svg>{}</li>",
-                state.name(),
-                w.state(state)
-            )?;
-        }
-        out.push_str("</ul>\n<dl class=\"uptimes\">");
         let shares = [past.uptime.day, past.uptime.week, past.uptime.quarter];
-        for (span, share) in w.uptimes.iter().zip(shares) {
-            write!(out, "<div><dt>{span}</dt><dd>")?;
-            match share {
-                Some(share) => write!(out, "{}", Percent(share))?,
-                None => self.frame.dash(out)?,
+        let drawn = html! {
+            (bar::draw(&self.clock, &day, past.uptime.day, bar::CELLS_LARGE, true))
+            p.axis aria-hidden="true" {
+                @for hours in AXIS_HOURS {
+                    span { (self.clock.hour(Wall(self.clock.now.0 - hours * 3_600_000))) }
+                }
             }
-            out.push_str("</dd></div>");
-        }
-        out.push_str("</dl>\n</section>\n");
-        Ok(())
+            ul.legend aria-label=(w.legend) {
+                @for state in [State::Up, State::Late, State::Down, State::Paused, State::New] {
+                    li {
+                        svg.bar viewBox="0 0 11 16" preserveAspectRatio="none" aria-hidden="true" {
+                            path.(state.name()) d="M0 8h11" {}
+                        }
+                        (w.state(state))
+                    }
+                }
+            }
+            dl.uptimes {
+                @for (span, share) in w.uptimes.iter().zip(shares) {
+                    div { dt { (span) } dd { (self.or_dash(share.map(Percent).map(maud::display))) } }
+                }
+            }
+        };
+        section("history", w.history, &drawn)
+    }
+
+    /// A value, or what stands where there is none.
+    fn or_dash(&self, value: Option<impl Render>) -> Markup {
+        value.map_or_else(|| self.frame.dash(), |value| value.render())
     }
 
     /// What its beats have told.
-    fn present(&self, out: &mut String) -> fmt::Result {
+    fn present(&self) -> Markup {
         let (w, m, clock) = (self.w, self.row.snapshot, &self.clock);
-        section(out, "now", w.now)?;
-        out.push_str("<dl>\n");
-        field(out, w.last_beat, |out| match m.last_beat {
-            Some(at) => clock.past(out, at),
-            None => out.write_str(w.never),
-        })?;
-        field(out, w.next_deadline, |out| self.frame.deadline(out, m))?;
-        field(out, w.from, |out| {
-            self.frame.from(out, m)?;
-            if m.last_beat.is_some() { write!(out, " · {}", m.transport.name()) } else { Ok(()) }
-        })?;
-        field(out, w.beats_heard, |out| write!(out, "{}", Grouped(m.beats)))?;
-        if let Some(seq) = m.seq {
-            field(out, w.counter, |out| {
-                write!(out, "{seq} · ")?;
-                w.missing(out, m.gaps)?;
-                out.push_str(" · ");
-                w.repeated(out, m.repeats)
-            })?;
-        }
-        if let Some(skew) = m.skew_ms {
-            field(out, w.clock, |out| self.skew(out, skew))?;
-        }
-        if m.last_beat.is_some() {
-            field(out, w.status, |out| match m.status {
-                Status::Ok | Status::Exit(0) | Status::Log => out.write_str(w.well),
-                status => w.said(out, status),
-            })?;
-        }
-        if let Some(message) = &m.message {
-            field(out, w.message, |out| {
-                out.push_str("<bdi class=\"message\">");
-                text(out, message);
-                out.write_str("</bdi>")?;
-                // It is of the beat that brought it, which need not be the last one.
-                let Some(at) = m.message_at else { return Ok(()) };
-                out.write_str(" <small>")?;
-                clock.past(out, at)?;
-                out.write_str("</small>")
-            })?;
-        }
-        if let Some(oldest) = m.runs.first() {
-            field(out, w.runs, |out| {
-                w.running(out, m.runs.len())?;
-                clock.lasting(out, *oldest)
-            })?;
-        }
-        if let Some(took) = m.run_took {
-            field(out, w.last_run, |out| exact(out, took, w.lang))?;
-        }
-        out.push_str("</dl>\n</section>\n");
-        Ok(())
+        let fields = html! {
+            (field(w.last_beat, &m.last_beat.map_or_else(|| w.never.render(), |at| clock.past(at))))
+            (field(w.next_deadline, &self.frame.deadline(m)))
+            (field(w.from, &html! {
+                (self.frame.from(m)) @if m.last_beat.is_some() { " · " (m.transport.name()) }
+            }))
+            (field(w.beats_heard, &maud::display(Grouped(m.beats))))
+            @if let Some(seq) = m.seq {
+                (field(w.counter, &html! { (seq) " · " (w.missing(m.gaps)) " · " (w.repeated(m.repeats)) }))
+            }
+            @if let Some(skew) = m.skew_ms { (field(w.clock, &self.skew(skew))) }
+            @if m.last_beat.is_some() {
+                (field(w.status, &match m.status {
+                    Status::Ok | Status::Exit(0) | Status::Log => w.well.to_string(),
+                    status => w.said(status),
+                }))
+            }
+            @if let Some(message) = &m.message {
+                (field(w.message, &html! {
+                    bdi.message { (Text(message)) }
+                    // It is of the beat that brought it, which need not be the last one.
+                    @if let Some(at) = m.message_at { " " small { (clock.past(at)) } }
+                }))
+            }
+            @if let Some(oldest) = m.runs.first() {
+                (field(w.runs, &html! { (w.running(m.runs.len())) (clock.lasting(*oldest)) }))
+            }
+            @if let Some(took) = m.run_took { (field(w.last_run, &exact(took, w.lang))) }
+        };
+        section("now", w.now, &html! { dl { (fields) } })
     }
 
     /// What it is held to, and by whose word.
-    fn settings(&self, out: &mut String) -> fmt::Result {
+    fn settings(&self) -> Markup {
         let (w, m) = (self.w, self.row.snapshot);
-        section(out, "settings", w.settings)?;
-        out.push_str("<dl>\n");
-        match &m.schedule {
-            Some((cron, zone)) => field(out, w.schedule, |out| {
-                out.push_str("<code>");
-                text(out, cron);
-                out.push_str("</code> ");
-                text(out, zone);
-                write!(out, " <small>{}</small>", w.from_config)
-            })?,
-            None => field(out, w.expected, |out| {
-                exact(out, m.interval, w.lang)?;
-                let Some(asked) = m.asked else { return Ok(()) };
-                write!(out, " <small>{}", w.asked)?;
-                exact(out, asked, w.lang)?;
-                out.push_str("</small>");
-                Ok(())
-            })?,
-        }
-        field(out, w.grace_field, |out| exact(out, m.grace, w.lang))?;
-        field(out, w.tags, |out| {
-            if m.tags.is_empty() {
-                return self.frame.dash(out);
+        let held_to = match &m.schedule {
+            Some((cron, zone)) => field(
+                w.schedule,
+                &html! {
+                    code { (Text(cron)) } " " (Text(zone)) " " small { (w.from_config) }
+                },
+            ),
+            None => field(
+                w.expected,
+                &html! {
+                    (exact(m.interval, w.lang))
+                    @if let Some(asked) = m.asked { " " small { (w.asked) (exact(asked, w.lang)) } }
+                },
+            ),
+        };
+        let tags = html! {
+            @for tag in &m.tags {
+                a.tag href={ (self.frame.root) "?tag=" (query_value(tag)) } { bdi { (Text(tag)) } }
+                " "
             }
-            for tag in &m.tags {
-                write!(out, "<a class=\"tag\" href=\"{}?tag={}\"><bdi>", self.frame.root, query_value(tag))?;
-                text(out, tag);
-                out.push_str("</bdi></a> ");
-            }
-            Ok(())
-        })?;
-        field(out, w.made, |out| {
-            match self.row.past.created {
-                Some(at) => self.clock.stamp(out, at)?,
-                None => self.frame.dash(out)?,
-            }
-            let how = if m.declared { w.by_declaration } else { w.by_first_beat };
-            write!(out, " <small>{how}</small>")
-        })?;
-        out.push_str("</dl>\n</section>\n");
-        Ok(())
+        };
+        let how = if m.declared { w.by_declaration } else { w.by_first_beat };
+        section(
+            "settings",
+            w.settings,
+            &html! {
+                dl {
+                    (held_to)
+                    (field(w.grace_field, &exact(m.grace, w.lang)))
+                    (field(w.tags, &self.or_dash(Some(tags).filter(|_| !m.tags.is_empty()))))
+                    (field(w.made, &html! {
+                        (self.or_dash(self.row.past.created.map(|at| self.clock.stamp(at)))) " " small { (how) }
+                    }))
+                }
+            },
+        )
     }
 
-    fn incidents(&self, out: &mut String) -> fmt::Result {
+    fn incidents(&self) -> Markup {
         let (page, w) = (self.page, self.w);
-        section(out, "incidents", w.incidents)?;
-        if page.incidents.is_empty() {
-            writeln!(out, "<p>{}</p>", w.no_incidents)?;
-        } else {
-            incidents::table(out, &self.frame, page.incidents)?;
-        }
-        if page.next.is_some() || page.after.is_some() {
-            writeln!(out, "<nav class=\"pages\" aria-label=\"{}\">", w.pages)?;
-            if page.after.is_some() {
-                out.push_str("<a href=\"");
-                self.link(out, None, page.refresh)?;
-                writeln!(out, "#incidents\">{}</a>", w.first_page)?;
-            }
-            if page.next.is_some() {
-                out.push_str("<a rel=\"next\" href=\"");
-                self.link(out, page.next, page.refresh)?;
-                writeln!(out, "#incidents\">{} <span aria-hidden=\"true\">→</span></a>", w.next_page)?;
-            }
-            out.push_str("</nav>\n");
-        }
-        out.push_str("</section>\n");
-        Ok(())
+        let link = |after| self.link(after, page.refresh) + "#incidents";
+        section(
+            "incidents",
+            w.incidents,
+            &html! {
+                @if page.incidents.is_empty() {
+                    p { (w.no_incidents) }
+                } @else {
+                    (incidents::table(&self.frame, page.incidents))
+                }
+                @if page.next.is_some() || page.after.is_some() {
+                    nav.pages aria-label=(w.pages) {
+                        @if page.after.is_some() { a href=(link(None)) { (w.first_page) } }
+                        @if page.next.is_some() { (next_page(w, &link(page.next))) }
+                    }
+                }
+            },
+        )
     }
 
     /// The changes of the last day, the latest first.
-    fn changes(&self, out: &mut String) -> fmt::Result {
+    fn changes(&self) -> Markup {
         let w = self.w;
-        section(out, "changes", w.changes)?;
         let day = self.clock.now.0 - 86_400_000;
         let changes = self.row.past.changes.iter().rev().filter(|c| c.at.0 >= day).take(CHANGES_MAX);
-        let mut changes = changes.peekable();
-        if changes.peek().is_none() {
-            return writeln!(out, "<p>{}</p>\n</section>", w.no_changes);
-        }
-        write!(
-            out,
-            "<table class=\"plain\">\n<caption class=\"quiet\">{}</caption>\n<thead><tr>",
-            w.changes
-        )?;
-        for head in [w.when, w.before, w.after] {
-            write!(out, "<th scope=\"col\">{head}</th>")?;
-        }
-        out.push_str("</tr></thead>\n<tbody>\n");
-        for change in changes {
-            out.push_str("<tr><td>");
-            self.clock.past(out, change.at)?;
-            for state in [change.from, Some(change.to)] {
-                out.push_str("</td><td>");
-                match state {
-                    Some(state) => {
-                        write!(out, "<b class=\"{}\"><i></i>{}</b>", state.name(), w.state(state))?;
+        let changes: Vec<_> = changes.collect();
+        section(
+            "changes",
+            w.changes,
+            &html! {
+                @if changes.is_empty() {
+                    p { (w.no_changes) }
+                } @else {
+                    table.plain {
+                        caption.quiet { (w.changes) }
+                        thead { tr { @for head in [w.when, w.before, w.after] { th scope="col" { (head) } } } }
+                        tbody {
+                            @for change in changes {
+                                tr {
+                                    td { (self.clock.past(change.at)) }
+                                    @for state in [change.from, Some(change.to)] {
+                                        td {
+                                            @match state {
+                                                Some(state) => b.(state.name()) { i {} (w.state(state)) },
+                                                None => (self.frame.dash()),
+                                            }
+                                        }
+                                    }
+                                }
+                            }
+                        }
                     }
-                    None => self.frame.dash(out)?,
                 }
-            }
-            out.push_str("</td></tr>\n");
-        }
-        out.push_str("</tbody>\n</table>\n</section>\n");
-        Ok(())
+            },
+        )
     }
 
     /// How to beat it from a shell, and its badge.
-    fn use_it(&self, out: &mut String) -> fmt::Result {
+    fn use_it(&self) -> Markup {
         let (w, host, root) = (self.w, self.page.host, self.page.root);
         let id = &self.row.snapshot.id;
-        section(out, "send", w.send)?;
-        writeln!(out, "<p>{}</p>", w.send_how)?;
-        boxed(out, |out| command(out, host, id));
-        out.push_str("</section>\n");
-        section(out, "badge", w.badge)?;
-        let coded = query_value(id).to_string();
-        writeln!(
-            out,
-            "<p><img src=\"{root}badge/{coded}.svg?lang={}\" alt=\"{}\" height=\"20\"></p>\n<p>{}</p>",
-            match w.lang {
-                Lang::En => "en",
-                Lang::Zh => "zh",
-            },
-            w.badge_alt,
-            w.badge_how
-        )?;
-        let host = authority(host);
-        boxed(out, |out| {
-            text(
-                out,
-                &format!(
-                    "[![{}](http://{host}/badge/{coded}.svg)](http://{host}/monitors/{coded})",
-                    w.badge_alt
-                ),
-            );
-        });
-        out.push_str("</section>\n");
-        Ok(())
+        let coded = query_value(id);
+        let lang = w.lang.pick("en", "zh");
+        let host_shown = authority(host);
+        let markdown = format!(
+            "[![{}](http://{host_shown}/badge/{coded}.svg)](http://{host_shown}/monitors/{coded})",
+            w.badge_alt
+        );
+        html! {
+            (section("send", w.send, &html! { p { (w.send_how) } (boxed(&command(host, id))) }))
+            (section("badge", w.badge, &html! {
+                p {
+                    img src={ (root) "badge/" (coded) ".svg?lang=" (lang) } alt=(w.badge_alt) height="20";
+                }
+                p { (w.badge_how) }
+                (boxed(&markdown))
+            }))
+        }
     }
 
     /// How far its clock is from ours.
-    fn skew(&self, out: &mut String, skew_ms: i64) -> fmt::Result {
+    fn skew(&self, skew_ms: i64) -> String {
         let off_ms = skew_ms.unsigned_abs();
         if off_ms < SKEW_SHOWN_MS {
-            return out.write_str(self.w.no_skew);
+            return self.w.no_skew.to_string();
         }
-        let mut span = String::new();
-        exact(&mut span, Span(off_ms / 1000 * 1000), self.w.lang)?;
-        self.w.skew(out, skew_ms > 0, &span)
+        self.w.skew(skew_ms > 0, &exact(Span(off_ms / 1000 * 1000), self.w.lang))
     }
 
-    /// Appends the address of this page with other incidents, or the other way of keeping fresh.
-    fn link(&self, out: &mut String, after: Option<&str>, refresh: bool) -> fmt::Result {
-        let mut mark = "?";
-        if let Some(after) = after {
-            write!(out, "?after={}", query_value(after))?;
-            mark = "&amp;";
-        }
-        match refresh {
-            false => write!(out, "{mark}refresh=off"),
-            true if after.is_none() => out.write_str("?"),
-            true => Ok(()),
-        }
+    /// The address of this page with other incidents, or the other way of keeping fresh.
+    fn link(&self, after: Option<&str>, refresh: bool) -> String {
+        query([("after", after), ("refresh", (!refresh).then_some("off"))])
     }
 }
 
-fn section(out: &mut String, id: &str, heading: &str) -> fmt::Result {
-    writeln!(out, "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{heading}</h2>")
+fn section(id: &str, heading: &str, content: &Markup) -> Markup {
+    html! { section aria-labelledby=(id) { h2 id=(id) { (heading) } (content) } }
 }
 
-fn field(out: &mut String, name: &str, value: impl FnOnce(&mut String) -> fmt::Result) -> fmt::Result {
-    write!(out, "<div><dt>{name}</dt><dd>")?;
-    value(out)?;
-    out.push_str("</dd></div>\n");
-    Ok(())
+fn field(name: &str, value: &impl Render) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
 }

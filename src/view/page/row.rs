@@ -2,7 +2,7 @@
 
 use super::bar;
 use super::frame::Frame;
-use super::html::{query_value, text};
+use super::html::{Text, query_value};
 use super::link::Link;
 use super::moment::exact;
 use super::words::Percent;
@@ -12,187 +12,169 @@ use crate::domain::beat::Status;
 use crate::domain::history::Uptime;
 use crate::domain::notice::State;
 use crate::domain::registry::Snapshot;
-use std::fmt::{self, Write};
+use maud::{Markup, html};
 use std::net::IpAddr;
 
 /// Most characters of a message that a row shows; the monitor's own page has the whole of it.
 const MESSAGE_CHARS_MAX: usize = 240;
 
 impl View<'_> {
-    /// Appends the row.
-    pub(super) fn row(&self, out: &mut String, row: &Row<'_>) -> fmt::Result {
-        let (w, monitor) = (self.w, row.snapshot);
-        write!(
-            out,
-            "<tr class=\"{}\"><td><b><i></i>{}</b> <small>",
-            monitor.state.name(),
-            w.state(monitor.state)
-        )?;
-        self.clock.lasting(out, monitor.since)?;
-        out.push_str("</small>");
-        self.frame.otherwise(out, monitor)?;
-        write!(out, "</td><th scope=\"row\"><a href=\"monitors/{}\"><bdi>", query_value(&monitor.id))?;
-        text(out, &monitor.id);
-        out.push_str("</bdi></a>");
-        self.note(out, monitor)?;
-        out.push_str("</th><td>");
+    /// The row.
+    pub(super) fn row(&self, row: &Row<'_>) -> Markup {
+        let (w, monitor, frame) = (self.w, row.snapshot, &self.frame);
         let day = bar::stretches(monitor, row.past, self.clock.now);
-        bar::draw(out, &self.clock, &day, row.past.uptime.day, bar::CELLS_SMALL, false)?;
-        self.uptime(out, &row.past.uptime)?;
-        out.push_str("</td><td>");
-        match monitor.last_beat {
-            Some(at) => self.clock.past(out, at)?,
-            None => out.push_str(w.never),
-        }
-        out.push_str("</td><td>");
-        self.frame.deadline(out, monitor)?;
-        out.push_str("</td><td>");
-        self.frame.from(out, monitor)?;
-        out.push_str("</td><td>");
-        match &monitor.schedule {
-            Some((cron, zone)) => {
-                out.push_str("<code>");
-                text(out, cron);
-                out.push_str("</code> <small>");
-                text(out, zone);
-                out.push_str("</small>");
-            }
-            None => {
-                exact(out, monitor.interval, w.lang)?;
-                if let Some(asked) = monitor.asked {
-                    out.push_str(" → ");
-                    exact(out, asked, w.lang)?;
+        html! {
+            tr.(monitor.state.name()) {
+                td {
+                    b { i {} (w.state(monitor.state)) } " " small { (self.clock.lasting(monitor.since)) }
+                    (frame.otherwise(monitor))
+                }
+                th scope="row" {
+                    a href={ "monitors/" (query_value(&monitor.id)) } { bdi { (Text(&monitor.id)) } }
+                    (self.note(monitor))
+                }
+                td {
+                    (bar::draw(&self.clock, &day, row.past.uptime.day, bar::CELLS_SMALL, false))
+                    (self.uptime(&row.past.uptime))
+                }
+                td {
+                    @match monitor.last_beat {
+                        Some(at) => (self.clock.past(at)),
+                        None => (w.never),
+                    }
+                }
+                td { (frame.deadline(monitor)) }
+                td { (frame.from(monitor)) }
+                td {
+                    @match &monitor.schedule {
+                        Some((cron, zone)) => { code { (Text(cron)) } " " small { (Text(zone)) } }
+                        None => {
+                            (exact(monitor.interval, w.lang))
+                            @if let Some(asked) = monitor.asked { " → " (exact(asked, w.lang)) }
+                        }
+                    }
+                    " " small { (w.grace) (exact(monitor.grace, w.lang)) }
                 }
             }
+            "\n"
         }
-        write!(out, " <small>{}", w.grace)?;
-        exact(out, monitor.grace, w.lang)?;
-        out.push_str("</small></td></tr>\n");
-        Ok(())
     }
 
     /// Tags, runs under way, and what the last beat said: in the cell of the id, since few monitors have any.
-    fn note(&self, out: &mut String, monitor: &Snapshot) -> fmt::Result {
-        for tag in &monitor.tags {
-            out.push_str(" <a class=\"tag\" href=\"");
-            self.link(out, Link { tag, after: None, ..self.here() })?;
-            out.push_str("\"><bdi>");
-            text(out, tag);
-            out.push_str("</bdi></a>");
-        }
-        if let Some(oldest) = monitor.runs.first() {
-            out.push_str(" <small>");
-            self.w.running(out, monitor.runs.len())?;
-            self.clock.lasting(out, *oldest)?;
-            out.push_str("</small>");
-        }
+    fn note(&self, monitor: &Snapshot) -> Markup {
+        let w = self.w;
         let plain = matches!(monitor.status, Status::Ok | Status::Exit(0) | Status::Log);
         // That a run began is told by the run.
         let told = plain || (monitor.status == Status::Start && !monitor.runs.is_empty());
-        if !told || monitor.message.is_some() {
-            out.push_str(" <small>");
-            if !told {
-                self.w.said(out, monitor.status)?;
+        html! {
+            @for tag in &monitor.tags {
+                " " a.tag href=(self.link(Link { tag, after: None, ..self.here() })) { bdi { (Text(tag)) } }
             }
-            if let Some(message) = &monitor.message {
-                out.push_str(if told { "" } else { self.w.colon });
-                let end = message.char_indices().nth(MESSAGE_CHARS_MAX).map_or(message.len(), |(at, _)| at);
-                out.push_str("<bdi>");
-                text(out, &message[..end]);
-                out.push_str(if end < message.len() { "…</bdi>" } else { "</bdi>" });
+            @if let Some(oldest) = monitor.runs.first() {
+                " " small { (w.running(monitor.runs.len())) (self.clock.lasting(*oldest)) }
             }
-            out.push_str("</small>");
+            @if !told || monitor.message.is_some() {
+                " " small {
+                    @if !told { (w.said(monitor.status)) }
+                    @if let Some(message) = &monitor.message {
+                        @if !told { (w.colon) }
+                        bdi { (Text(shortened(message))) @if shortened(message).len() < message.len() { "…" } }
+                    }
+                }
+            }
+            @if let Some(two) = &monitor.conflict {
+                " " small.conflict { (w.two_senders) (senders(two.addresses)) }
+            }
+            @if monitor.gaps > 0 { " " small { (w.missing(monitor.gaps)) } }
         }
-        if let Some(two) = &monitor.conflict {
-            write!(out, " <small class=\"conflict\">{}", self.w.two_senders)?;
-            self.frame.senders(out, two.addresses)?;
-            out.push_str("</small>");
-        }
-        if monitor.gaps > 0 {
-            out.push_str(" <small>");
-            self.w.missing(out, monitor.gaps)?;
-            out.push_str("</small>");
-        }
-        Ok(())
     }
 
     /// Uptime below the bar, as far as it is known.
-    fn uptime(&self, out: &mut String, uptime: &Uptime) -> fmt::Result {
-        let mut space = " <small>";
-        for (span, share) in self.w.uptimes.iter().zip([uptime.day, uptime.week, uptime.quarter]) {
-            if let Some(share) = share {
-                write!(out, "{space}<span>{span} <b>{}</b></span>", Percent(share))?;
-                space = " · ";
+    fn uptime(&self, uptime: &Uptime) -> Markup {
+        let shares = self.w.uptimes.iter().zip([uptime.day, uptime.week, uptime.quarter]);
+        let known: Vec<_> = shares.filter_map(|(span, share)| Some((span, share?))).collect();
+        html! {
+            @if !known.is_empty() {
+                " " small {
+                    @for (nth, (span, share)) in known.into_iter().enumerate() {
+                        @if nth > 0 { " · " }
+                        span { (span) " " b { (Percent(share)) } }
+                    }
+                }
             }
         }
-        if space == " · " {
-            out.push_str("</small>");
-        }
-        Ok(())
     }
+}
+
+/// As much of a message as a row shows.
+fn shortened(message: &str) -> &str {
+    message.char_indices().nth(MESSAGE_CHARS_MAX).map_or(message, |(end, _)| &message[..end])
+}
+
+/// An address that may break between its groups, for IPv6 ones are long.
+fn breakable(address: Peer) -> Markup {
+    let address = address.to_string();
+    html! {
+        @for (nth, group) in address.split(':').enumerate() {
+            @if nth > 0 { ":" wbr; }
+            (group)
+        }
+    }
+}
+
+/// Two senders of one id; once where both are at one address.
+fn senders([one, other]: [Peer; 2]) -> Markup {
+    html! { (breakable(one)) @if one != other { ", " (breakable(other)) } }
 }
 
 impl Frame<'_> {
     /// What the state would be but for the pause, where that is not good.
-    pub fn otherwise(&self, out: &mut String, monitor: &Snapshot) -> fmt::Result {
-        if monitor.state == State::Paused && matches!(monitor.beneath, State::Late | State::Down) {
-            out.push_str(" <small>");
-            self.w.otherwise(out, monitor.beneath)?;
-            out.push_str("</small>");
-        }
-        Ok(())
+    pub fn otherwise(&self, monitor: &Snapshot) -> Markup {
+        let is_hidden =
+            monitor.state == State::Paused && matches!(monitor.beneath, State::Late | State::Down);
+        html! { @if is_hidden { " " small { (self.w.otherwise(monitor.beneath)) } } }
     }
 
     /// When its state changes if nothing is heard; of a paused one when the pause ends, and who made it.
-    pub fn deadline(&self, out: &mut String, monitor: &Snapshot) -> fmt::Result {
+    pub fn deadline(&self, monitor: &Snapshot) -> Markup {
         let w = self.w;
-        match (monitor.state, monitor.pause) {
-            (State::Paused, Some(pause)) => {
-                match pause.until {
-                    Some(until) => self.clock.future(out, until)?,
-                    None => out.push_str(w.no_end),
+        let pause = monitor.pause.filter(|_| monitor.state == State::Paused);
+        html! {
+            @match (pause, monitor.next_deadline) {
+                (Some(pause), _) => {
+                    @match pause.until {
+                        Some(until) => (self.clock.future(until)),
+                        None => (w.no_end),
+                    }
+                    " " small { (w.paused_by(pause.by)) }
                 }
-                write!(out, " <small>{}</small>", w.paused_by(pause.by))
+                (None, Some(at)) => (self.clock.future(at)),
+                (None, None) => (self.dash()),
             }
-            _ => match monitor.next_deadline {
-                Some(at) => self.clock.future(out, at),
-                None => self.dash(out),
-            },
         }
     }
 
     /// Where the last beat came from, and the address its sender believes to have where that is another.
-    pub fn from(&self, out: &mut String, monitor: &Snapshot) -> fmt::Result {
+    pub fn from(&self, monitor: &Snapshot) -> Markup {
         // Who was never heard has an address only in name.
         if monitor.last_beat.is_none() {
-            return self.dash(out);
+            return self.dash();
         }
         let address = monitor.address.to_string();
-        match monitor.address {
-            Peer::Ip(IpAddr::V4(_)) => out.push_str(&address),
-            // A long one may break, but between its groups.
-            Peer::Ip(IpAddr::V6(_)) => out.push_str(&address.replace(':', ":<wbr>")),
-            Peer::Unix => out.push_str(self.w.unix),
+        html! {
+            @match monitor.address {
+                Peer::Ip(IpAddr::V4(_)) => (address),
+                Peer::Ip(IpAddr::V6(_)) => (breakable(monitor.address)),
+                Peer::Unix => (self.w.unix),
+            }
+            @if let Some(reported) = monitor.reported_ip.as_ref().filter(|r| **r != address) {
+                " " small { (self.w.reported) bdi { (Text(reported)) } }
+            }
         }
-        if let Some(reported) = monitor.reported_ip.as_ref().filter(|r| **r != address) {
-            write!(out, " <small>{}<bdi>", self.w.reported)?;
-            text(out, reported);
-            out.push_str("</bdi></small>");
-        }
-        Ok(())
-    }
-
-    /// Two senders of one id; once where both are at one address.
-    pub fn senders(&self, out: &mut String, [one, other]: [Peer; 2]) -> fmt::Result {
-        write!(out, "{}", one.to_string().replace(':', ":<wbr>"))?;
-        if one != other {
-            write!(out, ", {}", other.to_string().replace(':', ":<wbr>"))?;
-        }
-        Ok(())
     }
 
     /// An empty cell that a screen reader can tell from an overlooked one.
-    pub fn dash(&self, out: &mut String) -> fmt::Result {
-        write!(out, "<span aria-hidden=\"true\">–</span><span class=\"quiet\">{}</span>", self.w.none)
+    pub fn dash(&self) -> Markup {
+        html! { span aria-hidden="true" { "–" } span.quiet { (self.w.none) } }
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::notice::State;
 use crate::domain::record::PausedBy;
 use crate::domain::registry::Counts;
 use crate::view::reason;
-use std::fmt::{self, Write};
+use std::fmt;
 
 mod texts;
 
@@ -39,106 +39,97 @@ impl Words {
     }
 
     /// `3 up`, as the title has it.
-    pub fn counted(&self, out: &mut String, state: State, count: u64) -> fmt::Result {
+    pub fn counted(&self, state: State, count: u64) -> String {
         match self.lang {
-            Lang::En => write!(out, "{} {}", Grouped(count), state.name()),
-            Lang::Zh => write!(out, "{} {}", Grouped(count), self.state(state)),
+            Lang::En => format!("{} {}", Grouped(count), state.name()),
+            Lang::Zh => format!("{} {}", Grouped(count), self.state(state)),
         }
     }
 
     /// How things stand, in one sentence: the worst first, and no more than matters.
-    pub fn verdict(&self, out: &mut String, counts: &Counts) -> fmt::Result {
+    pub fn verdict(&self, counts: &Counts) -> String {
         let count = |state: State| counts[state as usize];
         let total: u64 = counts.iter().sum();
         let (up, late, down) = (count(State::Up), count(State::Late), count(State::Down));
         let (ups, lates, downs, all) = (Grouped(up), Grouped(late), Grouped(down), Grouped(total));
         let are = |n: u64| if n == 1 { "monitor is" } else { "monitors are" };
         match self.lang {
-            Lang::En if total == 0 => out.write_str("Waiting for the first heartbeat"),
-            Lang::En if down > 0 && late > 0 => write!(out, "{downs} {} down, {lates} late", are(down)),
-            Lang::En if down > 0 => write!(out, "{downs} {} down", are(down)),
-            Lang::En if late > 0 => write!(out, "{lates} {} late", are(late)),
-            Lang::En if up == 1 && total == 1 => out.write_str("The only monitor is up"),
-            Lang::En if up == total => write!(out, "All {all} monitors are up"),
-            Lang::En if up > 0 => write!(out, "{ups} of {all} monitors are up"),
-            Lang::En => out.write_str("No monitor is up"),
-            Lang::Zh if total == 0 => out.write_str("等待第一个心跳"),
-            Lang::Zh if down > 0 && late > 0 => write!(out, "{downs} 个监控项离线，{lates} 个迟到"),
-            Lang::Zh if down > 0 => write!(out, "{downs} 个监控项离线"),
-            Lang::Zh if late > 0 => write!(out, "{lates} 个监控项迟到"),
-            Lang::Zh if up == 1 && total == 1 => out.write_str("唯一的监控项在线"),
-            Lang::Zh if up == total => write!(out, "全部 {all} 个监控项在线"),
-            Lang::Zh if up > 0 => write!(out, "{all} 个监控项中 {ups} 个在线"),
-            Lang::Zh => out.write_str("没有监控项在线"),
+            Lang::En if total == 0 => "Waiting for the first heartbeat".into(),
+            Lang::En if down > 0 && late > 0 => format!("{downs} {} down, {lates} late", are(down)),
+            Lang::En if down > 0 => format!("{downs} {} down", are(down)),
+            Lang::En if late > 0 => format!("{lates} {} late", are(late)),
+            Lang::En if up == 1 && total == 1 => "The only monitor is up".into(),
+            Lang::En if up == total => format!("All {all} monitors are up"),
+            Lang::En if up > 0 => format!("{ups} of {all} monitors are up"),
+            Lang::En => "No monitor is up".into(),
+            Lang::Zh if total == 0 => "等待第一个心跳".into(),
+            Lang::Zh if down > 0 && late > 0 => format!("{downs} 个监控项离线，{lates} 个迟到"),
+            Lang::Zh if down > 0 => format!("{downs} 个监控项离线"),
+            Lang::Zh if late > 0 => format!("{lates} 个监控项迟到"),
+            Lang::Zh if up == 1 && total == 1 => "唯一的监控项在线".into(),
+            Lang::Zh if up == total => format!("全部 {all} 个监控项在线"),
+            Lang::Zh if up > 0 => format!("{all} 个监控项中 {ups} 个在线"),
+            Lang::Zh => "没有监控项在线".into(),
         }
     }
 
     /// What a beat said about its sender, where that is more than "well".
-    pub fn said(&self, out: &mut String, status: Status) -> fmt::Result {
+    pub fn said(&self, status: Status) -> String {
         match (self.lang, status) {
-            (_, Status::Ok | Status::Exit(0) | Status::Log) => Ok(()),
-            (Lang::En, Status::Fail) => out.write_str("reported failure"),
-            (lang, Status::Exit(code)) => out.write_str(&reason::exit(lang, Exit::Code(code))),
-            (lang, Status::Signal(number)) => out.write_str(&reason::exit(lang, Exit::Signal(number))),
-            (Lang::En, Status::Start) => out.write_str("run started"),
-            (Lang::Zh, Status::Fail) => out.write_str("报告失败"),
-            (Lang::Zh, Status::Start) => out.write_str("任务已开始"),
+            (_, Status::Ok | Status::Exit(0) | Status::Log) => String::new(),
+            (Lang::En, Status::Fail) => "reported failure".into(),
+            (lang, Status::Exit(code)) => reason::exit(lang, Exit::Code(code)),
+            (lang, Status::Signal(number)) => reason::exit(lang, Exit::Signal(number)),
+            (Lang::En, Status::Start) => "run started".into(),
+            (Lang::Zh, Status::Fail) => "报告失败".into(),
+            (Lang::Zh, Status::Start) => "任务已开始".into(),
         }
     }
 
     /// `12 s ago`.
-    pub fn ago(&self, out: &mut String, span: Amount) -> fmt::Result {
+    pub fn ago(&self, span: Amount) -> String {
         match self.lang {
-            Lang::En => write!(out, "{span} ago"),
-            Lang::Zh => write!(out, "{span}前"),
+            Lang::En => format!("{span} ago"),
+            Lang::Zh => format!("{span}前"),
         }
     }
 
     /// `in 12 s`.
-    pub fn until(&self, out: &mut String, span: Amount) -> fmt::Result {
+    pub fn until(&self, span: Amount) -> String {
         match self.lang {
-            Lang::En => write!(out, "in {span}"),
-            Lang::Zh => write!(out, "{span}后"),
+            Lang::En => format!("in {span}"),
+            Lang::Zh => format!("{span}后"),
         }
     }
 
     /// `for 12 s`.
-    pub fn lasting(&self, out: &mut String, span: Amount) -> fmt::Result {
+    pub fn lasting(&self, span: Amount) -> String {
         match self.lang {
-            Lang::En => write!(out, "for {span}"),
-            Lang::Zh => write!(out, "持续 {span}"),
+            Lang::En => format!("for {span}"),
+            Lang::Zh => format!("持续 {span}"),
         }
     }
 
     /// `3 missing`: beats that the sender's counter proves lost.
-    pub fn missing(&self, out: &mut String, gaps: u64) -> fmt::Result {
+    pub fn missing(&self, gaps: u64) -> String {
         match self.lang {
-            Lang::En => write!(out, "{} missing", Grouped(gaps)),
-            Lang::Zh => write!(out, "缺 {} 个", Grouped(gaps)),
+            Lang::En => format!("{} missing", Grouped(gaps)),
+            Lang::Zh => format!("缺 {} 个", Grouped(gaps)),
         }
     }
 
     /// The last 24 hours in words: `Last 24 h: 99.2 % up, down twice`. `up` is `None` where nothing is known.
-    pub fn day(&self, out: &mut String, up: Option<f64>, downs: usize) -> fmt::Result {
-        match (self.lang, up) {
-            (Lang::En, None) => out.write_str("Last 24 h: no history yet"),
-            (Lang::En, Some(up)) => {
-                write!(out, "Last 24 h: {} up, ", Percent(up))?;
-                match downs {
-                    0 => out.write_str("never down"),
-                    1 => out.write_str("down once"),
-                    2 => out.write_str("down twice"),
-                    n => write!(out, "down {n} times"),
-                }
-            }
-            (Lang::Zh, None) => out.write_str("最近 24 小时：尚无历史"),
-            (Lang::Zh, Some(up)) => {
-                write!(out, "最近 24 小时：在线率 {}，", Percent(up))?;
-                match downs {
-                    0 => out.write_str("未曾离线"),
-                    n => write!(out, "离线 {n} 次"),
-                }
-            }
+    pub fn day(&self, up: Option<f64>, downs: usize) -> String {
+        let Some(up) = up.map(Percent) else {
+            return self.lang.pick("Last 24 h: no history yet", "最近 24 小时：尚无历史").into();
+        };
+        match (self.lang, downs) {
+            (Lang::En, 0) => format!("Last 24 h: {up} up, never down"),
+            (Lang::En, 1) => format!("Last 24 h: {up} up, down once"),
+            (Lang::En, 2) => format!("Last 24 h: {up} up, down twice"),
+            (Lang::En, n) => format!("Last 24 h: {up} up, down {n} times"),
+            (Lang::Zh, 0) => format!("最近 24 小时：在线率 {up}，未曾离线"),
+            (Lang::Zh, n) => format!("最近 24 小时：在线率 {up}，离线 {n} 次"),
         }
     }
 
@@ -151,82 +142,82 @@ impl Words {
     }
 
     /// What its state would be but for the pause.
-    pub fn otherwise(&self, out: &mut String, state: State) -> fmt::Result {
+    pub fn otherwise(&self, state: State) -> String {
         match self.lang {
-            Lang::En => write!(out, "otherwise {}", state.name()),
-            Lang::Zh => write!(out, "否则{}", self.state(state)),
+            Lang::En => format!("otherwise {}", state.name()),
+            Lang::Zh => format!("否则{}", self.state(state)),
         }
     }
 
     /// How many runs are under way, where there is more than one; what follows is how long the oldest has lasted.
-    pub fn running(&self, out: &mut String, runs: usize) -> fmt::Result {
+    pub fn running(&self, runs: usize) -> String {
         match (self.lang, runs) {
-            (Lang::En, ..=1) => out.write_str("running "),
-            (Lang::En, n) => write!(out, "{n} runs, the oldest "),
-            (Lang::Zh, ..=1) => out.write_str("运行中，"),
-            (Lang::Zh, n) => write!(out, "{n} 个运行中，最早的"),
+            (Lang::En, ..=1) => "running ".into(),
+            (Lang::En, n) => format!("{n} runs, the oldest "),
+            (Lang::Zh, ..=1) => "运行中，".into(),
+            (Lang::Zh, n) => format!("{n} 个运行中，最早的"),
         }
     }
 
     /// How far a clock is from ours.
-    pub fn skew(&self, out: &mut String, ahead: bool, span: &str) -> fmt::Result {
+    pub fn skew(&self, ahead: bool, span: &str) -> String {
         match (self.lang, ahead) {
-            (Lang::En, true) => write!(out, "{span} ahead of ours"),
-            (Lang::En, false) => write!(out, "{span} behind ours"),
-            (Lang::Zh, true) => write!(out, "比本机快 {span}"),
-            (Lang::Zh, false) => write!(out, "比本机慢 {span}"),
+            (Lang::En, true) => format!("{span} ahead of ours"),
+            (Lang::En, false) => format!("{span} behind ours"),
+            (Lang::Zh, true) => format!("比本机快 {span}"),
+            (Lang::Zh, false) => format!("比本机慢 {span}"),
         }
     }
 
     /// Beats that the sender's counter proves to have come twice.
-    pub fn repeated(&self, out: &mut String, repeats: u64) -> fmt::Result {
+    pub fn repeated(&self, repeats: u64) -> String {
         match self.lang {
-            Lang::En => write!(out, "{} repeated", Grouped(repeats)),
-            Lang::Zh => write!(out, "重复 {} 个", Grouped(repeats)),
+            Lang::En => format!("{} repeated", Grouped(repeats)),
+            Lang::Zh => format!("重复 {} 个", Grouped(repeats)),
         }
     }
 
     /// There are more monitors down than incidents shown.
-    pub fn more_down(&self, out: &mut String, down: u64) -> fmt::Result {
+    pub fn more_down(&self, down: u64) -> String {
         match self.lang {
-            Lang::En => write!(out, "Show all {} that are down", Grouped(down)),
-            Lang::Zh => write!(out, "显示全部 {} 个离线项", Grouped(down)),
+            Lang::En => format!("Show all {} that are down", Grouped(down)),
+            Lang::Zh => format!("显示全部 {} 个离线项", Grouped(down)),
         }
     }
 
     /// How often the page loads itself again.
-    pub fn refreshes(&self, out: &mut String, seconds: u32) -> fmt::Result {
+    pub fn refreshes(&self, seconds: u32) -> String {
         match self.lang {
-            Lang::En => write!(out, "refreshes every {seconds}\u{a0}s"),
-            Lang::Zh => write!(out, "每 {seconds} 秒刷新"),
+            Lang::En => format!("refreshes every {seconds}\u{a0}s"),
+            Lang::Zh => format!("每 {seconds} 秒刷新"),
         }
     }
 
     /// How many monitors stand on this page, and of how many, where that is known and more.
-    pub fn shown(&self, out: &mut String, rows: usize, all: Option<u64>) -> fmt::Result {
+    pub fn shown(&self, rows: usize, all: Option<u64>) -> String {
         match (self.lang, all.filter(|all| *all > rows as u64).map(Grouped)) {
-            (Lang::En, None) => write!(out, "{rows} shown"),
-            (Lang::En, Some(all)) => write!(out, "{rows} of {all} shown"),
-            (Lang::Zh, None) => write!(out, "显示 {rows} 个"),
-            (Lang::Zh, Some(all)) => write!(out, "显示 {all} 个中的 {rows} 个"),
+            (Lang::En, None) => format!("{rows} shown"),
+            (Lang::En, Some(all)) => format!("{rows} of {all} shown"),
+            (Lang::Zh, None) => format!("显示 {rows} 个"),
+            (Lang::Zh, Some(all)) => format!("显示 {all} 个中的 {rows} 个"),
         }
     }
 
     /// Beats since the start.
-    pub fn beats(&self, out: &mut String, beats: u64) -> fmt::Result {
+    pub fn beats(&self, beats: u64) -> String {
         match (self.lang, beats) {
-            (Lang::En, 1) => out.write_str("1 beat received"),
-            (Lang::En, n) => write!(out, "{} beats received", Grouped(n)),
-            (Lang::Zh, n) => write!(out, "收到 {} 个心跳", Grouped(n)),
+            (Lang::En, 1) => "1 beat received".into(),
+            (Lang::En, n) => format!("{} beats received", Grouped(n)),
+            (Lang::Zh, n) => format!("收到 {} 个心跳", Grouped(n)),
         }
     }
 
     /// Connections open now.
-    pub fn connections(&self, out: &mut String, connections: u64) -> fmt::Result {
+    pub fn connections(&self, connections: u64) -> String {
         match (self.lang, connections) {
-            (Lang::En, 1) => out.write_str("1 connection"),
-            (Lang::En, n) => write!(out, "{} connections", Grouped(n)),
-            (Lang::Zh, n) => write!(out, "{} 个连接", Grouped(n)),
+            (Lang::En, 1) => "1 connection".into(),
+            (Lang::En, n) => format!("{} connections", Grouped(n)),
+            (Lang::Zh, n) => format!("{} 个连接", Grouped(n)),
         }
     }
 }
@@ -277,9 +268,7 @@ mod tests {
     use super::*;
 
     fn verdict(lang: Lang, new: u64, up: u64, late: u64, down: u64, paused: u64) -> String {
-        let mut out = String::new();
-        Words::of(lang).verdict(&mut out, &[new, up, late, down, paused]).unwrap();
-        out
+        Words::of(lang).verdict(&[new, up, late, down, paused])
     }
 
     #[test]
@@ -298,11 +287,7 @@ mod tests {
 
     #[test]
     fn a_day_is_told_as_people_would() {
-        let day = |lang, up, downs| {
-            let mut out = String::new();
-            Words::of(lang).day(&mut out, up, downs).unwrap();
-            out.replace('\u{a0}', " ")
-        };
+        let day = |lang, up, downs| Words::of(lang).day(up, downs).replace('\u{a0}', " ");
         assert_eq!(day(Lang::En, Some(0.992), 2), "Last 24 h: 99.2 % up, down twice");
         assert_eq!(day(Lang::En, Some(1.0), 0), "Last 24 h: 100 % up, never down");
         assert_eq!(day(Lang::En, None, 0), "Last 24 h: no history yet");
