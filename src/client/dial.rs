@@ -4,14 +4,14 @@
 //! A name is never kept: when it comes to mean another machine, the next attempt goes there. Keep-alive probes of the
 //! kernel find out about a cable that was cut while nothing is being said, and keep a NAT's memory awake.
 
-use super::config::{Settings, TlsFiles};
+use super::config::Settings;
 use super::failure::{EX_PROTOCOL, EX_UNAVAILABLE, Failure};
 use super::target::{Place, Target};
-use super::trust;
+use super::{tls, trust};
 use crate::domain::lang::Lang;
+use crate::net::dial::{connect, resolve};
+use crate::net::stream::ClientStream;
 use crate::sys::clock;
-use crate::transport::stream::Stream;
-use crate::transport::tls::client as tls;
 use rustls::ClientConfig;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
@@ -19,17 +19,15 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpStream, UnixStream, lookup_host};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, timeout_at};
 
 /// Silence on a connection before the kernel probes it, and between two probes.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 /// Probes without an answer after which a connection is dead.
 const PROBES: u32 = 3;
-/// Most addresses of a name that are tried.
-const ADDRESSES_MAX: usize = 16;
-/// Most that are told of.
+/// Most addresses that are told of.
 const ADDRESSES_TOLD_MAX: usize = 4;
 
 /// Makes connections to one server.
@@ -49,7 +47,7 @@ impl Dialer {
     /// # Errors
     /// When a certificate or a key cannot be used.
     pub fn new(settings: &Settings) -> Result<Dialer, Failure> {
-        let tls = settings.to.tls.then(|| prepare_tls(&settings.tls)).transpose()?;
+        let tls = settings.to.tls.then(|| tls::prepare(&settings.tls)).transpose()?;
         let nobody_named_it = settings.to_is_default;
         let unacknowledged_max = Duration::from_millis(settings.timeout.0.max(5_000));
         Ok(Dialer { target: settings.to.clone(), nobody_named_it, unacknowledged_max, tls })
@@ -64,21 +62,21 @@ impl Dialer {
     ///
     /// # Errors
     /// Why there is none, with the addresses that were tried.
-    pub async fn dial(&self, within: Duration) -> Result<Stream, Failure> {
+    pub async fn dial(&self, within: Duration) -> Result<ClientStream, Failure> {
         let deadline = clock::timer_now() + within;
         match &self.target.place {
             Place::Unix(path) => match timeout_at(deadline, UnixStream::connect(path)).await {
-                Ok(Ok(stream)) => Ok(Stream::Unix(stream)),
+                Ok(Ok(stream)) => Ok(ClientStream::Unix(stream)),
                 Ok(Err(error)) => {
                     Err(self.unreachable(&no_socket(path, &error), &no_socket_zh(path, &error)))
                 }
                 Err(_) => Err(self.too_slow(within)),
             },
             Place::Net { host, port } => {
-                let stream = Stream::Tcp(self.connect(host, *port, deadline, within).await?);
+                let stream = self.connect(host, *port, deadline, within).await?;
                 match &self.tls {
-                    Some(config) => self.secure(stream, host, config.clone(), deadline, within).await,
-                    None => Ok(stream),
+                    Some(config) => self.encrypt(stream, host, config.clone(), deadline, within).await,
+                    None => Ok(ClientStream::Tcp(stream)),
                 }
             }
         }
@@ -91,8 +89,8 @@ impl Dialer {
         deadline: Instant,
         within: Duration,
     ) -> Result<TcpStream, Failure> {
-        let found = match timeout_at(deadline, lookup_host((host, port))).await {
-            Ok(Ok(found)) => found.take(ADDRESSES_MAX).collect::<Vec<SocketAddr>>(),
+        let found = match timeout_at(deadline, resolve(host, port)).await {
+            Ok(Ok(found)) => found,
             Ok(Err(error)) => {
                 let reason = said(&error);
                 return Err(self.unreachable(
@@ -107,40 +105,33 @@ impl Dialer {
                 ));
             }
         };
-        let mut why = Vec::new();
-        for (tried, address) in found.iter().enumerate() {
-            let left = deadline.saturating_duration_since(clock::timer_now());
-            let share = left / (found.len() - tried) as u32;
-            match timeout(share, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => {
-                    self.tune(&stream);
-                    return Ok(stream);
-                }
-                Ok(Err(error)) => why.push((*address, said(&error))),
-                Err(_) => why.push((*address, said(&io::ErrorKind::TimedOut.into()))),
+        let failed = match connect(&found, deadline).await {
+            Ok(stream) => {
+                self.tune(&stream);
+                return Ok(stream);
             }
-        }
-        let (en, zh) = (tried(&why, Lang::En), tried(&why, Lang::Zh));
-        match en.is_empty() {
+            Err(failed) => failed,
+        };
+        let why: Vec<_> = failed.iter().map(|(address, error)| (*address, said(error))).collect();
+        match why.is_empty() {
             true => Err(self.unreachable(&format!("{host} has no address"), &format!("{host} 没有地址"))),
-            false => Err(self.unreachable(&en, &zh)),
+            false => Err(self.unreachable(&tried(&why, Lang::En), &tried(&why, Lang::Zh))),
         }
     }
 
-    async fn secure(
+    async fn encrypt(
         &self,
-        stream: Stream,
+        stream: TcpStream,
         host: &str,
         config: Arc<ClientConfig>,
-        deadline: tokio::time::Instant,
+        deadline: Instant,
         within: Duration,
-    ) -> Result<Stream, Failure> {
-        let name = tls::server_name(host).map_err(|error| {
-            let said = error.to_string();
-            self.no_tls(&said, &said)
-        })?;
-        match timeout_at(deadline, tls::connect(stream, config, name)).await {
+    ) -> Result<ClientStream, Failure> {
+        match timeout_at(deadline, ClientStream::encrypted(stream, config, host)).await {
             Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidInput => {
+                Err(self.no_tls(&error.to_string(), &error.to_string()))
+            }
             Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
                 let say = |lang| trust::reason(&error, &self.target, lang);
                 Err(self.no_tls(&say(Lang::En), &say(Lang::Zh)))
@@ -257,14 +248,6 @@ fn no_socket_zh(path: &Path, error: &io::Error) -> String {
         io::ErrorKind::NotFound => format!("没有套接字 {}；服务器在运行吗？", path.display()),
         _ => said(error),
     }
-}
-
-fn prepare_tls(files: &TlsFiles) -> Result<Arc<ClientConfig>, Failure> {
-    let bearer = files.cert.clone().zip(files.key.clone());
-    let wish = tls::Wish { ca: files.ca.clone(), bearer };
-    tls::config(&wish).map_err(|trouble| {
-        Failure::new(trouble.exit_code(), trouble.sentence(Lang::En), trouble.sentence(Lang::Zh))
-    })
 }
 
 #[cfg(test)]

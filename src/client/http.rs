@@ -7,23 +7,18 @@ use super::failure::{EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_PROTOCOL, EX_TEMPFAIL
 use super::target::Target;
 use crate::config::words::domain_zh;
 use crate::domain::access::Token;
-use crate::transport::stream::Stream;
+use crate::net::http::HttpConnection;
+use crate::net::stream::ClientStream;
 use crate::view::words::one_line;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::http::response::Parts;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::{Method, Request};
 use serde_json::Value;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// Longest answer that is read whole.
@@ -37,8 +32,7 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("heartbeat/", env!("
 /// A connection on which requests can be made.
 #[derive(Debug)]
 pub struct Link {
-    sender: SendRequest<Full<Bytes>>,
-    driver: JoinHandle<()>,
+    connection: HttpConnection,
     target: Target,
     token: Option<Token>,
 }
@@ -117,16 +111,14 @@ impl Link {
     ///
     /// # Errors
     /// When it is already closed.
-    pub async fn over(stream: Stream, target: Target, token: Option<Token>) -> Result<Link, Failure> {
-        let (sender, connection) = handshake(Io(stream)).await.map_err(|e| broken(&target, &e))?;
-        // What goes wrong with it is heard by whoever waits for an answer.
-        let driver = tokio::spawn(async move { _ = connection.await });
-        Ok(Link { sender, driver, target, token })
+    pub async fn over(stream: ClientStream, target: Target, token: Option<Token>) -> Result<Link, Failure> {
+        let connection = HttpConnection::new(stream).await.map_err(|e| broken(&target, &e))?;
+        Ok(Link { connection, target, token })
     }
 
     /// Resolves when the connection is over.
     pub async fn ended(&mut self) {
-        let _ = (&mut self.driver).await;
+        self.connection.closed().await;
     }
 
     /// The whole answer to a request.
@@ -177,15 +169,8 @@ impl Link {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        self.sender.ready().await.map_err(|e| broken(&self.target, &e))?;
-        let answer = self.sender.send_request(request).await.map_err(|e| broken(&self.target, &e))?;
+        let answer = self.connection.send(request).await.map_err(|e| broken(&self.target, &e))?;
         Ok(answer.into_parts())
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.driver.abort();
     }
 }
 
@@ -294,37 +279,5 @@ fn broken(target: &Target, error: &hyper::Error) -> Failure {
             no_answer(target, &said(&io::ErrorKind::UnexpectedEof.into()))
         }
         None => no_answer(target, &error.to_string()),
-    }
-}
-
-/// Our streams as hyper wants them.
-struct Io(Stream);
-
-impl Read for Io {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut cursor: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        let mut scratch = [0u8; 8192];
-        let room = cursor.remaining().min(scratch.len());
-        let mut buf = ReadBuf::new(&mut scratch[..room]);
-        ready!(Pin::new(&mut self.get_mut().0).poll_read(cx, &mut buf))?;
-        cursor.put_slice(buf.filled());
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Write for Io {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().0).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_shutdown(cx)
     }
 }

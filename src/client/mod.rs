@@ -27,6 +27,7 @@ mod send;
 mod socket;
 mod table;
 pub mod target;
+mod tls;
 mod trust;
 mod watch;
 mod words;

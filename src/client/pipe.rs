@@ -3,7 +3,7 @@
 //! Every wait may be broken off without anything being lost or said twice: bytes leave `out` only when the kernel has
 //! them, and stay in `input` until somebody takes them.
 
-use crate::transport::stream::Stream;
+use crate::net::stream::ClientStream;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -13,7 +13,7 @@ const READ_BYTES: usize = 8 * 1024;
 /// The connection.
 #[derive(Debug)]
 pub struct Pipe {
-    stream: Stream,
+    stream: ClientStream,
     /// What has come.
     pub input: Vec<u8>,
     /// What is to go.
@@ -23,7 +23,7 @@ pub struct Pipe {
 
 impl Pipe {
     /// With nothing in it.
-    pub fn new(stream: Stream) -> Pipe {
+    pub fn new(stream: ClientStream) -> Pipe {
         Pipe { stream, input: Vec::new(), out: Vec::new(), gone: 0 }
     }
 

@@ -3,6 +3,7 @@
 //! `http`, `https`, `ws` and `wss` may have a path, for a server that stands behind a proxy; raw TCP has none. `unix:PATH`
 //! is HTTP over a unix socket. What has no scheme is HTTP: `localhost:7777`.
 
+use crate::net::authority;
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
@@ -65,8 +66,7 @@ impl Target {
     /// What a `Host` header says.
     pub fn authority(&self) -> String {
         match &self.place {
-            Place::Net { host, port } if host.contains(':') => format!("[{host}]:{port}"),
-            Place::Net { host, port } => format!("{host}:{port}"),
+            Place::Net { host, port } => authority(host, *port),
             Place::Unix(_) => "localhost".to_string(),
         }
     }

@@ -9,7 +9,8 @@ use super::template::{Names, Scope, Template};
 use super::{Envelope, Outcome, Recipients, Secret, Secrets};
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
-use crate::sys::{clock, tls};
+use crate::net::tls;
+use crate::sys::clock;
 pub use lettre::message::Mailbox;
 use lettre::message::Mailboxes;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
@@ -221,7 +222,7 @@ impl Mail {
         Ok(match self.options.tls {
             MailTls::StartTls => Protection::StartTls(self.tls(lang)?),
             MailTls::Tls => Protection::Tls(
-                tls::client(self.options.ca.as_deref()).map_err(|error| error.sentence(lang))?,
+                tls::config(self.options.ca.as_deref(), None).map_err(|error| error.sentence(lang))?,
             ),
             MailTls::Off => Protection::Clear,
         })

@@ -4,12 +4,12 @@
 //! is told, when, how often and what happens to what is refused is not its business. Reasons are sentences in the
 //! configured language, and never hold a secret.
 
+mod connect;
 pub mod exec;
 pub mod fields;
 pub(crate) mod hostile;
 pub mod local;
 pub mod mail;
-mod net;
 pub mod preset;
 pub mod proxy;
 mod secret;

@@ -4,6 +4,7 @@
 //! sent the request itself, with the whole address in its first line.
 
 use super::secret::Secret;
+use crate::net::authority;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::Uri;
@@ -89,7 +90,7 @@ impl Proxy {
         host: &str,
         port: u16,
     ) -> Result<(), TunnelError> {
-        let place = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let place = authority(host, port);
         let authorization = self
             .authorization
             .as_ref()

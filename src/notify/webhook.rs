@@ -16,7 +16,7 @@ use super::template::Template;
 use super::{Envelope, Outcome, Secrets};
 use crate::domain::alert::{Kind, Message};
 use crate::domain::time::Span;
-use crate::sys::tls;
+use crate::net::tls;
 pub use compose::{Part, Written, Wrong};
 pub use hyper::Method;
 pub use hyper::header::HeaderName;
@@ -117,7 +117,7 @@ impl Webhook {
         if let Some(config) = self.tls.get() {
             return Ok(config.clone());
         }
-        let config = tls::client(self.options.ca.as_deref())?;
+        let config = tls::config(self.options.ca.as_deref(), None)?;
         Ok(self.tls.get_or_init(|| config).clone())
     }
 }

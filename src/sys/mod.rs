@@ -16,4 +16,3 @@ pub mod signals;
 pub mod sockets;
 pub mod state_dir;
 pub mod terminal;
-pub mod tls;

@@ -4,13 +4,12 @@
 //! [`session`] is the state of one connection: bytes of the wire in, plain bytes out, and back; it reads and writes
 //! whatever socket it is given, so that it wanders with its connection from thread to thread. [`Tls`] is a session
 //! with its socket, the TLS form of each of the streams in [`super::stream`]. [`server`] makes what a listener needs,
-//! [`client`] what our own client needs, and [`certificate`] reads what a certificate says of its bearer.
+//! and [`certificate`] reads what a certificate says of its bearer. Connections that we open have theirs in [`crate::net`].
 //!
 //! An idle connection has no buffers: records are read into one of the thread, and only what is unfinished is kept
 //! (the beginning of a record, plain bytes that nobody has asked for yet, records that the socket would not take).
 
 pub mod certificate;
-pub mod client;
 pub mod server;
 mod session;
 

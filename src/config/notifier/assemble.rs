@@ -6,6 +6,7 @@ use crate::config::schema::TokenSource;
 use crate::config::value::{Located, Origin};
 use crate::config::{Env, tokens};
 use crate::domain::lang::Lang;
+use crate::net::tls;
 use crate::notify::exec::ExecOptions;
 use crate::notify::local::Log;
 use crate::notify::mail::{MailOptions, MailTls};
@@ -14,7 +15,6 @@ use crate::notify::proxy::Proxy;
 use crate::notify::template::{Names, Template};
 use crate::notify::webhook::{self, HeaderName, Part, Written};
 use crate::notify::{CONCURRENCY, ChannelOptions, ChannelSettings, Secrets, TIMEOUT};
-use crate::sys::tls;
 use std::collections::BTreeMap;
 use std::path::Path;
 

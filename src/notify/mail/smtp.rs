@@ -3,26 +3,22 @@
 
 use super::MailOptions;
 use crate::domain::lang::Lang;
-use crate::notify::net::{self, ConnectError};
+use crate::net::stream::ClientStream;
+use crate::net::tls;
+use crate::notify::connect::{ConnectError, connect};
 use crate::notify::{Left, Outcome, Secrets};
-use crate::sys::{process, tls};
+use crate::sys::process;
 use lettre::Address;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
-use tokio_rustls::TlsConnector;
 
 /// How the server is spoken to.
 pub(super) enum Protection {
@@ -61,14 +57,16 @@ pub(super) async fn deliver(
     to: &[Address],
     end: Instant,
 ) -> Result<Vec<Reply>, SmtpError> {
-    let stream = net::connect(&options.host, options.port, end).await.map_err(SmtpError::Connect)?;
+    let stream = connect(&options.host, options.port, end).await.map_err(SmtpError::Connect)?;
     let hello = hello(options.helo.as_deref(), stream.local_addr().ok());
     let said = |step| move |error| SmtpError::Said(step, error);
-    let stream: Box<dyn AsyncTokioStream> = match &protection {
-        Protection::Tls(config) => Box::new(encrypted(config, &options.host, stream).await?),
-        Protection::Clear | Protection::StartTls(_) => Box::new(stream),
+    let stream = match &protection {
+        Protection::Tls(config) => {
+            ClientStream::encrypted(stream, config.clone(), &options.host).await.map_err(SmtpError::Tls)?
+        }
+        Protection::Clear | Protection::StartTls(_) => ClientStream::Tcp(stream),
     };
-    let greeted = AsyncSmtpConnection::connect_with_transport(stream, &hello).await;
+    let greeted = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await;
     let mut connection = greeted.map_err(said(Step::Greeting))?;
     if let Protection::StartTls(parameters) = protection {
         connection.starttls(parameters, &hello).await.map_err(said(Step::StartTls))?;
@@ -130,52 +128,9 @@ pub(crate) fn is_whole_name(name: &str) -> bool {
     name.len() <= 253 && name.contains('.') && name.split('.').all(is_label) && !name.starts_with("localhost")
 }
 
-async fn encrypted(
-    config: &Arc<ClientConfig>,
-    host: &str,
-    stream: TcpStream,
-) -> Result<Encrypted, SmtpError> {
-    let name = ServerName::try_from(host.to_string())
-        .map_err(|error| SmtpError::Tls(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
-    let stream = TlsConnector::from(config.clone()).connect(name, stream).await.map_err(SmtpError::Tls)?;
-    Ok(Encrypted(stream))
-}
-
-/// TLS from the first byte, as lettre takes a stream.
-#[derive(Debug)]
-struct Encrypted(tokio_rustls::client::TlsStream<TcpStream>);
-
-impl AsyncTokioStream for Encrypted {
+impl AsyncTokioStream for ClientStream {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get_ref().0.peer_addr()
-    }
-}
-
-impl AsyncRead for Encrypted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, into)
-    }
-}
-
-impl AsyncWrite for Encrypted {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        ClientStream::peer_addr(self)
     }
 }
 

@@ -3,29 +3,24 @@
 use super::request::{Request, Target};
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
-use crate::notify::net::{self, ConnectError};
+use crate::net::http::HttpConnection;
+use crate::net::stream::ClientStream;
+use crate::net::tls;
+use crate::notify::connect::{ConnectError, connect};
 use crate::notify::proxy::{Proxy, TunnelError};
 use crate::sys::clock;
-use crate::sys::tls;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
 use hyper::header::{HeaderValue, PROXY_AUTHORIZATION};
 use hyper::{HeaderMap, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsConnector;
 
 /// What is read of an answer's body; the rest does not matter to anybody.
 pub(super) const ANSWER_BYTES_MAX: usize = 64 * 1024;
-/// Longest answer head.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// What came back.
 #[derive(Debug)]
@@ -70,53 +65,34 @@ async fn call(
 ) -> Result<Answer, Failure> {
     let Target { host, port, .. } = &request.target;
     let (to, at) = proxy.map_or((host, *port), |proxy| (&proxy.host, proxy.port));
-    let mut stream = net::connect(to, at, end).await.map_err(Failure::Connect)?;
-    let Some(config) = tls else {
-        if let Some(proxy) = proxy {
+    let mut stream = connect(to, at, end).await.map_err(Failure::Connect)?;
+    let stream = match (tls, proxy) {
+        (Some(config), proxy) => {
+            if let Some(proxy) = proxy {
+                proxy.tunnel(&mut stream, host, *port).await.map_err(Failure::Tunnel)?;
+            }
+            ClientStream::encrypted(stream, config, host).await.map_err(Failure::Tls)?
+        }
+        (None, Some(proxy)) => {
             request.target.path = format!("http://{}{}", request.authority(), request.target.path);
             if let Some(value) = &proxy.authorization {
                 let mut value = HeaderValue::from_str(value.reveal()).unwrap_or(HeaderValue::from_static(""));
                 value.set_sensitive(true);
                 request.headers.insert(PROXY_AUTHORIZATION, value);
             }
+            ClientStream::Tcp(stream)
         }
-        return speak(stream, request).await;
+        (None, None) => ClientStream::Tcp(stream),
     };
-    if let Some(proxy) = proxy {
-        proxy.tunnel(&mut stream, host, *port).await.map_err(Failure::Tunnel)?;
-    }
-    let name = ServerName::try_from(host.clone())
-        .map_err(|error| Failure::Tls(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
-    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(Failure::Tls)?;
-    speak(stream, request).await
-}
-
-async fn speak(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    request: Request,
-) -> Result<Answer, Failure> {
     let Request { method, target, headers, body } = request;
-    let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(HEAD_BYTES_MAX)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(Failure::Broken)?;
     let mut sent = hyper::Request::new(Full::new(body));
     *sent.method_mut() = method;
     // Through a proxy it is the whole address.
     *sent.uri_mut() = target.path.parse().unwrap_or_default();
     *sent.headers_mut() = headers;
-    let answered = async {
-        let response = sender.send_request(sent).await.map_err(Failure::Broken)?;
-        Ok(read(response).await)
-    };
-    // Both in one task: when this one is dropped, the connection is, and nothing goes on behind anybody's back.
-    tokio::pin!(answered, connection);
-    tokio::select! {
-        biased;
-        answer = &mut answered => answer,
-        _ = &mut connection => answered.await,
-    }
+    let mut connection = HttpConnection::new(stream).await.map_err(Failure::Broken)?;
+    let response = connection.send(sent).await.map_err(Failure::Broken)?;
+    Ok(read(response).await)
 }
 
 async fn read(response: Response<Incoming>) -> Answer {

@@ -157,7 +157,7 @@ pub fn config(papers: &Papers<'_>) -> Result<(Arc<ServerConfig>, CertificateDer<
 }
 
 /// The certificates of a PEM file; at least one.
-pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fault> {
+pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fault> {
     let found: Vec<_> = CertificateDer::pem_slice_iter(pem).take(CERTIFICATES_MAX + 1).collect();
     let found = found.into_iter().collect::<Result<Vec<_>, _>>().map_err(|error| fault_of(&error))?;
     match found.len() {
@@ -168,7 +168,7 @@ pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, F
 }
 
 /// The key of a PEM file.
-pub(super) fn key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Fault> {
+pub(crate) fn key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Fault> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
         pem::Error::NoItemsFound if String::from_utf8_lossy(pem).contains("ENCRYPTED") => Fault::Encrypted,
         error => fault_of(&error),

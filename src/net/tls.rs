@@ -1,11 +1,11 @@
-//! TLS towards others: whose certificates are believed, and the configuration for connections that we open.
+//! TLS of connections that we open: whose certificates are trusted, and what we show of ourselves.
 //!
 //! The authorities are those of this system (wherever it keeps them; `SSL_CERT_FILE` moves them), or only those of one
 //! PEM bundle that somebody named. The cryptography is ring's.
 
 use crate::domain::lang::Lang;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,10 @@ use std::sync::Arc;
 /// Longest bundle of certificates.
 const BUNDLE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// Why no connection can be trusted.
+/// A certificate with those between it and an authority, and its key.
+pub type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// Why there is no configuration.
 #[derive(Debug)]
 pub enum TlsError {
     /// The system has no certificates of authorities.
@@ -27,6 +30,8 @@ pub enum TlsError {
     NoCertificate(PathBuf),
     /// The cryptography refuses.
     Refused(rustls::Error),
+    /// What we would show of ourselves cannot be used.
+    Identity(rustls::Error),
 }
 
 /// The certificates of authorities that are believed: those of a bundle, or the system's.
@@ -49,12 +54,13 @@ pub fn authorities(bundle: Option<&Path>) -> Result<Vec<CertificateDer<'static>>
     if found.is_empty() { Err(TlsError::NoCertificate(path.into())) } else { Ok(found) }
 }
 
-/// The configuration for connections that we open. Each certificate must come from one of the authorities and bear the
-/// name that we called; nothing here turns that off.
+/// The configuration for connections that we open. Each server's certificate must come from one of the authorities and bear
+/// the name that we called; nothing here turns that off. Kept for all connections of one purpose: its tickets save half of
+/// the next handshake.
 ///
 /// # Errors
-/// When there are no authorities.
-pub fn client(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+/// When there are no authorities, or the identity cannot be used.
+pub fn config(bundle: Option<&Path>, identity: Option<Identity>) -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = RootCertStore::empty();
     let (taken, _) = roots.add_parsable_certificates(authorities(bundle)?);
     if taken == 0 {
@@ -64,11 +70,14 @@ pub fn client(bundle: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
         });
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Refused)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let config = match identity {
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(TlsError::Identity)?,
+        None => builder.with_no_client_auth(),
+    };
     Ok(Arc::new(config))
 }
 
@@ -124,8 +133,8 @@ impl TlsError {
             (TlsError::NoCertificate(path), Lang::Zh) => {
                 format!("{} 中没有 PEM 格式的证书", path.display())
             }
-            (TlsError::Refused(error), Lang::En) => format!("TLS is not available: {error}"),
-            (TlsError::Refused(error), Lang::Zh) => format!("TLS 不可用：{error}"),
+            (TlsError::Refused(error) | TlsError::Identity(error), Lang::En) => format!("TLS is not available: {error}"),
+            (TlsError::Refused(error) | TlsError::Identity(error), Lang::Zh) => format!("TLS 不可用：{error}"),
         }
     }
 }
@@ -143,8 +152,8 @@ mod tests {
         std::fs::write(&good, made.cert.pem().repeat(2)).unwrap();
         std::fs::write(&bad, "not a certificate").unwrap();
         assert_eq!(authorities(Some(&good)).unwrap().len(), 2);
-        assert!(client(Some(&good)).is_ok());
-        let said = |path: &Path, lang| client(Some(path)).unwrap_err().sentence(lang);
+        assert!(config(Some(&good), None).is_ok());
+        let said = |path: &Path, lang| config(Some(path), None).unwrap_err().sentence(lang);
         assert!(said(&bad, Lang::En).ends_with("bad.pem holds no certificate in PEM format"));
         assert!(said(&dir.join("none.pem"), Lang::Zh).starts_with("无法读取 "));
         // Nothing is cut: a certificate at the end of the longest bundle is found, and what is longer is refused.
