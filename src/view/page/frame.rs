@@ -69,7 +69,7 @@ impl Frame<'_> {
                     data-for=[patterns.map(|p| &p.lasting)]
                 {
                     a.skip href="#content" { (w.skip) }
-                    p.quiet #news role="status" {}
+                    p id="news" class="quiet" role="status" {}
                     p #lost role="alert" hidden="" { (w.lost) }
                     header { (content.header) }
                     main #content tabindex="-1" {
@@ -91,6 +91,7 @@ impl Frame<'_> {
                     }
                 }
             }
+            "\n"
         }
     }
 
