@@ -5,11 +5,21 @@ use super::control::{PauseFor, Wrong, declaration, pause};
 use super::dialect::Talk;
 use super::fields::Fields;
 use super::forwarded::{Proxies, ProxyHeader};
+use super::head::{FORWARDED_LINES_MAX, Facts};
 use super::json::{Body, parse};
+use super::line::{Dropped, joined};
+use super::origin::host_asked_for;
+use super::query::{cursor_text, lang, selection};
+use super::ws::{Code, Event, Opcode, Role, Session, frame};
 use crate::domain::address::Peer;
-use crate::domain::beat::{Beat, Exit, Status, Warning, Warnings};
+use crate::domain::beat::{Beat, Exit, Source, Status, Transport, Warning, Warnings};
+use crate::domain::id::IdRef;
+use crate::domain::lang::Lang;
 use crate::domain::limits::Limits;
-use crate::domain::time::{Span, Wall};
+use crate::domain::policy::Defaults;
+use crate::domain::registry::{Arrival, Name, Order, Registry};
+use crate::domain::time::{Now, Span, Wall};
+use std::sync::Arc;
 
 fn written(answer: &Answer) -> String {
     let mut out = Vec::new();
@@ -256,4 +266,188 @@ fn fields_of_text_are_put_by_name_and_filled_from_others() {
     fields.put("tags", "a,\u{fffd}");
     fields.warn_if_repaired();
     assert_eq!(fields.beat().unwrap().warnings.iter().collect::<Vec<_>>(), [Warning::Encoding]);
+}
+
+#[test]
+fn proxies_are_believed_by_network_or_by_socket_each_alone() {
+    let headers = [("x-forwarded-for", &b"1.2.3.4"[..])];
+    let facts = Facts::collect(headers.into_iter()).unwrap();
+    let proxy = Peer::from_ip([10, 0, 0, 1].into());
+    let client = Ok(Peer::from_ip([1, 2, 3, 4].into()));
+    let networks = Proxies { networks: vec!["10.0.0.0/8".parse().unwrap()], ..Proxies::default() };
+    let socket = Proxies { unix: true, ..Proxies::default() };
+    assert_eq!(
+        (networks.client(proxy, &facts), networks.client(Peer::Unix, &facts)),
+        (client, Ok(Peer::Unix))
+    );
+    assert_eq!((socket.client(proxy, &facts), socket.client(Peer::Unix, &facts)), (Ok(proxy), client));
+    assert_eq!(Proxies::default().client(proxy, &facts), Ok(proxy));
+}
+
+#[test]
+fn so_many_lines_of_a_header_are_read_and_no_more() {
+    let collect =
+        |count| Facts::collect(vec![("x-forwarded-for", &b"1.2.3.4"[..]); count].into_iter()).is_ok();
+    assert_eq!([1, FORWARDED_LINES_MAX, FORWARDED_LINES_MAX + 1].map(collect), [true, true, false]);
+}
+
+#[test]
+fn a_request_is_asked_for_under_what_a_trusted_proxy_says_or_host() {
+    let asked = |said: &str, peer: Peer| {
+        let headers = [("host", &b"own.lan"[..]), ("x-forwarded-host", said.as_bytes())];
+        let facts = Facts::collect(headers.into_iter()).unwrap();
+        let proxies = Proxies { unix: true, ..Proxies::default() };
+        host_asked_for(&proxies, peer, &facts).map(|host| String::from_utf8_lossy(host).into_owned())
+    };
+    let stranger = Peer::from_ip([1, 2, 3, 4].into());
+    assert_eq!(asked("a.example, b", Peer::Unix).as_deref(), Some("a.example"));
+    assert_eq!(asked("a.example", stranger).as_deref(), Some("own.lan"));
+    assert_eq!(asked("", Peer::Unix).as_deref(), Some("own.lan"));
+    let facts = Facts::collect(std::iter::empty()).unwrap();
+    assert_eq!(host_asked_for(&Proxies::default(), stranger, &facts), None);
+}
+
+#[test]
+fn a_beat_may_have_as_many_bytes_as_is_said_without_what_decorates_it() {
+    let body = format!("{{\"id\":\"a\",\"message\":\"{}\"}}", "x".repeat(100));
+    let rest = body.len() - 102;
+    for (bytes, fits) in [(rest, true), (rest - 1, false), (body.len(), true)] {
+        let limits = Limits { beat_bytes: bytes, ..Limits::default() };
+        assert_eq!(parse(body.as_bytes(), &limits).is_ok(), fits, "{bytes}");
+    }
+}
+
+#[test]
+fn depth_counts_what_is_open_and_not_what_was() {
+    let limits = Limits { json_depth: 3, ..Limits::default() };
+    let many = format!("[{}]", vec![r#"{"id":"]}","x":[1]}"#; 50].join(","));
+    match parse(many.as_bytes(), &limits) {
+        Ok(Body::Many(beats)) => assert_eq!(beats.filter(|beat| beat.is_ok()).count(), 50),
+        other => panic!("{other:?}"),
+    }
+    assert!(parse(br#"[{"x":[[1]]}]"#, &limits).is_err());
+    assert!(parse(br#"[{"x":"[[[[\"[["}]"#, &limits).is_ok());
+}
+
+#[test]
+fn batches_hold_as_many_beats_as_is_said() {
+    let limits = Limits { batch_beats: 3, ..Limits::default() };
+    for separator in ["\n", "\n\n\n"] {
+        let lines = |count: usize| vec!["{}"; count].join(separator) + "\n\n";
+        assert!(parse(lines(3).as_bytes(), &limits).is_ok() && parse(lines(4).as_bytes(), &limits).is_err());
+    }
+    let array = |count: usize| format!("[{}]", vec!["{}"; count].join(","));
+    assert!(parse(array(3).as_bytes(), &limits).is_ok() && parse(array(4).as_bytes(), &limits).is_err());
+}
+
+#[test]
+fn a_line_without_its_middle_says_how_much_that_was() {
+    let read = |line: &[u8], at, bytes| String::from_utf8(joined(line, Dropped { at, bytes })).unwrap();
+    assert_eq!(read(b"BEAT a message=bc", 16, 5), "BEAT a message=b\n[… 5 B …]\nc");
+    // A character that was cut in two is dropped whole, and counted.
+    assert_eq!(read(b"x\xe5\xbf\x83y", 3, 7), "x\n[… 10 B …]\ny");
+}
+
+#[test]
+fn a_query_asks_for_a_language_that_there_is() {
+    assert_eq!(
+        (lang("lang=zh"), lang("x=1&lang=en"), lang("lang=xx"), lang("")),
+        (Some(Lang::Zh), Some(Lang::En), None, None)
+    );
+    assert_eq!(lang("lang=zh&lang=en"), Some(Lang::En), "the last holds");
+    assert_eq!(cursor_text(-7, "a:b"), "-7:a:b");
+}
+
+/// A session of which one field is another one.
+fn session(change: impl Fn(&mut serde_json::Value)) -> bool {
+    let mut value = serde_json::to_value(Session::new(Role::Server)).unwrap();
+    change(&mut value["inbound"]);
+    serde_json::from_value::<Session>(value).unwrap().is_sound()
+}
+
+#[test]
+fn a_session_that_was_left_is_sound_or_refused() {
+    assert!(session(|_| {}));
+    // The head of a masked text of five bytes, two of which have come.
+    let begun = |inbound: &mut serde_json::Value| {
+        inbound["head_bytes"] = 6.into();
+        inbound["head"] = serde_json::json!([0x81, 0x85, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0]);
+        inbound["taken"] = 2.into();
+        inbound["pending"] = "aGk=".into();
+    };
+    assert!(session(begun));
+    type Change = fn(&mut serde_json::Value);
+    let spoiled: [(&str, Change); 8] = [
+        ("a head of more bytes than there are", |inbound| inbound["head_bytes"] = 15.into()),
+        ("more of the head than it has", |inbound| inbound["head_bytes"] = 7.into()),
+        ("more taken than is pending", |inbound| inbound["taken"] = 3.into()),
+        ("more taken than the frame has", |inbound| {
+            inbound["taken"] = 6.into();
+            inbound["pending"] = "aGlqa2xt".into();
+        }),
+        ("a character of four bytes cut short", |inbound| {
+            inbound["unchecked"] = 4.into();
+            inbound["pending"] = "aGlqa2xt".into();
+        }),
+        ("more unchecked than is pending", |inbound| inbound["unchecked"] = 3.into()),
+        ("a message of questions", |inbound| inbound["message"] = "Ping".into()),
+        ("a head that nobody sends", |inbound| inbound["head"][0] = 0xff.into()),
+    ];
+    for (what, change) in spoiled {
+        let spoil = |inbound: &mut serde_json::Value| {
+            begun(inbound);
+            change(inbound);
+        };
+        assert!(!session(spoil), "{what}");
+    }
+    for kind in ["Text", "Binary"] {
+        assert!(session(|inbound| {
+            begun(inbound);
+            inbound["head"][0] = 0x80.into();
+            inbound["message"] = kind.into();
+        }));
+    }
+}
+
+#[test]
+fn a_message_in_fragments_is_open_until_its_last() {
+    let mut out = Vec::new();
+    for (last, opcode) in [(false, Opcode::Text), (true, Opcode::Continuation)] {
+        frame::write(&mut out, last, opcode, b"hi", None);
+    }
+    let mut session = Session::new(Role::Client);
+    let is = |session: &Session| (session.is_inside_message(), session.is_between_messages());
+    assert_eq!(is(&session), (false, true));
+    let (first, rest) = out.split_at_mut(4);
+    assert!(matches!(session.next(first, 99), Ok((4, None))));
+    assert_eq!((is(&session), session.is_sound()), ((true, false), true));
+    assert!(matches!(session.next(rest, 99), Ok((4, Some(Event::Message { text: true, .. })))));
+    assert_eq!(is(&session), (false, true));
+    assert_eq!(Code::POLICY.to_string(), "1008");
+}
+
+#[test]
+fn a_selection_takes_who_fits_all_that_it_says() {
+    let mut registry = Registry::new(Now::default(), Defaults::default(), Arc::default());
+    for (number, id, status) in
+        [(1, "web-1", Status::Ok), (2, "web-2", Status::Fail), (3, "db-1", Status::Ok)]
+    {
+        let monitor = Name { id: IdRef::new(id).unwrap(), hash: number as u32 };
+        let source = Source { peer: Peer::Unix, transport: Transport::Http };
+        let beat = &Beat { status, ..Beat::default() };
+        let arrival = Arrival { monitor, beat, source, hears: false, create: Some(number) };
+        registry.handle(Now::default(), arrival, &mut |_| {}).unwrap();
+    }
+    for (query, ids) in [
+        ("", &["db-1", "web-1", "web-2"][..]),
+        ("state=up", &["db-1", "web-1"]),
+        ("match=web", &["web-1", "web-2"]),
+        ("match=*1", &["db-1", "web-1"]),
+        ("state=up&match=web*", &["web-1"]),
+        ("tag=x", &[]),
+    ] {
+        let wanted = selection(query).unwrap();
+        let found = registry.list(Now::default(), Order::Id, None, 9, |seen| wanted.wants(seen));
+        assert_eq!(found.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ids, "{query}");
+    }
 }
