@@ -44,7 +44,7 @@ SYSUSERSDIR ?= $(call pkgdir,sysusersdir,sysusers.d)
 FIREWALLDDIR ?= /usr/lib/firewalld/services
 UFWDIR       ?= /etc/ufw/applications.d
 
-.PHONY: help build run test unit-test system-test simulate faults mutants lint bench fuzz deb rpm static deb-arm64 source dist install uninstall check-macos completions needs clean
+.PHONY: help build run test unit-test system-test simulate faults mutants lint bench fuzz deb rpm static deb-arm64 source dist install uninstall check-macos completions needs generated clean
 
 help:
 	@echo 'make run            build and start on port 7777, state under target/run'
@@ -115,6 +115,10 @@ openapi-test:
 # Chosen ones: make system-test SCENARIOS='install purge'
 system-test:
 	TOOLS='$(TOOLS)' python3 tests/system/run.py $(SCENARIOS)
+
+# The manuals and the sample configuration, from their templates and what the program declares.
+generated:
+	REGENERATE=1 $(CARGO) test --locked --lib shipped_files
 
 # As many simulated worlds as wanted, each from its number: make simulate SEEDS=100000 FROM=10000
 simulate:

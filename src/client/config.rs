@@ -1,13 +1,13 @@
 //! What the client needs to know: from flags, the environment and its configuration file, in this order of precedence.
 //!
-//! The file is small and flat; a key that nobody knows is a fault with its file and line, like those of the server's
+//! The file is small and flat; a key that nobody knows is an error with its file and line, like those of the server's
 //! configuration, whose readers are used here. It need not exist unless somebody named it.
 
 use super::cli::{Args, Dialect, Task, interval, timeout};
 use super::failure::{EX_USAGE, Failure};
 use super::run::name::{advice, nearest};
 use super::target::Target;
-use crate::config::fault::{ConfigError, Findings, Place, Text};
+use crate::config::error::{ConfigError, Findings, Place, Text};
 use crate::config::language::{LangChoice, choose_language};
 use crate::config::schema::{TokenSource, credential};
 use crate::config::value::{Key, Located, Origin, Value};
@@ -104,7 +104,7 @@ const KEYS: &[Key<Draft>] = &[
         name: "id",
         read: |draft, value| {
             draft.id =
-                value.string().and_then(|text| Id::new(text).map_err(|e| value.fault(words::id(e))).ok());
+                value.string().and_then(|text| Id::new(text).map_err(|e| value.reject(words::id(e))).ok());
         },
     },
     Key { name: "every", read: |draft, value| draft.every = value.span(INTERVAL_MIN..=INTERVAL_MAX) },
@@ -131,7 +131,7 @@ fn take_token(draft: &mut Draft, value: Value<'_>, source: Option<TokenSource>) 
     if draft.token.is_some() {
         let both =
             Text::new("token_file and credential exclude each other", "token_file 与 credential 只能选其一");
-        return value.fault(both);
+        return value.reject(both);
     }
     draft.token = value.located(source);
 }
@@ -140,7 +140,7 @@ impl Settings {
     /// Reads the file and decides everything. Called again on SIGHUP with the same arguments and the same facts.
     ///
     /// # Errors
-    /// Every fault found, with its place; see [`ConfigError::exit_code`].
+    /// Every error found, with its place; see [`ConfigError::exit_code`].
     pub fn load(args: &Args, env: &Env) -> Result<Settings, ConfigError> {
         let findings = Findings::default();
         let mut settings = Settings::decide(args, env, &findings);
@@ -148,7 +148,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// What is left of settings in which something is wrong, for a job that runs all the same. `None` where the fault may
+    /// What is left of settings in which something is wrong, for a job that runs all the same. `None` where the error may
     /// lie in the name of the server: then nobody is told, for whoever is asked by default may be anybody.
     pub fn salvage(args: &Args, env: &Env, lost_server: bool) -> Option<Settings> {
         let findings = Findings::default();
@@ -159,7 +159,7 @@ impl Settings {
             Place::File(_) => true,
             Place::Nowhere => false,
         };
-        let is_lost = settings.to_is_default && (lost_server || findings.any_fault(may_name_it));
+        let is_lost = settings.to_is_default && (lost_server || findings.has_rejected(may_name_it));
         (!is_lost).then_some(settings)
     }
 
@@ -193,14 +193,14 @@ impl Settings {
         };
         if tls.cert.is_some() != tls.key.is_some() {
             let text = Text::new("cert and key belong together: give both", "cert 与 key 须同时给出");
-            findings.fault(Place::Nowhere, "", text);
+            findings.reject(Place::Nowhere, "", text);
         }
         let id = flags.id.or_else(|| {
             let text = env.get("HEARTBEAT_ID")?;
             let text = text.to_string_lossy();
             let read = Id::new(&text);
             let read = read.map_err(|e| {
-                findings.fault(Place::Named("HEARTBEAT_ID"), "", words::id(e).and(&advice(&text)));
+                findings.reject(Place::Named("HEARTBEAT_ID"), "", words::id(e).and(&advice(&text)));
             });
             read.ok().or_else(|| nearest(&text))
         });
@@ -318,7 +318,8 @@ impl Sight<'_> {
         flag.or_else(|| {
             let text = self.env.get(variable)?;
             let read = parse(&text.to_string_lossy());
-            read.map_err(|reason| self.findings.fault(Place::Named(variable), "", words::domain(reason))).ok()
+            read.map_err(|reason| self.findings.reject(Place::Named(variable), "", words::domain(reason)))
+                .ok()
         })
     }
 

@@ -1,7 +1,7 @@
 //! Why a command of the client did not do what it was asked: one sentence in either language, and an exit code of
 //! sysexits(3).
 
-use crate::config::fault::Text;
+use crate::config::error::Text;
 use crate::domain::lang::Lang;
 use crate::view::words::one_line;
 use std::fmt;

@@ -5,13 +5,10 @@
 
 use crate::config::cli::{self, Product, Shell};
 use crate::config::language::LangChoice;
-use crate::config::manual;
+use crate::config::{manual, reference};
 use crate::domain::lang::Lang;
 use clap_complete::Shell as Dialect;
 use std::io::{self, Write};
-
-/// The sample configuration, which the packages install.
-pub const SAMPLE_CONFIG: &str = include_str!("../../packaging/heartbeat-server.toml");
 
 /// Prints one product. The manual is English unless a language is asked for: packages are the same wherever they are
 /// made.
@@ -32,7 +29,7 @@ pub fn run(product: Product, lang: Option<LangChoice>, out: &mut dyn Write) -> i
             clap_complete::generate(dialect, &mut cli::command(Lang::En), "heartbeat-server", &mut script);
             out.write_all(&script)?;
         }
-        Product::Config => out.write_all(SAMPLE_CONFIG.as_bytes())?,
+        Product::Config => out.write_all(sample_config().as_bytes())?,
     }
     out.flush()
 }
@@ -44,6 +41,20 @@ pub fn man(lang: Lang) -> String {
         Lang::Zh => include_str!("../../man/zh_CN/heartbeat-server.8.in"),
     };
     manual::page(template, &cli::command(lang), cli::VARIABLES)
+}
+
+/// heartbeat-server.toml(5) in roff.
+pub fn config_man(lang: Lang) -> String {
+    let template = match lang {
+        Lang::En => include_str!("../../man/heartbeat-server.toml.5.in"),
+        Lang::Zh => include_str!("../../man/zh_CN/heartbeat-server.toml.5.in"),
+    };
+    reference::manual(template, lang)
+}
+
+/// The sample configuration, which the packages install.
+pub fn sample_config() -> String {
+    reference::sample(include_str!("../../packaging/heartbeat-server.toml.in"))
 }
 
 #[cfg(test)]

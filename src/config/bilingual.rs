@@ -3,7 +3,7 @@
 //! Both programs of this house use it, each with tables of its own. Nothing here prints or exits.
 
 use super::Env;
-use super::fault::EX_USAGE;
+use super::error::EX_USAGE;
 use super::language::choose_language;
 use crate::domain::lang::Lang;
 use clap::Command;

@@ -7,7 +7,7 @@
 use super::Env;
 pub use super::bilingual::CliExit;
 use super::bilingual::{Texts, language_of};
-use super::fault::Text;
+use super::error::Text;
 use super::language::LangChoice;
 use super::words;
 use crate::domain::address::ListenAddress;

@@ -2,14 +2,17 @@
 //! environment, else the file, else the default.
 
 use super::cli::{Args, Task};
-use super::fault::{EX_CONFIG, EX_USAGE, Findings, Place, Text};
+use super::declare::Given;
+use super::error::{EX_CONFIG, EX_USAGE, Findings, Place, Text};
 use super::schema::{
-    AccessDraft, LOG_TARGETS_MAX, LimitsDraft, LogDraft, SocketDraft, THREADS_MAX, TargetDraft,
+    AccessDraft, ConfineDraft, DefaultsDraft, GovernorDraft, LOG_TARGETS_MAX, LimitsDraft, LogDraft,
+    THREADS_MAX, TargetDraft, TokenSource, WebSocketDraft,
 };
-use super::settings::Process;
+use super::settings::{Confine, Process};
 use super::value::{Located, Origin};
 use super::{Env, monitor, tokens, words};
 use crate::domain::access::Access;
+use crate::domain::governor::Terms;
 use crate::domain::host::Hosts;
 use crate::domain::lang::Lang;
 use crate::domain::limits::{Limits, SOCKET_PATH_BYTES_MAX};
@@ -25,13 +28,13 @@ use std::str::FromStr;
 
 /// What the decisions look at.
 #[derive(Clone, Copy)]
-pub(super) struct Sight<'a> {
+pub(super) struct Resolver<'a> {
     pub(super) args: &'a Args,
     pub(super) env: &'a Env,
     pub(super) findings: &'a Findings,
 }
 
-impl Sight<'_> {
+impl Resolver<'_> {
     /// The configuration file that somebody named, absolute.
     pub(super) fn config_file(self) -> Option<PathBuf> {
         let argument = match &self.args.command {
@@ -43,27 +46,25 @@ impl Sight<'_> {
 
     /// The log. Without a wish it goes to standard error, or to whatever stands in for it.
     pub(super) fn log(self, draft: LogDraft, lang: Lang, daemon: bool) -> LogOptions {
-        let beats = draft.beats.unwrap_or(true);
-        let plain = |target| TargetDraft { target: Some(target), ..TargetDraft::default() };
+        let beats = draft.beats.or(true);
         let (name, code) = match self.args.log.is_empty() {
             true => ("HEARTBEAT_LOG", EX_CONFIG),
             false => ("--log", EX_USAGE),
         };
         let typed = self.list(&self.args.log, "HEARTBEAT_LOG", Target::from_str);
-        let wishes: Vec<Located<TargetDraft>> = if typed.is_empty() {
-            draft.targets.unwrap_or_default()
+        let wishes: Vec<(Target, bool, Origin)> = if typed.is_empty() {
+            let written = draft.targets.or_default().into_iter();
+            let wish = |Located { value, origin }: Located<TargetDraft>| {
+                Some((value.target.value?, value.beats.or(beats), origin))
+            };
+            written.filter_map(wish).collect()
         } else {
             let origin = Origin { place: Place::Named(name), key: String::new() };
-            typed
-                .into_iter()
-                .map(|t| Located { value: plain(self.absolute_target(t)), origin: origin.clone() })
-                .collect()
+            typed.into_iter().map(|target| (self.absolute_target(target), beats, origin.clone())).collect()
         };
         let code = |place: &Place| if matches!(place, Place::Named(_)) { code } else { EX_CONFIG };
         let mut targets: Vec<TargetOptions> = Vec::new();
-        for wish in wishes {
-            let Some(target) = wish.value.target else { continue };
-            let Origin { place, key } = wish.origin;
+        for (target, beats, Origin { place, key }) in wishes {
             let code = code(&place);
             let reason = if targets.iter().any(|other| other.target == target) {
                 Text::new(format!("{target} is named twice"), format!("{target} 出现了两次"))
@@ -78,10 +79,10 @@ impl Sight<'_> {
                     "后台守护进程没有 stderr：请改用 syslog、journal 或 file:路径",
                 )
             } else {
-                targets.push(TargetOptions { target, beats: wish.value.beats.unwrap_or(beats) });
+                targets.push(TargetOptions { target, beats });
                 continue;
             };
-            self.findings.fault_with_code(place, key, reason, code);
+            self.findings.reject_with_code(place, key, reason, code);
         }
         if targets.is_empty() {
             let target = match (daemon, self.env.stderr_is_journal) {
@@ -96,12 +97,11 @@ impl Sight<'_> {
             targets,
             format: self
                 .one(self.args.log_format, "HEARTBEAT_LOG_FORMAT", Format::from_str)
-                .or(draft.format)
-                .unwrap_or(fallback.format),
+                .unwrap_or(draft.format.or(fallback.format)),
             lang,
-            level: self.level(draft.level.unwrap_or(fallback.level)),
-            file_bytes_max: draft.file_bytes_max.unwrap_or(fallback.file_bytes_max),
-            file_keep: draft.file_keep.unwrap_or(fallback.file_keep),
+            level: self.level(draft.level.or(fallback.level)),
+            file_bytes_max: draft.file_bytes_max.or(fallback.file_bytes_max),
+            file_keep: draft.file_keep.or(fallback.file_keep),
             identifier: fallback.identifier,
         }
     }
@@ -128,7 +128,7 @@ impl Sight<'_> {
                 "no place for state: $HOME is not set; give one with --state-dir",
                 "没有保存状态的位置：未设置 $HOME；请用 --state-dir 指定",
             );
-            self.findings.fault(Place::Nowhere, "state.dir", reason);
+            self.findings.reject(Place::Nowhere, "state.dir", reason);
             return PathBuf::new();
         };
         self.env.absolute(&base.join("heartbeat-server"))
@@ -153,14 +153,14 @@ impl Sight<'_> {
         };
         if let Some(Located { value, origin }) = typed.or(file) {
             if let Some(path) = value.as_deref().filter(|path| long(path)) {
-                self.findings.fault(origin.place, origin.key, reason(path));
+                self.findings.reject(origin.place, origin.key, reason(path));
             }
             return value;
         }
         let directory = self.runtime_dir().unwrap_or_else(|| state_dir.to_path_buf());
         let path = directory.join("control.sock");
         if long(&path) {
-            // Nobody asked for this place, so it is no fault; but somebody may look for the socket.
+            // Nobody asked for this place, so it is no error; but somebody may look for the socket.
             self.findings.warn(&Place::Nowhere, "control.socket", reason(&path));
             return None;
         }
@@ -184,13 +184,22 @@ impl Sight<'_> {
     }
 
     /// What a monitor is held to that neither says nor is named by a rule.
-    pub(super) fn defaults(self, named: Defaults, forget_after: Option<Located<Option<Span>>>) -> Defaults {
-        let Some(Located { value: forget_after, origin }) = forget_after else { return named };
-        let silence = named.interval.0.saturating_add(named.grace_for(None, named.interval).0);
-        if let Some(text) = forget_after.and_then(|forget| monitor::hasty(forget, Span(silence))) {
-            self.findings.warn(&origin.place, &origin.key, text);
+    pub(super) fn defaults(self, draft: DefaultsDraft) -> Defaults {
+        let mut defaults = Defaults {
+            interval: draft.interval.or(Defaults::default().interval),
+            grace: draft.grace.value,
+            early: draft.early.or_default(),
+            first_beat: draft.first_beat.or_default(),
+            forget_after: None,
+        };
+        if let Some(Located { value: forget_after, origin }) = draft.forget_after.located() {
+            let silence = defaults.interval.0.saturating_add(defaults.grace_for(None, defaults.interval).0);
+            if let Some(text) = forget_after.and_then(|forget| monitor::hasty(forget, Span(silence))) {
+                self.findings.warn(&origin.place, &origin.key, text);
+            }
+            defaults.forget_after = forget_after;
         }
-        Defaults { forget_after, ..named }
+        defaults
     }
 
     /// Why the machine's own time zone is not known, where anything goes by it; that is said.
@@ -205,50 +214,71 @@ impl Sight<'_> {
     }
 
     /// When WebSockets are pinged and given up; a ping must have its time to be answered.
-    pub(super) fn websocket(self, draft: SocketDraft) -> SocketTimes {
+    pub(super) fn websocket(self, draft: WebSocketDraft) -> SocketTimes {
         let fallback = SocketTimes::default();
-        let of =
-            |draft: &Option<Located<Span>>, fallback| draft.as_ref().map_or(fallback, |found| found.value);
-        let ping_interval = of(&draft.ping_interval, fallback.ping_interval);
-        let timeout = of(&draft.timeout, fallback.timeout);
-        if timeout <= ping_interval {
+        let written = draft.timeout.origin.clone().or(draft.ping_interval.origin.clone());
+        let ping_interval = draft.ping_interval.or(fallback.ping_interval);
+        let timeout = draft.timeout.or(fallback.timeout);
+        if let Some(origin) = written.filter(|_| timeout <= ping_interval) {
             let reason = Text::new(
                 format!("must be longer than websocket.ping_interval, which is {ping_interval}"),
                 format!("必须长于 websocket.ping_interval（{ping_interval}）"),
             );
-            if let Some(Located { origin, .. }) = draft.timeout.or(draft.ping_interval) {
-                self.findings.fault(origin.place, "websocket.timeout", reason);
-            }
+            self.findings.reject(origin.place, "websocket.timeout", reason);
         }
         SocketTimes { ping_interval, timeout }
     }
 
     /// Networks and tokens.
     pub(super) fn access(self, draft: AccessDraft) -> Access {
-        let allow = draft.allow.unwrap_or_else(Access::local_networks);
+        let allow = draft.allow.value.unwrap_or_else(Access::local_networks);
+        let tokens = |given: Given<Vec<Located<TokenSource>>>| {
+            tokens::read(&given.or_default(), self.env, self.findings)
+        };
         Access {
-            read: draft.read.unwrap_or_else(|| Access::readers(&allow)),
+            read: draft.read.value.unwrap_or_else(|| Access::readers(&allow)),
             allow,
-            deny: draft.deny.unwrap_or_default(),
-            hosts: Hosts { listed: draft.hosts, own: own_host() },
-            beat_tokens: tokens::read(&draft.beat_tokens, self.env, self.findings),
-            read_tokens: tokens::read(&draft.read_tokens, self.env, self.findings),
-            admin_tokens: tokens::read(&draft.admin_tokens, self.env, self.findings),
+            deny: draft.deny.or_default(),
+            hosts: Hosts { listed: draft.hosts.or_default(), own: own_host() },
+            beat_tokens: tokens(draft.beat_tokens),
+            read_tokens: tokens(draft.read_tokens),
+            admin_tokens: tokens(draft.admin_tokens),
         }
     }
 
     /// The limits, held against each other.
     pub(super) fn limits(self, draft: LimitsDraft) -> Limits {
-        let mut limits = draft.limits;
+        let usual = Limits::default();
+        let beat_origin = draft.beat_bytes.origin.clone();
+        let mut limits = Limits {
+            body_bytes: draft.body_bytes.or(usual.body_bytes),
+            beat_bytes: draft.beat_bytes.or(usual.beat_bytes),
+            batch_beats: draft.batch_beats.or(usual.batch_beats),
+            json_depth: draft.json_depth.or(usual.json_depth),
+            header_bytes: draft.header_bytes.or(usual.header_bytes),
+            header_lines: draft.header_lines.or(usual.header_lines),
+            header_timeout: draft.header_timeout.or(usual.header_timeout),
+            body_timeout: draft.body_timeout.or(usual.body_timeout),
+            idle_timeout: draft.idle_timeout.or(usual.idle_timeout),
+            write_timeout: draft.write_timeout.or(usual.write_timeout),
+            memory: draft.memory.or(usual.memory),
+            messages: draft.messages.or(usual.messages),
+            streams_per_address: draft.streams_per_address.or(usual.streams_per_address),
+            connections: draft.connections.or(usual.connections),
+            connections_per_address: draft.connections_per_address.or(usual.connections_per_address),
+            new_monitors_per_hour: draft.new_monitors_per_hour.or(usual.new_monitors_per_hour),
+            monitors: draft.monitors.or(usual.monitors),
+            beats_per_second: draft.beats_per_second.or(usual.beats_per_second),
+        };
         if limits.beat_bytes > limits.body_bytes {
-            match draft.beat_bytes {
+            match beat_origin {
                 Some(Origin { place, key }) => {
                     let most = super::value::size_text(limits.body_bytes as u64);
                     let reason = Text::new(
                         format!("a beat cannot be longer than a body: limits.body_bytes is {most}"),
                         format!("单个心跳不能比请求体更长：limits.body_bytes 为 {most}"),
                     );
-                    self.findings.fault(place, key, reason);
+                    self.findings.reject(place, key, reason);
                 }
                 // Whoever makes bodies small need not know of beats.
                 None => limits.beat_bytes = limits.body_bytes,
@@ -259,7 +289,7 @@ impl Sight<'_> {
 
     /// Worker threads: one for each core unless somebody says otherwise.
     pub(super) fn threads(self, draft: &LimitsDraft) -> usize {
-        draft.threads.flatten().unwrap_or(self.env.cores).clamp(1, THREADS_MAX)
+        draft.threads.value.flatten().unwrap_or(self.env.cores).clamp(1, THREADS_MAX)
     }
 
     /// How the process is to be; flags and variables only, as a file is read again while it runs.
@@ -302,7 +332,7 @@ impl Sight<'_> {
     fn variable(self, name: &'static str) -> Option<String> {
         let text = self.env.get(name)?.into_string();
         if text.is_err() {
-            self.findings.fault(Place::Named(name), "", Text::new("not UTF-8", "不是 UTF-8 编码"));
+            self.findings.reject(Place::Named(name), "", Text::new("not UTF-8", "不是 UTF-8 编码"));
         }
         text.ok()
     }
@@ -336,7 +366,7 @@ impl Sight<'_> {
         match read(text) {
             Ok(value) => Some(value),
             Err(reason) => {
-                self.findings.fault(Place::Named(name), "", words::domain(reason));
+                self.findings.reject(Place::Named(name), "", words::domain(reason));
                 None
             }
         }
@@ -346,6 +376,24 @@ impl Sight<'_> {
     fn path(self, flag: Option<&PathBuf>, name: &'static str) -> Option<PathBuf> {
         let path = flag.cloned().or_else(|| self.env.get(name).map(PathBuf::from))?;
         Some(self.env.absolute(&path))
+    }
+}
+
+/// Whether, and how, the process confines itself.
+pub(super) fn confine(draft: ConfineDraft) -> Confine {
+    Confine {
+        enabled: draft.enabled.or(true),
+        write: draft.write.or_default(),
+        program_user: draft.program_user.or("nobody".into()),
+    }
+}
+
+/// When senders are asked for patience; no beats a second are as good as no governor.
+pub(super) fn governor(draft: GovernorDraft) -> Terms {
+    let most = draft.beats_per_second.or_default();
+    Terms {
+        beats_per_second: most.filter(|most| *most > 0),
+        stretch_max: draft.stretch_max.or(Terms::default().stretch_max),
     }
 }
 

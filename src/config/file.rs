@@ -1,12 +1,12 @@
 //! Reads the configuration files: which ones there are, in which order, and what TOML makes of them.
 //!
 //! First the file that was named (or the default one, if it exists), then every `*.toml` of the directory `conf.d`
-//! beside it, in the order of their names. All go into one [`Draft`]. A file that TOML cannot parse is reported with
+//! beside it, in the order of their names. All go into one [`FileDraft`]. A file that TOML cannot parse is reported with
 //! every error the parser could find, and the next file is read all the same.
 
 use super::Env;
-use super::fault::{EX_IOERR, Findings, Place, Text};
-use super::schema::{self, Draft};
+use super::error::{EX_IOERR, Findings, Place, Text};
+use super::schema::{self, FileDraft};
 use super::value::Document;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -20,14 +20,14 @@ const DROP_INS_MAX: usize = 1_000;
 
 /// What all files together say, and which files those were.
 pub(super) struct Reading {
-    pub(super) draft: Draft,
+    pub(super) draft: FileDraft,
     pub(super) sources: Vec<PathBuf>,
 }
 
 /// Reads the files. `named` is the file that somebody asked for, already absolute; it must then exist.
 pub(super) fn read(named: Option<&Path>, env: &Env, findings: &Findings) -> Reading {
     let main = named.unwrap_or(&env.default_file);
-    let mut reading = Reading { draft: Draft::default(), sources: Vec::new() };
+    let mut reading = Reading { draft: FileDraft::default(), sources: Vec::new() };
     match fetch(main) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {}
         fetched => take(main, fetched, &mut reading, findings),
@@ -62,7 +62,7 @@ pub(crate) fn parse(
             format!("too long: a configuration file has at most {most} bytes"),
             format!("文件过长：配置文件最多 {most} 字节"),
         );
-        return findings.fault(Place::File(path.into()), "", reason);
+        return findings.reject(Place::File(path.into()), "", reason);
     }
     let (text, broken) = match std::str::from_utf8(&bytes) {
         Ok(text) => (text, None),
@@ -71,7 +71,7 @@ pub(crate) fn parse(
     let document = Document::new(path, text, findings);
     if broken.is_some() {
         let reason = Text::new("not UTF-8", "不是 UTF-8 编码");
-        return findings.fault(document.place(text.len()), "", reason);
+        return findings.reject(document.place(text.len()), "", reason);
     }
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
@@ -79,7 +79,7 @@ pub(crate) fn parse(
         // Some of the parser's messages have several lines; ours is one.
         let message = error.message().lines().map(str::trim).collect::<Vec<_>>().join(", ");
         let reason = Text::new(format!("not TOML: {message}"), format!("不是有效的 TOML：{message}"));
-        findings.fault(place, "", reason);
+        findings.reject(place, "", reason);
     }
     if errors.is_empty() {
         read(&document, table.get_ref());
@@ -116,7 +116,7 @@ fn drop_ins(directory: &Path, findings: &Findings) -> Vec<PathBuf> {
             }
             Err(error) => {
                 let reason = Text::new(format!("cannot list it: {error}"), format!("无法列出目录：{error}"));
-                findings.fault_with_code(Place::File(directory.into()), "", reason, EX_IOERR);
+                findings.reject_with_code(Place::File(directory.into()), "", reason, EX_IOERR);
                 return paths;
             }
         }
@@ -125,7 +125,7 @@ fn drop_ins(directory: &Path, findings: &Findings) -> Vec<PathBuf> {
                 format!("too many files: at most {DROP_INS_MAX}"),
                 format!("文件过多：最多 {DROP_INS_MAX} 个"),
             );
-            findings.fault(Place::File(directory.into()), "", reason);
+            findings.reject(Place::File(directory.into()), "", reason);
             return Vec::new();
         }
     }

@@ -2,8 +2,8 @@
 //! anything there are the two ports that people know.
 
 use super::cli::ListenChoice;
-use super::decide::Sight;
-use super::fault::{Place, Text};
+use super::decide::Resolver;
+use super::error::{Place, Text};
 use super::schema::{ListenDraft, TcpDraft};
 use super::settings::Listen;
 use super::tls;
@@ -37,10 +37,10 @@ impl Listen {
     }
 }
 
-impl Sight<'_> {
+impl Resolver<'_> {
     /// Where to listen. A PORT or an ADDR replaces everything the files say of its protocol, names and proxies included:
     /// what was written for a public address must not silently hold for another one.
-    pub(super) fn listen(self, drafts: Vec<ListenDraft>) -> Vec<Listen> {
+    pub(super) fn listen(self, drafts: Vec<Located<ListenDraft>>) -> Vec<Listen> {
         let mut listen: Vec<Listen> = Vec::new();
         let mut places: Vec<Place> = Vec::new();
         let mut off = None;
@@ -88,27 +88,31 @@ impl Sight<'_> {
                 "nothing is left to listen on: give an address instead of off",
                 "没有可监听的地址：请给出地址而不是 off",
             );
-            self.findings.fault(source, "", reason);
+            self.findings.reject(source, "", reason);
         }
         listen
     }
 
     /// A listener of a file.
-    fn drafted(self, draft: ListenDraft) -> Option<Listen> {
-        let protocol = draft.protocol.unwrap_or_default();
-        let has_proxies = draft.proxy_unix || !draft.proxies.is_empty();
-        let by_protocol = draft.proxy_header == Some(ProxyHeader::ProxyProtocol);
-        let reason = if protocol != Protocol::Http && draft.fast_path.is_some() {
+    fn drafted(self, Located { value: draft, origin }: Located<ListenDraft>) -> Option<Listen> {
+        let protocol = draft.protocol.or_default();
+        let has_fast_path = draft.fast_path.value;
+        let header = draft.proxy_header.value;
+        let proxies = draft.proxies.or_default();
+        let has_proxies = proxies.unix || !proxies.networks.is_empty();
+        let by_protocol = header == Some(ProxyHeader::ProxyProtocol);
+        if !draft.address.is_given() {
+            let Origin { place, key } = &origin;
+            self.findings.reject(place.clone(), key, Text::new("address is missing", "缺少 address"));
+        }
+        let reason = if protocol != Protocol::Http && has_fast_path.is_some() {
             Some(Text::new("fast_path is for the protocol \"http\" only", "fast_path 仅用于 \"http\" 协议"))
-        } else if protocol != Protocol::Http && !by_protocol && (has_proxies || draft.proxy_header.is_some())
-        {
+        } else if protocol != Protocol::Http && !by_protocol && (has_proxies || header.is_some()) {
             Some(Text::new(
                 "raw TCP has no headers: proxies need proxy_header = \"proxy-protocol\" there",
                 "原始 TCP 没有 HTTP 头：proxies 在此需要 proxy_header = \"proxy-protocol\"",
             ))
-        } else if !has_proxies
-            && draft.proxy_header.is_some_and(|header| header != ProxyHeader::XForwardedFor)
-        {
+        } else if !has_proxies && header.is_some_and(|header| header != ProxyHeader::XForwardedFor) {
             Some(Text::new(
                 "proxy_header needs proxies = [\"ADDRESS\"]: whose word it is",
                 "proxy_header 需要 proxies = [\"地址\"]：信任谁的说法",
@@ -117,10 +121,10 @@ impl Sight<'_> {
             None
         };
         if let Some(reason) = reason {
-            self.findings.fault(draft.origin.place, "listen", reason);
+            self.findings.reject(origin.place, "listen", reason);
             return None;
         }
-        if has_proxies && draft.proxy_header.is_none() {
+        if has_proxies && header.is_none() {
             let reason = Text::new(
                 "proxies without proxy_header: X-Forwarded-For is read, and a request with Forwarded alone is refused; \
                  write proxy_header = \"x-forwarded-for\", \"forwarded\", \"x-real-ip\" or \"proxy-protocol\", whichever the \
@@ -128,19 +132,21 @@ impl Sight<'_> {
                 "有 proxies 而没有 proxy_header：读取 X-Forwarded-For，只带 Forwarded 的请求会被拒绝；请写明代理设置的是哪一个：\
                  proxy_header = \"x-forwarded-for\"、\"forwarded\"、\"x-real-ip\" 或 \"proxy-protocol\"",
             );
-            self.findings.warn(&draft.origin.place, "listen.proxies", reason);
+            self.findings.warn(&origin.place, "listen.proxies", reason);
         }
-        let plain = Listen::plain(protocol, draft.address?);
+        let tls =
+            draft.tls.located().and_then(|Located { value, origin }| Some(Located { value: value?, origin }));
+        let plain = Listen::plain(protocol, draft.address.value?);
         let spoken: &[&[u8]] = if protocol == Protocol::Http { &[b"http/1.1"] } else { &[] };
         Some(Listen {
-            name: draft.name.unwrap_or(plain.name),
-            keepalive: draft.keepalive.unwrap_or(plain.keepalive),
-            proxies: draft.proxies,
-            proxy_unix: draft.proxy_unix,
+            name: draft.name.or(plain.name),
+            keepalive: draft.keepalive.or(plain.keepalive),
+            proxies: proxies.networks,
+            proxy_unix: proxies.unix,
             // With nobody to be believed it makes no difference.
-            proxy_header: draft.proxy_header.filter(|_| has_proxies).unwrap_or_default(),
-            fast_path: draft.fast_path.unwrap_or(true),
-            tls: draft.tls.and_then(|draft| tls::papers(draft, spoken, self.env, self.findings)),
+            proxy_header: header.filter(|_| has_proxies).unwrap_or_default(),
+            fast_path: has_fast_path.unwrap_or(true),
+            tls: tls.and_then(|draft| tls::papers(draft, spoken, self.env, self.findings)),
             ..plain
         })
     }
@@ -170,7 +176,7 @@ impl Sight<'_> {
             places.push(place.clone());
             return;
         };
-        self.findings.fault(place.clone(), key, reason);
+        self.findings.reject(place.clone(), key, reason);
     }
 
     fn absolute(self, address: ListenAddress) -> ListenAddress {
@@ -182,17 +188,17 @@ impl Sight<'_> {
 
     /// The times of raw TCP, held against each other.
     pub(super) fn tcp(self, draft: TcpDraft) -> TcpTimes {
-        let mut times = TcpTimes { anonymous: draft.anonymous.unwrap_or_default(), ..TcpTimes::default() };
-        let mut located: [Option<Origin>; 4] = [None, None, None, None];
-        let TcpTimes { ping_interval, timeout, frame_timeout, line_timeout, .. } = &mut times;
-        let fields = [ping_interval, timeout, frame_timeout, line_timeout];
-        let drafts = [draft.ping_interval, draft.timeout, draft.frame_timeout, draft.line_timeout];
-        for ((field, origin), draft) in fields.into_iter().zip(&mut located).zip(drafts) {
-            if let Some(Located { value, origin: place }) = draft {
-                (*field, *origin) = (value, Some(place));
-            }
-        }
-        let [of_interval, of_timeout, of_frame_timeout, _] = located;
+        let usual = TcpTimes::default();
+        let of_interval = draft.ping_interval.origin.clone();
+        let of_timeout = draft.timeout.origin.clone();
+        let of_frame_timeout = draft.frame_timeout.origin.clone();
+        let times = TcpTimes {
+            ping_interval: draft.ping_interval.or(usual.ping_interval),
+            timeout: draft.timeout.or(usual.timeout),
+            frame_timeout: draft.frame_timeout.or(usual.frame_timeout),
+            line_timeout: draft.line_timeout.or(usual.line_timeout),
+            anonymous: draft.anonymous.or_default(),
+        };
         let interval = times.ping_interval;
         for (name, timeout, origin) in
             [("timeout", times.timeout, of_timeout), ("frame_timeout", times.frame_timeout, of_frame_timeout)]
@@ -205,7 +211,7 @@ impl Sight<'_> {
                     format!("tcp.{name} ({timeout}) must be longer than tcp.ping_interval ({interval})"),
                     format!("tcp.{name}（{timeout}）必须大于 tcp.ping_interval（{interval}）"),
                 );
-                self.findings.fault(place, key, reason);
+                self.findings.reject(place, key, reason);
             }
         }
         times

@@ -17,7 +17,7 @@ fn settings(text: &str) -> Settings {
     dir.load(Args::default(), &env(&[])).unwrap()
 }
 
-/// The faults of one file, without its directory.
+/// The errors of one file, without its directory.
 fn faults(text: &str) -> String {
     let dir = Dir::new();
     dir.write("main.toml", text);

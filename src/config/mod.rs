@@ -1,25 +1,26 @@
 //! Configuration: what was typed, what the files say, and what the program then needs.
 //!
 //! Two steps. [`cli`] turns the command line into [`cli::Args`]: what somebody typed, checked word by word and nothing
-//! more. [`Settings::load`] adds the environment and the files and yields what the program needs, or every fault it
+//! more. [`Settings::load`] adds the environment and the files and yields what the program needs, or every error it
 //! found, each with its place. Precedence: flag, then environment, then file, then default.
 //!
-//! The files are read by [`file`], their keys stand in the tables of [`schema`] and [`monitor`], secrets are fetched by
+//! The files are read by [`file`], their keys are declared in [`schema`], as [`declare`] says, secrets are fetched by
 //! [`tokens`]. Nothing here prints, exits or reads the process's environment by itself: the facts come in through [`Env`].
 
 pub(crate) mod bilingual;
 pub mod cli;
-mod confine;
 mod decide;
+mod declare;
 mod describe;
 mod env;
-pub(crate) mod fault;
+pub(crate) mod error;
 pub(crate) mod file;
 pub(crate) mod language;
 mod listening;
 pub(crate) mod manual;
 mod monitor;
 mod notifier;
+pub(crate) mod reference;
 mod resolve;
 pub mod schema;
 mod settings;
@@ -32,7 +33,7 @@ pub(crate) mod words;
 
 pub use crate::domain::policy::Defaults;
 pub use env::Env;
-pub use fault::ConfigError;
+pub use error::ConfigError;
 pub use resolve::{control_socket, language};
 pub use settings::{Listen, Process, Settings, State};
 

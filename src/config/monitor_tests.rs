@@ -1,4 +1,4 @@
-//! Tests of rules: what is read, and every kind of fault with its place.
+//! Tests of rules: what is read, and every kind of error with its place.
 
 use super::*;
 use crate::config::Settings;
@@ -6,6 +6,7 @@ use crate::config::cli::Args;
 use crate::config::testing::{Dir, env};
 use crate::domain::address::Peer;
 use crate::domain::lang::Lang;
+use crate::domain::limits::RULE_WINDOWS_MAX;
 use crate::domain::time::Wall;
 use crate::domain::tolerance::Early;
 
@@ -16,7 +17,7 @@ fn settings(text: &str) -> Settings {
     settings.map(|s| Settings { warnings: s.warnings.iter().map(|w| dir.strip(w)).collect(), ..s }).unwrap()
 }
 
-/// The faults of one rule, whose first line is line 2.
+/// The errors of one rule, whose first line is line 2.
 fn faults(rule: &str, lang: Lang) -> String {
     let dir = Dir::new();
     dir.write("main.toml", format!("[[monitor]]\n{rule}"));

@@ -1,12 +1,14 @@
-//! Tests of notifiers: what is read, and every kind of fault with its place.
+//! Tests of notifiers: what is read, and every kind of error with its place.
 
 use super::*;
 use crate::config::Settings;
 use crate::config::cli::Args;
 use crate::config::testing::{Dir, env};
 use crate::domain::lang::Lang;
+use crate::domain::time::Span;
 use crate::notify::exec::ExecOptions;
 use crate::notify::local::Log;
+use crate::notify::mail::MailTls;
 use crate::notify::{CONCURRENCY, ChannelOptions, TIMEOUT};
 use std::os::unix::fs::PermissionsExt;
 

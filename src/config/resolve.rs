@@ -1,20 +1,19 @@
 //! From what was typed, set and written to what the program needs.
 //!
 //! Each setting is decided by the first that speaks: the flag, the variable of the environment, the file, the
-//! default. Paths become absolute here, because a daemon changes its directory. All faults are collected and told
+//! default. Paths become absolute here, because a daemon changes its directory. All errors are collected and told
 //! together; there are settings only when there is none.
 
 use super::Env;
 use super::cli::{Args, Task};
-use super::decide::Sight;
-use super::fault::{ConfigError, Findings};
+use super::decide::{self, Resolver};
+use super::error::{ConfigError, Findings};
 use super::file::{self, Reading};
 use super::language::{LangChoice, choose_language};
 use super::settings::{Settings, State};
-use super::{confine, monitor, notifier};
+use super::{monitor, notifier};
 use crate::domain::alert::message::Server;
 use crate::domain::lang::Lang;
-use crate::domain::policy::Defaults;
 use crate::sys::process::host_name;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -24,7 +23,7 @@ impl Settings {
     /// Reads the files and decides everything. Called again on SIGHUP with the same arguments and the same facts.
     ///
     /// # Errors
-    /// Every fault found, with its place; see [`ConfigError::exit_code`].
+    /// Every error found, with its place; see [`ConfigError::exit_code`].
     pub fn load(args: &Args, env: &Env) -> Result<Settings, ConfigError> {
         let findings = match &args.command {
             Some(Task::CheckConfig { file, offline }) => {
@@ -34,49 +33,48 @@ impl Settings {
             }
             _ => Findings::default(),
         };
-        let sight = Sight { args, env, findings: &findings };
-        let named = sight.config_file();
+        let resolver = Resolver { args, env, findings: &findings };
+        let named = resolver.config_file();
         let Reading { draft, sources } = file::read(named.as_deref(), env, &findings);
-        let choice = sight.one(args.lang, "HEARTBEAT_LANG", LangChoice::from_str);
-        let lang = choose_language(choice, draft.lang, env);
-        let process = sight.process();
-        let named = Defaults {
-            interval: draft.interval.unwrap_or(Defaults::default().interval),
-            grace: draft.grace,
-            early: draft.early.unwrap_or_default(),
-            first_beat: draft.first_beat.flatten(),
-            forget_after: None,
-        };
-        let defaults = sight.defaults(named, draft.forget_after);
-        let state_dir = sight.state_dir(draft.state.dir);
+        let file_lang = draft.lang.value;
+        let choice = resolver.one(args.lang, "HEARTBEAT_LANG", LangChoice::from_str);
+        let lang = choose_language(choice, file_lang, env);
+        let process = resolver.process();
+        let mut given = draft.defaults.or_default();
+        let notify = std::mem::take(&mut given.notify).or_default();
+        let defaults = resolver.defaults(given);
+        let state = draft.state.or_default();
+        let state_dir = resolver.state_dir(state.dir.value);
         let fallback = State::default();
-        let rules = monitor::rules(draft.monitors, &defaults, &findings);
-        let local_zone = sight.local_zone(&rules);
-        let (mut alerts, channels) = notifier::resolve(draft.notifiers, draft.notify, env, &findings);
-        alerts.server = Server { name: host_name().unwrap_or_default(), page_url: draft.page_url };
-        notifier::known(&draft.rule_notify, &alerts, &findings);
+        let monitors = draft.monitor.or_default();
+        let told: Vec<_> =
+            monitors.iter().filter_map(|rule| rule.value.notify.value.clone()).flatten().collect();
+        let rules = monitor::rules(monitors, &defaults, &findings);
+        let local_zone = resolver.local_zone(&rules);
+        let (mut alerts, channels) = notifier::resolve(draft.notifier.or_default(), notify, env, &findings);
+        alerts.server =
+            Server { name: host_name().unwrap_or_default(), page_url: draft.page.or_default().url.value };
+        notifier::known(&told, &alerts, &findings);
+        let limits = draft.limits.or_default();
         let mut settings = Settings {
             sources,
             lang,
-            page_lang: match choice.or(draft.lang) {
+            page_lang: match choice.or(file_lang) {
                 Some(LangChoice::Fixed(lang)) => Some(lang),
                 _ => None,
             },
-            listen: sight.listen(draft.listen),
-            log: sight.log(draft.log, lang, process.daemon),
-            control: sight.control(draft.control, &state_dir),
+            listen: resolver.listen(draft.listen.or_default()),
+            log: resolver.log(draft.log.or_default(), lang, process.daemon),
+            control: resolver.control(draft.control.or_default().socket.located(), &state_dir),
             state_dir,
-            state: State {
-                sync: draft.state.sync.unwrap_or(fallback.sync),
-                history: draft.state.history.unwrap_or(fallback.history),
-            },
-            confine: confine::resolve(draft.confine),
-            access: sight.access(draft.access),
-            threads: sight.threads(&draft.limits),
-            limits: sight.limits(draft.limits),
-            tcp: sight.tcp(draft.tcp),
-            websocket: sight.websocket(draft.websocket),
-            governor: draft.governor,
+            state: State { sync: state.sync.or(fallback.sync), history: state.history.or(fallback.history) },
+            confine: decide::confine(draft.confine.or_default()),
+            access: resolver.access(draft.access.or_default()),
+            threads: resolver.threads(&limits),
+            limits: resolver.limits(limits),
+            tcp: resolver.tcp(draft.tcp.or_default()),
+            websocket: resolver.websocket(draft.websocket.or_default()),
+            governor: decide::governor(draft.governor.or_default()),
             defaults,
             rules: Arc::new(rules.told_to(&alerts)),
             local_zone,
@@ -94,15 +92,15 @@ impl Settings {
 /// for it: whoever asks may have none of the daemon's credentials.
 ///
 /// # Errors
-/// Every fault of the files, and those of what decides.
+/// Every error of the files, and those of what decides.
 pub fn control_socket(args: &Args, env: &Env) -> Result<(Option<PathBuf>, Lang), ConfigError> {
     let findings = Findings::default();
-    let sight = Sight { args, env, findings: &findings };
-    let Reading { draft, sources } = file::read(sight.config_file().as_deref(), env, &findings);
-    let choice = sight.one(args.lang, "HEARTBEAT_LANG", LangChoice::from_str);
-    let lang = choose_language(choice, draft.lang, env);
-    let state_dir = sight.state_dir(draft.state.dir);
-    let control = sight.control(draft.control, &state_dir);
+    let resolver = Resolver { args, env, findings: &findings };
+    let Reading { draft, sources } = file::read(resolver.config_file().as_deref(), env, &findings);
+    let choice = resolver.one(args.lang, "HEARTBEAT_LANG", LangChoice::from_str);
+    let lang = choose_language(choice, draft.lang.value, env);
+    let state_dir = resolver.state_dir(draft.state.or_default().dir.value);
+    let control = resolver.control(draft.control.or_default().socket.located(), &state_dir);
     findings.into_warnings(lang, &sources).map(|_| (control, lang))
 }
 

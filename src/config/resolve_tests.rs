@@ -1,4 +1,4 @@
-//! Tests of the settings: what is in force when several speak, and every kind of fault with its place.
+//! Tests of the settings: what is in force when several speak, and every kind of error with its place.
 
 use super::*;
 use crate::config::cli::ListenChoice;
@@ -30,7 +30,7 @@ fn settings(text: &str) -> Settings {
     dir.load(Args::default(), &env(&[])).unwrap()
 }
 
-/// The faults of one file, without its directory.
+/// The errors of one file, without its directory.
 fn faults(text: &str) -> String {
     let dir = Dir::new();
     dir.write("main.toml", text);
@@ -571,7 +571,7 @@ fn what_cannot_change_while_running_is_named() {
     let new = settings(
         "[[listen]]\naddress = \"1\"\n[state]\ndir = \"/x\"\n[limits]\nthreads = 9\nconnections = 8\nmonitors = 7\n",
     );
-    assert_eq!(old.needs_restart(&new), ["listen", "state.dir", "limits.threads", "limits.connections"]);
+    assert_eq!(old.needs_restart(&new), ["listen", "state.dir", "limits.connections", "limits.threads"]);
     let new = settings(
         "state = { sync = \"always\", history = \"1d\" }\ncontrol.socket = \"off\"\n[[monitor]]\nmatch = \"*\"\n",
     );

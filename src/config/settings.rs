@@ -1,5 +1,6 @@
 //! What the program needs to know to run, in the shape in which the rest of it asks.
 
+use super::schema;
 use crate::domain::access::Access;
 use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::alert::AlertPolicy;
@@ -88,7 +89,7 @@ pub struct Listen {
     pub proxy_header: ProxyHeader,
     /// Whether whoever comes over a unix socket is such a proxy.
     pub proxy_unix: bool,
-    /// Whether plain beats take the fast path; off only to look for faults.
+    /// Whether plain beats take the fast path; off only to look for errors.
     pub fast_path: bool,
     /// Whether nobody asked for it, so that it may be done without.
     pub unasked: bool,
@@ -183,29 +184,15 @@ impl Settings {
         }
     }
 
-    /// The keys that differ in `new` and cannot change while the program runs.
-    pub fn needs_restart(&self, new: &Settings) -> Vec<&'static str> {
-        [
-            (
-                "listen",
-                self.listen.len() != new.listen.len()
-                    || self.listen.iter().zip(&new.listen).any(|(old, new)| !old.can_become(new)),
-            ),
-            ("state.dir", self.state_dir != new.state_dir),
-            ("state.sync", self.state.sync != new.state.sync),
-            ("state.history", self.state.history != new.state.history),
-            ("control.socket", self.control != new.control),
-            ("user", self.process.user != new.process.user),
-            ("group", self.process.group != new.process.group),
-            ("pid_file", self.process.pid_file != new.process.pid_file),
-            ("confine", self.confine != new.confine),
-            // What the process has confined itself to at its start holds to its end.
-            ("log.targets", !new.log.files().all(shelter::admits_writing)),
-            ("limits.threads", self.threads != new.threads),
-            ("limits.connections", self.limits.connections != new.limits.connections),
-        ]
-        .into_iter()
-        .filter_map(|(key, changed)| changed.then_some(key))
-        .collect()
+    /// The keys that differ in `new` and cannot change while the program runs; those of the files first.
+    pub fn needs_restart(&self, new: &Settings) -> Vec<String> {
+        let (old, process) = (&self.process, &new.process);
+        let typed = [
+            ("user", old.user != process.user),
+            ("group", old.group != process.group),
+            ("pid_file", old.pid_file != process.pid_file),
+        ];
+        let typed = typed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key.to_string());
+        schema::needing_restart(self, new).into_iter().chain(typed).collect()
     }
 }

@@ -1,110 +1,45 @@
-//! The keys of `listen.tls`, and the papers that they name: read, held against each other, and made what rustls needs.
+//! The files that `listen.tls` names: read, held against each other, and made what rustls needs.
 //!
 //! All of it happens at a start, at a reload and in check-config alike, so that a listener never has half of it, and a
 //! certificate that is about to end is told of whenever somebody looks.
 
 use super::Env;
-use super::fault::{Findings, Text};
+use super::error::{Findings, Text};
 use super::file::{FILE_BYTES_MAX, fetch};
-use super::schema::{self, TokenSource};
+use super::schema::{TlsDraft, TokenSource};
 use super::settings::ListenTls;
 use super::tokens::locate;
-use super::value::{Key, Located, Origin, Value};
+use super::value::{Located, Origin};
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
 use crate::sys::clock;
 use crate::transport::tls::certificate;
-use crate::transport::tls::server::{self, ClientAuth, Fault, Paper, Papers};
+use crate::transport::tls::server::{self, Fault, Paper, Papers};
 use std::path::PathBuf;
 
 /// How long before its end a certificate is warned of.
 const NOTICE_OF_END: Span = Span::secs(14 * 86_400);
 
-/// `listen.tls`.
-#[derive(Debug)]
-pub(super) struct TlsDraft {
-    origin: Origin,
-    cert: Option<Located<TokenSource>>,
-    key: Option<Located<TokenSource>>,
-    client_ca: Option<Located<TokenSource>>,
-    client_auth: Option<Located<ClientAuth>>,
-    /// Which keys were given, rightly or wrongly.
-    given: [bool; 2],
-}
-
-pub(super) const KEYS: &[Key<TlsDraft>] = &[
-    Key {
-        name: "cert",
-        read: |tls, value| {
-            tls.given[0] = true;
-            tls.cert = schema::source(value);
-        },
-    },
-    Key {
-        name: "key",
-        read: |tls, value| {
-            tls.given[1] = true;
-            tls.key = schema::source(value);
-        },
-    },
-    Key { name: "client_ca", read: |tls, value| tls.client_ca = schema::source(value) },
-    Key {
-        name: "client_auth",
-        read: |tls, value| {
-            let auth = match value.string() {
-                Some("required") => Some(ClientAuth::Required),
-                Some("optional") => Some(ClientAuth::Optional),
-                Some(_) => {
-                    value.fault(Text::new(
-                        "write \"required\" or \"optional\"",
-                        "请写 \"required\" 或 \"optional\"",
-                    ));
-                    None
-                }
-                None => None,
-            };
-            tls.client_auth = value.located(auth);
-        },
-    },
-];
-
-/// Reads the table, or `"off"`.
-pub(super) fn read(value: Value<'_>, elsewhere: fn(&str) -> Option<String>) -> Option<TlsDraft> {
-    if value.is_word("off") {
-        return None;
-    }
-    let mut draft = TlsDraft {
-        origin: value.origin(),
-        cert: None,
-        key: None,
-        client_ca: None,
-        client_auth: None,
-        given: [false; 2],
-    };
-    if !value.section(KEYS, elsewhere, &mut draft) {
-        return None;
-    }
-    for (given, name) in draft.given.iter().zip(["cert", "key"]) {
-        if !given {
-            value.fault(Text::new(format!("{name} is missing"), format!("缺少 {name}")));
-        }
-    }
-    Some(draft)
-}
-
-/// Reads the papers and makes of them what rustls needs; `None` when a fault has been told.
+/// Reads the papers and makes of them what rustls needs; `None` when an error has been told.
 pub(super) fn papers(
-    draft: TlsDraft,
+    Located { value: draft, origin }: Located<TlsDraft>,
     protocols: &[&[u8]],
     env: &Env,
     findings: &Findings,
 ) -> Option<ListenTls> {
-    let TlsDraft { origin, cert, key, client_ca, client_auth, .. } = draft;
+    for (given, name) in [(draft.cert.is_given(), "cert"), (draft.key.is_given(), "key")] {
+        if !given {
+            let reason = Text::new(format!("{name} is missing"), format!("缺少 {name}"));
+            findings.reject(origin.place.clone(), origin.key.clone(), reason);
+        }
+    }
+    let client_ca = draft.client_ca.value;
+    let client_auth = draft.client_auth.located();
     if let (Some(Located { origin, .. }), None) = (&client_auth, &client_ca) {
         let reason = Text::new("means nothing without client_ca", "没有 client_ca 时没有意义");
-        findings.fault(origin.place.clone(), origin.key.clone(), reason);
+        findings.reject(origin.place.clone(), origin.key.clone(), reason);
     }
-    let (cert, key) = (cert?, key?);
+    let (cert, key) = (draft.cert.value?, draft.key.value?);
     let (cert_path, cert_pem) = fetch_paper(&cert, false, env, findings)?;
     let (key_path, key_pem) = fetch_paper(&key, true, env, findings)?;
     let auth = client_auth.map(|found| found.value).unwrap_or_default();
@@ -185,7 +120,7 @@ fn fetch_paper(
 fn tell(origin: &Origin, path: &std::path::Path, fault: &Fault, findings: &Findings) {
     let say = |lang| format!("{}: {}", path.display(), fault.sentence(lang));
     let reason = Text::new(say(Lang::En), say(Lang::Zh));
-    findings.fault(origin.place.clone(), origin.key.clone(), reason);
+    findings.reject(origin.place.clone(), origin.key.clone(), reason);
 }
 
 /// What to say of a certificate that has ended or is about to.
@@ -237,7 +172,7 @@ mod tests {
         dir
     }
 
-    fn fault(dir: &Dir, tls: &str) -> (u8, String) {
+    fn reject(dir: &Dir, tls: &str) -> (u8, String) {
         dir.write("main.toml", format!("[[listen]]\naddress = \"8443\"\ntls = {tls}\n"));
         let error = dir.load(Args::default(), &env(&[])).unwrap_err();
         (error.exit_code(), dir.strip(&error.sentence(Lang::En)))
@@ -309,9 +244,9 @@ mod tests {
                 "3: listen.tls.client_auth: write \"required\" or \"optional\"",
             ),
         ] {
-            assert_eq!(fault(&dir, tls), (code, format!("main.toml:{says}")), "{tls}");
+            assert_eq!(reject(&dir, tls), (code, format!("main.toml:{says}")), "{tls}");
         }
-        let (code, says) = fault(&dir, "{ cert = \"cert.pem\", key = \"key.pem\", x = 1 }");
+        let (code, says) = reject(&dir, "{ cert = \"cert.pem\", key = \"key.pem\", x = 1 }");
         assert!(code == 78 && says.starts_with("main.toml:3: listen.tls.x: unknown key"), "{says}");
     }
 

@@ -1,11 +1,11 @@
 //! Fetches bearer tokens, and secrets of other kinds, from the files and credentials that the configuration names.
 //!
 //! One token a line, `#` begins a comment line, empty lines do not count. What is reported names the file and the
-//! line, never what stands there. A source without any token is a fault: an empty list would open what the
+//! line, never what stands there. A source without any token is an error: an empty list would open what the
 //! administrator meant to lock.
 
 use super::Env;
-use super::fault::{EX_NOINPUT, Findings, Text};
+use super::error::{EX_NOINPUT, Findings, Text};
 use super::file::{FILE_BYTES_MAX, fetch};
 use super::schema::TokenSource;
 use super::value::Located;
@@ -30,7 +30,7 @@ pub(crate) fn read(sources: &[Located<TokenSource>], env: &Env, findings: &Findi
                 format!("too many tokens: at most {TOKENS_MAX}"),
                 format!("令牌过多：最多 {TOKENS_MAX} 个"),
             );
-            findings.fault(source.origin.place.clone(), source.origin.key.clone(), reason);
+            findings.reject(source.origin.place.clone(), source.origin.key.clone(), reason);
             return tokens;
         }
         tokens.extend(found);
@@ -63,7 +63,7 @@ pub(super) fn secret(source: &Located<TokenSource>, env: &Env, findings: &Findin
             format!("{path} is to hold one line of 1 to {SECRET_BYTES_MAX} bytes in UTF-8"),
             format!("{path} 应只含一行 UTF-8 文本，1 到 {SECRET_BYTES_MAX} 字节"),
         );
-        findings.fault(origin.place.clone(), origin.key.clone(), reason);
+        findings.reject(origin.place.clone(), origin.key.clone(), reason);
         return None;
     }
     Some(Secret::new(text.to_string()))
@@ -105,7 +105,7 @@ pub(super) fn locate(
                         "没有凭据 \"{name}\"：未设置 $CREDENTIALS_DIRECTORY；请在单元中加入 LoadCredential={name}:路径"
                     ),
                 );
-                findings.fault_with_code(origin.place.clone(), origin.key.clone(), reason, EX_NOINPUT);
+                findings.reject_with_code(origin.place.clone(), origin.key.clone(), reason, EX_NOINPUT);
                 return None;
             };
             Some(Path::new(&directory).join(name))
@@ -115,10 +115,10 @@ pub(super) fn locate(
 
 fn read_file(path: &Path, source: &Located<TokenSource>, findings: &Findings) -> Vec<Token> {
     let origin = &source.origin;
-    let fault = |place: String, reason: Text| {
+    let reject = |place: String, reason: Text| {
         let say = |lang| format!("{place}: {}", reason.say(lang));
         let reason = Text::new(say(crate::domain::lang::Lang::En), say(crate::domain::lang::Lang::Zh));
-        findings.fault(origin.place.clone(), origin.key.clone(), reason);
+        findings.reject(origin.place.clone(), origin.key.clone(), reason);
     };
     let bytes = match fetch(path) {
         Ok(bytes) => bytes,
@@ -134,11 +134,11 @@ fn read_file(path: &Path, source: &Located<TokenSource>, findings: &Findings) ->
     let text = match String::from_utf8(bytes) {
         Ok(text) if text.len() as u64 <= FILE_BYTES_MAX => text,
         Ok(_) => {
-            fault(path.display().to_string(), Text::new("too long", "文件过长"));
+            reject(path.display().to_string(), Text::new("too long", "文件过长"));
             return Vec::new();
         }
         Err(_) => {
-            fault(path.display().to_string(), Text::new("not UTF-8", "不是 UTF-8 编码"));
+            reject(path.display().to_string(), Text::new("not UTF-8", "不是 UTF-8 编码"));
             return Vec::new();
         }
     };
@@ -152,7 +152,7 @@ fn read_file(path: &Path, source: &Located<TokenSource>, findings: &Findings) ->
         lines += 1;
         match Token::new(line) {
             Ok(token) => tokens.push(token),
-            Err(reason) => fault(format!("{}:{}", path.display(), index + 1), words::domain(reason)),
+            Err(reason) => reject(format!("{}:{}", path.display(), index + 1), words::domain(reason)),
         }
     }
     if lines == 0 {
@@ -160,7 +160,7 @@ fn read_file(path: &Path, source: &Located<TokenSource>, findings: &Findings) ->
             "holds no token; put one on a line, made with: openssl rand -hex 32",
             "其中没有令牌；每行写一个，可用 openssl rand -hex 32 生成",
         );
-        fault(path.display().to_string(), reason);
+        reject(path.display().to_string(), reason);
     }
     tokens
 }

@@ -1,9 +1,9 @@
 //! One value of a configuration file, with its place, read as the type that a key wants.
 //!
-//! A reader that does not find what it wants notes a fault with file, line and key, and answers `None`; reading then
-//! goes on, so that one run tells of all faults.
+//! A reader that does not find what it wants notes an error with file, line and key, and answers `None`; reading then
+//! goes on, so that one run tells of all errors.
 
-use super::fault::{Findings, Place, Text};
+use super::error::{Findings, Place, Text};
 use super::words;
 use crate::domain::time::{Span, Wall};
 use ipnet::{IpNet, Ipv4Net};
@@ -55,7 +55,7 @@ pub(crate) enum Moment {
     Shown(DateTime),
 }
 
-/// Where a value stood, for faults that show only when it is held against another one.
+/// Where a value stood, for errors that show only when it is held against another one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Origin {
     pub(crate) place: Place,
@@ -90,7 +90,7 @@ impl<'a> Document<'a> {
         elsewhere: fn(&str) -> Option<String>,
         into: &mut T,
     ) {
-        // The parser keeps keys in their own order; people read faults from the top down.
+        // The parser keeps keys in their own order; people read errors from the top down.
         let mut entries: Vec<_> = table.iter().collect();
         entries.sort_by_key(|(name, _)| name.span().start);
         for (name, raw) in entries {
@@ -103,7 +103,7 @@ impl<'a> Document<'a> {
                 None => {
                     let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
                     let reason = words::unknown_key(name.get_ref(), &known, elsewhere);
-                    self.findings.fault(self.place(name.span().start), dotted, reason);
+                    self.findings.reject(self.place(name.span().start), dotted, reason);
                 }
             }
         }
@@ -116,15 +116,10 @@ impl<'a> Value<'a> {
         Origin { place: self.document.place(self.raw.span().start), key: self.key.to_string() }
     }
 
-    /// Notes a fault here.
-    pub(crate) fn fault(self, reason: Text) {
+    /// Notes an error here.
+    pub(crate) fn reject(self, reason: Text) {
         let origin = self.origin();
-        self.document.findings.fault(origin.place, origin.key, reason);
-    }
-
-    /// Notes a fault elsewhere in the same file.
-    pub(crate) fn fault_at(self, origin: &Origin, reason: Text) {
-        self.document.findings.fault(origin.place.clone(), origin.key.clone(), reason);
+        self.document.findings.reject(origin.place, origin.key, reason);
     }
 
     /// Notes a warning here.
@@ -147,9 +142,9 @@ impl<'a> Value<'a> {
         found
     }
 
-    /// Whether it is the word "off".
-    pub(super) fn is_off(self) -> bool {
-        self.raw.get_ref().as_str() == Some("off")
+    /// A string, to be kept.
+    pub(crate) fn owned(self) -> Option<String> {
+        self.string().map(str::to_string)
     }
 
     /// `true` or `false`.
@@ -166,7 +161,7 @@ impl<'a> Value<'a> {
         match self.string()?.parse() {
             Ok(value) => Some(value),
             Err(reason) => {
-                self.fault(words::domain(reason));
+                self.reject(words::domain(reason));
                 None
             }
         }
@@ -176,7 +171,7 @@ impl<'a> Value<'a> {
     pub(crate) fn path(self) -> Option<PathBuf> {
         match self.string()? {
             "" => {
-                self.fault(Text::new("a path is missing", "缺少路径"));
+                self.reject(Text::new("a path is missing", "缺少路径"));
                 None
             }
             path => Some(self.beside(Path::new(path))),
@@ -195,7 +190,7 @@ impl<'a> Value<'a> {
             None if self.raw.get_ref().is_integer() => {
                 // Negative, or beyond what 64 bits hold.
                 let written = self.raw.get_ref().as_integer().map(|n| n.as_str().to_string());
-                self.fault(out_of_range(written.unwrap_or_default(), bounds.start(), bounds.end()));
+                self.reject(out_of_range(written.unwrap_or_default(), bounds.start(), bounds.end()));
                 None
             }
             None => {
@@ -226,7 +221,7 @@ impl<'a> Value<'a> {
         match bytes {
             Some(bytes) => self.within(bytes, bounds, size_text),
             None => {
-                self.fault(Text::new(
+                self.reject(Text::new(
                     "not a size: write bytes, or a number with K, M or G such as \"100M\"",
                     "不是大小：请写字节数，或带 K、M、G 的数字，例如 \"100M\"",
                 ));
@@ -246,7 +241,7 @@ impl<'a> Value<'a> {
         match Span::parse(&text) {
             Ok(span) => self.within(span, bounds, |s| s.to_string()),
             Err(reason) => {
-                self.fault(words::domain(reason));
+                self.reject(words::domain(reason));
                 None
             }
         }
@@ -278,7 +273,7 @@ impl<'a> Value<'a> {
         };
         if moment.is_none() {
             // TOML has seen to it that the calendar has such a day.
-            self.fault(Text::new("too far in the future", "时间过于遥远"));
+            self.reject(Text::new("too far in the future", "时间过于遥远"));
         }
         moment
     }
@@ -294,7 +289,7 @@ impl<'a> Value<'a> {
         };
         let time = parse_time(&text);
         if time.is_none() {
-            self.fault(Text::new(
+            self.reject(Text::new(
                 format!("{text:?} is not a time of the day: write hour and minute such as \"02:30\""),
                 format!("{text:?} 不是时刻：请写时和分，例如 \"02:30\""),
             ));
@@ -315,7 +310,7 @@ impl<'a> Value<'a> {
             return None;
         };
         if array.len() > most {
-            self.fault(Text::new(format!("too many: at most {most}"), format!("过多：最多 {most} 个")));
+            self.reject(Text::new(format!("too many: at most {most}"), format!("过多：最多 {most} 个")));
             return None;
         }
         Some(array.iter().map(|raw| Value { raw, ..self }).collect())
@@ -358,7 +353,7 @@ impl<'a> Value<'a> {
             return false;
         };
         if table.len() > most {
-            self.fault(Text::new(format!("too many: at most {most}"), format!("过多：最多 {most} 个")));
+            self.reject(Text::new(format!("too many: at most {most}"), format!("过多：最多 {most} 个")));
             return false;
         }
         let mut entries: Vec<_> = table.iter().collect();
@@ -375,7 +370,7 @@ impl<'a> Value<'a> {
         let text = self.string()?;
         let single = || text.parse::<IpAddr>().map(IpNet::from).ok();
         let Some(net) = text.parse::<IpNet>().ok().or_else(single) else {
-            self.fault(Text::new(
+            self.reject(Text::new(
                 format!("{text:?} is not a network: write 10.0.0.0/8, fd00::/8 or an address"),
                 format!("{text:?} 不是网段：请写 10.0.0.0/8、fd00::/8 或单个地址"),
             ));
@@ -392,7 +387,7 @@ impl<'a> Value<'a> {
     /// Notes that something else was expected here.
     pub(crate) fn expected(self, en: &str, zh: &str) {
         let found = self.raw.get_ref().type_str();
-        self.fault(Text::new(
+        self.reject(Text::new(
             format!("{en} is expected, not {}", words::type_name(found).0),
             format!("此处应为{zh}，而不是{}", words::type_name(found).1),
         ));
@@ -415,7 +410,7 @@ impl<'a> Value<'a> {
             }
         };
         let found = words::type_name(self.raw.get_ref().type_str());
-        self.fault(Text::new(
+        self.reject(Text::new(
             format!("a table is expected, not {}: write {form}", found.0),
             format!("此处应为表，而不是{}：请写 {form}", found.1),
         ));
@@ -437,7 +432,7 @@ impl<'a> Value<'a> {
             return Some(value);
         }
         let (low, high) = (show(*bounds.start()), show(*bounds.end()));
-        self.fault(out_of_range(show(value), low, high));
+        self.reject(out_of_range(show(value), low, high));
         None
     }
 }

@@ -3,7 +3,7 @@
 //! The command line is defined once, in English, in [`super::cli`]; this table holds its other language. The reasons
 //! that the domain's types give when they cannot read a text are English too, and are translated here.
 
-use super::fault::Text;
+use super::error::Text;
 use crate::domain::id::IdError;
 use crate::domain::rules::Match;
 use crate::domain::schedule::{Field, ScheduleError};

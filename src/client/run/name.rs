@@ -1,6 +1,6 @@
 //! The monitor of a job whose id is wrong or missing: the nearest one that a server takes.
 
-use crate::config::fault::Text;
+use crate::config::error::Text;
 use crate::domain::id::{Id, composed};
 use crate::domain::limits::ID_BYTES_MAX;
 use std::ffi::OsStr;

@@ -1,8 +1,8 @@
 //! From what is written to a channel that has been tried out.
 
-use super::{Draft, Kind, Url};
-use crate::config::fault::{Findings, Text};
-use crate::config::schema::TokenSource;
+use crate::config::declare::{Given, Section};
+use crate::config::error::{Findings, Text};
+use crate::config::schema::{NotifierDraft, NotifierKind, SecretUrl, TokenSource};
 use crate::config::value::{Located, Origin};
 use crate::config::{Env, tokens};
 use crate::domain::lang::Lang;
@@ -22,32 +22,41 @@ use std::path::Path;
 const WHOLE_URL: &str = "<url>";
 
 /// What is at hand while one notifier is put together.
-pub(super) struct Work<'a> {
+pub(super) struct Assembly<'a> {
     pub(super) origin: &'a Origin,
     pub(super) env: &'a Env,
     pub(super) findings: &'a Findings,
 }
 
-impl Work<'_> {
-    pub(super) fn fault(&self, reason: Text) {
-        self.fault_at(self.origin, reason);
+impl Assembly<'_> {
+    pub(super) fn reject(&self, reason: Text) {
+        self.reject_at(self.origin, reason);
     }
 
-    fn fault_at(&self, origin: &Origin, reason: Text) {
-        self.findings.fault(origin.place.clone(), origin.key.clone(), reason);
+    fn reject_at(&self, origin: &Origin, reason: Text) {
+        self.findings.reject(origin.place.clone(), origin.key.clone(), reason);
     }
 
-    pub(super) fn channel(&self, mut draft: Draft) -> Option<ChannelSettings> {
-        let name = draft.name.take();
-        if name.is_none() && !draft.broken {
-            self.fault(Text::new("name is missing", "缺少 name"));
+    pub(super) fn channel(&self, mut draft: NotifierDraft) -> Option<ChannelSettings> {
+        let about = |name: &str| NotifierDraft::ABOUT.iter().find(|key| key.name == name);
+        let own: Vec<(&[&str], &Origin, bool)> = draft
+            .given()
+            .into_iter()
+            .filter_map(|(name, origin, right)| Some((about(name)?.only, origin, right, name)))
+            .filter(|(only, _, _, name)| !only.is_empty() || matches!(*name, "name" | "type"))
+            .map(|(only, origin, right, _)| (only, origin, right))
+            .collect();
+        // What is missing is then missing for a reason.
+        let is_broken = own.iter().any(|(_, _, right)| !right);
+        if draft.name.value.is_none() && !is_broken {
+            self.reject(Text::new("name is missing", "缺少 name"));
         }
-        let kind = match (draft.kind, draft.preset) {
+        let kind = match (draft.r#type.value, draft.preset.value) {
             (Some(kind), _) => kind,
-            (None, Some(_)) => Kind::Webhook,
+            (None, Some(_)) => NotifierKind::Webhook,
             (None, None) => {
-                if !draft.broken {
-                    self.fault(Text::new(
+                if !is_broken {
+                    self.reject(Text::new(
                         "type is missing: write \"webhook\", \"mail\", \"exec\", \"journal\" or \"syslog\"",
                         "缺少 type：请写 \"webhook\"、\"mail\"、\"exec\"、\"journal\" 或 \"syslog\"",
                     ));
@@ -55,11 +64,10 @@ impl Work<'_> {
                 return None;
             }
         };
-        for (kinds, origin) in &draft.given {
-            if !kinds.contains(&kind) {
-                let words: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-                let (whose, own) = (words.join(", "), kind.name());
-                self.fault_at(
+        for (only, origin, _) in own {
+            if !only.is_empty() && !only.contains(&kind.name()) {
+                let (whose, own) = (only.join(", "), kind.name());
+                self.reject_at(
                     origin,
                     Text::new(
                         format!("is for {whose}, not for {own}"),
@@ -68,27 +76,28 @@ impl Work<'_> {
                 );
             }
         }
-        if let Some(Located { value: path, origin }) = &draft.ca {
+        if let (Some(path), Some(origin)) = (&draft.ca.value, &draft.ca.origin) {
             if let Err(error) = tls::authorities(Some(path)) {
-                self.fault_at(origin, both(|lang| error.sentence(lang)));
+                self.reject_at(origin, both(|lang| error.sentence(lang)));
                 return None;
             }
         }
-        if draft.broken {
+        if is_broken {
             return None;
         }
-        let concurrency = draft.concurrency.unwrap_or(CONCURRENCY);
+        let name = std::mem::take(&mut draft.name).value;
+        let concurrency = draft.concurrency.value.unwrap_or(CONCURRENCY);
         let options = match kind {
-            Kind::Webhook => self.webhook(draft),
-            Kind::Mail => self.mail(draft),
-            Kind::Exec => self.exec(draft),
-            Kind::Journal => Some(ChannelOptions::Local(Log::Journal)),
-            Kind::Syslog => Some(ChannelOptions::Local(Log::Syslog)),
+            NotifierKind::Webhook => self.webhook(draft),
+            NotifierKind::Mail => self.mail(draft),
+            NotifierKind::Exec => self.exec(draft),
+            NotifierKind::Journal => Some(ChannelOptions::Local(Log::Journal)),
+            NotifierKind::Syslog => Some(ChannelOptions::Local(Log::Syslog)),
         }?;
-        Some(ChannelSettings { name: name?.value, concurrency, options })
+        Some(ChannelSettings { name: name?, concurrency, options })
     }
 
-    fn webhook(&self, draft: Draft) -> Option<ChannelOptions> {
+    fn webhook(&self, draft: NotifierDraft) -> Option<ChannelOptions> {
         let mut secrets = BTreeMap::new();
         let mut missing = false;
         let mut fetch =
@@ -97,40 +106,42 @@ impl Work<'_> {
                 Some(secret) => _ = secrets.insert(name.to_string(), secret),
                 None => missing = true,
             };
-        draft.secrets.iter().for_each(|(name, source)| fetch(name, source));
-        let url = match draft.url {
-            Some(Located { value: Url::Text(text), origin }) => Some((text, origin)),
-            Some(Located { value: Url::Secret(source), origin }) => {
+        draft.secrets.or_default().iter().for_each(|(name, source)| fetch(name, source));
+        let url_origin = draft.url.origin.clone();
+        let url = draft.url.located().map(|Located { value, origin }| match value {
+            SecretUrl::Text(text) => text,
+            SecretUrl::Secret(value) => {
                 // A secret like others, of a name that nobody can give to one.
-                fetch(WHOLE_URL, &Located { value: source, origin: origin.clone() });
-                Some((format!("{{{{secret.{WHOLE_URL}}}}}"), origin))
+                fetch(WHOLE_URL, &Located { value, origin });
+                format!("{{{{secret.{WHOLE_URL}}}}}")
             }
-            None => None,
-        };
+        });
         if missing {
             return None;
         }
-        let proxy = self.proxy(draft.proxy)?;
+        let proxy = self.proxy(draft.proxy.located())?;
         let names: Vec<String> = secrets.keys().cloned().collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let params: Vec<String> = draft.params.keys().cloned().collect();
-        let params: Vec<&str> = params.iter().map(String::as_str).collect();
+        let params = draft.params.or_default();
+        let known_params: Vec<String> = params.keys().cloned().collect();
+        let known_params: Vec<&str> = known_params.iter().map(String::as_str).collect();
+        let written_headers = draft.headers.or_default();
         let headers: Vec<(HeaderName, String)> =
-            draft.headers.iter().map(|header| header.value.clone()).collect();
+            written_headers.iter().map(|header| header.value.clone()).collect();
         let written = Written {
-            preset: draft.preset.unwrap_or(&preset::PLAIN),
-            method: draft.method,
-            url: url.as_ref().map(|(text, _)| text.as_str()),
+            preset: draft.preset.or(&preset::PLAIN),
+            method: draft.method.value,
+            url: url.as_deref(),
             headers: &headers,
-            body: draft.body.as_ref().map(|body| body.value.as_str()),
+            body: draft.body.value.as_deref(),
             secrets: Secrets::new(secrets),
-            params: draft.params,
-            ca: draft.ca.map(|ca| ca.value),
+            params,
+            ca: draft.ca.value,
             proxy: None,
-            timeout: draft.timeout.unwrap_or(TIMEOUT),
-            show_answers: draft.show_answers.unwrap_or(false),
+            timeout: draft.timeout.or(TIMEOUT),
+            show_answers: draft.show_answers.or(false),
         };
-        match written.compose(&names, &params) {
+        match written.compose(&names, &known_params) {
             Ok(mut options) => {
                 options.proxy = match (proxy, &options.origin) {
                     (Some(chosen), _) => chosen,
@@ -141,16 +152,15 @@ impl Work<'_> {
             }
             Err(wrong) => {
                 let origin = match &wrong.part {
-                    Part::Url => url.as_ref().map(|(_, origin)| origin),
-                    Part::Body => draft.body.as_ref().map(|body| &body.origin),
-                    Part::Header(name) => draft
-                        .headers
+                    Part::Url => url_origin.as_ref(),
+                    Part::Body => draft.body.origin.as_ref(),
+                    Part::Header(name) => written_headers
                         .iter()
                         .find(|header| header.value.0.as_str() == name)
                         .map(|header| &header.origin),
                     Part::Whole => None,
                 };
-                self.fault_at(origin.unwrap_or(self.origin), both(|lang| wrong.sentence(lang)));
+                self.reject_at(origin.unwrap_or(self.origin), both(|lang| wrong.sentence(lang)));
                 None
             }
         }
@@ -158,11 +168,11 @@ impl Work<'_> {
 
     /// What `proxy` says: `None` nothing, so that the environment decides. The outer `None`: it is wrong.
     #[expect(clippy::option_option)]
-    fn proxy(&self, given: Option<Located<Url>>) -> Option<Option<Option<Proxy>>> {
+    fn proxy(&self, given: Option<Located<SecretUrl>>) -> Option<Option<Option<Proxy>>> {
         let Some(Located { value, origin }) = given else { return Some(None) };
         let text = match value {
-            Url::Text(text) => text,
-            Url::Secret(source) => {
+            SecretUrl::Text(text) => text,
+            SecretUrl::Secret(source) => {
                 let source = Located { value: source, origin: origin.clone() };
                 tokens::secret(&source, self.env, self.findings)?.reveal().to_string()
             }
@@ -172,7 +182,7 @@ impl Work<'_> {
         }
         let found = Proxy::parse(&text);
         if found.is_none() {
-            self.fault_at(
+            self.reject_at(
                 &origin,
                 Text::new(
                     "not a proxy of HTTP: write \"http://HOST:PORT\", { file = \"PATH\" } where it has a password, or \"none\"",
@@ -198,24 +208,25 @@ impl Work<'_> {
         }
     }
 
-    fn mail(&self, draft: Draft) -> Option<ChannelOptions> {
+    fn mail(&self, draft: NotifierDraft) -> Option<ChannelOptions> {
         let lacks = |what: &str| {
-            self.fault(Text::new(format!("{what} is missing"), format!("缺少 {what}")));
+            self.reject(Text::new(format!("{what} is missing"), format!("缺少 {what}")));
         };
-        if draft.smtp.is_none() {
+        if !draft.smtp.is_given() {
             lacks("smtp");
         }
-        if draft.from.is_none() {
+        if !draft.from.is_given() {
             lacks("from");
         }
-        if draft.to.is_empty() {
+        let to = draft.to.or_default();
+        if to.is_empty() {
             lacks("to");
         }
-        let (smtp, from) = (draft.smtp?, draft.from?);
-        let tls = draft.tls.unwrap_or_default();
-        let (host, port) = smtp.value;
-        let password = draft.password.as_ref().or(draft.secrets.get("password"));
-        let login = match (draft.username, password) {
+        let ((host, port), from) = (draft.smtp.value?, draft.from.value?);
+        let tls = draft.tls.or_default();
+        let password =
+            draft.password_file.located().or_else(|| draft.secrets.or_default().remove("password"));
+        let login = match (draft.username.located(), &password) {
             (Some(user), Some(source)) => {
                 if tls == MailTls::Off && !is_neighbour(&host) {
                     let text = Text::new(
@@ -228,11 +239,11 @@ impl Work<'_> {
             }
             (None, None) => None,
             (Some(user), None) => {
-                self.fault_at(&user.origin, Text::new("password_file is missing", "缺少 password_file"));
+                self.reject_at(&user.origin, Text::new("password_file is missing", "缺少 password_file"));
                 return None;
             }
             (None, Some(source)) => {
-                self.fault_at(&source.origin, Text::new("username is missing", "缺少 username"));
+                self.reject_at(&source.origin, Text::new("username is missing", "缺少 username"));
                 return None;
             }
         };
@@ -243,20 +254,20 @@ impl Work<'_> {
             port: port.unwrap_or(tls.port()),
             tls,
             from,
-            to: draft.to,
-            helo: draft.helo,
+            to,
+            helo: draft.helo.value,
             login,
-            ca: draft.ca.map(|ca| ca.value),
+            ca: draft.ca.value,
             subject,
             body,
-            timeout: draft.timeout.unwrap_or(TIMEOUT),
-            show_answers: draft.show_answers.unwrap_or(false),
+            timeout: draft.timeout.or(TIMEOUT),
+            show_answers: draft.show_answers.or(false),
         }))
     }
 
-    fn exec(&self, draft: Draft) -> Option<ChannelOptions> {
-        let Some(command) = draft.command else {
-            self.fault(Text::new("command is missing", "缺少 command"));
+    fn exec(&self, draft: NotifierDraft) -> Option<ChannelOptions> {
+        let Some(command) = draft.command.value else {
+            self.reject(Text::new("command is missing", "缺少 command"));
             return None;
         };
         let program = Path::new(command.first()?);
@@ -267,18 +278,18 @@ impl Work<'_> {
         }
         Some(ChannelOptions::Exec(ExecOptions {
             command,
-            timeout: draft.timeout.unwrap_or(TIMEOUT),
-            show_answers: draft.show_answers.unwrap_or(false),
+            timeout: draft.timeout.or(TIMEOUT),
+            show_answers: draft.show_answers.or(false),
         }))
     }
 
     /// A template without secrets. `None`: it is wrong.
-    fn template(&self, text: Option<Located<String>>) -> Option<Option<Template>> {
-        let Some(Located { value: text, origin }) = text else { return Some(None) };
+    fn template(&self, text: Given<String>) -> Option<Option<Template>> {
+        let Some(Located { value: text, origin }) = text.located() else { return Some(None) };
         match Template::parse(&text, Names::default()) {
             Ok(template) => Some(Some(template)),
             Err(error) => {
-                self.fault_at(&origin, both(|lang| error.sentence(lang)));
+                self.reject_at(&origin, both(|lang| error.sentence(lang)));
                 None
             }
         }

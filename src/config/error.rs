@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, where, and how it is said.
 //!
-//! Every fault is one line, `file:line: key: reason`; a flag or a variable of the environment stands in place of
+//! Every error is one line, `file:line: key: reason`; a flag or a variable of the environment stands in place of
 //! `file:line` when it is the culprit. Reasons carry both languages from where they arise, because which one is
 //! wanted is known only when everything has been read.
 
@@ -23,7 +23,7 @@ pub(crate) const EX_NOPERM: u8 = 77;
 /// sysexits: the configuration is wrong.
 pub(crate) const EX_CONFIG: u8 = 78;
 
-/// Most faults, and most warnings, that are kept: a person reads no more, and a file can hold a million.
+/// Most errors, and most warnings, that are kept: a person reads no more, and a file can hold a million.
 const FINDINGS_MAX: usize = 200;
 
 /// A sentence in both languages.
@@ -59,7 +59,7 @@ impl fmt::Display for Place {
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct KeyError {
     /// Where it stands.
     pub(crate) place: Place,
     /// The dotted key; empty when the place says it all.
@@ -70,10 +70,10 @@ pub(crate) struct Fault {
     pub(crate) exit_code: u8,
 }
 
-/// Collects faults and warnings while everything is read, so that all of them are told at once.
+/// Collects errors and warnings while everything is read, so that all of them are told at once.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    faults: RefCell<Vec<Fault>>,
+    errors: RefCell<Vec<KeyError>>,
     warnings: RefCell<Vec<Text>>,
     /// Files of secrets may be missing.
     offline: bool,
@@ -81,28 +81,28 @@ pub(crate) struct Findings {
     fragment: bool,
 }
 
-/// Why there are no settings: every fault that was found, in the order of the files and their lines.
+/// Why there are no settings: every error that was found, in the order of the files and their lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     lang: Lang,
-    faults: Vec<Fault>,
+    errors: Vec<KeyError>,
 }
 
 impl ConfigError {
-    /// The exit code (sysexits) of the first fault: 64 a flag, 66 a missing file, 74 reading failed, 77 no
+    /// The exit code (sysexits) of the first error: 64 a flag, 66 a missing file, 74 reading failed, 77 no
     /// permission, 78 anything else.
     pub fn exit_code(&self) -> u8 {
-        self.faults.first().map_or(EX_CONFIG, |fault| fault.exit_code)
+        self.errors.first().map_or(EX_CONFIG, |error| error.exit_code)
     }
 
-    /// The language to speak, as far as it could be told in spite of the faults.
+    /// The language to speak, as far as it could be told in spite of the errors.
     pub fn lang(&self) -> Lang {
         self.lang
     }
 
-    /// One line for each fault, `file:line: key: reason`, without a newline at the end.
+    /// One line for each error, `file:line: key: reason`, without a newline at the end.
     pub fn sentence(&self, lang: Lang) -> String {
-        self.faults.iter().map(|fault| fault.line(lang)).collect::<Vec<_>>().join("\n")
+        self.errors.iter().map(|error| error.line(lang)).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -132,7 +132,7 @@ impl Text {
     }
 }
 
-impl Fault {
+impl KeyError {
     fn line(&self, lang: Lang) -> String {
         let mut line = match &self.place {
             Place::Nowhere => String::new(),
@@ -173,17 +173,17 @@ impl Findings {
         self.warn(place, key, text);
     }
 
-    /// Notes a fault of the configuration.
-    pub(crate) fn fault(&self, place: Place, key: impl Into<String>, reason: Text) {
-        self.fault_with_code(place, key, reason, EX_CONFIG);
+    /// Notes an error of the configuration.
+    pub(crate) fn reject(&self, place: Place, key: impl Into<String>, reason: Text) {
+        self.reject_with_code(place, key, reason, EX_CONFIG);
     }
 
-    /// Notes a fault that asks for another exit code.
-    pub(crate) fn fault_with_code(&self, place: Place, key: impl Into<String>, reason: Text, exit_code: u8) {
-        let mut faults = self.faults.borrow_mut();
-        match faults.len().cmp(&FINDINGS_MAX) {
-            Ordering::Less => faults.push(Fault { place, key: key.into(), reason, exit_code }),
-            Ordering::Equal => faults.push(Fault {
+    /// Notes an error that asks for another exit code.
+    pub(crate) fn reject_with_code(&self, place: Place, key: impl Into<String>, reason: Text, exit_code: u8) {
+        let mut errors = self.errors.borrow_mut();
+        match errors.len().cmp(&FINDINGS_MAX) {
+            Ordering::Less => errors.push(KeyError { place, key: key.into(), reason, exit_code }),
+            Ordering::Equal => errors.push(KeyError {
                 place: Place::Nowhere,
                 key: String::new(),
                 reason: Text::new("too many faults; the rest is not told", "错误过多，其余从略"),
@@ -193,9 +193,9 @@ impl Findings {
         }
     }
 
-    /// Whether there is a fault of a certain place and key.
-    pub(crate) fn any_fault(&self, is_it: impl Fn(&Place, &str) -> bool) -> bool {
-        self.faults.borrow().iter().any(|fault| is_it(&fault.place, &fault.key))
+    /// Whether there is an error of a certain place and key.
+    pub(crate) fn has_rejected(&self, is_it: impl Fn(&Place, &str) -> bool) -> bool {
+        self.errors.borrow().iter().any(|error| is_it(&error.place, &error.key))
     }
 
     /// Notes that a file could not be read.
@@ -222,7 +222,7 @@ impl Findings {
                 format!("{}：{}", what.display(), why.zh),
             ),
         };
-        self.fault_with_code(place, key, reason, exit_code);
+        self.reject_with_code(place, key, reason, exit_code);
     }
 
     /// Notes something that works but is hardly meant.
@@ -232,26 +232,26 @@ impl Findings {
         }
         let line = |lang: Lang| {
             let reason = text.clone();
-            Fault { place: place.clone(), key: key.into(), reason, exit_code: EX_CONFIG }.line(lang)
+            KeyError { place: place.clone(), key: key.into(), reason, exit_code: EX_CONFIG }.line(lang)
         };
         self.warnings.borrow_mut().push(Text::new(line(Lang::En), line(Lang::Zh)));
     }
 
-    /// The warnings in one language; an error if there was any fault. Faults of flags and variables come first, then
+    /// The warnings in one language; an error if there was any error. Faults of flags and variables come first, then
     /// those of the files in the order in which they were read, each from its top down.
     pub(crate) fn into_warnings(self, lang: Lang, sources: &[PathBuf]) -> Result<Vec<String>, ConfigError> {
-        let mut faults = self.faults.into_inner();
+        let mut errors = self.errors.into_inner();
         let rank = |path: &Path| sources.iter().position(|source| source == path).unwrap_or(sources.len());
-        faults.sort_by_key(|fault| match &fault.place {
+        errors.sort_by_key(|error| match &error.place {
             Place::Named(_) => (0, 0, 0),
             Place::Line(path, line) => (1, rank(path), *line),
             Place::File(path) => (1, rank(path), 0),
             Place::Nowhere => (2, 0, 0),
         });
-        if faults.is_empty() {
+        if errors.is_empty() {
             Ok(self.warnings.into_inner().iter().map(|w| w.say(lang).to_string()).collect())
         } else {
-            Err(ConfigError { lang, faults })
+            Err(ConfigError { lang, errors })
         }
     }
 }
