@@ -187,17 +187,17 @@ impl Daemon {
         let started = clock::now();
         let permits = Arc::new(ConnectionLimits::new(settings.limits.connections, open_files));
         let policy = Arc::new(policy_of(&settings));
-        let opened = store::open(&settings.state_dir, started.wall, clock::booted_at(started.wall))
+        let storage = store::open(&settings.state_dir, started.wall, clock::booted_at(started.wall))
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         state_dir::is_still(&settings.state_dir, &state_lock)
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let threads = Threads::stats_sets(settings.threads);
         let engine =
-            Arc::new(Engine::new(started, policy, log.clone(), threads, opened.store, settings.state.sync));
+            Arc::new(Engine::new(started, policy, log.clone(), threads, storage, settings.state.sync));
         engine
             .recover_with(started, &before.monitors())
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
-        let keeper = Keeper::new(started, clock::asleep(), opened.owner, settings.state.history);
+        let keeper = Keeper::new(started, clock::asleep(), settings.state.history);
         for text in settings.warnings.iter().chain(&warnings) {
             warn(&log, "configuration", text.clone());
         }

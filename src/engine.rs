@@ -19,7 +19,7 @@ pub use crate::domain::registry::Tidings;
 use crate::domain::registry::{self, Arrival, Control, Name, Receipt, Registry, Snapshot, Unknown};
 use crate::domain::sentence::Sentence;
 use crate::domain::time::{Now, Span, Wall};
-use crate::store::{Batch, Partition, Store, StoreError};
+use crate::store::{Batch, Journal, Storage, Store, StoreError};
 use crate::sys::log::Log;
 use crate::view::words;
 use arc_swap::ArcSwap;
@@ -69,8 +69,6 @@ const TIDINGS_MAX: usize = 1024;
 const BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 const HOUR: Span = Span::secs(3600);
 const SECOND: Span = Span::secs(1);
-/// The embedded store's only partition.
-const HERE: Partition = Partition(0);
 
 /// A beat, whom it is for, and how it came.
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +125,7 @@ pub struct Engine {
     policy: ArcSwap<Policy>,
     log: Log,
     stats: Stats,
+    journal: Arc<dyn Journal>,
     store: Arc<dyn Store>,
     /// Which installation this is, for names that leave this machine.
     instance: Arc<Instance>,
@@ -186,7 +185,7 @@ impl Engine {
         policy: Arc<Policy>,
         log: Log,
         threads: usize,
-        store: Arc<dyn Store>,
+        storage: Storage,
         sync: Sync,
     ) -> Engine {
         let shard = || {
@@ -200,8 +199,9 @@ impl Engine {
             hasher: Seed::random(),
             log,
             stats: Stats::new(threads),
-            instance: Arc::new(store.instance()),
-            store,
+            instance: Arc::new(storage.tables.instance()),
+            journal: storage.journal,
+            store: storage.tables,
             sync,
             monitors: AtomicU64::new(0),
             next_number: AtomicU64::new(1),
@@ -277,12 +277,12 @@ impl Engine {
 
     fn put_on_record(&self, now: Wall, batch: &mut Batch) -> Result<(), NotStored> {
         let has_changes = batch.has_changes();
-        let appended = self.store.append(HERE, now, batch);
+        let appended = self.journal.append(now, batch);
         if has_changes {
             self.catch_up.committed();
         }
         let kept = match (appended, self.sync) {
-            (Ok(upto), Sync::Always) => self.store.sync(HERE, upto),
+            (Ok(upto), Sync::Always) => self.journal.sync(upto),
             (appended, _) => appended.map(drop),
         };
         let Err(error) = kept else { return Ok(()) };

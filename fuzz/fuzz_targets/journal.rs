@@ -3,9 +3,9 @@
 #![no_main]
 
 use heartbeat_server::domain::time::Wall;
-use heartbeat_server::store::journal::frame::{FrameHeader, Kind, SEGMENT_HEADER_BYTES, SegmentHeader};
+use heartbeat_server::store::journal::frame::{FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader};
 use heartbeat_server::store::journal::sim::SimDisk;
-use heartbeat_server::store::journal::{Journal, JournalOptions};
+use heartbeat_server::store::journal::{FileJournal, JournalOptions};
 use heartbeat_server::store::{Wanted, batch, codec};
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ fn frame(sequence: u64, payload: &[u8]) -> Vec<u8> {
         segment: 1,
         sequence,
         wall: Wall(2),
-        kind: Kind::Records { changes: sequence == 2 },
+        kind: FrameKind::Records { changes: sequence == 2 },
         records: 1,
         payload_crc: crc32fast::hash(payload),
     };
@@ -50,7 +50,7 @@ fn open(files: &[&[u8]]) {
         disk.put(&heartbeat_server::store::journal::frame::file_name(number), bytes);
     }
     let options = JournalOptions { seed: 1, ..JournalOptions::default() };
-    let Ok((journal, _)) = Journal::open(Arc::new(disk.clone()), options, Wall(3)) else { return };
+    let Ok(journal) = FileJournal::open(Arc::new(disk.clone()), options, Wall(3)) else { return };
     let count = || {
         let mut count = 0u64;
         let outcome = journal.read(None, Wanted::All, &mut |_, _| count += 1);
@@ -60,7 +60,8 @@ fn open(files: &[&[u8]]) {
     journal.tick(Wall(4)).expect("it goes on");
     assert_eq!(count(), before);
     drop(journal);
-    let (again, found) = Journal::open(Arc::new(disk), options, Wall(5)).expect("it opens again");
+    let again = FileJournal::open(Arc::new(disk), options, Wall(5)).expect("it opens again");
+    let found = again.recovery();
     assert!(found.cut.is_none(), "{found:?}");
     let mut after = 0u64;
     let outcome = again.read(None, Wanted::All, &mut |_, _| after += 1);

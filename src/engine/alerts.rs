@@ -5,7 +5,7 @@
 //! (`aside`), and what is to be remembered is put on record as it is when that can be done. So at any moment the tables and
 //! the journal behind the place noted in them are enough to decide again what was decided since.
 
-use super::{Engine, HERE, lock};
+use super::{Engine, lock};
 use crate::domain::alert::message::Doubt;
 use crate::domain::alert::{AlertPolicy, Lookup, Machine, Message, Remembered, Standing, Step};
 use crate::domain::id::IdRef;
@@ -15,8 +15,7 @@ use crate::domain::record::{Change, Record, incident_id};
 use crate::domain::registry::{Counts, Snapshot};
 use crate::domain::rules::Rules;
 use crate::domain::time::{Now, Span, Wall};
-use crate::store::owned::OwnedRecord;
-use crate::store::{IncidentQuery, Outgoing, StoreError};
+use crate::store::{IncidentQuery, Outgoing, OwnedRecord, StoreError};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -160,9 +159,9 @@ impl Engine {
             None => {
                 let (told, rules): (Arc<AlertPolicy>, Arc<Rules>) =
                     (policy.alerts.clone(), policy.rules.clone());
-                let mut machine = Machine::new(now.wall, told, rules, self.store.standings(HERE)?);
+                let mut machine = Machine::new(now.wall, told, rules, self.store.standings()?);
                 machine.set_instance(self.instance.clone());
-                let last_sign = self.store.life(HERE).last_sign.unwrap_or(alerts.started);
+                let last_sign = self.journal.life().last_sign.unwrap_or(alerts.started);
                 let away = crate::domain::alert::message::age(last_sign, alerts.started);
                 machine.began(alerts.started, away, self.counts());
                 let recovered = lock(&self.recovered).take().unwrap_or_default();
@@ -182,10 +181,11 @@ impl Engine {
         for record in records {
             // What was found at the start comes before what was written since.
             let number = record.number;
-            let found = down.get(&number).filter(|found| found.borrow().version < record.version);
-            let again = found.map(|found| self.was_over(&found.borrow())).transpose()?;
-            if let Some((again, found)) = again.and_then(|again| Some((again, down.remove(&number)?))) {
-                self.put_right(machine, &found.borrow(), again, clocks.now);
+            let found = down.get(&number).and_then(OwnedRecord::borrow);
+            if let Some(found) = found.filter(|found| found.version < record.version) {
+                let again = self.was_over(&found)?;
+                self.put_right(machine, &found, again, clocks.now);
+                down.remove(&number);
             }
             // After a power cut what is left of the journal is read once more, from its beginning, and where no file could
             // be begun what was not safe is written again later; what was over by then is no news, though it may have been
@@ -224,7 +224,7 @@ impl Engine {
     ) -> Result<(), StoreError> {
         let Some(machine) = &mut alerts.machine else { return Ok(()) };
         let late = if alerts.named_anew { self.unknown_down(now, machine) } else { Vec::new() };
-        let over = |found: &OwnedRecord| self.was_over(&found.borrow());
+        let over = |found: &OwnedRecord| found.borrow().map_or(Ok(false), |found| self.was_over(&found));
         let found_over = alerts.down.values().map(over).collect::<Result<Vec<bool>, StoreError>>()?;
         let late_over = late.iter().map(over).collect::<Result<Vec<bool>, StoreError>>()?;
         let Lapses { away, until, network } = std::mem::take(&mut *lock(&self.lapses));
@@ -252,12 +252,12 @@ impl Engine {
         if !alerts.reconciled {
             machine.reconcile(now.wall, &present);
             for (found, again) in std::mem::take(&mut alerts.down).values().zip(found_over) {
-                self.put_right(machine, &found.borrow(), again, now);
+                found.borrow().into_iter().for_each(|found| self.put_right(machine, &found, again, now));
             }
             alerts.reconciled = true;
         } else {
             for (found, again) in late.iter().zip(late_over) {
-                machine.hear_late(&found.borrow(), again);
+                found.borrow().into_iter().for_each(|found| machine.hear_late(&found, again));
             }
         }
         machine.set_disk(now.wall, is_full);
@@ -278,7 +278,7 @@ impl Engine {
                 if !machine.knows(record.number) {
                     let change = Change::State { from: State::Up, muted: false };
                     let record = Record { at: incident.started, change, details: None, ..record.clone() };
-                    found.extend(OwnedRecord::new(&record));
+                    found.push(OwnedRecord::new(&record));
                 }
             });
         }
@@ -306,14 +306,13 @@ impl Engine {
         if self.policy().alerts.notifiers.is_empty() {
             return Ok(());
         }
-        let standings = self.store.standings(HERE)?;
+        let standings = self.store.standings()?;
         let remembered: HashMap<u64, Remembered> = standings
             .iter()
             .filter_map(|(number, state)| Some((*number, Remembered::read(state)?)))
             .collect();
         drop(standings);
-        let since =
-            self.store.life(HERE).last_sign.map(|sign| Wall(sign.0.saturating_sub_unsigned(LATELY.0)));
+        let since = self.journal.life().last_sign.map(|sign| Wall(sign.0.saturating_sub_unsigned(LATELY.0)));
         let mut recovered = Recovered::default();
         for shard in &self.shards {
             lock(shard).visit(now, &mut |record| {
@@ -329,7 +328,7 @@ impl Engine {
                     let at = incident.started;
                     let change = Change::State { from: State::Up, muted: false };
                     let record = Record { at, change, details: None, ..record.clone() };
-                    recovered.down.extend(OwnedRecord::new(&record).map(|found| (record.number, found)));
+                    recovered.down.insert(record.number, OwnedRecord::new(&record));
                 }
             });
         }
@@ -379,7 +378,7 @@ mod tests {
             for shard in &engine.shards {
                 lock(shard).visit(at(ms), &mut |record| {
                     let change = Change::State { from, muted: false };
-                    found = OwnedRecord::new(&Record { change, details: None, ..record.clone() });
+                    found = Some(OwnedRecord::new(&Record { change, details: None, ..record.clone() }));
                 });
             }
             found.unwrap()
@@ -391,14 +390,16 @@ mod tests {
         };
         let mut machine = Machine::new(at(0).wall, Arc::new(policy), Arc::default(), []);
         let first = heard(1, Status::Fail, State::Up);
-        machine.hear(&first.borrow());
-        machine.hear(&heard(2, Status::Ok, State::Down).borrow());
-        assert!(machine.saw_the_end_of(&first.borrow()));
+        let first = first.borrow().unwrap();
+        machine.hear(&first);
+        machine.hear(&heard(2, Status::Ok, State::Down).borrow().unwrap());
+        assert!(machine.saw_the_end_of(&first));
         // It fails again before the keeper has its first turn.
         let second = heard(3, Status::Fail, State::Up);
-        engine.put_right(&mut machine, &first.borrow(), false, at(4));
-        assert!(machine.saw_the_end_of(&first.borrow()), "it is over and stays so");
-        engine.put_right(&mut machine, &second.borrow(), false, at(4));
-        assert!(machine.knows(second.borrow().number) && !machine.saw_the_end_of(&second.borrow()));
+        let second = second.borrow().unwrap();
+        engine.put_right(&mut machine, &first, false, at(4));
+        assert!(machine.saw_the_end_of(&first), "it is over and stays so");
+        engine.put_right(&mut machine, &second, false, at(4));
+        assert!(machine.knows(second.number) && !machine.saw_the_end_of(&second));
     }
 }

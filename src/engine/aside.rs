@@ -5,9 +5,9 @@
 //! record when there is room. A crash before that loses it: then the changes that the journal has are heard again, and the
 //! same messages are decided again, under the same names.
 
-use super::{Engine, HERE, lock};
+use super::{Engine, lock};
 use crate::domain::time::Wall;
-use crate::store::{Delivery, Lane, OutboxQuery, Outgoing, Posted, Settled, StoreError};
+use crate::store::{Delivery, Entry, Lane, Mark, OutboxQuery, Outgoing, Posted, Settled, StoreError};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -392,7 +392,7 @@ impl Engine {
             let Part { settled, held, may_send, puts } = lock(&self.aside).of(lane, most.saturating_add(1));
             let done: BTreeSet<&str> = settled.iter().map(|done| done.outgoing.key.as_str()).collect();
             let wanted = most.saturating_add(done.len());
-            let mut messages = self.store.outbox_next(HERE, lane, wanted)?;
+            let mut messages = self.store.outbox_next(lane, wanted)?;
             // Those that wait here come behind all others, so not before the last of these is seen.
             let all = messages.len() < wanted;
             {
@@ -434,8 +434,9 @@ impl Engine {
     pub(super) fn note(&self, outgoing: &Outgoing, now: Wall, settled: &Settled, instead: &[Outgoing]) {
         let nothing_waits = lock(&self.aside).is_empty();
         if nothing_waits {
-            match self.store.outbox_settle(HERE, &outgoing.key, now, settled, instead) {
-                Ok(()) => return self.outbox_works(),
+            let entry = Entry::Settled { key: &outgoing.key, at: now, settled, instead };
+            match self.store.apply(&[entry], Mark::None) {
+                Ok(_) => return self.outbox_works(),
                 Err(error) => self.outbox_failed(&error, now),
             }
         }
@@ -449,8 +450,8 @@ impl Engine {
             let first =
                 lock(&self.aside).settled.first_key_value().map(|(number, done)| (*number, done.clone()));
             let Some((number, done)) = first else { break };
-            let key = &done.outgoing.key;
-            self.store.outbox_settle(HERE, key, done.at, &done.settled, &done.instead)?;
+            let Done { outgoing: Outgoing { key, .. }, settled, at, instead, .. } = &*done;
+            self.store.apply(&[Entry::Settled { key, at: *at, settled, instead }], Mark::None)?;
             let aside = &mut lock(&self.aside);
             aside.settled.remove(&number);
             aside.spots.remove(key);

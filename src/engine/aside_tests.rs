@@ -93,8 +93,17 @@ fn engine() -> Engine {
     testing::engine(Policy { alerts: Arc::new(alerts), ..Policy::default() })
 }
 
+fn put_message(engine: &Engine, outgoing: &Outgoing) {
+    engine.store.apply(&[Entry::Message(outgoing)], Mark::None).unwrap();
+}
+
+fn put_sent(engine: &Engine, key: &str) {
+    let sent = Entry::Settled { key, at: Wall(4), settled: &Settled::Sent, instead: &[] };
+    engine.store.apply(&[sent], Mark::None).unwrap();
+}
+
 fn put(engine: &Engine, keys: impl IntoIterator<Item = String>) {
-    keys.into_iter().for_each(|key| engine.store.outbox_put(HERE, &message(&key, "ops")).unwrap());
+    keys.into_iter().for_each(|key| put_message(engine, &message(&key, "ops")));
 }
 
 fn hold(engine: &Engine, keys: impl IntoIterator<Item = String>) {
@@ -108,7 +117,7 @@ fn settle(engine: &Engine, key: &str, settled: &Settled) {
 /// What waits here goes into the outbox.
 fn go_on_record(engine: &Engine) {
     let messages = lock(&engine.aside).messages();
-    messages.iter().for_each(|one| engine.store.outbox_put(HERE, one).unwrap());
+    messages.iter().for_each(|one| put_message(engine, one));
     lock(&engine.aside).are_put(&messages);
 }
 
@@ -163,7 +172,7 @@ fn about(key: &str, id: &str) -> Outgoing {
 fn when_nothing_more_may_leave_the_outbox_what_waits_here_still_goes_but_overtakes_nothing_of_its_monitor() {
     let engine = engine();
     let now = testing::at(0);
-    engine.store.outbox_put(HERE, &about("stored", "a")).unwrap();
+    put_message(&engine, &about("stored", "a"));
     for n in 0..SETTLED_MAX {
         settle(&engine, &format!("s{n}"), &Settled::Sent);
     }
@@ -220,7 +229,7 @@ fn what_was_told_without_being_noted_makes_no_list_of_what_waits_too_short() {
 fn what_was_told_without_being_noted_is_listed_as_told_in_its_place() {
     let engine = engine();
     put(&engine, ["a".into(), "b".into(), "c".into(), "d".into()]);
-    engine.store.outbox_settle(HERE, "c", Wall(4), &Settled::Sent, &[]).unwrap();
+    put_sent(&engine, "c");
     settle(&engine, "d", &Settled::Sent);
     settle(&engine, "a", &Settled::Sent);
     settle(&engine, "b", &Settled::Failed { reason: "no".into() });
@@ -243,7 +252,7 @@ fn what_was_told_without_being_noted_is_listed_as_told_in_its_place() {
 fn what_the_outbox_has_is_not_told_once_more_from_here() {
     let engine = engine();
     put(&engine, ["a".into(), "b".into(), "k~ops".into()]);
-    engine.store.outbox_settle(HERE, "k~ops", Wall(4), &Settled::Sent, &[]).unwrap();
+    put_sent(&engine, "k~ops");
     // While the disk is full another recipient fails for good; the fallback was told on behalf of the first.
     hold(&engine, ["waits".into()]);
     let failed = Settled::Failed { reason: "no".into() };

@@ -8,7 +8,7 @@ use crate::domain::notice::State;
 use crate::domain::registry::{Counts, Cursor, Glance, Order, Seat, Snapshot, Tidings};
 use crate::domain::sentence::Sentence;
 use crate::domain::time::{Now, Wall};
-use crate::store::{IncidentQuery, StoreError};
+use crate::store::{Entry, IncidentQuery, Mark, StoreError};
 use crate::sys::clock;
 use crate::view::words;
 use std::cmp::Ordering;
@@ -157,10 +157,9 @@ impl Engine {
     /// Marks an incident as known to a person; false if there is none of that name.
     pub fn acknowledge(&self, incident: &str) -> Result<bool, StoreError> {
         self.catch_up.wait();
-        match self.instance.own_part(incident) {
-            Some(own) => self.store.acknowledge_incident(own),
-            None => Ok(false),
-        }
+        let Some(incident) = self.instance.own_part(incident) else { return Ok(false) };
+        let applied = self.store.apply(&[Entry::Acknowledged { incident }], Mark::None)?;
+        Ok(applied.acknowledged > 0)
     }
 
     /// The past of some monitors, in their order.
@@ -192,7 +191,7 @@ impl Engine {
 
     /// Whether beats are taken and kept.
     pub fn health(&self) -> Health {
-        let condition = self.store.condition(clock::wall());
+        let condition = self.journal.condition(clock::wall());
         let trouble = lock(&self.trouble);
         let refusing = trouble.reason.clone().filter(|_| self.refuses_unstored());
         let unstored = trouble.reason.iter().filter(|_| !self.refuses_unstored());

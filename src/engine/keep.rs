@@ -9,12 +9,11 @@
 //! what is to be told of them leaves from memory (`aside`).
 
 use super::alerts::{Alerts, outgoing};
-use super::{Engine, HERE, Pending, SHARDS, lock};
+use super::{Engine, Pending, SHARDS, lock};
 use crate::domain::notice::Level;
-use crate::domain::record::{Change, Record};
+use crate::domain::record::Record;
 use crate::domain::time::{Mono, Now, Span, Wall};
-use crate::store::Batch;
-use crate::store::{Owner, Position, StoreError, Told, Wanted};
+use crate::store::{Batch, Entry, Mark, Position, SnapshotRow, StoreError, Wanted};
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
@@ -41,7 +40,6 @@ const NUMBERS_AT_ONCE: u64 = 8192;
 
 /// What the keeper remembers from one turn to the next.
 pub struct Keeper {
-    owner: Owner,
     /// Behind the last change that is on record, and behind the last that was heard.
     followed: Option<Position>,
     heard: Option<Position>,
@@ -64,9 +62,8 @@ pub struct Keeper {
 
 impl Keeper {
     /// A keeper that begins now. `asleep` is how long the machine has slept since it was booted.
-    pub fn new(now: Now, asleep: Span, owner: Owner, history: Span) -> Keeper {
+    pub fn new(now: Now, asleep: Span, history: Span) -> Keeper {
         Keeper {
-            owner,
             followed: None,
             heard: None,
             unheard: Batch::new(),
@@ -102,20 +99,20 @@ impl Engine {
 
     /// The same where connections have outlived the process before us, which these monitors stand for.
     pub fn recover_with(&self, now: Now, handed_over: &HashSet<String>) -> Result<u64, StoreError> {
-        let mut last_number = self.store.last_number(HERE)?;
+        let mut last_number = self.store.last_number()?;
         let mut load = |record: &Record<'_>, saved: bool| {
             last_number = last_number.max(record.number);
             let (shard, name) = self.place_of(record.id);
             lock(&self.shards[shard]).load(now, name, record, saved);
         };
-        let from = self.store.snapshot(HERE, &mut |record| match record.change {
+        let from = self.store.snapshot(&mut |row| match row {
             // Of one that is gone only the number is known, so not where it was.
-            Change::Removed => self.shards.iter().for_each(|shard| lock(shard).bury(record.number)),
-            _ => load(record, true),
+            SnapshotRow::Removed(number) => self.shards.iter().for_each(|shard| lock(shard).bury(number)),
+            SnapshotRow::Monitor(record) => load(record, true),
         })?;
-        self.store.read(HERE, from, Wanted::All, &mut |_, record| load(record, false))?;
+        self.journal.read(from, Wanted::All, &mut |_, record| load(record, false))?;
         self.next_number.store(last_number + 1, Ordering::Relaxed);
-        let last_sign = self.store.life(HERE).last_sign;
+        let last_sign = self.journal.life().last_sign;
         self.find_unremembered(now)?;
         let mut pending = Pending::new();
         let mut monitors = 0;
@@ -129,7 +126,7 @@ impl Engine {
         // A failure is noted, and made good when there is room again.
         let _ = self.commit(now.wall, &mut pending);
         self.declare(now, &self.policy());
-        if let Some(cut) = self.store.cut(self.policy().page_lang) {
+        if let Some(cut) = self.journal.cut(self.policy().page_lang) {
             self.notice(now.wall, Level::Notice, "cut", cut);
         }
         self.report_damage(now.wall);
@@ -138,7 +135,9 @@ impl Engine {
 
     /// Says what was found damaged, at the start or since; it is shown until the next start.
     fn report_damage(&self, now: Wall) {
-        let damage = self.store.take_damage(self.policy().page_lang);
+        let lang = self.policy().page_lang;
+        let mut damage = self.journal.take_damage(lang);
+        damage.extend(self.store.take_damage(lang));
         for one in &damage {
             self.notice(now, Level::Error, "damaged", one.own().to_string());
         }
@@ -165,9 +164,9 @@ impl Engine {
             }
         };
         let done = done.and_then(|(end, _)| {
-            let large = self.store.condition(now.wall).journal_bytes >= JOURNAL_BYTES;
+            let large = self.journal.condition(now.wall).journal_bytes >= JOURNAL_BYTES;
             if large || now.mono >= keeper.snapshot_due {
-                self.save(keeper, now, end)?;
+                self.save(now, end)?;
                 keeper.snapshot_due = now.mono.after(SNAPSHOT_EVERY);
             }
             self.forget(keeper, now)
@@ -195,7 +194,7 @@ impl Engine {
         if !all || self.monitors.load(Ordering::Relaxed) > LAST_MAX as u64 {
             return Ok(());
         }
-        self.save(keeper, now, end)
+        self.save(now, end)
     }
 
     /// Puts the changes of state on record that the journal has and the tables have not, about `most` of them, and hears
@@ -210,7 +209,7 @@ impl Engine {
     ) -> Result<(Position, bool), StoreError> {
         self.ready_alerts(&mut keeper.alerts, now)?;
         if keeper.followed.is_none() {
-            keeper.followed = self.store.transited(HERE)?;
+            keeper.followed = self.store.marks()?.changes;
             keeper.heard = keeper.followed;
         }
         if !on_record && self.is_mute(keeper, now.wall) {
@@ -224,7 +223,7 @@ impl Engine {
         let (mut complete, mut present) = (from, from);
         let mut failed = None;
         let mut seen = 0;
-        let end = self.store.read(HERE, from, Wanted::Changes, &mut |position, record| {
+        let end = self.journal.read(from, Wanted::Changes, &mut |position, record| {
             if seen >= most || failed.is_some() {
                 return;
             }
@@ -308,17 +307,17 @@ impl Engine {
             return Ok(());
         }
         let outbox = [aside, messages.clone()].concat();
-        let told = Told { outbox: &outbox, standings: &step.standings };
-        match self.store.transit(HERE, keeper.owner, records, &told, upto.unwrap_or_default()) {
-            Ok(()) => {
+        let records = records.iter().map(Entry::Record);
+        let told = outbox.iter().map(Entry::Message).chain(step.standings.iter().map(Entry::Standing));
+        let entries: Vec<Entry<'_>> = records.chain(told).collect();
+        match self.store.apply(&entries, upto.map_or(Mark::None, Mark::Changes)) {
+            Ok(_) => {
                 lock(&self.aside).are_put(&outbox);
                 if !outbox.is_empty() {
                     self.post.bell.notify_one();
                 }
                 Ok(())
             }
-            // Another tells it now.
-            Err(StoreError::Stale) => Err(StoreError::Stale),
             Err(error) => {
                 keeper.alerts.put_back(&step.standings);
                 self.put_aside(messages);
@@ -351,15 +350,15 @@ impl Engine {
     }
 
     /// Brings the snapshot up to date and lets the journal before it go.
-    fn save(&self, keeper: &mut Keeper, now: Now, end: Position) -> Result<(), StoreError> {
+    fn save(&self, now: Now, end: Position) -> Result<(), StoreError> {
         let saved = self.save_from(now).and_then(|()| {
             // While a removal waits for the journal the snapshot holds who was removed as they last stood there.
             if !lock(&self.trouble).backlog.is_empty() {
                 return Ok(false);
             }
             // Or a power cut would leave half of it, and the next start would take that for what came after.
-            self.store.sync(HERE, end)?;
-            self.store.finish_snapshot(HERE, end).map(|()| true)
+            self.journal.sync(end)?;
+            self.store.apply(&[], Mark::Snapshot(end)).map(|_| true)
         });
         match saved {
             Ok(true) => {}
@@ -369,8 +368,7 @@ impl Engine {
                 return Err(error);
             }
         }
-        self.store.transit(HERE, keeper.owner, &[], &Told::default(), end)?;
-        self.store.trim(HERE, end)
+        self.journal.trim(end)
     }
 
     fn save_from(&self, now: Now) -> Result<(), StoreError> {
@@ -386,7 +384,8 @@ impl Engine {
             let mut records = held.records();
             records.sort_unstable_by_key(|record| record.number);
             if !records.is_empty() {
-                self.store.put_snapshot(HERE, &records)?;
+                let entries: Vec<Entry<'_>> = records.iter().map(Entry::Record).collect();
+                self.store.apply(&entries, Mark::None)?;
             }
             drop(records);
             held.clear();
@@ -401,11 +400,11 @@ impl Engine {
             return;
         }
         let backlog = &mut trouble.backlog;
-        if !backlog.is_empty() && self.store.append(HERE, now.wall, backlog).is_err() {
+        if !backlog.is_empty() && self.journal.append(now.wall, backlog).is_err() {
             return;
         }
         // An empty backlog says nothing about the disk: a sign of life does.
-        if self.store.tend(HERE, now.wall).is_err() {
+        if self.journal.tend(now.wall).is_err() {
             return;
         }
         (trouble.reason, trouble.is_full) = (None, false);

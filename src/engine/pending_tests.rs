@@ -13,9 +13,8 @@ use crate::domain::time::{Span, Wall};
 use crate::domain::window::Window;
 use crate::engine::testing::{at, over};
 use crate::engine::watch::Watch;
-use crate::store::embedded::{Embedded, Log as StoreLog};
-use crate::store::memory::{MemoryLog, MemoryTables};
-use crate::store::{Condition, Life, Position, StoreError, Wanted};
+use crate::store::memory::{MemoryJournal, MemoryTables};
+use crate::store::{Condition, Journal, Life, Position, Storage, StoreError, Wanted};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::broadcast::Receiver;
@@ -47,13 +46,13 @@ impl Heard {
     }
 }
 
-/// A log that knows what was heard of before it had it.
+/// A journal that knows what was heard of before it had it.
 struct First {
-    inner: MemoryLog,
+    inner: MemoryJournal,
     listener: Listener,
 }
 
-impl StoreLog for First {
+impl Journal for First {
     fn append(&self, now: Wall, batch: &mut Batch) -> Result<Position, StoreError> {
         let heard = &mut lock(&self.listener);
         heard.listen();
@@ -95,9 +94,8 @@ impl StoreLog for First {
 }
 
 fn engine(listener: &Listener) -> Engine {
-    let store =
-        Embedded::new(First { inner: MemoryLog::new(), listener: listener.clone() }, MemoryTables::new());
-    let engine = over(Arc::new(store), Policy::default());
+    let journal = First { inner: MemoryJournal::new(), listener: listener.clone() };
+    let engine = over(Storage::new(journal, MemoryTables::new()), Policy::default());
     lock(listener).receiver = Some(engine.watch());
     engine
 }

@@ -1,6 +1,6 @@
 //! What the courier shares with the rest: the bell that calls it, the tests that people ask for, and its tally.
 
-use super::{Engine, HERE, lock};
+use super::{Engine, lock};
 use crate::domain::alert::message::{Subject, age};
 use crate::domain::alert::policy::NOTIFIERS_MAX;
 use crate::domain::alert::{Kind, Message};
@@ -8,7 +8,7 @@ use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
 use crate::notify::Left;
 use crate::notify::hostile::ODD;
-use crate::store::{Lane, Outgoing};
+use crate::store::{Entry, Lane, Mark, Outgoing};
 use crate::sys::clock;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Mutex;
@@ -248,7 +248,7 @@ impl Engine {
 
     /// Puts a test into the outbox, or aside.
     pub(super) fn post_test(&self, outgoing: &Outgoing) {
-        if self.store.outbox_put(HERE, outgoing).is_err() {
+        if self.store.apply(&[Entry::Message(outgoing)], Mark::None).is_err() {
             lock(&self.aside).hold([outgoing.clone()]);
         }
     }

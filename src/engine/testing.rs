@@ -4,9 +4,8 @@ use super::{Engine, Sync};
 use crate::domain::notice::Level;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Mono, Now, Wall};
-use crate::store::Store;
-use crate::store::embedded::Embedded;
-use crate::store::memory::{MemoryLog, MemoryTables};
+use crate::store::Storage;
+use crate::store::memory::{MemoryJournal, MemoryTables};
 use crate::sys::log::{Log, LogOptions, Target, TargetOptions};
 use std::sync::Arc;
 
@@ -17,14 +16,14 @@ pub fn at(ms: u64) -> Now {
 
 /// An engine under a policy.
 pub fn engine(policy: Policy) -> Engine {
-    over(Arc::new(Embedded::new(MemoryLog::new(), MemoryTables::new())), policy)
+    over(Storage::new(MemoryJournal::new(), MemoryTables::new()), policy)
 }
 
 /// The same over a store.
-pub fn over(store: Arc<dyn Store>, policy: Policy) -> Engine {
+pub fn over(storage: Storage, policy: Policy) -> Engine {
     let targets = vec![TargetOptions { target: Target::File("/dev/null".into()), beats: false }];
     let log = Log::open(LogOptions { targets, level: Level::Error, ..LogOptions::default() }).unwrap();
-    let engine = Engine::new(at(0), Arc::new(policy), log, 1, store, Sync::Second);
+    let engine = Engine::new(at(0), Arc::new(policy), log, 1, storage, Sync::Second);
     engine.recover(at(0)).unwrap();
     engine
 }

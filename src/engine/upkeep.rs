@@ -2,7 +2,7 @@
 //! tables up to date. They are two because a disk may take its time over either, and each must go on without the other.
 
 use super::keep::Keeper;
-use super::{Engine, HERE, lock};
+use super::{Engine, lock};
 use crate::domain::notice::Level;
 use crate::domain::time::Wall;
 use crate::sys::{clock, network};
@@ -87,7 +87,7 @@ impl Engine {
 
     /// Leaves a sign of life in the journal and makes durable what is not yet.
     pub fn tend(&self, now: Wall) {
-        if let Err(error) = self.store.tend(HERE, now) {
+        if let Err(error) = self.journal.tend(now) {
             self.has_failed(now, &error);
         }
     }

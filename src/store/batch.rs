@@ -137,6 +137,27 @@ impl Batch {
     }
 }
 
+/// One record that borrows nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedRecord {
+    base: Wall,
+    bytes: Vec<u8>,
+}
+
+impl OwnedRecord {
+    /// Takes a copy.
+    pub fn new(record: &Record<'_>) -> OwnedRecord {
+        let mut bytes = Vec::new();
+        codec::encode(record, record.at, &mut bytes);
+        OwnedRecord { base: record.at, bytes }
+    }
+
+    /// The same, borrowed. What was encoded here can be read here, so it is never `None`.
+    pub fn borrow(&self) -> Option<Record<'_>> {
+        codec::decode(&mut &*self.bytes, self.base).ok()
+    }
+}
+
 /// Visits the records of a part with the offset behind each; an error comes with the offset it is at.
 pub fn visit(
     payload: &[u8],

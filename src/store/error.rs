@@ -48,8 +48,6 @@ pub enum StoreError {
         /// Ours.
         known: i64,
     },
-    /// The partition has another owner now.
-    Stale,
 }
 
 impl StoreError {
@@ -105,7 +103,6 @@ impl StoreError {
             StoreError::TooNew { path, found, known } => {
                 format!("{}: written by a later version (schema {found}, this one knows {known})", at(path))
             }
-            StoreError::Stale => "the partition has a later owner".to_string(),
         }
     }
 
@@ -123,7 +120,6 @@ impl StoreError {
             StoreError::Io { .. } => ("check the disk", "请检查磁盘"),
             StoreError::Damaged { .. } => ("move the file away and restore a copy", "请移走该文件并恢复备份"),
             StoreError::TooNew { .. } => ("install that version again", "请重新安装该版本"),
-            StoreError::Stale => ("nothing needs to be done", "无需处理"),
         };
         match lang {
             Lang::En => format!("{what}: {}; {advice_en}", self.fault_to(to)),

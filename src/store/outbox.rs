@@ -4,7 +4,6 @@
 //! notifier has taken it or has finally not; after that its row stays for as long as history is kept, so that putting it
 //! again does nothing and people can see what was told. Its meaning belongs to `domain::alert`.
 
-use crate::domain::alert::Standing;
 use crate::domain::time::Wall;
 use std::fmt;
 
@@ -64,15 +63,6 @@ impl Outgoing {
     }
 }
 
-/// What a change of state brings about, put on record in one step with it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Told<'a> {
-    /// What is to be told.
-    pub outbox: &'a [Outgoing],
-    /// What is to be remembered of monitors so that nothing is told twice.
-    pub standings: &'a [Standing],
-}
-
 /// How a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Delivery {
@@ -130,15 +120,6 @@ pub enum Settled {
         /// Why.
         reason: String,
     },
-}
-
-/// A message that is let go of together with others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LetGo {
-    /// Its name.
-    pub key: String,
-    /// What is put into the outbox in its stead.
-    pub instead: Option<Outgoing>,
 }
 
 /// A message and what became of it.

@@ -7,7 +7,7 @@
 mod crowd;
 mod faults;
 
-use crate::store::{Probe, SimLog, SimTables};
+use crate::store::{Probe, SimJournal, SimTables};
 use faults::{FAULTS, Fault, OUTCOMES, PATIENCE_S, settings};
 use heartbeat_server::config::Settings;
 use heartbeat_server::domain::address::Peer;
@@ -24,12 +24,10 @@ use heartbeat_server::engine::post::AlertResult;
 use heartbeat_server::engine::watch::Watch;
 use heartbeat_server::engine::{Engine, Incoming, Pending};
 use heartbeat_server::notify::Outcome;
-use heartbeat_server::store::embedded::Embedded;
-use heartbeat_server::store::journal::JournalOptions;
-use heartbeat_server::store::journal::log::JournalLog;
 use heartbeat_server::store::journal::sim::SimDisk;
+use heartbeat_server::store::journal::{FileJournal, JournalOptions};
 use heartbeat_server::store::memory::MemoryTables;
-use heartbeat_server::store::{Delivery, OutboxQuery, Posted};
+use heartbeat_server::store::{Delivery, OutboxQuery, Posted, Storage};
 use heartbeat_server::sys::clock;
 use heartbeat_server::view::alert;
 use serde_json::Value;
@@ -250,14 +248,13 @@ fn started(
     probe: &Probe,
     now: Now,
 ) -> (Engine, Keeper) {
-    let inner = JournalLog::open(Arc::new(disk.clone()), JournalOptions::default(), None, now.wall).unwrap();
-    let log = SimLog { inner, probe: probe.clone() };
-    let probe = probe.clone();
-    let store = Embedded::new(log, SimTables { inner: tables.clone(), probe, disk: disk.clone() });
-    let owner = store.new_owner().unwrap();
-    let engine = Engine::new(now, policy.clone(), crate::silent(), 1, Arc::new(store), Sync::Second);
+    let inner = FileJournal::open(Arc::new(disk.clone()), JournalOptions::default(), now.wall).unwrap();
+    let journal = SimJournal { inner, probe: probe.clone() };
+    let tables = SimTables { inner: tables.clone(), probe: probe.clone(), disk: disk.clone() };
+    let engine =
+        Engine::new(now, policy.clone(), crate::silent(), 1, Storage::new(journal, tables), Sync::Second);
     engine.recover(now).unwrap();
-    (engine, Keeper::new(now, Span(0), owner, Span::secs(365 * DAY)))
+    (engine, Keeper::new(now, Span(0), Span::secs(365 * DAY)))
 }
 
 /// A notifier; what it is reached by does not matter, since the post is simulated.

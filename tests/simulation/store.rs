@@ -7,14 +7,12 @@ use heartbeat_server::domain::notice::State;
 use heartbeat_server::domain::record::{Change, Record};
 use heartbeat_server::domain::sentence::Sentence;
 use heartbeat_server::domain::time::Wall;
-use heartbeat_server::store::embedded::Log;
-use heartbeat_server::store::journal::log::JournalLog;
+use heartbeat_server::store::journal::FileJournal;
 use heartbeat_server::store::journal::sim::SimDisk;
 use heartbeat_server::store::memory::MemoryTables;
-use heartbeat_server::store::tables::Tables;
 use heartbeat_server::store::{
-    Batch, Condition, IncidentQuery, Lane, LetGo, Life, OutboxQuery, Outgoing, Owner, Position, Posted,
-    Settled, StoreError, Told, Wanted,
+    Applied, Batch, Condition, Entry, IncidentQuery, Journal, Lane, Life, Mark, Marks, OutboxQuery, Outgoing,
+    Position, Posted, Query, SnapshotRow, Store, StoreError, Wanted,
 };
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -118,12 +116,12 @@ impl Probe {
     }
 }
 
-pub struct SimLog {
-    pub inner: JournalLog,
+pub struct SimJournal {
+    pub inner: FileJournal,
     pub probe: Probe,
 }
 
-impl SimLog {
+impl SimJournal {
     fn alive(&self) -> Result<(), StoreError> {
         if self.probe.is_dead() {
             let source = std::io::Error::other("the program is dead");
@@ -133,7 +131,7 @@ impl SimLog {
     }
 }
 
-impl Log for SimLog {
+impl Journal for SimJournal {
     fn append(&self, now: Wall, batch: &mut Batch) -> Result<Position, StoreError> {
         self.alive()?;
         let mut records = Vec::new();
@@ -194,85 +192,48 @@ pub struct SimTables {
     pub disk: SimDisk,
 }
 
-impl Tables for SimTables {
-    fn new_owner(&self) -> Result<Owner, StoreError> {
-        self.inner.new_owner()
+impl Store for SimTables {
+    fn apply(&self, entries: &[Entry<'_>], mark: Mark) -> Result<Applied, StoreError> {
+        self.probe.table(&self.disk)?;
+        let applied = self.inner.apply(entries, mark)?;
+        for entry in entries {
+            let Entry::Record(record) = entry else { continue };
+            self.probe.see(Seen::Tabled(record.number, record.version, record.details.is_some()));
+            if record.change != Change::None {
+                self.probe.see(Seen::Followed(record.number, record.version));
+            }
+        }
+        if matches!(mark, Mark::Snapshot(_)) {
+            self.probe.see(Seen::Saved);
+        }
+        Ok(applied)
     }
 
+    fn forget(&self, before: Wall) -> Result<bool, StoreError> {
+        self.probe.table(&self.disk)?;
+        self.inner.forget(before)
+    }
+}
+
+impl Query for SimTables {
     fn last_number(&self) -> Result<u64, StoreError> {
         self.inner.last_number()
     }
 
-    fn put_snapshot(&self, records: &[Record<'_>]) -> Result<(), StoreError> {
-        self.probe.table(&self.disk)?;
-        self.inner.put_snapshot(records)?;
-        records.iter().for_each(|record| {
-            self.probe.see(Seen::Tabled(record.number, record.version, record.details.is_some()))
-        });
-        Ok(())
+    fn marks(&self) -> Result<Marks, StoreError> {
+        self.inner.marks()
     }
 
-    fn finish_snapshot(&self, upto: Position) -> Result<(), StoreError> {
-        self.probe.table(&self.disk)?;
-        self.inner.finish_snapshot(upto)?;
-        self.probe.see(Seen::Saved);
-        Ok(())
-    }
-
-    fn snapshot(&self, visit: &mut dyn FnMut(&Record<'_>)) -> Result<Option<Position>, StoreError> {
+    fn snapshot(&self, visit: &mut dyn FnMut(SnapshotRow<'_>)) -> Result<Option<Position>, StoreError> {
         self.inner.snapshot(visit)
-    }
-
-    fn transit(
-        &self,
-        owner: Owner,
-        changes: &[Record<'_>],
-        told: &Told<'_>,
-        upto: Position,
-    ) -> Result<(), StoreError> {
-        self.probe.table(&self.disk)?;
-        self.inner.transit(owner, changes, told, upto)?;
-        for record in changes.iter().filter(|record| record.change != Change::None) {
-            self.probe.see(Seen::Tabled(record.number, record.version, record.details.is_some()));
-            self.probe.see(Seen::Followed(record.number, record.version));
-        }
-        Ok(())
-    }
-
-    fn noted(&self) -> Result<Option<Position>, StoreError> {
-        self.inner.noted()
-    }
-
-    fn transited(&self) -> Result<Option<Position>, StoreError> {
-        self.inner.transited()
     }
 
     fn standings(&self) -> Result<Vec<(u64, String)>, StoreError> {
         self.inner.standings()
     }
 
-    fn outbox_put(&self, outgoing: &Outgoing) -> Result<(), StoreError> {
-        self.inner.outbox_put(outgoing)
-    }
-
     fn outbox_next(&self, lane: &Lane, most: usize) -> Result<Vec<Outgoing>, StoreError> {
         self.inner.outbox_next(lane, most)
-    }
-
-    fn outbox_settle(
-        &self,
-        key: &str,
-        now: Wall,
-        settled: &Settled,
-        instead: &[Outgoing],
-    ) -> Result<(), StoreError> {
-        self.probe.table(&self.disk)?;
-        self.inner.outbox_settle(key, now, settled, instead)
-    }
-
-    fn outbox_let_go(&self, all: &[LetGo], now: Wall, reason: &str) -> Result<(), StoreError> {
-        self.probe.table(&self.disk)?;
-        self.inner.outbox_let_go(all, now, reason)
     }
 
     fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {
@@ -291,16 +252,7 @@ impl Tables for SimTables {
         self.inner.incidents(query)
     }
 
-    fn acknowledge_incident(&self, id: &str) -> Result<bool, StoreError> {
-        self.inner.acknowledge_incident(id)
-    }
-
     fn past(&self, monitors: &[(&str, State)], now: Wall) -> Result<Vec<Past>, StoreError> {
         self.inner.past(monitors, now)
-    }
-
-    fn forget(&self, before: Wall) -> Result<bool, StoreError> {
-        self.probe.table(&self.disk)?;
-        self.inner.forget(before)
     }
 }

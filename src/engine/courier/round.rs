@@ -10,9 +10,9 @@ use crate::domain::notice::Level;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Mono, Now, Span, Wall};
 use crate::engine::post::AlertResult;
-use crate::engine::{Engine, HERE, lock};
+use crate::engine::{Engine, lock};
 use crate::notify::{Left, Outcome};
-use crate::store::{Delivery, Lane, LetGo, OutboxQuery, Outgoing, Settled, StoreError};
+use crate::store::{Delivery, Entry, Lane, Mark, OutboxQuery, Outgoing, Settled, StoreError};
 use crate::view::alert;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -235,17 +235,20 @@ impl Engine {
             .pick("too many are waiting for this notifier", "等待该通知渠道的消息过多")
             .to_string();
         let desk = round.desk(lane);
-        let mut oldest = self.store.outbox_next(HERE, lane, most + desk.busy())?;
+        let mut oldest = self.store.outbox_next(lane, most + desk.busy())?;
         oldest.retain(|one| !desk.carries(&one.key));
         oldest.truncate(most);
-        let let_go: Vec<LetGo> = oldest
-            .iter()
-            .map(|one| LetGo { key: one.key.clone(), instead: handed_on(one, notifier, now) })
-            .collect();
-        self.store.outbox_let_go(HERE, &let_go, now, &reason)?;
         let settled = Settled::GivenUp { reason };
-        for (outgoing, LetGo { instead, .. }) in oldest.iter().zip(&let_go) {
-            self.tell_of_given_up(outgoing, &settled, instead.as_ref(), now);
+        let fallbacks: Vec<Option<Outgoing>> =
+            oldest.iter().map(|one| handed_on(one, notifier, now)).collect();
+        let mut entries = Vec::with_capacity(oldest.len());
+        for (Outgoing { key, .. }, fallback) in oldest.iter().zip(&fallbacks) {
+            let instead = fallback.as_slice();
+            entries.push(Entry::Settled { key, at: now, settled: &settled, instead });
+        }
+        self.store.apply(&entries, Mark::None)?;
+        for (outgoing, fallback) in oldest.iter().zip(&fallbacks) {
+            self.tell_of_given_up(outgoing, &settled, fallback.as_ref(), now);
         }
         Ok(())
     }

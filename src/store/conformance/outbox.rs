@@ -1,8 +1,8 @@
 //! What every store must do with what is to be told.
 
-use super::{NOW, PARTITION, at, place};
+use super::{NOW, at};
 use crate::domain::alert::Standing;
-use crate::store::{Delivery, Lane, LetGo, OutboxQuery, Outgoing, Owner, Posted, Settled, Store, Told};
+use crate::store::{Delivery, Entry, Lane, Mark, OutboxQuery, Outgoing, Posted, Settled, Store};
 
 /// A message to `ops`, due some seconds after [`NOW`].
 pub(in crate::store) fn outgoing(key: &str, due: u64) -> Outgoing {
@@ -10,49 +10,50 @@ pub(in crate::store) fn outgoing(key: &str, due: u64) -> Outgoing {
     Outgoing { key, notifier, made: NOW, due: at(due), tries: 0, message, recipient: None }
 }
 
-fn tell(store: &dyn Store, owner: Owner, outbox: &[Outgoing]) {
-    store.transit(PARTITION, owner, &[], &Told { outbox, standings: &[] }, place(1)).unwrap();
+fn tell(store: &dyn Store, outbox: &[Outgoing]) {
+    let entries: Vec<Entry<'_>> = outbox.iter().map(Entry::Message).collect();
+    store.apply(&entries, Mark::None).unwrap();
+}
+
+fn settle_with(store: &dyn Store, key: &str, second: u64, settled: &Settled, instead: &[Outgoing]) {
+    store.apply(&[Entry::Settled { key, at: at(second), settled, instead }], Mark::None).unwrap();
 }
 
 /// The name of what `ops` is to be told next, and how often that was tried.
 fn next(store: &dyn Store) -> Option<(String, u32)> {
-    let found = store.outbox_next(PARTITION, &Lane::all("ops"), 1).unwrap();
+    let found = store.outbox_next(&Lane::all("ops"), 1).unwrap();
     found.into_iter().next().map(|one| (one.key, one.tries))
 }
 
 fn settle(store: &dyn Store, key: &str, settled: Settled) {
-    store.outbox_settle(PARTITION, key, at(7), &settled, &[]).unwrap();
+    settle_with(store, key, 7, &settled, &[]);
 }
 
 fn retry(due: u64) -> Settled {
     Settled::Retry { due: at(due), reason: "refused".into() }
 }
 
-pub(super) fn what_is_to_be_told_comes_in_order_and_once(store: &dyn Store, owner: Owner) {
+pub(super) fn what_is_to_be_told_comes_in_order_and_once(store: &dyn Store) {
     let other = Outgoing { notifier: "other".into(), ..outgoing("o", 0) };
-    tell(store, owner, &[outgoing("c", 3), outgoing("a", 1), other.clone(), outgoing("z", 9)]);
-    tell(store, owner, &[Outgoing { message: "other".into(), ..outgoing("a", 0) }]);
+    tell(store, &[outgoing("c", 3), outgoing("a", 1), other.clone(), outgoing("z", 9)]);
+    tell(store, &[Outgoing { message: "other".into(), ..outgoing("a", 0) }]);
     let all = [outgoing("c", 3), outgoing("a", 1), outgoing("z", 9)];
-    assert_eq!(
-        store.outbox_next(PARTITION, &Lane::all("ops"), 9).unwrap(),
-        all,
-        "in the order in which they were put"
-    );
-    assert_eq!(store.outbox_next(PARTITION, &Lane::all("ops"), 2).unwrap(), all[..2]);
-    assert_eq!(store.outbox_next(PARTITION, &Lane::all("other"), 9).unwrap(), [other]);
+    assert_eq!(store.outbox_next(&Lane::all("ops"), 9).unwrap(), all, "in the order in which they were put");
+    assert_eq!(store.outbox_next(&Lane::all("ops"), 2).unwrap(), all[..2]);
+    assert_eq!(store.outbox_next(&Lane::all("other"), 9).unwrap(), [other]);
     assert_eq!(store.outbox_pending().unwrap(), [(Lane::all("ops"), 3), (Lane::all("other"), 1)]);
     settle(store, "c", retry(5));
     settle(store, "a", Settled::Sent);
     settle(store, "never put", Settled::Sent);
     assert_eq!(next(store), Some(("c".into(), 1)), "one that is tried again keeps its place");
     // What was told is not told again, whoever says so.
-    tell(store, owner, &[outgoing("a", 1)]);
+    tell(store, &[outgoing("a", 1)]);
     settle(store, "a", retry(1));
     let left: Vec<String> =
-        store.outbox_next(PARTITION, &Lane::all("ops"), 9).unwrap().into_iter().map(|one| one.key).collect();
+        store.outbox_next(&Lane::all("ops"), 9).unwrap().into_iter().map(|one| one.key).collect();
     assert_eq!(left, ["c", "z"]);
-    store.outbox_put(PARTITION, &outgoing("test", 0)).unwrap();
-    assert_eq!(store.outbox_next(PARTITION, &Lane::all("ops"), 9).unwrap()[2].key, "test");
+    tell(store, &[outgoing("test", 0)]);
+    assert_eq!(store.outbox_next(&Lane::all("ops"), 9).unwrap()[2].key, "test");
     let listed = |delivery| -> Vec<String> {
         let query = OutboxQuery { delivery, before: None, limit: 9 };
         store.outbox_list(&query).unwrap().into_iter().map(|posted| posted.outgoing.key).collect()
@@ -71,14 +72,14 @@ pub(super) fn what_is_to_be_told_comes_in_order_and_once(store: &dyn Store, owne
     assert_eq!(rest[1].reason.as_deref(), Some("refused"));
 }
 
-pub(super) fn what_fails_goes_to_another_in_the_same_step(store: &dyn Store, owner: Owner) {
-    tell(store, owner, &[outgoing("a", 0), outgoing("b", 0), outgoing("c", 0)]);
+pub(super) fn what_fails_goes_to_another_in_the_same_step(store: &dyn Store) {
+    tell(store, &[outgoing("a", 0), outgoing("b", 0), outgoing("c", 0)]);
     let instead = Outgoing { notifier: "other".into(), ..outgoing("b-other", 0) };
     let failed = Settled::Failed { reason: "404".into() };
     for _ in 0..2 {
-        store.outbox_settle(PARTITION, "b", at(1), &failed, std::slice::from_ref(&instead)).unwrap();
+        settle_with(store, "b", 1, &failed, std::slice::from_ref(&instead));
     }
-    assert_eq!(store.outbox_next(PARTITION, &Lane::all("other"), 9).unwrap(), [instead]);
+    assert_eq!(store.outbox_next(&Lane::all("other"), 9).unwrap(), [instead]);
     let query = OutboxQuery { delivery: Some(Delivery::Failed), before: None, limit: 9 };
     let posted = store.outbox_list(&query).unwrap();
     assert_eq!(posted.len(), 1);
@@ -93,18 +94,18 @@ pub(super) fn what_fails_goes_to_another_in_the_same_step(store: &dyn Store, own
     assert_eq!(next(store), Some(("c".into(), 0)));
 }
 
-pub(super) fn a_recipient_is_told_by_itself(store: &dyn Store, owner: Owner) {
-    tell(store, owner, &[outgoing("a", 0), outgoing("b", 0)]);
+pub(super) fn a_recipient_is_told_by_itself(store: &dyn Store) {
+    tell(store, &[outgoing("a", 0), outgoing("b", 0)]);
     let part = |key: &str, to: &str| Outgoing { recipient: Some(to.into()), tries: 1, ..outgoing(key, 2) };
     let parts = [part("a>x", "x@example.org"), part("a>y", "y@example.org")];
     let split = Settled::Split { reason: "x and y have not heard".into() };
     for _ in 0..2 {
-        store.outbox_settle(PARTITION, "a", at(1), &split, &parts).unwrap();
+        settle_with(store, "a", 1, &split, &parts);
     }
     let (x, y) = (Lane::one("ops", "x@example.org"), Lane::one("ops", "y@example.org"));
     let counts = [(Lane::all("ops"), 1), (x.clone(), 1), (y.clone(), 1)];
     assert_eq!(store.outbox_pending().unwrap(), counts);
-    assert_eq!(store.outbox_next(PARTITION, &x, 9).unwrap(), parts[..1], "as it was put, with its tries");
+    assert_eq!(store.outbox_next(&x, 9).unwrap(), parts[..1], "as it was put, with its tries");
     assert_eq!(next(store), Some(("b".into(), 0)));
     settle(store, "a>x", Settled::Sent);
     assert_eq!(store.outbox_pending().unwrap(), [(Lane::all("ops"), 1), (y, 1)]);
@@ -114,18 +115,24 @@ pub(super) fn a_recipient_is_told_by_itself(store: &dyn Store, owner: Owner) {
     assert_eq!(told, [("a>x", None), ("a", Some("x and y have not heard"))]);
 }
 
-pub(super) fn many_are_let_go_of_in_one_step(store: &dyn Store, owner: Owner) {
-    tell(store, owner, &[outgoing("a", 0), outgoing("b", 0), outgoing("c", 0), outgoing("d", 0)]);
+pub(super) fn many_are_let_go_of_in_one_step(store: &dyn Store) {
+    tell(store, &[outgoing("a", 0), outgoing("b", 0), outgoing("c", 0), outgoing("d", 0)]);
     settle(store, "a", Settled::Sent);
     let instead = |key: &str| Some(Outgoing { notifier: "other".into(), ..outgoing(key, 0) });
     let all = [("a", instead("a-other")), ("b", instead("b-other")), ("c", None)];
-    let all = all.map(|(key, instead)| LetGo { key: key.into(), instead });
+    let settled = Settled::GivenUp { reason: "too many".into() };
+    let entries = all.each_ref().map(|(key, instead)| Entry::Settled {
+        key,
+        at: at(5),
+        settled: &settled,
+        instead: instead.as_slice(),
+    });
     for _ in 0..2 {
-        store.outbox_let_go(PARTITION, &all, at(5), "too many").unwrap();
+        store.apply(&entries, Mark::None).unwrap();
     }
     assert_eq!(store.outbox_pending().unwrap(), [(Lane::all("ops"), 1), (Lane::all("other"), 1)]);
     assert_eq!(next(store), Some(("d".into(), 0)));
-    assert_eq!(store.outbox_next(PARTITION, &Lane::all("other"), 9).unwrap()[0].key, "b-other", "a was told");
+    assert_eq!(store.outbox_next(&Lane::all("other"), 9).unwrap()[0].key, "b-other", "a was told");
     let query = OutboxQuery { delivery: Some(Delivery::Failed), before: None, limit: 9 };
     for (posted, key) in store.outbox_list(&query).unwrap().iter().zip(["c", "b"]) {
         let Posted { outgoing: Outgoing { due, tries, .. }, reason, .. } = posted;
@@ -134,14 +141,15 @@ pub(super) fn many_are_let_go_of_in_one_step(store: &dyn Store, owner: Owner) {
     }
 }
 
-pub(super) fn what_was_told_of_a_monitor_is_remembered_until_it_is_not(store: &dyn Store, owner: Owner) {
+pub(super) fn what_was_told_of_a_monitor_is_remembered_until_it_is_not(store: &dyn Store) {
     let standing = |number, state: Option<&str>| Standing { number, state: state.map(Into::into) };
     let put = |standings: &[Standing]| {
-        store.transit(PARTITION, owner, &[], &Told { outbox: &[], standings }, place(1)).unwrap();
+        let entries: Vec<Entry<'_>> = standings.iter().map(Entry::Standing).collect();
+        store.apply(&entries, Mark::None).unwrap();
     };
     put(&[standing(2, Some("b")), standing(1, Some("a"))]);
     put(&[standing(2, Some("c")), standing(3, None)]);
-    assert_eq!(store.standings(PARTITION).unwrap(), [(1, "a".into()), (2, "c".into())]);
+    assert_eq!(store.standings().unwrap(), [(1, "a".into()), (2, "c".into())]);
     put(&[standing(1, None)]);
-    assert_eq!(store.standings(PARTITION).unwrap(), [(2, "c".into())]);
+    assert_eq!(store.standings().unwrap(), [(2, "c".into())]);
 }

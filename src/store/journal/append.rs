@@ -1,13 +1,13 @@
 //! Appending: frames from batches, one write each, and what is remembered of them until they are durable.
 
 use super::disk::DiskFile;
-use super::frame::{FRAME_HEADER_BYTES, FrameHeader, Kind, SEGMENT_HEADER_BYTES, file_name};
+use super::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, file_name};
 use super::news::News;
 use super::recover::Found;
 use super::segment::{Extent, Segment};
 use super::sim::Random;
 use super::trouble::Trouble;
-use super::{Journal, UNSYNCED_BYTES_MAX};
+use super::{FileJournal, UNSYNCED_BYTES_MAX};
 use crate::domain::time::Wall;
 use crate::store::{Batch, Position, StoreError};
 use std::collections::BTreeMap;
@@ -72,7 +72,7 @@ pub(super) struct Unsynced {
 /// A payload on its way into a frame.
 pub(super) struct Payload<'a> {
     pub(super) bytes: &'a [u8],
-    pub(super) kind: Kind,
+    pub(super) kind: FrameKind,
     pub(super) records: u32,
     pub(super) crc: u32,
 }
@@ -85,7 +85,7 @@ enum Obstacle {
     TooMuchUnsynced,
 }
 
-impl Journal {
+impl FileJournal {
     /// Appends a batch as of now and empties it; the position is the one behind it. When it returns, the records survive
     /// the end of this process. On an error the batch stays as it is and the log as it was.
     pub fn append(&self, now: Wall, batch: &mut Batch) -> Result<Position, StoreError> {
@@ -94,7 +94,7 @@ impl Journal {
         }
         let parts = batch.parts().map(|part| Payload {
             bytes: part.payload,
-            kind: Kind::Records { changes: part.changes },
+            kind: FrameKind::Records { changes: part.changes },
             records: part.records,
             crc: crc32fast::hash(part.payload),
         });
@@ -165,7 +165,7 @@ impl Journal {
             let bytes = (FRAME_HEADER_BYTES + payload.bytes.len()) as u64;
             segment.add(writing.end, bytes);
             writing.end += bytes;
-            if matches!(payload.kind, Kind::Records { .. }) {
+            if matches!(payload.kind, FrameKind::Records { .. }) {
                 inner.fresh.since.get_or_insert(now);
             }
         }

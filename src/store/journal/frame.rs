@@ -6,7 +6,7 @@
 //!   40 zeros             60 CRC of the 60 bytes before
 //! frame, 48 bytes and the payload:
 //!   0 magic "HBfr"   4 length of the payload u32   8 segment u64   16 sequence u64   24 wall time, ms i64
-//!   32 kind u8   33 zeros   36 records u32   40 CRC of the payload u32   44 CRC of the 44 bytes before, begun at the nonce
+//!   32 kind u8, see [`FrameKind`]   33 zeros   36 records u32   40 CRC of the payload u32   44 CRC of the 44 bytes before, begun at the nonce
 //! ```
 //!
 //! All little-endian. The sequence counts the frames of the journal, not of the segment. A frame's header has a CRC of
@@ -57,7 +57,7 @@ pub enum HeaderFault {
 
 /// What a frame is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FrameKind {
     /// It holds records.
     Records {
         /// Whether one of them does more than tell of a beat that changed nothing.
@@ -65,6 +65,40 @@ pub enum Kind {
     },
     /// A sign of life, which holds the position everything before which is synced.
     Mark,
+    /// A later version made it, for something that this one does not know.
+    Unknown(u8),
+}
+
+impl FrameKind {
+    /// The byte in the header. Whoever does not know one with its highest bit set may pass the frame over.
+    fn byte(self) -> u8 {
+        match self {
+            FrameKind::Records { changes: false } => 1,
+            FrameKind::Records { changes: true } => 2,
+            FrameKind::Mark => 3,
+            FrameKind::Unknown(byte) => byte,
+        }
+    }
+
+    fn of_byte(byte: u8) -> FrameKind {
+        match byte {
+            1 => FrameKind::Records { changes: false },
+            2 => FrameKind::Records { changes: true },
+            3 => FrameKind::Mark,
+            byte => FrameKind::Unknown(byte),
+        }
+    }
+
+    /// The greatest byte that this version gives a meaning.
+    pub const KNOWN: u8 = 3;
+
+    /// The byte of a kind that has to be known by whoever reads the journal, and is not.
+    pub fn must_be_known(self) -> Option<u8> {
+        match self {
+            FrameKind::Unknown(byte) if byte < 0x80 => Some(byte),
+            _ => None,
+        }
+    }
 }
 
 /// What a frame says of itself.
@@ -79,7 +113,7 @@ pub struct FrameHeader {
     /// When it was written.
     pub wall: Wall,
     /// What it is for.
-    pub kind: Kind,
+    pub kind: FrameKind,
     /// How many records it holds.
     pub records: u32,
     /// Of the payload.
@@ -135,11 +169,7 @@ impl FrameHeader {
         put(&mut bytes, 8, &self.segment.to_le_bytes());
         put(&mut bytes, 16, &self.sequence.to_le_bytes());
         put(&mut bytes, 24, &self.wall.0.to_le_bytes());
-        bytes[32] = match self.kind {
-            Kind::Records { changes: false } => 1,
-            Kind::Records { changes: true } => 2,
-            Kind::Mark => 3,
-        };
+        bytes[32] = self.kind.byte();
         put(&mut bytes, 36, &self.records.to_le_bytes());
         put(&mut bytes, 40, &self.payload_crc.to_le_bytes());
         let crc = header_crc(&bytes, nonce);
@@ -158,19 +188,13 @@ impl FrameHeader {
     /// Reads a header that this process wrote and kept in memory, without a look at its CRC.
     pub fn decode_own(bytes: &[u8]) -> Option<FrameHeader> {
         let bytes = bytes.get(..FRAME_HEADER_BYTES)?;
-        let kind = match bytes[32] {
-            1 => Kind::Records { changes: false },
-            2 => Kind::Records { changes: true },
-            3 => Kind::Mark,
-            _ => return None,
-        };
         let payload_bytes = u32::from_le_bytes(get(bytes, 4));
         (payload_bytes as usize <= PAYLOAD_BYTES_MAX).then_some(FrameHeader {
             payload_bytes,
             segment: u64::from_le_bytes(get(bytes, 8)),
             sequence: u64::from_le_bytes(get(bytes, 16)),
             wall: Wall(i64::from_le_bytes(get(bytes, 24))),
-            kind,
+            kind: FrameKind::of_byte(bytes[32]),
             records: u32::from_le_bytes(get(bytes, 36)),
             payload_crc: u32::from_le_bytes(get(bytes, 40)),
         })
@@ -184,14 +208,14 @@ impl FrameHeader {
 
 /// What a mark says: everything before this would survive a power cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Mark {
+pub struct SyncMark {
     /// The place.
     pub synced: Position,
     /// The sequence of the frame there.
     pub sequence: u64,
 }
 
-impl Mark {
+impl SyncMark {
     /// The payload of its frame.
     pub fn encode(&self) -> [u8; 24] {
         let mut bytes = [0; 24];
@@ -202,8 +226,8 @@ impl Mark {
     }
 
     /// Reads the payload.
-    pub fn decode(payload: &[u8]) -> Option<Mark> {
-        (payload.len() == 24).then(|| Mark {
+    pub fn decode(payload: &[u8]) -> Option<SyncMark> {
+        (payload.len() == 24).then(|| SyncMark {
             synced: Position {
                 segment: u64::from_le_bytes(get(payload, 0)),
                 offset: u64::from_le_bytes(get(payload, 8)),
@@ -253,7 +277,7 @@ mod tests {
             segment: 7,
             sequence: 41,
             wall: Wall(-5),
-            kind: Kind::Records { changes: true },
+            kind: FrameKind::Records { changes: true },
             records: 2,
             payload_crc: 99,
         }

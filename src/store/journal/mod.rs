@@ -1,11 +1,11 @@
-//! The log of the embedded store: frames appended to files, and found again after whatever happened.
+//! A journal in files: frames appended to files, and found again after whatever happened.
 //!
 //! A batch of records becomes one frame, or several when it is very large, and one write(2); what is written survives
 //! the end of this process. Frames lie in segments, files of some 64 MiB in one directory. What is older than the
 //! tables need is removed segment by segment.
 //!
-//! **Durable** means: an fdatasync has returned well. [`Journal::sync`] asks for it and shares one among all who wait;
-//! [`Journal::tick`] does it once a second and then appends a *mark*, which says up to where everything is durable, and
+//! **Durable** means: an fdatasync has returned well. [`FileJournal::sync`] asks for it and shares one among all who wait;
+//! [`FileJournal::tick`] does it once a second and then appends a *mark*, which says up to where everything is durable, and
 //! that we were alive. A failed fdatasync is never tried again on its file, for the system may have dropped what it
 //! could not write and would then report success. So the bytes of unsynced frames are kept in memory, and go to a new
 //! segment whole; only when that is synced they are durable.
@@ -21,7 +21,6 @@
 mod append;
 pub mod disk;
 pub mod frame;
-pub mod log;
 mod news;
 mod read;
 mod recover;
@@ -38,8 +37,11 @@ mod window;
 
 pub use news::Rescue;
 
+use crate::domain::lang::Lang;
+use crate::domain::record::Record;
+use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
-use crate::store::{Life, Position, StoreError};
+use crate::store::{Batch, Condition, Journal, Life, Position, StoreError, Wanted};
 use append::Inner;
 use disk::Disk;
 use frame::{SEGMENT_HEADER_BYTES, file_name};
@@ -58,9 +60,8 @@ pub struct JournalOptions {
     pub segment_bytes_max: u64,
     /// No segment is begun while all together are longer than this: appending fails as on a full disk.
     pub bytes_max: u64,
-    /// The least number for a new segment: greater than any in positions noted elsewhere, in case the directory was
-    /// emptied by hand.
-    pub first_segment: u64,
+    /// A position that is noted elsewhere: nothing new may lie before it, should the directory have been emptied by hand.
+    pub noted: Option<Position>,
     /// What nonces are drawn from.
     pub seed: u64,
     /// When the machine was started: what was written since has not seen a power cut. `None`: nobody knows.
@@ -72,7 +73,7 @@ impl Default for JournalOptions {
         JournalOptions {
             segment_bytes_max: 64 * 1024 * 1024,
             bytes_max: 16 * 1024 * 1024 * 1024,
-            first_segment: 1,
+            noted: None,
             seed: RandomState::new().hash_one(0u64),
             booted_at: None,
         }
@@ -120,37 +121,44 @@ pub struct Damage {
     pub news: bool,
 }
 
-/// The log.
-pub struct Journal {
+/// See the module.
+pub struct FileJournal {
     disk: Arc<dyn Disk>,
     options: JournalOptions,
+    recovery: Recovery,
+    /// Damage found at the start of which nobody has been told.
+    untold: Mutex<Vec<Damage>>,
     turn: Mutex<()>,
     inner: Mutex<Inner>,
 }
 
-impl Journal {
+impl FileJournal {
     /// Opens what is on a disk, or begins there. A full disk is no error: the journal then takes nothing until there is
-    /// room, see [`degraded`](Journal::degraded). Errors: the directory cannot be read or written, or a later version
+    /// room, see [`trouble`](FileJournal::trouble). Errors: the directory cannot be read or written, or a later version
     /// wrote in it.
-    pub fn open(
-        disk: Arc<dyn Disk>,
-        options: JournalOptions,
-        now: Wall,
-    ) -> Result<(Journal, Recovery), StoreError> {
+    pub fn open(disk: Arc<dyn Disk>, options: JournalOptions, now: Wall) -> Result<FileJournal, StoreError> {
         let mut found = recover::recover(disk.as_ref(), options.booted_at)?;
         let life = Life { last_sign: found.last_sign };
         let (cut, damages) = (found.cut.take(), std::mem::take(&mut found.damages));
-        let number = found.next_number.max(options.first_segment).max(1);
+        let number = found.next_number.max(options.noted.map_or(1, |noted| noted.segment + 1));
         let inner = Inner::new(found, number, Random(options.seed ^ now.0 as u64));
-        let journal = Journal { disk, options, turn: Mutex::new(()), inner: Mutex::new(inner) };
+        let untold = Mutex::new(damages.iter().filter(|damage| damage.news).cloned().collect());
+        let recovery = Recovery { life, end: Position::default(), cut, damages };
+        let (turn, inner) = (Mutex::new(()), Mutex::new(inner));
+        let mut journal = FileJournal { disk, options, recovery, untold, turn, inner };
         let begun = journal.begin(&mut journal.inner(), now);
         match begun {
             Ok(()) => journal.remove_unused(),
             Err(StoreError::Full { .. }) => {}
             Err(error) => return Err(error),
         }
-        let end = journal.inner().end();
-        Ok((journal, Recovery { life, end, cut, damages }))
+        journal.recovery.end = journal.end();
+        Ok(journal)
+    }
+
+    /// What was found at the start.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
     }
 
     /// Where it ends now.
@@ -226,5 +234,56 @@ impl Journal {
 
     fn turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Journal for FileJournal {
+    fn append(&self, now: Wall, batch: &mut Batch) -> Result<Position, StoreError> {
+        FileJournal::append(self, now, batch)
+    }
+
+    fn sync(&self, upto: Position) -> Result<(), StoreError> {
+        FileJournal::sync(self, upto)
+    }
+
+    fn read(
+        &self,
+        from: Option<Position>,
+        wanted: Wanted,
+        visit: &mut dyn FnMut(Position, &Record<'_>),
+    ) -> Result<Position, StoreError> {
+        FileJournal::read(self, from, wanted, visit)
+    }
+
+    fn trim(&self, before: Position) -> Result<(), StoreError> {
+        FileJournal::trim(self, before)
+    }
+
+    fn life(&self) -> Life {
+        self.recovery.life
+    }
+
+    fn tend(&self, now: Wall) -> Result<(), StoreError> {
+        self.tick(now)
+    }
+
+    fn condition(&self, now: Wall) -> Condition {
+        Condition {
+            journal_bytes: self.bytes(),
+            unsynced_ms: (self.unsynced_s(now) * 1000.0) as u64,
+            degraded: self.trouble().iter().map(StoreError::fault).collect(),
+        }
+    }
+
+    fn take_damage(&self, lang: Lang) -> Vec<Sentence> {
+        let mut damages = std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner));
+        let (since, rescue) = self.take_news();
+        damages.extend(since);
+        let damages = damages.iter().map(|damage| damage.said(lang));
+        damages.chain(rescue.map(|rescue| rescue.said(lang))).collect()
+    }
+
+    fn cut(&self, lang: Lang) -> Option<String> {
+        self.recovery.cut.as_ref().map(|cut| cut.sentence(lang))
     }
 }

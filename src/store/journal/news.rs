@@ -1,7 +1,7 @@
 //! What people are to be told of a journal: damage, at a start or while it is read, and a disk that failed to sync.
 
 use super::frame::file_name;
-use super::{Cut, Damage, Journal};
+use super::{Cut, Damage, FileJournal};
 use crate::domain::lang::Lang;
 use crate::domain::sentence::{Audience, Sentence};
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ pub struct Rescue {
     pub times: u64,
 }
 
-impl Journal {
+impl FileJournal {
     /// What was found since this was last asked.
     pub fn take_news(&self) -> (Vec<Damage>, Option<Rescue>) {
         let news = &mut self.inner().news;

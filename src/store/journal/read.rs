@@ -3,8 +3,8 @@
 //! A reader takes no part in locking but for a moment a stretch: it learns which bytes are good and reads them itself,
 //! up to where the log ended when it came.
 
-use super::Journal;
-use super::frame::{FRAME_HEADER_BYTES, FrameHeader, Kind, file_name};
+use super::FileJournal;
+use super::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, file_name};
 use super::scan::{Belonging, NO_FRAME, WRONG_CHECKSUM};
 use super::segment::Extent;
 use super::window::Window;
@@ -23,12 +23,12 @@ const READ_TRIES: u32 = 5;
 /// Segments of which failed reads are counted at once. A reader stays at the first that fails.
 const FAILED_SEGMENTS_MAX: usize = 16;
 
-impl Journal {
+impl FileJournal {
     /// Visits the records behind a position (`None`: from what is left of the beginning), each with the position behind
     /// it, up to where the log ends now, which is returned. Frames without changes are passed over by their headers
     /// where only [`Wanted::Changes`] are asked for. After an fdatasync failed, records may be visited a second time.
     /// A frame that is not good any more, or a record that cannot be decoded, is passed over as at a start, and told of
-    /// by [`Journal::take_news`].
+    /// by [`FileJournal::take_news`].
     pub fn read(
         &self,
         from: Option<Position>,
@@ -107,9 +107,13 @@ impl Journal {
             };
             next_sequence = Some(frame.sequence.saturating_add(1));
             let next = at + frame.frame_bytes();
+            if let Some(kind) = frame.kind.must_be_known() {
+                let (found, known) = (kind.into(), FrameKind::KNOWN.into());
+                return Err(StoreError::TooNew { path, found, known });
+            }
             let of_interest = match frame.kind {
-                Kind::Mark => false,
-                Kind::Records { changes } => changes || wanted == Wanted::All,
+                FrameKind::Mark | FrameKind::Unknown(_) => false,
+                FrameKind::Records { changes } => changes || wanted == Wanted::All,
             };
             if of_interest && next > behind {
                 let whole = window.get(at, frame.frame_bytes() as usize).map_err(|e| failed("read", e))?;

@@ -5,7 +5,7 @@
 //! `make faults` does.
 
 use super::disk::DiskFile;
-use super::frame::Kind;
+use super::frame::FrameKind;
 use super::sim::SimDisk;
 use super::*;
 use crate::store::codec::tests::beat;
@@ -22,13 +22,15 @@ fn every(stride: usize) -> usize {
     if asked == "all" { 1 } else { asked.parse().map_or(stride, |asked: usize| asked.clamp(1, stride)) }
 }
 
-fn open(disk: &SimDisk) -> (Journal, Recovery) {
+fn open(disk: &SimDisk) -> (FileJournal, Recovery) {
     open_on(Arc::new(disk.clone())).unwrap()
 }
 
-fn open_on(disk: Arc<dyn Disk>) -> Result<(Journal, Recovery), StoreError> {
+fn open_on(disk: Arc<dyn Disk>) -> Result<(FileJournal, Recovery), StoreError> {
     let options = JournalOptions { segment_bytes_max: 6000, seed: 1, ..JournalOptions::default() };
-    Journal::open(disk, options, START)
+    let journal = FileJournal::open(disk, options, START)?;
+    let found = journal.recovery().clone();
+    Ok((journal, found))
 }
 
 fn batch(version: u64) -> Batch {
@@ -37,11 +39,11 @@ fn batch(version: u64) -> Batch {
     batch
 }
 
-fn append(journal: &Journal, version: u64) -> Position {
+fn append(journal: &FileJournal, version: u64) -> Position {
     journal.append(START, &mut batch(version)).unwrap()
 }
 
-fn versions(journal: &Journal) -> Vec<u64> {
+fn versions(journal: &FileJournal) -> Vec<u64> {
     let mut found = Vec::new();
     journal.read(None, Wanted::All, &mut |_, record| found.push(record.version)).unwrap();
     found
@@ -100,7 +102,7 @@ fn copy(disk: &SimDisk) -> SimDisk {
 }
 
 /// Everything goes on, and what is kept now is there after the next start.
-fn goes_on(disk: &SimDisk, journal: Journal, mut want: Vec<u64>, what: &str) {
+fn goes_on(disk: &SimDisk, journal: FileJournal, mut want: Vec<u64>, what: &str) {
     append(&journal, 100);
     want.push(100);
     assert_eq!(versions(&journal), want, "{what}");
@@ -157,7 +159,8 @@ fn every_bit_that_flips_in_what_a_killed_process_left_costs_its_frame_alone_and_
         let hit = ends.iter().position(|end| at < *end).unwrap();
         let want: Vec<u64> = (0..6).filter(|version| *version != hit as u64).collect();
         let options = JournalOptions { segment_bytes_max: 6000, seed: 1, booted_at, ..Default::default() };
-        let (journal, found) = Journal::open(Arc::new(disk.clone()), options, START).unwrap();
+        let journal = FileJournal::open(Arc::new(disk.clone()), options, START).unwrap();
+        let found = journal.recovery();
         assert_eq!(versions(&journal), want, "{what}");
         let damages = found.damages.iter().map(|d| (d.offset, d.bytes));
         let named: Vec<_> = damages.chain(found.cut.iter().map(|c| (c.offset, c.bytes))).collect();
@@ -245,7 +248,7 @@ fn a_record_that_cannot_be_decoded_is_passed_over_and_told_once() {
     // Of the second record the transport is one that nobody knows.
     payload[second + 3] = 0xff;
     let crc = crc32fast::hash(&payload);
-    let kind = Kind::Records { changes: true };
+    let kind = FrameKind::Records { changes: true };
     let frame = append::Payload { bytes: &payload, kind, records: 2, crc };
     let end = journal.append_frames(START, &[frame]).unwrap();
     append(&journal, 3);
@@ -515,7 +518,7 @@ fn lives(disk: &Faulty, promised: &mut Promised) -> bool {
     true
 }
 
-fn append_or(journal: &Journal, promised: &mut Promised) -> Option<Position> {
+fn append_or(journal: &FileJournal, promised: &mut Promised) -> Option<Position> {
     let position = journal.append(START, &mut batch(promised.next)).ok();
     promised.taken.extend(position.map(|_| promised.next));
     promised.next += 1;

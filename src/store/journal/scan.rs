@@ -6,8 +6,8 @@
 
 use super::disk::DiskFile;
 use super::frame::{
-    FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, HeaderFault, Kind, Mark, SEGMENT_HEADER_BYTES,
-    SegmentHeader,
+    FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, FrameKind, HeaderFault, SEGMENT_HEADER_BYTES,
+    SegmentHeader, SyncMark,
 };
 use super::segment::Segment;
 use super::window::Window;
@@ -24,7 +24,7 @@ pub(super) struct Scan {
     /// Behind the last good frame.
     pub(super) reached: Reached,
     /// The last mark in it.
-    pub(super) mark: Mark,
+    pub(super) mark: SyncMark,
 }
 
 /// How far good frames lead.
@@ -70,7 +70,7 @@ pub(super) fn scan(file: Arc<dyn DiskFile>, bytes: u64) -> io::Result<Result<Sca
         segment: Segment::new(header.nonce, bytes),
         holes: Vec::new(),
         reached: Reached { next_sequence: header.first_sequence, wall: None },
-        mark: Mark::default(),
+        mark: SyncMark::default(),
     };
     let mut at = SEGMENT_HEADER_BYTES;
     let mut hole_bytes = 0;
@@ -117,10 +117,10 @@ impl Scan {
     }
 
     fn take(&mut self, window: &mut Window, at: u64, frame: &FrameHeader) -> io::Result<()> {
-        if frame.kind == Kind::Mark {
+        if frame.kind == FrameKind::Mark {
             let whole = window.get(at, frame.frame_bytes() as usize)?;
             self.mark =
-                Mark::decode(whole.get(FRAME_HEADER_BYTES..).unwrap_or_default()).unwrap_or(self.mark);
+                SyncMark::decode(whole.get(FRAME_HEADER_BYTES..).unwrap_or_default()).unwrap_or(self.mark);
         }
         if let Some(hole) = self.holes.last_mut().filter(|hole| hole.end == at) {
             hole.after = Some(frame.sequence);

@@ -1,10 +1,10 @@
 //! Making durable what was appended: rounds of fdatasync, new segments, and the way out when the disk fails.
 
-use super::Journal;
+use super::FileJournal;
 use super::append::{Inner, Payload, Unsynced, Writing};
 use super::disk::DiskFile;
 use super::frame::{
-    FRAME_HEADER_BYTES, FrameHeader, Kind, Mark, SEGMENT_HEADER_BYTES, SegmentHeader, file_name,
+    FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader, SyncMark, file_name,
 };
 use super::segment::Segment;
 use super::trouble::Trouble;
@@ -19,7 +19,7 @@ const MARKS_BYTES_MAX: usize = 256 * 1024;
 /// The longest wait between two attempts to write again.
 const PATIENCE_S_MAX: u32 = 30;
 
-impl Journal {
+impl FileJournal {
     /// Waits until everything before `upto` is durable. Those who come while a round is under way wait for its end, and
     /// then the first of them makes one for all.
     pub fn sync(&self, upto: Position) -> Result<(), StoreError> {
@@ -269,10 +269,10 @@ impl Journal {
     pub(super) fn mark(&self, now: Wall) -> Result<Position, StoreError> {
         let payload = {
             let inner = self.inner();
-            Mark { synced: inner.synced, sequence: inner.synced_sequence }.encode()
+            SyncMark { synced: inner.synced, sequence: inner.synced_sequence }.encode()
         };
         let crc = crc32fast::hash(&payload);
-        self.append_frames(now, &[Payload { bytes: &payload, kind: Kind::Mark, records: 0, crc }])
+        self.append_frames(now, &[Payload { bytes: &payload, kind: FrameKind::Mark, records: 0, crc }])
     }
 }
 

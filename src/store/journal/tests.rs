@@ -1,11 +1,11 @@
+use super::append::Payload;
 use super::disk::RealDisk;
-use super::frame::{FRAME_HEADER_BYTES, SegmentHeader};
+use super::frame::{FRAME_HEADER_BYTES, FrameKind, SegmentHeader};
 use super::sim::SimDisk;
 use super::*;
 use crate::domain::notice::State;
 use crate::domain::record::Change;
 use crate::store::codec::tests::beat;
-use crate::store::{Batch, Wanted};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const START: Wall = Wall(1_770_000_000_000);
@@ -14,8 +14,10 @@ fn options() -> JournalOptions {
     JournalOptions { segment_bytes_max: 64 * 1024, seed: 1, ..JournalOptions::default() }
 }
 
-fn open(disk: &SimDisk) -> (Journal, Recovery) {
-    Journal::open(Arc::new(disk.clone()), options(), START).unwrap()
+fn open(disk: &SimDisk) -> (FileJournal, Recovery) {
+    let journal = FileJournal::open(Arc::new(disk.clone()), options(), START).unwrap();
+    let found = journal.recovery().clone();
+    (journal, found)
 }
 
 fn at(seconds: u64) -> Wall {
@@ -34,17 +36,17 @@ fn batch(versions: impl IntoIterator<Item = u64>) -> Batch {
     batch
 }
 
-fn append(journal: &Journal, versions: impl IntoIterator<Item = u64>) -> Position {
+fn append(journal: &FileJournal, versions: impl IntoIterator<Item = u64>) -> Position {
     journal.append(START, &mut batch(versions)).unwrap()
 }
 
-fn versions(journal: &Journal) -> Vec<u64> {
+fn versions(journal: &FileJournal) -> Vec<u64> {
     let mut found = Vec::new();
     journal.read(None, Wanted::All, &mut |_, record| found.push(record.version)).unwrap();
     found
 }
 
-fn degraded(journal: &Journal) -> Option<String> {
+fn degraded(journal: &FileJournal) -> Option<String> {
     journal.trouble().map(|error| error.to_string())
 }
 
@@ -125,10 +127,39 @@ fn a_restart_finds_everything_and_goes_on_in_a_new_segment() {
 }
 
 #[test]
+fn a_frame_of_a_later_version_is_passed_over_only_where_its_kind_allows_that() {
+    for (kind, may_be_passed_over) in [(0x84, true), (0x04, false)] {
+        let disk = SimDisk::new();
+        let (journal, _) = open(&disk);
+        append(&journal, 0..3);
+        let bytes = b"news";
+        let crc = crc32fast::hash(bytes);
+        let later = Payload { bytes, kind: FrameKind::Unknown(kind), records: 1, crc };
+        journal.append_frames(START, &[later]).unwrap();
+        append(&journal, 3..5);
+        drop(journal);
+        // It is no damage, neither at this start nor at the next, which finds it in another segment.
+        for _ in 0..2 {
+            let (journal, found) = open(&disk);
+            assert_eq!((found.damages, found.cut), (vec![], None));
+            let mut read = Vec::new();
+            let outcome = journal.read(None, Wanted::All, &mut |_, record| read.push(record.version));
+            match outcome {
+                Ok(_) => assert_eq!(read, [0, 1, 2, 3, 4]),
+                Err(StoreError::TooNew { found, .. }) => assert_eq!(found, 4),
+                Err(error) => panic!("{error}"),
+            }
+            assert_eq!(read.len() == 5, may_be_passed_over);
+        }
+    }
+}
+
+#[test]
 fn numbers_of_segments_are_above_those_known_elsewhere() {
     let disk = SimDisk::new();
-    let options = JournalOptions { first_segment: 40, ..options() };
-    let (journal, found) = Journal::open(Arc::new(disk.clone()), options, START).unwrap();
+    let options = JournalOptions { noted: Some(Position { segment: 39, offset: 0 }), ..options() };
+    let journal = FileJournal::open(Arc::new(disk.clone()), options, START).unwrap();
+    let found = journal.recovery();
     assert_eq!(found.end.segment, 40);
     assert_eq!(append(&journal, 0..1).segment, 40);
 }
@@ -230,7 +261,7 @@ fn a_segment_of_a_later_version_is_refused_and_left_alone() {
     let crc = crc32fast::hash(&bytes[..60]);
     bytes[60..64].copy_from_slice(&crc.to_le_bytes());
     disk.put("0000000000000001.log", &bytes);
-    let outcome = Journal::open(Arc::new(disk.clone()), options(), START);
+    let outcome = FileJournal::open(Arc::new(disk.clone()), options(), START);
     assert!(matches!(outcome, Err(StoreError::TooNew { found: 2, .. })));
     assert_eq!(disk.content("0000000000000001.log"), Some(bytes));
 }
@@ -428,7 +459,7 @@ fn a_process_killed_at_any_byte_keeps_every_append_that_returned() {
         let disk = SimDisk::new();
         disk.die_after(bytes);
         let mut told = 0;
-        if let Ok((journal, _)) = Journal::open(Arc::new(disk.clone()), options(), START) {
+        if let Ok(journal) = FileJournal::open(Arc::new(disk.clone()), options(), START) {
             while journal.append(START, &mut batch(told..told + 3)).is_ok() {
                 told += 3;
                 if told % 9 == 0 && journal.tick(at(told)).is_err() {
@@ -504,7 +535,7 @@ fn one_batch_is_one_write_however_many_frames_it_is() {
 fn unsynced_frames_in_memory_have_a_bound() {
     let disk = SimDisk::new();
     let options = JournalOptions { segment_bytes_max: 1 << 30, ..options() };
-    let (journal, _) = Journal::open(Arc::new(disk.clone()), options, START).unwrap();
+    let journal = FileJournal::open(Arc::new(disk.clone()), options, START).unwrap();
     let syncs = disk.syncs();
     let mut bytes = 0;
     while bytes < 3 * UNSYNCED_BYTES_MAX {
@@ -542,7 +573,7 @@ fn trimming_removes_whole_segments_before_a_position_and_never_the_last() {
 fn a_journal_longer_than_allowed_begins_no_segment() {
     let disk = SimDisk::new();
     let options = JournalOptions { bytes_max: 200_000, ..options() };
-    let (journal, _) = Journal::open(Arc::new(disk.clone()), options, START).unwrap();
+    let journal = FileJournal::open(Arc::new(disk.clone()), options, START).unwrap();
     let mut next = 0;
     while journal.append(START, &mut batch(next..next + 100)).is_ok() {
         next += 100;
@@ -562,7 +593,7 @@ fn a_real_directory_serves_as_well() {
     std::fs::create_dir(&folder).unwrap();
     let folder = folder.join("journal");
     let disk = || Arc::new(RealDisk::open(&folder).unwrap());
-    let (journal, _) = Journal::open(disk(), options(), START).unwrap();
+    let journal = FileJournal::open(disk(), options(), START).unwrap();
     append(&journal, 0..2000);
     append(&journal, 2000..4000);
     journal.close(at(1)).unwrap();
@@ -572,7 +603,8 @@ fn a_real_directory_serves_as_well() {
     let mut content = std::fs::read(&first).unwrap();
     content[5000] ^= 1;
     std::fs::write(&first, &content).unwrap();
-    let (journal, found) = Journal::open(disk(), options(), at(2)).unwrap();
+    let journal = FileJournal::open(disk(), options(), at(2)).unwrap();
+    let found = journal.recovery();
     assert_eq!(found.damages.len(), 1);
     let kept = found.damages[0].kept.clone().unwrap();
     assert_eq!(std::fs::read(&kept).unwrap(), content);
@@ -583,7 +615,8 @@ fn a_real_directory_serves_as_well() {
     assert_eq!(journal.take_news().1.unwrap().file, written);
     journal.trim(journal.end()).unwrap();
     assert!(kept.exists() && !first.exists());
-    let (journal, found) = Journal::open(disk(), options(), at(3)).unwrap();
-    assert_eq!((found.damages, versions(&journal)), (Vec::new(), vec![4000]));
+    let journal = FileJournal::open(disk(), options(), at(3)).unwrap();
+    let found = journal.recovery();
+    assert_eq!((&found.damages[..], versions(&journal)), (&[][..], vec![4000]));
     std::fs::remove_dir_all(folder.parent().unwrap()).unwrap();
 }

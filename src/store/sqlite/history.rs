@@ -8,7 +8,7 @@ use crate::domain::notice::State;
 use crate::domain::record::{Cause, Reason, incident_id};
 use crate::domain::time::Wall;
 use crate::store::IncidentQuery;
-use crate::store::tables::{FORGET_ROWS_MAX, PAST_CHANGES_MAX, incident_key};
+use crate::store::query::{FORGET_ROWS_MAX, PAST_CHANGES_MAX, incident_key};
 use crate::store::uptime::{DAY, Tally, before};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
@@ -88,11 +88,12 @@ fn incident(row: &Row<'_>) -> Result<Incident, rusqlite::Error> {
     })
 }
 
-pub(super) fn acknowledge(connection: &Connection, id: &str) -> Result<bool, rusqlite::Error> {
-    let Some((number, beats)) = incident_key(id) else { return Ok(false) };
+/// Marks an incident as known to a person; how many there are of that name.
+pub(super) fn acknowledge(connection: &Connection, id: &str) -> Result<usize, rusqlite::Error> {
+    let Some((number, beats)) = incident_key(id) else { return Ok(0) };
     let mut update = connection
         .prepare_cached("UPDATE incidents SET acknowledged = 1 WHERE number = ?1 AND beats = ?2")?;
-    Ok(update.execute((int(number), int(beats)))? == 1)
+    update.execute((int(number), int(beats)))
 }
 
 /// The past of one monitor. Of one that was never heard nothing is known that could be called up or down.

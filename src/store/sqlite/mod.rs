@@ -8,12 +8,15 @@
 //! one (`repair.rs`). That happens when it is opened and whenever SQLite says that it met damage, after which the
 //! operation is done once more. [`SqliteTables::take_repairs`] tells of it.
 
+mod details;
+mod entries;
 mod fault;
 mod history;
 mod incidents;
 mod load;
 mod monitors;
 mod outbox;
+mod query;
 mod repair;
 #[cfg(test)]
 mod rot;
@@ -22,20 +25,12 @@ mod salvage;
 mod schema;
 #[cfg(test)]
 mod tests;
-mod transit;
 mod wal;
 
 pub use repair::Repair;
 
-use super::outbox::{Lane, LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
-use super::tables::Tables;
-use super::{IncidentQuery, Owner, Position, StoreError};
-use crate::domain::history::{Incident, Past};
+use super::{Applied, Entry, Mark, Position, Store, StoreError};
 use crate::domain::instance::Instance;
-use crate::domain::lang::Lang;
-use crate::domain::notice::State;
-use crate::domain::record::Record;
-use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
 use fault::Fault;
 use rusqlite::config::DbConfig;
@@ -121,17 +116,17 @@ impl SqliteTables {
     fn write<T>(
         &self,
         doing: &'static str,
-        run: impl Fn(&Transaction<'_>) -> Result<T, Trouble>,
+        run: impl Fn(&Transaction<'_>) -> Result<T, rusqlite::Error>,
     ) -> Result<T, StoreError> {
         self.repairing(|| {
             let mut writer = locked(&self.writer);
-            let mut attempt = || -> Result<T, Trouble> {
+            let mut attempt = || -> Result<T, rusqlite::Error> {
                 let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
                 let done = run(&transaction)?;
                 transaction.commit()?;
                 Ok(done)
             };
-            attempt().map_err(|trouble| trouble.told(&self.path, doing))
+            attempt().map_err(faults(&self.path, doing))
         })
     }
 
@@ -139,15 +134,12 @@ impl SqliteTables {
     fn read<T>(
         &self,
         doing: &'static str,
-        mut run: impl FnMut(&Connection) -> Result<T, Trouble>,
+        mut run: impl FnMut(&Connection) -> Result<T, rusqlite::Error>,
     ) -> Result<T, StoreError> {
         self.repairing(|| {
             let mut reader = self.reader();
-            let mut attempt = || -> Result<T, Trouble> {
-                let transaction = reader.transaction()?;
-                run(&transaction)
-            };
-            attempt().map_err(|trouble| trouble.told(&self.path, doing))
+            let mut attempt = || -> Result<T, rusqlite::Error> { run(&*reader.transaction()?) };
+            attempt().map_err(faults(&self.path, doing))
         })
     }
 
@@ -218,28 +210,6 @@ impl SqliteTables {
 enum Use {
     Write,
     Read,
-}
-
-/// Why a transaction did not come about.
-#[derive(Debug)]
-enum Trouble {
-    Sqlite(rusqlite::Error),
-    Store(StoreError),
-}
-
-impl From<rusqlite::Error> for Trouble {
-    fn from(error: rusqlite::Error) -> Trouble {
-        Trouble::Sqlite(error)
-    }
-}
-
-impl Trouble {
-    fn told(self, path: &Path, doing: &'static str) -> StoreError {
-        match self {
-            Trouble::Sqlite(error) => Fault::sort(path, doing, error),
-            Trouble::Store(error) => error,
-        }
-    }
 }
 
 /// Sorts what SQLite says, see [`Fault::sort`].
@@ -341,167 +311,36 @@ fn instance(
     Ok(instance)
 }
 
-/// A position as `meta` keeps it: `segment:offset`.
-fn position_text(position: Position) -> String {
-    format!("{}:{}", position.segment, position.offset)
-}
-
 fn position(connection: &Connection, key: &str) -> Result<Option<Position>, rusqlite::Error> {
     let text: Option<String> = meta(connection, key)?;
     // One that cannot be read is one we do not have: the journal is then read from its beginning.
-    Ok(text.as_deref().and_then(|text| {
-        let (segment, offset) = text.split_once(':')?;
-        Some(Position { segment: segment.parse().ok()?, offset: offset.parse().ok()? })
-    }))
+    Ok(text.and_then(|text| text.parse().ok()))
 }
 
-impl Tables for SqliteTables {
-    fn take_damage(&self, lang: Lang) -> Vec<Sentence> {
-        let said = |repair: &Repair| Sentence::of(|to| repair.sentence(to, lang));
-        self.take_repairs().iter().map(said).collect()
+/// Notes a place unless a later one is noted.
+fn advance(connection: &Connection, key: &str, upto: Position) -> Result<(), rusqlite::Error> {
+    match position(connection, key)? {
+        Some(known) if known >= upto => Ok(()),
+        _ => set_meta(connection, key, &upto.to_string()),
     }
+}
 
-    fn instance(&self) -> Instance {
-        self.instance.clone()
-    }
-
-    fn new_owner(&self) -> Result<Owner, StoreError> {
-        self.write("new_owner", |transaction| {
-            let last: i64 = meta(transaction, "epoch")?.unwrap_or(0);
-            set_meta(transaction, "epoch", &last.saturating_add(1))?;
-            Ok(Owner { epoch: number(last.saturating_add(1)) })
-        })
-    }
-
-    fn last_number(&self) -> Result<u64, StoreError> {
-        self.read("last_number", |connection| Ok(monitors::last_number(connection)?))
-    }
-
-    fn put_snapshot(&self, records: &[Record<'_>]) -> Result<(), StoreError> {
-        self.write("put_snapshot", |transaction| Ok(monitors::put_all(transaction, records)?))
-    }
-
-    fn finish_snapshot(&self, upto: Position) -> Result<(), StoreError> {
-        // Looked at under the writer's lock, since this may itself meet damage.
-        let finished = self.write("finish_snapshot", |transaction| {
-            let whole = !self.incomplete.load(Ordering::SeqCst);
-            if whole {
-                monitors::finish(transaction, upto)?;
+impl Store for SqliteTables {
+    fn apply(&self, entries: &[Entry<'_>], mark: Mark) -> Result<Applied, StoreError> {
+        let applied = self.write("write", |transaction| {
+            // Looked at under the writer's lock, since this may itself meet damage.
+            if matches!(mark, Mark::Snapshot(_)) && self.incomplete.load(Ordering::SeqCst) {
+                return Ok(None);
             }
-            Ok(whole)
+            entries::apply(transaction, entries, mark).map(Some)
         })?;
-        if finished {
-            return Ok(());
-        }
-        self.incomplete.store(false, Ordering::SeqCst);
-        Err(Fault::damaged(&self.path, "it was replaced, all monitors have to be put into it again"))
-    }
-
-    fn snapshot(&self, visit: &mut dyn FnMut(&Record<'_>)) -> Result<Option<Position>, StoreError> {
-        self.read("snapshot", |connection| {
-            let mut passed_over =
-                |number, reason| self.tell(Repair::Row { path: self.path.clone(), number, reason });
-            load::visit(connection, visit, &mut passed_over)?;
-            // Whoever has just been told what is there knows what is missing.
+        applied.ok_or_else(|| {
             self.incomplete.store(false, Ordering::SeqCst);
-            Ok(position(connection, "snapshot")?)
-        })
-    }
-
-    fn transit(
-        &self,
-        owner: Owner,
-        changes: &[Record<'_>],
-        told: &Told<'_>,
-        upto: Position,
-    ) -> Result<(), StoreError> {
-        self.write("transit", |transaction| {
-            let seen: i64 = meta(transaction, "epoch")?.unwrap_or(0);
-            if owner.epoch < number(seen) {
-                return Err(Trouble::Store(StoreError::Stale));
-            }
-            if owner.epoch > number(seen) {
-                set_meta(transaction, "epoch", &int(owner.epoch))?;
-            }
-            transit::put(transaction, changes)?;
-            outbox::put(transaction, told)?;
-            if position(transaction, "transited")?.unwrap_or_default() < upto {
-                set_meta(transaction, "transited", &position_text(upto))?;
-            }
-            Ok(())
-        })
-    }
-
-    fn noted(&self) -> Result<Option<Position>, StoreError> {
-        self.read("noted", |connection| {
-            Ok(position(connection, "snapshot")?.max(position(connection, "transited")?))
-        })
-    }
-
-    fn transited(&self) -> Result<Option<Position>, StoreError> {
-        self.read("transited", |connection| Ok(position(connection, "transited")?))
-    }
-
-    fn standings(&self) -> Result<Vec<(u64, String)>, StoreError> {
-        self.read("standings", |connection| Ok(outbox::standings(connection)?))
-    }
-
-    fn outbox_put(&self, outgoing: &Outgoing) -> Result<(), StoreError> {
-        self.write("outbox_put", |transaction| {
-            Ok(outbox::put_messages(transaction, std::slice::from_ref(outgoing))?)
-        })
-    }
-
-    fn outbox_next(&self, lane: &Lane, most: usize) -> Result<Vec<Outgoing>, StoreError> {
-        self.read("outbox_next", |connection| Ok(outbox::next(connection, lane, most)?))
-    }
-
-    fn outbox_settle(
-        &self,
-        key: &str,
-        now: Wall,
-        settled: &Settled,
-        instead: &[Outgoing],
-    ) -> Result<(), StoreError> {
-        self.write("outbox_settle", |transaction| {
-            Ok(outbox::settle(transaction, key, now, settled, instead)?)
-        })
-    }
-
-    fn outbox_let_go(&self, all: &[LetGo], now: Wall, reason: &str) -> Result<(), StoreError> {
-        self.write("outbox_let_go", |transaction| Ok(outbox::let_go(transaction, all, now, reason)?))
-    }
-
-    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {
-        self.read("outbox_list", |connection| Ok(outbox::list(connection, query)?))
-    }
-
-    fn outbox_places(&self, keys: &[&str]) -> Result<Vec<Option<u64>>, StoreError> {
-        self.read("outbox_places", |connection| Ok(outbox::places(connection, keys)?))
-    }
-
-    fn outbox_pending(&self) -> Result<Vec<(Lane, u64)>, StoreError> {
-        self.read("outbox_pending", |connection| Ok(outbox::pending(connection)?))
-    }
-
-    fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError> {
-        self.read("incidents", |connection| Ok(history::incidents(connection, query)?))
-    }
-
-    fn acknowledge_incident(&self, id: &str) -> Result<bool, StoreError> {
-        self.write("acknowledge_incident", |transaction| Ok(history::acknowledge(transaction, id)?))
-    }
-
-    fn past(&self, monitors: &[(&str, State)], now: Wall) -> Result<Vec<Past>, StoreError> {
-        self.read("past", |connection| {
-            Ok(monitors
-                .iter()
-                .map(|(id, state)| history::past(connection, id, *state, now))
-                .collect::<Result<_, _>>()?)
+            Fault::damaged(&self.path, "it was replaced, all monitors have to be put into it again")
         })
     }
 
     fn forget(&self, before: Wall) -> Result<bool, StoreError> {
-        self.write("forget", |transaction| Ok(history::forget(transaction, before)?))
+        self.write("forget", |transaction| history::forget(transaction, before))
     }
 }

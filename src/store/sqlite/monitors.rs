@@ -5,10 +5,9 @@
 //! found nothing to do.
 
 use super::incidents::{close_incidents, put_incident};
-use super::{int, meta, position, position_text, rows, set_meta};
+use super::{int, meta, rows, set_meta};
 use crate::domain::record::{Change, Record};
 use crate::domain::time::Wall;
-use crate::store::Position;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use std::sync::LazyLock;
 
@@ -141,18 +140,10 @@ impl<'c> Putter<'c> {
     }
 }
 
-/// Puts all records.
-pub(super) fn put_all(connection: &Connection, records: &[Record<'_>]) -> Result<(), rusqlite::Error> {
-    let mut putter = Putter::new(connection)?;
-    records.iter().try_for_each(|record| putter.put(record))?;
-    note_numbers(connection, records)
-}
-
 /// Notes the greatest number, which has to be known though its monitor be long forgotten.
-pub(super) fn note_numbers(connection: &Connection, records: &[Record<'_>]) -> Result<(), rusqlite::Error> {
-    let greatest = records.iter().map(|record| int(record.number)).max().unwrap_or(0);
+pub(super) fn note_number(connection: &Connection, greatest: u64) -> Result<(), rusqlite::Error> {
     let noted: i64 = meta(connection, "last_number")?.unwrap_or(0);
-    if greatest > noted { set_meta(connection, "last_number", &greatest) } else { Ok(()) }
+    if int(greatest) > noted { set_meta(connection, "last_number", &int(greatest)) } else { Ok(()) }
 }
 
 /// The greatest number; looked for in the tables too, since a damaged file may have lost the note.
@@ -167,14 +158,10 @@ pub(super) fn last_number(connection: &Connection) -> Result<u64, rusqlite::Erro
 }
 
 /// Notes that a snapshot is complete, and forgets which monitors were removed before the one before it.
-pub(super) fn finish(connection: &Connection, upto: Position) -> Result<(), rusqlite::Error> {
+pub(super) fn finish_snapshot(connection: &Connection) -> Result<(), rusqlite::Error> {
     let round = rounds(connection)?;
     connection.prepare_cached("DELETE FROM removed WHERE round < ?1")?.execute([round])?;
-    set_meta(connection, "rounds", &round.saturating_add(1))?;
-    if position(connection, "snapshot")?.is_none_or(|before| before < upto) {
-        set_meta(connection, "snapshot", &position_text(upto))?;
-    }
-    Ok(())
+    set_meta(connection, "rounds", &round.saturating_add(1))
 }
 
 fn rounds(connection: &Connection) -> Result<i64, rusqlite::Error> {

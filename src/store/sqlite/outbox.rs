@@ -3,37 +3,32 @@
 use super::{int, number};
 use crate::domain::alert::Standing;
 use crate::domain::time::Wall;
-use crate::store::outbox::{Delivery, Lane, LetGo, OutboxQuery, Outgoing, Posted, Settled, Told};
+use crate::store::outbox::{Delivery, Lane, OutboxQuery, Outgoing, Posted, Settled};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 const COLUMNS: &str = "key, notifier, recipient, made_ms, due_ms, tries, message";
 
-pub(super) fn put(connection: &Connection, told: &Told<'_>) -> Result<(), rusqlite::Error> {
-    put_messages(connection, told.outbox)?;
-    let mut keep = connection.prepare_cached(
-        "INSERT INTO alerts (number, state) VALUES (?1, ?2)
-         ON CONFLICT (number) DO UPDATE SET state = excluded.state",
-    )?;
-    let mut forget = connection.prepare_cached("DELETE FROM alerts WHERE number = ?1")?;
-    for Standing { number, state } in told.standings {
-        match state {
-            Some(state) => keep.execute((int(*number), state))?,
-            None => forget.execute([int(*number)])?,
-        };
+pub(super) fn put_standing(connection: &Connection, standing: &Standing) -> Result<(), rusqlite::Error> {
+    let Standing { number, state } = standing;
+    match state {
+        Some(state) => connection
+            .prepare_cached(
+                "INSERT INTO alerts (number, state) VALUES (?1, ?2)
+                 ON CONFLICT (number) DO UPDATE SET state = excluded.state",
+            )?
+            .execute((int(*number), state)),
+        None => connection.prepare_cached("DELETE FROM alerts WHERE number = ?1")?.execute([int(*number)]),
     }
-    Ok(())
+    .map(drop)
 }
 
-pub(super) fn put_messages(connection: &Connection, outbox: &[Outgoing]) -> Result<(), rusqlite::Error> {
+pub(super) fn put_message(connection: &Connection, one: &Outgoing) -> Result<(), rusqlite::Error> {
     let mut insert = connection.prepare_cached(
         "INSERT OR IGNORE INTO outbox (key, notifier, recipient, state, made_ms, due_ms, tries, message)
          VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?6, ?7)",
     )?;
-    for one in outbox {
-        let (key, notifier, recipient) = (&one.key, &one.notifier, &one.recipient);
-        insert.execute((key, notifier, recipient, one.made.0, one.due.0, one.tries, &one.message))?;
-    }
-    Ok(())
+    let (key, notifier, recipient) = (&one.key, &one.notifier, &one.recipient);
+    insert.execute((key, notifier, recipient, one.made.0, one.due.0, one.tries, &one.message)).map(drop)
 }
 
 pub(super) fn standings(connection: &Connection) -> Result<Vec<(u64, String)>, rusqlite::Error> {
@@ -85,18 +80,8 @@ pub(super) fn settle(
         "UPDATE outbox SET state = ?2, due_ms = ?3, reason = ?4, tries = tries + ?5
          WHERE key = ?1 AND state = 'pending'",
     )?;
-    let changed = update.execute((key, state.name(), due.0, reason, tries))?;
-    if changed > 0 { put_messages(connection, instead) } else { Ok(()) }
-}
-
-pub(super) fn let_go(
-    connection: &Connection,
-    all: &[LetGo],
-    now: Wall,
-    reason: &str,
-) -> Result<(), rusqlite::Error> {
-    let settled = Settled::GivenUp { reason: reason.to_string() };
-    all.iter().try_for_each(|one| settle(connection, &one.key, now, &settled, one.instead.as_slice()))
+    let was_pending = update.execute((key, state.name(), due.0, reason, tries))? > 0;
+    instead.iter().filter(|_| was_pending).try_for_each(|one| put_message(connection, one))
 }
 
 pub(super) fn list(connection: &Connection, query: &OutboxQuery) -> Result<Vec<Posted>, rusqlite::Error> {

@@ -6,8 +6,12 @@
 //! each that is, and every length.
 
 use super::*;
+use crate::domain::lang::Lang;
+use crate::domain::notice::State;
+use crate::domain::record::Record;
 use crate::domain::sentence::Audience;
 use crate::store::conformance::{Folder, NOW, change, outgoing, record};
+use crate::store::{IncidentQuery, OutboxQuery, Query};
 
 /// A prime, so that all pages and all bits of a byte are met.
 const STRIDE: usize = 8009;
@@ -23,19 +27,23 @@ fn names() -> Vec<String> {
     (1..=MONITORS).map(|number| format!("monitor-{number}")).collect()
 }
 
+fn put_records(tables: &SqliteTables, records: &[Record<'_>], mark: Mark) -> Result<Applied, StoreError> {
+    let entries: Vec<Entry<'_>> = records.iter().map(Entry::Record).collect();
+    tables.apply(&entries, mark)
+}
+
 /// Fills a file; with its log if it is not closed properly.
 fn filled(folder: &Folder) -> SqliteTables {
     let tables = SqliteTables::open(folder.path(), NOW).unwrap();
-    let owner = tables.new_owner().unwrap();
     let names = names();
     let records: Vec<_> = (1..).zip(&names).map(|(number, id)| record(id, number, 5)).collect();
-    tables.put_snapshot(&records).unwrap();
+    put_records(&tables, &records, Mark::None).unwrap();
     let place = Position { segment: 1, offset: 7 };
-    tables.finish_snapshot(place).unwrap();
-    let told = Told { outbox: &[outgoing("k", 1)], standings: &[] };
+    tables.apply(&[], Mark::Snapshot(place)).unwrap();
+    tables.apply(&[Entry::Message(&outgoing("k", 1))], Mark::None).unwrap();
     let changes: Vec<_> =
         (1..).zip(&names).take(9).map(|(n, id)| change(id, n, 6, State::Up, State::Down)).collect();
-    tables.transit(owner, &changes, &told, place).unwrap();
+    put_records(&tables, &changes, Mark::Changes(place)).unwrap();
     tables
 }
 
@@ -50,17 +58,16 @@ fn found(tables: &SqliteTables) -> (u64, Vec<Repair>) {
 fn started(folder: &Folder, what: &str) -> (u64, Vec<Repair>) {
     let tables = SqliteTables::open(folder.path(), NOW).unwrap_or_else(|error| panic!("{what}: {error}"));
     let (count, mut told) = found(&tables);
-    let owner = tables.new_owner().unwrap_or_else(|error| panic!("{what}: {error}"));
     let names = names();
     let ups: Vec<_> =
         (1..).zip(&names).take(9).map(|(n, id)| change(id, n, 7, State::Down, State::Up)).collect();
     let place = Position { segment: 2, offset: 7 };
-    tables.transit(owner, &ups, &Told::default(), place).unwrap_or_else(|error| panic!("{what}: {error}"));
+    put_records(&tables, &ups, Mark::Changes(place)).unwrap_or_else(|error| panic!("{what}: {error}"));
     let records: Vec<_> = (1..).zip(&names).map(|(number, id)| record(id, number, 9)).collect();
-    tables.put_snapshot(&records).unwrap_or_else(|error| panic!("{what}: {error}"));
+    put_records(&tables, &records, Mark::None).unwrap_or_else(|error| panic!("{what}: {error}"));
     // Whoever puts only what has changed is told once that more is missing.
-    if tables.finish_snapshot(place).is_err() {
-        tables.finish_snapshot(place).unwrap_or_else(|error| panic!("{what}: {error}"));
+    if tables.apply(&[], Mark::Snapshot(place)).is_err() {
+        tables.apply(&[], Mark::Snapshot(place)).unwrap_or_else(|error| panic!("{what}: {error}"));
     }
     tables.incidents(&IncidentQuery { limit: 99, ..Default::default() }).unwrap();
     tables.outbox_list(&OutboxQuery { limit: 9, ..Default::default() }).unwrap();

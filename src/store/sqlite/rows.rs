@@ -1,5 +1,6 @@
 //! A record as a row of the table `monitors`, there and back.
 
+use super::details::OwnedDetails;
 use super::{int, number};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Exit, Source, Status, Transport};
@@ -7,7 +8,6 @@ use crate::domain::id::IdRef;
 use crate::domain::notice::State;
 use crate::domain::record::{Cause, Change, OpenIncident, Reason, Record, Sequence};
 use crate::domain::time::{Span, Wall};
-use crate::store::owned::OwnedDetails;
 use rusqlite::types::{Null, ValueRef};
 use rusqlite::{Row, Statement};
 use std::fmt::Write;

@@ -1,11 +1,12 @@
 //! The file itself: what outlives the program, what happens to a damaged one, and that it means what memory means.
 
 use super::*;
-use crate::domain::record::{Change, OpenIncident};
+use crate::domain::notice::State;
+use crate::domain::record::{Change, OpenIncident, Record};
 use crate::domain::sentence::Audience;
 use crate::store::conformance::{Folder, NOW, change, record};
 use crate::store::memory::MemoryTables;
-use crate::store::owned::OwnedRecord;
+use crate::store::{IncidentQuery, Lane, OutboxQuery, Query, Settled, SnapshotRow};
 use proptest::prelude::*;
 use std::os::unix::fs::PermissionsExt;
 
@@ -17,23 +18,36 @@ fn place(offset: u64) -> Position {
     Position { segment: 1, offset }
 }
 
+fn put(tables: &dyn Store, records: &[Record<'_>]) -> Result<Applied, StoreError> {
+    let entries: Vec<Entry<'_>> = records.iter().map(Entry::Record).collect();
+    tables.apply(&entries, Mark::None)
+}
+
+fn finish_snapshot(tables: &dyn Store, offset: u64) -> Result<Applied, StoreError> {
+    tables.apply(&[], Mark::Snapshot(place(offset)))
+}
+
+fn put_message(tables: &dyn Store) {
+    let outgoing = crate::store::conformance::outgoing("k", 0);
+    tables.apply(&[Entry::Message(&outgoing)], Mark::None).unwrap();
+}
+
 /// A thousand monitors `m-1`…, some pages of them, with a snapshot and a history, closed again.
 fn filled(folder: &Folder) {
     let tables = open(folder);
     let ids: Vec<String> = (1..=1000).map(|number| format!("m-{number}")).collect();
     let records: Vec<_> = (1..).zip(&ids).map(|(number, id)| record(id, number, 5)).collect();
-    tables.put_snapshot(&records).unwrap();
-    tables.finish_snapshot(place(7)).unwrap();
-    let owner = tables.new_owner().unwrap();
-    tables
-        .transit(owner, &[change("m-1", 1, 6, State::Up, State::Down)], &Told::default(), place(8))
-        .unwrap();
+    put(&tables, &records).unwrap();
+    finish_snapshot(&tables, 7).unwrap();
+    let down = change("m-1", 1, 6, State::Up, State::Down);
+    tables.apply(&[Entry::Record(&down)], Mark::Changes(place(8))).unwrap();
 }
 
 fn numbers(tables: &SqliteTables) -> (std::collections::BTreeSet<u64>, Option<Position>) {
     let mut numbers = std::collections::BTreeSet::new();
-    let visit = &mut |record: &Record<'_>| {
-        numbers.insert(record.number);
+    let visit = &mut |row: SnapshotRow<'_>| match row {
+        SnapshotRow::Monitor(record) => _ = numbers.insert(record.number),
+        SnapshotRow::Removed(number) => _ = numbers.insert(number),
     };
     let position = tables.snapshot(visit).unwrap();
     (numbers, position)
@@ -62,8 +76,7 @@ fn what_is_put_outlives_the_program() {
     let tables = open(&folder);
     let (numbers, position) = numbers(&tables);
     assert_eq!((numbers.len(), position), (1000, Some(place(7))));
-    assert_eq!(tables.transited().unwrap(), Some(place(8)));
-    assert_eq!(tables.new_owner().unwrap(), Owner { epoch: 2 }, "each start is another owner");
+    assert_eq!(tables.marks().unwrap().changes, Some(place(8)));
     assert_eq!(tables.take_repairs(), []);
     let mode = std::fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
@@ -92,8 +105,8 @@ fn a_file_of_the_first_version_is_brought_up_and_keeps_what_it_held() {
         .query_row("SELECT sql FROM sqlite_master WHERE name = 'monitors'", [], |row| row.get(0))
         .unwrap();
     assert!(schema.contains("asked_ms /* the longer interval"), "people read it: {schema}");
-    tables.outbox_put(&crate::store::conformance::outgoing("k", 0)).unwrap();
-    assert_eq!(tables.outbox_pending().unwrap(), [(crate::store::Lane::all("ops"), 1)]);
+    put_message(&tables);
+    assert_eq!(tables.outbox_pending().unwrap(), [(Lane::all("ops"), 1)]);
 }
 
 #[test]
@@ -134,9 +147,10 @@ fn a_state_has_a_name_of_its_own_and_what_was_told_before_keeps_its_own() {
         .query_row("SELECT id FROM incidents_utc", [], |row| row.get(0))
         .unwrap();
     assert_eq!(shown, old.id, "and so people see it");
-    assert!(tables.acknowledge_incident(instance.own_part(&old.id).unwrap()).unwrap());
-    tables.outbox_put(&crate::store::conformance::outgoing("k", 0)).unwrap();
-    assert_eq!(tables.outbox_pending().unwrap(), [(crate::store::Lane::all("ops"), 1)]);
+    let own = Entry::Acknowledged { incident: instance.own_part(&old.id).unwrap() };
+    assert_eq!(tables.apply(&[own], Mark::None).unwrap().acknowledged, 1);
+    put_message(&tables);
+    assert_eq!(tables.outbox_pending().unwrap(), [(Lane::all("ops"), 1)]);
 }
 
 #[test]
@@ -170,7 +184,7 @@ fn what_is_no_database_of_ours_is_set_aside_whole() {
         assert!(aside.to_string_lossy().contains("state.db.damaged-20260208T033020Z"), "{aside:?}");
         assert_eq!(std::fs::read(aside).unwrap(), content);
         assert_eq!(numbers(&tables), (Default::default(), None));
-        tables.put_snapshot(&[record("a", 1, 1)]).unwrap();
+        put(&tables, &[record("a", 1, 1)]).unwrap();
         drop(tables);
     }
 }
@@ -185,7 +199,7 @@ fn damage_met_when_loading_costs_only_what_cannot_be_read() {
     assert!(!found.contains(&500) && found.len() > 900, "{}", found.len());
     assert!(found.contains(&1) && found.contains(&1000), "on both sides of the damage");
     assert_eq!(position, None, "what stood before the place is not all there, so the journal has to be read");
-    assert_eq!(tables.transited().unwrap(), Some(place(8)), "of the changes nothing is missing");
+    assert_eq!(tables.marks().unwrap().changes, Some(place(8)), "of the changes nothing is missing");
     assert_eq!(tables.incidents(&IncidentQuery { limit: 9, ..Default::default() }).unwrap().len(), 1);
     let repair = only_repair(&tables);
     let Repair::SetAside { aside, monitors, complete: false, .. } = &repair else { panic!("{repair:?}") };
@@ -209,12 +223,12 @@ fn damage_met_when_writing_does_not_stop_the_writing() {
     filled(&folder);
     damage(&folder);
     let tables = open(&folder);
-    tables.put_snapshot(&[record("m-500", 500, 6)]).unwrap();
+    put(&tables, &[record("m-500", 500, 6)]).unwrap();
     assert!(matches!(only_repair(&tables), Repair::SetAside { .. }));
     // Whoever puts only what has changed must learn that more is missing.
-    let error = tables.finish_snapshot(place(9)).unwrap_err();
+    let error = finish_snapshot(&tables, 9).unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
-    tables.finish_snapshot(place(9)).unwrap();
+    finish_snapshot(&tables, 9).unwrap();
     assert!(numbers(&tables).0.contains(&500));
     assert_eq!(tables.incidents(&IncidentQuery { limit: 9, ..Default::default() }).unwrap().len(), 1);
 }
@@ -285,11 +299,11 @@ fn a_full_disk_leaves_nothing_half_done_and_passes() {
     pages(1); // It never goes below what there is.
     let ids: Vec<String> = (2001..5000).map(|number| format!("more-{number}")).collect();
     let records: Vec<_> = (2001..).zip(&ids).map(|(number, id)| record(id, number, 1)).collect();
-    let error = tables.put_snapshot(&records).unwrap_err();
+    let error = put(&tables, &records).unwrap_err();
     assert!(matches!(error, StoreError::Full { .. }), "{error}");
     assert_eq!(numbers(&tables).0.len(), 1000);
     pages(1_000_000);
-    tables.put_snapshot(&records).unwrap();
+    put(&tables, &records).unwrap();
     assert_eq!(numbers(&tables).0.len(), 3999);
 }
 
@@ -348,7 +362,7 @@ fn the_file_explains_itself() {
 #[derive(Clone, Debug)]
 enum Act {
     Put(Vec<(u64, u64)>),
-    Transit(Vec<(u64, u64)>),
+    Follow(Vec<(u64, u64)>),
     Finish,
     Forget(u64),
     Acknowledge(u64, u64),
@@ -384,7 +398,7 @@ fn act() -> impl Strategy<Value = Act> {
     let stamps = || prop::collection::vec((1..5u64, 1..12u64), 1..8);
     prop_oneof![
         3 => stamps().prop_map(Act::Put),
-        6 => stamps().prop_map(Act::Transit),
+        6 => stamps().prop_map(Act::Follow),
         1 => Just(Act::Finish),
         1 => (0..12u64).prop_map(Act::Forget),
         1 => (1..5u64, 0..6u64).prop_map(|(number, beats)| Act::Acknowledge(number, beats)),
@@ -392,25 +406,29 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 /// Does it, and says all that can then be seen.
-fn done(tables: &dyn Tables, act: &Act, step: u64) -> String {
-    let records = |stamps: &[(u64, u64)]| -> Vec<Record<'static>> {
-        stamps.iter().map(|(number, version)| said(*number, *version)).collect()
-    };
+fn done(tables: &dyn Store, act: &Act, step: u64) -> String {
     let outgoing = crate::store::conformance::outgoing(&format!("k{}", step % 3), step);
     let state = (step % 2 == 0).then(|| format!("s{step}"));
     let standing = crate::domain::alert::Standing { number: step % 5, state };
-    let told = Told { outbox: &[outgoing], standings: &[standing] };
-    let owner = Owner { epoch: step / 4 };
     let result = match act {
-        Act::Put(stamps) => format!("{:?}", tables.put_snapshot(&records(stamps))),
-        Act::Transit(stamps) => {
-            format!("{:?}", tables.transit(owner, &records(stamps), &told, place(step)))
+        Act::Put(stamps) | Act::Follow(stamps) => {
+            let records: Vec<_> = stamps.iter().map(|(number, version)| said(*number, *version)).collect();
+            let records = records.iter().map(Entry::Record);
+            if matches!(act, Act::Put(_)) {
+                tables.apply(&records.collect::<Vec<_>>(), Mark::None)
+            } else {
+                let told = [Entry::Message(&outgoing), Entry::Standing(&standing)];
+                tables.apply(&records.chain(told).collect::<Vec<_>>(), Mark::Changes(place(step)))
+            }
         }
-        Act::Finish => format!("{:?}", tables.finish_snapshot(place(step))),
-        Act::Forget(version) => format!("{:?}", tables.forget(Wall(NOW.0 + *version as i64 * 1000))),
+        Act::Finish => finish_snapshot(tables, step),
+        Act::Forget(version) => {
+            let more = tables.forget(Wall(NOW.0 + *version as i64 * 1000)).unwrap();
+            Ok(Applied { acknowledged: more.into() })
+        }
         Act::Acknowledge(number, beats) => {
             let reason = "r".to_string();
-            let settled = match number {
+            let settled = &match number {
                 1 => Settled::Sent,
                 2 => Settled::Failed { reason },
                 4 => Settled::GivenUp { reason },
@@ -418,16 +436,17 @@ fn done(tables: &dyn Tables, act: &Act, step: u64) -> String {
             };
             let instead = crate::store::conformance::outgoing(&format!("i{beats}"), step);
             let instead = if *number == 2 { std::slice::from_ref(&instead) } else { &[] };
-            tables.outbox_settle(&format!("k{beats}"), NOW, &settled, instead).unwrap();
-            format!("{:?}", tables.acknowledge_incident(&format!("{number}-{beats}")))
+            let (key, incident) = (&*format!("k{beats}"), &*format!("{number}-{beats}"));
+            let settled = Entry::Settled { key, at: NOW, settled, instead };
+            tables.apply(&[settled, Entry::Acknowledged { incident }], Mark::None)
         }
     };
     let mut monitors = Vec::new();
-    let position = tables.snapshot(&mut |record| monitors.push(OwnedRecord::new(record))).unwrap();
+    let position = tables.snapshot(&mut |row| monitors.push(format!("{row:#?}"))).unwrap();
     let now = Wall(NOW.0 + 20_000);
     let asked = [("a", State::Up), ("b", State::Down), ("c", State::New), ("d", State::Up)];
     let past = tables.past(&asked, now).unwrap();
-    let mut seen = format!("{result} {monitors:#?} {position:?} {:?} {past:#?}", tables.transited().unwrap());
+    let mut seen = format!("{result:?} {monitors:?} {position:?} {:?} {past:#?}", tables.marks().unwrap());
     for (since, open, after) in [
         (None, false, None),
         (None, true, None),
@@ -441,7 +460,7 @@ fn done(tables: &dyn Tables, act: &Act, step: u64) -> String {
         }
     }
     let query = OutboxQuery { limit: 20, ..OutboxQuery::default() };
-    seen + &format!("{:?}", tables.outbox_next(&crate::store::Lane::all("ops"), 2).unwrap())
+    seen + &format!("{:?}", tables.outbox_next(&Lane::all("ops"), 2).unwrap())
         + &format!("{:#?}", tables.outbox_list(&query).unwrap())
         + &format!("{:?} {:?}", tables.outbox_pending().unwrap(), tables.standings().unwrap())
 }
@@ -466,14 +485,13 @@ proptest! {
         std::fs::write(&path, bytes).unwrap();
         let tables = open(&folder);
         let found = numbers(&tables).0;
-        let owner = tables.new_owner().unwrap();
         let changes = [change("m-1", 1, 7, State::Down, State::Up), change("m-900", 900, 6, State::Up, State::Down)];
-        tables.transit(owner, &changes, &Told::default(), place(9)).unwrap();
+        put(&tables, &changes).unwrap();
         let ids: Vec<String> = (1..=1000).map(|number| format!("m-{number}")).collect();
         let records: Vec<_> = (1..).zip(&ids).map(|(number, id)| record(id, number, 9)).collect();
-        tables.put_snapshot(&records).unwrap();
-        let _ = tables.finish_snapshot(place(10));
-        tables.finish_snapshot(place(10)).unwrap();
+        put(&tables, &records).unwrap();
+        let _ = finish_snapshot(&tables, 10);
+        finish_snapshot(&tables, 10).unwrap();
         while tables.forget(Wall(NOW.0 + 1)).unwrap() {}
         let ask: Vec<_> = ids.iter().map(|id| (id.as_str(), State::Up)).collect();
         prop_assert_eq!(tables.past(&ask, NOW).unwrap().len(), 1000);

@@ -102,11 +102,15 @@ pub(super) fn ills(health: &Health) -> Vec<&str> {
 }
 
 /// Which versions the store holds, read without the engine.
-pub(super) fn find(log: &SimLog, tables: &SimTables) -> Result<Found, Fault> {
+pub(super) fn find(journal: &SimJournal, tables: &SimTables) -> Result<Found, Fault> {
     let mut found = Found::new();
     let mut ids: BTreeMap<String, u64> = BTreeMap::new();
     let mut removed = Vec::new();
-    let mut visit = |record: &Record<'_>| {
+    let mut visit = |row: SnapshotRow<'_>| {
+        let record = match row {
+            SnapshotRow::Monitor(record) => record,
+            SnapshotRow::Removed(number) => return removed.push(number),
+        };
         let id = record.id.as_str().to_string();
         let number = ids.entry(id).or_insert(record.number);
         *number = record.number.max(*number);
@@ -125,8 +129,10 @@ pub(super) fn find(log: &SimLog, tables: &SimTables) -> Result<Found, Fault> {
             *detailed = record.version.max(*detailed);
         }
     };
-    let from: Option<Position> = tables.snapshot(&mut visit).map_err(|e| e.to_string())?;
-    log.read(from, Wanted::All, &mut |_, record| visit(record)).map_err(|e| e.to_string())?;
+    let from = tables.snapshot(&mut visit).map_err(|e| e.to_string())?;
+    journal
+        .read(from, Wanted::All, &mut |_, record| visit(SnapshotRow::Monitor(record)))
+        .map_err(|e| e.to_string())?;
     found.retain(|number, left| left.version > 0 || !removed.contains(number));
     // Of one id the greater number holds.
     found.retain(|number, _| ids.values().any(|latest| latest == number));

@@ -75,17 +75,17 @@ impl World {
             segment_bytes_max: self.shape.segment_bytes_max,
             seed: self.random.number(),
             booted_at: Some(Wall(now.wall.0 - (self.real_ms - self.powered_ms) as i64)),
+            noted: tables.marks().map_err(|e| e.to_string())?.changes,
             ..JournalOptions::default()
         };
-        let noted = tables.transited().map_err(|e| e.to_string())?;
-        let inner = JournalLog::open(Arc::new(self.disk.clone()), options, noted, now.wall)
+        let inner = FileJournal::open(Arc::new(self.disk.clone()), options, now.wall)
             .map_err(|error| format!("the journal does not open: {error}"))?;
-        let log = SimLog { inner, probe: self.probe.clone() };
-        let found = find(&log, &tables)?;
+        let journal = SimJournal { inner, probe: self.probe.clone() };
+        let found = find(&journal, &tables)?;
         for (number, left) in &found {
             self.telling.set_back(*number, left.version);
         }
-        let last_sign = log.life().last_sign;
+        let last_sign = journal.life().last_sign;
         if let Some((then, power_cut)) = after {
             let least = if power_cut { self.story.durable_sign } else { self.story.sign };
             if least.is_some() && last_sign.is_none() {
@@ -99,16 +99,15 @@ impl World {
                 }
             }
         }
-        let store = Embedded::new(log, tables);
-        let owner = store.new_owner().map_err(|e| e.to_string())?;
+        let storage = Storage::new(journal, tables);
         let (policy, sync) = (self.policy.clone(), self.shape.sync);
-        let engine = Engine::new(now, policy.clone(), self.log.clone(), 1, Arc::new(store), sync)
+        let engine = Engine::new(now, policy.clone(), self.log.clone(), 1, storage, sync)
             .hashing_by(Seed::known(self.random.number()));
         let tidings = engine.watch();
         let monitors = engine.recover(now).map_err(|error| format!("it does not start: {error}"))?;
         self.life = Some(Life {
             watch: Watch::new(now, self.asleep()),
-            keeper: Keeper::new(now, self.asleep(), owner, Span(DAY.0 * 3650)),
+            keeper: Keeper::new(now, self.asleep(), Span(DAY.0 * 3650)),
             engine,
             tidings,
             fronts: (0..self.shape.fronts).map(|_| Default::default()).collect(),
