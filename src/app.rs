@@ -187,7 +187,7 @@ impl Daemon {
         let started = clock::now();
         let permits = Arc::new(ConnectionLimits::new(settings.limits.connections, open_files));
         let policy = Arc::new(policy_of(&settings));
-        let storage = store::open(&settings.state_dir, started.wall, clock::booted_at(started.wall))
+        let storage = store::open(&settings.state_dir, started.wall, clock::booted_at())
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         state_dir::is_still(&settings.state_dir, &state_lock)
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;

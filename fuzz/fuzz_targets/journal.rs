@@ -15,7 +15,8 @@ const NONCE: u32 = 7;
 fuzz_target!(|data: &[u8]| {
     // As a whole file, as what follows a good header, as the payload of a good frame, and as damage to good frames.
     open(&[data]);
-    let header = SegmentHeader { number: 1, nonce: NONCE, first_sequence: 1, made_at: Wall(1) }.encode();
+    let header = SegmentHeader { number: 1, nonce: NONCE, first_sequence: 1, made_at: Wall(1), booted_at: None };
+    let header = header.encode();
     open(&[&[header.as_slice(), data].concat()]);
     judge(data);
     let payload = data.get(..1000).unwrap_or(data);

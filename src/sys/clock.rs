@@ -49,9 +49,9 @@ pub fn asleep() -> Span {
     }
 }
 
-/// When the machine was started, by the wall clock that now reads `now`.
+/// When the machine was started, by the wall clock as it is set now.
 #[allow(clippy::disallowed_methods)]
-pub fn booted_at(now: Wall) -> Option<Wall> {
+pub fn booted_at() -> Option<Wall> {
     use nix::time::{ClockId, clock_gettime};
     // The clock that goes on while the machine sleeps.
     #[cfg(target_os = "linux")]
@@ -59,7 +59,7 @@ pub fn booted_at(now: Wall) -> Option<Wall> {
     #[cfg(not(target_os = "linux"))]
     let clock = ClockId::CLOCK_MONOTONIC;
     let since = clock_gettime(clock).ok()?;
-    Some(Wall(now.0 - (since.tv_sec() * 1000 + since.tv_nsec() / 1_000_000)))
+    Some(Wall(wall().0 - (since.tv_sec() * 1000 + since.tv_nsec() / 1_000_000)))
 }
 
 /// The wall clock.

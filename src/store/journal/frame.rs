@@ -3,7 +3,7 @@
 //! ```text
 //! header, 4096 bytes; the first 64 stand again at byte 2048:
 //!   0 magic "hb-journ"   8 format u32   12 nonce u32   16 number u64   24 first sequence u64   32 made at, ms i64
-//!   40 zeros             60 CRC of the 60 bytes before
+//!   40 booted at, ms i64; 0: not known   48 zeros             60 CRC of the 60 bytes before
 //! frame, 48 bytes and the payload:
 //!   0 magic "HBfr"   4 length of the payload u32   8 segment u64   16 sequence u64   24 wall time, ms i64
 //!   32 kind u8, see [`FrameKind`]   33 zeros   36 records u32   40 CRC of the payload u32   44 CRC of the 44 bytes before, begun at the nonce
@@ -44,6 +44,8 @@ pub struct SegmentHeader {
     pub first_sequence: u64,
     /// When it was made.
     pub made_at: Wall,
+    /// When the machine had been started, as far as that was known.
+    pub booted_at: Option<Wall>,
 }
 
 /// Why the beginning of a file is not that of a segment.
@@ -130,6 +132,7 @@ impl SegmentHeader {
         put(&mut copy, 16, &self.number.to_le_bytes());
         put(&mut copy, 24, &self.first_sequence.to_le_bytes());
         put(&mut copy, 32, &self.made_at.0.to_le_bytes());
+        put(&mut copy, 40, &self.booted_at.map_or(0, |wall| wall.0).to_le_bytes());
         let crc = crc32fast::hash(&copy[..60]);
         put(&mut copy, 60, &crc.to_le_bytes());
         let mut bytes = vec![0; SEGMENT_HEADER_BYTES as usize];
@@ -154,6 +157,7 @@ impl SegmentHeader {
                 nonce: u32::from_le_bytes(get(copy, 12)),
                 first_sequence: u64::from_le_bytes(get(copy, 24)),
                 made_at: Wall(i64::from_le_bytes(get(copy, 32))),
+                booted_at: Some(Wall(i64::from_le_bytes(get(copy, 40)))).filter(|wall| wall.0 != 0),
             });
         }
         Err(HeaderFault::Broken)
@@ -268,8 +272,13 @@ fn get<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 mod tests {
     use super::*;
 
-    const HEADER: SegmentHeader =
-        SegmentHeader { number: 7, nonce: 0xabcd, first_sequence: 40, made_at: Wall(1_770_000_000_000) };
+    const HEADER: SegmentHeader = SegmentHeader {
+        number: 7,
+        nonce: 0xabcd,
+        first_sequence: 40,
+        made_at: Wall(1_770_000_000_000),
+        booted_at: Some(Wall(1_760_000_000_000)),
+    };
 
     fn frame() -> FrameHeader {
         FrameHeader {

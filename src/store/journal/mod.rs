@@ -64,7 +64,7 @@ pub struct JournalOptions {
     pub noted: Option<Position>,
     /// What nonces are drawn from.
     pub seed: u64,
-    /// When the machine was started: what was written since has not seen a power cut. `None`: nobody knows.
+    /// When the machine was started: what was written since has not seen a power cut. `None`: that is not known.
     pub booted_at: Option<Wall>,
 }
 

@@ -6,8 +6,8 @@
 //!   tail was cut, and when a failed fdatasync made the journal write its unsynced frames again. Nothing is missing.
 //! - *A torn tail*: it is in the last segment, behind what the last mark says was synced. There a power cut may lose
 //!   and reorder. The segment ends at the hole; whatever good frames lie behind it were never promised to anybody.
-//!   Where the machine has run since before the segment was begun there was no power cut: whatever a killed process had
-//!   written is there in order, so only a hole with nothing good behind it is a torn tail.
+//!   Where the machine was not started anew since the segment was begun there was no power cut: whatever a killed
+//!   process had written is there in order, so only a hole with nothing good behind it is a torn tail.
 //! - *Damage*: anything else. It is reported with file and offset, a copy of the file is kept aside, and reading goes on
 //!   with the next good frame.
 //!
@@ -59,6 +59,8 @@ pub(super) struct Tail {
 const CHUNK_BYTES: usize = 256 * 1024;
 /// Damages that are reported.
 const DAMAGES_MAX: usize = 1_000;
+/// Two readings of the moment at which the machine was started differ by less.
+const SAME_BOOT_MS: u64 = 500;
 
 /// Reads all segments, cuts a torn tail, keeps copies of damaged files. Fails when the directory cannot be read, or a
 /// later version wrote in it.
@@ -76,7 +78,7 @@ pub(super) fn recover(disk: &dyn Disk, booted_at: Option<Wall>) -> Result<Found,
     // What the last segment says is durable; it was not begun before everything earlier was.
     let mut durable =
         scans.last().map_or(1, |scan: &Scan| scan.mark.sequence.max(scan.header.first_sequence));
-    let uncut = scans.last().is_some_and(|scan| booted_at.is_some_and(|booted| booted < scan.header.made_at));
+    let uncut = scans.last().is_some_and(|scan| is_same_boot(scan.header.booted_at, booted_at));
     if let (true, Some(scan)) = (uncut, scans.last()) {
         // The next segment begins behind a hole that stays, else it would seem to hold again what is missing there. So
         // what is before the hole is made durable where it is; a disk that cannot do that tells its next writer too.
@@ -102,6 +104,12 @@ pub(super) fn recover(disk: &dyn Disk, booted_at: Option<Wall>) -> Result<Found,
         found.collect_tail(disk, number, limit, &mut next)?;
     }
     Ok(found)
+}
+
+/// Whether the machine was started once: what the clocks say of that moment differs when the wall clock is set, and a
+/// second start takes longer. The moment alone, compared with that of a frame, would believe a clock that was set back.
+fn is_same_boot(then: Option<Wall>, now: Option<Wall>) -> bool {
+    then.zip(now).is_some_and(|(then, now)| then.0.abs_diff(now.0) < SAME_BOOT_MS)
 }
 
 impl Found {

@@ -138,10 +138,14 @@ fn every_bit_that_flips_costs_its_frame_and_is_named_at_the_next_start() {
     }
 }
 
+fn booted(at: Wall) -> JournalOptions {
+    JournalOptions { segment_bytes_max: 6000, seed: 1, booted_at: Some(at), ..Default::default() }
+}
+
 /// Six frames that nobody synced, and where they end.
 fn unsynced() -> (SimDisk, u64, Vec<u64>) {
     let disk = SimDisk::new();
-    let (journal, _) = open(&disk);
+    let journal = FileJournal::open(Arc::new(disk.clone()), booted(START), START).unwrap();
     let from = journal.end().offset;
     let ends = (0..6).map(|version| append(&journal, version).offset).collect();
     (disk, from, ends)
@@ -150,7 +154,6 @@ fn unsynced() -> (SimDisk, u64, Vec<u64>) {
 #[test]
 fn every_bit_that_flips_in_what_a_killed_process_left_costs_its_frame_alone_and_is_named() {
     let (_, from, ends) = unsynced();
-    let booted_at = Some(Wall(START.0 - 1));
     for bit in (0..(ends[5] - from) * 8).step_by(every(5)) {
         let (at, what) = (from + bit / 8, format!("bit {bit}"));
         let (disk, ..) = unsynced();
@@ -158,8 +161,7 @@ fn every_bit_that_flips_in_what_a_killed_process_left_costs_its_frame_alone_and_
         disk.rot(&name, at, 1 << (bit % 8));
         let hit = ends.iter().position(|end| at < *end).unwrap();
         let want: Vec<u64> = (0..6).filter(|version| *version != hit as u64).collect();
-        let options = JournalOptions { segment_bytes_max: 6000, seed: 1, booted_at, ..Default::default() };
-        let journal = FileJournal::open(Arc::new(disk.clone()), options, START).unwrap();
+        let journal = FileJournal::open(Arc::new(disk.clone()), booted(START), START).unwrap();
         let found = journal.recovery();
         assert_eq!(versions(&journal), want, "{what}");
         let damages = found.damages.iter().map(|d| (d.offset, d.bytes));
@@ -170,6 +172,19 @@ fn every_bit_that_flips_in_what_a_killed_process_left_costs_its_frame_alone_and_
         disk.crash(bit);
         goes_on(&disk, open(&disk).0, want, &what);
     }
+}
+
+#[test]
+fn after_a_power_cut_a_hole_is_a_torn_tail_though_the_clock_was_set_back() {
+    let (disk, from, ends) = unsynced();
+    disk.rot(&names(&disk)[0].clone(), ends[2] + 1, 1);
+    // By the clock as it is now the machine was started before the segment was begun.
+    let booted = booted(Wall(START.0 - 60_000));
+    let journal = FileJournal::open(Arc::new(disk), booted, Wall(START.0 - 59_000)).unwrap();
+    assert_eq!(versions(&journal), [0, 1, 2]);
+    let found = journal.recovery();
+    assert_eq!(found.damages, []);
+    assert_eq!(found.cut.as_ref().map(|cut| cut.offset), Some(ends[2]), "from {from}");
 }
 
 #[test]

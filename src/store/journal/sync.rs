@@ -193,7 +193,8 @@ impl FileJournal {
         let name = file_name(number);
         let path = self.disk.path(&name);
         let nonce = inner.random.number() as u32;
-        let header = SegmentHeader { number, nonce, first_sequence: inner.synced_sequence, made_at: now };
+        let (first_sequence, booted_at) = (inner.synced_sequence, self.options.booted_at);
+        let header = SegmentHeader { number, nonce, first_sequence, made_at: now, booted_at };
         let outcome = match self.begin_file(inner, &name, &header) {
             Ok(begun) => begun,
             Err((doing, error)) => {

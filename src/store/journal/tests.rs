@@ -255,7 +255,7 @@ fn damage_in_an_older_segment_is_reported_whatever_its_marks_say() {
 #[test]
 fn a_segment_of_a_later_version_is_refused_and_left_alone() {
     let disk = SimDisk::new();
-    let header = SegmentHeader { number: 1, nonce: 1, first_sequence: 1, made_at: START };
+    let header = SegmentHeader { number: 1, nonce: 1, first_sequence: 1, made_at: START, booted_at: None };
     let mut bytes = header.encode();
     bytes[8] = 2;
     let crc = crc32fast::hash(&bytes[..60]);

@@ -40,6 +40,8 @@ impl World {
             self.disk.revive();
         }
         self.probe.revive();
+        // No machine starts within a second.
+        let down_ms = if power_cut { down_ms.max(1000) } else { down_ms };
         self.telling.gaps.push((self.real_ms, self.real_ms + down_ms));
         self.attended.absent(self.real_ms, self.real_ms + down_ms);
         self.real_ms += down_ms;
@@ -74,7 +76,8 @@ impl World {
         let options = JournalOptions {
             segment_bytes_max: self.shape.segment_bytes_max,
             seed: self.random.number(),
-            booted_at: Some(Wall(now.wall.0 - (self.real_ms - self.powered_ms) as i64)),
+            // Whatever the wall clock says.
+            booted_at: Some(Wall(1 + self.powered_ms as i64)),
             noted: tables.marks().map_err(|e| e.to_string())?.changes,
             ..JournalOptions::default()
         };
