@@ -35,6 +35,7 @@ mod lifecycle;
 mod limits;
 mod malformed;
 mod memory;
+mod old_states;
 mod over;
 mod proxies;
 mod reading;
