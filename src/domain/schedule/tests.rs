@@ -163,6 +163,28 @@ fn the_last_slot_of_a_stretch_is_found() {
     assert_eq!(schedule.last_within(hour(0), hour(3)), Some(hour(3)));
     assert_eq!(schedule.last_within(hour(3), hour(26)), None);
     assert_eq!(schedule.last_within(hour(9), hour(5)), None);
+    // The first slot is the instant 0.
+    let midnight = Schedule::parse("0 0 * * *", "UTC").unwrap();
+    assert_eq!(midnight.last_within(hour(-1), hour(50)), Some(hour(48)));
+}
+
+#[test]
+fn a_step_that_is_longer_than_its_field_is_named() {
+    for (expression, idle) in [
+        ("*/59 * * * *", None),
+        ("*/60 * * * *", Some((Field::Minute, "*/60"))),
+        ("5,*/90 * * * *", Some((Field::Minute, "*/90"))),
+        ("0 10-20/10 * * *", None),
+        ("0 10-20/11 * * *", Some((Field::Hour, "10-20/11"))),
+        ("0 0 1-31/30 * *", None),
+        ("0 0 1-31/31 * *", Some((Field::Day, "1-31/31"))),
+        ("0 0 * */12 *", Some((Field::Month, "*/12"))),
+        ("0 0 * * */7", Some((Field::Weekday, "*/7"))),
+        ("0 0 1-1 1 *", None),
+        ("@daily", None),
+    ] {
+        assert_eq!(Schedule::parse(expression, "UTC").unwrap().idle_step(), idle, "{expression}");
+    }
 }
 
 #[test]
