@@ -8,6 +8,8 @@ use crate::domain::record::Change;
 use crate::store::codec::tests::beat;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+mod edges;
+
 const START: Wall = Wall(1_770_000_000_000);
 
 fn options() -> JournalOptions {
