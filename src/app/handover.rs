@@ -1,5 +1,5 @@
 //! From one process of the service to the next: which connections come from the one before, and which are left to the one
-//! after. How they are packed `sys/lot` knows, what they are in the middle of the reactors.
+//! after. `sys/parked` packs them for the service manager, `transport/parked_record` writes down what they are in the middle of.
 
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
@@ -8,20 +8,20 @@ use crate::sys::service::Service;
 use crate::sys::sockets::Inherited;
 use crate::sys::{clock, parked};
 use crate::transport::listener_context::ListenerContext;
-use crate::transport::reactor;
+use crate::transport::parked_record;
 use crate::transport::threads::Threads;
 use std::collections::HashSet;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-/// What the process before us has left in the service manager's store besides its listeners.
+/// What the process before this one has left in the service manager's store besides its listeners.
 #[derive(Default)]
 pub(super) struct Predecessor {
     /// Its connections.
     parked: Vec<parked::ParkedConnection>,
-    /// Why they are lost.
-    trouble: Option<io::Error>,
+    /// Why they are lost, if they are.
+    error: Option<io::Error>,
 }
 
 impl Predecessor {
@@ -32,8 +32,8 @@ impl Predecessor {
             return Predecessor::default();
         }
         let before = match parked::unpack(files) {
-            Ok(parked) => Predecessor { parked, trouble: None },
-            Err(error) => Predecessor { parked: Vec::new(), trouble: Some(error) },
+            Ok(parked) => Predecessor { parked, error: None },
+            Err(error) => Predecessor { parked: Vec::new(), error: Some(error) },
         };
         // As long as the manager holds them too, a connection that we close does not end.
         service.give_up(parked::NAME);
@@ -42,12 +42,12 @@ impl Predecessor {
 
     /// The monitors that stand for its connections.
     pub(super) fn monitors(&self) -> HashSet<String> {
-        self.parked.iter().filter_map(reactor::own_monitor).map(|id| id.to_string()).collect()
+        self.parked.iter().filter_map(parked_record::own_monitor).map(|id| id.to_string()).collect()
     }
 
     /// Has the reactors go on with its connections.
     pub(super) fn resume(self, threads: &Threads, contexts: &[Arc<ListenerContext>], log: &Log, lang: Lang) {
-        if let Some(error) = self.trouble {
+        if let Some(error) = self.error {
             super::warn(log, "connections_lost", words_of_loss(lang, &error));
         }
         let all = self.parked.len();

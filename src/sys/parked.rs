@@ -1,17 +1,16 @@
-//! The lot: where live connections wait for the next process of the service, each a socket with some bytes about it.
+//! Live connections packed for the service manager, which keeps them for the next process: each a socket and a record.
 //!
-//! The service manager keeps files for us, but few: it compares each new connection with all that it has, so thousands of them
+//! The service manager keeps files for us, but few: it compares each new one with all that it has, so thousands of them
 //! would keep it busy for seconds. Instead the sockets lie as messages in pairs of connected unix sockets, up to 253 in
-//! one, and the manager keeps the two ends of each pair; the bytes, which may be long, stand in one file in memory. Each
-//! message says which of the records its first socket belongs to, so whatever is missing costs nobody else anything.
+//! one (SCM_MAX_FD), and the manager keeps the two ends of each pair; the records, which may be long, stand in one memfd.
+//! Each message says which of the records its first socket belongs to, so a missing pair costs only its own connections.
 //!
-//! What is read here was written by another version, perhaps: the file says first what it is, and nothing in it is
-//! believed.
+//! The files may come from another version: the memfd begins with the name of its format, and every length in it is checked.
 
 use std::io;
 use std::os::fd::OwnedFd;
 
-/// One connection on its way to the next process.
+/// A connection on its way to the next process.
 #[derive(Debug)]
 pub struct ParkedConnection {
     /// Its socket.
@@ -20,15 +19,15 @@ pub struct ParkedConnection {
     pub record: Vec<u8>,
 }
 
-/// The name under which the service manager keeps the files of a lot.
+/// The FDNAME of these files.
 pub const NAME: &str = "lot";
 
-/// Packs connections into files for the service manager to keep; second come those that found no room.
+/// Packs connections into files for the service manager to keep; second come the connections that found no room.
 ///
 /// # Errors
 /// The system gives no file in memory or no socket at all; the connections are closed then.
-pub fn pack(parcels: Vec<ParkedConnection>) -> io::Result<(Vec<OwnedFd>, Vec<ParkedConnection>)> {
-    system::pack(parcels)
+pub fn pack(connections: Vec<ParkedConnection>) -> io::Result<(Vec<OwnedFd>, Vec<ParkedConnection>)> {
+    system::pack(connections)
 }
 
 /// Unpacks what the service manager kept.
@@ -43,8 +42,8 @@ pub fn unpack(files: Vec<OwnedFd>) -> io::Result<Vec<ParkedConnection>> {
 mod system {
     use super::*;
 
-    pub fn pack(parcels: Vec<ParkedConnection>) -> io::Result<(Vec<OwnedFd>, Vec<ParkedConnection>)> {
-        Ok((Vec::new(), parcels))
+    pub fn pack(connections: Vec<ParkedConnection>) -> io::Result<(Vec<OwnedFd>, Vec<ParkedConnection>)> {
+        Ok((Vec::new(), connections))
     }
 
     pub fn unpack(_: Vec<OwnedFd>) -> io::Result<Vec<ParkedConnection>> {
@@ -65,7 +64,7 @@ mod system {
     use std::io::{IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
     use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 
-    /// Pairs that a lot may have: with the listeners, the file of records and a few more that makes what the unit allows.
+    /// Pairs of sockets: with the listeners, the file of records and a few more that makes FileDescriptorStoreMax= of the unit.
     const PAIRS_MAX: usize = 24;
     /// Sockets in one message: what the kernel takes (SCM_MAX_FD).
     const SOCKETS_MAX: usize = 253;
@@ -74,32 +73,32 @@ mod system {
     /// How the file of records begins; another number is another format.
     const BEGIN: &[u8] = b"heartbeat-server lot 1\n";
 
-    pub fn pack(parcels: Vec<ParkedConnection>) -> io::Result<(Vec<OwnedFd>, Vec<ParkedConnection>)> {
-        if parcels.is_empty() {
-            return Ok((Vec::new(), parcels));
+    pub fn pack(connections: Vec<ParkedConnection>) -> io::Result<(Vec<OwnedFd>, Vec<ParkedConnection>)> {
+        if connections.is_empty() {
+            return Ok((Vec::new(), connections));
         }
         let mut records = File::from(memfd_create(c"heartbeat-server-lot", MFdFlags::MFD_CLOEXEC)?);
         let mut text = io::BufWriter::new(&mut records);
         text.write_all(BEGIN)?;
-        for parcel in &parcels {
-            text.write_all(&(parcel.record.len() as u32).to_le_bytes())?;
-            text.write_all(&parcel.record)?;
+        for connection in &connections {
+            text.write_all(&(connection.record.len() as u32).to_le_bytes())?;
+            text.write_all(&connection.record)?;
         }
         text.flush()?;
         drop(text);
         let mut kept = vec![OwnedFd::from(records)];
-        let sent = send_all(&parcels, &mut kept)?;
+        let sent = send_all(&connections, &mut kept)?;
         // Those that are in a message are ours no more; the others found no room.
-        let left = parcels.into_iter().skip(sent).collect();
+        let left = connections.into_iter().skip(sent).collect();
         Ok((kept, left))
     }
 
     /// Sends the sockets in their order and adds the pairs to `kept`; returns how many went.
-    fn send_all(parcels: &[ParkedConnection], kept: &mut Vec<OwnedFd>) -> io::Result<usize> {
+    fn send_all(connections: &[ParkedConnection], kept: &mut Vec<OwnedFd>) -> io::Result<usize> {
         let (mut sent, mut pairs) = (0, 0);
         // Whether the last pair has taken some, and may take more.
         let mut takes = false;
-        while sent < parcels.len() {
+        while sent < connections.len() {
             if !takes {
                 if pairs == PAIRS_MAX {
                     return Ok(sent);
@@ -110,8 +109,8 @@ mod system {
                 pairs += 1;
             }
             let Some(from) = kept.get(kept.len() - 2) else { return Ok(sent) };
-            let some = &parcels[sent..parcels.len().min(sent + SOCKETS_MAX)];
-            let sockets: Vec<RawFd> = some.iter().map(|parcel| parcel.socket.as_raw_fd()).collect();
+            let some = &connections[sent..connections.len().min(sent + SOCKETS_MAX)];
+            let sockets: Vec<RawFd> = some.iter().map(|connection| connection.socket.as_raw_fd()).collect();
             let first = (sent as u32).to_le_bytes();
             let outcome = sendmsg::<()>(
                 from.as_raw_fd(),
@@ -147,11 +146,11 @@ mod system {
         };
         let mut records: Vec<Option<Vec<u8>>> = records.into_iter().map(Some).collect();
         // A socket without a record is closed by being dropped here, and a record without a socket is forgotten.
-        let parcel = |(index, socket): (usize, OwnedFd)| {
+        let connection = |(index, socket): (usize, OwnedFd)| {
             let record = records.get_mut(index)?.take()?;
             Some(ParkedConnection { socket, record })
         };
-        Ok(sockets.into_iter().filter_map(parcel).collect())
+        Ok(sockets.into_iter().filter_map(connection).collect())
     }
 
     /// Takes all messages out of an end of a pair. One of the two ends has them all, and the other none.
@@ -168,7 +167,7 @@ mod system {
                     let mut taken = Vec::new();
                     for control in message.cmsgs()? {
                         if let ControlMessageOwned::ScmRights(raw) = control {
-                            // SAFETY: the kernel has just made these descriptors for us, and nobody else knows of them.
+                            // SAFETY: the kernel has just made these descriptors for us, and nothing else holds them.
                             taken.extend(raw.iter().map(|raw| unsafe { OwnedFd::from_raw_fd(*raw) }));
                         }
                     }
@@ -222,7 +221,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     /// A parked connection whose socket says its number to whom has the other end.
-    fn parcels(count: usize) -> (Vec<ParkedConnection>, Vec<UnixStream>) {
+    fn connections(count: usize) -> (Vec<ParkedConnection>, Vec<UnixStream>) {
         let both = |number: usize| {
             let (ours, theirs) = UnixStream::pair().unwrap();
             (
@@ -238,14 +237,14 @@ mod tests {
     fn every_socket_comes_back_with_its_own_record() {
         crate::sys::privileges::raise_open_files();
         for count in [1, 253, 254, 4000] {
-            let (packed, others) = parcels(count);
+            let (packed, others) = connections(count);
             let (kept, left) = pack(packed).unwrap();
             assert!(left.is_empty() && kept.len() % 2 == 1, "{count} in {} files", kept.len());
             let back = unpack(kept).unwrap();
             assert_eq!(back.len(), count);
-            for parcel in back {
-                let mut socket = UnixStream::from(parcel.socket);
-                socket.write_all(&parcel.record).unwrap();
+            for connection in back {
+                let mut socket = UnixStream::from(connection.socket);
+                socket.write_all(&connection.record).unwrap();
             }
             for (number, mut other) in others.into_iter().enumerate() {
                 let mut heard = String::new();
@@ -264,12 +263,12 @@ mod tests {
 
     #[test]
     fn a_pair_that_is_missing_costs_its_own_and_a_missing_or_strange_file_costs_all() {
-        let (packed, _others) = parcels(300);
+        let (packed, _others) = connections(300);
         let (mut kept, _) = pack(packed).unwrap();
         kept.truncate(1);
         assert!(unpack(kept).unwrap().is_empty());
 
-        let (packed, _others) = parcels(3);
+        let (packed, _others) = connections(3);
         let (mut kept, _) = pack(packed).unwrap();
         let records = kept.remove(0);
         assert!(unpack(kept).is_err());

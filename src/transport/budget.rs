@@ -1,7 +1,7 @@
-//! The bytes that strangers make us hold: requests that are not whole, messages in fragments, answers that nobody reads,
+//! The bytes that clients make us hold: requests that are not whole, messages in fragments, answers that are not read,
 //! streams of events, TLS records. One budget for all of it (`limits.memory`).
 //!
-//! Whoever would make it run out is refused, and that is who holds most: a host may hold as much as is free besides, so
+//! A host that would make it run out is refused, and that is the one that holds most: it may hold as much as is free besides, so
 //! that one alone comes to half of it, two to a third each (the dynamic thresholds of Choudhury and Hahne, which switches
 //! use for the same purpose). Those of this machine share what is free with nobody until nine tenths of the whole are in use.
 //!
@@ -18,7 +18,6 @@ use crate::domain::address::Peer;
 use crate::domain::limits::{FAIR_BYTES, exempt_until};
 use crate::domain::time::Span;
 use crate::engine::stats::Turned;
-use crate::transport::connection_limits::ConnectionLimits;
 use crate::wire::answer::Answer;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -79,7 +78,7 @@ pub struct ShedSignal {
 /// What one thing makes us hold; given back when it is dropped.
 #[derive(Debug)]
 pub struct Held {
-    permits: Arc<ConnectionLimits>,
+    budget: Arc<Budget>,
     host: Peer,
     /// Whether its connection pays for it, and not the host.
     alone: bool,
@@ -266,13 +265,13 @@ impl ShedSignal {
 
 impl Held {
     /// Nothing yet, of a connection.
-    pub fn new(permits: Arc<ConnectionLimits>, peer: Peer) -> Held {
-        Held { permits, host: peer.host(), alone: false, bytes: 0, signal: None }
+    pub fn new(budget: Arc<Budget>, peer: Peer) -> Held {
+        Held { budget, host: peer.host(), alone: false, bytes: 0, signal: None }
     }
 
     /// Nothing yet, on account of a host whose connection has this signal.
-    pub fn of(permits: Arc<ConnectionLimits>, peer: Peer, signal: &Arc<ShedSignal>) -> Held {
-        Held { permits, host: peer.host(), alone: false, bytes: 0, signal: Some(signal.clone()) }
+    pub fn of(budget: Arc<Budget>, peer: Peer, signal: &Arc<ShedSignal>) -> Held {
+        Held { budget, host: peer.host(), alone: false, bytes: 0, signal: Some(signal.clone()) }
     }
 
     /// Has the host of `peer` pay for it from now on, if that may hold so much.
@@ -293,7 +292,7 @@ impl Held {
         if let Some(signal) = self.signal.as_ref().filter(|_| self.bytes > 0) {
             let accounts =
                 (BudgetAccount::of(self.host, self.alone, signal), BudgetAccount::of(host, alone, signal));
-            self.permits.budget.transfer(accounts, signal, self.bytes as usize, max)?;
+            self.budget.transfer(accounts, signal, self.bytes as usize, max)?;
         }
         (self.host, self.alone) = (host, alone);
         Ok(())
@@ -326,7 +325,7 @@ impl Held {
         let after = u32::try_from(bytes).map_err(|_| Turned::Memory)?;
         let signal = self.signal.get_or_insert_default();
         let account = BudgetAccount::of(self.host, self.alone, signal);
-        self.permits.budget.change(account, signal, before, bytes, max)?;
+        self.budget.change(account, signal, before, bytes, max)?;
         self.bytes = after;
         // Nearly all connections hold nothing nearly all of the time.
         if after == 0 && Arc::strong_count(signal) == 1 && signal.shed_host().is_none() {
@@ -375,10 +374,10 @@ mod tests {
     }
 
     /// What somebody gets who takes all he can.
-    fn fill(permits: &Arc<ConnectionLimits>, ip: &str) -> (Vec<Held>, Turned) {
+    fn fill(budget: &Arc<Budget>, ip: &str) -> (Vec<Held>, Turned) {
         let mut all = Vec::new();
         loop {
-            let mut one = Held::new(permits.clone(), peer(ip));
+            let mut one = Held::new(budget.clone(), peer(ip));
             match one.set(PIECE, MAX) {
                 Ok(()) => all.push(one),
                 Err(why) => return (all, why),
@@ -386,47 +385,44 @@ mod tests {
         }
     }
 
-    fn assert_nothing_is_held(permits: &ConnectionLimits) {
-        let books = permits.budget.books();
+    fn assert_nothing_is_held(budget: &Budget) {
+        let books = budget.books();
         assert_eq!((books.used, books.leaving, books.by_account.len(), books.ranks.len()), (0, 0, 0, 0));
     }
 
     #[test]
     fn who_holds_most_is_refused_and_who_holds_little_is_not() {
-        let permits = Arc::new(ConnectionLimits::new(None, 10_000));
-        let used = || permits.budget.books().used;
-        let (first, why) = fill(&permits, "2001:db8::1");
+        let budget = Arc::<Budget>::default();
+        let used = || budget.books().used;
+        let (first, why) = fill(&budget, "2001:db8::1");
         assert_eq!((first.len() * PIECE, why), (MAX / 2, Turned::Memory));
-        assert!(
-            Held::new(permits.clone(), peer("2001:db8::2")).set(PIECE, MAX).is_err(),
-            "a /64 is one host"
-        );
-        let (second, _) = fill(&permits, "203.0.113.2");
+        assert!(Held::new(budget.clone(), peer("2001:db8::2")).set(PIECE, MAX).is_err(), "a /64 is one host");
+        let (second, _) = fill(&budget, "203.0.113.2");
         assert_eq!(second.len() * PIECE, MAX / 4);
-        let many: Vec<_> = (0..250).map(|n| fill(&permits, &format!("198.51.100.{n}")).0).collect();
+        let many: Vec<_> = (0..250).map(|n| fill(&budget, &format!("198.51.100.{n}")).0).collect();
         assert!(used() <= MAX && many[0].len() > many[200].len(), "{}", used());
         // One that shrinks and grows again within what it had.
         drop((first, second, many));
-        assert_nothing_is_held(&permits);
+        assert_nothing_is_held(&budget);
     }
 
     #[test]
     fn this_machine_may_have_nine_tenths_before_it_is_one_host_among_others() {
-        let permits = Arc::new(ConnectionLimits::new(None, 10_000));
-        let (own, _) = fill(&permits, "127.0.0.1");
+        let budget = Arc::<Budget>::default();
+        let (own, _) = fill(&budget, "127.0.0.1");
         assert_eq!(own.len(), MAX / 10 * 9 / PIECE);
-        let (other, _) = fill(&permits, "203.0.113.2");
+        let (other, _) = fill(&budget, "203.0.113.2");
         assert!(other.len() * PIECE >= MAX / 32, "{}", other.len());
     }
 
     #[test]
     fn who_holds_little_is_given_room_at_the_cost_of_who_holds_most() {
-        let permits = Arc::new(ConnectionLimits::new(None, 10_000));
+        let budget = Arc::<Budget>::default();
         // Each host half of what the others have left, until that is nothing.
-        let mut greedy: Vec<_> = (0..9).map(|n| fill(&permits, &format!("198.51.100.{n}")).0).collect();
-        assert_eq!(permits.budget.books().used, MAX);
+        let mut greedy: Vec<_> = (0..9).map(|n| fill(&budget, &format!("198.51.100.{n}")).0).collect();
+        assert_eq!(budget.books().used, MAX);
         assert!(greedy.iter().flatten().all(|held| held.shed_host().is_none()));
-        let mut honest = Held::new(permits.clone(), peer("203.0.113.2"));
+        let mut honest = Held::new(budget.clone(), peer("203.0.113.2"));
         assert_eq!(honest.set(FAIR_BYTES, MAX), Ok(()));
         let shed: Vec<_> = greedy.iter().flatten().filter(|held| held.shed_host().is_some()).collect();
         assert_eq!(
@@ -435,34 +431,34 @@ mod tests {
             "and no more than that"
         );
         // Whoever would hold as much as the greatest pushes nobody out.
-        let (more, why) = fill(&permits, "203.0.113.2");
+        let (more, why) = fill(&budget, "203.0.113.2");
         assert_eq!((more.len(), why), (0, Turned::Memory));
         // What must go holds no more than before, and counts until it is gone.
         let shed = greedy.iter_mut().flatten().find(|held| held.shed_host().is_some()).unwrap();
         assert_eq!(shed.set(2 * PIECE, MAX), Err(Turned::Shed));
         assert_eq!(shed.set(PIECE / 2, MAX), Ok(()));
-        assert_eq!(permits.budget.books().leaving, PIECE / 2);
-        let crowd: Vec<_> = (0..250).map(|n| fill(&permits, &format!("192.0.2.{n}")).0).collect();
-        let used = permits.budget.books().used;
-        let leaving = permits.budget.books().leaving;
+        assert_eq!(budget.books().leaving, PIECE / 2);
+        let crowd: Vec<_> = (0..250).map(|n| fill(&budget, &format!("192.0.2.{n}")).0).collect();
+        let used = budget.books().used;
+        let leaving = budget.books().leaving;
         assert!(used <= MAX && leaving <= MAX / 4 && leaving > MAX / 8, "{used} {leaving}");
         assert!(crowd[0].len() == 1 && crowd[249].is_empty());
         drop((greedy, crowd, honest));
-        assert_nothing_is_held(&permits);
+        assert_nothing_is_held(&budget);
     }
 
     #[test]
     fn of_one_host_a_connection_that_holds_much_makes_way_for_one_that_needs_little() {
-        let permits = Arc::new(ConnectionLimits::new(None, 10_000));
-        let (first, _) = fill(&permits, "203.0.113.2");
-        let mut one = Held::new(permits.clone(), peer("203.0.113.2"));
+        let budget = Arc::<Budget>::default();
+        let (first, _) = fill(&budget, "203.0.113.2");
+        let mut one = Held::new(budget.clone(), peer("203.0.113.2"));
         assert_eq!(one.set(PIECE / 2, MAX), Err(Turned::Memory), "half as much is not little");
         assert!(first.iter().all(|held| held.shed_host().is_none()));
-        let mut one = Held::new(permits.clone(), peer("203.0.113.2"));
+        let mut one = Held::new(budget.clone(), peer("203.0.113.2"));
         assert_eq!(one.set(PIECE / OWN_SHARE, MAX), Ok(()));
         assert_eq!(first.iter().filter(|held| held.shed_host().is_some()).count(), 1);
         // Two things of one connection are one.
-        let mut other = Held::of(permits.clone(), peer("203.0.113.2"), one.signal());
+        let mut other = Held::of(budget.clone(), peer("203.0.113.2"), one.signal());
         assert_eq!(other.set(PIECE, MAX), Err(Turned::Memory));
         assert_eq!(other.set(PIECE / 8, MAX), Ok(()));
         assert_eq!(other.set(PIECE / 4, MAX), Ok(()), "there was room left of what has gone");
@@ -470,18 +466,18 @@ mod tests {
 
     #[test]
     fn what_a_proxy_brings_stands_alone_until_it_is_known_who_pays() {
-        let permits = Arc::new(ConnectionLimits::new(None, 10_000));
+        let budget = Arc::<Budget>::default();
         let mut proxied: Vec<Held> = Vec::new();
         let enter = |bytes| {
-            let mut held = Held::new(permits.clone(), peer("127.0.0.1"));
+            let mut held = Held::new(budget.clone(), peer("127.0.0.1"));
             held.stand_alone(peer("127.0.0.1"));
             assert_eq!(held.set(bytes, MAX), Ok(()));
             held
         };
         // Together they hold more than anybody else, and none of them is who holds most.
         proxied.extend((0..1500).map(|_| enter(PIECE / 8)));
-        let greedy: Vec<_> = (0..9).map(|n| fill(&permits, &format!("198.51.100.{n}")).0).collect();
-        assert!(permits.budget.books().used + PIECE > MAX);
+        let greedy: Vec<_> = (0..9).map(|n| fill(&budget, &format!("198.51.100.{n}")).0).collect();
+        assert!(budget.books().used + PIECE > MAX);
         for _ in 0..20 {
             let mut held = enter(PIECE / 8);
             assert_eq!(held.charge(peer("203.0.113.2"), MAX), Ok(()));
@@ -495,13 +491,13 @@ mod tests {
         assert_eq!(more.charge(peer("198.51.100.0"), MAX), Err(Turned::Memory));
         assert!(more.alone && more.bytes() == PIECE / 2);
         drop((proxied, greedy, more));
-        assert_nothing_is_held(&permits);
+        assert_nothing_is_held(&budget);
     }
 
     #[test]
     fn what_is_little_is_granted_as_long_as_there_is_any() {
-        let permits = Arc::new(ConnectionLimits::new(None, 10_000));
-        let mut one = Held::new(permits.clone(), peer("203.0.113.2"));
+        let budget = Arc::<Budget>::default();
+        let mut one = Held::new(budget.clone(), peer("203.0.113.2"));
         assert_eq!(one.set(MAX + 1, MAX), Err(Turned::Memory));
         assert_eq!((one.set(FAIR_BYTES, MAX), one.set(100, MAX), one.bytes()), (Ok(()), Ok(()), 100));
         assert_eq!(one.set(200, 150), Err(Turned::MemoryTotal), "the budget was cut by a reload");

@@ -2,7 +2,7 @@
 //!
 //! A host is an IPv4 address, an IPv6 /64, which one host can fill alone, or this machine ([`Peer::host`]). This machine is
 //! bound by what one host may have only when nine tenths of the whole are in use: a proxy, or tests, need more, but
-//! nobody may take all.
+//! no host may take all.
 
 use crate::domain::address::Peer;
 use crate::domain::limits::{EVENT_STREAMS_MAX, RESERVED_FILES, exempt_until};
@@ -18,7 +18,7 @@ pub struct ConnectionLimits {
     connections: PermitCount,
     streams: PermitCount,
     /// The bytes that they make us hold.
-    pub budget: Budget,
+    pub budget: Arc<Budget>,
 }
 
 /// So many of something, in all and by host.
@@ -32,10 +32,10 @@ struct PermitCount {
 /// One counted connection, and what it makes us hold; uncounted when dropped.
 #[derive(Debug)]
 pub struct ConnectionPermit {
-    /// What its reactor makes of the bytes that it keeps for it.
+    /// The bytes that are kept for it.
     pub held: Held,
     permits: Arc<ConnectionLimits>,
-    /// By which it is counted, whoever pays for what is held.
+    /// As whose it is counted, even where another host pays for what is held.
     host: Peer,
 }
 
@@ -94,7 +94,7 @@ impl ConnectionLimits {
         ConnectionLimits {
             connections: PermitCount::new(total_max),
             streams: PermitCount::new(streams_max),
-            budget: Budget::default(),
+            budget: Arc::default(),
         }
     }
 
@@ -106,7 +106,7 @@ impl ConnectionLimits {
     ) -> Result<ConnectionPermit, Turned> {
         let host = peer.host();
         self.connections.enter(host, per_host_max)?;
-        Ok(ConnectionPermit { held: Held::new(self.clone(), peer), permits: self.clone(), host })
+        Ok(ConnectionPermit { held: Held::new(self.budget.clone(), peer), permits: self.clone(), host })
     }
 
     /// Counts a stream of events, or says why it is one too many.
@@ -124,7 +124,7 @@ impl ConnectionLimits {
 impl ConnectionPermit {
     /// Takes what is held out of it, and leaves nothing there that would be held for `peer`.
     pub fn take_held(&mut self, peer: Peer) -> Held {
-        std::mem::replace(&mut self.held, Held::new(self.permits.clone(), peer))
+        std::mem::replace(&mut self.held, Held::new(self.permits.budget.clone(), peer))
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::domain::limits::STOP_MAX;
 use crate::sys::clock;
 use crate::transport::deadline;
-use crate::transport::http::{self, Handoff};
+use crate::transport::handoff::Handoff;
+use crate::transport::http;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,9 +15,15 @@ use tokio::sync::{Notify, mpsc};
 /// Connections that may wait for a thread to take them up.
 const INBOX_MAX: usize = 4096;
 
-enum Job {
+/// What a worker is given to do.
+pub enum Job {
+    /// Serve a connection.
     Serve(Box<Handoff>),
-    Drain { next_follows: bool },
+    /// End when the connections have ended; where a next process follows, hand idle ones back.
+    Drain {
+        /// Whether one follows.
+        next_follows: bool,
+    },
 }
 
 /// One HTTP worker, as others see it.
@@ -74,6 +81,13 @@ impl HttpWorker {
     pub fn pulse(&self) -> u64 {
         self.gauge.pulse.load(Ordering::Relaxed)
     }
+}
+
+/// A worker without a thread, and what it is given.
+#[cfg(test)]
+pub fn detached() -> (HttpWorker, mpsc::Receiver<Job>) {
+    let (inbox, jobs) = mpsc::channel(INBOX_MAX);
+    (HttpWorker { inbox, gauge: Arc::default() }, jobs)
 }
 
 async fn run(mut inbox: mpsc::Receiver<Job>, gauge: Arc<WorkerGauge>) {

@@ -1,11 +1,11 @@
-//! Taking one beat, whatever it came by: may its sender send so many, whom is it for, what does the log say of it.
+//! The one way in for beats of all transports: may the sender send so many, for which monitor is it, what does the log say.
 
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Source, Transport};
 use crate::domain::id::{Id, IdRef};
 use crate::domain::policy::Policy;
 use crate::domain::registry::Receipt;
-use crate::domain::time::{Now, Span};
+use crate::domain::time::Now;
 use crate::engine::stats::BeatResult;
 use crate::engine::{Engine, Incoming, Pending, Refusal, id_of_peer};
 use crate::view::line::BeatLine;
@@ -24,16 +24,16 @@ pub struct BeatIntake<'a> {
     pub client: Peer,
     /// How.
     pub transport: Transport,
-    /// Whether each sender is told the interval wanted of it, so that the governor may ask it for a longer one.
-    pub hears: bool,
+    /// The sender is told the interval wanted of it and follows that, so that the governor may stretch it.
+    pub follows_interval: bool,
     /// Where what changes is written down.
     pub pending: &'a mut Pending,
     /// The monitor of beats that name none: what [`named_by`] says, else made of the address when it is first needed.
     pub nameless: Option<Id>,
 }
 
-/// The monitor of beats that name none, where a certificate names their sender. That of a proxy says nothing of those
-/// for whom it speaks.
+/// The monitor of beats that name none, where a certificate names their sender. That of a proxy says nothing of the clients
+/// that it forwards.
 pub fn named_by(certificate: Option<IdRef<'_>>, peer: Peer, client: Peer) -> Option<Id> {
     certificate.filter(|_| client == peer).map(IdRef::to_id)
 }
@@ -43,18 +43,13 @@ pub fn named_by(certificate: Option<IdRef<'_>>, peer: Peer, client: Peer) -> Opt
 pub enum IntakeError {
     /// It is no beat.
     Invalid(BeatError),
-    /// The engine would not have it.
+    /// The engine refused it.
     Refused(Refusal),
 }
 
 impl BeatIntake<'_> {
-    /// Takes a beat and counts what became of it; returns the interval that is wanted of its sender.
-    pub fn take(&mut self, beat: Result<Beat<'_>, BeatError>) -> Result<Span, IntakeError> {
-        self.receive(beat).map(|receipt| receipt.interval)
-    }
-
-    /// The same; returns all that its sender is told.
-    pub fn receive(&mut self, beat: Result<Beat<'_>, BeatError>) -> Result<Receipt, IntakeError> {
+    /// Takes a beat and counts what became of it; returns what its sender is told.
+    pub fn take(&mut self, beat: Result<Beat<'_>, BeatError>) -> Result<Receipt, IntakeError> {
         let taken =
             beat.map_err(IntakeError::Invalid).and_then(|beat| self.enter(&beat).map_err(IntakeError::of));
         if let Err(IntakeError::Refused(refusal)) = &taken {
@@ -66,7 +61,7 @@ impl BeatIntake<'_> {
     }
 
     fn enter(&mut self, beat: &Beat<'_>) -> Result<Receipt, Refusal> {
-        let BeatIntake { engine, policy, now, client, transport, hears, .. } = *self;
+        let BeatIntake { engine, policy, now, client, transport, follows_interval, .. } = *self;
         engine.may_send(now, client, policy)?;
         if beat.id.is_none() && beat.ip.is_none() && self.nameless.is_none() {
             self.nameless = id_of_peer(client);
@@ -82,15 +77,15 @@ impl BeatIntake<'_> {
             exit: beat.status.failure(),
         };
         let source = Source { peer: client, transport };
-        let incoming = Incoming { now, monitor, beat, source, hears };
+        let incoming = Incoming { now, monitor, beat, source, hears: follows_interval };
         let log = || engine.log().beat(now.wall, &line);
         engine.beat(&incoming, policy, self.pending, log)
     }
 }
 
 impl IntakeError {
-    /// What the engine would not have. That it is no name is the beat's own fault, though only the engine knows whether
-    /// there is such a monitor already.
+    /// Of a refusal of the engine. That the id is none is an error in the beat, though only the engine knows whether there is
+    /// such a monitor already.
     fn of(refusal: Refusal) -> IntakeError {
         match refusal {
             Refusal::Id(error) => IntakeError::Invalid(BeatError::of("id", error.to_string())),

@@ -1,12 +1,11 @@
-//! A listening socket in the loop of a reactor, and what is said to those who are turned away at it.
+//! A listening socket in the loop of a reactor, and what a connection is sent that is one too many.
 
 use crate::domain::address::{Peer, Protocol};
 use crate::domain::notice::{Level, Notice};
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Wall};
 use crate::engine::stats::Turned;
 use crate::sys::clock;
 use crate::sys::sockets::{Socket, keepalive};
-use crate::transport::http::last_words;
 use crate::transport::listener_context::{ListenerContext, ListenerOptions};
 use crate::transport::stream::ReactorStream;
 use crate::wire::answer::Answer;
@@ -25,15 +24,15 @@ enum ListenerSocket {
     Unix(mio::net::UnixListener),
 }
 
-/// What came of trying to accept.
+/// The outcome of an accept(2).
 pub enum Accept {
-    /// Somebody.
+    /// A connection.
     Connection(ReactorStream, Peer),
-    /// Somebody who left before we could greet him; the next may be there.
+    /// Accept failed for this connection only (ECONNABORTED and the like): take the next.
     Aborted,
-    /// WouldBlock, for now.
+    /// No connection waits (EAGAIN).
     WouldBlock,
-    /// The system has no room; try again in a while.
+    /// The system has no descriptor or memory for one (EMFILE, ENFILE, ENOBUFS, ENOMEM): try again in a second.
     NoResources,
 }
 
@@ -59,7 +58,7 @@ impl Listener {
         }
     }
 
-    /// Lets one in, if somebody is waiting.
+    /// Accepts one connection.
     pub fn accept(&self) -> Accept {
         let accepted = match &self.socket {
             ListenerSocket::Tcp(s) => s.accept().map(|(stream, from)| {
@@ -85,7 +84,7 @@ impl Listener {
         }
     }
 
-    /// Says once a minute at most that nobody can be accepted.
+    /// Logs at most once a minute that no connection can be accepted.
     fn log_accept_failure(&self, error: &io::Error) {
         let now = clock::now();
         if self.context.may_log_every(Span::secs(60), now) {
@@ -110,11 +109,10 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Says why, as far as the socket takes it at once, and closes. Nothing waits here: whoever is turned away is one of
-/// too many.
-pub fn reject(mut stream: ReactorStream, options: &ListenerOptions, why: Turned) {
+/// Sends why a connection is one too many, as far as the socket takes it at once, and closes it.
+pub fn reject(mut stream: ReactorStream, options: &ListenerOptions, why: Turned, now: Wall) {
     if options.protocol != Protocol::Http || options.tls.is_some() {
-        // WouldBlock knows yet what the client would understand, or shakes hands with one too many.
+        // The dialect of the client is not known yet, and a TLS handshake would cost more than it is worth.
         return;
     }
     let answer = match why {
@@ -124,13 +122,5 @@ pub fn reject(mut stream: ReactorStream, options: &ListenerOptions, why: Turned)
         ),
         _ => Answer::unavailable("too many connections (limits.connections)", Span::secs(1)),
     };
-    let _ = stream.write(&last_words(answer));
-    stream.end_writing();
-    // What the client has sent already must be read, or closing would discard our answer with it.
-    let mut heard = [0u8; 4096];
-    for _ in 0..16 {
-        if !stream.read(&mut heard).is_ok_and(|n| n > 0) {
-            break;
-        }
-    }
+    stream.send_last(&answer.last_bytes(now));
 }

@@ -16,16 +16,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct ListenerContext {
     /// The engine.
     pub engine: Arc<Engine>,
-    /// The count of all connections.
+    /// The limits on all connections.
     pub permits: Arc<ConnectionLimits>,
     /// When the daemon started.
     pub started: Now,
-    /// How far its visitors are trusted.
+    /// How far its clients are trusted.
     pub trust: Trust,
     /// What it was set up with.
     pub options: ListenerOptions,
+    /// When it was last logged that accept fails.
     logged_at: AtomicU64,
-    /// The same of proxies.
+    /// When it was last logged that a proxy was refused.
     proxy_logged_at: AtomicU64,
 }
 
@@ -40,7 +41,7 @@ pub struct ListenerOptions {
     pub protocol: Protocol,
     /// What is asked of the kernel for its connections; `None`: nothing.
     pub keepalive: Option<KeepAlive>,
-    /// Whom to believe about who sent a request.
+    /// Which proxies are trusted to say who sent a request.
     pub proxies: Proxies,
     /// Whether plain beats take the fast path; off only to find faults.
     pub fast_path: bool,
@@ -48,7 +49,7 @@ pub struct ListenerOptions {
     pub tls: Option<Arc<Acceptor>>,
 }
 
-/// How far those are trusted who come through a listener.
+/// How far the clients of a listener are trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
     /// As far as networks and tokens say.
@@ -59,7 +60,7 @@ pub enum Trust {
 }
 
 impl ListenerContext {
-    /// A listener's site.
+    /// The context of a listener.
     pub fn new(
         engine: Arc<Engine>,
         permits: Arc<ConnectionLimits>,
@@ -77,7 +78,7 @@ impl ListenerContext {
         }
     }
 
-    /// The site of the control socket. No plain beat takes the fast path there: who is at the other end is asked first.
+    /// The context of the control socket. No plain beat takes the fast path there: its peer's credentials are asked first.
     pub fn of_control(
         engine: Arc<Engine>,
         permits: Arc<ConnectionLimits>,
@@ -93,7 +94,7 @@ impl ListenerContext {
         self.trust == Trust::Network && self.options.tls.is_none()
     }
 
-    /// Whether a complaint about this listener may be made now.
+    /// Whether a failure of this listener may be logged now.
     pub(super) fn may_log_every(&self, span: Span, now: Now) -> bool {
         is_due(&self.logged_at, span, now)
     }
@@ -108,7 +109,7 @@ impl ListenerContext {
     }
 }
 
-/// Whether it is time again for a complaint, at most once in a span; `last` is when it was made.
+/// Whether something may be logged again, at most once in a span; `last` is when it was.
 fn is_due(last: &AtomicU64, span: Span, now: Now) -> bool {
     let before = last.load(Ordering::Relaxed);
     let due = before == 0 || now.mono >= Mono(before).after(span);

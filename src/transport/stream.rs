@@ -126,6 +126,19 @@ impl ReactorStream {
         };
     }
 
+    /// Sends the last bytes, as far as the socket takes them at once. What has arrived already is read, or the kernel would
+    /// answer the close with a reset and discard the bytes.
+    pub fn send_last(&mut self, bytes: &[u8]) {
+        let _ = self.write(bytes);
+        self.end_writing();
+        let mut waste = [0u8; 4096];
+        for _ in 0..16 {
+            if !self.read(&mut waste).is_ok_and(|n| n > 0) {
+                break;
+            }
+        }
+    }
+
     /// What is said before it is closed: TLS has a word for it, without which the end may be somebody else's doing.
     pub fn take_leave(&mut self) {
         if let ReactorStream::Tls(s) = self {

@@ -1,14 +1,16 @@
-//! Starting and stopping the threads: as many reactors as cores, each with a HTTP worker to hand over to.
+//! Starting and stopping the threads: as many reactors as cores, each with an HTTP worker to hand over to.
 
 use crate::domain::limits::STOP_MAX;
 use crate::engine::{Engine, Pending};
 use crate::sys::clock;
 use crate::sys::parked::ParkedConnection;
 use crate::sys::sockets::Socket;
+use crate::transport::handoff::{self, ReactorCommand, ReactorHandle};
 use crate::transport::http_worker::HttpWorker;
 use crate::transport::listener::Listener;
 use crate::transport::listener_context::ListenerContext;
-use crate::transport::reactor::{self, Reactor, ReactorCommand, ReactorHandle};
+use crate::transport::parked_record;
+use crate::transport::reactor::Reactor;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -16,8 +18,8 @@ use std::time::Duration;
 
 /// How often a stopping daemon looks whether its threads are done.
 const LOOK: Duration = Duration::from_millis(2);
-/// How often a reactor is told something that it has no room for, before that is given up.
-const TELLINGS_MAX: u32 = 500;
+/// How often a command is offered to a reactor whose inbox is full.
+const OFFERS_MAX: u32 = 500;
 
 /// All threads that serve connections.
 pub struct Threads {
@@ -41,7 +43,7 @@ impl Threads {
             listeners: 0,
         };
         for index in 0..count {
-            let (handle, ready) = reactor::prepare()?;
+            let (handle, ready) = handoff::prepare()?;
             handles.push(handle);
             prepared.push(ready);
             let stats = engine.clone();
@@ -55,7 +57,7 @@ impl Threads {
             let engine = engine.clone();
             let thread = std::thread::Builder::new().name(format!("io-{index}")).spawn(move || {
                 engine.stats().claim(index);
-                Reactor::new(index, ready, reactors, worker, engine).run();
+                Reactor::new(index, ready, reactors, worker, engine, clock::mono()).run();
             })?;
             threads.reactor_threads.push(thread);
         }
@@ -72,12 +74,12 @@ impl Threads {
         let index = self.listeners % self.reactors.len().max(1);
         if let Some(reactor) = self.reactors.get(index) {
             self.listeners += 1;
-            // An inbox that is full before anybody was let in cannot be.
+            // The inbox is empty: no connection was accepted yet.
             let _ = reactor.tell(ReactorCommand::Open(Listener::new(socket, context)));
         }
     }
 
-    /// Has the reactors go on with connections of the process before us; returns how many of them they have.
+    /// Has the reactors go on with connections of the process before this one; returns how many of them they have.
     pub fn resume(&self, parked: Vec<ParkedConnection>, contexts: &[Arc<ListenerContext>]) -> usize {
         let limits =
             contexts.first().map(|context| context.engine.policy().limits.clone()).unwrap_or_default();
@@ -86,8 +88,8 @@ impl Threads {
         let engine = contexts.first().map(|context| &context.engine);
         let mut pending = Pending::new();
         for parked in parked {
-            let own = reactor::own_monitor(&parked);
-            let Some(returning) = reactor::unpark(parked, contexts, &limits) else {
+            let own = parked_record::own_monitor(&parked);
+            let Some(resumable) = parked_record::unpack(parked, contexts, &limits) else {
                 if let (Some(own), Some(engine)) = (own, engine) {
                     engine.depart(clock::now(), own.as_ref(), false, &mut pending);
                 }
@@ -95,7 +97,7 @@ impl Threads {
             };
             let reactor = count % shares.len().max(1);
             if let Some(share) = shares.get_mut(reactor) {
-                share.push(returning);
+                share.push(resumable);
             }
             count += 1;
         }
@@ -104,7 +106,7 @@ impl Threads {
             let _ = engine.commit(clock::wall(), &mut pending);
         }
         for (reactor, share) in self.reactors.iter().zip(shares) {
-            // An inbox that is full before anybody was let in cannot be.
+            // The inbox is empty: no connection was accepted yet.
             let _ = reactor.tell(ReactorCommand::Resume(share));
         }
         count
@@ -122,8 +124,8 @@ impl Threads {
 
     /// Stops accepting, answers what has arrived, ends the threads. Takes a little over [`STOP_MAX`] at most.
     ///
-    /// Listeners close first everywhere, so that nobody is dealt to a reactor that has gone; then the reactors end, which may
-    /// still hand connections over; then the HTTP workers.
+    /// Listeners close first everywhere, so that no connection is given to a reactor that has ended; then the reactors end,
+    /// which may still hand connections over; then the HTTP workers.
     pub async fn stop(self) {
         self.tell_all(|| ReactorCommand::CloseListeners);
         wait_until(|| self.reactors.iter().all(|reactor| reactor.listeners() == 0), Duration::from_secs(1))
@@ -140,8 +142,8 @@ impl Threads {
     /// Ends the threads for a next process, and gives out the connections that are left to it. Takes a little over
     /// [`STOP_MAX`] at most.
     ///
-    /// As long as somebody takes his time, with a request that is not whole yet or over TLS, the reactors take beats and
-    /// let people in as ever. Only when nobody is left whom the next process cannot have do they stop.
+    /// As long as a connection is left that cannot be parked, such as one under TLS or with a request that is not whole yet,
+    /// the reactors take beats and accept connections as ever. Only then do they stop.
     pub async fn hand_over(self) -> Vec<ParkedConnection> {
         let soon = Duration::from_secs(1);
         self.tell_all(|| ReactorCommand::MakeRoom);
@@ -157,21 +159,21 @@ impl Threads {
         // A reactor that is told to park gets no more new connections from another one, or they would be lost with its inbox.
         self.tell_all(|| ReactorCommand::CloseListeners);
         wait_until(|| self.reactors.iter().all(|reactor| reactor.listeners() == 0), soon).await;
-        let (post, lot) = std::sync::mpsc::channel();
-        self.tell_all(|| ReactorCommand::Park(post.clone()));
+        let (sender, parked) = std::sync::mpsc::channel();
+        self.tell_all(|| ReactorCommand::Park(sender.clone()));
         wait_until(|| self.reactor_threads.iter().all(JoinHandle::is_finished), soon).await;
-        lot.try_iter().collect()
+        parked.try_iter().collect()
     }
 
-    fn tell_all(&self, order: impl Fn() -> ReactorCommand) {
+    fn tell_all(&self, command: impl Fn() -> ReactorCommand) {
         for reactor in self.reactors.iter() {
-            let mut order = order();
-            for _ in 0..TELLINGS_MAX {
-                match reactor.tell(order) {
+            let mut command = command();
+            for _ in 0..OFFERS_MAX {
+                match reactor.tell(command) {
                     Ok(()) => break,
-                    Err(refused) => order = refused,
+                    Err(refused) => command = refused,
                 }
-                // Its inbox is full of new connections, which it takes in one turn.
+                // It is full of new connections, which the reactor takes in one cycle.
                 std::thread::sleep(LOOK);
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::domain::access::Denied;
 use crate::domain::beat::{Warning, Warnings};
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Wall};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
@@ -127,6 +127,22 @@ impl Answer {
         }
     }
 
+    /// The 408 for a request that did not arrive in time.
+    pub fn timed_out(in_body: bool) -> Answer {
+        let reason = match in_body {
+            true => "the body did not arrive in time (limits.body_timeout)",
+            false => "the request head did not arrive in time (limits.header_timeout)",
+        };
+        Answer::error(408, reason)
+    }
+
+    /// Its bytes as the last answer of a connection.
+    pub fn last_bytes(self, now: Wall) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.closing().write(&mut out, &http_date(now.0.div_euclid(1000)));
+        out
+    }
+
     /// Nobody may, as the configuration stands; the key that would change it.
     pub fn forbidden(reason: &str, key: &str) -> Answer {
         Answer::json(403, &json!({ "error": reason, "key": key }))
@@ -248,7 +264,7 @@ fn reason_of(status: u16) -> &'static str {
     }
 }
 
-/// The `Date` header of a moment: IMF-fixdate (RFC 9110, 5.6.7).
+/// The `Date` header of a time: IMF-fixdate (RFC 9110, 5.6.7).
 pub fn http_date(unix_s: i64) -> String {
     let stamp = jiff::Timestamp::from_second(unix_s).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&stamp).unwrap_or_default()

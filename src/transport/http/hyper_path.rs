@@ -14,11 +14,12 @@ use crate::engine::Refused;
 use crate::engine::stats::Turned;
 use crate::sys::clock;
 use crate::transport::budget::{self, Held, ShedSignal};
+use crate::transport::conversation::ws::WebSocketOpening;
 use crate::transport::deadline::{Deadline, Wakeup};
 use crate::transport::http::beats;
-use crate::transport::http::io::{finish, last_words, leave, linger, timed_out, timeout_answer};
+use crate::transport::http::io::{finish, leave, linger};
 use crate::transport::http::routes::{self, Broken, Flow, Question, Reply, Visitor};
-use crate::transport::http::upgrade::{self, WebSocketOpening};
+use crate::transport::http::upgrade;
 use crate::transport::intake::named_by;
 use crate::transport::listener_context::ListenerContext;
 use crate::transport::stream::Stream;
@@ -245,7 +246,10 @@ pub async fn serve(
     let read = || [parts.read_buf, ahead].concat();
     let last = match end {
         ServeEnd::HandedBack => return Some(Released { stream, read: read(), opening: None }),
-        ServeEnd::Timeout(HEAD) => timeout_answer(context, false),
+        ServeEnd::Timeout(HEAD) => {
+            context.engine.stats().turned(Turned::Timeout);
+            Answer::timed_out(false).last_bytes(clock::wall())
+        }
         ServeEnd::Shed(stage) => {
             context.engine.stats().turned(Turned::Shed);
             context.engine.note_refused(clock::now(), Refused::Memory, shed.shed_host().unwrap_or(peer));
@@ -256,7 +260,7 @@ pub async fn serve(
                 leave(stream).await;
                 return None;
             }
-            last_words(budget::refusal(Turned::Shed))
+            budget::refusal(Turned::Shed).last_bytes(clock::wall())
         }
         ServeEnd::Timeout(_) => {
             if phase.blocked.load(Ordering::Relaxed) {
@@ -374,7 +378,7 @@ async fn answer(
         return Reply::Whole(not_as_it_is());
     }
     let most = (CONTROL_BODY_BYTES_MAX, "64 KiB are enough for this");
-    let mut held = Held::of(context.permits.clone(), *client, shed);
+    let mut held = Held::of(context.permits.budget.clone(), *client, shed);
     match read_body(context, body, most, &policy, &mut held).await {
         Ok(body) => routes::answer(context, &policy, admitted, &question, &body).await,
         Err(refused) => Reply::Whole(refused),
@@ -392,7 +396,7 @@ fn within_budget(
     if answer.body.len() <= UNCOUNTED_BYTES {
         return answer;
     }
-    let mut held = Held::of(context.permits.clone(), client, shed);
+    let mut held = Held::of(context.permits.budget.clone(), client, shed);
     match held.set(2 * answer.body.len(), context.engine.policy().limits.memory) {
         Ok(()) => {
             phase.hold(Some(held));
@@ -427,7 +431,7 @@ async fn bring(
     if coded {
         return not_as_it_is();
     }
-    let mut held = Held::of(context.permits.clone(), client, shed);
+    let mut held = Held::of(context.permits.budget.clone(), client, shed);
     let most = (policy.limits.body_bytes, "limits.body_bytes");
     match read_body(context, body, most, policy, &mut held).await {
         Ok(body) => {
@@ -480,7 +484,7 @@ async fn read_body(
     };
     match tokio::time::timeout(Duration::from_millis(limits.body_timeout.0), reading).await {
         Ok(read) => read,
-        Err(_) => Err(timed_out(true).closing()),
+        Err(_) => Err(Answer::timed_out(true).closing()),
     }
 }
 

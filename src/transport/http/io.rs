@@ -1,36 +1,13 @@
-//! What both paths need of a socket: finishing a write, closing so that the answer arrives, the date.
+//! What an HTTP worker does with a socket besides hyper: finish a write, and close so that the answer arrives.
 
 use crate::domain::limits::{LINGER_BYTES_MAX, LINGER_MAX};
-use crate::domain::time::Wall;
-use crate::engine::stats::Turned;
-use crate::sys::clock;
 use crate::transport::deadline::Deadline;
 use crate::transport::listener_context::ListenerContext;
 use crate::transport::stream::Stream;
-use crate::wire::answer::{Answer, http_date};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-/// The `Date` header, made once a second.
-#[derive(Default)]
-pub struct Dates {
-    unix_s: i64,
-    text: String,
-}
-
-impl Dates {
-    /// The second of a moment, and its text.
-    pub fn at(&mut self, wall: Wall) -> (i64, &str) {
-        let unix_s = wall.0.div_euclid(1000);
-        if unix_s != self.unix_s || self.text.is_empty() {
-            self.unix_s = unix_s;
-            self.text = http_date(unix_s);
-        }
-        (self.unix_s, &self.text)
-    }
-}
 
 /// Sends all of `bytes`; false when the client is gone or takes too long.
 pub async fn finish(
@@ -91,29 +68,4 @@ pub async fn leave(mut stream: Stream) {
         Poll::Ready(())
     })
     .await
-}
-
-/// The bytes of an answer that is the last one of its connection, with the present date.
-pub fn last_words(answer: Answer) -> Vec<u8> {
-    let mut out = Vec::new();
-    answer.closing().write(&mut out, &http_date(clock::wall().0.div_euclid(1000)));
-    out
-}
-
-/// The 408 for a request that did not arrive in time.
-pub fn timed_out(in_body: bool) -> Answer {
-    Answer::error(
-        408,
-        if in_body {
-            "the body did not arrive in time (limits.body_timeout)"
-        } else {
-            "the request head did not arrive in time (limits.header_timeout)"
-        },
-    )
-}
-
-/// The same as last words, counted.
-pub fn timeout_answer(context: &ListenerContext, in_body: bool) -> Vec<u8> {
-    context.engine.stats().turned(Turned::Timeout);
-    last_words(timed_out(in_body))
 }

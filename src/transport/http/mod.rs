@@ -10,45 +10,21 @@ mod io;
 mod routes;
 mod upgrade;
 
-pub(super) use io::{Dates, last_words, timeout_answer};
 pub use routes::VERSION;
-pub use upgrade::WebSocketOpening;
 
-use crate::domain::address::Peer;
 use crate::domain::beat::Transport;
 use crate::domain::limits::GENERAL_HELD_BYTES;
 use crate::engine::stats::Turned;
+use crate::sys::clock;
 use crate::transport::budget;
-use crate::transport::connection_limits::ConnectionPermit;
 use crate::transport::deadline::Deadline;
-use crate::transport::listener_context::ListenerContext;
-use crate::transport::reactor::{HandoffProtocol, ReactorRef};
-use crate::transport::stream::StdStream;
+use crate::transport::handoff::{Handoff, HandoffProtocol};
 use hyper_path::Released;
-use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a reactor is asked to take a connection back that has no room for it at once, and how long between that.
-const ADOPTIONS_MAX: u32 = 500;
-const ADOPTION_EVERY: Duration = Duration::from_millis(2);
-
-/// A connection on its way from a reactor to a HTTP worker.
-pub struct Handoff {
-    /// Its stream.
-    pub stream: StdStream,
-    /// Answers that its socket has not taken yet.
-    pub unsent: Vec<u8>,
-    /// Bytes that were read and not understood.
-    pub read: Vec<u8>,
-    /// Who is at the other end.
-    pub peer: Peer,
-    /// What its listener's connections share.
-    pub context: Arc<ListenerContext>,
-    /// Its place in the count of connections, given back when it is dropped.
-    pub permit: ConnectionPermit,
-    /// The reactor it came from, which can have it back.
-    pub origin: ReactorRef,
-}
+/// How often a connection is handed back to a reactor whose inbox is full, and how long to wait between that.
+const HAND_BACKS_MAX: u32 = 500;
+const HAND_BACK_EVERY: Duration = Duration::from_millis(2);
 
 /// Serves a connection to its end, or until a reactor has it back: as a WebSocket, or for the next process.
 pub(super) async fn serve(handoff: Handoff) {
@@ -64,7 +40,7 @@ pub(super) async fn serve(handoff: Handoff) {
         let deadline = Deadline::new();
         if let Err(why) = granted {
             context.engine.stats().turned(why);
-            let words = [unsent, last_words(budget::refusal(why))].concat();
+            let words = [unsent, budget::refusal(why).last_bytes(clock::wall())].concat();
             if io::finish(&mut stream, &words, &deadline, &context).await {
                 io::linger(stream, deadline).await;
             }
@@ -77,7 +53,7 @@ pub(super) async fn serve(handoff: Handoff) {
     context.engine.stats().connection(Transport::Http, -1);
     let Some(Released { stream, read, opening }) = left else { return };
     let Ok(stream) = stream.into_std() else { return };
-    let role = opening.map_or(HandoffProtocol::Http, HandoffProtocol::Ws);
+    let protocol = opening.map_or(HandoffProtocol::Http, HandoffProtocol::Ws);
     let handoff = Handoff {
         stream,
         unsent: Vec::new(),
@@ -88,13 +64,13 @@ pub(super) async fn serve(handoff: Handoff) {
         origin: origin.clone(),
     };
     let mut handoff = Box::new(handoff);
-    for _ in 0..ADOPTIONS_MAX {
-        match origin.hand_back(handoff, role) {
+    for _ in 0..HAND_BACKS_MAX {
+        match origin.hand_back(handoff, protocol) {
             Ok(()) => return,
             Err(refused) => handoff = refused,
         }
-        tokio::time::sleep(ADOPTION_EVERY).await;
+        tokio::time::sleep(HAND_BACK_EVERY).await;
     }
-    // A reactor that is so far behind, or has ended, takes nobody: the connection is closed.
+    // The reactor is far behind, or has ended: the connection is closed.
     context.engine.stats().turned(Turned::Total);
 }

@@ -6,21 +6,11 @@ use crate::domain::access::Shown;
 use crate::domain::address::Peer;
 use crate::domain::beat::Transport;
 use crate::domain::policy::Policy;
+use crate::transport::conversation::ws::WebSocketOpening;
 use crate::transport::listener_context::ListenerContext;
 use crate::wire::answer::Answer;
 use crate::wire::head::Facts;
 use crate::wire::ws::handshake::{self, Refusal};
-
-/// What the reactor has to know of a WebSocket that was opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WebSocketOpening {
-    /// Who it is, as proxies say that are believed.
-    pub client: Peer,
-    /// What it has shown at its handshake.
-    pub shown: Shown,
-    /// Whether it only says what it hears; for conformance tests, and in no build that is shipped.
-    pub echo: bool,
-}
 
 /// Whether a GET asks for a WebSocket.
 pub fn is_wanted<'a>(path: &str, headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> bool {

@@ -1,16 +1,16 @@
-//! How connections come to a reactor: accepted at its listeners, and assigned to the reactor that has the fewest.
+//! How connections come to a reactor: accepted at its listeners, and given to the reactor that has the fewest.
 
 use super::connection::Connection;
-use super::connection_io::ConnectionIo;
-use super::proxy_preamble::ProxyPreamble;
-use super::scratch::TurnContext;
-use super::{ACCEPTS_MAX, FIRST_LISTENER, LOAD_SLACK, Reactor, ReactorCommand, note};
+use super::{ACCEPTS_MAX, FIRST_LISTENER, Lifecycle, Reactor, note};
 use crate::domain::access::{Denied, Wish};
 use crate::domain::address::{Peer, Protocol};
 use crate::domain::beat::Transport;
 use crate::domain::notice::Notice;
 use crate::engine::stats::{BeatResult, Turned};
+use crate::transport::connection_io::ConnectionIo;
 use crate::transport::connection_limits::ConnectionPermit;
+use crate::transport::conversation::TurnContext;
+use crate::transport::handoff::ReactorCommand;
 use crate::transport::listener::{Accept, Listener, reject};
 use crate::transport::listener_context::ListenerContext;
 use crate::transport::stream::ReactorStream;
@@ -18,42 +18,38 @@ use mio::{Interest, Token};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// Connections that a reactor may have more than the one with the fewest, besides half as many again, before it gives new
+/// ones away: a hand-off costs more than a little imbalance, and reactors in step displace each other more often.
+const LOAD_SLACK: usize = 16;
+
 impl Reactor {
     pub(super) fn open(&mut self, mut listener: Listener, turn: &TurnContext<'_>) {
         let number = self.listeners.len();
-        if self
-            .poll
-            .registry()
-            .register(listener.source(), Token(FIRST_LISTENER + number), Interest::READABLE)
-            .is_ok()
-        {
+        let token = Token(FIRST_LISTENER + number);
+        if self.poll.registry().register(listener.source(), token, Interest::READABLE).is_ok() {
             self.listeners.push(listener);
             self.gauge.listeners.store(self.listeners.len(), Ordering::Release);
-            // Whoever came before the listener was watched rings no bell.
+            // For connections that came before it was registered no event comes.
             self.accept(number, ACCEPTS_MAX, turn);
         }
     }
 
-    /// Lets people in and deals them out. Readiness is told once, so a listener with people left is noted.
+    /// Accepts connections. Readiness is told once, so a listener whose backlog may hold more is noted.
     pub(super) fn accept(&mut self, number: usize, most: usize, turn: &TurnContext<'_>) {
         for _ in 0..most {
             let Some(listener) = self.listeners.get(number) else { return };
-            if self.makes_room && !listener.context.hands_over() {
+            if self.lifecycle == Lifecycle::MakingRoom && !listener.context.hands_over() {
                 return;
             }
             match listener.accept() {
                 Accept::Connection(stream, peer) => {
                     let context = listener.context.clone();
                     // Whose connection a proxy brings it says only later.
-                    if !context.options.proxies.announces(peer) && self.denies(&context, peer, turn) {
-                        continue;
-                    }
-                    match context.permits.acquire(peer, turn.policy.limits.connections_per_address) {
-                        Ok(permit) => self.assign(stream, peer, context, permit, turn),
-                        Err(why) => {
-                            self.engine.stats().turned(why);
-                            reject(stream, &context.options, why);
-                        }
+                    if context.options.proxies.announces(peer) || !self.denies(&context, peer, turn) {
+                        let admitted = self.permit(stream, peer, &context, turn);
+                        admitted.into_iter().for_each(|(stream, permit)| {
+                            self.assign(stream, peer, context.clone(), permit, turn);
+                        });
                     }
                 }
                 Accept::Aborted => {}
@@ -64,8 +60,8 @@ impl Reactor {
         note(&mut self.accept_pending, number);
     }
 
-    /// Whether somebody comes from where no beats may come from, and no other thing is there to be had.
-    pub(super) fn denies(&self, context: &ListenerContext, peer: Peer, turn: &TurnContext<'_>) -> bool {
+    /// Whether a peer is in no network from which beats may come, and nothing else could be had from the listener.
+    fn denies(&self, context: &ListenerContext, peer: Peer, turn: &TurnContext<'_>) -> bool {
         if context.options.protocol != Protocol::Tcp {
             return false;
         }
@@ -77,7 +73,26 @@ impl Reactor {
         true
     }
 
-    pub(super) fn assign(
+    /// A permit for a connection; one too many is sent why.
+    fn permit(
+        &self,
+        stream: ReactorStream,
+        peer: Peer,
+        context: &Arc<ListenerContext>,
+        turn: &TurnContext<'_>,
+    ) -> Option<(ReactorStream, ConnectionPermit)> {
+        match context.permits.acquire(peer, turn.policy.limits.connections_per_address) {
+            Ok(permit) => Some((stream, permit)),
+            Err(why) => {
+                self.engine.stats().turned(why);
+                reject(stream, &context.options, why, turn.now.wall);
+                None
+            }
+        }
+    }
+
+    /// Begins a connection here, or gives it to the reactor that has the fewest.
+    fn assign(
         &mut self,
         stream: ReactorStream,
         peer: Peer,
@@ -85,16 +100,15 @@ impl Reactor {
         permit: ConnectionPermit,
         turn: &TurnContext<'_>,
     ) {
-        let load = |index: usize| self.reactors[index].gauge.connections.load(Ordering::Relaxed);
-        let least = (0..self.reactors.len()).min_by_key(|index| load(*index)).unwrap_or(self.here);
-        let balanced = load(self.here) <= load(least) + load(least) / 2 + LOAD_SLACK;
-        let index = if balanced { self.here } else { least };
-        if index == self.here {
+        let load = |index: usize| self.reactors[index].connections();
+        let least = (0..self.reactors.len()).min_by_key(|index| load(*index)).unwrap_or(self.index);
+        if load(self.index) <= load(least) + load(least) / 2 + LOAD_SLACK {
             return self.begin(stream, peer, context, permit, turn);
         }
-        // One that is far behind, in a crowd or on a busy machine, gets no more.
-        let order = ReactorCommand::Serve(stream, peer, context, permit);
-        if let Err(ReactorCommand::Serve(stream, peer, context, permit)) = self.reactors[index].tell(order) {
+        let command = ReactorCommand::Serve(stream, peer, context, permit);
+        // One whose inbox is full gets no more.
+        if let Err(ReactorCommand::Serve(stream, peer, context, permit)) = self.reactors[least].tell(command)
+        {
             self.begin(stream, peer, context, permit, turn);
         }
     }
@@ -109,31 +123,30 @@ impl Reactor {
     ) {
         let io = ConnectionIo::new(stream, peer, context, permit);
         if io.context.options.proxies.announces(peer) {
-            return self.admit(Connection::ProxyPreamble(ProxyPreamble::new(io, turn)), turn);
+            return self.admit(Connection::announced(io, turn), turn);
         }
-        match io.under_tls() {
-            Some(io) => self.admit(Connection::new(io, turn), turn),
-            None => self.engine.stats().turned(Turned::Tls),
+        if let Some(io) = self.under_tls(io) {
+            let connection = Connection::new(io, turn, &mut self.scratch.turn);
+            self.admit(connection, turn);
         }
     }
 
     /// A proxy has said whose connection it is: that one is judged as if it had come by itself.
-    pub(super) fn announced(&self, io: ConnectionIo, turn: &TurnContext<'_>) -> Option<ConnectionIo> {
+    pub(super) fn admit_announced(&self, io: ConnectionIo, turn: &TurnContext<'_>) -> Option<ConnectionIo> {
         if self.denies(&io.context, io.peer, turn) {
             return None;
         }
         let ConnectionIo { stream, peer, context, permit, .. } = io;
         drop(permit);
-        match context.permits.acquire(peer, turn.policy.limits.connections_per_address) {
-            Ok(permit) => ConnectionIo::new(stream, peer, context, permit).under_tls().or_else(|| {
-                self.engine.stats().turned(Turned::Tls);
-                None
-            }),
-            Err(why) => {
-                self.engine.stats().turned(why);
-                reject(stream, &context.options, why);
-                None
-            }
+        let (stream, permit) = self.permit(stream, peer, &context, turn)?;
+        self.under_tls(ConnectionIo::new(stream, peer, context, permit))
+    }
+
+    fn under_tls(&self, io: ConnectionIo) -> Option<ConnectionIo> {
+        let io = io.under_tls();
+        if io.is_none() {
+            self.engine.stats().turned(Turned::Tls);
         }
+        io
     }
 }

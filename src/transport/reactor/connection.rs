@@ -1,272 +1,428 @@
-//! A connection of a reactor, of whatever kind: the face that the loop knows.
+//! A connection of a reactor: its socket, and the conversation over it once that has begun.
 
-use super::ReactorRef;
-use super::connection_io::ConnectionIo;
-use super::http::HttpConnection;
-use super::parked::{ParkedState, ResumableConnection};
-use super::proxy_preamble::ProxyPreamble;
-use super::scratch::{Action, Scratch, TurnContext};
-use super::tcp::TcpConnection;
-use super::tls_handshake::TlsHandshake;
-use super::ws::WsConnection;
+use super::host::ConnectionHost;
+use super::scratch::{Action, Scratch, TurnOutput};
+use super::{proxy_preamble, tls_handshake};
 use crate::domain::address::Protocol;
 use crate::domain::beat::Transport;
-use crate::engine::Pending;
 use crate::engine::stats::Turned;
+use crate::sys::clock;
+use crate::sys::parked::ParkedConnection;
 use crate::transport::budget;
-use crate::transport::http::{Handoff, WebSocketOpening, last_words};
-use std::ops::Range;
+use crate::transport::connection_io::ConnectionIo;
+use crate::transport::conversation::answers::AnswerTicket;
+use crate::transport::conversation::http::HttpConversation;
+use crate::transport::conversation::tcp::TcpConversation;
+use crate::transport::conversation::ws::WsConversation;
+use crate::transport::conversation::{Conversation, Ending, Flow, Second, TurnContext};
+use crate::transport::handoff::{Handoff, HandoffProtocol, ReactorRef};
+use crate::transport::listener_context::{ListenerContext, Trust};
+use crate::transport::parked_record::{self, ParkedState, ResumableConnection};
+use std::io;
+
+/// Readings in one turn before other connections get theirs.
+const READINGS_MAX: usize = 4;
 
 /// A connection.
-pub enum Connection {
-    /// A proxy's, that has not said yet whose it is.
-    ProxyPreamble(ProxyPreamble),
-    /// TLS that does not stand yet.
-    TlsHandshake(TlsHandshake),
-    /// HTTP, as far as the fast path goes.
-    Http(HttpConnection),
-    /// Raw TCP.
-    Tcp(TcpConnection),
-    /// A WebSocket.
-    Ws(WsConnection),
+pub struct Connection {
+    /// Its socket and what belongs to it.
+    pub io: ConnectionIo,
+    pub(super) stage: Stage,
 }
 
-/// What a connection is that comes back from a HTTP worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HandoffProtocol {
-    /// The same as before.
-    Http,
+/// What a connection is at.
+pub enum Stage {
+    /// A proxy has yet to say whose connection it is, until this second.
+    ProxyPreamble(Second),
+    /// The TLS handshake is under way, until this second.
+    TlsHandshake(Second),
+    /// HTTP, as far as the fast path goes.
+    Http(HttpConversation),
+    /// Raw TCP.
+    Tcp(TcpConversation),
     /// A WebSocket.
-    Ws(WebSocketOpening),
+    Ws(WsConversation),
 }
 
 impl Connection {
-    /// A new connection.
-    pub fn new(io: ConnectionIo, turn: &TurnContext<'_>) -> Connection {
-        if io.stream.is_handshaking() {
-            return Connection::TlsHandshake(TlsHandshake::new(io, turn));
-        }
-        match io.context.options.protocol {
-            Protocol::Http => Connection::Http(HttpConnection::new(io, turn)),
-            Protocol::Tcp => Connection::Tcp(TcpConnection::new(io, turn)),
-        }
+    /// One of a proxy that begins with the PROXY protocol.
+    pub fn announced(io: ConnectionIo, turn: &TurnContext<'_>) -> Connection {
+        Connection { stage: Stage::ProxyPreamble(turn.second_after(turn.policy.limits.header_timeout)), io }
     }
 
-    /// One that a HTTP worker has had.
-    pub fn returned(handoff: Handoff, role: HandoffProtocol, turn: &TurnContext<'_>) -> Connection {
+    /// One that begins with what its listener speaks.
+    pub fn new(io: ConnectionIo, turn: &TurnContext<'_>, output: &mut TurnOutput) -> Connection {
+        let stage = match io.context.options.protocol {
+            _ if io.stream.is_handshaking() => {
+                Stage::TlsHandshake(turn.second_after(turn.policy.limits.header_timeout))
+            }
+            Protocol::Http => Stage::Http(HttpConversation::new(Vec::new(), turn)),
+            Protocol::Tcp => {
+                let host = &mut ConnectionHost { io: &io, transport: Transport::Tcp, turn, output };
+                Stage::Tcp(TcpConversation::new(io.stream.peer_port(), turn, host))
+            }
+        };
+        Connection { io, stage }
+    }
+
+    /// One that an HTTP worker has had.
+    pub fn taken_back(
+        handoff: Handoff,
+        protocol: HandoffProtocol,
+        turn: &TurnContext<'_>,
+        output: &mut TurnOutput,
+    ) -> Connection {
         let Handoff { stream, unsent, read, peer, context, permit, .. } = handoff;
-        let io = ConnectionIo { unsent, ..ConnectionIo::new(stream.into_reactor(), peer, context, permit) };
-        match role {
-            HandoffProtocol::Http => Connection::Http(HttpConnection::returned(io, read, turn)),
-            HandoffProtocol::Ws(opening) => Connection::Ws(WsConnection::new(io, read, opening, turn)),
-        }
+        let mut io = ConnectionIo::new(stream.into_reactor(), peer, context, permit);
+        io.unsent = unsent;
+        let stage = match protocol {
+            HandoffProtocol::Http => Stage::Http(HttpConversation::new(read, turn)),
+            HandoffProtocol::Ws(opening) => {
+                io.belongs_to(opening.client, turn);
+                let is_trusted = io.context.trust == Trust::Control;
+                let host = &ConnectionHost { io: &io, transport: Transport::Ws, turn, output };
+                Stage::Ws(WsConversation::new(opening, read, is_trusted, peer, turn, host))
+            }
+        };
+        Connection { io, stage }
     }
 
-    /// One of the process before us; `None` where that is not what it left.
-    pub fn resumed(returning: ResumableConnection, turn: &TurnContext<'_>) -> Option<Connection> {
-        let ResumableConnection { io, state } = returning;
-        match state {
-            ParkedState::Http(kept) => Some(Connection::Http(HttpConnection::resumed(io, kept, turn))),
-            ParkedState::Tcp(kept) => TcpConnection::resumed(io, kept, turn).map(Connection::Tcp),
-            ParkedState::Ws(kept) => WsConnection::resumed(io, kept, turn).map(Connection::Ws),
-        }
+    /// One of the process before this one; `None` where its record makes no sense.
+    pub fn resume(
+        parked: ResumableConnection,
+        turn: &TurnContext<'_>,
+        output: &mut TurnOutput,
+    ) -> Option<Connection> {
+        let ResumableConnection { mut io, state } = parked;
+        let is_blocked = io.is_blocked();
+        let stage = match state {
+            ParkedState::Http(parked) => Stage::Http(HttpConversation::resume(parked, is_blocked, turn)),
+            ParkedState::Tcp(parked) => {
+                let host = &ConnectionHost { io: &io, transport: Transport::Tcp, turn, output };
+                Stage::Tcp(TcpConversation::resume(parked, io.stream.peer_port(), turn, host)?)
+            }
+            ParkedState::Ws(parked) => {
+                io.belongs_to(parked.client(), turn);
+                let claims = io.context.engine.claims();
+                Stage::Ws(WsConversation::resume(parked, claims, is_blocked, turn)?)
+            }
+        };
+        Some(Connection { io, stage })
     }
 
-    /// What is counted where it is counted.
+    /// What it leaves to the next process; `None` where it cannot be left.
+    pub fn park(self) -> Option<ParkedConnection> {
+        let Connection { io, stage } = self;
+        let state = match stage {
+            Stage::Http(http) => ParkedState::Http(http.park()),
+            Stage::Tcp(tcp) => ParkedState::Tcp(tcp.park()),
+            Stage::Ws(ws) => ParkedState::Ws(ws.park(io.peer)),
+            Stage::ProxyPreamble(_) | Stage::TlsHandshake(_) => return None,
+        };
+        parked_record::pack(io, state)
+    }
+
+    /// Whether it can be left to the next process. TLS has secrets that cannot be written down, and the control socket is
+    /// no listener that the next process takes over.
+    pub fn can_park(&self) -> bool {
+        self.io.context.hands_over()
+            && !matches!(self.stage, Stage::TlsHandshake(_) | Stage::ProxyPreamble(_))
+    }
+
+    /// As what it is counted.
     pub fn transport(&self) -> Transport {
-        match self {
-            Connection::Http(_) => Transport::Http,
-            Connection::Tcp(_) => Transport::Tcp,
-            Connection::Ws(_) => Transport::Ws,
-            Connection::ProxyPreamble(_) | Connection::TlsHandshake(_) => Connection::transport_of(self.io()),
+        match self.stage {
+            Stage::Ws(_) => Transport::Ws,
+            _ => Connection::transport_of(&self.io.context),
         }
     }
 
-    /// The same of one that has not begun.
-    pub fn transport_of(io: &ConnectionIo) -> Transport {
-        match io.context.options.protocol {
+    /// As what connections of a listener are counted at first.
+    pub fn transport_of(context: &ListenerContext) -> Transport {
+        match context.options.protocol {
             Protocol::Http => Transport::Http,
             Protocol::Tcp => Transport::Tcp,
         }
     }
 
-    /// What it has in common with the other kinds.
-    pub fn io(&self) -> &ConnectionIo {
-        match self {
-            Connection::Http(http) => &http.io,
-            Connection::Tcp(talk) => &talk.io,
-            Connection::Ws(ws) => &ws.io,
-            Connection::ProxyPreamble(preamble) => &preamble.io,
-            Connection::TlsHandshake(handshake) => &handshake.io,
+    fn conversation(&mut self) -> Option<&mut dyn Conversation> {
+        match &mut self.stage {
+            Stage::Http(http) => Some(http),
+            Stage::Tcp(tcp) => Some(tcp),
+            Stage::Ws(ws) => Some(ws),
+            Stage::ProxyPreamble(_) | Stage::TlsHandshake(_) => None,
         }
-    }
-
-    /// The same, to be changed.
-    pub fn io_mut(&mut self) -> &mut ConnectionIo {
-        match self {
-            Connection::Http(http) => &mut http.io,
-            Connection::Tcp(talk) => &mut talk.io,
-            Connection::Ws(ws) => &mut ws.io,
-            Connection::ProxyPreamble(preamble) => &mut preamble.io,
-            Connection::TlsHandshake(handshake) => &mut handshake.io,
-        }
-    }
-
-    /// For registering with the loop.
-    pub fn source(&mut self) -> &mut dyn mio::event::Source {
-        self.io_mut().stream.source()
     }
 
     /// Says how much is kept for it; an error where that is too much, and it must go.
     pub fn account(&mut self, memory_max: usize) -> Result<(), Turned> {
-        let kept = match self {
-            Connection::Http(http) => http.kept_bytes(),
-            Connection::Tcp(talk) => talk.kept_bytes(),
-            Connection::Ws(ws) => ws.kept_bytes(),
-            Connection::TlsHandshake(_) | Connection::ProxyPreamble(_) => 0,
+        let kept = match &self.stage {
+            Stage::Http(http) => http.kept_bytes(),
+            Stage::Tcp(tcp) => tcp.kept_bytes(),
+            Stage::Ws(ws) => ws.kept_bytes(),
+            Stage::ProxyPreamble(_) | Stage::TlsHandshake(_) => 0,
         };
-        self.io_mut().account(kept, memory_max)
+        self.io.account(kept, memory_max)
     }
 
-    /// What it hears before it is closed because there is no room for it, as far as the socket takes that at once.
+    /// Sends why it is closed because there is no room for it, as far as the socket takes that at once.
     pub fn shed(&mut self, why: Turned) {
-        if self.is_blocked() {
+        if self.io.is_blocked() {
             return;
         }
-        let words = match self {
-            Connection::Http(_) => last_words(budget::refusal(why)),
-            Connection::Ws(ws) => ws.last_words(why),
-            Connection::Tcp(_) | Connection::TlsHandshake(_) | Connection::ProxyPreamble(_) => return,
+        let words = match &mut self.stage {
+            Stage::Http(_) => budget::refusal(why).last_bytes(clock::wall()),
+            Stage::Ws(ws) => ws.shed(budget::reason(why)),
+            Stage::Tcp(_) | Stage::TlsHandshake(_) | Stage::ProxyPreamble(_) => return,
         };
-        let io = self.io_mut();
-        let _ = io.stream.write(&words);
-        io.stream.end_writing();
-        // What lies unread would take the words with it.
-        let mut waste = [0u8; 4096];
-        for _ in 0..16 {
-            if !io.stream.read(&mut waste).is_ok_and(|n| n > 0) {
-                break;
-            }
-        }
+        self.io.stream.send_last(&words);
     }
 
-    /// Whether bytes wait for the socket.
-    pub fn is_blocked(&self) -> bool {
-        self.io().is_blocked()
-    }
-
-    /// Whether its time is up.
-    pub fn is_due(&self, now_s: u32) -> bool {
-        self.io().due_s <= now_s
+    /// Whether its deadline has passed.
+    pub fn is_due(&self, turn: &TurnContext<'_>) -> bool {
+        let due = match &self.stage {
+            Stage::ProxyPreamble(due) | Stage::TlsHandshake(due) => *due,
+            Stage::Http(http) => http.due(),
+            Stage::Tcp(tcp) => tcp.due(),
+            Stage::Ws(ws) => ws.due(),
+        };
+        due.is_due(turn)
     }
 
     /// Whether it may be closed when the daemon stops: nothing has begun.
     pub fn is_idle(&self) -> bool {
-        match self {
-            Connection::Http(http) => http.is_idle(),
-            Connection::Tcp(talk) => !talk.io.awaits_answers,
-            // It is told that we go.
-            Connection::Ws(_) => false,
-            Connection::ProxyPreamble(_) | Connection::TlsHandshake(_) => true,
+        match &self.stage {
+            Stage::Http(http) => http.is_idle() && !self.io.is_blocked(),
+            Stage::Tcp(tcp) => tcp.is_idle(),
+            Stage::Ws(ws) => ws.is_idle(),
+            Stage::ProxyPreamble(_) | Stage::TlsHandshake(_) => true,
         }
     }
 
     /// Whether the reactor itself may serve it.
     pub fn may_stay(&self) -> bool {
-        match self {
-            Connection::Http(http) => http.io.context.options.fast_path,
-            Connection::Tcp(_)
-            | Connection::Ws(_)
-            | Connection::ProxyPreamble(_)
-            | Connection::TlsHandshake(_) => true,
-        }
+        !matches!(self.stage, Stage::Http(_)) || self.io.context.options.fast_path
     }
 
-    /// Whether it is read though it does not take what it is sent.
-    pub fn reads_on(&self) -> bool {
-        match self {
-            Connection::Http(http) => !http.io.is_blocked(),
-            Connection::Tcp(_)
-            | Connection::Ws(_)
-            | Connection::ProxyPreamble(_)
-            | Connection::TlsHandshake(_) => true,
-        }
+    /// Whether it is read though its client does not take what it is sent.
+    fn reads_on(&self) -> bool {
+        !matches!(self.stage, Stage::Http(_)) || !self.io.is_blocked()
     }
 
-    /// When the loop must look whether nothing more has come for a moment, in milliseconds of the thread; told once.
+    /// When the loop must look whether nothing more has come, in milliseconds of the thread; told once.
     pub fn note_quiet(&mut self) -> Option<u64> {
-        match self {
-            Connection::Tcp(talk) => talk.note_quiet(),
+        match &mut self.stage {
+            Stage::Tcp(tcp) => tcp.note_quiet(),
             _ => None,
         }
     }
 
     /// The loop looks.
-    pub fn look_for_quiet(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
-        match self {
-            Connection::Tcp(talk) => talk.look_for_quiet(scratch, turn),
-            _ => Action::Wait,
-        }
+    pub fn end_quiet(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
+        let Stage::Tcp(tcp) = &mut self.stage else { return Action::Wait };
+        let host =
+            &mut ConnectionHost { io: &self.io, transport: Transport::Tcp, turn, output: &mut scratch.turn };
+        let flow = tcp.end_quiet(turn, host);
+        self.finish(flow, false, scratch, turn)
     }
 
-    /// Its last step before it is closed.
-    pub fn part(&self, pending: &mut Pending, turn: &TurnContext<'_>) {
-        match self {
-            Connection::Tcp(talk) => talk.part(pending, turn),
-            Connection::Ws(ws) => ws.part(turn),
+    /// Runs one call of the conversation.
+    fn converse(
+        &mut self,
+        output: &mut TurnOutput,
+        turn: &TurnContext<'_>,
+        call: impl FnOnce(&mut dyn Conversation, &mut ConnectionHost<'_>) -> Flow,
+    ) -> Flow {
+        let transport = self.transport();
+        let Connection { io, stage } = self;
+        let conversation: &mut dyn Conversation = match stage {
+            Stage::Http(http) => http,
+            Stage::Tcp(tcp) => tcp,
+            Stage::Ws(ws) => ws,
+            Stage::ProxyPreamble(_) | Stage::TlsHandshake(_) => return Flow::Continue,
+        };
+        call(conversation, &mut ConnectionHost { io, transport, turn, output })
+    }
+
+    /// The last step of its conversation before it is closed.
+    pub fn depart(&mut self, output: &mut TurnOutput, turn: &TurnContext<'_>) {
+        self.converse(output, turn, |conversation, host| {
+            conversation.depart(host);
+            Flow::Close
+        });
+    }
+
+    /// Does what can be done now: sends what waits, reads, takes beats.
+    pub fn turn(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
+        match self.stage {
+            Stage::ProxyPreamble(_) => return proxy_preamble::turn(&mut self.io, turn),
+            Stage::TlsHandshake(_) => return tls_handshake::turn(&mut self.io, turn),
             _ => {}
         }
+        let lingering = match &mut self.stage {
+            Stage::Http(http) => http.lingering(),
+            Stage::Ws(ws) => ws.lingering(),
+            _ => None,
+        };
+        if let Some(heard_bytes) = lingering {
+            let goes_on = self.io.hear_out(&mut scratch.input, heard_bytes);
+            return if goes_on { Action::Wait } else { Action::Close };
+        }
+        let mut flow = Flow::Continue;
+        if self.io.is_blocked() {
+            if self.io.send_unsent().is_err() {
+                return Action::Close;
+            }
+            flow = self.note_sent(true, false, &mut scratch.turn, turn);
+        }
+        if flow == Flow::Continue && self.conversation().is_some_and(|it| it.is_paused(turn)) {
+            flow = Flow::Pause;
+        }
+        if flow == Flow::Continue {
+            match self.read(scratch, turn) {
+                Ok(exhausted) => flow = exhausted,
+                Err(action) => return action,
+            }
+        }
+        if matches!(flow, Flow::Continue | Flow::Pause) {
+            flow = self.converse(&mut scratch.turn, turn, |conversation, host| conversation.rest(turn, host));
+            if flow == Flow::Continue && scratch.turn.answers.unissued().is_empty() {
+                let is_blocked = self.io.is_blocked();
+                if self.io.send(&std::mem::take(&mut scratch.turn.bytes)).is_err() {
+                    return Action::Close;
+                }
+                flow = self.note_sent(is_blocked, false, &mut scratch.turn, turn);
+            }
+        }
+        self.finish(flow, true, scratch, turn)
     }
 
-    /// Does what can be done now: sends what waits, reads, answers.
-    pub fn turn(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
-        match self {
-            Connection::Http(http) => http.turn(scratch, turn),
-            Connection::Tcp(talk) => talk.turn(scratch, turn),
-            Connection::Ws(ws) => ws.turn(scratch, turn),
-            Connection::ProxyPreamble(preamble) => preamble.turn(turn),
-            Connection::TlsHandshake(handshake) => handshake.turn(turn),
+    /// Reads until nothing more can be read, or the flow says otherwise; an action where that ends the turn.
+    fn read(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Result<Flow, Action> {
+        let Scratch { input, turn: output, .. } = scratch;
+        if self.conversation().is_some_and(|it| it.has_unread()) {
+            let flow = self.converse(output, turn, |it, host| it.receive(&mut [], turn, host));
+            if flow != Flow::Continue || !output.answers.unissued().is_empty() {
+                // The socket may hold more, and has told so already.
+                return Err(self.finish(flow, true, scratch, turn));
+            }
+        }
+        let room = self.conversation().map_or(0, |it| it.read_bytes_max()).min(input.len());
+        for _ in 0..READINGS_MAX {
+            let read = match self.io.stream.read(&mut input[..room]) {
+                Ok(0) => {
+                    let flow = self.converse(output, turn, |it, host| it.end_of_input(turn, host));
+                    return Err(self.finish(flow, false, scratch, turn));
+                }
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flow::Continue),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return Err(Action::Close),
+            };
+            let may_hold_more = self.io.may_have_left(read, room);
+            let flow = self.converse(output, turn, |it, host| it.receive(&mut input[..read], turn, host));
+            if flow != Flow::Continue || !output.answers.unissued().is_empty() {
+                return Err(self.finish(flow, may_hold_more, scratch, turn));
+            }
+            if !may_hold_more {
+                return Ok(Flow::Continue);
+            }
+        }
+        Err(Action::Again)
+    }
+
+    /// Tells the conversation what became of bytes for the socket.
+    fn note_sent(
+        &mut self,
+        was_blocked: bool,
+        is_answer: bool,
+        output: &mut TurnOutput,
+        turn: &TurnContext<'_>,
+    ) -> Flow {
+        let sent = self.io.note_sent(was_blocked, is_answer);
+        self.converse(output, turn, |conversation, host| conversation.sent(sent, turn, host))
+    }
+
+    /// Sends what acknowledges nothing, and makes an action of a flow.
+    fn finish(&mut self, flow: Flow, again: bool, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
+        if let Some(ticket) = scratch.turn.answers.issue() {
+            return Action::AwaitCommit { ticket, again };
+        }
+        let mut flow = flow;
+        if !scratch.turn.bytes.is_empty() {
+            let bytes = std::mem::take(&mut scratch.turn.bytes);
+            let was_blocked = self.io.is_blocked();
+            if self.io.send(&bytes).is_err() || flow == Flow::Close {
+                return Action::Close;
+            }
+            flow = self.note_sent(was_blocked, false, &mut scratch.turn, turn);
+        }
+        match flow {
+            Flow::Continue | Flow::Pause => Action::Wait,
+            Flow::ReadAgain => Action::Again,
+            Flow::Close => Action::Close,
+            Flow::HandOver => Action::HandOver,
+            Flow::Linger => {
+                self.io.stream.end_writing();
+                Action::Again
+            }
         }
     }
 
-    /// Sends the answers that [`Action::Answers`] announced, `range` of those in the scratch.
-    pub fn answer(&mut self, scratch: &mut Scratch, range: Range<usize>, turn: &TurnContext<'_>) -> Action {
-        match self {
-            Connection::Http(http) => http.answer(scratch, range, turn),
-            Connection::Tcp(talk) => talk.answer(scratch, range, turn),
-            Connection::Ws(ws) => ws.answer(scratch, range, turn),
-            Connection::ProxyPreamble(_) | Connection::TlsHandshake(_) => Action::Wait,
+    /// Sends the answers of a ticket, whose beats are on record; `again`: the socket may hold more.
+    pub fn answer(
+        &mut self,
+        ticket: AnswerTicket,
+        again: bool,
+        scratch: &mut Scratch,
+        turn: &TurnContext<'_>,
+    ) -> Action {
+        let mut bytes = std::mem::take(&mut scratch.turn.bytes);
+        scratch.turn.answers.redeem(ticket, &mut scratch.cache, turn.now, &mut bytes);
+        let was_blocked = self.io.is_blocked();
+        let sent = self.io.send(&bytes);
+        bytes.clear();
+        scratch.turn.bytes = bytes;
+        if sent.is_err() {
+            return Action::Close;
+        }
+        let flow = self.note_sent(was_blocked, true, &mut scratch.turn, turn);
+        match self.finish(flow, again, scratch, turn) {
+            Action::Wait if (again || turn.ending.is_some()) && self.reads_on() => Action::Again,
+            action => action,
         }
     }
 
-    /// Judges it by the policy in force; `changed`: by another one than it was let in under. Of HTTP each request is judged.
-    pub fn judge(&mut self, changed: bool, turn: &TurnContext<'_>) -> Action {
-        match self {
-            Connection::Tcp(talk) => talk.judge(changed, turn),
-            Connection::Ws(ws) => ws.judge(changed, turn),
-            Connection::Http(_) | Connection::ProxyPreamble(_) | Connection::TlsHandshake(_) => Action::Wait,
-        }
+    /// Judges it by the policy in force; `has_changed`: by another one than it was let in under. Of HTTP each request is
+    /// judged.
+    pub fn judge(&mut self, has_changed: bool, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
+        let flow = self.converse(&mut scratch.turn, turn, |it, host| it.judge(has_changed, turn, host));
+        self.finish(flow, false, scratch, turn)
     }
 
-    /// What happens when its time is up.
-    pub fn time_out(&mut self, turn: &TurnContext<'_>) -> Action {
-        match self {
-            Connection::Http(http) => http.time_out(turn),
-            Connection::Tcp(talk) => talk.time_out(turn),
-            Connection::Ws(ws) => ws.time_out(turn),
-            Connection::ProxyPreamble(preamble) => preamble.time_out(),
-            Connection::TlsHandshake(handshake) => handshake.time_out(turn),
+    /// What happens when its deadline has passed.
+    pub fn time_out(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
+        match self.stage {
+            Stage::ProxyPreamble(_) => return proxy_preamble::time_out(&self.io),
+            Stage::TlsHandshake(_) => return tls_handshake::time_out(&self.io, turn),
+            _ => {}
         }
+        let is_blocked = self.io.is_blocked();
+        let flow = self.converse(&mut scratch.turn, turn, |it, host| it.time_out(is_blocked, turn, host));
+        self.finish(flow, false, scratch, turn)
     }
 
-    /// Everything that the HTTP worker needs to go on, where it can: it speaks HTTP only.
-    pub fn into_guest(self, origin: ReactorRef) -> Option<Handoff> {
-        match self {
-            Connection::Http(http) => Some(http.into_guest(origin)),
-            Connection::Tcp(_)
-            | Connection::Ws(_)
-            | Connection::ProxyPreamble(_)
-            | Connection::TlsHandshake(_) => None,
-        }
+    /// For an HTTP worker, where it speaks HTTP; `origin` is the reactor that lets it go.
+    pub fn into_handoff(self, origin: ReactorRef) -> Option<Handoff> {
+        let Stage::Http(http) = self.stage else { return None };
+        let ConnectionIo { stream, peer, context, permit, unsent, .. } = self.io;
+        let (stream, read) = (stream.into_std(), http.into_unread());
+        Some(Handoff { stream, unsent, read, peer, context, permit, origin })
+    }
+
+    /// The circumstances for it: while room is made for a next process, connections that can be parked do not end.
+    pub fn context<'a>(&self, turn: &TurnContext<'a>) -> TurnContext<'a> {
+        let ending = turn.ending.filter(|ending| *ending == Ending::Stop || !self.can_park());
+        TurnContext { ending, ..*turn }
     }
 }

@@ -3,8 +3,8 @@
 
 use super::{ANSWERED, HEAD, IDLE, Phase};
 use crate::domain::limits::counted_bytes;
+use crate::sys::clock;
 use crate::transport::budget;
-use crate::transport::http::io::last_words;
 use crate::transport::listener_context::ListenerContext;
 use crate::transport::stream::Stream;
 use crate::wire::answer::Answer;
@@ -140,5 +140,5 @@ fn words_for_refusal(bytes: &[u8]) -> Option<Vec<u8>> {
         431 => "the request head is too large (limits.header_bytes, limits.header_lines)",
         _ => return None,
     };
-    Some(last_words(Answer::error(status, reason)))
+    Some(Answer::error(status, reason).last_bytes(clock::wall()))
 }

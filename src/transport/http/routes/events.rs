@@ -72,7 +72,7 @@ pub fn open(
     pass: Option<Pass>,
 ) -> Result<Flow, Answer> {
     let limits = &policy.limits;
-    let mut held = Held::of(context.permits.clone(), client, question.shed);
+    let mut held = Held::of(context.permits.budget.clone(), client, question.shed);
     let place = context.permits.acquire_stream(client, limits.streams_per_address);
     let place = place.and_then(|place| held.set(EVENTS_HELD_BYTES, limits.memory).map(|()| place));
     let place = place.map_err(|why| {

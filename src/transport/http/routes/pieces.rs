@@ -46,7 +46,7 @@ pub async fn send(
     if last {
         return Reply::Whole(Answer { body: piece.into(), ..head });
     }
-    let mut held = Held::of(context.permits.clone(), client, question.shed);
+    let mut held = Held::of(context.permits.budget.clone(), client, question.shed);
     if let Err(why) = held.set(pieces.held_bytes(), policy.limits.memory) {
         context.engine.stats().turned(why);
         return Reply::Whole(budget::refusal(why).with_data_headers());

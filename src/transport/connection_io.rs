@@ -1,46 +1,41 @@
-//! What every kind of connection of a reactor has: its socket, who is at the other end, what the socket has not taken yet,
-//! and when its time is up.
+//! What every connection of a reactor has besides its conversation: its socket, its client, and what the socket has not
+//! taken yet.
 //!
-//! An idle connection is its socket and a few words: bytes are read into the thread's scratch, and only what cannot be used
-//! yet, or what the socket would not take at once, is kept.
+//! An idle connection has no buffers: bytes are read into the thread's scratch, and only what the socket would not take at
+//! once is kept.
 
-use super::scratch::{Action, NEVER, Scratch, TurnContext};
 use crate::domain::address::Peer;
 use crate::domain::limits::{LINGER_BYTES_MAX, counted_bytes};
-use crate::domain::time::Span;
 use crate::engine::stats::Turned;
 use crate::transport::connection_limits::ConnectionPermit;
+use crate::transport::conversation::{Sent, TurnContext};
 use crate::transport::listener_context::ListenerContext;
 use crate::transport::stream::ReactorStream;
 use std::io;
 use std::sync::Arc;
 
-/// See the module.
+/// A socket and what belongs to it.
 pub struct ConnectionIo {
-    /// Its socket.
+    /// The socket.
     pub stream: ReactorStream,
-    /// Who is at the other end.
+    /// The client.
     pub peer: Peer,
     /// What its listener's connections share.
     pub context: Arc<ListenerContext>,
-    /// Its place in the count of connections.
+    /// Its permit, given back when it is dropped.
     pub permit: ConnectionPermit,
     /// What the socket has not taken yet.
     pub unsent: Vec<u8>,
-    /// Whether the socket has taken something since this was last looked at.
-    pub progress: bool,
+    /// The socket has taken something since [`ConnectionIo::note_sent`].
+    has_progressed: bool,
     /// The client will send no more; what it has sent is still answered.
     pub read_closed: bool,
-    /// Whether answers to it wait in the scratch.
-    pub awaits_answers: bool,
-    /// Whether the loop waits for the socket to take more.
+    /// The loop waits for the socket to take more.
     pub awaits_write: bool,
-    /// The second of the thread in which its time is up.
-    pub due_s: u32,
 }
 
 impl ConnectionIo {
-    /// With nothing to send, and no deadline yet.
+    /// With nothing to send.
     pub fn new(
         stream: ReactorStream,
         peer: Peer,
@@ -56,15 +51,13 @@ impl ConnectionIo {
             context,
             permit,
             unsent: Vec::new(),
-            progress: false,
+            has_progressed: false,
             read_closed: false,
-            awaits_answers: false,
             awaits_write: false,
-            due_s: NEVER,
         }
     }
 
-    /// Notes who its client is, who pays from now on for what it makes us hold.
+    /// Notes the client, who pays from now on for what the connection makes us hold.
     pub fn belongs_to(&mut self, client: Peer, turn: &TurnContext<'_>) {
         self.peer = client;
         // Nothing is held yet by one that is new, so there is room.
@@ -98,24 +91,15 @@ impl ConnectionIo {
         self.permit.held.set(counted_bytes(bytes), memory_max)
     }
 
-    /// When what waits must have moved on, given when that was before: while nothing waits there is no such moment.
-    pub fn stalled_s(&mut self, before: u32, turn: &TurnContext<'_>) -> u32 {
-        let progress = std::mem::take(&mut self.progress);
-        match self.is_blocked() {
-            false => NEVER,
-            true if progress || before == NEVER => turn.second_after(turn.policy.limits.write_timeout),
-            true => before,
+    /// What became of bytes for the socket.
+    pub fn note_sent(&mut self, was_blocked: bool, is_answer: bool) -> Sent {
+        Sent {
+            is_answer,
+            was_blocked,
+            is_blocked: self.is_blocked(),
+            has_progressed: std::mem::take(&mut self.has_progressed),
+            unsent_bytes: self.unsent.len(),
         }
-    }
-
-    /// Whether nothing waits to be sent.
-    pub fn is_free(&self) -> bool {
-        !self.is_blocked() && !self.awaits_answers
-    }
-
-    /// Sets the deadline: it passes after the span, or up to a second later.
-    pub fn due_in(&mut self, turn: &TurnContext<'_>, span: Span) {
-        self.due_s = turn.second_after(span);
     }
 
     /// Sends bytes behind those that wait already, and keeps what the socket does not take.
@@ -123,54 +107,49 @@ impl ConnectionIo {
         if bytes.is_empty() {
             return Ok(());
         }
-        if !self.unsent.is_empty() {
-            self.unsent.extend_from_slice(bytes);
-            return Ok(());
-        }
-        let sent = match self.stream.write(bytes) {
+        let sent = match if self.is_blocked() { Ok(0) } else { self.stream.write(bytes) } {
             Ok(sent) => sent,
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
             Err(error) => return Err(error),
         };
-        self.progress |= sent > 0;
+        self.has_progressed |= sent > 0;
         self.unsent.extend_from_slice(&bytes[sent..]);
         Ok(())
     }
 
-    /// Hears the other end out after the last word, so that it gets to read it: closing with bytes unread would make the
-    /// kernel reset the connection. `heard_bytes` counts how much of that there was.
-    pub fn hear_out(&mut self, scratch: &mut Scratch, heard_bytes: &mut u32) -> Action {
-        while (*heard_bytes as usize) < LINGER_BYTES_MAX {
-            match self.stream.read(&mut scratch.input) {
-                Ok(0) => return Action::Close,
-                Ok(read) => *heard_bytes += read as u32,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Action::Wait,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Action::Close,
-            }
-        }
-        Action::Close
-    }
-
-    /// Sends what is kept; true when nothing is left.
-    pub fn send_unsent(&mut self) -> io::Result<bool> {
+    /// Sends what is kept, as far as the socket takes it.
+    pub fn send_unsent(&mut self) -> io::Result<()> {
         while !self.unsent.is_empty() {
             match self.stream.write(&self.unsent) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(sent) => {
-                    self.progress = true;
+                    self.has_progressed = true;
                     drop(self.unsent.drain(..sent));
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         self.unsent = Vec::new();
         match self.stream.flush() {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
         }
+    }
+
+    /// Hears the client out after the last byte for it: closing with bytes unread would make the kernel reset the connection,
+    /// and the client might not get to read the end. False when that is over; `heard_bytes` counts how much it was.
+    pub fn hear_out(&mut self, input: &mut [u8], heard_bytes: &mut u32) -> bool {
+        while (*heard_bytes as usize) < LINGER_BYTES_MAX {
+            match self.stream.read(input) {
+                Ok(0) => return false,
+                Ok(read) => *heard_bytes += read as u32,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+        false
     }
 }

@@ -1,21 +1,20 @@
-//! What a connection leaves to the next process of the service, and how that goes on with it.
+//! Connections as they are left to the next process of the service: a socket, and a record in JSON.
 //!
-//! A connection is its socket and a few words: what was read and not understood yet, what its socket has not taken, whom it
-//! speaks for. Those are written down as JSON, so that another version finds what it knows and does without the rest.
-//! Deadlines are not: nobody is judged for time in which nobody listened, so each begins anew. TLS has secrets that cannot
-//! be written down; its connections, those of the control socket, and handshakes under way are ended instead.
+//! The record has what the socket has not taken yet and the conversation with what it is in the middle of. JSON, so that
+//! another version finds the fields that it knows and does without the rest. It has no deadlines: time in which no process
+//! read the socket counts for none, so each begins anew. Connections under TLS, those of the control socket, and handshakes
+//! under way cannot be parked; they are ended instead.
 //!
-//! What is read here is not believed: what cannot be a state is a connection that is closed.
+//! A record comes from another process, perhaps of another version: one that makes no sense closes its connection.
 
-use super::connection::Connection;
-use super::connection_io::ConnectionIo;
-use super::http;
-use super::{tcp, ws};
 use crate::domain::address::{Peer, Protocol};
 use crate::domain::id::Id;
 use crate::domain::limits::Limits;
 use crate::sys::parked::ParkedConnection;
-use crate::transport::connection_limits::ConnectionPermit;
+use crate::transport::connection_io::ConnectionIo;
+use crate::transport::conversation::http::ParkedHttp;
+use crate::transport::conversation::tcp::ParkedTcp;
+use crate::transport::conversation::ws::ParkedWs;
 use crate::transport::listener_context::ListenerContext;
 use crate::transport::stream::{ReactorStream, StdStream};
 use crate::wire::blob;
@@ -31,11 +30,11 @@ use std::sync::Arc;
 struct ParkedRecord {
     /// The name of its listener.
     listener: String,
-    /// Where that stood.
+    /// The address of that.
     address: String,
     /// Whether its socket is a unix one.
     unix: bool,
-    /// Who it is, as a proxy said before its first byte.
+    /// The client, where a proxy said it before the first byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     client: Option<IpAddr>,
     /// What its socket has not taken yet.
@@ -44,65 +43,47 @@ struct ParkedRecord {
     state: ParkedState,
 }
 
-/// What is known of it besides, by its kind.
+/// Its conversation.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ParkedState {
     /// HTTP.
-    Http(http::ParkedHttp),
+    Http(ParkedHttp),
     /// Raw TCP.
-    Tcp(tcp::ParkedTcp),
+    Tcp(ParkedTcp),
     /// A WebSocket.
-    Ws(ws::ParkedWs),
+    Ws(ParkedWs),
 }
 
-/// A connection of the process before us, on its way to a reactor.
+/// A connection of the process before this one, on its way to a reactor.
 pub struct ResumableConnection {
-    pub(super) io: ConnectionIo,
-    pub(super) state: ParkedState,
+    /// Its socket and what belongs to it.
+    pub io: ConnectionIo,
+    /// Its conversation.
+    pub state: ParkedState,
 }
 
 impl ParkedState {
-    fn own_monitor(&self) -> Option<Id> {
+    /// The monitor that departs with the connection, where it has one.
+    pub fn own_monitor(&self) -> Option<Id> {
         match self {
-            ParkedState::Tcp(kept) => kept.own_monitor().and_then(|id| Id::new(id).ok()),
+            ParkedState::Tcp(parked) => parked.own_monitor(),
             ParkedState::Http(_) | ParkedState::Ws(_) => None,
         }
     }
 }
 
-impl ResumableConnection {
-    /// The monitor that goes with it, where it has one.
-    pub(super) fn own_monitor(&self) -> Option<Id> {
-        self.state.own_monitor()
-    }
-}
-
-/// The monitor that goes with a parked connection's connection, where it has one.
+/// The monitor that departs with a connection, where it has one.
 pub fn own_monitor(parked: &ParkedConnection) -> Option<Id> {
     serde_json::from_slice::<ParkedRecord>(&parked.record).ok()?.state.own_monitor()
 }
 
-/// Whether a connection can be left to the next process.
-pub fn can_park(connection: &Connection) -> bool {
-    connection.io().context.hands_over()
-        && !matches!(connection, Connection::TlsHandshake(_) | Connection::ProxyPreamble(_))
-}
-
-/// Makes a parked connection of a connection that no loop watches any more; `None` when it cannot be left to anybody.
-pub fn park(connection: Connection) -> Option<ParkedConnection> {
-    if !can_park(&connection) {
-        return None;
-    }
-    let (io, state) = match connection {
-        Connection::Http(http) => http.park(),
-        Connection::Tcp(tcp) => tcp.park(),
-        Connection::Ws(ws) => ws.park(),
-        Connection::ProxyPreamble(_) | Connection::TlsHandshake(_) => return None,
-    };
+/// Packs a connection that no loop watches any more; `None` when it cannot be left to the next process.
+pub fn pack(io: ConnectionIo, state: ParkedState) -> Option<ParkedConnection> {
     let ConnectionIo { stream, context, unsent, peer, .. } = io;
+    let options = &context.options;
     let client = match peer {
-        Peer::Ip(ip) if context.options.proxies.header == ProxyHeader::ProxyProtocol => Some(ip),
+        Peer::Ip(ip) if options.proxies.header == ProxyHeader::ProxyProtocol => Some(ip),
         _ => None,
     };
     let (unix, socket) = match stream.into_std() {
@@ -110,15 +91,14 @@ pub fn park(connection: Connection) -> Option<ParkedConnection> {
         StdStream::Unix(stream) => (true, OwnedFd::from(stream)),
         StdStream::Tls(_) => return None,
     };
-    let options = &context.options;
     let (listener, address) = (options.name.clone(), options.address.clone());
     let record = serde_json::to_vec(&ParkedRecord { listener, address, unix, client, unsent, state }).ok()?;
     Some(ParkedConnection { socket, record })
 }
 
-/// Makes a connection of a parked connection again, at the listener that now stands where its own did, else at one of that name.
-/// `None` when there is none that speaks as it does, or no room for it, or the parked connection makes no sense.
-pub fn unpark(
+/// Unpacks a connection for the listener that now stands where its own did, else for one of that name. `None` when there is
+/// none that speaks as it does, or no room for it, or the record makes no sense.
+pub fn unpack(
     parked: ParkedConnection,
     contexts: &[Arc<ListenerContext>],
     limits: &Limits,
@@ -135,8 +115,9 @@ pub fn unpark(
     let context = there.or_else(|| fitting.find(|context| context.options.name == listener))?.clone();
     let (stream, peer) = stream_of(parked.socket, unix).ok()?;
     let peer = client.map_or(peer, Peer::from_ip);
-    let permit: ConnectionPermit = context.permits.acquire(peer, limits.connections_per_address).ok()?;
-    let io = ConnectionIo { unsent, ..ConnectionIo::new(stream, peer, context, permit) };
+    let permit = context.permits.acquire(peer, limits.connections_per_address).ok()?;
+    let mut io = ConnectionIo::new(stream, peer, context, permit);
+    io.unsent = unsent;
     Some(ResumableConnection { io, state })
 }
 
