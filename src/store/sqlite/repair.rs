@@ -102,6 +102,9 @@ impl Repair {
 
 /// Every SQLite file begins with this.
 const HEADER: &[u8; 16] = b"SQLite format 3\0";
+/// The byte that says who may write to the file: 1 or 2 (a write-ahead log). With a greater one SQLite only reads.
+const WRITE_VERSION_AT: usize = 18;
+const WRITE_VERSION_MAX: u8 = 2;
 /// What SQLite keeps beside a file, by the end of its name.
 const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
 const MODE: u32 = 0o640;
@@ -121,15 +124,19 @@ pub(super) fn check_header(path: &Path) -> Result<(), StoreError> {
         Err(source) => return Err(error(source)),
     };
     let mut header = Vec::new();
-    file.by_ref().take(HEADER.len() as u64 + 2).read_to_end(&mut header).map_err(error)?;
+    file.by_ref().take(WRITE_VERSION_AT as u64 + 1).read_to_end(&mut header).map_err(error)?;
     if header.is_empty() {
         return Ok(());
     }
     if !header.starts_with(HEADER) {
         return Err(Fault::damaged(path, "file is not a database"));
     }
+    if header.get(WRITE_VERSION_AT).is_some_and(|version| *version > WRITE_VERSION_MAX) {
+        return Err(Fault::damaged(path, format!("the file is rotten at byte {WRITE_VERSION_AT}")));
+    }
     // SQLite takes for zeros what the last page lacks. With a log that holds the page again that is right.
-    let page = header.last_chunk().map_or(0, |page| u64::from(u16::from_be_bytes(*page)));
+    let page = header.get(HEADER.len()..).and_then(<[u8]>::first_chunk);
+    let page = page.map_or(0, |page| u64::from(u16::from_be_bytes(*page)));
     let length = file.metadata().map_err(error)?.len();
     let cut = length.checked_rem(page).unwrap_or(0) != 0;
     if cut && !exists(&beside(path, "-wal"))? {

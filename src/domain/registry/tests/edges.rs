@@ -240,3 +240,53 @@ fn an_incident_is_the_same_after_a_pause_in_which_it_was_heard() {
     assert!(before.is_some());
     assert_eq!(incident(&r, 120_000), before);
 }
+
+#[test]
+fn what_is_asked_of_one_that_only_sent_messages_puts_nothing_off() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &said(Status::Log, None));
+    let wish = Declaration { grace: Some(Span::secs(40)), ..Declaration::default() };
+    control(&mut r, 10_000, "a", Control::Declare(wish)).unwrap();
+    assert_eq!(run_to(&mut r, 60_016), vec![("a".into(), State::Late)]);
+}
+
+#[test]
+fn a_reload_writes_nothing_of_who_is_gone_and_leaves_each_its_own_grace() {
+    let mut r = registry();
+    beat(&mut r, 0, "gone", &OK);
+    beat(&mut r, 0, "a", &OK);
+    control(&mut r, 1, "gone", Control::Remove).unwrap();
+    let rules = Arc::new(Rules::new(vec![Rule { interval: Some(Span::secs(5)), ..rule("*") }]));
+    let mut written = Vec::new();
+    let keep = &mut |record: &Record<'_>| written.push(record.id.as_str().to_string());
+    r.set_policy(at(2), &Policy { rules, ..Policy::default() }, keep);
+    assert_eq!(written, ["a"]);
+    // A rule that says nothing of times leaves a sender those that it asked for.
+    r.set_policy(at(4), &Policy::default(), &mut |_| {});
+    beat(&mut r, 5, "b", &Beat { grace: Some(Span::secs(7)), ..OK });
+    let rules = Arc::new(Rules::new(vec![Rule { tags: vec!["x".into()], ..rule("*") }]));
+    r.set_policy(at(6), &Policy { rules, ..Policy::default() }, &mut |_| {});
+    assert_eq!(r.get(at(6), name("b")).map(|m| m.grace), Some(Span::secs(7)));
+}
+
+#[test]
+fn who_is_down_is_not_looked_at_again_for_our_absence() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &OK);
+    run_to(&mut r, 90_016);
+    r.forgive(at(100_000), Span(0), Span(5_000), &mut |_| {});
+    let mut written = 0;
+    while r.handle_timeout(at(200_000), 7, &mut |_| written += 1) {}
+    assert_eq!((written, state(&r, 200_000, "a")), (0, State::Down));
+}
+
+#[test]
+fn a_run_that_took_too_long_may_end_yet_when_another_has() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &said(Status::Start, Some("1")));
+    run_to(&mut r, 90_016);
+    beat(&mut r, 95_000, "a", &said(Status::Start, Some("2")));
+    beat(&mut r, 100_000, "a", &said(Status::Fail, Some("2")));
+    beat(&mut r, 120_000, "a", &said(Status::Ok, Some("1")));
+    assert_eq!(r.get(at(120_000), name("a")).unwrap().run_took, Some(Span::secs(120)));
+}
