@@ -1,5 +1,7 @@
 //! What lies exactly at a bound, and answers and questions of which every part says something.
 
+mod openings;
+
 use super::answer::Answer;
 use super::control::{PauseFor, Wrong, declaration, pause};
 use super::dialect::Talk;

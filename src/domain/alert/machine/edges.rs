@@ -8,7 +8,7 @@ use crate::domain::alert::entry::{Entry, after};
 use crate::domain::alert::message::{DEPENDANTS_MAX, Doubt, Kind, Message};
 use crate::domain::alert::policy::NOTIFY_MAX;
 use crate::domain::notice::State;
-use crate::domain::record::{Cause, Change, OpenIncident};
+use crate::domain::record::{Cause, Change, Details, OpenIncident};
 use crate::domain::time::{Span, Wall};
 
 const DOWN: Change = Change::State { from: State::Up, muted: false };
@@ -263,4 +263,56 @@ fn a_step_with_anything_in_it_is_not_empty() {
     assert!(step.messages.is_empty() && !step.standings.is_empty() && !step.is_empty());
     let messages = vec![Message::new(Kind::Test, String::new(), "ops", at)];
     assert!(!Step { messages, ..Step::default() }.is_empty() && Step::default().is_empty());
+}
+
+#[test]
+fn a_start_sees_a_pause_that_the_log_has_lost_the_end_of_and_another_of_the_same_id() {
+    let mut world = World::new(&["a"], rules(), policy());
+    world.down(0, Cause::Silence);
+    world.pause(0, true);
+    world.turn(false);
+    world.pause(0, false);
+    world.log.pop();
+    world.restart();
+    world.machine.reconcile(world.now, &world.monitors);
+    world.pass(60);
+    assert_eq!(world.kinds("ops", "a"), [Kind::Down]);
+    // It was removed and made anew, of which the log has nothing.
+    world.remove(0);
+    world.make("a");
+    world.log.truncate(world.log.len() - 2);
+    world.restart();
+    world.machine.reconcile(world.now, &world.monitors);
+    world.pass(60);
+    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered]);
+    assert_eq!(world.told[1].1.removed_count, 1);
+}
+
+#[test]
+fn a_pause_that_is_not_in_the_log_yet_silences_too() {
+    let mut world = World::new(&["a"], rules(), policy());
+    world.down(0, Cause::Silence);
+    world.pass(3);
+    world.pause(0, true);
+    world.log.pop();
+    world.pass(60);
+    assert_eq!(world.told, []);
+}
+
+#[test]
+fn a_failed_run_is_quoted_with_what_it_said_itself() {
+    for (of_another, said) in [(0, Some("disk full")), (1, None)] {
+        let mut world = World::new(&["all"], rules(), policy());
+        world.down(0, Cause::Fail);
+        world.pass(10);
+        world.fail(0);
+        let (monitor, at, change) = world.log.pop().unwrap();
+        let mut record = monitor.record(at, change);
+        let message_beat = record.beats - of_another;
+        record.details = Some(Details { message: Some("disk full"), message_beat, ..Details::default() });
+        world.machine.hear(&record);
+        world.pass(5);
+        let to_it = world.told.iter().rfind(|(_, message)| message.notifier == "quick").unwrap();
+        assert_eq!((to_it.1.kind, to_it.1.monitors[0].said.as_deref()), (Kind::Reminder, said));
+    }
 }

@@ -166,3 +166,43 @@ fn a_journal_is_as_long_as_its_files() {
     assert_eq!(super::names(&disk).len(), 1);
     assert_eq!(journal.bytes(), file_bytes(&super::names(&disk)[0]));
 }
+
+#[test]
+fn a_kind_of_a_later_version_has_to_be_known_below_128() {
+    let must = |byte| FrameKind::Unknown(byte).must_be_known();
+    assert_eq!([4, 0x7f, 0x80, 0xff].map(must), [Some(4), Some(0x7f), None, None]);
+    assert_eq!(FrameKind::Mark.must_be_known(), None);
+}
+
+#[test]
+fn two_damages_of_one_file_are_both_news_and_at_the_next_start_neither_is() {
+    let disk = SimDisk::new();
+    let (journal, _) = open(&disk);
+    let ends: Vec<u64> = (0..5).map(|version| append(&journal, version..version + 1).offset).collect();
+    journal.close(at(1)).unwrap();
+    let name = &names(&disk)[0];
+    [ends[1], ends[3]].into_iter().for_each(|end| disk.rot(name, end - 1, 4));
+    for news in [true, false] {
+        let (_, found) = open(&disk);
+        assert_eq!(found.damages.iter().map(|one| one.news).collect::<Vec<_>>(), [news; 2]);
+    }
+}
+
+#[test]
+fn a_damaged_file_is_kept_beside_another_of_its_name_and_once() {
+    let folder = std::env::temp_dir().join(format!("heartbeat-journal-aside-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    let disk = RealDisk::open(&folder).unwrap();
+    let keep = |content: &[u8]| {
+        let _ = disk.remove("x");
+        std::fs::write(disk.path("x"), content).unwrap();
+        let (path, is_new) = disk.keep_aside("x").unwrap();
+        (path.strip_prefix(&folder).unwrap().to_str().unwrap().to_string(), is_new)
+    };
+    assert_eq!(keep(&[1; 5_000]), ("damaged/x".into(), true));
+    assert_eq!(keep(&[1; 5_000]), ("damaged/x".into(), false), "a copy of it");
+    assert!(!disk.keep_aside("x").unwrap().1);
+    assert_eq!(keep(&[2; 5_000]), ("damaged/x.1".into(), true), "it is as long and another");
+    assert_eq!(keep(&[1; 5_001]), ("damaged/x.2".into(), true), "it begins alike and is longer");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
