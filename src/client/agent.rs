@@ -1,22 +1,22 @@
-//! `heartbeat agent`: sends beats for as long as it runs, and knows whether the server lives.
+//! `heartbeat agent`: sends beats for as long as it runs, and reports whether the server answers.
 //!
-//! What is decided is decided by [`core`], which has neither clock nor socket. This is the loop around it: it reads the
-//! clock, holds the one connection ([`link`]), writes the log, has hooks run ([`hook`]) and talks to the service manager.
-//! Ready is said as soon as it runs, not when the server has answered: a machine must boot with a dead server too.
+//! [`core`] decides, without clock or socket. This is the loop around it: it reads the clock, holds the one connection
+//! ([`connection`]), writes the log, runs hooks ([`hook`]) and talks to the service manager. READY=1 is sent as soon as it
+//! runs, not when the server has answered: a machine must boot with a dead server too.
 
+mod connection;
 mod core;
 mod hook;
-mod link;
 mod words;
 
 use super::beat::Outgoing;
-use super::cli::{Args, Dialect, Task};
-use super::config::{EVERY, Settings};
+use super::cli::{ClientArgs, ClientTask, DialectChoice};
+use super::config::{ClientSettings, EVERY};
 use super::dial::Dialer;
-use super::dice::Dice;
-use super::failure::{EX_IOERR, EX_OSERR, Failure};
+use super::error::{ClientError, EX_IOERR, EX_OSERR};
 use super::http::no_answer;
-use super::target::Protocol;
+use super::rng::Rng;
+use super::server_url::ServerProtocol;
 use crate::config::Env;
 use crate::domain::id::Id;
 use crate::domain::notice::{Level, Notice};
@@ -24,10 +24,10 @@ use crate::domain::time::Span;
 use crate::sys::clock;
 use crate::sys::log::{Format, Log, LogOptions, Target, TargetOptions};
 use crate::sys::service::Service;
-use crate::sys::signals::{self, Event as Wish};
-use core::{Command, Core, Event, Note, Plan, Speech, Tiding};
+use crate::sys::signals::{self, Event as SignalEvent};
+use connection::{AgentConnection, ConnectionOrder};
+use core::{AgentCommand, AgentCore, AgentEvent, AgentPlan, AgentReport, ExchangeMode, KeptBeat};
 use hook::{Hook, Hooks};
-use link::{Link, Order};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, channel};
@@ -47,144 +47,145 @@ const STATUS_EVERY: Duration = Duration::from_secs(2);
 const BATCH_MAX: usize = 1_000;
 const LINES_MAX: usize = 100;
 
-/// Runs it until somebody wants it to stop.
+/// Runs until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// When it cannot even start.
-pub fn run(args: &Args, env: &Env, settings: &Settings) -> Result<u8, Failure> {
-    // It changes the environment, so it comes before any thread.
+pub fn run(args: &ClientArgs, env: &Env, settings: &ClientSettings) -> Result<u8, ClientError> {
+    // It changes the environment, so it precedes any thread.
     let service = Service::from_env();
     let id = settings.id_or_host()?;
     let dialer = Dialer::new(settings)?;
     let log = Log::open(log_options(args, env, settings)).map_err(|error| {
         let say = |lang| error.sentence(lang);
-        Failure::new(EX_IOERR, say(crate::domain::lang::Lang::En), say(crate::domain::lang::Lang::Zh))
+        ClientError::new(EX_IOERR, say(crate::domain::lang::Lang::En), say(crate::domain::lang::Lang::Zh))
     })?;
-    let (post, wishes) = channel(WISHES_MAX);
-    signals::watch(move |wish| _ = post.try_send(wish)).map_err(|error| {
-        Failure::new(EX_OSERR, format!("cannot watch signals: {error}"), format!("无法监听信号：{error}"))
+    let (post, signals_seen) = channel(WISHES_MAX);
+    signals::watch(move |signal| _ = post.try_send(signal)).map_err(|error| {
+        ClientError::new(EX_OSERR, format!("cannot watch signals: {error}"), format!("无法监听信号：{error}"))
     })?;
     let done = super::until_done(async {
-        let core = Core::new(clock::now(), plan(settings), Dice::new());
-        let agent = Agent {
+        let core = AgentCore::new(clock::now(), plan(settings), Rng::new());
+        let agent = RunningAgent {
             hooks: Hooks::start(log.clone(), settings.lang),
             settings: Arc::new(settings.clone()),
             id,
             dialer: Arc::new(dialer),
             core,
-            link: None,
+            connection: None,
             log: log.clone(),
         };
-        agent.serve(args, env, &service, wishes).await
+        agent.serve(args, env, &service, signals_seen).await
     });
     log.close();
     done
 }
 
 /// The agent at work.
-struct Agent {
-    settings: Arc<Settings>,
+struct RunningAgent {
+    settings: Arc<ClientSettings>,
     id: Id,
     dialer: Arc<Dialer>,
-    core: Core,
-    link: Option<Link>,
+    core: AgentCore,
+    connection: Option<AgentConnection>,
     hooks: Hooks,
     log: Log,
 }
 
-impl Agent {
+impl RunningAgent {
     async fn serve(
         mut self,
-        args: &Args,
+        args: &ClientArgs,
         env: &Env,
         service: &Service,
-        mut wishes: Receiver<Wish>,
-    ) -> Result<u8, Failure> {
+        mut signals_seen: Receiver<SignalEvent>,
+    ) -> Result<u8, ClientError> {
         let text = words::started(&self.settings, self.id.as_str(), plan(&self.settings).every);
         self.note(Level::Info, "started", text);
-        service.ready(&self.standing());
+        service.ready(&self.status());
         let every =
             service.watchdog_interval().map_or(STATUS_EVERY, |interval| (interval / 3).min(STATUS_EVERY));
         let mut tick = tokio::time::interval(every);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut asleep = clock::asleep();
-        self.core.pass(clock::now());
+        self.core.run_due(clock::now());
         loop {
-            while let Some(command) = self.core.poll() {
+            while let Some(command) = self.core.next_command() {
                 self.carry_out(command);
             }
             let now = clock::now();
             let slept = std::mem::replace(&mut asleep, clock::asleep());
             if asleep.0.saturating_sub(slept.0) >= ASLEEP_MIN.0 {
-                self.core.handle(now, Event::Woke);
+                self.core.handle(now, AgentEvent::Woke);
                 continue;
             }
-            let nap = self.core.next().since(now.mono).min(SLEEP_MAX);
+            let nap = self.core.next_wakeup().since(now.mono).min(SLEEP_MAX);
             tokio::select! {
-                event = event_of(&mut self.link, &self.settings) => {
-                    if matches!(event, Event::Lost(_)) {
-                        self.link = None;
+                event = event_of(&mut self.connection, &self.settings) => {
+                    if matches!(event, AgentEvent::Lost(_)) {
+                        self.connection = None;
                     }
                     self.core.handle(clock::now(), event);
                 }
-                () = sleep(Duration::from_millis(nap.0)) => self.core.pass(clock::now()),
-                wish = wishes.recv() => match wish {
-                    Some(Wish::Reload) => self.reload(args, env, service),
-                    Some(Wish::Summary) => {
-                        let text = self.standing();
+                () = sleep(Duration::from_millis(nap.0)) => self.core.run_due(clock::now()),
+                signal = signals_seen.recv() => match signal {
+                    Some(SignalEvent::Reload) => self.reload(args, env, service),
+                    Some(SignalEvent::Summary) => {
+                        let text = self.status();
                         self.log.notice(clock::wall(), Notice::Summary { text });
                     }
-                    Some(Wish::Stop | Wish::StopNow) | None => break,
+                    Some(SignalEvent::Stop | SignalEvent::StopNow) | None => break,
                 },
                 _ = tick.tick(), if service.supervised() => {
                     service.watchdog();
-                    service.status(&self.standing());
+                    service.status(&self.status());
                 }
             }
         }
-        service.stopping(&self.standing());
+        service.stopping(&self.status());
         let text = self.settings.lang.pick("agent stopped", "代理已停止").to_string();
         self.note(Level::Info, "stopped", text);
         Ok(0)
     }
 
-    fn carry_out(&mut self, command: Command) {
+    fn carry_out(&mut self, command: AgentCommand) {
         match command {
-            Command::Connect => {
+            AgentCommand::Connect => {
                 let (dialer, settings) = (self.dialer.clone(), self.settings.clone());
-                let may_ping = settings.dialect == Dialect::Auto;
-                self.link = Some(Link::open(dialer, settings, plan(&self.settings).speech, may_ping));
+                let may_ping = settings.dialect == DialectChoice::Auto;
+                self.connection =
+                    Some(AgentConnection::open(dialer, settings, plan(&self.settings).mode, may_ping));
             }
-            Command::HangUp => self.link = None,
-            Command::Deliver(notes) => {
+            AgentCommand::HangUp => self.connection = None,
+            AgentCommand::Deliver(notes) => {
                 let beats = notes.into_iter().map(|note| self.beat(note)).collect();
-                self.order(Order::Deliver(beats));
+                self.order(ConnectionOrder::Deliver(beats));
             }
-            Command::Speak => self.order(Order::Speak),
-            Command::Tell(tiding) => self.tell(&tiding),
+            AgentCommand::Speak => self.order(ConnectionOrder::Speak),
+            AgentCommand::Report(report) => self.report(&report),
         }
     }
 
-    fn beat(&self, note: Note) -> Outgoing {
+    fn beat(&self, note: KeptBeat) -> Outgoing {
         Outgoing::of(&self.id).at(note.seq, note.at).every(Some(plan(&self.settings).every))
     }
 
-    /// An order that is not taken is for a connection of which the end is about to be heard.
-    fn order(&mut self, order: Order) {
-        if let Some(link) = &self.link {
-            link.order(order);
+    /// Queues an order. Where it is not queued, the connection has ended and its last event is about to come.
+    fn order(&mut self, order: ConnectionOrder) {
+        if let Some(connection) = &self.connection {
+            connection.send_order(order);
         }
     }
 
-    fn tell(&self, tiding: &Tiding) {
-        self.log.notice(clock::wall(), words::notice(&self.settings, tiding));
-        let (state, command) = match tiding {
-            Tiding::Dead { .. } => ("down", &self.settings.on_down),
-            Tiding::Back { .. } => ("up", &self.settings.on_up),
+    fn report(&self, report: &AgentReport) {
+        self.log.notice(clock::wall(), words::notice(&self.settings, report));
+        let (state, command) = match report {
+            AgentReport::Dead { .. } => ("down", &self.settings.on_down),
+            AgentReport::Back { .. } => ("up", &self.settings.on_up),
             _ => return,
         };
         let Some(command) = command.clone().filter(|command| !command.is_empty()) else { return };
-        let text = words::sentence(&self.settings, tiding);
+        let text = words::sentence(&self.settings, report);
         let (url, id) = (self.settings.to.to_string(), self.id.to_string());
         if !self.hooks.run(Hook { command, state, url, id, text }) {
             let text = self.settings.lang.pick(
@@ -196,37 +197,37 @@ impl Agent {
     }
 
     /// SIGHUP: reads the configuration again. A bad one is reported and the old one stays.
-    fn reload(&mut self, args: &Args, env: &Env, service: &Service) {
+    fn reload(&mut self, args: &ClientArgs, env: &Env, service: &Service) {
         service.reloading();
         match self.renew(args, env) {
             Ok(()) => self.log.notice(clock::wall(), Notice::Reloaded),
             Err(reason) => self.log.notice(clock::wall(), Notice::ReloadFailed { reason }),
         }
-        service.ready(&self.standing());
+        service.ready(&self.status());
     }
 
-    fn renew(&mut self, args: &Args, env: &Env) -> Result<(), String> {
+    fn renew(&mut self, args: &ClientArgs, env: &Env) -> Result<(), String> {
         let lang = self.settings.lang;
-        let settings = Settings::load(args, env).map_err(|error| error.sentence(lang))?;
-        let id = settings.id_or_host().map_err(|failure| failure.say(lang).to_string())?;
-        let dialer = Dialer::new(&settings).map_err(|failure| failure.say(lang).to_string())?;
+        let settings = ClientSettings::load(args, env).map_err(|error| error.sentence(lang))?;
+        let id = settings.id_or_host().map_err(|failure| failure.sentence(lang).to_string())?;
+        let dialer = Dialer::new(&settings).map_err(|failure| failure.sentence(lang).to_string())?;
         let options = log_options(args, env, &settings);
         self.log.apply(options).map_err(|error| error.sentence(lang))?;
         let now = clock::now();
-        self.link = None;
+        self.connection = None;
         if id == self.id {
             self.core.replan(now, plan(&settings));
         } else {
-            // What was kept was another's.
-            self.core = Core::new(now, plan(&settings), Dice::new());
+            // The kept beats are of another id.
+            self.core = AgentCore::new(now, plan(&settings), Rng::new());
         }
         (self.id, self.dialer, self.settings) = (id, Arc::new(dialer), Arc::new(settings));
-        self.core.pass(now);
+        self.core.run_due(now);
         Ok(())
     }
 
-    fn standing(&self) -> String {
-        words::status(&self.settings, &self.core.standing(clock::mono()))
+    fn status(&self) -> String {
+        words::status(&self.settings, &self.core.status(clock::mono()))
     }
 
     fn note(&self, level: Level, kind: &'static str, text: String) {
@@ -235,35 +236,39 @@ impl Agent {
 }
 
 /// What happens on the connection, if there is one.
-async fn event_of(link: &mut Option<Link>, settings: &Settings) -> Event {
-    match link {
-        // It says why it ends before it does; this is for one that could not.
-        Some(link) => link.event().await.unwrap_or_else(|| Event::Lost(no_answer(&settings.to, "lost"))),
+async fn event_of(connection: &mut Option<AgentConnection>, settings: &ClientSettings) -> AgentEvent {
+    match connection {
+        // The task sends Lost before it ends; this is for one that panicked.
+        Some(connection) => {
+            connection.next_event().await.unwrap_or_else(|| AgentEvent::Lost(no_answer(&settings.to, "lost")))
+        }
         None => std::future::pending().await,
     }
 }
 
 /// What the settings mean for the machine.
-fn plan(settings: &Settings) -> Plan {
-    let (speech, batch_max) = match (settings.to.protocol, settings.dialect) {
-        (Protocol::Http, _) => (Speech::Asking, BATCH_MAX),
-        (Protocol::WebSocket, _) => (Speech::Holding, BATCH_MAX),
-        (Protocol::Tcp, Dialect::Auto | Dialect::Line) => (Speech::Holding, LINES_MAX),
-        (Protocol::Tcp, Dialect::Pong) => (Speech::Pong, 1),
-        (Protocol::Tcp, Dialect::Hello) => (Speech::Hello, 1),
-        (Protocol::Tcp, Dialect::Frame) => (Speech::Frame, 1),
+fn plan(settings: &ClientSettings) -> AgentPlan {
+    let (mode, batch_max) = match (settings.to.protocol, settings.dialect) {
+        (ServerProtocol::Http, _) => (ExchangeMode::Asking, BATCH_MAX),
+        (ServerProtocol::WebSocket, _) => (ExchangeMode::Holding, BATCH_MAX),
+        (ServerProtocol::Tcp, DialectChoice::Auto | DialectChoice::Line) => {
+            (ExchangeMode::Holding, LINES_MAX)
+        }
+        (ServerProtocol::Tcp, DialectChoice::Pong) => (ExchangeMode::Pong, 1),
+        (ServerProtocol::Tcp, DialectChoice::Hello) => (ExchangeMode::Hello, 1),
+        (ServerProtocol::Tcp, DialectChoice::Frame) => (ExchangeMode::Frame, 1),
     };
     let every = settings.every.unwrap_or(EVERY);
-    // By default so that a server which is not what it should be makes nobody silent for long.
+    // A bound by default, so that a faulty server cannot silence the agent for long.
     let interval_max =
         settings.interval_max.unwrap_or(Span(every.0.saturating_mul(10)).min(INTERVAL_ASKED_MAX));
-    Plan { every, interval_max: interval_max.max(every), timeout: settings.timeout, speech, batch_max }
+    AgentPlan { every, interval_max: interval_max.max(every), timeout: settings.timeout, mode, batch_max }
 }
 
 /// To standard error, or to the journal where that is the same.
-fn log_options(args: &Args, env: &Env, settings: &Settings) -> LogOptions {
+fn log_options(args: &ClientArgs, env: &Env, settings: &ClientSettings) -> LogOptions {
     let (verbose, quiet) = match &args.command {
-        Task::Agent(agent) => (agent.verbose, agent.quiet),
+        ClientTask::Agent(agent) => (agent.verbose, agent.quiet),
         _ => (0, 0),
     };
     let target = if env.stderr_is_journal { Target::Journal } else { Target::Stderr };

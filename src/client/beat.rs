@@ -11,7 +11,7 @@ use std::fmt::Write;
 /// What a shell adds to the number of the signal that has ended a command.
 const SHELL_SIGNAL_BASE: u32 = 128;
 
-/// One beat; what it does not say stays away.
+/// One beat; absent fields are left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Outgoing {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,7 +67,7 @@ impl Outgoing {
         Outgoing { grace: grace.map(|span| span.to_string()), ..self }
     }
 
-    /// With what it says of its sender; well is not said.
+    /// With a status; `ok` is left out.
     pub fn status(self, told: Status) -> Outgoing {
         let status = match told {
             Status::Ok => None,
@@ -79,7 +79,7 @@ impl Outgoing {
         Outgoing { status, signal: told.signal(), ..self }
     }
 
-    /// The same for a server that knows no signals; `None`: it tells of none.
+    /// The same for a server that knows no signals; `None`: there is none in it.
     pub fn without_signal(&self) -> Option<Outgoing> {
         self.signal.map(|_| Outgoing { signal: None, ..self.clone() })
     }
@@ -147,7 +147,7 @@ pub fn json(beats: &[Outgoing]) -> String {
         [beat] => serde_json::to_string(beat),
         beats => serde_json::to_string(beats),
     };
-    // Strings and numbers only: there is nothing that could not be said.
+    // Strings and numbers only: serialization cannot fail.
     text.unwrap_or_default()
 }
 

@@ -1,10 +1,10 @@
 //! The command line of `heartbeat`: what somebody typed, word by word, and nothing more.
 //!
-//! There is one definition, [`Args`]; help, manual and completions are made from it. Chinese texts stand in
+//! There is one definition, [`ClientArgs`]; help, manual and completions are made from it. Chinese texts stand in
 //! [`super::words`]. Nothing here prints or exits.
 
 use super::run::name::{NEAREST_EN, NEAREST_ZH, advice};
-use super::target::Target;
+use super::server_url::ServerUrl;
 use super::words;
 use crate::config::Env;
 use crate::config::bilingual::{CliExit, Texts, language_of};
@@ -37,10 +37,10 @@ use std::str::FromStr;
     override_usage = USAGE_EN,
     after_help = AFTER_HELP_EN
 )]
-pub struct Args {
+pub struct ClientArgs {
     /// The server: http://, https://, tcp://, tls://, ws:// or wss:// and HOST[:PORT], or unix:PATH
     #[arg(long, value_name = "URL", global = true, value_hint = ValueHint::Url)]
-    pub to: Option<Target>,
+    pub to: Option<ServerUrl>,
 
     /// Read this configuration [default: /etc/heartbeat-client/heartbeat-client.toml]
     #[arg(short, long, value_name = "FILE", global = true, value_hint = ValueHint::FilePath)]
@@ -81,54 +81,54 @@ pub struct Args {
 
     /// What to do.
     #[command(subcommand)]
-    pub command: Task,
+    pub command: ClientTask,
 }
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Subcommand)]
-pub enum Task {
+pub enum ClientTask {
     /// Send one beat; exit 0 only when the server has acknowledged it
     #[command(disable_help_flag = true)]
-    Send(Send),
+    Send(SendArgs),
     /// Send beats for as long as it runs, and notice when the server is dead
     #[command(disable_help_flag = true)]
-    Agent(Agent),
+    Agent(AgentArgs),
     /// Run a job and report its start, its exit code and the end of its output
     #[command(disable_help_flag = true)]
-    Run(Run),
+    Run(RunArgs),
     /// Set this machine up to send beats: configuration, service, first beat
     #[command(disable_help_flag = true)]
-    Install(Install),
+    Install(InstallArgs),
     /// List monitors
     #[command(disable_help_flag = true)]
-    List(List),
+    List(ListArgs),
     /// Show one monitor
     #[command(disable_help_flag = true)]
-    Show(Show),
+    Show(ShowArgs),
     /// Show monitors as they change, until Ctrl-C
     #[command(disable_help_flag = true)]
-    Watch(Watch),
+    Watch(WatchArgs),
     /// Set a monitor aside: its silence is not held against it
     #[command(disable_help_flag = true)]
-    Pause(Pause),
+    Pause(PauseArgs),
     /// End a pause
     #[command(disable_help_flag = true)]
-    Resume(Named),
+    Resume(MonitorArgs),
     /// Remove a monitor; its next beat makes it anew
     #[command(disable_help_flag = true)]
-    Remove(Named),
+    Remove(MonitorArgs),
     /// Print what packaging needs
     #[command(disable_help_flag = true, disable_help_subcommand = true)]
     Generate {
         /// Which of it.
         #[command(subcommand)]
-        what: Product,
+        what: ClientProduct,
     },
 }
 
 /// `heartbeat send`.
 #[derive(Clone, Debug, Default, PartialEq, Group)]
-pub struct Send {
+pub struct SendArgs {
     /// The monitor [default: this machine's host name]
     #[arg(long, value_name = "ID", value_parser = job_id)]
     pub id: Option<Id>,
@@ -160,7 +160,7 @@ pub struct Send {
 
 /// `heartbeat agent`.
 #[derive(Clone, Debug, Default, PartialEq, Group)]
-pub struct Agent {
+pub struct AgentArgs {
     /// The monitor [default: this machine's host name]
     #[arg(long, value_name = "ID", value_parser = job_id)]
     pub id: Option<Id>,
@@ -175,8 +175,8 @@ pub struct Agent {
 
     /// What to speak over raw TCP: auto, line, pong, hello or frame [default: auto]
     #[arg(long, value_name = "DIALECT", hide_possible_values = true,
-        value_parser = PossibleValuesParser::new(Dialect::NAMES).try_map(|s| Dialect::from_str(&s)))]
-    pub dialect: Option<Dialect>,
+        value_parser = PossibleValuesParser::new(DialectChoice::NAMES).try_map(|s| DialectChoice::from_str(&s)))]
+    pub dialect: Option<DialectChoice>,
 
     /// Run this in a shell when the server is found dead
     #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString)]
@@ -197,7 +197,7 @@ pub struct Agent {
 
 /// `heartbeat run`.
 #[derive(Clone, Debug, Default, PartialEq, Group)]
-pub struct Run {
+pub struct RunArgs {
     /// The monitor
     #[arg(long, value_name = "ID", value_parser = job_id)]
     pub id: Option<Id>,
@@ -214,10 +214,10 @@ pub struct Run {
 
 /// `heartbeat install`.
 #[derive(Clone, Debug, Default, PartialEq, Group)]
-pub struct Install {
+pub struct InstallArgs {
     /// The server, as with --to
     #[arg(value_name = "URL", value_hint = ValueHint::Url, conflicts_with = "to")]
-    pub server: Option<Target>,
+    pub server: Option<ServerUrl>,
 
     /// The monitor [default: this machine's host name]
     #[arg(long, value_name = "ID", value_parser = job_id)]
@@ -230,7 +230,7 @@ pub struct Install {
 
 /// `heartbeat list`.
 #[derive(Clone, Debug, Default, PartialEq, Group)]
-pub struct List {
+pub struct ListArgs {
     /// Only monitors in this state: new, up, late, down or paused
     #[arg(long, value_name = "STATE", hide_possible_values = true,
         value_parser = PossibleValuesParser::new(STATES))]
@@ -247,7 +247,7 @@ pub struct List {
 
 /// `heartbeat show`.
 #[derive(Clone, Debug, Default, PartialEq, Group)]
-pub struct Show {
+pub struct ShowArgs {
     /// The monitor
     #[arg(value_name = "ID")]
     pub id: String,
@@ -259,7 +259,7 @@ pub struct Show {
 
 /// `heartbeat watch`.
 #[derive(Clone, Debug, Default, PartialEq, Group)]
-pub struct Watch {
+pub struct WatchArgs {
     /// Only monitors in this state: new, up, late, down or paused
     #[arg(long, value_name = "STATE", hide_possible_values = true,
         value_parser = PossibleValuesParser::new(STATES))]
@@ -272,7 +272,7 @@ pub struct Watch {
 
 /// `heartbeat pause`.
 #[derive(Clone, Debug, PartialEq, Group)]
-pub struct Pause {
+pub struct PauseArgs {
     /// The monitor
     #[arg(value_name = "ID", value_parser = id)]
     pub id: Id,
@@ -284,15 +284,15 @@ pub struct Pause {
 
 /// A command about one monitor.
 #[derive(Clone, Debug, PartialEq, Group)]
-pub struct Named {
+pub struct MonitorArgs {
     /// The monitor
     #[arg(value_name = "ID", value_parser = id)]
     pub id: Id,
 }
 
-/// What [`Task::Generate`] can print.
+/// What [`ClientTask::Generate`] can print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
-pub enum Product {
+pub enum ClientProduct {
     /// The manual page heartbeat(1)
     #[command(disable_help_flag = true)]
     Man,
@@ -307,7 +307,7 @@ pub enum Product {
 
 /// What is spoken over raw TCP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Dialect {
+pub enum DialectChoice {
     /// Lines, unless the other side speaks first with `ping`; then only `pong`.
     #[default]
     Auto,
@@ -366,11 +366,12 @@ const TEXTS: Texts = Texts {
 };
 
 /// Reads a command line; the first word is the program's name.
-pub fn parse(words: impl IntoIterator<Item = OsString>, env: &Env) -> Result<Args, CliExit> {
+pub fn parse(words: impl IntoIterator<Item = OsString>, env: &Env) -> Result<ClientArgs, CliExit> {
     let words: Vec<OsString> = words.into_iter().collect();
     let lang = language_of(&words, env);
     let mut command = command(lang);
-    let read = command.try_get_matches_from_mut(words).and_then(|matches| Args::from_arg_matches(&matches));
+    let read =
+        command.try_get_matches_from_mut(words).and_then(|matches| ClientArgs::from_arg_matches(&matches));
     read.map_err(|error| TEXTS.exit_of(&error, lang))
 }
 
@@ -381,24 +382,24 @@ pub(super) fn language(words: &[OsString], env: &Env) -> Lang {
 
 /// The definition of the command line with its texts in one language.
 pub fn command(lang: Lang) -> Command {
-    TEXTS.speak(Args::command(), lang)
+    TEXTS.speak(ClientArgs::command(), lang)
 }
 
-impl Dialect {
+impl DialectChoice {
     /// The names of all.
     pub const NAMES: [&str; 5] = ["auto", "line", "pong", "hello", "frame"];
 }
 
-impl FromStr for Dialect {
+impl FromStr for DialectChoice {
     type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Dialect, &'static str> {
+    fn from_str(text: &str) -> Result<DialectChoice, &'static str> {
         match text {
-            "auto" => Ok(Dialect::Auto),
-            "line" => Ok(Dialect::Line),
-            "pong" => Ok(Dialect::Pong),
-            "hello" => Ok(Dialect::Hello),
-            "frame" => Ok(Dialect::Frame),
+            "auto" => Ok(DialectChoice::Auto),
+            "line" => Ok(DialectChoice::Line),
+            "pong" => Ok(DialectChoice::Pong),
+            "hello" => Ok(DialectChoice::Hello),
+            "frame" => Ok(DialectChoice::Frame),
             _ => Err("not a dialect: write auto, line, pong, hello or frame"),
         }
     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::testing::env;
 
-fn read(line: &str) -> Result<Args, CliExit> {
+fn read(line: &str) -> Result<ClientArgs, CliExit> {
     parse(std::iter::once("heartbeat").chain(line.split_whitespace()).map(Into::into), &env(&[]))
 }
 
@@ -38,7 +38,7 @@ fn every_command_of_the_manual_is_understood() {
 fn what_stands_behind_the_dashes_is_the_jobs() {
     for line in ["run --id job -- tool --id x --lang zh", "run --id job tool --id x --lang zh"] {
         let args = read(line).unwrap();
-        let Task::Run(run) = args.command else { panic!("{line}") };
+        let ClientTask::Run(run) = args.command else { panic!("{line}") };
         assert_eq!(run.command, ["tool", "--id", "x", "--lang", "zh"], "{line}");
         assert_eq!(run.id, Id::new("job").ok());
         assert_eq!(args.lang, None);

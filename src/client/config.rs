@@ -1,12 +1,12 @@
-//! What the client needs to know: from flags, the environment and its configuration file, in this order of precedence.
+//! The client's settings: from flags, the environment and its configuration file, in this order of precedence.
 //!
 //! The file is small and flat; a key that nobody knows is an error with its file and line, like those of the server's
 //! configuration, whose readers are used here. It need not exist unless somebody named it.
 
-use super::cli::{Args, Dialect, Task, interval, timeout};
-use super::failure::{EX_USAGE, Failure};
+use super::cli::{ClientArgs, ClientTask, DialectChoice, interval, timeout};
+use super::error::{ClientError, EX_USAGE};
 use super::run::name::{advice, nearest};
-use super::target::Target;
+use super::server_url::ServerUrl;
 use crate::config::error::{ConfigError, Findings, Place, Text};
 use crate::config::language::{LangChoice, choose_language};
 use crate::config::schema::{TokenSource, credential};
@@ -29,15 +29,15 @@ pub const TIMEOUT: Span = Span::secs(10);
 /// How often the agent sends when nobody says.
 pub const EVERY: Span = Span::secs(30);
 
-/// Everything the client needs to know.
+/// The settings of the client.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub struct ClientSettings {
     /// The configuration file, whether it exists or not.
     pub file: PathBuf,
     /// The language of output, log and messages.
     pub lang: Lang,
     /// The server.
-    pub to: Target,
+    pub to: ServerUrl,
     /// Whether nobody named it.
     pub to_is_default: bool,
     /// The monitor, if somebody named it.
@@ -51,7 +51,7 @@ pub struct Settings {
     /// How long an answer may take.
     pub timeout: Span,
     /// What is spoken over raw TCP.
-    pub dialect: Dialect,
+    pub dialect: DialectChoice,
     /// Run when the server is found dead.
     pub on_down: Option<String>,
     /// Run when it answers again.
@@ -60,7 +60,7 @@ pub struct Settings {
     pub token: Option<Token>,
     /// For TLS.
     pub tls: TlsFiles,
-    /// What works but is hardly meant: sentences in [`Settings::lang`].
+    /// What works but is hardly meant: sentences in [`ClientSettings::lang`].
     pub warnings: Vec<String>,
 }
 
@@ -77,13 +77,13 @@ pub struct TlsFiles {
 
 /// What the file says; `None` where it says nothing.
 #[derive(Default)]
-struct Draft {
-    to: Option<Target>,
+struct FileSettings {
+    to: Option<ServerUrl>,
     id: Option<Id>,
     every: Option<Span>,
     interval_max: Option<Span>,
     timeout: Option<Span>,
-    dialect: Option<Dialect>,
+    dialect: Option<DialectChoice>,
     on_down: Option<String>,
     on_up: Option<String>,
     token: Option<Located<TokenSource>>,
@@ -98,7 +98,7 @@ pub fn keys() -> Vec<&'static str> {
     KEYS.iter().map(|key| key.name).collect()
 }
 
-const KEYS: &[Key<Draft>] = &[
+const KEYS: &[Key<FileSettings>] = &[
     Key { name: "to", read: |draft, value| draft.to = value.parsed() },
     Key {
         name: "id",
@@ -118,16 +118,16 @@ const KEYS: &[Key<Draft>] = &[
     Key { name: "on_up", read: |draft, value| draft.on_up = value.string().map(str::to_string) },
     Key {
         name: "token_file",
-        read: |draft, value| take_token(draft, value, value.path().map(TokenSource::File)),
+        read: |draft, value| set_token(draft, value, value.path().map(TokenSource::File)),
     },
-    Key { name: "credential", read: |draft, value| take_token(draft, value, credential(value)) },
+    Key { name: "credential", read: |draft, value| set_token(draft, value, credential(value)) },
     Key { name: "ca", read: |draft, value| draft.ca = value.path() },
     Key { name: "cert", read: |draft, value| draft.cert = value.path() },
     Key { name: "key", read: |draft, value| draft.key = value.path() },
     Key { name: "lang", read: |draft, value| draft.lang = value.parsed() },
 ];
 
-fn take_token(draft: &mut Draft, value: Value<'_>, source: Option<TokenSource>) {
+fn set_token(draft: &mut FileSettings, value: Value<'_>, source: Option<TokenSource>) {
     if draft.token.is_some() {
         let both =
             Text::new("token_file and credential exclude each other", "token_file 与 credential 只能选其一");
@@ -136,23 +136,23 @@ fn take_token(draft: &mut Draft, value: Value<'_>, source: Option<TokenSource>) 
     draft.token = value.located(source);
 }
 
-impl Settings {
+impl ClientSettings {
     /// Reads the file and decides everything. Called again on SIGHUP with the same arguments and the same facts.
     ///
     /// # Errors
     /// Every error found, with its place; see [`ConfigError::exit_code`].
-    pub fn load(args: &Args, env: &Env) -> Result<Settings, ConfigError> {
+    pub fn load(args: &ClientArgs, env: &Env) -> Result<ClientSettings, ConfigError> {
         let findings = Findings::default();
-        let mut settings = Settings::decide(args, env, &findings);
+        let mut settings = ClientSettings::decide(args, env, &findings);
         settings.warnings = findings.into_warnings(settings.lang, &[settings.file.clone()])?;
         Ok(settings)
     }
 
-    /// What is left of settings in which something is wrong, for a job that runs all the same. `None` where the error may
-    /// lie in the name of the server: then nobody is told, for whoever is asked by default may be anybody.
-    pub fn salvage(args: &Args, env: &Env, lost_server: bool) -> Option<Settings> {
+    /// The valid part of settings with errors, for a job that runs all the same. `None` where the server's URL may be among
+    /// the errors: then nothing is sent, for the default server may be a stranger's.
+    pub fn salvage(args: &ClientArgs, env: &Env, lost_server: bool) -> Option<ClientSettings> {
         let findings = Findings::default();
-        let settings = Settings::decide(args, env, &findings);
+        let settings = ClientSettings::decide(args, env, &findings);
         let may_name_it = |place: &Place, key: &str| match place {
             Place::Named(name) => *name == "HEARTBEAT_URL",
             Place::Line(..) => key.is_empty() || key == "to",
@@ -164,19 +164,19 @@ impl Settings {
     }
 
     /// Decides everything; where something is wrong, as if it had not been said.
-    fn decide(args: &Args, env: &Env, findings: &Findings) -> Settings {
-        let sight = Sight { env, findings };
+    fn decide(args: &ClientArgs, env: &Env, findings: &Findings) -> ClientSettings {
+        let resolver = ValueResolver { env, findings };
         let named = args.config.clone().or_else(|| env.get("HEARTBEAT_CLIENT_CONFIG").map(PathBuf::from));
         let path = env.absolute(named.as_deref().unwrap_or(&env.default_file));
-        // Whoever names a server can do without a file that is not his to read; to others it may say where the server is.
-        let flags = Flags::of(&args.command);
+        // With a server named elsewhere a file without read permission (EACCES) is skipped; otherwise it may name the server.
+        let flags = CommandFlags::of(&args.command);
         let flagged = args.to.clone().or_else(|| flags.to.clone());
         let named_server = flagged.is_some() || env.get("HEARTBEAT_URL").is_some();
         let draft = read(&path, named.is_some(), named_server, findings);
-        let choice = sight.parsed(args.lang, "HEARTBEAT_LANG", LangChoice::from_str);
+        let choice = resolver.parsed(args.lang, "HEARTBEAT_LANG", LangChoice::from_str);
         let lang = choose_language(choice, draft.lang, env);
-        let to = sight.parsed(flagged, "HEARTBEAT_URL", Target::from_str).or(draft.to);
-        let token = match sight.path(args.token_file.as_deref(), "--token-file", "HEARTBEAT_TOKEN_FILE") {
+        let to = resolver.parsed(flagged, "HEARTBEAT_URL", ServerUrl::from_str).or(draft.to);
+        let token = match resolver.path(args.token_file.as_deref(), "--token-file", "HEARTBEAT_TOKEN_FILE") {
             Some((name, path)) => Some(Located {
                 value: TokenSource::File(path),
                 origin: Origin { place: Place::Named(name), key: String::new() },
@@ -184,7 +184,7 @@ impl Settings {
             None => draft.token,
         };
         let file = |flag: Option<&Path>, name, variable, drafted: Option<PathBuf>| {
-            sight.path(flag, name, variable).map(|(_, path)| path).or(drafted)
+            resolver.path(flag, name, variable).map(|(_, path)| path).or(drafted)
         };
         let tls = TlsFiles {
             ca: file(args.ca.as_deref(), "--ca", "HEARTBEAT_CA", draft.ca),
@@ -204,27 +204,27 @@ impl Settings {
             });
             read.ok().or_else(|| nearest(&text))
         });
-        Settings {
+        ClientSettings {
             file: path,
             lang,
             to_is_default: to.is_none(),
             to: to.unwrap_or_default(),
             job: id.clone(),
             id: id.or(draft.id),
-            every: sight.parsed(flags.every, "HEARTBEAT_EVERY", interval).or(draft.every),
-            interval_max: sight
+            every: resolver.parsed(flags.every, "HEARTBEAT_EVERY", interval).or(draft.every),
+            interval_max: resolver
                 .parsed(flags.interval_max, "HEARTBEAT_INTERVAL_MAX", interval)
                 .or(draft.interval_max),
-            timeout: sight
+            timeout: resolver
                 .parsed(args.timeout, "HEARTBEAT_TIMEOUT", timeout)
                 .or(draft.timeout)
                 .unwrap_or(TIMEOUT),
-            dialect: sight
-                .parsed(flags.dialect, "HEARTBEAT_DIALECT", Dialect::from_str)
+            dialect: resolver
+                .parsed(flags.dialect, "HEARTBEAT_DIALECT", DialectChoice::from_str)
                 .or(draft.dialect)
                 .unwrap_or_default(),
-            on_down: sight.text(flags.on_down, "HEARTBEAT_ON_DOWN").or(draft.on_down),
-            on_up: sight.text(flags.on_up, "HEARTBEAT_ON_UP").or(draft.on_up),
+            on_down: resolver.text(flags.on_down, "HEARTBEAT_ON_DOWN").or(draft.on_down),
+            on_up: resolver.text(flags.on_up, "HEARTBEAT_ON_UP").or(draft.on_up),
             token: token.and_then(|token| tokens::read(&[token], env, findings).into_iter().next()),
             tls,
             warnings: Vec::new(),
@@ -235,14 +235,14 @@ impl Settings {
     ///
     /// # Errors
     /// When nobody named one and the host name cannot be one.
-    pub fn id_or_host(&self) -> Result<Id, Failure> {
+    pub fn id_or_host(&self) -> Result<Id, ClientError> {
         if let Some(id) = &self.id {
             return Ok(id.clone());
         }
         let host = nix::unistd::gethostname().unwrap_or_default();
         Id::new(&host.to_string_lossy()).map_err(|error| {
             let host = host.to_string_lossy();
-            Failure::new(
+            ClientError::new(
                 EX_USAGE,
                 format!("the host name {host:?} cannot name a monitor ({error}): give one with --id"),
                 format!("主机名 {host:?} 不能用作标识：请用 --id 指定"),
@@ -252,31 +252,34 @@ impl Settings {
 }
 
 /// The language for what must be said before there are settings.
-pub fn language(args: &Args, env: &Env) -> Lang {
+pub fn language(args: &ClientArgs, env: &Env) -> Lang {
     choose_language(args.lang, None, env)
 }
 
 /// The flags that only some commands have.
 #[derive(Default)]
-struct Flags {
-    to: Option<Target>,
+struct CommandFlags {
+    to: Option<ServerUrl>,
     id: Option<Id>,
     every: Option<Span>,
     interval_max: Option<Span>,
-    dialect: Option<Dialect>,
+    dialect: Option<DialectChoice>,
     on_down: Option<String>,
     on_up: Option<String>,
 }
 
-impl Flags {
-    fn of(task: &Task) -> Flags {
+impl CommandFlags {
+    fn of(task: &ClientTask) -> CommandFlags {
         match task.clone() {
-            Task::Send(send) => Flags { id: send.id, ..Flags::default() },
-            Task::Run(run) => Flags { id: run.id, ..Flags::default() },
-            Task::Install(install) => {
-                Flags { to: install.server, id: install.id, every: install.every, ..Flags::default() }
-            }
-            Task::Agent(agent) => Flags {
+            ClientTask::Send(send) => CommandFlags { id: send.id, ..CommandFlags::default() },
+            ClientTask::Run(run) => CommandFlags { id: run.id, ..CommandFlags::default() },
+            ClientTask::Install(install) => CommandFlags {
+                to: install.server,
+                id: install.id,
+                every: install.every,
+                ..CommandFlags::default()
+            },
+            ClientTask::Agent(agent) => CommandFlags {
                 to: None,
                 id: agent.id,
                 every: agent.every,
@@ -285,13 +288,13 @@ impl Flags {
                 on_down: agent.on_down,
                 on_up: agent.on_up,
             },
-            _ => Flags::default(),
+            _ => CommandFlags::default(),
         }
     }
 }
 
-fn read(path: &Path, must_exist: bool, is_dispensable: bool, findings: &Findings) -> Draft {
-    let mut draft = Draft::default();
+fn read(path: &Path, must_exist: bool, is_dispensable: bool, findings: &Findings) -> FileSettings {
+    let mut draft = FileSettings::default();
     match file::fetch(path) {
         Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => {}
         Err(error) if error.kind() == ErrorKind::PermissionDenied && !must_exist && is_dispensable => {}
@@ -303,12 +306,12 @@ fn read(path: &Path, must_exist: bool, is_dispensable: bool, findings: &Findings
 }
 
 /// Flags before variables.
-struct Sight<'a> {
+struct ValueResolver<'a> {
     env: &'a Env,
     findings: &'a Findings,
 }
 
-impl Sight<'_> {
+impl ValueResolver<'_> {
     fn parsed<T>(
         &self,
         flag: Option<T>,

@@ -4,11 +4,16 @@ use super::*;
 use crate::client::cli;
 use crate::config::testing::{Dir, env};
 
-fn load(dir: &Dir, text: &str, line: &str, variables: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+fn load(
+    dir: &Dir,
+    text: &str,
+    line: &str,
+    variables: &[(&str, &str)],
+) -> Result<ClientSettings, ConfigError> {
     let file = dir.write("client.toml", text);
     let env = Env { default_file: file, ..env(variables) };
     let words = std::iter::once("heartbeat").chain(line.split_whitespace()).map(Into::into);
-    Settings::load(&cli::parse(words, &env).unwrap(), &env)
+    ClientSettings::load(&cli::parse(words, &env).unwrap(), &env)
 }
 
 #[test]
@@ -35,7 +40,7 @@ fn every_key_is_read() {
     assert_eq!(settings.id, Id::new("web").ok());
     assert_eq!((settings.every, settings.timeout), (Some(Span::secs(60)), Span::secs(5)));
     assert_eq!(settings.interval_max, Some(Span::secs(120)));
-    assert_eq!(settings.dialect, Dialect::Line);
+    assert_eq!(settings.dialect, DialectChoice::Line);
     assert_eq!((settings.on_down.as_deref(), settings.on_up.as_deref()), (Some("d"), Some("u")));
     assert_eq!(settings.token, Token::new("0123456789abcdef0123").ok());
     let beside = |name: &str| Some(dir.0.join(name));
@@ -80,5 +85,5 @@ fn a_file_that_was_named_must_exist() {
     assert_eq!(error.exit_code(), 66);
     let env = Env { default_file: dir.0.join("missing.toml"), ..env(&[]) };
     let args = cli::parse(["heartbeat", "send"].map(Into::into), &env).unwrap();
-    assert!(Settings::load(&args, &env).is_ok());
+    assert!(ClientSettings::load(&args, &env).is_ok());
 }

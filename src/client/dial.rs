@@ -1,13 +1,12 @@
-//! A connection to the server: the name resolved anew at each attempt, every address tried, each within its share of
-//! the time, and TLS on top where the URL says so.
+//! A connection to the server: the name is resolved at each attempt, every address is tried, and TLS comes on top where
+//! the URL says so.
 //!
-//! A name is never kept: when it comes to mean another machine, the next attempt goes there. Keep-alive probes of the
-//! kernel find out about a cable that was cut while nothing is being said, and keep a NAT's memory awake.
+//! Keep-alive probes of the kernel find a dead peer while nothing is sent, and keep the entry of a NAT alive.
 
-use super::config::Settings;
-use super::failure::{EX_PROTOCOL, EX_UNAVAILABLE, Failure};
-use super::target::{Place, Target};
-use super::{tls, trust};
+use super::config::ClientSettings;
+use super::error::{ClientError, EX_PROTOCOL, EX_UNAVAILABLE};
+use super::server_url::{Endpoint, ServerUrl};
+use super::{tls, tls_error};
 use crate::domain::lang::Lang;
 use crate::net::dial::{connect, resolve};
 use crate::net::stream::ClientStream;
@@ -33,46 +32,46 @@ const ADDRESSES_TOLD_MAX: usize = 4;
 /// Makes connections to one server.
 #[derive(Debug)]
 pub struct Dialer {
-    target: Target,
-    /// Whether that is a guess.
-    nobody_named_it: bool,
+    target: ServerUrl,
+    /// Whether the target is the default, because no option, variable or key names one.
+    is_default: bool,
     /// How long sent bytes may stay unacknowledged before the kernel gives the connection up.
     unacknowledged_max: Duration,
     tls: Option<Arc<ClientConfig>>,
 }
 
 impl Dialer {
-    /// Reads what TLS needs, so that what is wrong with it is told at once.
+    /// Reads the files of TLS, so that a fault in them is found before the first connection.
     ///
     /// # Errors
     /// When a certificate or a key cannot be used.
-    pub fn new(settings: &Settings) -> Result<Dialer, Failure> {
+    pub fn new(settings: &ClientSettings) -> Result<Dialer, ClientError> {
         let tls = settings.to.tls.then(|| tls::prepare(&settings.tls)).transpose()?;
-        let nobody_named_it = settings.to_is_default;
+        let is_default = settings.to_is_default;
         let unacknowledged_max = Duration::from_millis(settings.timeout.0.max(5_000));
-        Ok(Dialer { target: settings.to.clone(), nobody_named_it, unacknowledged_max, tls })
+        Ok(Dialer { target: settings.to.clone(), is_default, unacknowledged_max, tls })
     }
 
-    /// Where it leads.
-    pub fn target(&self) -> &Target {
+    /// The server.
+    pub fn target(&self) -> &ServerUrl {
         &self.target
     }
 
-    /// A connection, within a time.
+    /// Opens a connection within a time.
     ///
     /// # Errors
-    /// Why there is none, with the addresses that were tried.
-    pub async fn dial(&self, within: Duration) -> Result<ClientStream, Failure> {
+    /// When there is none; the error names the addresses that were tried.
+    pub async fn dial(&self, within: Duration) -> Result<ClientStream, ClientError> {
         let deadline = clock::timer_now() + within;
         match &self.target.place {
-            Place::Unix(path) => match timeout_at(deadline, UnixStream::connect(path)).await {
+            Endpoint::Unix(path) => match timeout_at(deadline, UnixStream::connect(path)).await {
                 Ok(Ok(stream)) => Ok(ClientStream::Unix(stream)),
                 Ok(Err(error)) => {
                     Err(self.unreachable(&no_socket(path, &error), &no_socket_zh(path, &error)))
                 }
                 Err(_) => Err(self.too_slow(within)),
             },
-            Place::Net { host, port } => {
+            Endpoint::Net { host, port } => {
                 let stream = self.connect(host, *port, deadline, within).await?;
                 match &self.tls {
                     Some(config) => self.encrypt(stream, host, config.clone(), deadline, within).await,
@@ -88,7 +87,7 @@ impl Dialer {
         port: u16,
         deadline: Instant,
         within: Duration,
-    ) -> Result<TcpStream, Failure> {
+    ) -> Result<TcpStream, ClientError> {
         let found = match timeout_at(deadline, resolve(host, port)).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
@@ -126,14 +125,14 @@ impl Dialer {
         config: Arc<ClientConfig>,
         deadline: Instant,
         within: Duration,
-    ) -> Result<ClientStream, Failure> {
+    ) -> Result<ClientStream, ClientError> {
         match timeout_at(deadline, ClientStream::encrypted(stream, config, host)).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidInput => {
                 Err(self.no_tls(&error.to_string(), &error.to_string()))
             }
             Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                let say = |lang| trust::reason(&error, &self.target, lang);
+                let say = |lang| tls_error::reason(&error, &self.target, lang);
                 Err(self.no_tls(&say(Lang::En), &say(Lang::Zh)))
             }
             Ok(Err(error)) => Err(self.unreachable(&said(&error), &said(&error))),
@@ -141,17 +140,17 @@ impl Dialer {
         }
     }
 
-    /// The other side is not who it should be, or speaks no TLS.
-    fn no_tls(&self, en: &str, zh: &str) -> Failure {
+    /// The server's certificate is not accepted, or it speaks no TLS.
+    fn no_tls(&self, en: &str, zh: &str) -> ClientError {
         let target = &self.target;
-        Failure::new(
+        ClientError::new(
             EX_PROTOCOL,
             format!("no TLS with {target}: {en}"),
             format!("无法与 {target} 建立 TLS：{zh}"),
         )
     }
 
-    /// What the system does not take is no reason to go without a connection.
+    /// Sets socket options. One that the system refuses is left out.
     fn tune(&self, stream: &TcpStream) {
         let _ = stream.set_nodelay(true);
         let socket = SockRef::from(stream);
@@ -169,8 +168,8 @@ impl Dialer {
         let _ = (socket, self.unacknowledged_max);
     }
 
-    fn unreachable(&self, en: &str, zh: &str) -> Failure {
-        if self.nobody_named_it {
+    fn unreachable(&self, en: &str, zh: &str) -> ClientError {
+        if self.is_default {
             let en = format!(
                 "{en}; nobody has said where the server is: give --to, HEARTBEAT_URL or the configuration's to"
             );
@@ -180,12 +179,12 @@ impl Dialer {
         unreachable(&self.target, en, zh)
     }
 
-    fn too_slow(&self, within: Duration) -> Failure {
+    fn too_slow(&self, within: Duration) -> ClientError {
         self.unreachable(&format!("no connection within {within:?}"), &format!("在 {within:?} 内未能连接"))
     }
 }
 
-/// What came of each address that was tried, the first few; addresses with the same fate are told together.
+/// The first addresses that were tried with their errors; addresses with the same error share it.
 fn tried(why: &[(SocketAddr, String)], lang: Lang) -> String {
     let mut fates: Vec<(String, &str)> = Vec::new();
     for (address, reason) in why.iter().take(ADDRESSES_TOLD_MAX) {
@@ -207,12 +206,16 @@ fn tried(why: &[(SocketAddr, String)], lang: Lang) -> String {
 }
 
 /// The server cannot be reached.
-pub fn unreachable(target: &Target, en: &str, zh: &str) -> Failure {
+pub fn unreachable(target: &ServerUrl, en: &str, zh: &str) -> ClientError {
     let zh = in_chinese(zh);
-    Failure::new(EX_UNAVAILABLE, format!("cannot reach {target}: {en}"), format!("无法连接 {target}：{zh}"))
+    ClientError::new(
+        EX_UNAVAILABLE,
+        format!("cannot reach {target}: {en}"),
+        format!("无法连接 {target}：{zh}"),
+    )
 }
 
-/// What connections usually end of, in Chinese; what the system says besides is English.
+/// The usual errors of connections in Chinese; others of the system stay English.
 const REASONS_ZH: [(&str, &str); 4] = [
     ("connection refused", "连接被拒绝"),
     ("timed out", "超时"),
@@ -220,13 +223,13 @@ const REASONS_ZH: [(&str, &str); 4] = [
     ("nothing is heard any more", "再也听不到任何消息"),
 ];
 
-/// A reason, of which an address may be said in front, for a Chinese sentence.
+/// A reason, perhaps behind an address, for a Chinese sentence.
 pub fn in_chinese(reason: &str) -> String {
     let known = REASONS_ZH.iter().find_map(|(en, zh)| Some(reason.strip_suffix(en)?.to_string() + zh));
     known.unwrap_or_else(|| reason.to_string())
 }
 
-/// What the system said, without its number.
+/// An error of the system without its errno.
 pub fn said(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".to_string(),
@@ -270,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_connections_end_of_is_said_in_the_language_of_the_sentence() {
-        let target: Target = "http://127.0.0.1:7777".parse().unwrap();
+        let target: ServerUrl = "http://127.0.0.1:7777".parse().unwrap();
         for (kind, en, zh) in [
             (io::ErrorKind::ConnectionRefused, "connection refused", "连接被拒绝"),
             (io::ErrorKind::TimedOut, "timed out", "超时"),
@@ -278,8 +281,8 @@ mod tests {
         ] {
             let reason = format!("127.0.0.1:7777: {}", said(&kind.into()));
             let failure = unreachable(&target, &reason, &reason);
-            assert!(failure.say(Lang::En).ends_with(&format!(": 127.0.0.1:7777: {en}")), "{failure}");
-            assert!(failure.say(Lang::Zh).ends_with(&format!("：127.0.0.1:7777: {zh}")), "{failure:?}");
+            assert!(failure.sentence(Lang::En).ends_with(&format!(": 127.0.0.1:7777: {en}")), "{failure}");
+            assert!(failure.sentence(Lang::Zh).ends_with(&format!("：127.0.0.1:7777: {zh}")), "{failure:?}");
         }
     }
 }

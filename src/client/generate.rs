@@ -3,7 +3,7 @@
 //! Every option and its text come from the definition of the command line, so the manual cannot drift from it; what the
 //! definition does not know (how the agent behaves, files, exit codes) stands in the templates, see [`manual`].
 
-use super::cli::{self, Product};
+use super::cli::{self, ClientProduct};
 use crate::config::cli::Shell;
 use crate::config::language::LangChoice;
 use crate::config::manual;
@@ -14,10 +14,10 @@ use std::io::{self, Write};
 ///
 /// # Errors
 /// Only those of writing.
-pub fn run(product: Product, lang: Option<LangChoice>, out: &mut dyn Write) -> io::Result<()> {
+pub fn run(product: ClientProduct, lang: Option<LangChoice>, out: &mut dyn Write) -> io::Result<()> {
     match product {
-        Product::Man => out.write_all(man(LangChoice::or_english(lang)).as_bytes())?,
-        Product::Completions { shell } => {
+        ClientProduct::Man => out.write_all(man(LangChoice::or_english(lang)).as_bytes())?,
+        ClientProduct::Completions { shell } => {
             let dialect = match shell {
                 Shell::Bash => clap_complete::Shell::Bash,
                 Shell::Zsh => clap_complete::Shell::Zsh,
@@ -88,7 +88,7 @@ mod tests {
     fn completions_know_the_commands() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             let mut script = Vec::new();
-            run(Product::Completions { shell }, None, &mut script).unwrap();
+            run(ClientProduct::Completions { shell }, None, &mut script).unwrap();
             let script = String::from_utf8(script).unwrap();
             for word in ["agent", "install", "watch", "on-down"] {
                 assert!(script.contains(word), "{shell:?}: {word}");

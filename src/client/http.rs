@@ -1,13 +1,15 @@
 //! One request at a time over a connection that is kept, with a bound on every answer and on the time it takes.
 
-use super::clean;
-use super::config::Settings;
+use super::config::ClientSettings;
 use super::dial::{Dialer, in_chinese, said};
-use super::failure::{EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_PROTOCOL, EX_TEMPFAIL, EX_UNAVAILABLE, Failure};
-use super::target::Target;
+use super::error::{
+    ClientError, EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_PROTOCOL, EX_TEMPFAIL, EX_UNAVAILABLE,
+};
+use super::sanitize;
+use super::server_url::ServerUrl;
 use crate::config::words::domain_zh;
 use crate::domain::access::Token;
-use crate::net::http::HttpConnection;
+use crate::net::http::HttpClientConnection;
 use crate::net::stream::ClientStream;
 use crate::view::words::one_line;
 use bytes::Bytes;
@@ -24,21 +26,21 @@ use tokio::time::timeout;
 /// Longest answer that is read whole.
 pub const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// What is told of an answer that is not ours.
+/// Bytes shown of an answer that is not JSON.
 const REASON_BYTES_MAX: usize = 200;
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("heartbeat/", env!("CARGO_PKG_VERSION")));
 
 /// A connection on which requests can be made.
 #[derive(Debug)]
-pub struct Link {
-    connection: HttpConnection,
-    target: Target,
+pub struct ApiConnection {
+    connection: HttpClientConnection,
+    target: ServerUrl,
     token: Option<Token>,
 }
 
-/// What a server says is wrong, in Chinese as far as we know it: `reason` alone, with its field before it, or behind `ERR`.
-/// A `key` of the server's configuration says who may not.
+/// A server's error in Chinese, as far as it is known: `reason` alone, or behind the name of its field. `key` is the key of
+/// the server's configuration that forbids the request.
 pub fn reason_zh(reason: &str, key: Option<&str>) -> String {
     match key {
         Some(key) if key.ends_with("_tokens") => return format!("需要令牌（{}）", one_line(key)),
@@ -55,7 +57,7 @@ pub fn reason_zh(reason: &str, key: Option<&str>) -> String {
 
 /// One request.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct ApiRequest {
     /// Its method.
     pub method: Method,
     /// The path and the query behind the path of the server's URL; begins with a slash.
@@ -66,7 +68,7 @@ pub struct Ask {
 
 /// A whole answer.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct ApiReply {
     /// The status code.
     pub status: u16,
     /// The headers.
@@ -75,49 +77,57 @@ pub struct Reply {
     pub body: Bytes,
 }
 
-impl Ask {
-    /// A question.
-    pub fn get(path: impl Into<String>) -> Ask {
-        Ask { method: Method::GET, path: path.into(), body: None }
+impl ApiRequest {
+    /// A GET.
+    pub fn get(path: impl Into<String>) -> ApiRequest {
+        ApiRequest { method: Method::GET, path: path.into(), body: None }
     }
 
     /// A beat or a batch of them.
-    pub fn beats(json: impl Into<Bytes>) -> Ask {
-        Ask { method: Method::POST, path: "/".to_string(), body: Some(json.into()) }
+    pub fn beats(json: impl Into<Bytes>) -> ApiRequest {
+        ApiRequest { method: Method::POST, path: "/".to_string(), body: Some(json.into()) }
     }
 }
 
 /// One request on a connection of its own, within the time the settings allow.
 ///
 /// # Errors
-/// When there is no answer. An answer that says no is an answer: see [`Reply::ok`].
-pub async fn ask(settings: &Settings, ask: Ask) -> Result<Reply, Failure> {
+/// When there is no answer. A refusal is an answer: see [`ApiReply::ok`].
+pub async fn request(settings: &ClientSettings, request: ApiRequest) -> Result<ApiReply, ClientError> {
     let within = Duration::from_millis(settings.timeout.0);
     let dialer = Dialer::new(settings)?;
-    Link::open(&dialer, settings.token.clone(), within).await?.ask(ask, within).await
+    ApiConnection::open(&dialer, settings.token.clone(), within).await?.request(request, within).await
 }
 
-impl Link {
+impl ApiConnection {
     /// Connects.
     ///
     /// # Errors
     /// When there is no connection within the time.
-    pub async fn open(dialer: &Dialer, token: Option<Token>, within: Duration) -> Result<Link, Failure> {
+    pub async fn open(
+        dialer: &Dialer,
+        token: Option<Token>,
+        within: Duration,
+    ) -> Result<ApiConnection, ClientError> {
         let stream = dialer.dial(within).await?;
-        Link::over(stream, dialer.target().clone(), token).await
+        ApiConnection::new(stream, dialer.target().clone(), token).await
     }
 
     /// Takes a connection.
     ///
     /// # Errors
     /// When it is already closed.
-    pub async fn over(stream: ClientStream, target: Target, token: Option<Token>) -> Result<Link, Failure> {
-        let connection = HttpConnection::new(stream).await.map_err(|e| broken(&target, &e))?;
-        Ok(Link { connection, target, token })
+    pub async fn new(
+        stream: ClientStream,
+        target: ServerUrl,
+        token: Option<Token>,
+    ) -> Result<ApiConnection, ClientError> {
+        let connection = HttpClientConnection::new(stream).await.map_err(|e| broken(&target, &e))?;
+        Ok(ApiConnection { connection, target, token })
     }
 
     /// Resolves when the connection is over.
-    pub async fn ended(&mut self) {
+    pub async fn closed(&mut self) {
         self.connection.closed().await;
     }
 
@@ -125,17 +135,17 @@ impl Link {
     ///
     /// # Errors
     /// When there is none within the time, or it is longer than [`ANSWER_BYTES_MAX`].
-    pub async fn ask(&mut self, ask: Ask, within: Duration) -> Result<Reply, Failure> {
+    pub async fn request(&mut self, request: ApiRequest, within: Duration) -> Result<ApiReply, ClientError> {
         let target = self.target.clone();
         let whole = async {
-            let (parts, body) = self.send(ask).await?;
+            let (parts, body) = self.send(request).await?;
             let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|e| {
                 if e.is::<LengthLimitError>() {
                     return not_ours(&target, "the answer is too long", "应答过长");
                 }
                 no_answer(&target, &e.to_string())
             })?;
-            Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body: body.to_bytes() })
+            Ok(ApiReply { status: parts.status.as_u16(), headers: parts.headers, body: body.to_bytes() })
         };
         timeout(within, whole).await.unwrap_or_else(|_| Err(silent(&self.target, within)))
     }
@@ -144,23 +154,28 @@ impl Link {
     ///
     /// # Errors
     /// When there is no head.
-    pub async fn stream(&mut self, ask: Ask, within: Duration) -> Result<(Parts, Incoming), Failure> {
+    pub async fn stream(
+        &mut self,
+        request: ApiRequest,
+        within: Duration,
+    ) -> Result<(Parts, Incoming), ClientError> {
         let target = self.target.clone();
-        timeout(within, self.send(ask)).await.unwrap_or_else(|_| Err(silent(&target, within)))
+        timeout(within, self.send(request)).await.unwrap_or_else(|_| Err(silent(&target, within)))
     }
 
-    async fn send(&mut self, ask: Ask) -> Result<(Parts, Incoming), Failure> {
+    async fn send(&mut self, request: ApiRequest) -> Result<(Parts, Incoming), ClientError> {
         let target = &self.target;
-        let path = format!("{}{}", target.path, ask.path);
-        let mut request = Request::new(Full::new(ask.body.clone().unwrap_or_default()));
-        *request.method_mut() = ask.method;
-        *request.uri_mut() = path.parse().map_err(|e| no_answer(target, &format!("{path}: {e}")))?;
-        let headers = request.headers_mut();
+        let path = format!("{}{}", target.path, request.path);
+        let has_body = request.body.is_some();
+        let mut sent = Request::new(Full::new(request.body.unwrap_or_default()));
+        *sent.method_mut() = request.method;
+        *sent.uri_mut() = path.parse().map_err(|e| no_answer(target, &format!("{path}: {e}")))?;
+        let headers = sent.headers_mut();
         let host = HeaderValue::from_str(&target.authority());
         headers.insert(HOST, host.map_err(|e| no_answer(target, &e.to_string()))?);
         headers.insert(USER_AGENT, AGENT);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-        if ask.body.is_some() {
+        if has_body {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         if let Some(token) = &self.token {
@@ -169,17 +184,17 @@ impl Link {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let answer = self.connection.send(request).await.map_err(|e| broken(&self.target, &e))?;
+        let answer = self.connection.send(sent).await.map_err(|e| broken(&self.target, &e))?;
         Ok(answer.into_parts())
     }
 }
 
-impl Reply {
+impl ApiReply {
     /// The reply itself when it is a success, else a sentence and an exit code for what it says.
     ///
     /// # Errors
     /// For every status but 2xx.
-    pub fn ok(self, target: &Target) -> Result<Reply, Failure> {
+    pub fn ok(self, target: &ServerUrl) -> Result<ApiReply, ClientError> {
         if (200..300).contains(&self.status) {
             return Ok(self);
         }
@@ -193,20 +208,20 @@ impl Reply {
             _ => EX_DATAERR,
         };
         let status = self.status;
-        Err(Failure::new(
+        Err(ClientError::new(
             code,
             format!("{target} refuses: {status} {reason}"),
             format!("{target} 拒绝：{status} {}", self.reason_zh()),
         ))
     }
 
-    /// What it says is wrong, for who reads Chinese: a server says it in English, and what we know of it is translated.
+    /// Its error in Chinese: servers send English, and known texts are translated.
     pub fn reason_zh(&self) -> String {
         let json: Option<Value> = serde_json::from_slice(&self.body).ok();
         reason_zh(&self.reason(), json.as_ref().and_then(|json| json.get("key")?.as_str()))
     }
 
-    /// What it says is wrong, in one line.
+    /// Its error in one line.
     pub fn reason(&self) -> String {
         let json: Option<Value> = serde_json::from_slice(&self.body).ok();
         let said = json.as_ref().and_then(|json| json.get("error")?.as_str());
@@ -226,49 +241,49 @@ impl Reply {
     /// The body as JSON, with its texts fit for a terminal.
     ///
     /// # Errors
-    /// When it is anything else: then whoever answered is no heartbeat-server.
-    pub fn json(&self, target: &Target) -> Result<Value, Failure> {
-        self.raw_json(target).map(clean::value)
+    /// When it is anything else: then the peer is no heartbeat-server.
+    pub fn json(&self, target: &ServerUrl) -> Result<Value, ClientError> {
+        self.raw_json(target).map(sanitize::value)
     }
 
-    /// The body as JSON, as it came: to be written as JSON by [`clean::json`] and nothing else.
+    /// The body as JSON, as it came: to be written as JSON by [`sanitize::json`] and nothing else.
     ///
     /// # Errors
-    /// As [`Reply::json`].
-    pub fn raw_json(&self, target: &Target) -> Result<Value, Failure> {
+    /// As [`ApiReply::json`].
+    pub fn raw_json(&self, target: &ServerUrl) -> Result<Value, ClientError> {
         serde_json::from_slice(&self.body)
             .map_err(|_| not_ours(target, "its answer is no JSON", "应答不是 JSON"))
     }
 }
 
-/// Whoever answers does not speak our protocol.
-pub fn not_ours(target: &Target, en: &str, zh: &str) -> Failure {
-    Failure::new(
+/// The peer does not speak our protocol.
+pub fn not_ours(target: &ServerUrl, en: &str, zh: &str) -> ClientError {
+    ClientError::new(
         EX_PROTOCOL,
         format!("{target} does not speak like a heartbeat-server: {en}"),
         format!("{target} 不像是 heartbeat-server：{zh}"),
     )
 }
 
-/// There is a connection, but no answer.
-pub fn silent(target: &Target, within: Duration) -> Failure {
-    Failure::new(
+/// The connection is open, but no answer came in time.
+pub fn silent(target: &ServerUrl, within: Duration) -> ClientError {
+    ClientError::new(
         EX_UNAVAILABLE,
         format!("no answer from {target} within {within:?}"),
         format!("{target} 在 {within:?} 内没有应答"),
     )
 }
 
-/// There is no answer any more.
-pub fn no_answer(target: &Target, reason: &str) -> Failure {
-    Failure::new(
+/// The connection ended before the answer.
+pub fn no_answer(target: &ServerUrl, reason: &str) -> ClientError {
+    ClientError::new(
         EX_UNAVAILABLE,
         format!("no answer from {target}: {reason}"),
         format!("{target} 没有应答：{}", in_chinese(reason)),
     )
 }
 
-fn broken(target: &Target, error: &hyper::Error) -> Failure {
+fn broken(target: &ServerUrl, error: &hyper::Error) -> ClientError {
     if error.is_parse() {
         return not_ours(target, "its answer is not HTTP", "应答不是 HTTP");
     }

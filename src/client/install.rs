@@ -6,12 +6,12 @@
 
 use super::beat::Outgoing;
 use super::channel::send_one;
-use super::cli::{Args, Dialect, Install};
-use super::config::{DEFAULT_FILE, Settings};
+use super::cli::{ClientArgs, DialectChoice, InstallArgs};
+use super::config::{ClientSettings, DEFAULT_FILE};
 use super::edit::{quoted, set};
-use super::failure::{EX_CONFIG, EX_IOERR, EX_NOPERM, EX_OSERR, EX_UNAVAILABLE, Failure};
+use super::error::{ClientError, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_OSERR, EX_UNAVAILABLE};
 use super::print;
-use super::target::Protocol;
+use super::server_url::ServerProtocol;
 use crate::config::Env;
 use crate::domain::time::Span;
 use std::fs::{self, File, Permissions};
@@ -31,10 +31,14 @@ const LABEL: &str = "system/com.heartbeat-client";
 const EVERY: Span = Span::secs(60);
 
 /// `heartbeat install`.
-pub async fn install(args: &Args, settings: &Settings, wanted: &Install) -> Result<u8, Failure> {
+pub async fn install(
+    args: &ClientArgs,
+    settings: &ClientSettings,
+    wanted: &InstallArgs,
+) -> Result<u8, ClientError> {
     let env = Env::of_process();
     if !env.is_root {
-        return Err(Failure::new(
+        return Err(ClientError::new(
             EX_NOPERM,
             "installing writes to /etc and starts a service: run it as root, for example with sudo",
             "安装需要写入 /etc 并启动服务：请以 root 身份运行，例如使用 sudo",
@@ -53,7 +57,9 @@ pub async fn install(args: &Args, settings: &Settings, wanted: &Install) -> Resu
         },
     )?;
     start(settings, &path)?;
-    if settings.to.protocol == Protocol::Tcp && !matches!(settings.dialect, Dialect::Auto | Dialect::Line) {
+    if settings.to.protocol == ServerProtocol::Tcp
+        && !matches!(settings.dialect, DialectChoice::Auto | DialectChoice::Line)
+    {
         // A beat of its own would need an id, which these dialects do not carry.
         return Ok(0);
     }
@@ -70,7 +76,12 @@ pub async fn install(args: &Args, settings: &Settings, wanted: &Install) -> Resu
 }
 
 /// The keys to be set, with their values as TOML writes them.
-fn wishes(args: &Args, settings: &Settings, wanted: &Install, env: &Env) -> Vec<(&'static str, String)> {
+fn wishes(
+    args: &ClientArgs,
+    settings: &ClientSettings,
+    wanted: &InstallArgs,
+    env: &Env,
+) -> Vec<(&'static str, String)> {
     let path = |path: &PathBuf| quoted(&env.absolute(path).to_string_lossy());
     let every = wanted.every.or((settings.every.is_none()).then_some(EVERY));
     let all = [
@@ -87,10 +98,14 @@ fn wishes(args: &Args, settings: &Settings, wanted: &Install, env: &Env) -> Vec<
 }
 
 /// Sets the keys in the file; false where it said so already.
-fn configure(path: &Path, wishes: &[(&str, String)]) -> Result<bool, Failure> {
+fn configure(path: &Path, wishes: &[(&str, String)]) -> Result<bool, ClientError> {
     let failed = |error: &io::Error| {
         let shown = path.display();
-        Failure::new(EX_IOERR, format!("cannot write {shown}: {error}"), format!("无法写入 {shown}：{error}"))
+        ClientError::new(
+            EX_IOERR,
+            format!("cannot write {shown}: {error}"),
+            format!("无法写入 {shown}：{error}"),
+        )
     };
     let known = match fs::read_to_string(path) {
         Ok(text) => Some(text),
@@ -101,7 +116,7 @@ fn configure(path: &Path, wishes: &[(&str, String)]) -> Result<bool, Failure> {
     for (key, value) in wishes {
         text = set(&text, key, value).map_err(|()| {
             let shown = path.display();
-            Failure::new(EX_CONFIG, format!("{shown} is not TOML"), format!("{shown} 不是 TOML"))
+            ClientError::new(EX_CONFIG, format!("{shown} is not TOML"), format!("{shown} 不是 TOML"))
         })?;
     }
     if known.as_ref() == Some(&text) {
@@ -131,7 +146,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Enables and starts the service, or says what to run where that cannot be done.
-fn start(settings: &Settings, path: &Path) -> Result<(), Failure> {
+fn start(settings: &ClientSettings, path: &Path) -> Result<(), ClientError> {
     let shown = path.display();
     if path != Path::new(DEFAULT_FILE) {
         return say(
@@ -167,11 +182,11 @@ fn start(settings: &Settings, path: &Path) -> Result<(), Failure> {
 }
 
 /// The same with launchd, which is given the program as it was called.
-fn launchd(settings: &Settings) -> Result<(), Failure> {
+fn launchd(settings: &ClientSettings) -> Result<(), ClientError> {
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/usr/local/bin/heartbeat"));
     let plist = PLIST.replace("/usr/local/bin/heartbeat", &program.to_string_lossy());
     write(Path::new(PLIST_FILE), &plist).map_err(|error| {
-        Failure::new(
+        ClientError::new(
             EX_IOERR,
             format!("cannot write {PLIST_FILE}: {error}"),
             format!("无法写入 {PLIST_FILE}：{error}"),
@@ -185,10 +200,10 @@ fn launchd(settings: &Settings) -> Result<(), Failure> {
     say(settings, (format!("{LABEL} is enabled and running"), format!("{LABEL} 已启用并正在运行")))
 }
 
-fn run(program: &str, arguments: &[&str], hint: &(String, String)) -> Result<(), Failure> {
+fn run(program: &str, arguments: &[&str], hint: &(String, String)) -> Result<(), ClientError> {
     let line = format!("{program} {}", arguments.join(" "));
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().map_err(|error| {
-        Failure::new(EX_OSERR, format!("cannot run {line}: {error}"), format!("无法运行 {line}：{error}"))
+        ClientError::new(EX_OSERR, format!("cannot run {line}: {error}"), format!("无法运行 {line}：{error}"))
     })?;
     if output.status.success() {
         return Ok(());
@@ -196,14 +211,14 @@ fn run(program: &str, arguments: &[&str], hint: &(String, String)) -> Result<(),
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
     let (en, zh) = hint;
-    Err(Failure::new(
+    Err(ClientError::new(
         EX_UNAVAILABLE,
         format!("{line} failed: {said}{en}"),
         format!("{line} 失败：{said}{zh}"),
     ))
 }
 
-fn say(settings: &Settings, (en, zh): (String, String)) -> Result<(), Failure> {
+fn say(settings: &ClientSettings, (en, zh): (String, String)) -> Result<(), ClientError> {
     print(&(settings.lang.pick(en, zh) + "\n"))
 }
 
@@ -261,8 +276,9 @@ mod tests {
         let mut facts = env(&[]);
         facts.default_file = file.0.join("none.toml");
         // The token itself is not there to be read.
-        let settings = Settings::load(&Args { token_file: None, ..args.clone() }, &facts).unwrap();
-        let crate::client::cli::Task::Install(wanted) = &args.command else { panic!() };
+        let settings =
+            ClientSettings::load(&ClientArgs { token_file: None, ..args.clone() }, &facts).unwrap();
+        let crate::client::cli::ClientTask::Install(wanted) = &args.command else { panic!() };
         let wishes = wishes(&args, &settings, wanted, &facts);
         let keys: Vec<&str> = wishes.iter().map(|(key, _)| *key).collect();
         assert_eq!(keys, ["to", "every", "token_file"]);

@@ -1,13 +1,13 @@
-//! The line dialect of raw TCP from the client's side: `BEAT …` goes, `OK 60` or `ERR reason` comes.
+//! The line dialect of raw TCP from the client's side: `BEAT …` is sent, `OK 60` or `ERR reason` is answered.
 //!
-//! Some servers speak first and say `ping`, four bytes without an end, and want `pong`. Where nothing else was agreed on
-//! that is noticed by the first bytes that come, see [`Heard::Ping`].
+//! Some servers begin with `ping`, four bytes without a line end, and expect `pong`. The first bytes tell, see
+//! [`LineAnswer::Ping`].
 
+use super::buffered_stream::BufferedStream;
 use super::dial::{Dialer, said};
-use super::failure::{EX_NOPERM, Failure};
+use super::error::{ClientError, EX_NOPERM};
 use super::http::{no_answer, not_ours, silent};
-use super::pipe::Pipe;
-use super::target::Target;
+use super::server_url::ServerUrl;
 use crate::domain::access::Token;
 use crate::domain::time::Span;
 use std::time::Duration;
@@ -18,26 +18,26 @@ const LINE_BYTES_MAX: usize = 4 * 1024;
 
 /// A connection.
 #[derive(Debug)]
-pub struct Lines {
-    /// Its bytes.
-    pub pipe: Pipe,
-    /// Whether a `ping` would be understood: nothing else has been heard yet, and nothing else was agreed on.
+pub struct LineClient {
+    /// Its buffers.
+    pub pipe: BufferedStream,
+    /// Whether `ping` is recognised: only as the first bytes, and only with `dialect = "auto"`.
     may_ping: bool,
-    target: Target,
+    target: ServerUrl,
 }
 
-/// What has come.
+/// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// The beat was taken; the interval that is wanted, if that was said, and what of it was not taken.
+pub enum LineAnswer {
+    /// The beat is accepted; the interval that is asked for, if any, and warnings.
     Ok(Option<Span>, String),
-    /// It was not, and why.
+    /// The beat is rejected, and why.
     Err(String),
-    /// `ping`: this server speaks another dialect.
+    /// `ping`: the server speaks another dialect.
     Ping,
 }
 
-impl Lines {
+impl LineClient {
     /// Connects, and shows the token if there is one. `may_ping`: whether the server may turn out to be one that says
     /// `ping`.
     ///
@@ -48,21 +48,21 @@ impl Lines {
         token: Option<&Token>,
         may_ping: bool,
         within: Duration,
-    ) -> Result<Lines, Failure> {
-        let pipe = Pipe::new(dialer.dial(within).await?);
+    ) -> Result<LineClient, ClientError> {
+        let pipe = BufferedStream::new(dialer.dial(within).await?);
         let target = dialer.target().clone();
-        let mut lines = Lines { pipe, may_ping, target };
+        let mut lines = LineClient { pipe, may_ping, target };
         if let Some(token) = token {
             // It is made of visible ASCII.
             let shown = format!("AUTH {}\n", String::from_utf8_lossy(token.reveal()));
             let answer = async {
-                lines.say(&shown).await?;
-                lines.hear().await
+                lines.send(&shown).await?;
+                lines.receive().await
             };
             match timeout(within, answer).await {
-                Ok(Ok(Heard::Ok(..))) => {}
-                Ok(Ok(Heard::Err(reason))) => return Err(refused(&lines.target, &reason)),
-                Ok(Ok(Heard::Ping)) => return Err(not_ours(&lines.target, "it says ping", "它说 ping")),
+                Ok(Ok(LineAnswer::Ok(..))) => {}
+                Ok(Ok(LineAnswer::Err(reason))) => return Err(refused(&lines.target, &reason)),
+                Ok(Ok(LineAnswer::Ping)) => return Err(not_ours(&lines.target, "it says ping", "它说 ping")),
                 Ok(Err(failure)) => return Err(failure),
                 Err(_) => return Err(silent(&lines.target, within)),
             }
@@ -74,7 +74,7 @@ impl Lines {
     ///
     /// # Errors
     /// When the connection is broken.
-    pub async fn say(&mut self, lines: &str) -> Result<(), Failure> {
+    pub async fn send(&mut self, lines: &str) -> Result<(), ClientError> {
         self.pipe.out.extend_from_slice(lines.as_bytes());
         self.pipe.flush().await.map_err(|e| no_answer(&self.target, &said(&e)))
     }
@@ -82,47 +82,47 @@ impl Lines {
     /// The next answer.
     ///
     /// # Errors
-    /// When the connection is over, or what comes is none.
-    pub async fn hear(&mut self) -> Result<Heard, Failure> {
+    /// When the connection ends, or the bytes are no answer.
+    pub async fn receive(&mut self) -> Result<LineAnswer, ClientError> {
         loop {
-            match next(&self.pipe.input, self.may_ping) {
-                Next::Heard(heard, used) => {
-                    self.pipe.take(used);
+            match parse_answer(&self.pipe.input, self.may_ping) {
+                LineParse::Heard(heard, used) => {
+                    self.pipe.take_input(used);
                     self.may_ping = false;
                     return Ok(heard);
                 }
-                Next::Skip(used) => _ = self.pipe.take(used),
-                Next::Wrong(en, zh) => return Err(not_ours(&self.target, &en, &zh)),
-                Next::More => self.pipe.more().await.map_err(|e| no_answer(&self.target, &said(&e)))?,
+                LineParse::Skip(used) => _ = self.pipe.take_input(used),
+                LineParse::Wrong(en, zh) => return Err(not_ours(&self.target, &en, &zh)),
+                LineParse::More => self.pipe.fill().await.map_err(|e| no_answer(&self.target, &said(&e)))?,
             }
         }
     }
 }
 
-fn refused(target: &Target, reason: &str) -> Failure {
+fn refused(target: &ServerUrl, reason: &str) -> ClientError {
     let (en, zh) = (format!("{target} refuses: {reason}"), format!("{target} 拒绝：{reason}"));
-    Failure::new(EX_NOPERM, en, zh)
+    ClientError::new(EX_NOPERM, en, zh)
 }
 
-/// What can be made of the input, and how much of it that was.
+/// The first answer in the input, and its length in bytes.
 #[derive(Debug, PartialEq)]
-enum Next {
-    Heard(Heard, usize),
+enum LineParse {
+    Heard(LineAnswer, usize),
     Skip(usize),
     Wrong(String, String),
     More,
 }
 
-fn next(input: &[u8], may_ping: bool) -> Next {
+fn parse_answer(input: &[u8], may_ping: bool) -> LineParse {
     const PING: &[u8] = b"ping";
     if may_ping && input.starts_with(PING) {
-        return Next::Heard(Heard::Ping, PING.len());
+        return LineParse::Heard(LineAnswer::Ping, PING.len());
     }
     let Some(end) = input.iter().position(|byte| *byte == b'\n') else {
         if input.len() > LINE_BYTES_MAX {
-            return Next::Wrong("a line does not end".into(), "行过长".into());
+            return LineParse::Wrong("a line does not end".into(), "行过长".into());
         }
-        return Next::More;
+        return LineParse::More;
     };
     let line = String::from_utf8_lossy(&input[..end]);
     let line = line.trim();
@@ -131,14 +131,14 @@ fn next(input: &[u8], may_ping: bool) -> Next {
         "OK" => {
             let (seconds, warnings) = rest.split_once(' ').unwrap_or((rest, ""));
             let interval = seconds.parse::<f64>().ok().and_then(Span::from_secs_f64);
-            Next::Heard(Heard::Ok(interval, warnings.trim().to_string()), end + 1)
+            LineParse::Heard(LineAnswer::Ok(interval, warnings.trim().to_string()), end + 1)
         }
-        "ERR" => Next::Heard(Heard::Err(rest.to_string()), end + 1),
-        "" | "PONG" => Next::Skip(end + 1),
+        "ERR" => LineParse::Heard(LineAnswer::Err(rest.to_string()), end + 1),
+        "" | "PONG" => LineParse::Skip(end + 1),
         _ => {
             let mut shown: String = line.chars().take(40).collect();
             shown += if line.chars().nth(40).is_some() { "…" } else { "" };
-            Next::Wrong(format!("it says {shown:?}"), format!("它说 {shown:?}"))
+            LineParse::Wrong(format!("it says {shown:?}"), format!("它说 {shown:?}"))
         }
     }
 }
@@ -149,27 +149,31 @@ mod tests {
 
     #[test]
     fn answers_are_told_apart() {
-        let ok =
-            |seconds: Option<u64>, used| Next::Heard(Heard::Ok(seconds.map(Span::secs), String::new()), used);
-        let cut = Heard::Ok(Some(Span::secs(60)), "message cut, tags left out".into());
-        assert_eq!(next(b"OK 60 message cut, tags left out\n", false), Next::Heard(cut, 33));
-        assert_eq!(next(b"OK 60\nOK", false), ok(Some(60), 6));
-        assert_eq!(next(b"OK 60\r\n", false), ok(Some(60), 7));
-        assert_eq!(next(b"OK\n", false), ok(None, 3));
-        assert_eq!(next(b"ERR no such field\n", false), Next::Heard(Heard::Err("no such field".into()), 18));
-        assert_eq!(next(b"PONG\n", false), Next::Skip(5));
-        assert_eq!(next(b"", true), Next::More);
-        assert!(matches!(next(b"HTTP/1.1 400 Bad Request\r\n", true), Next::Wrong(..)));
-        assert!(matches!(next(&[b'x'; LINE_BYTES_MAX + 1], false), Next::Wrong(..)));
+        let ok = |seconds: Option<u64>, used| {
+            LineParse::Heard(LineAnswer::Ok(seconds.map(Span::secs), String::new()), used)
+        };
+        let cut = LineAnswer::Ok(Some(Span::secs(60)), "message cut, tags left out".into());
+        assert_eq!(parse_answer(b"OK 60 message cut, tags left out\n", false), LineParse::Heard(cut, 33));
+        assert_eq!(parse_answer(b"OK 60\nOK", false), ok(Some(60), 6));
+        assert_eq!(parse_answer(b"OK 60\r\n", false), ok(Some(60), 7));
+        assert_eq!(parse_answer(b"OK\n", false), ok(None, 3));
+        assert_eq!(
+            parse_answer(b"ERR no such field\n", false),
+            LineParse::Heard(LineAnswer::Err("no such field".into()), 18)
+        );
+        assert_eq!(parse_answer(b"PONG\n", false), LineParse::Skip(5));
+        assert_eq!(parse_answer(b"", true), LineParse::More);
+        assert!(matches!(parse_answer(b"HTTP/1.1 400 Bad Request\r\n", true), LineParse::Wrong(..)));
+        assert!(matches!(parse_answer(&[b'x'; LINE_BYTES_MAX + 1], false), LineParse::Wrong(..)));
     }
 
     #[test]
     fn a_ping_is_heard_only_where_it_can_be_meant_and_however_it_is_cut() {
-        assert_eq!(next(b"ping", true), Next::Heard(Heard::Ping, 4));
-        assert_eq!(next(b"pingping", true), Next::Heard(Heard::Ping, 4));
+        assert_eq!(parse_answer(b"ping", true), LineParse::Heard(LineAnswer::Ping, 4));
+        assert_eq!(parse_answer(b"pingping", true), LineParse::Heard(LineAnswer::Ping, 4));
         for cut in 0..4 {
-            assert_eq!(next(&b"ping"[..cut], true), Next::More);
+            assert_eq!(parse_answer(&b"ping"[..cut], true), LineParse::More);
         }
-        assert_eq!(next(b"ping", false), Next::More);
+        assert_eq!(parse_answer(b"ping", false), LineParse::More);
     }
 }

@@ -1,47 +1,47 @@
 //! `heartbeat`: sends beats, wraps jobs in them, and asks the server who is alive.
 //!
 //! [`main`] reads the command line and the configuration and hands over to one file for each command. Whatever does
-//! not succeed ends as a [`Failure`]: one sentence on standard error and an exit code of sysexits(3); nothing below
+//! not succeed ends as a [`ClientError`]: one sentence on standard error and an exit code of sysexits(3); nothing below
 //! prints it or exits by itself.
 
 mod agent;
-mod ask;
 pub mod beat;
+mod buffered_stream;
 pub mod channel;
-mod clean;
 pub mod cli;
 pub mod config;
 pub mod dial;
-mod dice;
 mod edit;
+pub mod error;
 mod events;
-pub mod failure;
 mod generate;
 pub mod http;
 mod install;
 mod line;
 mod pages;
-mod pipe;
+mod query;
+mod rng;
 mod run;
+mod sanitize;
 mod send;
-mod socket;
+pub mod server_url;
 mod table;
-pub mod target;
 mod tls;
-mod trust;
+mod tls_error;
 mod watch;
+mod websocket;
 mod words;
 
-pub use failure::Failure;
+pub use error::ClientError;
 
 use crate::config::Env;
-use cli::{Args, Task};
-use config::Settings;
-use failure::{EX_IOERR, EX_OSERR};
+use cli::{ClientArgs, ClientTask};
+use config::ClientSettings;
+use error::{EX_IOERR, EX_OSERR};
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-/// Threads for what blocks: one for each name that is being looked up, and a name may hang, one for each output.
+/// Blocking threads: one for each getaddrinfo(3) under way, which may hang, and one for each output.
 const BLOCKING_MAX: usize = 16;
 
 /// Does what the command line asks; returns the exit code.
@@ -60,18 +60,18 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
             None => return exit.tell(),
         },
     };
-    if let Task::Generate { what } = &args.command {
+    if let ClientTask::Generate { what } = &args.command {
         return generate::run(*what, args.lang, &mut io::stdout()).map_or(EX_IOERR, |()| 0);
     }
     run::rescue::without_strays(&mut args, &env).iter().for_each(complain);
-    let loaded = Settings::load(&args, &env);
-    if let Task::Run(job) = &args.command {
-        // What is wrong with the watching is no reason for the work not to be done.
+    let loaded = ClientSettings::load(&args, &env);
+    if let ClientTask::Run(job) = &args.command {
+        // The job runs whatever is wrong with the settings.
         if let Err(error) = &loaded {
             complain(error.sentence(error.lang()));
         }
         let settings = loaded.ok().filter(|settings| !(lost_server && settings.to_is_default));
-        let settings = settings.or_else(|| Settings::salvage(&args, &env, lost_server));
+        let settings = settings.or_else(|| ClientSettings::salvage(&args, &env, lost_server));
         settings.iter().flat_map(|settings| &settings.warnings).for_each(complain);
         let lang = settings.as_ref().map_or(config::language(&args, &env), |settings| settings.lang);
         return run::run(job, settings.as_ref(), lang);
@@ -87,33 +87,33 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
         complain(warning);
     }
     perform(&args, &env, &settings).unwrap_or_else(|failure| {
-        complain(failure.say(settings.lang));
+        complain(failure.sentence(settings.lang));
         failure.exit_code
     })
 }
 
-fn perform(args: &Args, env: &Env, settings: &Settings) -> Result<u8, Failure> {
+fn perform(args: &ClientArgs, env: &Env, settings: &ClientSettings) -> Result<u8, ClientError> {
     match &args.command {
-        Task::Send(wanted) => until_done(send::send(settings, wanted)),
-        Task::Agent(_) => agent::run(args, env, settings),
-        Task::Install(install) => until_done(install::install(args, settings, install)),
-        Task::List(list) => until_done(ask::list(settings, list)),
-        Task::Show(show) => until_done(ask::show(settings, show)),
-        Task::Watch(watch) => until_done(watch::watch(settings, watch)),
-        Task::Pause(pause) => until_done(ask::pause(settings, pause)),
-        Task::Resume(named) => until_done(ask::resume(settings, named)),
-        Task::Remove(named) => until_done(ask::remove(settings, named)),
+        ClientTask::Send(wanted) => until_done(send::send(settings, wanted)),
+        ClientTask::Agent(_) => agent::run(args, env, settings),
+        ClientTask::Install(install) => until_done(install::install(args, settings, install)),
+        ClientTask::List(list) => until_done(query::list(settings, list)),
+        ClientTask::Show(show) => until_done(query::show(settings, show)),
+        ClientTask::Watch(watch) => until_done(watch::watch(settings, watch)),
+        ClientTask::Pause(pause) => until_done(query::pause(settings, pause)),
+        ClientTask::Resume(named) => until_done(query::resume(settings, named)),
+        ClientTask::Remove(named) => until_done(query::remove(settings, named)),
         // Both are done by now.
-        Task::Run(_) | Task::Generate { .. } => Ok(0),
+        ClientTask::Run(_) | ClientTask::Generate { .. } => Ok(0),
     }
 }
 
 /// Runs something asynchronous on this thread. A name that is still being looked up does not hold up the end.
-pub(crate) fn until_done<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(crate) fn until_done<T>(future: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
     let built =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_MAX).build();
     let runtime = built.map_err(|error| {
-        Failure::new(
+        ClientError::new(
             EX_OSERR,
             format!("the system gives no event queue: {error}; see ulimit -n"),
             format!("系统无法提供事件队列：{error}；请检查 ulimit -n"),
@@ -124,14 +124,14 @@ pub(crate) fn until_done<T>(future: impl Future<Output = Result<T, Failure>>) ->
     done
 }
 
-/// Prints for whoever asked.
+/// Prints to standard output.
 ///
 /// # Errors
-/// When it cannot be written. A reader who has seen enough, such as head(1), is none.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
+/// When writing fails, but for EPIPE: a reader such as head(1) has closed.
+pub(crate) fn print(text: &str) -> Result<(), ClientError> {
     let mut out = io::stdout();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(ClientError::new(
             EX_IOERR,
             format!("cannot write to standard output: {error}"),
             format!("无法写入标准输出：{error}"),

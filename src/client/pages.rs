@@ -1,10 +1,10 @@
-//! The way through a list of the server, which ends even where the server's does not.
+//! Paging through a list of the server, with an end even where the server's cursors have none.
 
-use super::failure::Failure;
+use super::error::ClientError;
 use super::http::not_ours;
-use super::target::Target;
+use super::server_url::ServerUrl;
 
-/// Rows of a list beyond which whoever answers is no server of ours.
+/// Most rows of a list.
 const ROWS_MAX: usize = 10_000_000;
 
 /// How far a list has been read, page by page.
@@ -14,8 +14,7 @@ pub struct Pages {
     pub after: Option<String>,
     /// Rows so far.
     pub rows: usize,
-    /// A place of the way that is looked out for, set anew after one, two, four, eight pages: whoever goes in a circle
-    /// comes by, however long it is (Brent).
+    /// A cursor to compare with, replaced after 1, 2, 4, 8 … pages: a cycle of any length meets it (Brent).
     mark: Option<String>,
     turns: usize,
 }
@@ -24,8 +23,8 @@ impl Pages {
     /// Goes on; false at the end.
     ///
     /// # Errors
-    /// When it goes in a circle, or has no end.
-    pub fn turn(&mut self, rows: usize, next: Option<String>, to: &Target) -> Result<bool, Failure> {
+    /// When cursors repeat, or there are too many rows.
+    pub fn turn(&mut self, rows: usize, next: Option<String>, to: &ServerUrl) -> Result<bool, ClientError> {
         self.rows += rows;
         if self.rows > ROWS_MAX {
             return Err(not_ours(
@@ -52,7 +51,7 @@ mod tests {
 
     #[test]
     fn a_list_ends_even_where_the_servers_does_not() {
-        let to = Target::default();
+        let to = ServerUrl::default();
         let follow = |next: &dyn Fn(usize) -> Option<String>, rows| {
             let mut pages = Pages::default();
             for turn in 0.. {

@@ -1,4 +1,4 @@
-//! `heartbeat run`: a job, wrapped. Its start is reported, then its end with the exit code and the last of its output.
+//! `heartbeat run`: runs a job and reports its start, then its end with the exit code and the end of its output.
 //!
 //! The job comes first: it is started before anything is sent, its input, output and exit code are what they would be
 //! without us, and neither a server that is dead nor anything that is wrong with our own options ([`rescue`]), with the
@@ -11,9 +11,9 @@ pub mod rescue;
 
 use super::beat::Outgoing;
 use super::cli;
-use super::config::Settings;
-use super::dice::secret;
-use super::failure::{EX_OSERR, EX_USAGE, Failure};
+use super::config::ClientSettings;
+use super::error::{ClientError, EX_OSERR, EX_USAGE};
+use super::rng::unguessable;
 use super::{complain, until_done};
 use crate::domain::beat::Status;
 use crate::domain::id::Id;
@@ -22,7 +22,7 @@ use crate::domain::time::Span;
 use crate::sys::clock;
 use crate::sys::signals::{ForJob, for_job};
 use crate::view::signal::Signal;
-use output::{Tail, copy};
+use output::{OutputTail, copy};
 use report::Report;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
@@ -45,8 +45,8 @@ const NOT_EXECUTABLE: u8 = 126;
 
 /// Runs the job and returns its exit code. Without settings nothing is reported.
 ///
-/// Where the system has no room for us, neither descriptors nor threads nor memory, the job takes our place.
-pub fn run(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang) -> u8 {
+/// Where descriptors, threads or memory do not suffice (EMFILE, EAGAIN, ENOMEM), the job replaces this process (execve).
+pub fn run(wanted: &cli::RunArgs, settings: Option<&ClientSettings>, lang: Lang) -> u8 {
     if settings.is_none() {
         complain(lang.pick(
             "the job runs, but is not reported: no server is known",
@@ -55,7 +55,7 @@ pub fn run(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang) -> u8 {
     }
     let done = find_room().map_err(|error| no_room(&error));
     done.and_then(|()| until_done(under_watch(wanted, settings, lang))).unwrap_or_else(|failure| {
-        complain(failure.say(lang));
+        complain(failure.sentence(lang));
         let Some((program, arguments)) = wanted.command.split_first() else { return NOT_EXECUTABLE };
         complain(lang.pick("the job runs, but is not reported", "任务照常运行，但不报告"));
         let error = std::process::Command::new(program).args(arguments).exec();
@@ -68,11 +68,15 @@ pub fn run(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang) -> u8 {
 /// Runs the job and reports it.
 ///
 /// # Errors
-/// When there is no room to watch it; then it does not run yet.
-async fn under_watch(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang) -> Result<u8, Failure> {
+/// When the system lacks resources; then the job has not been started.
+async fn under_watch(
+    wanted: &cli::RunArgs,
+    settings: Option<&ClientSettings>,
+    lang: Lang,
+) -> Result<u8, ClientError> {
     let report = settings.and_then(|settings| {
         let report = Report::new(settings, wanted.command.first()?);
-        report.inspect_err(|failure| complain(failure.say(lang))).ok()
+        report.inspect_err(|failure| complain(failure.sentence(lang))).ok()
     });
     let (post, mut signals) = mpsc::channel(SIGNALS_MAX);
     if let Err(error) = for_job(move |signal| _ = post.try_send(signal)) {
@@ -84,17 +88,17 @@ async fn under_watch(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang)
     let began = clock::mono();
     let (end, mut job) = match start(wanted) {
         Ok(child) => {
-            // Only now that it runs is there time for anything else.
+            // The report begins once the job runs.
             let sending = report.map(Report::start);
-            let (end, output, is_wanted) = attend(child, &mut signals).await;
-            (end, Ended { sending: sending.filter(|_| is_wanted), output })
+            let (end, output, is_wanted) = watch_job(child, &mut signals).await;
+            (end, EndedJob { sending: sending.filter(|_| is_wanted), output })
         }
         Err(error) if lacks_room(&error) => return Err(no_room(&error)),
         Err(error) => {
             let (code, sentence) =
                 not_started(wanted.command.first().map_or(OsStr::new(""), |w| w), &error, lang);
             complain(&sentence);
-            (End::Code(code), Ended { sending: report.map(Report::without_start), output: sentence })
+            (JobEnd::Code(code), EndedJob { sending: report.map(Report::without_start), output: sentence })
         }
     };
     if let Some(sending) = job.sending.take() {
@@ -102,12 +106,12 @@ async fn under_watch(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang)
         let ran = clock::mono().since(began);
         let reported = tokio::select! {
             reported = sending.finish(end, &job.output, ran, wait) => reported,
-            // Whoever is told to stop now has nothing left to wait for.
+            // A signal ends the wait for the report.
             () = stop(&mut signals) => Ok(()),
         };
         if let Err(failure) = reported {
-            let text = failure.say(lang);
-            let end = end.say(lang);
+            let text = failure.sentence(lang);
+            let end = end.describe(lang);
             complain(lang.pick(
                 format!("the job ended with {end}, but that could not be reported: {text}"),
                 format!("任务已结束，{end}，但无法报告：{text}"),
@@ -118,7 +122,7 @@ async fn under_watch(wanted: &cli::Run, settings: Option<&Settings>, lang: Lang)
 }
 
 /// What is left to do once the job has ended.
-struct Ended {
+struct EndedJob {
     sending: Option<report::Sending>,
     /// The last of its output.
     output: String,
@@ -126,49 +130,49 @@ struct Ended {
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum JobEnd {
     Code(u8),
     Signal(u8),
 }
 
-impl End {
-    fn of(status: ExitStatus) -> End {
+impl JobEnd {
+    fn of(status: ExitStatus) -> JobEnd {
         match (status.code(), status.signal()) {
             // The system keeps eight bits of a code.
-            (Some(code), _) => End::Code(code as u8),
-            (None, Some(signal)) => End::Signal(signal as u8),
-            (None, None) => End::Code(NOT_EXECUTABLE),
+            (Some(code), _) => JobEnd::Code(code as u8),
+            (None, Some(signal)) => JobEnd::Signal(signal as u8),
+            (None, None) => JobEnd::Code(NOT_EXECUTABLE),
         }
     }
 
     /// As it is told to the server.
     fn status(self) -> Status {
         match self {
-            End::Code(code) => Status::Exit(code.into()),
-            End::Signal(number) => Status::Signal(number),
+            JobEnd::Code(code) => Status::Exit(code.into()),
+            JobEnd::Signal(number) => Status::Signal(number),
         }
     }
 
     /// As it is told to a person.
-    fn say(self, lang: Lang) -> String {
+    fn describe(self, lang: Lang) -> String {
         match (self, lang) {
-            (End::Code(code), Lang::En) => format!("exit code {code}"),
-            (End::Code(code), Lang::Zh) => format!("退出码 {code}"),
-            (End::Signal(number), Lang::En) => Signal(number).to_string(),
-            (End::Signal(number), Lang::Zh) => Signal(number).zh(),
+            (JobEnd::Code(code), Lang::En) => format!("exit code {code}"),
+            (JobEnd::Code(code), Lang::Zh) => format!("退出码 {code}"),
+            (JobEnd::Signal(number), Lang::En) => Signal(number).to_string(),
+            (JobEnd::Signal(number), Lang::Zh) => Signal(number).zh(),
         }
     }
 
     /// As shells count: 128 and the number of a signal.
     fn code(self) -> u8 {
         match self {
-            End::Code(code) => code,
-            End::Signal(number) => 128u8.saturating_add(number),
+            JobEnd::Code(code) => code,
+            JobEnd::Signal(number) => 128u8.saturating_add(number),
         }
     }
 }
 
-fn start(wanted: &cli::Run) -> std::io::Result<Child> {
+fn start(wanted: &cli::RunArgs) -> std::io::Result<Child> {
     let Some((program, arguments)) = wanted.command.split_first() else {
         return Err(ErrorKind::NotFound.into());
     };
@@ -177,9 +181,9 @@ fn start(wanted: &cli::Run) -> std::io::Result<Child> {
     command.spawn()
 }
 
-/// Sees the job through to its end: how it ended, the last of what it said, and whether there is time to tell anybody.
-async fn attend(mut child: Child, signals: &mut mpsc::Receiver<ForJob>) -> (End, String, bool) {
-    let tail = Arc::new(Mutex::new(Tail::default()));
+/// Waits for the job: how it ended, the end of its output, and whether the report is still wanted.
+async fn watch_job(mut child: Child, signals: &mut mpsc::Receiver<ForJob>) -> (JobEnd, String, bool) {
+    let tail = Arc::new(Mutex::new(OutputTail::default()));
     let (ended, over) = watch::channel(false);
     let out = child.stdout.take().map(|from| copy(from, tokio::io::stdout(), tail.clone(), over.clone()));
     let err = child.stderr.take().map(|from| copy(from, tokio::io::stderr(), tail.clone(), over));
@@ -205,12 +209,12 @@ async fn attend(mut child: Child, signals: &mut mpsc::Receiver<ForJob>) -> (End,
             }
         }
     }
-    // Nobody else is left who could hold it, or who it is does not matter any more.
+    // The copies have ended or are abandoned.
     let text = tail.lock().map(|tail| tail.text()).unwrap_or_default();
-    (status.map_or(End::Code(NOT_EXECUTABLE), End::of), text, is_wanted)
+    (status.map_or(JobEnd::Code(NOT_EXECUTABLE), JobEnd::of), text, is_wanted)
 }
 
-/// Resolves when somebody wants an end.
+/// Resolves at a signal that ends the process.
 async fn stop(signals: &mut mpsc::Receiver<ForJob>) {
     use nix::libc::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     while let Some(signal) = signals.recv().await {
@@ -235,20 +239,20 @@ fn not_started(program: &OsStr, error: &std::io::Error, lang: Lang) -> (u8, Stri
     }
 }
 
-/// Tries whether there are the descriptors that watching takes; the runtime panics where it finds none for itself.
+/// Whether enough descriptors are free; tokio's runtime panics when it gets none.
 fn find_room() -> std::io::Result<()> {
     let spare = (0..DESCRIPTORS_NEEDED).map(|_| std::fs::File::open("/dev/null"));
     spare.collect::<Result<Vec<_>, _>>().map(drop)
 }
 
-/// Whether it is the system that has no room left, and not the program that cannot be run.
+/// Whether the system lacks resources, as opposed to a program that cannot be run.
 fn lacks_room(error: &std::io::Error) -> bool {
     use nix::libc::{EAGAIN, EMFILE, ENFILE, ENOMEM};
     error.raw_os_error().is_some_and(|number| [EAGAIN, EMFILE, ENFILE, ENOMEM].contains(&number))
 }
 
-fn no_room(error: &std::io::Error) -> Failure {
-    Failure::new(
+fn no_room(error: &std::io::Error) -> ClientError {
+    ClientError::new(
         EX_OSERR,
         format!("the system has no room to watch the job: {error}; see ulimit -a"),
         format!("系统没有余力看护任务：{error}；请检查 ulimit -a"),
@@ -256,9 +260,9 @@ fn no_room(error: &std::io::Error) -> Failure {
 }
 
 /// The name of a job that was given none: not this machine's, with which several jobs would be taken for one.
-fn name_for(program: &OsStr, lang: Lang) -> Result<Id, Failure> {
+fn name_for(program: &OsStr, lang: Lang) -> Result<Id, ClientError> {
     let id = name_of(program).ok_or_else(|| {
-        Failure::new(
+        ClientError::new(
             EX_USAGE,
             "the job is not reported: it needs a name, give one with --id",
             "任务不报告：需要名称，请用 --id 指定",
@@ -278,8 +282,8 @@ fn name_of(program: &OsStr) -> Option<Id> {
 }
 
 /// A name for one run.
-fn new_rid() -> String {
-    format!("{:016x}{:016x}", secret(), secret())
+fn new_run_id() -> String {
+    format!("{:016x}{:016x}", unguessable(), unguessable())
 }
 
 /// The beat that begins a run, or ends it.

@@ -4,9 +4,9 @@ use super::beat::Outgoing;
 use super::channel::send_one;
 use super::cli;
 use super::complain;
-use super::config::Settings;
-use super::failure::Failure;
-use super::target::Protocol;
+use super::config::ClientSettings;
+use super::error::ClientError;
+use super::server_url::ServerProtocol;
 use crate::domain::beat::Warning;
 use crate::domain::lang::Lang;
 use crate::domain::limits::MESSAGE_BYTES_MAX;
@@ -15,8 +15,8 @@ use std::fmt::Display;
 /// Sends it.
 ///
 /// # Errors
-/// Whenever it is not known to be taken.
-pub async fn send(settings: &Settings, wanted: &cli::Send) -> Result<u8, Failure> {
+/// When the beat is not known to be accepted.
+pub async fn send(settings: &ClientSettings, wanted: &cli::SendArgs) -> Result<u8, ClientError> {
     let beat = Outgoing::of(&settings.id_or_host()?)
         .every(wanted.interval)
         .grace(wanted.grace)
@@ -28,7 +28,7 @@ pub async fn send(settings: &Settings, wanted: &cli::Send) -> Result<u8, Failure
     if wanted.message.as_ref().is_some_and(|text| text.len() > MESSAGE_BYTES_MAX) {
         complain(warned(Warning::MessageCut.sentence(), lang));
     }
-    if settings.to.protocol == Protocol::Tcp {
+    if settings.to.protocol == ServerProtocol::Tcp {
         for field in beat.unfit_for_a_line() {
             complain(lang.pick(
                 format!(
@@ -44,7 +44,7 @@ pub async fn send(settings: &Settings, wanted: &cli::Send) -> Result<u8, Failure
     Ok(0)
 }
 
-/// What the server says of a beat that it took.
+/// A warning of the server about an accepted beat.
 pub(super) fn warned(warning: impl Display, lang: Lang) -> String {
     lang.pick(format!("the beat counts, but {warning}"), format!("心跳已计入，但 {warning}"))
 }

@@ -15,7 +15,7 @@ const GAP: &str = "  ";
 /// A monitor as the API tells of it, as far as a table wants to know.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
-pub struct Monitor {
+pub struct MonitorLine {
     /// Its id.
     pub id: String,
     /// The name of its state.
@@ -36,7 +36,7 @@ pub struct Monitor {
 
 /// What a table is told by.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct TableStyle {
     /// The present moment.
     pub now: Wall,
     /// The language.
@@ -45,7 +45,7 @@ pub struct Look {
     pub colours: bool,
 }
 
-impl Look {
+impl TableStyle {
     /// The heads of the columns.
     fn heads(self) -> [String; 6] {
         self.lang
@@ -56,7 +56,7 @@ impl Look {
             .map(String::from)
     }
 
-    fn cells(self, monitor: &Monitor) -> [String; 6] {
+    fn cells(self, monitor: &MonitorLine) -> [String; 6] {
         let interval = Span::from_secs_f64(monitor.interval_s).unwrap_or_default().to_string();
         let asked = monitor.asked_interval_s.and_then(Span::from_secs_f64);
         let interval = match (&monitor.schedule, asked) {
@@ -77,7 +77,7 @@ impl Look {
     }
 
     /// A table with its head, each line without white space at its end and, where `width` is given, no wider.
-    pub fn table(self, monitors: &[Monitor], width: Option<usize>) -> Vec<String> {
+    pub fn table(self, monitors: &[MonitorLine], width: Option<usize>) -> Vec<String> {
         let mut rows = vec![self.heads()];
         rows.extend(monitors.iter().map(|monitor| self.cells(monitor)));
         let widest = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or_default();
@@ -231,40 +231,40 @@ mod tests {
 
     const NOW: Wall = Wall(1_770_521_420_000);
 
-    fn look(lang: Lang) -> Look {
-        Look { now: NOW, lang, colours: false }
+    fn style(lang: Lang) -> TableStyle {
+        TableStyle { now: NOW, lang, colours: false }
     }
 
-    fn monitors() -> Vec<Monitor> {
-        let one = Monitor {
+    fn monitors() -> Vec<MonitorLine> {
+        let one = MonitorLine {
             id: "数据库-1".into(),
             state: "down".into(),
             last_beat: Some("2026-02-08T03:28:00.000Z".into()),
             interval_s: 60.0,
             address: Some("192.168.1.53".into()),
             uptime_24h: Some(0.99999),
-            ..Monitor::default()
+            ..MonitorLine::default()
         };
-        let two = Monitor {
+        let two = MonitorLine {
             id: "web".into(),
             state: "up".into(),
             interval_s: 1.5,
             asked_interval_s: Some(12.0),
-            ..Monitor::default()
+            ..MonitorLine::default()
         };
         vec![one, two]
     }
 
     #[test]
     fn columns_stand_below_each_other_though_chinese_is_wide() {
-        let lines = look(Lang::En).table(&monitors(), None);
+        let lines = style(Lang::En).table(&monitors(), None);
         let want = [
             "STATE  ID        LAST BEAT  INTERVAL       ADDRESS       UPTIME 24H",
             "down   数据库-1  2 min ago  1m             192.168.1.53  99.99 %",
             "up     web       never      1s500ms → 12s  -             -",
         ];
         assert_eq!(lines, want);
-        let lines = look(Lang::Zh).table(&monitors(), None);
+        let lines = style(Lang::Zh).table(&monitors(), None);
         assert_eq!(lines[1].split_whitespace().next(), Some("离线"));
         assert_eq!(lines[0].find("标识").map(|at| lines[0][..at].width()), Some(6));
         assert_eq!(lines[2].find("web").map(|at| lines[2][..at].width()), Some(6));
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn no_line_is_wider_than_the_terminal() {
         for width in 0..80 {
-            for line in look(Lang::Zh).table(&monitors(), Some(width)) {
+            for line in style(Lang::Zh).table(&monitors(), Some(width)) {
                 assert!(line.width() <= width, "{width}: {line}");
             }
         }
@@ -282,8 +282,8 @@ mod tests {
 
     #[test]
     fn colours_touch_the_state_alone_and_change_no_width() {
-        let plain = look(Lang::Zh).table(&monitors(), Some(40));
-        let painted = Look { colours: true, ..look(Lang::Zh) }.table(&monitors(), Some(40));
+        let plain = style(Lang::Zh).table(&monitors(), Some(40));
+        let painted = TableStyle { colours: true, ..style(Lang::Zh) }.table(&monitors(), Some(40));
         assert!(painted[1].starts_with("\x1b[1;31m离线\x1b[0m"), "{:?}", painted[1]);
         for (plain, painted) in plain.iter().zip(&painted) {
             let parts =
@@ -296,11 +296,11 @@ mod tests {
 
     #[test]
     fn times_are_told_as_people_say_them() {
-        let look = look(Lang::En);
-        assert_eq!(look.ago("2026-02-08T03:30:08.000Z"), "12 s ago");
-        assert_eq!(look.ahead("2026-02-08T03:35:20.000Z"), "in 5 min");
-        assert_eq!(look.ago("2026-02-05T03:30:08.000Z"), "3 d ago");
-        assert_eq!(look.ago("not a time"), "not a time");
+        let style = style(Lang::En);
+        assert_eq!(style.ago("2026-02-08T03:30:08.000Z"), "12 s ago");
+        assert_eq!(style.ahead("2026-02-08T03:35:20.000Z"), "in 5 min");
+        assert_eq!(style.ago("2026-02-05T03:30:08.000Z"), "3 d ago");
+        assert_eq!(style.ago("not a time"), "not a time");
         assert_eq!(super::percent(1.0), "100.00 %");
     }
 

@@ -1,7 +1,7 @@
 //! What the client's TLS is made from: the files that the settings name.
 
 use super::config::TlsFiles;
-use super::failure::Failure;
+use super::error::ClientError;
 use crate::domain::lang::Lang;
 use crate::net::tls::{Identity, TlsError, config};
 use crate::transport::tls::server::{Fault, certificates, key};
@@ -31,7 +31,7 @@ enum TlsFilesError {
 ///
 /// # Errors
 /// When a file cannot be used.
-pub fn prepare(files: &TlsFiles) -> Result<Arc<ClientConfig>, Failure> {
+pub fn prepare(files: &TlsFiles) -> Result<Arc<ClientConfig>, ClientError> {
     let identity = files.cert.as_deref().zip(files.key.as_deref());
     let made =
         identity.map(|(certificate, key)| read_identity(certificate, key)).transpose().and_then(|read| {
@@ -45,7 +45,9 @@ pub fn prepare(files: &TlsFiles) -> Result<Arc<ClientConfig>, Failure> {
                 (error, _) => TlsFilesError::Config(error),
             })
         });
-    made.map_err(|error| Failure::new(error.exit_code(), error.sentence(Lang::En), error.sentence(Lang::Zh)))
+    made.map_err(|error| {
+        ClientError::new(error.exit_code(), error.sentence(Lang::En), error.sentence(Lang::Zh))
+    })
 }
 
 fn read_identity(certificate: &Path, secret: &Path) -> Result<Identity, TlsFilesError> {

@@ -13,8 +13,8 @@ use crate::domain::rules::Rule;
 use crate::domain::schedule::Schedule;
 use crate::domain::time::{Span, Wall};
 use crate::domain::window::Window;
-use crate::notify::local::Log;
-use crate::notify::webhook::Origin;
+use crate::notify::local::LocalLog;
+use crate::notify::webhook::UrlOrigin;
 use crate::notify::{ChannelOptions, ChannelSettings};
 use crate::sys::clock;
 use crate::sys::sockets::keepalive::KeepAlive;
@@ -374,7 +374,7 @@ fn describe_access(access: &Access, lang: Lang) -> Vec<(&'static str, String)> {
 fn describe_notifier(channel: &ChannelSettings, notifier: &Notifier, lang: Lang) -> String {
     let (how, timeout) = match &channel.options {
         ChannelOptions::Webhook(webhook) => {
-            let usual = |origin: &Origin| origin.port == if origin.tls { 443 } else { 80 };
+            let usual = |origin: &UrlOrigin| origin.port == if origin.tls { 443 } else { 80 };
             let port = webhook.origin.as_ref().filter(|origin| !usual(origin));
             let port = port.map(|origin| format!(":{}", origin.port)).unwrap_or_default();
             let host = match webhook.host.contains(':') && !webhook.host.starts_with('[') {
@@ -392,8 +392,8 @@ fn describe_notifier(channel: &ChannelSettings, notifier: &Notifier, lang: Lang)
         ChannelOptions::Exec(exec) => {
             (format!("exec {}", exec.command.first().map_or("", String::as_str)), exec.timeout)
         }
-        ChannelOptions::Local(Log::Journal) => ("journal".to_string(), Span(0)),
-        ChannelOptions::Local(Log::Syslog) => ("syslog".to_string(), Span(0)),
+        ChannelOptions::Local(LocalLog::Journal) => ("journal".to_string(), Span(0)),
+        ChannelOptions::Local(LocalLog::Syslog) => ("syslog".to_string(), Span(0)),
     };
     let Notifier {
         name,

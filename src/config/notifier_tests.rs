@@ -7,7 +7,7 @@ use crate::config::testing::{Dir, env};
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
 use crate::notify::exec::ExecOptions;
-use crate::notify::local::Log;
+use crate::notify::local::LocalLog;
 use crate::notify::mail::MailTls;
 use crate::notify::{CONCURRENCY, ChannelOptions, TIMEOUT};
 use std::os::unix::fs::PermissionsExt;
@@ -126,7 +126,7 @@ fn a_notifier_says_all_that_can_be_said() {
     );
     let ChannelOptions::Webhook(chat) = &settings.channels[3].options else { panic!() };
     assert_eq!(chat.host, "oapi.dingtalk.com");
-    assert_eq!(settings.channels[4].options, ChannelOptions::Local(Log::Journal));
+    assert_eq!(settings.channels[4].options, ChannelOptions::Local(LocalLog::Journal));
     assert!(settings.describe(Lang::En).contains("log: journal; gathers 10s"));
     assert!(
         settings.describe(Lang::En).contains("reminds every: 4h, tells each further failure, 6 a minute")

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 const ADDRESSES_MAX: usize = 16;
 
 /// An address that was tried, and what came of it.
-pub type Attempt = (SocketAddr, io::Error);
+pub type FailedAttempt = (SocketAddr, io::Error);
 
 /// The addresses of a host now. Nothing is cached: when a name comes to mean another machine, the next connection goes
 /// there.
@@ -26,7 +26,7 @@ pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 ///
 /// # Errors
 /// All attempts, in their order; none where there is no address.
-pub async fn connect(addresses: &[SocketAddr], end: Instant) -> Result<TcpStream, Vec<Attempt>> {
+pub async fn connect(addresses: &[SocketAddr], end: Instant) -> Result<TcpStream, Vec<FailedAttempt>> {
     let mut failed = Vec::new();
     for (tried, address) in addresses.iter().enumerate() {
         let left = end.saturating_duration_since(clock::timer_now());

@@ -14,22 +14,22 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// A connection on which requests can be made; dropped, it is closed.
 #[derive(Debug)]
-pub struct HttpConnection {
+pub struct HttpClientConnection {
     sender: SendRequest<Full<Bytes>>,
     driver: JoinHandle<()>,
 }
 
-impl HttpConnection {
+impl HttpClientConnection {
     /// Takes a connection.
     ///
     /// # Errors
     /// When it is already closed.
-    pub async fn new(stream: ClientStream) -> Result<HttpConnection> {
+    pub async fn new(stream: ClientStream) -> Result<HttpClientConnection> {
         let io = TokioIo::new(stream);
         let (sender, connection) = Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(io).await?;
         // What goes wrong with it is told to whoever waits for an answer.
         let driver = tokio::spawn(async move { _ = connection.await });
-        Ok(HttpConnection { sender, driver })
+        Ok(HttpClientConnection { sender, driver })
     }
 
     /// The head of the answer to a request, and its body as it comes.
@@ -47,7 +47,7 @@ impl HttpConnection {
     }
 }
 
-impl Drop for HttpConnection {
+impl Drop for HttpClientConnection {
     fn drop(&mut self) {
         self.driver.abort();
     }

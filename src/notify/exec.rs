@@ -1,7 +1,7 @@
-//! Programs: one is started for each message, told of it by its environment and, as JSON, by its standard input.
+//! Programs: one is started for each message, which it gets in its environment and, as JSON, on its standard input.
 //!
-//! Exit status 0 means sent; everything else, 75 (EX_TEMPFAIL) among it, means to try again. No shell comes between:
-//! whoever wants one names it in the command. When its time is over the program goes, with all that it started.
+//! Exit status 0 means sent; every other, 75 (EX_TEMPFAIL) too, means to try again. There is no shell unless the command
+//! names one. At the time limit the program's process group is killed.
 
 use super::{Envelope, Outcome, Secrets};
 use crate::domain::lang::Lang;
@@ -18,15 +18,15 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-/// Output that is kept, of each of the two streams; the rest is read and thrown away.
+/// Bytes kept of each of the two streams; the rest is read and dropped.
 const OUTPUT_BYTES_MAX: usize = 4 * 1024;
 /// Longest value of a variable: the system takes none of 128 KiB, and all together have a bound too.
 const VARIABLE_BYTES_MAX: usize = 32 * 1024;
-/// How long after a program's end what it started may still write.
+/// How long after a program's end its children may still write.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 /// sysexits: try again later.
 const EX_TEMPFAIL: i32 = 75;
-/// What the service manager says to us and nobody else; and all that begins with `LISTEN_` or `HEARTBEAT_`.
+/// Variables of the service manager that are not passed on; nor are those that begin with `LISTEN_` or `HEARTBEAT_`.
 const OURS: [&str; 6] =
     ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "FDSTORE", "CREDENTIALS_DIRECTORY", "INVOCATION_ID"];
 const OUR_PREFIXES: [&str; 2] = ["LISTEN_", "HEARTBEAT_"];
@@ -83,7 +83,7 @@ impl Exec {
     pub async fn send(&self, envelope: &Envelope<'_>) -> Outcome {
         let lang = envelope.lang;
         let mut command = self.command(envelope.json());
-        // The API shows reasons to whoever may read; where the program lies is nobody's business there.
+        // Reasons are shown by the API, so they hold the program's name without its path.
         let path = self.options.command.first().map(Path::new);
         let name = path.map(|path| Audience::Stranger.path(path)).unwrap_or_default();
         let name = name.as_str();
@@ -95,7 +95,7 @@ impl Exec {
                 );
             }
         };
-        let mut group = Group(child.id());
+        let mut group = ProcessGroup(child.id());
         let input = envelope.json().to_string();
         let run = run(child, input.into_bytes());
         match tokio::time::timeout(Duration::from_millis(self.options.timeout.0), run).await {
@@ -139,9 +139,8 @@ impl Exec {
     }
 }
 
-/// What may have kept a program from working though nothing is wrong with it: one that needs the rights of its file
-/// (set-user-ID, set-group-ID: sudo, ping, the maildrop of sendmail) does not get them under NoNewPrivileges, and some wait
-/// for ever then.
+/// A hint at NoNewPrivileges (prctl PR_GET_NO_NEW_PRIVS): a program with set-user-ID or set-group-ID (sudo, ping, the
+/// maildrop of sendmail) does not get its rights then, and may wait for ever.
 fn unprivileged(lang: Lang) -> &'static str {
     #[cfg(target_os = "linux")]
     if nix::sys::prctl::get_no_new_privs().unwrap_or(false) {
@@ -175,53 +174,53 @@ fn variable(value: &Value) -> String {
     text.replace('\0', " ")
 }
 
-/// The process group of a program; whoever drops it while it is set ends all that is in it. Its leader has not been
-/// waited for then, so the number is nobody else's.
-struct Group(Option<u32>);
+/// The process group of a program; dropped while it is set it is killed. Its leader has not been reaped then, so the number
+/// cannot belong to another group.
+struct ProcessGroup(Option<u32>);
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(pid) = self.0.and_then(|pid| i32::try_from(pid).ok()) {
-            // Gone already is as good.
+            // ESRCH: it has ended already.
             let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
         }
     }
 }
 
-/// Feeds it, hears it out and waits for its end. What it says is not waited for beyond that: something it left running
-/// may hold the streams open.
+/// Writes its input, reads its output and waits for its end. Output is not awaited beyond that: children may hold the
+/// streams open.
 async fn run(mut child: Child, input: Vec<u8>) -> io::Result<(ExitStatus, String)> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let status = {
         let feed = async move {
             if let Some(mut stdin) = stdin {
-                // One that reads nothing is not wrong.
+                // EPIPE: a program need not read its input.
                 let _ = stdin.write_all(&input).await;
             }
         };
-        let talk = async {
-            tokio::join!(feed, keep(stdout, &mut out), keep(stderr, &mut err));
+        let streams = async {
+            tokio::join!(feed, read_start(stdout, &mut out), read_start(stderr, &mut err));
         };
-        tokio::pin!(talk);
+        tokio::pin!(streams);
         let mut done = false;
         let status = loop {
             tokio::select! {
                 status = child.wait() => break status?,
-                () = &mut talk, if !done => done = true,
+                () = &mut streams, if !done => done = true,
             }
         };
         if !done {
-            let _ = tokio::time::timeout(LAST_WORDS, talk).await;
+            let _ = tokio::time::timeout(LAST_WORDS, streams).await;
         }
         status
     };
-    // What is wrong usually stands on standard error.
+    // Errors usually stand on standard error.
     let said = if err.iter().all(u8::is_ascii_whitespace) { out } else { err };
     Ok((status, String::from_utf8_lossy(&said).into_owned()))
 }
 
-async fn keep(stream: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
+async fn read_start(stream: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
     let Some(mut stream) = stream else { return };
     let mut bytes = [0; 4096];
     while let Ok(read @ 1..) = stream.read(&mut bytes).await {

@@ -4,7 +4,7 @@
 //! monitor's. A few more are made at the moment of sending.
 
 use super::sign;
-use super::template::Scope;
+use super::template::TemplateScope;
 use crate::domain::alert::Kind;
 use crate::domain::time::Wall;
 use serde_json::Value as Json;
@@ -15,9 +15,9 @@ const YEAR_MS: i64 = 366 * 86_400_000;
 
 /// A field that a template names.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Field {
+pub enum TemplateField {
     /// One that is always there.
-    Known(&'static Known),
+    Known(&'static KnownField),
     /// `secret.NAME`.
     Secret(String),
     /// `param.NAME`.
@@ -26,13 +26,13 @@ pub enum Field {
 
 /// A field by its name.
 #[derive(Debug)]
-pub struct Known {
+pub struct KnownField {
     name: &'static str,
-    place: Place,
+    place: FieldSource,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum FieldSource {
     /// A key of the message.
     Message,
     /// A key of a monitor, in a loop.
@@ -40,68 +40,68 @@ enum Place {
     /// A key of both.
     Both,
     /// Made here.
-    Made(fn(&Scope<'_>) -> Json),
+    Made(fn(&TemplateScope<'_>) -> Json),
     /// Made here from a secret of that name.
     Signed(&'static str, fn(Wall, &str) -> String),
     /// Made here of where a loop stands.
     Turn(fn(usize, usize) -> bool),
 }
 
-impl PartialEq for Known {
-    fn eq(&self, other: &Known) -> bool {
+impl PartialEq for KnownField {
+    fn eq(&self, other: &KnownField) -> bool {
         self.name == other.name
     }
 }
 
-const fn known(name: &'static str, place: Place) -> Known {
-    Known { name, place }
+const fn known(name: &'static str, place: FieldSource) -> KnownField {
+    KnownField { name, place }
 }
 
-const KNOWN: &[Known] = &[
-    known("text", Place::Message),
-    known("title", Place::Message),
-    known("kind", Place::Message),
-    known("key", Place::Message),
-    known("notifier", Place::Message),
-    known("monitor", Place::Message),
-    known("count", Place::Message),
-    known("delayed_s", Place::Message),
-    known("stored", Place::Message),
-    known("shared", Place::Message),
-    known("dependants", Place::Message),
-    known("dependants_count", Place::Message),
-    known("details", Place::Message),
-    known("server", Place::Message),
-    known("link", Place::Message),
-    known("at", Place::Message),
-    known("incident", Place::Both),
-    known("since", Place::Both),
-    known("duration_s", Place::Both),
-    known("cause", Place::Both),
-    known("exit_code", Place::Both),
-    known("signal", Place::Both),
-    known("slot", Place::Both),
-    known("message", Place::Both),
-    known("failures", Place::Both),
-    known("address", Place::Both),
-    known("tags", Place::Both),
-    known("id", Place::Monitor),
-    known("ended", Place::Monitor),
-    known("last_beat", Place::Monitor),
-    known("removed", Place::Monitor),
-    known("first", Place::Turn(|index, _| index == 0)),
-    known("last", Place::Turn(|index, shown| index + 1 == shown)),
-    known("payload", Place::Made(|scope| scope.envelope.json().clone())),
-    known("icon", Place::Made(|scope| icon(scope.envelope.message.kind).into())),
-    known("now", Place::Made(|scope| scope.envelope.now().rfc3339().into())),
-    known("now_s", Place::Made(|scope| sign::seconds(scope.envelope.now()).into())),
-    known("now_ms", Place::Made(|scope| scope.envelope.now().0.into())),
+const KNOWN: &[KnownField] = &[
+    known("text", FieldSource::Message),
+    known("title", FieldSource::Message),
+    known("kind", FieldSource::Message),
+    known("key", FieldSource::Message),
+    known("notifier", FieldSource::Message),
+    known("monitor", FieldSource::Message),
+    known("count", FieldSource::Message),
+    known("delayed_s", FieldSource::Message),
+    known("stored", FieldSource::Message),
+    known("shared", FieldSource::Message),
+    known("dependants", FieldSource::Message),
+    known("dependants_count", FieldSource::Message),
+    known("details", FieldSource::Message),
+    known("server", FieldSource::Message),
+    known("link", FieldSource::Message),
+    known("at", FieldSource::Message),
+    known("incident", FieldSource::Both),
+    known("since", FieldSource::Both),
+    known("duration_s", FieldSource::Both),
+    known("cause", FieldSource::Both),
+    known("exit_code", FieldSource::Both),
+    known("signal", FieldSource::Both),
+    known("slot", FieldSource::Both),
+    known("message", FieldSource::Both),
+    known("failures", FieldSource::Both),
+    known("address", FieldSource::Both),
+    known("tags", FieldSource::Both),
+    known("id", FieldSource::Monitor),
+    known("ended", FieldSource::Monitor),
+    known("last_beat", FieldSource::Monitor),
+    known("removed", FieldSource::Monitor),
+    known("first", FieldSource::Turn(|index, _| index == 0)),
+    known("last", FieldSource::Turn(|index, shown| index + 1 == shown)),
+    known("payload", FieldSource::Made(|scope| scope.envelope.json().clone())),
+    known("icon", FieldSource::Made(|scope| icon(scope.envelope.message.kind).into())),
+    known("now", FieldSource::Made(|scope| scope.envelope.now().rfc3339().into())),
+    known("now_s", FieldSource::Made(|scope| sign::seconds(scope.envelope.now()).into())),
+    known("now_ms", FieldSource::Made(|scope| scope.envelope.now().0.into())),
     known(
         "in_a_year",
-        Place::Made(|scope| Wall(scope.envelope.now().0.saturating_add(YEAR_MS)).rfc3339().into()),
+        FieldSource::Made(|scope| Wall(scope.envelope.now().0.saturating_add(YEAR_MS)).rfc3339().into()),
     ),
-    known("dingtalk_sign", Place::Signed("sign", sign::dingtalk)),
-    known("feishu_sign", Place::Signed("sign", sign::feishu)),
+    known("dingtalk_sign", FieldSource::Signed("sign", sign::dingtalk)),
+    known("feishu_sign", FieldSource::Signed("sign", sign::feishu)),
 ];
 
 /// What is seen before anything is read.
@@ -114,17 +114,17 @@ fn icon(kind: Kind) -> &'static str {
     }
 }
 
-impl Field {
-    pub(super) fn of_name(name: &str) -> Option<Field> {
-        KNOWN.iter().find(|known| known.name == name).map(Field::Known)
+impl TemplateField {
+    pub(super) fn of_name(name: &str) -> Option<TemplateField> {
+        KNOWN.iter().find(|known| known.name == name).map(TemplateField::Known)
     }
 
     /// Whether it is a value of JSON by itself.
     pub(super) fn is_json(&self) -> bool {
-        matches!(self, Field::Known(Known { name: "payload", .. }))
+        matches!(self, TemplateField::Known(KnownField { name: "payload", .. }))
     }
 
-    /// All names, for whom got one wrong.
+    /// All names, for error messages.
     pub(super) fn names() -> Vec<&'static str> {
         KNOWN.iter().map(|known| known.name).chain(["secret.NAME", "param.NAME"]).collect()
     }
@@ -132,7 +132,7 @@ impl Field {
     /// The secret that it is made of.
     pub(super) fn needs_secret(&self) -> Option<&'static str> {
         match self {
-            Field::Known(Known { place: Place::Signed(secret, _), .. }) => Some(secret),
+            TemplateField::Known(KnownField { place: FieldSource::Signed(secret, _), .. }) => Some(secret),
             _ => None,
         }
     }
@@ -140,7 +140,9 @@ impl Field {
     /// Its name, if it stands only in a loop.
     pub(super) fn is_of_monitor(&self) -> Option<&'static str> {
         match self {
-            Field::Known(Known { name, place: Place::Monitor | Place::Turn(_) }) => Some(name),
+            TemplateField::Known(KnownField { name, place: FieldSource::Monitor | FieldSource::Turn(_) }) => {
+                Some(name)
+            }
             _ => None,
         }
     }
@@ -148,41 +150,43 @@ impl Field {
 
 /// What a field holds.
 #[derive(Debug)]
-pub(super) enum Value<'a> {
+pub(super) enum FieldValue<'a> {
     Json(Cow<'a, Json>),
     Text(String),
 }
 
 /// Looks it up.
-pub(super) fn value<'a>(field: &Field, scope: &Scope<'a>) -> Value<'a> {
+pub(super) fn value<'a>(field: &TemplateField, scope: &TemplateScope<'a>) -> FieldValue<'a> {
     static NULL: Json = Json::Null;
-    let key = |json: &'a Json, name: &str| Value::Json(Cow::Borrowed(json.get(name).unwrap_or(&NULL)));
+    let key = |json: &'a Json, name: &str| FieldValue::Json(Cow::Borrowed(json.get(name).unwrap_or(&NULL)));
     let message = scope.envelope.json();
     let monitor = scope.at.and_then(|(index, _)| scope.envelope.monitors().get(index));
     match field {
-        Field::Secret(name) => Value::Text(scope.secrets.reveal(name).unwrap_or_default().to_string()),
-        Field::Param(name) => Value::Text(scope.params.get(name).cloned().unwrap_or_default()),
-        Field::Known(Known { name, place }) => match place {
-            Place::Message => key(message, name),
-            Place::Monitor => key(monitor.unwrap_or(&NULL), name),
-            Place::Both => key(monitor.unwrap_or(message), name),
-            Place::Made(make) => Value::Json(Cow::Owned(make(scope))),
-            Place::Signed(secret, sign) => {
-                Value::Text(sign(scope.envelope.now(), scope.secrets.reveal(secret).unwrap_or_default()))
+        TemplateField::Secret(name) => {
+            FieldValue::Text(scope.secrets.reveal(name).unwrap_or_default().to_string())
+        }
+        TemplateField::Param(name) => FieldValue::Text(scope.params.get(name).cloned().unwrap_or_default()),
+        TemplateField::Known(KnownField { name, place }) => match place {
+            FieldSource::Message => key(message, name),
+            FieldSource::Monitor => key(monitor.unwrap_or(&NULL), name),
+            FieldSource::Both => key(monitor.unwrap_or(message), name),
+            FieldSource::Made(make) => FieldValue::Json(Cow::Owned(make(scope))),
+            FieldSource::Signed(secret, sign) => {
+                FieldValue::Text(sign(scope.envelope.now(), scope.secrets.reveal(secret).unwrap_or_default()))
             }
-            Place::Turn(holds) => {
-                Value::Json(Cow::Owned(scope.at.is_some_and(|(index, shown)| holds(index, shown)).into()))
-            }
+            FieldSource::Turn(holds) => FieldValue::Json(Cow::Owned(
+                scope.at.is_some_and(|(index, shown)| holds(index, shown)).into(),
+            )),
         },
     }
 }
 
-impl Value<'_> {
+impl FieldValue<'_> {
     /// Whether there is nothing in it: zero and false are nothing too.
     pub(super) fn is_empty(&self) -> bool {
         match self {
-            Value::Text(text) => text.is_empty(),
-            Value::Json(json) => match json.as_ref() {
+            FieldValue::Text(text) => text.is_empty(),
+            FieldValue::Json(json) => match json.as_ref() {
                 Json::Null => true,
                 Json::Bool(holds) => !holds,
                 Json::Number(number) => number.as_f64() == Some(0.0),
@@ -196,8 +200,8 @@ impl Value<'_> {
     /// As a text: a list with commas, nothing for nothing.
     pub(super) fn into_text(self) -> String {
         let json = match self {
-            Value::Text(text) => return text,
-            Value::Json(json) => json,
+            FieldValue::Text(text) => return text,
+            FieldValue::Json(json) => json,
         };
         match json.as_ref() {
             Json::Null => String::new(),
@@ -212,8 +216,8 @@ impl Value<'_> {
     /// As JSON.
     pub(super) fn into_json(self) -> String {
         match self {
-            Value::Text(text) => Json::String(text).to_string(),
-            Value::Json(json) => json.to_string(),
+            FieldValue::Text(text) => Json::String(text).to_string(),
+            FieldValue::Json(json) => json.to_string(),
         }
     }
 }

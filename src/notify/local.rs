@@ -1,7 +1,6 @@
 //! The logs of this machine: an entry in the journal, with fields to ask for, or a line in syslog.
 //!
-//! `journalctl MESSAGE_ID=` with the id of alerts finds all of them, `HEARTBEAT_MONITOR=` those of one monitor. Whatever
-//! watches the log of a machine can so be what tells people.
+//! `journalctl MESSAGE_ID=` with the id of alerts finds all of them, `HEARTBEAT_MONITOR=` those of one monitor.
 
 use super::{Envelope, Outcome};
 use crate::domain::alert::Kind;
@@ -32,7 +31,7 @@ const FIELDS: &[(&str, &str)] = &[
 
 /// Which log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Log {
+pub enum LocalLog {
     /// systemd's journal.
     Journal,
     /// syslog.
@@ -42,16 +41,16 @@ pub enum Log {
 /// A log, ready to be written to.
 #[derive(Debug)]
 pub struct Local {
-    log: Log,
+    log: LocalLog,
     path: PathBuf,
 }
 
 impl Local {
     /// The log where it usually is.
-    pub fn new(log: Log) -> Local {
+    pub fn new(log: LocalLog) -> Local {
         let path = match log {
-            Log::Journal => JOURNAL_PATH,
-            Log::Syslog => SYSLOG_PATH,
+            LocalLog::Journal => JOURNAL_PATH,
+            LocalLog::Syslog => SYSLOG_PATH,
         };
         Local { log, path: path.into() }
     }
@@ -59,15 +58,15 @@ impl Local {
     /// Writes one entry. The socket takes it at once or not at all, so nothing is waited for.
     pub fn send(&self, envelope: &Envelope<'_>) -> Outcome {
         let packet = match self.log {
-            Log::Journal => entry(envelope),
-            Log::Syslog => line(envelope),
+            LocalLog::Journal => entry(envelope),
+            LocalLog::Syslog => line(envelope),
         };
         match self.deliver(&packet) {
             Ok(()) => Outcome::Sent,
             Err(error) => {
                 let log = match self.log {
-                    Log::Journal => "journal",
-                    Log::Syslog => "syslog",
+                    LocalLog::Journal => "journal",
+                    LocalLog::Syslog => "syslog",
                 };
                 Outcome::retry(
                     envelope
@@ -131,7 +130,7 @@ mod tests {
     use crate::notify::testing::{envelope, message, retried};
 
     /// What arrives at a socket of our own, or what comes of there being none.
-    fn written(log: Log, kind: Kind, ids: &[&str]) -> Result<String, Outcome> {
+    fn written(log: LocalLog, kind: Kind, ids: &[&str]) -> Result<String, Outcome> {
         let path =
             std::env::temp_dir().join(format!("hb-local-{}-{log:?}-{}", std::process::id(), kind.name()));
         let _ = std::fs::remove_file(&path);
@@ -148,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_journal_gets_fields_to_ask_for() {
-        let entry = written(Log::Journal, Kind::Down, &["web-1"]).unwrap();
+        let entry = written(LocalLog::Journal, Kind::Down, &["web-1"]).unwrap();
         for field in [
             "MESSAGE=web-1 is down, silent for 1m30s\n",
             "PRIORITY=3\n",
@@ -162,13 +161,13 @@ mod tests {
         ] {
             assert!(entry.contains(field), "{field}{entry}");
         }
-        assert!(written(Log::Journal, Kind::Recovered, &["web-1"]).unwrap().contains("PRIORITY=5\n"));
-        assert!(!written(Log::Journal, Kind::Test, &[]).unwrap().contains("HEARTBEAT_MONITOR"));
+        assert!(written(LocalLog::Journal, Kind::Recovered, &["web-1"]).unwrap().contains("PRIORITY=5\n"));
+        assert!(!written(LocalLog::Journal, Kind::Test, &[]).unwrap().contains("HEARTBEAT_MONITOR"));
     }
 
     #[test]
     fn syslog_gets_a_line_with_its_priority() {
-        let line = written(Log::Syslog, Kind::Down, &["web-1"]).unwrap();
+        let line = written(LocalLog::Syslog, Kind::Down, &["web-1"]).unwrap();
         assert!(line.starts_with("<27>Feb  8 "), "{line}");
         let end = format!(" heartbeat-server[{}]: web-1 is down, silent for 1m30s", std::process::id());
         assert!(line.ends_with(&end), "{line}");
@@ -176,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_log_that_is_not_there_is_tried_again() {
-        let (_, reason) = retried(written(Log::Syslog, Kind::Flapping, &["nowhere"]).unwrap_err());
+        let (_, reason) = retried(written(LocalLog::Syslog, Kind::Flapping, &["nowhere"]).unwrap_err());
         assert!(reason.starts_with("cannot write to syslog: "), "{reason}");
     }
 }

@@ -5,7 +5,7 @@
 
 mod smtp;
 
-use super::template::{Names, Scope, Template};
+use super::template::{Names, Template, TemplateScope};
 use super::{Envelope, Outcome, Recipients, Secret, Secrets};
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
@@ -53,20 +53,20 @@ heartbeat-server, {{key}}
 ";
 const SUBJECT: &str = "{{cut 200 title}}";
 
-/// How the way to the server is protected.
+/// How the connection is encrypted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MailTls {
-    /// STARTTLS, and nothing without it.
+    /// STARTTLS, required.
     #[default]
     StartTls,
     /// TLS from the first byte.
     Tls,
-    /// Not at all.
+    /// Plain text.
     Off,
 }
 
 impl MailTls {
-    /// The port when nobody says.
+    /// The default port.
     pub fn port(self) -> u16 {
         match self {
             MailTls::StartTls => 587,
@@ -75,7 +75,7 @@ impl MailTls {
         }
     }
 
-    /// The word for it in the configuration.
+    /// Its name in the configuration.
     pub fn name(self) -> &'static str {
         match self {
             MailTls::StartTls => "starttls",
@@ -92,17 +92,17 @@ pub struct MailOptions {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// How the way there is protected.
+    /// The encryption.
     pub tls: MailTls,
     /// The sender.
     pub from: Mailbox,
-    /// Who gets it, each whatever becomes of the others.
+    /// The recipients; each has an outcome of its own.
     pub to: Vec<Mailbox>,
-    /// How we introduce ourselves; `None`: by this machine's name if it is whole, or else by our address.
+    /// The name in EHLO; `None`: the host name if it is fully qualified, else the local address.
     pub helo: Option<String>,
-    /// Who we are, if the server wants to know.
+    /// User and password, if any.
     pub login: Option<(String, Secret)>,
-    /// A bundle with the authorities that are believed in place of the system's.
+    /// A PEM bundle of authorities to trust instead of the system's.
     pub ca: Option<PathBuf>,
     /// The subject, if not ours.
     pub subject: Option<Template>,
@@ -110,14 +110,14 @@ pub struct MailOptions {
     pub body: Option<Template>,
     /// For the whole conversation.
     pub timeout: Span,
-    /// Whether reasons quote what the server says.
+    /// Whether reasons quote answers.
     pub show_answers: bool,
 }
 
 /// Mails, ready to be sent.
 pub struct Mail {
     options: MailOptions,
-    /// Made when it is first wanted, for it reads certificates.
+    /// Made at the first mail, for it reads certificates.
     tls: OnceLock<TlsParameters>,
 }
 
@@ -174,7 +174,7 @@ impl Mail {
         }
     }
 
-    /// Who is asked; an error names one who is no recipient any more.
+    /// The addresses of the wanted recipients; the error is one that is no recipient any more.
     fn recipients<'a>(&self, wanted: Recipients<'a>) -> Result<Vec<Address>, &'a str> {
         let all = self.options.to.iter().map(|one| &one.email);
         match wanted {
@@ -191,7 +191,7 @@ impl Mail {
 
     fn letter(&self, envelope: &Envelope<'_>) -> Result<Letter, String> {
         let (secrets, params) = (Secrets::default(), BTreeMap::new());
-        let scope = Scope::new(envelope, &secrets, &params);
+        let scope = TemplateScope::new(envelope, &secrets, &params);
         let own = |text: &str| Template::parse(text, Names::default()).map_err(|e| e.sentence(envelope.lang));
         let fill = |template: &Option<Template>, text: &str| -> Result<String, String> {
             let rendered = match template {
@@ -236,7 +236,7 @@ impl Mail {
             TlsParameters::builder(self.options.host.clone()).certificate_store(CertificateStore::None);
         let authorities = tls::authorities(self.options.ca.as_deref()).map_err(|e| e.sentence(lang))?;
         for authority in authorities {
-            // One that cannot be used is left out, as elsewhere.
+            // One that cannot be parsed is left out, as by add_parsable_certificates.
             if let Ok(certificate) = Certificate::from_der(authority.to_vec()) {
                 builder = builder.add_root_certificate(certificate);
             }
@@ -253,7 +253,7 @@ fn message_id(key: &str, domain: &str) -> String {
     format!("<{}@{domain}>", key.replace('.', "=2E"))
 }
 
-/// RFC 3834: no holiday notices, please.
+/// RFC 3834: suppresses automatic answers.
 #[derive(Clone)]
 struct AutoSubmitted;
 
@@ -271,7 +271,7 @@ impl Header for AutoSubmitted {
     }
 }
 
-/// An error with what is behind it, each said once.
+/// An error with its sources, each part once.
 fn chain(error: &dyn Error) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);

@@ -1,8 +1,8 @@
-//! Channels: how a message reaches a person, one module for each way.
+//! Channels: how a message is delivered, one module for each way.
 //!
-//! A channel tries once, within its own time limit, and says what came of it: sent, to be tried again, or refused. Who
-//! is told, when, how often and what happens to what is refused is not its business. Reasons are sentences in the
-//! configured language, and never hold a secret.
+//! A channel makes one attempt within its own time limit and returns its outcome: sent, to be tried again, or refused.
+//! Which messages are sent, when and how often is decided elsewhere. Reasons are sentences in the configured language, and
+//! never hold a secret.
 
 mod connect;
 pub mod exec;
@@ -28,79 +28,79 @@ use crate::view::alert;
 use serde_json::Value;
 use std::sync::OnceLock;
 
-/// How long a channel may take when nobody says.
+/// The default time limit of an attempt.
 pub const TIMEOUT: Span = Span::secs(15);
-/// Longest time that a channel may be given.
+/// The longest time limit of an attempt.
 pub const TIMEOUT_MAX: Span = Span::secs(600);
-/// Messages that may be on their way at once when nobody says: one after the other keeps their order.
+/// The default of messages under way at once: one after the other keeps their order.
 pub const CONCURRENCY: usize = 1;
-/// Most messages that may be on their way at once through one channel.
+/// Most messages under way at once through one channel.
 pub const CONCURRENCY_MAX: usize = 64;
-/// Most that is quoted of what a receiver says, in characters.
+/// Most characters quoted of a receiver's answer.
 const QUOTE_CHARS_MAX: usize = 200;
 
-/// A message on its way, as it is at the moment of this try.
+/// A message as it is at the moment of an attempt.
 #[derive(Debug)]
 pub struct Envelope<'a> {
-    /// What is told; its `now` is the present moment.
+    /// The message; its `now` is the present moment.
     pub message: &'a Message,
-    /// The language of its sentences, and of the reasons why it could not be sent.
+    /// The language of its sentences and of reasons.
     pub lang: Lang,
-    /// Which of the channel's recipients are told; only mail knows several.
+    /// Which of the channel's recipients get it; only mail has several.
     pub to: Recipients<'a>,
     json: OnceLock<Value>,
 }
 
-/// Which of a channel's recipients are told.
+/// Which of a channel's recipients get a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Recipients<'a> {
     /// All.
     #[default]
     All,
-    /// All but these, who have earlier messages still to hear.
+    /// All but these, for which earlier messages are still pending.
     But(&'a [String]),
     /// This one.
     One(&'a str),
 }
 
-/// A recipient who did not get what others got.
+/// A recipient that did not get a message that others got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {
     /// Who.
     pub to: String,
-    /// Whether another try may help.
+    /// Whether it is refused for good.
     pub is_refused: bool,
     /// Why.
     pub reason: String,
 }
 
-/// What came of a try.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was taken.
+    /// It was accepted.
     Sent,
-    /// It was taken for some of the recipients, or was refused by some and put off by the others.
+    /// It was accepted for some of the recipients, or refused for some and deferred for the others.
     Partly {
-        /// For whom it was taken.
+        /// For which it was accepted.
         told: Vec<String>,
-        /// Who is left.
+        /// The others.
         left: Vec<Left>,
     },
-    /// Not this time.
+    /// To be tried again.
     Retry {
-        /// How long the receiver wants to be left alone.
+        /// How long the receiver asks to wait.
         after: Option<Span>,
         /// Why.
         reason: String,
     },
-    /// It will not be taken however often it is tried.
+    /// Refused for good.
     Refused {
         /// Why.
         reason: String,
     },
 }
 
-/// A way to reach somebody, ready to be used.
+/// A channel, ready to be used.
 #[derive(Debug)]
 pub enum Channel {
     /// A request over HTTP.
@@ -123,7 +123,7 @@ pub enum ChannelOptions {
     /// `type = "exec"`.
     Exec(exec::ExecOptions),
     /// `type = "journal"` and `type = "syslog"`.
-    Local(local::Log),
+    Local(local::LocalLog),
 }
 
 /// A channel by the name of its notifier, as the configuration has it.
@@ -138,7 +138,7 @@ pub struct ChannelSettings {
 }
 
 impl Channel {
-    /// Makes it ready.
+    /// A channel of these options.
     pub fn new(options: ChannelOptions) -> Channel {
         match options {
             ChannelOptions::Webhook(options) => Channel::Webhook(webhook::Webhook::new(options)),
@@ -148,7 +148,7 @@ impl Channel {
         }
     }
 
-    /// Tries once.
+    /// Makes one attempt.
     pub async fn send(&self, envelope: &Envelope<'_>) -> Outcome {
         match self {
             Channel::Webhook(webhook) => webhook.send(envelope).await,
@@ -196,7 +196,7 @@ impl Outcome {
     }
 }
 
-/// What a receiver said, on one line and not too long.
+/// A receiver's answer on one line, shortened.
 fn quote(text: &str) -> String {
     let mut line = String::new();
     for (count, word) in text.split(|c: char| c.is_whitespace() || c.is_control()).enumerate() {
@@ -211,7 +211,7 @@ fn quote(text: &str) -> String {
     }
 }
 
-/// `: ` and what a receiver said, if it said anything.
+/// `: ` and a receiver's answer, if there is one.
 fn quoted(lang: Lang, text: &str) -> String {
     match quote(text) {
         line if line.is_empty() => line,

@@ -1,7 +1,7 @@
 //! Proxies of webhooks: as the configuration names one, or as the environment does (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
 //!
-//! To https we get by CONNECT (RFC 9110, 9.3.6), so that the proxy sees neither address nor secrets; of http the proxy is
-//! sent the request itself, with the whole address in its first line.
+//! For https by CONNECT (RFC 9110, 9.3.6), so that the proxy sees neither path nor secrets; for http the proxy gets the
+//! request itself, with the whole URL in its first line (absolute-form).
 
 use super::secret::Secret;
 use crate::net::authority;
@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The port when nobody says; as curl has it.
+/// The default port, as curl has it.
 const PORT: u16 = 1080;
 /// Longest head of an answer to CONNECT.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -28,7 +28,7 @@ pub struct Proxy {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// The value of Proxy-Authorization, if it wants to know who we are.
+    /// The value of Proxy-Authorization, if any.
     pub authorization: Option<Secret>,
 }
 
@@ -63,7 +63,7 @@ impl Proxy {
         (!host.is_empty()).then(|| Proxy { host, port: uri.port_u16().unwrap_or(PORT), authorization })
     }
 
-    /// What the environment says of the way to a host; an error names a variable that makes no sense.
+    /// The proxy that the environment names for a host; the error is a variable that cannot be read.
     pub fn of_environment(
         variable: impl Fn(&str) -> Option<String>,
         tls: bool,
@@ -83,7 +83,7 @@ impl Proxy {
         Proxy::parse(&text).map(Some).ok_or(name)
     }
 
-    /// Has the proxy connect us to a host.
+    /// Opens a tunnel to a host.
     pub(super) async fn tunnel(
         &self,
         stream: &mut TcpStream,
@@ -99,7 +99,7 @@ impl Proxy {
         let head = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{authorization}\r\n");
         stream.write_all(head.as_bytes()).await.map_err(TunnelError::Io)?;
         let mut answer = Vec::new();
-        // By single bytes, since what comes behind is the host's.
+        // Byte by byte: what follows the head belongs to the host.
         while !answer.ends_with(b"\r\n\r\n") {
             if answer.len() == HEAD_BYTES_MAX {
                 return Err(TunnelError::Answer(None));
@@ -124,7 +124,7 @@ pub(super) enum TunnelError {
     Answer(Option<u16>),
 }
 
-/// Whether a host is reached without a proxy: ourselves, and whatever `NO_PROXY` names (`*`, a domain with all below it, an
+/// Whether a host is reached without a proxy: loopback, and what `NO_PROXY` names (`*`, a domain with all below it, an
 /// address, a network, each with a port where only that is meant).
 fn is_direct(except: &str, host: &str, port: u16) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();

@@ -1,8 +1,8 @@
 //! Secrets: kept for use, never shown.
 //!
-//! What a receiver says may repeat a secret: as it was sent, as it stands in an address or in JSON, inside a Basic header
-//! or an SMTP AUTH line (base64), whole or in part. So its words are shown only where somebody asks for that, and then
-//! without anything of which six characters stand in a row in one of those forms.
+//! A receiver's answer may repeat a secret: as it was sent, as it stands in a URL or in JSON, inside a Basic header or an
+//! SMTP AUTH line (base64), whole or in part. So answers are shown only with `show_answers`, and then without any six
+//! characters in a row of one of those forms.
 
 use crate::domain::lang::Lang;
 use crate::notify::quoted;
@@ -12,11 +12,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Shorter ones are not looked for in what receivers say: they would be found everywhere.
+/// Shorter secrets are not searched for in answers: they would match everywhere.
 const REDACTED_BYTES_MIN: usize = 4;
 /// So many characters in a row are a part of a secret and no coincidence.
 const PART_BYTES: usize = 6;
-/// What is looked at of what a receiver says; of that much less is quoted.
+/// Bytes of an answer that are searched; less is quoted.
 const ANSWER_BYTES_MAX: usize = 8 * 1024;
 /// Stands for what was taken out.
 const MARK: char = '…';
@@ -58,7 +58,7 @@ impl Secrets {
         self.0.get(name).map(Secret::reveal)
     }
 
-    /// Also those of another kind: an address that was called, a header that was sent.
+    /// With more: a URL that was called, a header that was sent.
     pub fn with(&self, more: impl IntoIterator<Item = String>) -> Secrets {
         let mut all = self.clone();
         for (index, text) in more.into_iter().enumerate() {
@@ -68,7 +68,7 @@ impl Secrets {
         all
     }
 
-    /// A text that comes from outside, without any secret that it may repeat, encoded or in part.
+    /// A text from outside without any secret, encoded or in part.
     pub fn redact(&self, text: &str) -> String {
         let mut hidden = vec![false; text.len()];
         let low = text.to_ascii_lowercase();
@@ -104,7 +104,7 @@ impl Secrets {
         shown
     }
 
-    /// What is said of a receiver's answer: nothing, or its words without secrets.
+    /// What a reason quotes of an answer: a hint, or the answer without secrets.
     pub(super) fn answer(&self, is_shown: bool, text: &str, lang: Lang) -> String {
         if text.trim().is_empty() {
             return String::new();
@@ -122,7 +122,7 @@ impl Secrets {
     }
 }
 
-/// A secret as it may come back.
+/// The forms in which an answer may hold a secret.
 fn forms(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).unwrap_or_default().trim_matches('"').to_string();
     let mut ascii = String::new();

@@ -19,9 +19,9 @@ mod parse;
 mod render;
 
 use super::Secrets;
-pub use super::fields::Field;
+pub use super::fields::TemplateField;
 use crate::domain::lang::Lang;
-pub use render::Scope;
+pub use render::TemplateScope;
 use std::collections::BTreeMap;
 
 /// Longest template, in bytes.
@@ -43,17 +43,17 @@ pub struct Template {
 #[derive(Clone, Debug, PartialEq)]
 enum Node {
     Text(String),
-    Insert { filters: Vec<Filter>, parts: Vec<Part> },
+    Insert { filters: Vec<Filter>, parts: Vec<InsertPart> },
     Filter { filters: Vec<Filter>, body: Vec<Node> },
     Each { most: usize, body: Vec<Node>, none: Vec<Node> },
-    If { field: Field, among: Vec<String>, then: Vec<Node>, or: Vec<Node> },
+    If { field: TemplateField, among: Vec<String>, then: Vec<Node>, or: Vec<Node> },
 }
 
 /// What stands between the braces, filters apart.
 #[derive(Clone, Debug, PartialEq)]
-enum Part {
+enum InsertPart {
     Text(String),
-    Field(Field),
+    Field(TemplateField),
 }
 
 /// How a text is changed for the place where it is to stand.
@@ -63,11 +63,11 @@ enum Filter {
     Json,
     /// Percent-encoded for a path or a query.
     Url,
-    /// `&`, `<` and `>` as entities; Slack wants the same.
+    /// `&`, `<` and `>` as entities, as Slack needs too.
     Html,
     /// Base64.
     Base64,
-    /// Nobody is mentioned: no `@all`, no `<at …>`. An id is chosen by whoever beats.
+    /// Mentions are defused (`@all`, `<at …>`): senders choose ids.
     Quiet,
     /// At most so many characters.
     Cut(usize),
@@ -82,11 +82,11 @@ pub struct TemplateError {
     pub line: usize,
     /// The character in that line.
     pub column: usize,
-    fault: Fault,
+    kind: TemplateErrorKind,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Fault {
+enum TemplateErrorKind {
     TooLong,
     TooDeep,
     /// `{{` without `}}`.
@@ -144,7 +144,7 @@ impl Template {
     ///
     /// # Errors
     /// When the text grows beyond [`OUTPUT_BYTES_MAX`].
-    pub fn render(&self, scope: &Scope<'_>) -> Result<String, TooLong> {
+    pub fn render(&self, scope: &TemplateScope<'_>) -> Result<String, TooLong> {
         render::render(&self.nodes, self.json, scope)
     }
 
@@ -181,16 +181,16 @@ impl Template {
 impl TemplateError {
     /// What is missing, where that is the fault.
     pub fn missing(&self) -> Option<Missing<'_>> {
-        match &self.fault {
-            Fault::Secret(name) => Some(Missing::Secret(name)),
-            Fault::Param(name) => Some(Missing::Param(name)),
+        match &self.kind {
+            TemplateErrorKind::Secret(name) => Some(Missing::Secret(name)),
+            TemplateErrorKind::Param(name) => Some(Missing::Param(name)),
             _ => None,
         }
     }
 
     /// What is wrong, with its place.
     pub fn sentence(&self, lang: Lang) -> String {
-        let reason = self.fault.sentence(lang);
+        let reason = self.kind.sentence(lang);
         match lang {
             Lang::En => format!("line {}, column {} of the template: {reason}", self.line, self.column),
             Lang::Zh => format!("模板第 {} 行第 {} 列：{reason}", self.line, self.column),
@@ -198,43 +198,51 @@ impl TemplateError {
     }
 }
 
-impl Fault {
+impl TemplateErrorKind {
     fn sentence(&self, lang: Lang) -> String {
         let zh = lang == Lang::Zh;
-        let known = || Field::names().join(if zh { "、" } else { ", " });
+        let known = || TemplateField::names().join(if zh { "、" } else { ", " });
         match (self, zh) {
-            (Fault::TooLong, false) => format!("a template has at most {TEMPLATE_BYTES_MAX} bytes"),
-            (Fault::TooLong, true) => format!("模板最多 {TEMPLATE_BYTES_MAX} 字节"),
-            (Fault::TooDeep, false) => format!("blocks are nested at most {DEPTH_MAX} deep"),
-            (Fault::TooDeep, true) => format!("块最多嵌套 {DEPTH_MAX} 层"),
-            (Fault::Unclosed, false) => "{{ without }}; write {{\"{{\"}} for two braces".into(),
-            (Fault::Unclosed, true) => "{{ 缺少对应的 }}；要写出两个花括号请用 {{\"{{\"}}".into(),
-            (Fault::Quote, false) => "a text in quotes without its end".into(),
-            (Fault::Quote, true) => "引号中的文本没有结束".into(),
-            (Fault::Empty, false) => format!("a field is missing; there are: {}", known()),
-            (Fault::Empty, true) => format!("缺少字段；可用：{}", known()),
-            (Fault::Word(word), false) => format!("unknown field {word:?}; there are: {}", known()),
-            (Fault::Word(word), true) => format!("未知的字段 {word:?}；可用：{}", known()),
-            (Fault::Secret(name), false) => format!("no secret {name:?}: name it under secrets"),
-            (Fault::Secret(name), true) => format!("没有密钥 {name:?}：请在 secrets 中写明"),
-            (Fault::Param(name), false) => format!("no parameter {name:?}: name it under params"),
-            (Fault::Param(name), true) => format!("没有参数 {name:?}：请在 params 中写明"),
-            (Fault::Block(word), false) => {
+            (TemplateErrorKind::TooLong, false) => {
+                format!("a template has at most {TEMPLATE_BYTES_MAX} bytes")
+            }
+            (TemplateErrorKind::TooLong, true) => format!("模板最多 {TEMPLATE_BYTES_MAX} 字节"),
+            (TemplateErrorKind::TooDeep, false) => format!("blocks are nested at most {DEPTH_MAX} deep"),
+            (TemplateErrorKind::TooDeep, true) => format!("块最多嵌套 {DEPTH_MAX} 层"),
+            (TemplateErrorKind::Unclosed, false) => "{{ without }}; write {{\"{{\"}} for two braces".into(),
+            (TemplateErrorKind::Unclosed, true) => "{{ 缺少对应的 }}；要写出两个花括号请用 {{\"{{\"}}".into(),
+            (TemplateErrorKind::Quote, false) => "a text in quotes without its end".into(),
+            (TemplateErrorKind::Quote, true) => "引号中的文本没有结束".into(),
+            (TemplateErrorKind::Empty, false) => format!("a field is missing; there are: {}", known()),
+            (TemplateErrorKind::Empty, true) => format!("缺少字段；可用：{}", known()),
+            (TemplateErrorKind::Word(word), false) => {
+                format!("unknown field {word:?}; there are: {}", known())
+            }
+            (TemplateErrorKind::Word(word), true) => format!("未知的字段 {word:?}；可用：{}", known()),
+            (TemplateErrorKind::Secret(name), false) => format!("no secret {name:?}: name it under secrets"),
+            (TemplateErrorKind::Secret(name), true) => format!("没有密钥 {name:?}：请在 secrets 中写明"),
+            (TemplateErrorKind::Param(name), false) => format!("no parameter {name:?}: name it under params"),
+            (TemplateErrorKind::Param(name), true) => format!("没有参数 {name:?}：请在 params 中写明"),
+            (TemplateErrorKind::Block(word), false) => {
                 format!("unknown block {word:?}; there are each, if, unless and the filters")
             }
-            (Fault::Block(word), true) => format!("未知的块 {word:?}；可用：each、if、unless 和各过滤器"),
-            (Fault::End(Some(open)), false) => format!("here {{{{/{open}}}}} is expected"),
-            (Fault::End(Some(open)), true) => format!("此处应为 {{{{/{open}}}}}"),
-            (Fault::End(None), false) => "no block is open here".into(),
-            (Fault::End(None), true) => "此处没有打开的块".into(),
-            (Fault::Open(block), false) => format!("the block {block} has no end: {{{{/{block}}}}}"),
-            (Fault::Open(block), true) => format!("块 {block} 没有结束：{{{{/{block}}}}}"),
-            (Fault::Number(word), false) => format!("after {word} comes a whole number from 1"),
-            (Fault::Number(word), true) => format!("{word} 之后应为不小于 1 的整数"),
-            (Fault::Outside(field), false) => format!("{field} stands only inside each"),
-            (Fault::Outside(field), true) => format!("{field} 只能用在 each 之内"),
-            (Fault::Nested, false) => "each does not stand inside each".into(),
-            (Fault::Nested, true) => "each 之内不能再有 each".into(),
+            (TemplateErrorKind::Block(word), true) => {
+                format!("未知的块 {word:?}；可用：each、if、unless 和各过滤器")
+            }
+            (TemplateErrorKind::End(Some(open)), false) => format!("here {{{{/{open}}}}} is expected"),
+            (TemplateErrorKind::End(Some(open)), true) => format!("此处应为 {{{{/{open}}}}}"),
+            (TemplateErrorKind::End(None), false) => "no block is open here".into(),
+            (TemplateErrorKind::End(None), true) => "此处没有打开的块".into(),
+            (TemplateErrorKind::Open(block), false) => {
+                format!("the block {block} has no end: {{{{/{block}}}}}")
+            }
+            (TemplateErrorKind::Open(block), true) => format!("块 {block} 没有结束：{{{{/{block}}}}}"),
+            (TemplateErrorKind::Number(word), false) => format!("after {word} comes a whole number from 1"),
+            (TemplateErrorKind::Number(word), true) => format!("{word} 之后应为不小于 1 的整数"),
+            (TemplateErrorKind::Outside(field), false) => format!("{field} stands only inside each"),
+            (TemplateErrorKind::Outside(field), true) => format!("{field} 只能用在 each 之内"),
+            (TemplateErrorKind::Nested, false) => "each does not stand inside each".into(),
+            (TemplateErrorKind::Nested, true) => "each 之内不能再有 each".into(),
         }
     }
 }

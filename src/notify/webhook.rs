@@ -1,8 +1,7 @@
-//! Requests over HTTP: a template for each part of the request, and a judgement on each answer.
+//! Webhooks: a template for each part of the request, and an outcome for each answer.
 //!
-//! A redirect is not followed: it would take the message, and the secrets in its headers, to where nobody sent it. What
-//! an answer says is quoted in the reason only where that is wanted, shortened and without secrets; of the address only
-//! host and port are ever said.
+//! A redirect is not followed: it would bring the message, and the secrets in its headers, to another server. An answer is
+//! quoted in the reason only with `show_answers`, shortened and without secrets; of the URL only host and port are shown.
 //! The idempotency key of a message goes along as the header `Idempotency-Key`, the same each time it is tried.
 
 mod answer;
@@ -17,10 +16,10 @@ use super::{Envelope, Outcome, Secrets};
 use crate::domain::alert::{Kind, Message};
 use crate::domain::time::Span;
 use crate::net::tls;
-pub use compose::{Part, Written, Wrong};
+pub use compose::{ComposeError, WebhookPart, Written};
 pub use hyper::Method;
 pub use hyper::header::HeaderName;
-pub use request::Origin;
+pub use request::UrlOrigin;
 use rustls::ClientConfig;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -36,7 +35,7 @@ pub struct WebhookOptions {
     /// The host in it, for showing.
     pub host: String,
     /// Scheme, host and port, once they are known.
-    pub origin: Option<Origin>,
+    pub origin: Option<UrlOrigin>,
     /// Headers.
     pub headers: Vec<(HeaderName, Template)>,
     /// The body; `None`: there is none.
@@ -49,13 +48,13 @@ pub struct WebhookOptions {
     pub verdict: Verdict,
     /// Whether each monitor of a message has a request of its own.
     pub each: bool,
-    /// A bundle with the authorities that are believed in place of the system's.
+    /// A PEM bundle of authorities to trust instead of the system's.
     pub ca: Option<PathBuf>,
-    /// The way there, if not straight.
+    /// The proxy, if any.
     pub proxy: Option<Proxy>,
     /// For one request, from the look-up of the name to the end of the answer.
     pub timeout: Span,
-    /// Whether reasons quote what the receiver says.
+    /// Whether reasons quote answers.
     pub show_answers: bool,
 }
 
@@ -63,7 +62,7 @@ pub struct WebhookOptions {
 #[derive(Debug)]
 pub struct Webhook {
     options: WebhookOptions,
-    /// Made when it is first wanted: many speak plain HTTP to a neighbour.
+    /// Made at the first https request; many webhooks are plain HTTP.
     tls: OnceLock<Arc<ClientConfig>>,
 }
 
@@ -73,8 +72,8 @@ impl Webhook {
         Webhook { options, tls: OnceLock::new() }
     }
 
-    /// Tries once. Where each monitor has a request of its own, the first that fails ends it: whoever keeps a state for
-    /// each does not mind being told again.
+    /// Makes one attempt. Where each monitor has a request of its own, the first failure ends it: such services keep a state
+    /// for each monitor, so repeats do no harm.
     pub async fn send(&self, envelope: &Envelope<'_>) -> Outcome {
         let message = envelope.message;
         let of_monitors = !matches!(message.kind, Kind::Own | Kind::Test);
@@ -98,14 +97,14 @@ impl Webhook {
         let lang = envelope.lang;
         let request = match request::make(&self.options, envelope) {
             Ok(request) => request,
-            Err(fault) => return Outcome::refused(fault.sentence(lang)),
+            Err(error) => return Outcome::refused(error.sentence(lang)),
         };
         let (host, port) = (request.target.host.clone(), request.target.port);
         let tls = match request.target.tls.then(|| self.tls()).transpose() {
             Ok(tls) => tls,
             Err(error) => return Outcome::retry(error.sentence(lang)),
         };
-        // What a receiver says back may repeat the address, which is often a secret itself.
+        // The answer may repeat the path, which is often a secret itself.
         let secrets = self.options.secrets.with([request.target.path.clone()]);
         match http::exchange(request, tls, self.options.proxy.as_ref(), self.options.timeout).await {
             Ok(answer) => answer::judge(&answer, &self.options, &host, &secrets, envelope),

@@ -1,17 +1,16 @@
 //! What the agent decides: when a beat is due, what is kept and sent again, when the server is dead and when it is back.
 //!
-//! A machine without a clock or a socket. It is told what happens and what time it is, and hands out commands; whoever
-//! drives it carries them out and comes back at [`Core::next`]. All connections are of one of two kinds. On an *answered*
+//! A state machine without a clock or a socket: events and the time in, commands out. The loop around it carries them out
+//! and comes back at [`AgentCore::next_wakeup`]. All connections are of one of two kinds. On an *answered*
 //! one beats are kept until the server has settled them, at most one batch under way; on a *bare* one, of the dialects
 //! pong, hello and frame, there is nothing to keep, only signs of life.
 //!
-//! The rule of death is one for all: when something has been waiting for an answer for the whole timeout, whether there
-//! was a connection or not, the server is dead; every answer begins the wait anew. A server that is back within the
-//! timeout has never been away.
+//! The server is dead when something has waited for an answer for the whole timeout, with or without a connection. Every
+//! answer restarts the wait. A server that is back within the timeout is never reported.
 
-use crate::client::channel::{Delivery, Hitch};
-use crate::client::dice::Dice;
-use crate::client::failure::Failure;
+use crate::client::channel::{BatchOutcome, DeliveryError};
+use crate::client::error::ClientError;
+use crate::client::rng::Rng;
 use crate::domain::limits::{INTERVAL_MAX, INTERVAL_MIN};
 use crate::domain::time::{Mono, Now, Span, Wall};
 use std::collections::VecDeque;
@@ -26,29 +25,29 @@ const JITTER_PERCENT: u64 = 10;
 /// How long a server that asks for a pause is left alone at most.
 const HOLD_MAX: Span = Span::secs(600);
 
-/// How it is to be done.
+/// What the settings mean for the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// How often to send; never more often.
+pub struct AgentPlan {
+    /// The interval of beats; the server can only lengthen it.
     pub every: Span,
-    /// The longest interval that the server is obeyed with.
+    /// The longest interval that the server can ask for.
     pub interval_max: Span,
     /// How long an answer may take.
     pub timeout: Span,
-    /// What is spoken.
-    pub speech: Speech,
+    /// The kind of exchange.
+    pub mode: ExchangeMode,
     /// Most beats in a batch.
     pub batch_max: usize,
 }
 
-/// What is spoken on a connection.
+/// The kind of exchange on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Speech {
+pub enum ExchangeMode {
     /// Beats and answers, on a connection that is made when there is something to send (HTTP).
     Asking,
     /// The same on a connection that is held.
     Holding,
-    /// The server says `ping`.
+    /// The server sends `ping`.
     Pong,
     /// `hello server`, and any answer.
     Hello,
@@ -58,65 +57,65 @@ pub enum Speech {
 
 /// A beat that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Note {
+pub struct KeptBeat {
     /// Its number.
     pub seq: u64,
     /// When it was due.
     pub at: Wall,
 }
 
-/// What happens.
+/// What has happened.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub enum AgentEvent {
     /// There is a connection.
     Connected,
     /// There is none, or none any more.
-    Lost(Failure),
-    /// What became of the batch under way.
-    Delivered(Delivery),
-    /// The server has said something on a bare connection.
+    Lost(ClientError),
+    /// The outcome of the batch under way.
+    Delivered(BatchOutcome),
+    /// Bytes came on a bare connection.
     Heard,
-    /// It turns out to be one that says `ping`; from now on the connection is bare.
+    /// The server sends `ping`; from now on the connection is bare.
     Pings,
     /// The machine has slept.
     Woke,
 }
 
-/// What is to be done.
+/// What the loop is to do.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Command {
+pub enum AgentCommand {
     /// Make a connection; [`Event::Connected`] or [`Event::Lost`] follows.
     Connect,
-    /// Give it up; nothing more is to be heard of it.
+    /// Drop the connection; no event of it may follow.
     HangUp,
     /// Send these; [`Event::Delivered`] or [`Event::Lost`] follows.
-    Deliver(Vec<Note>),
-    /// Say what the dialect says when a beat is due.
+    Deliver(Vec<KeptBeat>),
+    /// Send the dialect's sign of life.
     Speak,
-    /// Tell people.
-    Tell(Tiding),
+    /// Write a notice, and run a hook if one is set.
+    Report(AgentReport),
 }
 
-/// What people are told.
+/// What the agent reports to the log and to hooks.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Tiding {
+pub enum AgentReport {
     /// The first answer.
     Answers,
     /// The server is dead.
     Dead {
-        /// What was heard last of why.
-        reason: Option<Failure>,
-        /// How long it has been waited for.
+        /// The last error.
+        reason: Option<ClientError>,
+        /// How long an answer has been awaited.
         waited: Span,
     },
     /// It is back.
     Back {
         /// How long it was dead.
         away: Span,
-        /// Beats that were kept meanwhile.
+        /// Beats that were kept in that time.
         kept: usize,
     },
-    /// The interval is another one now.
+    /// The interval has changed.
     Interval(Span),
     /// The server asks for a longer interval than it gets.
     TooLong {
@@ -130,11 +129,11 @@ pub enum Tiding {
         /// How often it expects one.
         expected: Span,
     },
-    /// It answers, but takes nothing for now.
-    Refused(Failure),
-    /// It takes beats again.
+    /// It answers, but accepts nothing for now.
+    Refused(ClientError),
+    /// It accepts beats again.
     TakesAgain,
-    /// It will never take some.
+    /// It will never accept some.
     Rejected {
         /// How many.
         beats: usize,
@@ -146,7 +145,7 @@ pub enum Tiding {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
+enum ConnectionState {
     /// None, and none wanted before something is due.
     Down,
     /// None until then.
@@ -157,7 +156,7 @@ enum Link {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
+enum ServerHealth {
     Unknown,
     Alive,
     Dead { since: Mono },
@@ -165,44 +164,44 @@ enum Life {
 
 /// The machine.
 #[derive(Debug)]
-pub struct Core {
-    plan: Plan,
-    dice: Dice,
-    commands: VecDeque<Command>,
-    link: Link,
-    /// What is spoken on this connection.
-    speech: Speech,
-    life: Life,
-    /// Since when something waits for an answer.
+pub struct AgentCore {
+    plan: AgentPlan,
+    rng: Rng,
+    commands: VecDeque<AgentCommand>,
+    connection: ConnectionState,
+    /// The kind of exchange on this connection.
+    mode: ExchangeMode,
+    health: ServerHealth,
+    /// Since when an answer is awaited.
     waiting: Option<Mono>,
     last_answer: Option<Mono>,
-    last_reason: Option<Failure>,
+    last_reason: Option<ClientError>,
     /// Attempts since the last answer.
     attempts: u32,
     due: Mono,
     last_due: Mono,
     asked: Option<Span>,
-    kept: VecDeque<Note>,
+    kept: VecDeque<KeptBeat>,
     /// How many at the front are under way.
     under_way: usize,
     seq: u64,
-    /// Nothing is sent before.
+    /// Nothing is sent before this time.
     hold: Option<Mono>,
-    /// Most beats in the next batch; less after one that was not liked.
+    /// Most beats in the next batch; halved after one that failed.
     batch: usize,
     dropped: u64,
     dropped_told: u64,
-    /// What is being refused with, so that it is told once.
-    refused: Option<Failure>,
+    /// The refusal in force, so that it is reported once.
+    refused: Option<ClientError>,
     told_interval: Span,
     told_too_seldom: bool,
-    /// The longest wish that was told to be too long.
+    /// The longest interval that was reported as too long.
     told_too_long: Option<Span>,
 }
 
-/// Where things stand.
+/// The state of the agent, for the status line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct AgentStatus {
     /// `None`: nothing is known yet.
     pub alive: Option<bool>,
     /// How long ago the last answer was.
@@ -215,18 +214,22 @@ pub struct Standing {
     pub interval: Span,
 }
 
-impl Core {
+impl AgentCore {
     /// At the beginning: the first beat is due at once.
-    pub fn new(now: Now, plan: Plan, dice: Dice) -> Core {
-        let link = if plan.speech == Speech::Asking { Link::Down } else { Link::Pausing(now.mono) };
-        Core {
+    pub fn new(now: Now, plan: AgentPlan, rng: Rng) -> AgentCore {
+        let connection = if plan.mode == ExchangeMode::Asking {
+            ConnectionState::Down
+        } else {
+            ConnectionState::Pausing(now.mono)
+        };
+        AgentCore {
             plan,
-            dice,
+            rng,
             commands: VecDeque::new(),
-            link,
-            speech: plan.speech,
-            life: Life::Unknown,
-            waiting: (plan.speech == Speech::Pong).then_some(now.mono),
+            connection,
+            mode: plan.mode,
+            health: ServerHealth::Unknown,
+            waiting: (plan.mode == ExchangeMode::Pong).then_some(now.mono),
             last_answer: None,
             last_reason: None,
             attempts: 0,
@@ -247,44 +250,44 @@ impl Core {
         }
     }
 
-    /// Goes on by another plan, as after a reload; what is kept stays, the connection does not.
-    pub fn replan(&mut self, now: Now, plan: Plan) {
+    /// Takes another plan, as after a reload; kept beats stay, the connection is closed.
+    pub fn replan(&mut self, now: Now, plan: AgentPlan) {
         self.hang_up();
-        let fresh = Core::new(now, plan, self.dice.clone());
+        let fresh = AgentCore::new(now, plan, self.rng.clone());
         let old = std::mem::replace(self, fresh);
         self.commands = old.commands;
         self.seq = old.seq;
         self.kept = old.kept;
         (self.dropped, self.dropped_told) = (old.dropped, old.dropped_told);
-        self.life = old.life;
+        self.health = old.health;
         self.last_answer = old.last_answer;
-        // What is waited for is waited for anew, of whoever it is now.
+        // The wait for an answer restarts: the server may be another one now.
         self.waiting = self.waiting.or((!self.kept.is_empty()).then_some(now.mono));
     }
 
-    /// What is to be done next.
-    pub fn poll(&mut self) -> Option<Command> {
+    /// The next command.
+    pub fn next_command(&mut self) -> Option<AgentCommand> {
         self.commands.pop_front()
     }
 
-    /// When to come back at the latest.
-    pub fn next(&self) -> Mono {
-        let pause = match self.link {
-            Link::Pausing(until) => Some(until),
+    /// When to call [`AgentCore::run_due`] at the latest.
+    pub fn next_wakeup(&self) -> Mono {
+        let next_pause = match self.connection {
+            ConnectionState::Pausing(until) => Some(until),
             _ => None,
         };
-        let due = (self.speech != Speech::Pong).then_some(self.due);
+        let due = (self.mode != ExchangeMode::Pong).then_some(self.due);
         let hold = self.hold.filter(|_| !self.kept.is_empty() && self.under_way == 0);
-        [due, pause, hold, self.death()].into_iter().flatten().min().unwrap_or(self.due)
+        [due, next_pause, hold, self.death_deadline()].into_iter().flatten().min().unwrap_or(self.due)
     }
 
-    /// Where things stand.
-    pub fn standing(&self, now: Mono) -> Standing {
-        Standing {
-            alive: match self.life {
-                Life::Unknown => None,
-                Life::Alive => Some(true),
-                Life::Dead { .. } => Some(false),
+    /// The state for the status line.
+    pub fn status(&self, now: Mono) -> AgentStatus {
+        AgentStatus {
+            alive: match self.health {
+                ServerHealth::Unknown => None,
+                ServerHealth::Alive => Some(true),
+                ServerHealth::Dead { .. } => Some(false),
             },
             answered: self.last_answer.map(|at| now.since(at)),
             kept: self.kept.len(),
@@ -293,35 +296,35 @@ impl Core {
         }
     }
 
-    /// Takes note of what happens.
-    pub fn handle(&mut self, now: Now, event: Event) {
+    /// Handles an event.
+    pub fn handle(&mut self, now: Now, event: AgentEvent) {
         match event {
-            Event::Connected => self.connected(now.mono),
-            Event::Lost(failure) => self.lost(now.mono, failure),
-            Event::Delivered(delivery) => self.delivered(now.mono, delivery),
-            Event::Heard => self.answered(now.mono),
-            Event::Pings => self.turn_to_pong(now.mono),
-            Event::Woke => {
-                // Whatever was connected before has been given up by everybody else.
+            AgentEvent::Connected => self.connected(now.mono),
+            AgentEvent::Lost(failure) => self.lost(now.mono, failure),
+            AgentEvent::Delivered(delivery) => self.delivered(now.mono, delivery),
+            AgentEvent::Heard => self.answered(now.mono),
+            AgentEvent::Pings => self.turn_to_pong(now.mono),
+            AgentEvent::Woke => {
+                // The peer and every NAT between have dropped the connection.
                 self.hang_up();
                 self.waiting = None;
                 self.attempts = 0;
                 self.due = now.mono;
-                self.link = Link::Pausing(now.mono);
+                self.connection = ConnectionState::Pausing(now.mono);
             }
         }
-        self.pass(now);
+        self.run_due(now);
     }
 
     /// Does what is due.
-    pub fn pass(&mut self, now: Now) {
-        if self.due <= now.mono && self.speech != Speech::Pong {
+    pub fn run_due(&mut self, now: Now) {
+        if self.due <= now.mono && self.mode != ExchangeMode::Pong {
             self.beat(now);
         }
-        if self.death().is_some_and(|at| at <= now.mono) {
-            self.die(now.mono);
+        if self.death_deadline().is_some_and(|at| at <= now.mono) {
+            self.declare_dead(now.mono);
         }
-        if matches!(self.link, Link::Pausing(until) if until <= now.mono) {
+        if matches!(self.connection, ConnectionState::Pausing(until) if until <= now.mono) {
             self.connect();
         }
         if self.hold.is_some_and(|until| until <= now.mono) {
@@ -335,26 +338,26 @@ impl Core {
     fn beat(&mut self, now: Now) {
         self.last_due = now.mono;
         self.schedule();
-        match self.speech {
-            Speech::Asking | Speech::Holding => {
+        match self.mode {
+            ExchangeMode::Asking | ExchangeMode::Holding => {
                 self.seq += 1;
                 if self.kept.len() >= KEPT_MAX {
                     // What is under way may be settled any moment; the oldest behind it goes.
                     self.kept.remove(self.under_way);
                     self.dropped += 1;
                 }
-                self.kept.push_back(Note { seq: self.seq, at: now.wall });
+                self.kept.push_back(KeptBeat { seq: self.seq, at: now.wall });
             }
-            Speech::Hello | Speech::Frame if self.link == Link::Up => {
-                self.commands.push_back(Command::Speak);
+            ExchangeMode::Hello | ExchangeMode::Frame if self.connection == ConnectionState::Up => {
+                self.commands.push_back(AgentCommand::Speak);
                 self.attempts = 0;
             }
             _ => {}
         }
-        if self.speech != Speech::Frame || self.link != Link::Up {
+        if self.mode != ExchangeMode::Frame || self.connection != ConnectionState::Up {
             self.waiting = self.waiting.or(Some(now.mono));
         }
-        if self.link == Link::Down {
+        if self.connection == ConnectionState::Down {
             self.connect();
         }
     }
@@ -362,43 +365,44 @@ impl Core {
     /// The next beat is an interval after the last, or a little earlier: never later, and not all at once.
     fn schedule(&mut self) {
         let interval = self.interval().0;
-        let early = self.dice.below(interval * JITTER_PERCENT / 100 + 1);
+        let early = self.rng.below(interval * JITTER_PERCENT / 100 + 1);
         self.due = self.last_due.after(Span(interval - early));
     }
 
-    /// What the server wants, but never more often than we are to, and not so seldom that nobody would notice our end.
+    /// The interval that the server asks for, within `every` and `interval_max`.
     fn interval(&self) -> Span {
         self.asked.map_or(self.plan.every, |asked| asked.min(self.plan.interval_max).max(self.plan.every))
     }
 
     fn connect(&mut self) {
-        self.link = Link::Making;
-        self.speech = self.plan.speech;
-        self.commands.push_back(Command::Connect);
+        self.connection = ConnectionState::Making;
+        self.mode = self.plan.mode;
+        self.commands.push_back(AgentCommand::Connect);
     }
 
     fn hang_up(&mut self) {
-        if matches!(self.link, Link::Up | Link::Making) {
-            self.commands.push_back(Command::HangUp);
+        if matches!(self.connection, ConnectionState::Up | ConnectionState::Making) {
+            self.commands.push_back(AgentCommand::HangUp);
         }
-        self.link = Link::Down;
+        self.connection = ConnectionState::Down;
         self.under_way = 0;
     }
 
     fn connected(&mut self, now: Mono) {
-        self.link = Link::Up;
-        // Whoever is dead anyhow is given the whole time on a new connection.
-        let waiting = self.waiting.filter(|_| !matches!(self.life, Life::Dead { .. })).or(Some(now));
-        match self.speech {
-            Speech::Asking | Speech::Holding => {}
-            Speech::Pong => self.waiting = waiting,
-            Speech::Hello => {
-                self.commands.push_back(Command::Speak);
+        self.connection = ConnectionState::Up;
+        // A server that counts as dead has the whole timeout on a new connection.
+        let waiting =
+            self.waiting.filter(|_| !matches!(self.health, ServerHealth::Dead { .. })).or(Some(now));
+        match self.mode {
+            ExchangeMode::Asking | ExchangeMode::Holding => {}
+            ExchangeMode::Pong => self.waiting = waiting,
+            ExchangeMode::Hello => {
+                self.commands.push_back(AgentCommand::Speak);
                 self.waiting = waiting;
             }
-            Speech::Frame => {
-                self.commands.push_back(Command::Speak);
-                // One that takes connections only to close them must not be asked again and again at once.
+            ExchangeMode::Frame => {
+                self.commands.push_back(AgentCommand::Speak);
+                // A server that accepts and closes at once must not reset the pause between attempts.
                 let attempts = self.attempts;
                 self.answered(now);
                 self.attempts = attempts;
@@ -406,38 +410,42 @@ impl Core {
         }
     }
 
-    fn lost(&mut self, now: Mono, failure: Failure) {
-        let was_up = self.link == Link::Up;
+    fn lost(&mut self, now: Mono, failure: ClientError) {
+        let was_up = self.connection == ConnectionState::Up;
         if self.under_way > 1 {
-            // It may have been the length of the batch that was not borne.
+            // The batch may have been too long for the server.
             self.batch = (self.batch / 2).max(1);
         }
         self.under_way = 0;
         self.last_reason = Some(failure);
-        let wanted = self.plan.speech != Speech::Asking || !self.kept.is_empty();
-        self.link = if wanted { Link::Pausing(now.after(self.pause())) } else { Link::Down };
-        match self.speech {
-            // Nothing ever answers here: the loss of the connection is all that can be known.
-            Speech::Frame if was_up => {
+        let wanted = self.plan.mode != ExchangeMode::Asking || !self.kept.is_empty();
+        self.connection = if wanted {
+            ConnectionState::Pausing(now.after(self.next_pause()))
+        } else {
+            ConnectionState::Down
+        };
+        match self.mode {
+            // Frames have no answer: the loss of the connection is the only sign.
+            ExchangeMode::Frame if was_up => {
                 self.waiting = Some(now);
-                self.die(now);
+                self.declare_dead(now);
             }
-            Speech::Pong | Speech::Frame => self.waiting = self.waiting.or(Some(now)),
+            ExchangeMode::Pong | ExchangeMode::Frame => self.waiting = self.waiting.or(Some(now)),
             _ => {}
         }
     }
 
-    /// Anything up to twice as long as the last time, so that not all come back at once. Before somebody is called dead
-    /// he is tried several times.
-    fn pause(&mut self) -> Span {
-        let is_dead = matches!(self.life, Life::Dead { .. });
+    /// A random pause below a maximum that doubles, so that not all agents come back at once. Before the server counts as
+    /// dead several attempts fit into the timeout.
+    fn next_pause(&mut self) -> Span {
+        let is_dead = matches!(self.health, ServerHealth::Dead { .. });
         let longest = if is_dead { PAUSE_MAX.0 } else { PAUSE_MAX.0.min(self.plan.timeout.0 / 4) };
         let most = PAUSE_FIRST.0.saturating_mul(1 << self.attempts.min(16)).min(longest);
         self.attempts = self.attempts.saturating_add(1);
-        Span(self.dice.below(most + 1))
+        Span(self.rng.below(most + 1))
     }
 
-    fn delivered(&mut self, now: Mono, delivery: Delivery) {
+    fn delivered(&mut self, now: Mono, delivery: BatchOutcome) {
         let is_answer = delivery.is_answer();
         let settled = delivery.settled.min(self.kept.len());
         self.kept.drain(..settled);
@@ -445,11 +453,14 @@ impl Core {
         if settled > 0 {
             self.batch = (self.batch * 2).min(self.plan.batch_max);
             if self.refused.take().is_some() {
-                self.tell(Tiding::TakesAgain);
+                self.report(AgentReport::TakesAgain);
             }
         }
         if delivery.rejected > 0 {
-            self.tell(Tiding::Rejected { beats: delivery.rejected, reason: delivery.reasons.join("; ") });
+            self.report(AgentReport::Rejected {
+                beats: delivery.rejected,
+                reason: delivery.reasons.join("; "),
+            });
         }
         if is_answer {
             self.answered(now);
@@ -457,46 +468,46 @@ impl Core {
         if let Some(interval) = delivery.interval {
             self.follow(interval);
         }
-        match delivery.hitch {
+        match delivery.error {
             None => {}
-            Some(Hitch::Lost(failure)) => {
-                self.commands.push_back(Command::HangUp);
+            Some(DeliveryError::Lost(failure)) => {
+                self.commands.push_back(AgentCommand::HangUp);
                 self.lost(now, failure);
             }
-            Some(Hitch::Pings) => self.turn_to_pong(now),
-            Some(Hitch::Later(failure, wait)) => {
+            Some(DeliveryError::Pings) => self.turn_to_pong(now),
+            Some(DeliveryError::Later(failure, wait)) => {
                 self.refuse(failure);
                 let wait = wait.unwrap_or(self.interval()).clamp(Span::secs(1), HOLD_MAX);
                 self.hold = Some(now.after(wait));
             }
-            Some(Hitch::Refused(failure)) => {
+            Some(DeliveryError::Refused(failure)) => {
                 self.refuse(failure);
                 self.hold = Some(now.after(self.interval().min(HOLD_MAX)));
             }
-            Some(Hitch::Unfit(failure)) if self.batch > 1 && self.kept.len() > 1 => {
+            Some(DeliveryError::Unfit(failure)) if self.batch > 1 && self.kept.len() > 1 => {
                 self.refuse(failure);
                 self.batch = (self.batch.min(self.kept.len()) / 2).max(1);
             }
-            Some(Hitch::Unfit(failure)) => {
+            Some(DeliveryError::Unfit(failure)) => {
                 self.kept.pop_front();
                 let reason = failure.to_string();
-                self.tell(Tiding::Rejected { beats: 1, reason });
+                self.report(AgentReport::Rejected { beats: 1, reason });
             }
         }
     }
 
-    /// The server says `ping`. That dialect carries no beats, and its server takes none.
+    /// The server sends `ping`. That dialect carries no beats.
     fn turn_to_pong(&mut self, now: Mono) {
-        self.speech = Speech::Pong;
+        self.mode = ExchangeMode::Pong;
         self.kept.clear();
         self.under_way = 0;
         self.answered(now);
     }
 
-    fn refuse(&mut self, failure: Failure) {
+    fn refuse(&mut self, failure: ClientError) {
         if self.refused.as_ref() != Some(&failure) {
             self.refused = Some(failure.clone());
-            self.tell(Tiding::Refused(failure));
+            self.report(AgentReport::Refused(failure));
         }
     }
 
@@ -505,81 +516,86 @@ impl Core {
         self.asked = Some(asked);
         if asked < self.plan.every && !self.told_too_seldom {
             self.told_too_seldom = true;
-            self.tell(Tiding::TooSeldom { expected: asked });
+            self.report(AgentReport::TooSeldom { expected: asked });
         }
         let kept = self.interval();
         if asked > kept && self.told_too_long.is_none_or(|told| asked > told) {
             self.told_too_long = Some(asked);
-            self.tell(Tiding::TooLong { asked, kept });
+            self.report(AgentReport::TooLong { asked, kept });
         }
         if self.interval() != self.told_interval {
             self.told_interval = self.interval();
-            self.tell(Tiding::Interval(self.told_interval));
+            self.report(AgentReport::Interval(self.told_interval));
             self.schedule();
         }
     }
 
     /// The server has given a sign of life.
     fn answered(&mut self, now: Mono) {
-        match self.life {
-            Life::Alive => {}
-            Life::Unknown => self.tell(Tiding::Answers),
-            Life::Dead { since } => self.tell(Tiding::Back { away: now.since(since), kept: self.kept.len() }),
+        match self.health {
+            ServerHealth::Alive => {}
+            ServerHealth::Unknown => self.report(AgentReport::Answers),
+            ServerHealth::Dead { since } => {
+                self.report(AgentReport::Back { away: now.since(since), kept: self.kept.len() })
+            }
         }
-        self.life = Life::Alive;
+        self.health = ServerHealth::Alive;
         self.last_answer = Some(now);
         self.last_reason = None;
         self.attempts = 0;
-        self.waiting = (self.speech == Speech::Pong || !self.kept.is_empty()).then_some(now);
+        self.waiting = (self.mode == ExchangeMode::Pong || !self.kept.is_empty()).then_some(now);
         if self.dropped > self.dropped_told {
-            self.tell(Tiding::Dropped(self.dropped - self.dropped_told));
+            self.report(AgentReport::Dropped(self.dropped - self.dropped_told));
             self.dropped_told = self.dropped;
         }
     }
 
-    /// When the server is dead, if nothing comes before.
-    fn death(&self) -> Option<Mono> {
-        // Who takes nothing for now has answered.
+    /// When the server is dead, if no answer comes before.
+    fn death_deadline(&self) -> Option<Mono> {
+        // A server that accepts nothing for now has answered.
         let waiting = self.waiting.filter(|_| self.hold.is_none());
-        let bare = matches!(self.speech, Speech::Pong | Speech::Hello) && self.link == Link::Up;
+        let bare = matches!(self.mode, ExchangeMode::Pong | ExchangeMode::Hello)
+            && self.connection == ConnectionState::Up;
         // A bare connection on which nothing comes is given up even when the server is known to be dead.
         waiting
-            .filter(|_| bare || !matches!(self.life, Life::Dead { .. }))
+            .filter(|_| bare || !matches!(self.health, ServerHealth::Dead { .. }))
             .map(|at| at.after(self.plan.timeout))
     }
 
-    fn die(&mut self, now: Mono) {
-        if matches!(self.speech, Speech::Pong | Speech::Hello) && self.link == Link::Up {
+    fn declare_dead(&mut self, now: Mono) {
+        if matches!(self.mode, ExchangeMode::Pong | ExchangeMode::Hello)
+            && self.connection == ConnectionState::Up
+        {
             self.hang_up();
-            self.link = Link::Pausing(now.after(self.pause()));
+            self.connection = ConnectionState::Pausing(now.after(self.next_pause()));
         }
-        if matches!(self.life, Life::Dead { .. }) {
+        if matches!(self.health, ServerHealth::Dead { .. }) {
             self.waiting = Some(now);
             return;
         }
         let since = self.waiting.unwrap_or(now);
-        self.tell(Tiding::Dead { reason: self.last_reason.clone(), waited: now.since(since) });
-        self.life = Life::Dead { since };
+        self.report(AgentReport::Dead { reason: self.last_reason.clone(), waited: now.since(since) });
+        self.health = ServerHealth::Dead { since };
     }
 
     fn deliver(&mut self) {
-        let answered = matches!(self.speech, Speech::Asking | Speech::Holding);
+        let answered = matches!(self.mode, ExchangeMode::Asking | ExchangeMode::Holding);
         if self.under_way > 0 || self.hold.is_some() || self.kept.is_empty() || !answered {
             return;
         }
-        match self.link {
-            Link::Up => {
+        match self.connection {
+            ConnectionState::Up => {
                 self.under_way = self.kept.len().min(self.batch.max(1));
                 let batch = self.kept.iter().take(self.under_way).copied().collect();
-                self.commands.push_back(Command::Deliver(batch));
+                self.commands.push_back(AgentCommand::Deliver(batch));
             }
-            Link::Down => self.connect(),
-            Link::Pausing(_) | Link::Making => {}
+            ConnectionState::Down => self.connect(),
+            ConnectionState::Pausing(_) | ConnectionState::Making => {}
         }
     }
 
-    fn tell(&mut self, tiding: Tiding) {
-        self.commands.push_back(Command::Tell(tiding));
+    fn report(&mut self, report: AgentReport) {
+        self.commands.push_back(AgentCommand::Report(report));
     }
 }
 

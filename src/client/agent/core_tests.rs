@@ -1,7 +1,7 @@
 //! Tests of the agent's machine in simulated time: single scenes, and random stories from seeds.
 
 use super::*;
-use crate::client::target::Target;
+use crate::client::server_url::ServerUrl;
 
 const EVERY: Span = Span::secs(30);
 const TIMEOUT: Span = Span::secs(10);
@@ -19,32 +19,32 @@ enum Server {
 
 /// An agent and a server in one time.
 struct Story {
-    core: Core,
+    core: AgentCore,
     now: Now,
     server: Server,
     connected: bool,
     /// What the server has taken, in its order.
-    taken: Vec<Note>,
+    taken: Vec<KeptBeat>,
     spoken: usize,
     connects: usize,
-    told: Vec<(Mono, Tiding)>,
+    told: Vec<(Mono, AgentReport)>,
     /// When a batch under way, or a connection being made, is given up by whoever carries it.
     gives_up: Option<Mono>,
     under_way: bool,
 }
 
-fn failure() -> Failure {
-    crate::client::http::no_answer(&Target::default(), "gone")
+fn failure() -> ClientError {
+    crate::client::http::no_answer(&ServerUrl::default(), "gone")
 }
 
-fn plan(speech: Speech) -> Plan {
-    Plan { every: EVERY, interval_max: Span::secs(3_600), timeout: TIMEOUT, speech, batch_max: 1_000 }
+fn plan(mode: ExchangeMode) -> AgentPlan {
+    AgentPlan { every: EVERY, interval_max: Span::secs(3_600), timeout: TIMEOUT, mode, batch_max: 1_000 }
 }
 
 impl Story {
-    fn begin(speech: Speech, server: Server, seed: u64) -> Story {
+    fn begin(mode: ExchangeMode, server: Server, seed: u64) -> Story {
         let now = Now { mono: Mono(1_000_000), wall: Wall(1_770_521_420_000) };
-        let core = Core::new(now, plan(speech), Dice::seeded(seed));
+        let core = AgentCore::new(now, plan(mode), Rng::seeded(seed));
         let mut story = Story {
             core,
             now,
@@ -57,30 +57,30 @@ impl Story {
             gives_up: None,
             under_way: false,
         };
-        story.core.pass(now);
+        story.core.run_due(now);
         story.carry_out();
         story
     }
 
     fn carry_out(&mut self) {
         for _ in 0..100_000 {
-            let Some(command) = self.core.poll() else { return };
+            let Some(command) = self.core.next_command() else { return };
             match command {
-                Command::Connect => {
+                AgentCommand::Connect => {
                     assert!(!self.connected, "one connection at a time");
                     self.connects += 1;
                     match self.server {
-                        Server::Refuses => self.core.handle(self.now, Event::Lost(failure())),
+                        Server::Refuses => self.core.handle(self.now, AgentEvent::Lost(failure())),
                         Server::Well(_) | Server::Hangs => {
                             self.connected = true;
-                            self.core.handle(self.now, Event::Connected);
+                            self.core.handle(self.now, AgentEvent::Connected);
                         }
                     }
                 }
-                Command::HangUp => {
+                AgentCommand::HangUp => {
                     (self.connected, self.under_way, self.gives_up) = (false, false, None);
                 }
-                Command::Deliver(notes) => {
+                AgentCommand::Deliver(notes) => {
                     assert!(self.connected && !self.under_way, "one batch at a time, on a connection");
                     assert!(notes.len() <= 1_000 && !notes.is_empty());
                     match self.server {
@@ -88,8 +88,8 @@ impl Story {
                             let settled = notes.len();
                             self.taken.extend(notes);
                             let delivery =
-                                Delivery { settled, interval: Some(interval), ..Delivery::default() };
-                            self.core.handle(self.now, Event::Delivered(delivery));
+                                BatchOutcome { settled, interval: Some(interval), ..BatchOutcome::default() };
+                            self.core.handle(self.now, AgentEvent::Delivered(delivery));
                         }
                         _ => {
                             self.under_way = true;
@@ -97,13 +97,13 @@ impl Story {
                         }
                     }
                 }
-                Command::Speak => {
+                AgentCommand::Speak => {
                     self.spoken += 1;
-                    if matches!(self.server, Server::Well(_)) && self.core.speech == Speech::Hello {
-                        self.core.handle(self.now, Event::Heard);
+                    if matches!(self.server, Server::Well(_)) && self.core.mode == ExchangeMode::Hello {
+                        self.core.handle(self.now, AgentEvent::Heard);
                     }
                 }
-                Command::Tell(tiding) => self.told.push((self.now.mono, tiding)),
+                AgentCommand::Report(report) => self.told.push((self.now.mono, report)),
             }
         }
         panic!("the machine never rests");
@@ -117,7 +117,7 @@ impl Story {
     fn lose(&mut self) {
         if self.connected {
             (self.connected, self.under_way, self.gives_up) = (false, false, None);
-            self.core.handle(self.now, Event::Lost(failure()));
+            self.core.handle(self.now, AgentEvent::Lost(failure()));
             self.carry_out();
         }
     }
@@ -127,7 +127,7 @@ impl Story {
         let end = self.now.mono.after(span);
         let mut turns = 0;
         loop {
-            let next = self.core.next();
+            let next = self.core.next_wakeup();
             assert!(next > self.now.mono, "the machine wants to be asked again at once");
             let at = self.gives_up.map_or(next, |until| until.min(next));
             if at > end {
@@ -137,7 +137,7 @@ impl Story {
             if self.gives_up == Some(at) {
                 self.lose();
             } else {
-                self.core.pass(self.now);
+                self.core.run_due(self.now);
             }
             self.carry_out();
             turns += 1;
@@ -156,17 +156,17 @@ impl Story {
     }
 
     fn deaths(&self) -> usize {
-        self.told.iter().filter(|(_, t)| matches!(t, Tiding::Dead { .. })).count()
+        self.told.iter().filter(|(_, t)| matches!(t, AgentReport::Dead { .. })).count()
     }
 
     fn returns(&self) -> usize {
-        self.told.iter().filter(|(_, t)| matches!(t, Tiding::Back { .. })).count()
+        self.told.iter().filter(|(_, t)| matches!(t, AgentReport::Back { .. })).count()
     }
 }
 
 #[test]
 fn beats_go_every_interval_and_never_later() {
-    let mut story = Story::begin(Speech::Asking, Server::Well(EVERY), 1);
+    let mut story = Story::begin(ExchangeMode::Asking, Server::Well(EVERY), 1);
     assert_eq!(story.taken.len(), 1, "the first goes at once");
     story.pass(Span::secs(3_600 * 24));
     let gaps: Vec<i64> = story.taken.windows(2).map(|pair| pair[1].at.0 - pair[0].at.0).collect();
@@ -175,51 +175,51 @@ fn beats_go_every_interval_and_never_later() {
     let numbers: Vec<u64> = story.taken.iter().map(|note| note.seq).collect();
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
     assert_eq!(story.connects, 1, "the connection is kept");
-    assert!(matches!(story.told.as_slice(), [(_, Tiding::Answers)]), "{:?}", story.told);
+    assert!(matches!(story.told.as_slice(), [(_, AgentReport::Answers)]), "{:?}", story.told);
 }
 
 #[test]
 fn a_server_that_does_not_answer_is_dead_after_the_timeout_and_once() {
     for server in [Server::Refuses, Server::Hangs] {
-        for speech in [Speech::Asking, Speech::Holding, Speech::Hello] {
-            let mut story = Story::begin(speech, server, 2);
+        for mode in [ExchangeMode::Asking, ExchangeMode::Holding, ExchangeMode::Hello] {
+            let mut story = Story::begin(mode, server, 2);
             story.pass(Span(9_999));
-            assert_eq!(story.deaths(), 0, "{speech:?} {server:?}");
+            assert_eq!(story.deaths(), 0, "{mode:?} {server:?}");
             story.pass(Span(1));
-            assert_eq!(story.deaths(), 1, "{speech:?} {server:?}");
+            assert_eq!(story.deaths(), 1, "{mode:?} {server:?}");
             story.pass(Span::secs(86_400));
-            assert_eq!(story.deaths(), 1, "{speech:?} {server:?}");
+            assert_eq!(story.deaths(), 1, "{mode:?} {server:?}");
             assert!(story.connects > 1_000, "it never gives up: {}", story.connects);
             story.becomes(Server::Well(EVERY));
             story.pass(Span::secs(100));
-            assert_eq!((story.deaths(), story.returns()), (1, 1), "{speech:?} {server:?}");
+            assert_eq!((story.deaths(), story.returns()), (1, 1), "{mode:?} {server:?}");
         }
     }
 }
 
 #[test]
 fn what_was_due_meanwhile_is_kept_and_delivered_with_its_time() {
-    let mut story = Story::begin(Speech::Asking, Server::Well(EVERY), 3);
+    let mut story = Story::begin(ExchangeMode::Asking, Server::Well(EVERY), 3);
     story.becomes(Server::Refuses);
     story.pass(Span::secs(3_600));
-    let before = story.core.standing(story.now.mono);
+    let before = story.core.status(story.now.mono);
     assert!((100..=140).contains(&before.kept), "{before:?}");
     assert_eq!(before.alive, Some(false));
     story.becomes(Server::Well(EVERY));
     story.pass(Span::secs(61));
-    assert_eq!(story.core.standing(story.now.mono).kept, 0);
+    assert_eq!(story.core.status(story.now.mono).kept, 0);
     let numbers: Vec<u64> = story.taken.iter().map(|note| note.seq).collect();
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "in order, none twice, none missing");
     assert!(story.taken.windows(2).all(|pair| pair[1].at.0 - pair[0].at.0 <= 30_000));
-    let Some((_, Tiding::Back { away, kept })) = story.told.last() else { panic!("{:?}", story.told) };
+    let Some((_, AgentReport::Back { away, kept })) = story.told.last() else { panic!("{:?}", story.told) };
     assert!(away.0 > 3_000_000 && *kept < 5, "{away:?} {kept}");
 }
 
 #[test]
 fn what_is_kept_has_a_bound_and_what_is_lost_is_told() {
-    let mut story = Story::begin(Speech::Asking, Server::Refuses, 4);
+    let mut story = Story::begin(ExchangeMode::Asking, Server::Refuses, 4);
     story.pass(Span::secs(30 * 11_000));
-    let standing = story.core.standing(story.now.mono);
+    let standing = story.core.status(story.now.mono);
     assert_eq!(standing.kept, KEPT_MAX);
     assert!(standing.dropped > 900, "{standing:?}");
     story.becomes(Server::Well(EVERY));
@@ -227,7 +227,7 @@ fn what_is_kept_has_a_bound_and_what_is_lost_is_told() {
     assert!(story.taken.len() >= KEPT_MAX);
     assert!(story.taken.windows(2).all(|pair| pair[1].seq == pair[0].seq + 1), "the oldest were lost");
     let told = story.told.iter().find_map(|(_, t)| match t {
-        Tiding::Dropped(beats) => Some(*beats),
+        AgentReport::Dropped(beats) => Some(*beats),
         _ => None,
     });
     assert!(told.is_some_and(|beats| beats >= standing.dropped), "{:?}", story.told);
@@ -236,46 +236,49 @@ fn what_is_kept_has_a_bound_and_what_is_lost_is_told() {
 
 #[test]
 fn a_restart_shorter_than_the_timeout_is_no_death() {
-    for speech in [Speech::Asking, Speech::Holding, Speech::Hello] {
-        let mut story = Story::begin(speech, Server::Well(EVERY), 5);
+    for mode in [ExchangeMode::Asking, ExchangeMode::Holding, ExchangeMode::Hello] {
+        let mut story = Story::begin(mode, Server::Well(EVERY), 5);
         for _ in 0..200 {
             story.becomes(Server::Refuses);
             story.pass(Span::secs(3));
             story.becomes(Server::Well(EVERY));
             story.pass(Span::secs(17));
         }
-        assert_eq!(story.deaths(), 0, "{speech:?} {:?}", story.told);
+        assert_eq!(story.deaths(), 0, "{mode:?} {:?}", story.told);
     }
 }
 
 #[test]
 fn an_interval_that_is_too_long_is_obeyed_as_far_as_it_may_be_and_said_once() {
-    let mut story = Story::begin(Speech::Holding, Server::Well(Span::secs(86_400)), 1);
+    let mut story = Story::begin(ExchangeMode::Holding, Server::Well(Span::secs(86_400)), 1);
     story.pass(Span::secs(4 * 3_600));
-    assert_eq!(story.core.standing(story.now.mono).interval, Span::secs(3_600));
+    assert_eq!(story.core.status(story.now.mono).interval, Span::secs(3_600));
     assert!(story.taken.len() >= 4, "{}", story.taken.len());
-    let too_long = |told: &Tiding| matches!(told, Tiding::TooLong { .. });
+    let too_long = |told: &AgentReport| matches!(told, AgentReport::TooLong { .. });
     let said: Vec<_> = story.told.iter().map(|(_, told)| told).filter(|told| too_long(told)).collect();
-    assert_eq!(said, [&Tiding::TooLong { asked: Span::secs(86_400), kept: Span::secs(3_600) }]);
+    assert_eq!(said, [&AgentReport::TooLong { asked: Span::secs(86_400), kept: Span::secs(3_600) }]);
     // Our own interval may be longer than what is obeyed.
-    let mut core =
-        Core::new(story.now, Plan { interval_max: Span::secs(1), ..plan(Speech::Asking) }, Dice::seeded(1));
-    core.pass(story.now);
-    assert_eq!(core.standing(story.now.mono).interval, EVERY);
+    let mut core = AgentCore::new(
+        story.now,
+        AgentPlan { interval_max: Span::secs(1), ..plan(ExchangeMode::Asking) },
+        Rng::seeded(1),
+    );
+    core.run_due(story.now);
+    assert_eq!(core.status(story.now.mono).interval, EVERY);
 }
 
 #[test]
 fn the_servers_interval_is_followed_but_never_below_our_own() {
-    let mut story = Story::begin(Speech::Asking, Server::Well(Span::secs(300)), 6);
+    let mut story = Story::begin(ExchangeMode::Asking, Server::Well(Span::secs(300)), 6);
     story.pass(Span::secs(3_000));
     assert!((10..=12).contains(&story.taken.len()), "{}", story.taken.len());
-    assert!(story.told.iter().any(|(_, t)| *t == Tiding::Interval(Span::secs(300))));
+    assert!(story.told.iter().any(|(_, t)| *t == AgentReport::Interval(Span::secs(300))));
     story.becomes(Server::Well(Span::secs(5)));
     story.pass(Span::secs(3_600));
-    assert_eq!(story.core.standing(story.now.mono).interval, EVERY);
+    assert_eq!(story.core.status(story.now.mono).interval, EVERY);
     let short = story.taken.windows(2).any(|pair| pair[1].at.0 - pair[0].at.0 < 27_000);
     assert!(!short);
-    let expected = Tiding::TooSeldom { expected: Span::secs(5) };
+    let expected = AgentReport::TooSeldom { expected: Span::secs(5) };
     assert_eq!(story.told.iter().filter(|(_, t)| *t == expected).count(), 1);
 }
 
@@ -283,7 +286,7 @@ fn the_servers_interval_is_followed_but_never_below_our_own() {
 fn attempts_are_spread_and_never_more_than_a_minute_apart() {
     let mut starts = Vec::new();
     for seed in 0..50 {
-        let mut story = Story::begin(Speech::Holding, Server::Refuses, seed);
+        let mut story = Story::begin(ExchangeMode::Holding, Server::Refuses, seed);
         let mut last = story.now.mono;
         while story.now.mono.since(Mono(1_000_000)) < Span::secs(1_200) {
             let connects = story.connects;
@@ -302,10 +305,10 @@ fn attempts_are_spread_and_never_more_than_a_minute_apart() {
 
 #[test]
 fn pong_lives_by_pings_alone() {
-    let mut story = Story::begin(Speech::Pong, Server::Well(EVERY), 7);
+    let mut story = Story::begin(ExchangeMode::Pong, Server::Well(EVERY), 7);
     for _ in 0..100 {
         story.pass(Span::secs(3));
-        story.core.handle(story.now, Event::Heard);
+        story.core.handle(story.now, AgentEvent::Heard);
         story.carry_out();
     }
     assert_eq!((story.deaths(), story.connects, story.taken.len()), (0, 1, 0));
@@ -315,14 +318,14 @@ fn pong_lives_by_pings_alone() {
     assert_eq!(story.deaths(), 1);
     story.pass(Span::secs(600));
     assert!(story.connects > 5, "a silent connection is given up: {}", story.connects);
-    story.core.handle(story.now, Event::Heard);
+    story.core.handle(story.now, AgentEvent::Heard);
     story.carry_out();
     assert_eq!((story.deaths(), story.returns()), (1, 1));
 }
 
 #[test]
 fn a_frame_is_never_answered_so_the_end_of_the_connection_is_death() {
-    let mut story = Story::begin(Speech::Frame, Server::Well(EVERY), 8);
+    let mut story = Story::begin(ExchangeMode::Frame, Server::Well(EVERY), 8);
     story.pass(Span::secs(3_000));
     assert!((100..=112).contains(&story.spoken), "{}", story.spoken);
     assert_eq!(story.deaths(), 0);
@@ -336,18 +339,18 @@ fn a_frame_is_never_answered_so_the_end_of_the_connection_is_death() {
 
 #[test]
 fn a_server_that_says_ping_is_answered_and_sent_no_beats() {
-    let mut story = Story::begin(Speech::Holding, Server::Hangs, 9);
+    let mut story = Story::begin(ExchangeMode::Holding, Server::Hangs, 9);
     story.pass(Span::secs(3));
-    story.core.handle(story.now, Event::Pings);
+    story.core.handle(story.now, AgentEvent::Pings);
     story.gives_up = None;
     story.carry_out();
     for _ in 0..100 {
         story.pass(Span::secs(3));
-        story.core.handle(story.now, Event::Heard);
+        story.core.handle(story.now, AgentEvent::Heard);
         story.carry_out();
     }
     assert_eq!((story.deaths(), story.connects), (0, 1));
-    assert_eq!(story.core.standing(story.now.mono).kept, 0);
+    assert_eq!(story.core.status(story.now.mono).kept, 0);
     story.becomes(Server::Refuses);
     story.pass(Span::secs(60));
     assert_eq!(story.deaths(), 1);
@@ -356,28 +359,34 @@ fn a_server_that_says_ping_is_answered_and_sent_no_beats() {
     assert_eq!(story.returns(), 1, "on a new connection it is asked anew what is spoken");
 }
 
-fn hitch(story: &mut Story, hitch: Hitch) {
+fn error(story: &mut Story, error: DeliveryError) {
     story.under_way = false;
     story.gives_up = None;
-    story.core.handle(story.now, Event::Delivered(Delivery { hitch: Some(hitch), ..Delivery::default() }));
+    story.core.handle(
+        story.now,
+        AgentEvent::Delivered(BatchOutcome { error: Some(error), ..BatchOutcome::default() }),
+    );
     story.carry_out();
 }
 
 #[test]
 fn who_is_asked_to_wait_waits_and_takes_nobody_for_dead() {
-    let mut story = Story::begin(Speech::Asking, Server::Hangs, 10);
-    hitch(&mut story, Hitch::Later(failure(), Some(Span::secs(120))));
+    let mut story = Story::begin(ExchangeMode::Asking, Server::Hangs, 10);
+    error(&mut story, DeliveryError::Later(failure(), Some(Span::secs(120))));
     story.server = Server::Well(EVERY);
     story.pass(Span(119_000));
     assert_eq!((story.taken.len(), story.deaths()), (0, 0));
     story.pass(Span::secs(2));
     assert!(story.taken.len() >= 4);
-    let told: Vec<&Tiding> = story.told.iter().map(|(_, t)| t).collect();
-    assert!(told.contains(&&Tiding::Refused(failure())) && told.contains(&&Tiding::TakesAgain), "{told:?}");
+    let told: Vec<&AgentReport> = story.told.iter().map(|(_, t)| t).collect();
+    assert!(
+        told.contains(&&AgentReport::Refused(failure())) && told.contains(&&AgentReport::TakesAgain),
+        "{told:?}"
+    );
     // One that refuses and then falls silent is dead after all.
     story.server = Server::Hangs;
     story.pass(Span::secs(30));
-    hitch(&mut story, Hitch::Later(failure(), Some(Span::secs(5))));
+    error(&mut story, DeliveryError::Later(failure(), Some(Span::secs(5))));
     story.pass(Span(14_900));
     assert_eq!(story.deaths(), 0);
     story.pass(Span(200));
@@ -386,43 +395,43 @@ fn who_is_asked_to_wait_waits_and_takes_nobody_for_dead() {
 
 #[test]
 fn a_batch_that_is_not_liked_is_halved_down_to_the_beat_that_is_to_blame() {
-    let mut story = Story::begin(Speech::Asking, Server::Refuses, 11);
+    let mut story = Story::begin(ExchangeMode::Asking, Server::Refuses, 11);
     story.pass(Span::secs(600));
     story.server = Server::Hangs;
     while !story.under_way {
         story.pass(Span::secs(1));
     }
-    let kept = story.core.standing(story.now.mono).kept;
+    let kept = story.core.status(story.now.mono).kept;
     for _ in 0..10 {
-        if story.told.iter().any(|(_, t)| matches!(t, Tiding::Rejected { .. })) {
+        if story.told.iter().any(|(_, t)| matches!(t, AgentReport::Rejected { .. })) {
             break;
         }
-        hitch(&mut story, Hitch::Unfit(failure()));
+        error(&mut story, DeliveryError::Unfit(failure()));
     }
-    let rejected = |t: &Tiding| matches!(t, Tiding::Rejected { beats: 1, .. });
+    let rejected = |t: &AgentReport| matches!(t, AgentReport::Rejected { beats: 1, .. });
     assert_eq!(story.told.iter().filter(|(_, t)| rejected(t)).count(), 1);
-    assert_eq!(story.core.standing(story.now.mono).kept, kept - 1);
+    assert_eq!(story.core.status(story.now.mono).kept, kept - 1);
     assert_eq!(story.core.under_way, 1, "the next goes alone");
 }
 
 #[test]
 fn after_a_sleep_of_the_machine_a_new_connection_is_made_at_once() {
-    let mut story = Story::begin(Speech::Holding, Server::Well(EVERY), 12);
+    let mut story = Story::begin(ExchangeMode::Holding, Server::Well(EVERY), 12);
     story.pass(Span::secs(5));
     let taken = story.taken.len();
-    story.core.handle(story.now, Event::Woke);
+    story.core.handle(story.now, AgentEvent::Woke);
     story.carry_out();
     assert_eq!((story.connects, story.taken.len(), story.deaths()), (2, taken + 1, 0));
 }
 
 #[test]
 fn a_new_plan_keeps_what_is_kept() {
-    let mut story = Story::begin(Speech::Asking, Server::Refuses, 13);
+    let mut story = Story::begin(ExchangeMode::Asking, Server::Refuses, 13);
     story.pass(Span::secs(300));
-    let kept = story.core.standing(story.now.mono).kept;
-    story.core.replan(story.now, Plan { every: Span::secs(60), ..plan(Speech::Holding) });
+    let kept = story.core.status(story.now.mono).kept;
+    story.core.replan(story.now, AgentPlan { every: Span::secs(60), ..plan(ExchangeMode::Holding) });
     story.server = Server::Well(Span::secs(60));
-    story.core.pass(story.now);
+    story.core.run_due(story.now);
     story.carry_out();
     assert_eq!(story.taken.len(), kept + 1);
     assert_eq!(story.returns(), 1);
@@ -435,9 +444,9 @@ fn a_new_plan_keeps_what_is_kept() {
 #[test]
 fn whatever_happens_all_is_delivered_in_order_and_told_once() {
     for seed in 0..300 {
-        let mut chance = Dice::seeded(seed);
-        let speech = [Speech::Asking, Speech::Holding][chance.below(2) as usize];
-        let mut story = Story::begin(speech, Server::Refuses, seed);
+        let mut chance = Rng::seeded(seed);
+        let mode = [ExchangeMode::Asking, ExchangeMode::Holding][chance.below(2) as usize];
+        let mut story = Story::begin(mode, Server::Refuses, seed);
         for _ in 0..40 {
             let server = match chance.below(4) {
                 0 => Server::Refuses,
@@ -449,7 +458,7 @@ fn whatever_happens_all_is_delivered_in_order_and_told_once() {
             match chance.below(8) {
                 0 => story.lose(),
                 1 => {
-                    story.core.handle(story.now, Event::Woke);
+                    story.core.handle(story.now, AgentEvent::Woke);
                     story.carry_out();
                 }
                 _ => {}
@@ -457,7 +466,7 @@ fn whatever_happens_all_is_delivered_in_order_and_told_once() {
         }
         story.becomes(Server::Well(EVERY));
         story.pass(Span::secs(300));
-        let standing = story.core.standing(story.now.mono);
+        let standing = story.core.status(story.now.mono);
         assert_eq!((standing.alive, standing.kept, standing.dropped), (Some(true), 0, 0), "seed {seed}");
         let numbers: Vec<u64> = story.taken.iter().map(|note| note.seq).collect();
         assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "seed {seed}");
@@ -465,8 +474,8 @@ fn whatever_happens_all_is_delivered_in_order_and_told_once() {
             .told
             .iter()
             .filter_map(|(_, t)| match t {
-                Tiding::Dead { .. } => Some(false),
-                Tiding::Back { .. } | Tiding::Answers => Some(true),
+                AgentReport::Dead { .. } => Some(false),
+                AgentReport::Back { .. } | AgentReport::Answers => Some(true),
                 _ => None,
             })
             .collect();

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 const WAITING_MAX: usize = 8;
 /// How long one may run.
 const RUN_MAX: Duration = Duration::from_secs(60);
-/// What is kept of what one says, in bytes.
+/// Bytes kept of a hook's output.
 const OUTPUT_BYTES_MAX: u64 = 2_000;
 
 /// One run.
@@ -36,7 +36,7 @@ pub struct Hook {
     pub text: String,
 }
 
-/// Runs hooks, each when it is its turn.
+/// Runs hooks one after the other.
 #[derive(Clone, Debug)]
 pub struct Hooks(Sender<Hook>);
 
@@ -61,13 +61,13 @@ impl Hooks {
         Hooks(sender)
     }
 
-    /// Has one run; false when too many are waiting already.
+    /// Queues one; false when too many are queued.
     pub fn run(&self, hook: Hook) -> bool {
         self.0.try_send(hook).is_ok()
     }
 }
 
-/// What it said, or why it did not succeed.
+/// Its output, or why it failed.
 async fn run(hook: &Hook) -> Result<String, String> {
     let mut child = Command::new("sh")
         .args(["-c", &hook.command])
@@ -95,14 +95,14 @@ async fn run(hook: &Hook) -> Result<String, String> {
     match timeout(RUN_MAX, all).await {
         Ok(outcome) => outcome,
         Err(_) => {
-            // Whatever it has started goes with it.
+            // The whole process group is killed.
             let _ = group.map(|group| killpg(group, Signal::SIGKILL));
             Err(format!("killed after {RUN_MAX:?}"))
         }
     }
 }
 
-/// The first words of what is said; the rest is read and thrown away, so that nobody is held up by a full pipe.
+/// The first bytes of the output; the rest is read and dropped, so that the hook never blocks on a full pipe.
 async fn words(from: Option<impl AsyncRead + Unpin>) -> String {
     let Some(mut from) = from else { return String::new() };
     let mut said = Vec::new();

@@ -1,7 +1,7 @@
-//! The output of a job on its way through: passed on as it is, its beginning and its end kept.
+//! The output of a job: copied unchanged, its beginning and its end kept.
 //!
-//! A job that has ended may leave behind children that hold its output open for ever. So after its end what is still in
-//! the pipe is passed on, and then the wait is short.
+//! A job may leave children behind that hold its output open for ever. So after its end what is still in the pipe is copied,
+//! and then the wait is short.
 
 use crate::domain::limits::{MESSAGE_BYTES_MAX, MESSAGE_HEAD_BYTES};
 use crate::domain::message::{MARK_BYTES_MAX, cut, head_of, mark, tail_of};
@@ -13,23 +13,23 @@ use tokio::time::sleep;
 
 /// Bytes passed on at once: a pipe's whole content.
 const CHUNK_BYTES: usize = 64 * 1024;
-/// How long after the job's end somebody else may be silent, and how often he may say something, before he is left alone.
+/// After the job's end: the longest silence of other processes that hold its output, and the most chunks read of them.
 const QUIET_MAX: Duration = Duration::from_millis(500);
 const CHUNKS_AFTER_END_MAX: usize = 256;
 
 /// How much of the output is reported: the rest of a message is for how the job ended.
 const OUTPUT_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 160;
 
-/// The first and the last bytes of what was said.
+/// The first and the last bytes of an output.
 #[derive(Debug, Default)]
-pub struct Tail {
+pub struct OutputTail {
     head: Vec<u8>,
     bytes: Vec<u8>,
     dropped: usize,
 }
 
-impl Tail {
-    /// Adds what was said.
+impl OutputTail {
+    /// Adds output.
     pub fn push(&mut self, more: &[u8]) {
         let (head, more) = more.split_at(more.len().min(MESSAGE_HEAD_BYTES - self.head.len()));
         self.head.extend_from_slice(head);
@@ -63,13 +63,13 @@ impl Tail {
     }
 }
 
-/// Passes on everything up to the end, or up to a short while after `over` says that the job has ended.
+/// Copies everything up to the end, or up to a short while after `over` tells that the job has ended.
 ///
-/// When nobody reads what we write, we stop reading, so that the job notices as it would without us.
+/// When writing fails (EPIPE) it stops reading, so that the job gets SIGPIPE as it would without us.
 pub async fn copy(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    tail: Arc<Mutex<Tail>>,
+    tail: Arc<Mutex<OutputTail>>,
     mut over: watch::Receiver<bool>,
 ) {
     let mut chunk = vec![0u8; CHUNK_BYTES];
@@ -91,7 +91,7 @@ pub async fn copy(
     }
 }
 
-/// Resolves when the job has ended and nothing was heard for a while since.
+/// Resolves when the job has ended and no output came for a while since.
 async fn quiet(over: &mut watch::Receiver<bool>) {
     let _ = over.wait_for(|over| *over).await;
     sleep(QUIET_MAX).await;
@@ -103,11 +103,11 @@ mod tests {
 
     #[test]
     fn beginning_and_end_are_kept_in_whole_characters() {
-        let mut tail = Tail::default();
+        let mut tail = OutputTail::default();
         tail.push(b"short\n");
         assert_eq!(tail.text(), "short\n");
         for piece in [1, 7, 1_000, 64 * 1024] {
-            let (mut tail, said) = (Tail::default(), "心".repeat(20_000));
+            let (mut tail, said) = (OutputTail::default(), "心".repeat(20_000));
             said.as_bytes().chunks(piece).for_each(|chunk| tail.push(chunk));
             tail.push(b"broken pipe\n");
             let text = tail.text();
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn what_is_no_text_is_marked_and_still_fits() {
         for length in [5_000, 20_000] {
-            let mut tail = Tail::default();
+            let mut tail = OutputTail::default();
             tail.push(&vec![0xff; length]);
             let text = tail.text();
             assert!(text.len() <= OUTPUT_BYTES_MAX && text.ends_with('\u{fffd}'), "{}", text.len());
@@ -133,7 +133,7 @@ mod tests {
     }
 
     async fn through(bytes: &[u8]) -> (Vec<u8>, String) {
-        let tail = Arc::new(Mutex::new(Tail::default()));
+        let tail = Arc::new(Mutex::new(OutputTail::default()));
         let (_keep, over) = watch::channel(false);
         let mut to = Vec::new();
         copy(bytes, &mut to, tail.clone(), over).await;
@@ -152,7 +152,7 @@ mod tests {
     async fn who_holds_the_pipe_open_after_the_end_is_left_alone() {
         let (mut child, from) = tokio::io::duplex(1024);
         let (ended, over) = watch::channel(false);
-        let tail = Arc::new(Mutex::new(Tail::default()));
+        let tail = Arc::new(Mutex::new(OutputTail::default()));
         let copying = tokio::spawn(copy(from, tokio::io::sink(), tail.clone(), over));
         child.write_all(b"last words").await.unwrap();
         sleep(Duration::from_secs(3600)).await;

@@ -1,11 +1,10 @@
-//! A command line of `run` that is wrong: what can be understood of it, so that the job runs all the same.
+//! A command line of `run` with errors: what is valid of it, so that the job runs all the same.
 //!
-//! The words are gone through with the definition of the command line. What it knows and takes stays, the rest is left
-//! out with a complaint, and what is left is parsed as if it had been typed. Only where there is no job at all nothing can
-//! be done.
+//! The words are compared with the definition of the command line. Options that it accepts stay, the rest is left out with a
+//! complaint, and the result is parsed as if it had been typed. Only without a job there is nothing to run.
 
 use super::name::{NEAREST_EN, NEAREST_ZH, nearest};
-use crate::client::cli::{self, Args, Task};
+use crate::client::cli::{self, ClientArgs, ClientTask};
 use crate::config::Env;
 use crate::domain::lang::Lang;
 use clap::Arg;
@@ -13,45 +12,46 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// What was understood.
+/// The valid part of a command line.
 #[derive(Debug, PartialEq)]
 pub struct Rescued {
     /// The rest as a command line.
-    pub args: Args,
+    pub args: ClientArgs,
     /// What was wrong, a sentence each.
     pub complaints: Vec<String>,
-    /// Whether a server was named that cannot be understood.
+    /// Whether the server's URL was left out as invalid.
     pub lost_server: bool,
 }
 
-/// Makes a job of words that the command line refuses; `None` where they hold none.
+/// The job in words that the command line refuses; `None` where they hold none.
 pub fn rescue(words: &[OsString], env: &Env) -> Option<Rescued> {
-    let mut scan = Scan { env, lang: cli::language(words, env), kept: Vec::new(), complaints: Vec::new() };
+    let mut scan =
+        OptionScan { env, lang: cli::language(words, env), kept: Vec::new(), complaints: Vec::new() };
     let job = scan.job_of(words)?;
     let mut lost_server = false;
     let mut line: Vec<OsString> = vec!["heartbeat".into(), "run".into()];
     for (name, option) in std::mem::take(&mut scan.kept) {
-        match scan.fault_of(std::slice::from_ref(&option)) {
+        match scan.error_of(std::slice::from_ref(&option)) {
             None => line.push(option),
-            Some(fault) if name == "id" => {
+            Some(error) if name == "id" => {
                 let value = option.to_string_lossy().split_once('=').map(|(_, value)| value.to_string());
                 match nearest(&value.unwrap_or_default()) {
                     Some(id) => {
                         line.push(format!("--id={id}").into());
                         // That one follows, as taken.
-                        let near = fault.find(scan.lang.pick(NEAREST_EN, NEAREST_ZH)).unwrap_or(fault.len());
-                        let fault = &fault[..near];
+                        let near = error.find(scan.lang.pick(NEAREST_EN, NEAREST_ZH)).unwrap_or(error.len());
+                        let error = &error[..near];
                         scan.complaints.push(
                             scan.lang
-                                .pick(format!("{fault}; taken as {id}"), format!("{fault}；按 {id} 处理")),
+                                .pick(format!("{error}; taken as {id}"), format!("{error}；按 {id} 处理")),
                         );
                     }
-                    None => scan.complaints.push(fault),
+                    None => scan.complaints.push(error),
                 }
             }
-            Some(fault) => {
+            Some(error) => {
                 lost_server |= name == "to";
-                scan.complaints.push(fault);
+                scan.complaints.push(error);
             }
         }
     }
@@ -63,9 +63,9 @@ pub fn rescue(words: &[OsString], env: &Env) -> Option<Rescued> {
 
 /// The job without the words that slipped in front of it, as those of an id that was not quoted do:
 /// `--id my job -- backup`. Says which, where there are any.
-pub fn without_strays(args: &mut Args, env: &Env) -> Option<String> {
+pub fn without_strays(args: &mut ClientArgs, env: &Env) -> Option<String> {
     let lang = crate::client::config::language(args, env);
-    let Task::Run(run) = &mut args.command else { return None };
+    let ClientTask::Run(run) = &mut args.command else { return None };
     let end = run.command.iter().position(|word| word == "--").filter(|end| *end > 0)?;
     if is_program(run.command.first()?, env) || !is_program(run.command.get(end + 1)?, env) {
         return None;
@@ -94,7 +94,7 @@ fn is_program(word: &OsStr, env: &Env) -> bool {
 }
 
 /// The words in front of the job, gone through once.
-struct Scan<'a> {
+struct OptionScan<'a> {
     env: &'a Env,
     lang: Lang,
     /// Options that the definition knows, by their long names, as one word each; the last of a name counts.
@@ -102,7 +102,7 @@ struct Scan<'a> {
     complaints: Vec<String>,
 }
 
-impl Scan<'_> {
+impl OptionScan<'_> {
     /// Sorts what stands in front of the job, and returns the job.
     fn job_of(&mut self, words: &[OsString]) -> Option<Vec<OsString>> {
         let root = cli::command(Lang::En);
@@ -139,7 +139,7 @@ impl Scan<'_> {
             match option {
                 Some(arg) if arg.get_action().takes_values() => {
                     at += usize::from(next.is_some());
-                    self.keep(arg, inline.or_else(|| next.cloned()));
+                    self.keep_option(arg, inline.or_else(|| next.cloned()));
                 }
                 // Help and version are no reason for a job not to run.
                 Some(_) => {}
@@ -157,7 +157,7 @@ impl Scan<'_> {
         None
     }
 
-    fn keep(&mut self, arg: &Arg, value: Option<OsString>) {
+    fn keep_option(&mut self, arg: &Arg, value: Option<OsString>) {
         let name = arg.get_long().unwrap_or_default().to_string();
         let mut option = OsString::from(format!("--{name}"));
         match value {
@@ -166,8 +166,8 @@ impl Scan<'_> {
                 option.push(value);
             }
             None => {
-                let fault = self.fault_of(&[option]);
-                return self.complaints.extend(fault);
+                let error = self.error_of(&[option]);
+                return self.complaints.extend(error);
             }
         }
         let before = self.kept.len();
@@ -181,8 +181,8 @@ impl Scan<'_> {
         self.kept.push((name, option));
     }
 
-    /// What the command line has against an option by itself.
-    fn fault_of(&self, option: &[OsString]) -> Option<String> {
+    /// The error of an option by itself.
+    fn error_of(&self, option: &[OsString]) -> Option<String> {
         let lang = OsString::from(self.lang.pick("--lang=en", "--lang=zh"));
         // Given twice it would be refused for that.
         let is_lang = option.iter().any(|word| word.to_string_lossy().starts_with("--lang"));
@@ -220,7 +220,7 @@ mod tests {
     fn rescued(line: &[&str]) -> (Option<String>, Vec<String>, String, bool) {
         let found =
             rescue(&words(line), &env(&[("PATH", "/bin:/usr/bin")])).unwrap_or_else(|| panic!("{line:?}"));
-        let Task::Run(run) = found.args.command else { panic!("{line:?}") };
+        let ClientTask::Run(run) = found.args.command else { panic!("{line:?}") };
         let command = run.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         (run.id.map(|id| id.to_string()), command, found.complaints.join("\n"), found.lost_server)
     }
@@ -279,7 +279,7 @@ mod tests {
         let job = |line: &[&str]| {
             let mut args = cli::parse(words(line), &env).unwrap();
             let said = without_strays(&mut args, &env);
-            let Task::Run(run) = args.command else { panic!() };
+            let ClientTask::Run(run) = args.command else { panic!() };
             (run.command.join(OsStr::new(" ")).to_string_lossy().into_owned(), said.is_some())
         };
         let plain = |text: &str| (text.to_string(), false);

@@ -8,12 +8,12 @@ use crate::config::{Env, tokens};
 use crate::domain::lang::Lang;
 use crate::net::tls;
 use crate::notify::exec::ExecOptions;
-use crate::notify::local::Log;
+use crate::notify::local::LocalLog;
 use crate::notify::mail::{MailOptions, MailTls};
 use crate::notify::preset;
 use crate::notify::proxy::Proxy;
 use crate::notify::template::{Names, Template};
-use crate::notify::webhook::{self, HeaderName, Part, Written};
+use crate::notify::webhook::{self, HeaderName, WebhookPart, Written};
 use crate::notify::{CONCURRENCY, ChannelOptions, ChannelSettings, Secrets, TIMEOUT};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -91,8 +91,8 @@ impl Assembly<'_> {
             NotifierKind::Webhook => self.webhook(draft),
             NotifierKind::Mail => self.mail(draft),
             NotifierKind::Exec => self.exec(draft),
-            NotifierKind::Journal => Some(ChannelOptions::Local(Log::Journal)),
-            NotifierKind::Syslog => Some(ChannelOptions::Local(Log::Syslog)),
+            NotifierKind::Journal => Some(ChannelOptions::Local(LocalLog::Journal)),
+            NotifierKind::Syslog => Some(ChannelOptions::Local(LocalLog::Syslog)),
         }?;
         Some(ChannelSettings { name: name?, concurrency, options })
     }
@@ -152,13 +152,13 @@ impl Assembly<'_> {
             }
             Err(wrong) => {
                 let origin = match &wrong.part {
-                    Part::Url => url_origin.as_ref(),
-                    Part::Body => draft.body.origin.as_ref(),
-                    Part::Header(name) => written_headers
+                    WebhookPart::Url => url_origin.as_ref(),
+                    WebhookPart::Body => draft.body.origin.as_ref(),
+                    WebhookPart::Header(name) => written_headers
                         .iter()
                         .find(|header| header.value.0.as_str() == name)
                         .map(|header| &header.origin),
-                    Part::Whole => None,
+                    WebhookPart::Whole => None,
                 };
                 self.reject_at(origin.unwrap_or(self.origin), both(|lang| wrong.sentence(lang)));
                 None
@@ -193,7 +193,7 @@ impl Assembly<'_> {
         found.map(|proxy| Some(Some(proxy)))
     }
 
-    fn proxy_of_environment(&self, to: &webhook::Origin) -> Option<Proxy> {
+    fn proxy_of_environment(&self, to: &webhook::UrlOrigin) -> Option<Proxy> {
         let variable = |name: &str| (self.env.variable)(name)?.into_string().ok();
         match Proxy::of_environment(variable, to.tls, &to.host, to.port) {
             Ok(found) => found,

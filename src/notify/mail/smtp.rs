@@ -1,5 +1,5 @@
-//! One conversation with an SMTP server in which every recipient stands alone (RFC 5321, 3.3): one that is refused or put
-//! off keeps nobody else from getting the mail.
+//! An SMTP session in which each recipient has an outcome of its own (RFC 5321, 3.3): one that is refused or deferred does
+//! not affect the others.
 
 use super::MailOptions;
 use crate::domain::lang::Lang;
@@ -20,25 +20,25 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// How the server is spoken to.
+/// The encryption of a session, with what it needs.
 pub(super) enum Protection {
     Clear,
     StartTls(TlsParameters),
     Tls(Arc<ClientConfig>),
 }
 
-/// Why a conversation came to nothing, for all recipients.
+/// Why a session failed for all recipients.
 #[derive(Debug)]
 pub(super) enum SmtpError {
     Connect(ConnectError),
     Tls(io::Error),
-    /// What the server said, or that it said nothing sensible; at which step.
-    Said(Step, lettre::transport::smtp::Error),
+    /// The server's answer, or that there was none, at a step.
+    Said(SmtpStep, lettre::transport::smtp::Error),
 }
 
-/// What was being done.
+/// A step of the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum SmtpStep {
     Greeting,
     StartTls,
     Login,
@@ -47,16 +47,16 @@ pub(super) enum Step {
     Content,
 }
 
-type Reply = Result<(), lettre::transport::smtp::Error>;
+type RecipientReply = Result<(), lettre::transport::smtp::Error>;
 
-/// Hands a mail over; how it went for each of the recipients that were asked.
+/// Delivers a mail; the reply for each recipient.
 pub(super) async fn deliver(
     options: &MailOptions,
     protection: Protection,
     letter: &[u8],
     to: &[Address],
     end: Instant,
-) -> Result<Vec<Reply>, SmtpError> {
+) -> Result<Vec<RecipientReply>, SmtpError> {
     let stream = connect(&options.host, options.port, end).await.map_err(SmtpError::Connect)?;
     let hello = hello(options.helo.as_deref(), stream.local_addr().ok());
     let said = |step| move |error| SmtpError::Said(step, error);
@@ -67,13 +67,13 @@ pub(super) async fn deliver(
         Protection::Clear | Protection::StartTls(_) => ClientStream::Tcp(stream),
     };
     let greeted = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await;
-    let mut connection = greeted.map_err(said(Step::Greeting))?;
+    let mut connection = greeted.map_err(said(SmtpStep::Greeting))?;
     if let Protection::StartTls(parameters) = protection {
-        connection.starttls(parameters, &hello).await.map_err(said(Step::StartTls))?;
+        connection.starttls(parameters, &hello).await.map_err(said(SmtpStep::StartTls))?;
     }
     if let Some((user, password)) = &options.login {
         let login = Credentials::new(user.clone(), password.reveal().to_string());
-        connection.auth(DEFAULT_MECHANISMS, &login).await.map_err(said(Step::Login))?;
+        connection.auth(DEFAULT_MECHANISMS, &login).await.map_err(said(SmtpStep::Login))?;
     }
     let mut parameters = Vec::new();
     let is_plain = |address: &Address| address.to_string().is_ascii();
@@ -87,26 +87,26 @@ pub(super) async fn deliver(
         parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
     }
     let sender = MailFrom::new(Some(from.clone()), parameters);
-    connection.command(sender).await.map_err(said(Step::Sender))?;
+    connection.command(sender).await.map_err(said(SmtpStep::Sender))?;
     let mut replies = Vec::new();
     for address in to {
         match connection.command(Rcpt::new(address.clone(), Vec::new())).await {
             Ok(_) => replies.push(Ok(())),
-            // An answer is about this recipient; anything else ends the conversation for all.
+            // A reply is about this recipient; any other error ends the session.
             Err(error) if error.status().is_some() => replies.push(Err(error)),
-            Err(error) => return Err(SmtpError::Said(Step::Recipient, error)),
+            Err(error) => return Err(SmtpError::Said(SmtpStep::Recipient, error)),
         }
     }
     if replies.iter().any(Result::is_ok) {
-        connection.command(Data).await.map_err(said(Step::Content))?;
-        connection.message(letter).await.map_err(said(Step::Content))?;
+        connection.command(Data).await.map_err(said(SmtpStep::Content))?;
+        connection.message(letter).await.map_err(said(SmtpStep::Content))?;
     }
-    // It has the mail, whatever it says to a good-bye.
+    // The mail is accepted; errors of QUIT do not matter.
     let _ = connection.quit().await;
     Ok(replies)
 }
 
-/// RFC 5321, 4.1.1.1: a name that is whole, or else the address that we speak from.
+/// RFC 5321, 4.1.1.1: a fully qualified name, or else the local address.
 pub(super) fn hello(given: Option<&str>, local: Option<SocketAddr>) -> ClientId {
     let own = || process::host_name().filter(|name| is_whole_name(name));
     if let Some(name) = given.map(str::to_string).or_else(own) {
@@ -119,7 +119,7 @@ pub(super) fn hello(given: Option<&str>, local: Option<SocketAddr>) -> ClientId 
     }
 }
 
-/// Whether a name is one of several labels, as the rest of the world could look it up.
+/// Whether a name is fully qualified: of several labels.
 pub(crate) fn is_whole_name(name: &str) -> bool {
     let is_label = |label: &str| {
         let plain = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
@@ -134,11 +134,11 @@ impl AsyncTokioStream for ClientStream {
     }
 }
 
-/// What came of it for those who were asked.
+/// The outcome for the recipients.
 pub(super) fn judge(
     options: &MailOptions,
     to: &[Address],
-    replies: Result<Vec<Reply>, SmtpError>,
+    replies: Result<Vec<RecipientReply>, SmtpError>,
     lang: Lang,
 ) -> Outcome {
     let replies = match replies {
@@ -154,7 +154,7 @@ pub(super) fn judge(
         .zip(&replies)
         .filter_map(|(to, reply)| {
             let error = reply.as_ref().err()?;
-            let reason = answered(options, Step::Recipient, error, lang);
+            let reason = answered(options, SmtpStep::Recipient, error, lang);
             Some(Left { to: to.to_string(), is_refused: error.is_permanent(), reason })
         })
         .collect();
@@ -166,17 +166,22 @@ pub(super) fn judge(
         let told = to.iter().zip(&replies).filter(|(_, reply)| reply.is_ok());
         return Outcome::Partly { told: told.map(|(to, _)| to.to_string()).collect(), left };
     }
-    // Nobody got it, and for one kind of reason.
+    // No recipient got it, and all for one kind of reason.
     let named: Vec<String> = left.iter().map(|one| format!("{}: {}", one.to, one.reason)).collect();
     let reason = named.join(lang.pick("; ", "；"));
     if refused > 0 { Outcome::refused(reason) } else { Outcome::retry(reason) }
 }
 
-/// What a server answered: the code, what codes of that kind mean, and only where it is wanted its own words.
-fn answered(options: &MailOptions, step: Step, error: &lettre::transport::smtp::Error, lang: Lang) -> String {
+/// A server's answer: the code, its meaning, and with `show_answers` its text.
+fn answered(
+    options: &MailOptions,
+    step: SmtpStep,
+    error: &lettre::transport::smtp::Error,
+    lang: Lang,
+) -> String {
     let host = &options.host;
     let Some(code) = error.status() else {
-        // Not an answer but its absence; in our own words or the system's.
+        // No answer: the text is lettre's or the system's.
         let reason = super::chain(error);
         return lang.pick(
             format!("{host} did not take the mail: {reason}{}", tls::advice(error, lang)),
@@ -208,22 +213,22 @@ fn enhanced(text: &str) -> Option<&str> {
 }
 
 /// What a code means (RFC 5321, 4.2.3; RFC 4954, 6).
-fn class(step: Step, code: u16, lang: Lang) -> &'static str {
+fn class(step: SmtpStep, code: u16, lang: Lang) -> &'static str {
     match (step, code) {
         (_, 421) => lang.pick("it is closing", "服务器正在关闭"),
-        (_, 530 | 534 | 535 | 538) | (Step::Login, 500..) => lang.pick(
+        (_, 530 | 534 | 535 | 538) | (SmtpStep::Login, 500..) => lang.pick(
             "it refuses the login: see username and password_file",
             "拒绝登录：请检查 username 和 password_file",
         ),
-        (Step::Sender, 500..) => lang.pick("it refuses the sender: see from", "拒绝发件人：请检查 from"),
-        (Step::Recipient, 450 | 451) => lang.pick(
+        (SmtpStep::Sender, 500..) => lang.pick("it refuses the sender: see from", "拒绝发件人：请检查 from"),
+        (SmtpStep::Recipient, 450 | 451) => lang.pick(
             "the recipient is put off (greylisting, or its mailbox is busy)",
             "收件人被推迟（灰名单，或邮箱繁忙）",
         ),
-        (Step::Recipient, 452) => {
+        (SmtpStep::Recipient, 452) => {
             lang.pick("too many recipients at once, or no room", "收件人过多或空间不足")
         }
-        (Step::Recipient, 500..) => lang.pick("the recipient is refused", "拒绝该收件人"),
+        (SmtpStep::Recipient, 500..) => lang.pick("the recipient is refused", "拒绝该收件人"),
         (_, 452 | 552) => lang.pick("no room, or too large", "空间不足或邮件过大"),
         (_, 554) => lang.pick("its rules forbid it", "被其规则拒绝"),
         (_, 400..=499) => lang.pick("not this time", "暂时拒绝"),
@@ -259,7 +264,7 @@ fn tls_failed(host: &str, port: u16, error: &(dyn Error + 'static), lang: Lang) 
 }
 
 impl MailOptions {
-    /// What must not be shown, though the server may repeat it.
+    /// Secrets that the server may repeat.
     fn secrets(&self) -> Secrets {
         Secrets::new(
             self.login.iter().map(|(_, password)| ("password".to_string(), password.clone())).collect(),

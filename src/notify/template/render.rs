@@ -1,7 +1,7 @@
 //! From nodes to text.
 
-use super::super::fields::{Value, value};
-use super::{Field, Filter, Node, OUTPUT_BYTES_MAX, Part, TooLong};
+use super::super::fields::{FieldValue, value};
+use super::{Filter, InsertPart, Node, OUTPUT_BYTES_MAX, TemplateField, TooLong};
 use crate::domain::alert::{Kind, Message};
 use crate::domain::lang::Lang;
 use crate::domain::time::Wall;
@@ -16,7 +16,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 /// What a template is filled from.
 #[derive(Clone, Copy, Debug)]
-pub struct Scope<'a> {
+pub struct TemplateScope<'a> {
     /// The message and the moment.
     pub envelope: &'a Envelope<'a>,
     /// For `{{secret.NAME}}` and signatures.
@@ -27,31 +27,31 @@ pub struct Scope<'a> {
     pub(in crate::notify) at: Option<(usize, usize)>,
 }
 
-impl<'a> Scope<'a> {
+impl<'a> TemplateScope<'a> {
     /// Outside of any loop.
     pub fn new(
         envelope: &'a Envelope<'a>,
         secrets: &'a Secrets,
         params: &'a BTreeMap<String, String>,
-    ) -> Scope<'a> {
-        Scope { envelope, secrets, params, at: None }
+    ) -> TemplateScope<'a> {
+        TemplateScope { envelope, secrets, params, at: None }
     }
 }
 
 /// What is written so far, and for JSON where in it we are.
-struct Out {
+struct TemplateOutput {
     text: String,
-    json: Option<Place>,
+    json: Option<JsonPosition>,
 }
 
 /// Where in JSON something stands, by the quotes before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Place {
+struct JsonPosition {
     in_string: bool,
     escaped: bool,
 }
 
-impl Out {
+impl TemplateOutput {
     /// The template's own text: it decides where what comes next stands.
     fn own(&mut self, text: &str) {
         self.text.push_str(text);
@@ -70,17 +70,17 @@ impl Out {
     fn put(&mut self, text: String, value: impl FnOnce(String) -> String) {
         match self.json {
             None => self.text.push_str(&text),
-            Some(Place { in_string: false, .. }) => self.text.push_str(&value(text)),
-            Some(Place { in_string: true, .. }) => {
-                let quoted = Value::Text(text).into_json();
+            Some(JsonPosition { in_string: false, .. }) => self.text.push_str(&value(text)),
+            Some(JsonPosition { in_string: true, .. }) => {
+                let quoted = FieldValue::Text(text).into_json();
                 self.text.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
             }
         }
     }
 }
 
-pub(super) fn render(nodes: &[Node], json: bool, scope: &Scope<'_>) -> Result<String, TooLong> {
-    let mut out = Out { text: String::new(), json: json.then(Place::default) };
+pub(super) fn render(nodes: &[Node], json: bool, scope: &TemplateScope<'_>) -> Result<String, TooLong> {
+    let mut out = TemplateOutput { text: String::new(), json: json.then(JsonPosition::default) };
     write(nodes, scope, &mut out)?;
     Ok(out.text)
 }
@@ -96,7 +96,7 @@ pub(super) fn beginning(nodes: &[Node]) -> Option<char> {
             }
             Node::Insert { filters, parts } => {
                 let is_payload =
-                    parts.iter().any(|part| matches!(part, Part::Field(field) if field.is_json()));
+                    parts.iter().any(|part| matches!(part, InsertPart::Field(field) if field.is_json()));
                 let is_value = filters.first() == Some(&Filter::Json) || (filters.is_empty() && is_payload);
                 return Some(if is_value { '{' } else { 'x' });
             }
@@ -118,7 +118,7 @@ pub(super) fn is_json(nodes: &[Node]) -> bool {
     let message = Message::new(Kind::Test, "test".into(), "test", Wall(0));
     let envelope = Envelope::new(Lang::En, &message);
     let (secrets, params) = (Secrets::default(), BTreeMap::new());
-    let text = render(nodes, true, &Scope::new(&envelope, &secrets, &params));
+    let text = render(nodes, true, &TemplateScope::new(&envelope, &secrets, &params));
     text.is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok())
 }
 
@@ -136,14 +136,14 @@ pub(super) fn fixed(
                 let mut inner = String::new();
                 for part in parts {
                     match part {
-                        Part::Text(text) => inner.push_str(text),
-                        Part::Field(Field::Secret(name)) => {
+                        InsertPart::Text(text) => inner.push_str(text),
+                        InsertPart::Field(TemplateField::Secret(name)) => {
                             inner.push_str(secrets.reveal(name).unwrap_or_default());
                         }
-                        Part::Field(Field::Param(name)) => {
+                        InsertPart::Field(TemplateField::Param(name)) => {
                             inner.push_str(params.get(name).map(String::as_str).unwrap_or_default());
                         }
-                        Part::Field(Field::Known(_)) => return false,
+                        InsertPart::Field(TemplateField::Known(_)) => return false,
                     }
                 }
                 out.push_str(&filtered(filters, inner));
@@ -161,20 +161,20 @@ pub(super) fn fixed(
     true
 }
 
-fn write(nodes: &[Node], scope: &Scope<'_>, out: &mut Out) -> Result<(), TooLong> {
+fn write(nodes: &[Node], scope: &TemplateScope<'_>, out: &mut TemplateOutput) -> Result<(), TooLong> {
     for node in nodes {
         match node {
             Node::Text(text) => out.own(text),
             Node::Insert { filters, parts } => insert(filters, parts, scope, out),
             Node::Filter { filters, body } => {
                 let inner = filtered(own(filters, out), render(body, false, scope)?);
-                out.put(inner, |text| Value::Text(text).into_json());
+                out.put(inner, |text| FieldValue::Text(text).into_json());
             }
             Node::Each { most, body, none } => {
                 let all = scope.envelope.monitors();
                 let shown = all.len().min(*most);
                 for index in 0..shown {
-                    write(body, &Scope { at: Some((index, shown)), ..*scope }, out)?;
+                    write(body, &TemplateScope { at: Some((index, shown)), ..*scope }, out)?;
                 }
                 if shown == 0 {
                     write(none, scope, out)?;
@@ -197,39 +197,43 @@ fn write(nodes: &[Node], scope: &Scope<'_>, out: &mut Out) -> Result<(), TooLong
 }
 
 /// The filters that are the template's to apply: in JSON the outermost `json` is done by where it stands.
-fn own<'f>(filters: &'f [Filter], out: &Out) -> &'f [Filter] {
+fn own<'f>(filters: &'f [Filter], out: &TemplateOutput) -> &'f [Filter] {
     match filters {
         [Filter::Json, rest @ ..] if out.json.is_some() => rest,
         all => all,
     }
 }
 
-fn insert(filters: &[Filter], parts: &[Part], scope: &Scope<'_>, out: &mut Out) {
+fn insert(filters: &[Filter], parts: &[InsertPart], scope: &TemplateScope<'_>, out: &mut TemplateOutput) {
     // Braces and the like that could not be written otherwise.
-    if let ([], [Part::Text(text)]) = (filters, parts) {
+    if let ([], [InsertPart::Text(text)]) = (filters, parts) {
         return out.own(text);
     }
     let filters = own(filters, out);
     // A field alone keeps its type: a number is no string, and what is missing is null.
     let is_value = out.json.is_some_and(|place| !place.in_string);
     match (filters, parts) {
-        ([], [Part::Field(field)]) if is_value => return out.text.push_str(&value(field, scope).into_json()),
-        ([Filter::Json], [Part::Field(field)]) => return out.text.push_str(&value(field, scope).into_json()),
+        ([], [InsertPart::Field(field)]) if is_value => {
+            return out.text.push_str(&value(field, scope).into_json());
+        }
+        ([Filter::Json], [InsertPart::Field(field)]) => {
+            return out.text.push_str(&value(field, scope).into_json());
+        }
         _ => {}
     }
     let text: String = parts
         .iter()
         .map(|part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Field(field) => value(field, scope).into_text(),
+            InsertPart::Text(text) => text.clone(),
+            InsertPart::Field(field) => value(field, scope).into_text(),
         })
         .collect();
-    out.put(filtered(filters, text), |text| Value::Text(text).into_json());
+    out.put(filtered(filters, text), |text| FieldValue::Text(text).into_json());
 }
 
 fn filtered(filters: &[Filter], text: String) -> String {
     filters.iter().rev().fold(text, |text, filter| match filter {
-        Filter::Json => Value::Text(text).into_json(),
+        Filter::Json => FieldValue::Text(text).into_json(),
         Filter::Url => utf8_percent_encode(&text, RESERVED).to_string(),
         Filter::Html => text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
         Filter::Base64 => STANDARD.encode(text),

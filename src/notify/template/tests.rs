@@ -14,7 +14,7 @@ fn fill(text: &str, envelope: &Envelope<'_>) -> String {
     let params: BTreeMap<_, _> = [("room".to_string(), "!a:b".to_string())].into();
     let template =
         Template::parse(text, NAMES).unwrap_or_else(|e| panic!("{text}: {}", e.sentence(Lang::En)));
-    template.render(&Scope::new(envelope, &secrets, &params)).unwrap()
+    template.render(&TemplateScope::new(envelope, &secrets, &params)).unwrap()
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn what_comes_out_has_a_bound() {
     let down = message(Kind::Down, &ids);
     let envelope = envelope(&down);
     let (secrets, params) = (Secrets::default(), BTreeMap::new());
-    let scope = Scope::new(&envelope, &secrets, &params);
+    let scope = TemplateScope::new(&envelope, &secrets, &params);
     let padding = "x".repeat(2_000);
     let template = format!("{{{{#each monitors}}}}{padding}{{{{/each}}}}");
     let template = Template::parse(&template, Names::default()).unwrap();
@@ -150,7 +150,7 @@ proptest::proptest! {
             let down = message(Kind::Down, &["a", "b"]);
             let envelope = envelope(&down);
             let (secrets, params) = (Secrets::default(), BTreeMap::new());
-            let _ = template.render(&Scope::new(&envelope, &secrets, &params));
+            let _ = template.render(&TemplateScope::new(&envelope, &secrets, &params));
         }
     }
 

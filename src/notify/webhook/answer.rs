@@ -1,7 +1,7 @@
-//! What an answer means.
+//! The outcome that an answer means.
 
 use super::WebhookOptions;
-use super::http::Answer;
+use super::http::HttpAnswer;
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
 use crate::notify::preset::Verdict;
@@ -11,11 +11,11 @@ use hyper::header::{LOCATION, RETRY_AFTER};
 use jiff::fmt::rfc2822;
 use serde_json::Value;
 
-/// Longest time for which a receiver may ask to be left alone.
+/// The longest pause that a receiver may ask for.
 const LEFT_ALONE_MAX: Span = Span::secs(86_400);
 
 pub(super) fn judge(
-    answer: &Answer,
+    answer: &HttpAnswer,
     options: &WebhookOptions,
     host: &str,
     secrets: &Secrets,
@@ -29,7 +29,7 @@ pub(super) fn judge(
     if status.is_success() {
         return match options.verdict {
             Verdict::Status => Outcome::Sent,
-            // What it says is what counts, and it was not heard.
+            // The code in the body decides, and the body is incomplete.
             Verdict::Code { .. } if answer.broken => Outcome::retry(
                 lang.pick(format!("the answer of {host} broke off"), format!("{host} 的应答中途中断")),
             ),
@@ -74,7 +74,7 @@ fn judge_code(body: &str, verdict: Verdict, host: &str, said: &str, lang: Lang) 
             );
             if busy.contains(&code) { Outcome::retry(reason) } else { Outcome::refused(reason) }
         }
-        // Some gateway, not the service.
+        // The answer of a gateway, not of the service.
         None => Outcome::retry(lang.pick(
             format!("{host} does not say whether it took it{said}"),
             format!("{host} 未说明是否已接收{said}"),

@@ -1,6 +1,6 @@
-//! From what is written to options: a preset, and in place of its parts what somebody wrote.
+//! From the configuration's keys to options: a preset, with the parts that are given in place of its own.
 
-use super::request::{self, Fault};
+use super::request::{self, RequestError};
 use super::{Secrets, WebhookOptions};
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
@@ -39,54 +39,57 @@ pub struct Written<'a> {
     pub show_answers: bool,
 }
 
-/// A part of a webhook: the key that is wrong.
+/// The key of a webhook that an error belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum WebhookPart {
     /// `url`.
     Url,
     /// `headers`, by the header's name.
     Header(String),
     /// `body`.
     Body,
-    /// The whole, where nothing that is written is wrong, but something is not.
+    /// None of them: something is missing.
     Whole,
 }
 
-/// Why no webhook comes of it.
+/// Why the keys make no webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong {
+pub struct ComposeError {
     /// The key.
-    pub part: Part,
-    reason: Reason,
+    pub part: WebhookPart,
+    reason: ComposeErrorKind,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Reason {
+enum ComposeErrorKind {
     Template(TemplateError),
     NoUrl,
     NoSecret { preset: &'static str, name: String },
     NoParam { preset: &'static str, name: String },
-    Request(Fault),
+    Request(RequestError),
 }
 
 impl Written<'_> {
-    /// Puts it together and tries it out.
+    /// Composes the options and checks them.
     ///
     /// # Errors
     /// The first part that is wrong.
-    pub fn compose(self, secrets: &[&str], params: &[&str]) -> Result<WebhookOptions, Wrong> {
+    pub fn compose(self, secrets: &[&str], params: &[&str]) -> Result<WebhookOptions, ComposeError> {
         let names = Names { secrets, params };
         let preset = self.preset;
         let signed = preset.signed.as_ref().filter(|_| secrets.contains(&"sign"));
-        let own = |part: Part, text: &str| {
-            Template::parse(text, names).map_err(|error| Wrong { part, reason: Reason::Template(error) })
+        let own = |part: WebhookPart, text: &str| {
+            Template::parse(text, names)
+                .map_err(|error| ComposeError { part, reason: ComposeErrorKind::Template(error) })
         };
-        let given = |text: &str| Template::parse(text, names).map_err(|error| wrong_preset(preset, error));
+        let given = |text: &str| Template::parse(text, names).map_err(|error| preset_error(preset, error));
         let suffix = signed.map_or("", |signed| signed.url);
         let url = match (self.url, preset.url) {
-            (Some(url), _) => own(Part::Url, &format!("{}{suffix}", url.trim()))?,
+            (Some(url), _) => own(WebhookPart::Url, &format!("{}{suffix}", url.trim()))?,
             (None, Some(url)) => given(&format!("{url}{suffix}"))?,
-            (None, None) => return Err(Wrong { part: Part::Whole, reason: Reason::NoUrl }),
+            (None, None) => {
+                return Err(ComposeError { part: WebhookPart::Whole, reason: ComposeErrorKind::NoUrl });
+            }
         };
         let method = match self.method {
             Some(method) => method,
@@ -95,7 +98,7 @@ impl Written<'_> {
         let bare = matches!(method, Method::GET | Method::HEAD) && self.body.is_none();
         let body = match (self.body, signed.and_then(|signed| signed.body)) {
             _ if bare => None,
-            (Some(body), _) => Some(own(Part::Body, body)?),
+            (Some(body), _) => Some(own(WebhookPart::Body, body)?),
             (None, Some(body)) => Some(given(body)?),
             (None, None) => Some(given(preset.body)?),
         };
@@ -107,8 +110,8 @@ impl Written<'_> {
                 headers.push((name, given(text)?));
             }
         }
-        // What somebody wrote may be no JSON at all; what begins like it and is none is a mistake, unless it is a list that
-        // begins no list ("[down] web-1").
+        // A given body may be no JSON at all; one that begins like JSON and is none is an error, unless it only begins like a
+        // list ("[down] web-1").
         let is_declared =
             self.headers.iter().any(|(name, value)| *name == CONTENT_TYPE && value.contains("json"));
         let body = body.map(|body| body.into_json_if(is_declared));
@@ -118,7 +121,7 @@ impl Written<'_> {
             headers.iter_mut().filter(|(name, _)| *name == CONTENT_TYPE).for_each(|(_, t)| *t = text.clone());
         }
         for (name, text) in self.headers {
-            headers.push((name.clone(), own(Part::Header(name.to_string()), text)?));
+            headers.push((name.clone(), own(WebhookPart::Header(name.to_string()), text)?));
         }
         let mut options = WebhookOptions {
             method,
@@ -136,43 +139,47 @@ impl Written<'_> {
             timeout: self.timeout,
             show_answers: self.show_answers,
         };
-        let part = if self.url.is_some() { Part::Url } else { Part::Whole };
+        let part = if self.url.is_some() { WebhookPart::Url } else { WebhookPart::Whole };
         match request::check(&options) {
             Ok(target) => {
                 options.origin = Some(target.origin());
                 options.host = target.host;
                 Ok(options)
             }
-            Err(fault @ Fault::NotJson(..)) => {
-                Err(Wrong { part: Part::Body, reason: Reason::Request(fault) })
+            Err(error @ RequestError::NotJson(..)) => {
+                Err(ComposeError { part: WebhookPart::Body, reason: ComposeErrorKind::Request(error) })
             }
-            Err(fault) => Err(Wrong { part, reason: Reason::Request(fault) }),
+            Err(error) => Err(ComposeError { part, reason: ComposeErrorKind::Request(error) }),
         }
     }
 }
 
-/// A preset itself is right; it lacks what only the administrator knows.
-fn wrong_preset(preset: &Preset, error: TemplateError) -> Wrong {
+/// The error of a preset's own template: a secret or a parameter is missing.
+fn preset_error(preset: &Preset, error: TemplateError) -> ComposeError {
     let reason = match error.missing() {
-        Some(Missing::Secret(name)) => Reason::NoSecret { preset: preset.name, name: name.to_string() },
-        Some(Missing::Param(name)) => Reason::NoParam { preset: preset.name, name: name.to_string() },
-        None => Reason::Template(error),
+        Some(Missing::Secret(name)) => {
+            ComposeErrorKind::NoSecret { preset: preset.name, name: name.to_string() }
+        }
+        Some(Missing::Param(name)) => {
+            ComposeErrorKind::NoParam { preset: preset.name, name: name.to_string() }
+        }
+        None => ComposeErrorKind::Template(error),
     };
-    Wrong { part: Part::Whole, reason }
+    ComposeError { part: WebhookPart::Whole, reason }
 }
 
-impl Wrong {
+impl ComposeError {
     /// What is wrong and what to write.
     pub fn sentence(&self, lang: Lang) -> String {
         match &self.reason {
-            Reason::Template(error) => error.sentence(lang),
-            Reason::Request(fault) => fault.sentence(lang),
-            Reason::NoUrl => lang.pick("url is missing", "缺少 url").to_string(),
-            Reason::NoSecret { preset, name } => lang.pick(
+            ComposeErrorKind::Template(error) => error.sentence(lang),
+            ComposeErrorKind::Request(error) => error.sentence(lang),
+            ComposeErrorKind::NoUrl => lang.pick("url is missing", "缺少 url").to_string(),
+            ComposeErrorKind::NoSecret { preset, name } => lang.pick(
                 format!("{preset} needs secrets = {{ {name} = {{ file = \"PATH\" }} }}, or {{ credential = \"NAME\" }}"),
                 format!("{preset} 需要 secrets = {{ {name} = {{ file = \"路径\" }} }}，或 {{ credential = \"名称\" }}"),
             ),
-            Reason::NoParam { preset, name } => lang.pick(
+            ComposeErrorKind::NoParam { preset, name } => lang.pick(
                 format!("{preset} needs params = {{ {name} = \"…\" }}"),
                 format!("{preset} 需要 params = {{ {name} = \"…\" }}"),
             ),

@@ -1,9 +1,9 @@
 //! One request and its answer over a connection of its own, all within one time.
 
-use super::request::{Request, Target};
+use super::request::{Request, RequestTarget};
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
-use crate::net::http::HttpConnection;
+use crate::net::http::HttpClientConnection;
 use crate::net::stream::ClientStream;
 use crate::net::tls;
 use crate::notify::connect::{ConnectError, connect};
@@ -19,23 +19,23 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// What is read of an answer's body; the rest does not matter to anybody.
+/// Bytes read of an answer's body; the rest is ignored.
 pub(super) const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// What came back.
+/// An answer.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct HttpAnswer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    /// As much of it as was wanted.
+    /// Its first bytes.
     pub(super) body: Vec<u8>,
-    /// Whether it broke off before its end.
+    /// Whether the body ended early.
     pub(super) broken: bool,
 }
 
-/// Why nothing came back.
+/// Why there is no answer.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum ExchangeError {
     Timeout(Span),
     Connect(ConnectError),
     Tunnel(TunnelError),
@@ -49,29 +49,29 @@ pub(super) async fn exchange(
     tls: Option<Arc<ClientConfig>>,
     proxy: Option<&Proxy>,
     timeout: Span,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, ExchangeError> {
     let end = clock::timer_now() + Duration::from_millis(timeout.0);
-    match timeout_at(end, call(request, tls, proxy, end)).await {
+    match timeout_at(end, request_within(request, tls, proxy, end)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Failure::Timeout(timeout)),
+        Err(_) => Err(ExchangeError::Timeout(timeout)),
     }
 }
 
-async fn call(
+async fn request_within(
     mut request: Request,
     tls: Option<Arc<ClientConfig>>,
     proxy: Option<&Proxy>,
     end: Instant,
-) -> Result<Answer, Failure> {
-    let Target { host, port, .. } = &request.target;
+) -> Result<HttpAnswer, ExchangeError> {
+    let RequestTarget { host, port, .. } = &request.target;
     let (to, at) = proxy.map_or((host, *port), |proxy| (&proxy.host, proxy.port));
-    let mut stream = connect(to, at, end).await.map_err(Failure::Connect)?;
+    let mut stream = connect(to, at, end).await.map_err(ExchangeError::Connect)?;
     let stream = match (tls, proxy) {
         (Some(config), proxy) => {
             if let Some(proxy) = proxy {
-                proxy.tunnel(&mut stream, host, *port).await.map_err(Failure::Tunnel)?;
+                proxy.tunnel(&mut stream, host, *port).await.map_err(ExchangeError::Tunnel)?;
             }
-            ClientStream::encrypted(stream, config, host).await.map_err(Failure::Tls)?
+            ClientStream::encrypted(stream, config, host).await.map_err(ExchangeError::Tls)?
         }
         (None, Some(proxy)) => {
             request.target.path = format!("http://{}{}", request.authority(), request.target.path);
@@ -90,14 +90,15 @@ async fn call(
     // Through a proxy it is the whole address.
     *sent.uri_mut() = target.path.parse().unwrap_or_default();
     *sent.headers_mut() = headers;
-    let mut connection = HttpConnection::new(stream).await.map_err(Failure::Broken)?;
-    let response = connection.send(sent).await.map_err(Failure::Broken)?;
+    let mut connection = HttpClientConnection::new(stream).await.map_err(ExchangeError::Broken)?;
+    let response = connection.send(sent).await.map_err(ExchangeError::Broken)?;
     Ok(read(response).await)
 }
 
-async fn read(response: Response<Incoming>) -> Answer {
+async fn read(response: Response<Incoming>) -> HttpAnswer {
     let (head, mut incoming) = response.into_parts();
-    let mut answer = Answer { status: head.status, headers: head.headers, body: Vec::new(), broken: false };
+    let mut answer =
+        HttpAnswer { status: head.status, headers: head.headers, body: Vec::new(), broken: false };
     while answer.body.len() < ANSWER_BYTES_MAX {
         match incoming.frame().await {
             Some(Ok(frame)) => {
@@ -115,20 +116,20 @@ async fn read(response: Response<Incoming>) -> Answer {
     answer
 }
 
-impl Failure {
+impl ExchangeError {
     pub(super) fn sentence(&self, host: &str, port: u16, proxy: Option<&Proxy>, lang: Lang) -> String {
         let zh = lang == Lang::Zh;
         match (self, zh) {
-            (Failure::Timeout(span), false) => format!("{host} did not answer within {span}"),
-            (Failure::Timeout(span), true) => format!("{host} 在 {span} 内没有应答"),
-            (Failure::Connect(error), _) => match proxy {
+            (ExchangeError::Timeout(span), false) => format!("{host} did not answer within {span}"),
+            (ExchangeError::Timeout(span), true) => format!("{host} 在 {span} 内没有应答"),
+            (ExchangeError::Connect(error), _) => match proxy {
                 Some(proxy) => {
                     let reason = error.sentence(&proxy.host, proxy.port, lang);
                     lang.pick(format!("the proxy: {reason}"), format!("代理：{reason}"))
                 }
                 None => error.sentence(host, port, lang),
             },
-            (Failure::Tunnel(error), _) => {
+            (ExchangeError::Tunnel(error), _) => {
                 let place = proxy.map(|proxy| format!("{}:{}", proxy.host, proxy.port)).unwrap_or_default();
                 let (en, zh) = match error {
                     TunnelError::Io(error) => (format!("the connection broke: {error}"), format!("连接中断：{error}")),
@@ -144,16 +145,16 @@ impl Failure {
                     format!("代理 {place} 未能连接到 {host}：{zh}"),
                 )
             }
-            (Failure::Tls(error), false) => {
+            (ExchangeError::Tls(error), false) => {
                 format!("no TLS with {host}: {error}{}", tls::advice(error, lang))
             }
-            (Failure::Tls(error), true) => {
+            (ExchangeError::Tls(error), true) => {
                 format!("无法与 {host} 建立 TLS：{error}{}", tls::advice(error, lang))
             }
-            (Failure::Broken(error), false) => {
+            (ExchangeError::Broken(error), false) => {
                 format!("the connection to {host} broke before it answered: {error}")
             }
-            (Failure::Broken(error), true) => format!("与 {host} 的连接在应答前中断：{error}"),
+            (ExchangeError::Broken(error), true) => format!("与 {host} 的连接在应答前中断：{error}"),
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use super::WebhookOptions;
 use crate::domain::lang::Lang;
-use crate::notify::template::{OUTPUT_BYTES_MAX, Scope, Template};
+use crate::notify::template::{OUTPUT_BYTES_MAX, Template, TemplateScope};
 use crate::notify::{Envelope, hostile};
 use bytes::Bytes;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// What RFC 3986 lets stand nowhere in an address.
+/// What RFC 3986 allows nowhere in a URL.
 const NO_ADDRESS: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -24,9 +24,9 @@ const NO_ADDRESS: &AsciiSet = &CONTROLS
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Whom to call, and for what.
+/// The server and the resource of a request.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct RequestTarget {
     pub(super) tls: bool,
     /// A name or an address, an IPv6 one without brackets.
     pub(super) host: String,
@@ -36,7 +36,7 @@ pub(super) struct Target {
 }
 
 impl Request {
-    /// Host and port as the address has them.
+    /// Host and port as the URL has them.
     pub(super) fn authority(&self) -> &str {
         self.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
     }
@@ -44,7 +44,7 @@ impl Request {
 
 /// Scheme, host and port of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct UrlOrigin {
     /// https.
     pub tls: bool,
     /// A name or an address, an IPv6 one without brackets.
@@ -53,9 +53,9 @@ pub struct Origin {
     pub port: u16,
 }
 
-impl Target {
-    pub(super) fn origin(&self) -> Origin {
-        Origin { tls: self.tls, host: self.host.clone(), port: self.port }
+impl RequestTarget {
+    pub(super) fn origin(&self) -> UrlOrigin {
+        UrlOrigin { tls: self.tls, host: self.host.clone(), port: self.port }
     }
 }
 
@@ -63,14 +63,14 @@ impl Target {
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) method: Method,
-    pub(super) target: Target,
+    pub(super) target: RequestTarget,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
 /// Why no request can be made of the templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum RequestError {
     /// Something grew too long.
     TooLong,
     /// The address is none.
@@ -85,14 +85,13 @@ pub enum Fault {
     NotJson(usize, usize),
 }
 
-/// Tries out whether templates, secrets and parameters make a request, with all that a message may hold; whom it would
-/// call.
+/// Renders the templates with hostile messages; the target of the first request.
 ///
 /// # Errors
 /// What is wrong with it; it holds nothing of the address.
-pub(super) fn check(options: &WebhookOptions) -> Result<Target, Fault> {
+pub(super) fn check(options: &WebhookOptions) -> Result<RequestTarget, RequestError> {
     let is_fixed = options.url.fixed_beginning(&options.secrets, &options.params, |text| {
-        // From here on it is the path.
+        // The path has begun.
         text.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?', '#']))
     });
     let mut first = None;
@@ -101,89 +100,89 @@ pub(super) fn check(options: &WebhookOptions) -> Result<Target, Fault> {
             let request = make(options, &Envelope::new(lang, &message))?;
             if options.body.as_ref().is_some_and(Template::is_json) {
                 if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&request.body) {
-                    return Err(Fault::NotJson(error.line(), error.column()));
+                    return Err(RequestError::NotJson(error.line(), error.column()));
                 }
             }
             first.get_or_insert(request.target);
         }
     }
-    if is_fixed { first.ok_or(Fault::Url) } else { Err(Fault::Moving) }
+    if is_fixed { first.ok_or(RequestError::Url) } else { Err(RequestError::Moving) }
 }
 
-pub(super) fn make(options: &WebhookOptions, envelope: &Envelope<'_>) -> Result<Request, Fault> {
-    let scope = Scope::new(envelope, &options.secrets, &options.params);
-    let url = options.url.render(&scope).map_err(|_| Fault::TooLong)?;
-    // What a message brings and no address may hold is encoded, whether or not somebody thought of the filter.
+pub(super) fn make(options: &WebhookOptions, envelope: &Envelope<'_>) -> Result<Request, RequestError> {
+    let scope = TemplateScope::new(envelope, &options.secrets, &options.params);
+    let url = options.url.render(&scope).map_err(|_| RequestError::TooLong)?;
+    // What no URL may hold is encoded, also without the filter `url`.
     let url = utf8_percent_encode(url.trim(), NO_ADDRESS).to_string();
-    let uri: Uri = url.parse().map_err(|_| Fault::Url)?;
+    let uri: Uri = url.parse().map_err(|_| RequestError::Url)?;
     let target = target(&uri)?;
-    // What was fixed when it was read stays so, whatever the message holds.
+    // Scheme, host and port are fixed when the configuration is read.
     if options.origin.as_ref().is_some_and(|origin| *origin != target.origin()) {
-        return Err(Fault::Moving);
+        return Err(RequestError::Moving);
     }
     let mut headers = HeaderMap::new();
     headers.insert(USER_AGENT, value(concat!("heartbeat-server/", env!("CARGO_PKG_VERSION"))));
     headers.insert(IDEMPOTENCY_KEY, value(&envelope.message.key));
     for (name, template) in &options.headers {
-        let text = template.render(&scope).map_err(|_| Fault::TooLong)?;
+        let text = template.render(&scope).map_err(|_| RequestError::TooLong)?;
         headers.insert(name, value(&text));
     }
     let body = match &options.body {
-        Some(template) => template.render(&scope).map_err(|_| Fault::TooLong)?,
+        Some(template) => template.render(&scope).map_err(|_| RequestError::TooLong)?,
         None => {
             headers.remove(CONTENT_TYPE);
             String::new()
         }
     };
-    // One request, one connection: alerts are rare, and a connection kept would be dead when the next one comes.
+    // One request a connection: alerts are rare, and an idle connection would be closed before the next one.
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
     headers.insert(HOST, value(authority));
     Ok(Request { method: options.method.clone(), target, headers, body: body.into() })
 }
 
-fn target(uri: &Uri) -> Result<Target, Fault> {
+fn target(uri: &Uri) -> Result<RequestTarget, RequestError> {
     let tls = match uri.scheme_str() {
         Some("https") => true,
         Some("http") => false,
-        Some(_) => return Err(Fault::Scheme),
-        None => return Err(Fault::Url),
+        Some(_) => return Err(RequestError::Scheme),
+        None => return Err(RequestError::Url),
     };
-    let authority = uri.authority().ok_or(Fault::Url)?;
+    let authority = uri.authority().ok_or(RequestError::Url)?;
     if authority.as_str().contains('@') {
-        return Err(Fault::UserInfo);
+        return Err(RequestError::UserInfo);
     }
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     if host.is_empty() {
-        return Err(Fault::Url);
+        return Err(RequestError::Url);
     }
     let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    Ok(Target { tls, host: host.to_string(), port, path: path.to_string() })
+    Ok(RequestTarget { tls, host: host.to_string(), port, path: path.to_string() })
 }
 
-/// A header's value: what must not stand in one becomes a space, so that no field of a message can add a line.
+/// A header's value: control characters become spaces, so that no field of a message can add a header.
 fn value(text: &str) -> HeaderValue {
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     HeaderValue::from_bytes(clean.trim().as_bytes()).unwrap_or(HeaderValue::from_static(""))
 }
 
-impl Fault {
+impl RequestError {
     /// What is wrong and what to do.
     pub fn sentence(self, lang: Lang) -> String {
         let text = match self {
-            Fault::TooLong => {
+            RequestError::TooLong => {
                 let most = OUTPUT_BYTES_MAX;
                 return lang.pick(
                     format!("what the template yields is longer than {most} bytes; use cut"),
                     format!("模板生成的内容超过 {most} 字节；请使用 cut"),
                 );
             }
-            Fault::Moving => (
+            RequestError::Moving => (
                 "scheme, host and port of the address cannot come from the message: write them out, with a / behind them",
                 "地址的协议、主机和端口不能来自消息：请直接写出，并在其后加 /",
             ),
-            Fault::NotJson(line, column) => {
+            RequestError::NotJson(line, column) => {
                 return lang.pick(
                     format!(
                         "with quotes, line breaks and the like in a message this is no JSON any more, at line {line}, column {column} of what it yields; outside of quotes write {{{{json text}}}}, inside them {{{{text}}}}"
@@ -193,11 +192,13 @@ impl Fault {
                     ),
                 );
             }
-            Fault::Url => ("not an address such as https://host/path", "不是形如 https://host/path 的地址"),
-            Fault::Scheme => {
+            RequestError::Url => {
+                ("not an address such as https://host/path", "不是形如 https://host/path 的地址")
+            }
+            RequestError::Scheme => {
                 ("an address begins with http:// or https://", "地址须以 http:// 或 https:// 开头")
             }
-            Fault::UserInfo => (
+            RequestError::UserInfo => (
                 "no user or password in the address; write headers = { Authorization = \"Basic {{base64 \\\"USER:\\\" secret.token}}\" }",
                 "地址中不能含有用户名或密码；请写 headers = { Authorization = \"Basic {{base64 \\\"用户:\\\" secret.token}}\" }",
             ),

@@ -25,7 +25,7 @@ fn compose(
     body: Option<&str>,
     secrets: &[(&str, &str)],
     params: &[(&str, &str)],
-) -> Result<WebhookOptions, Wrong> {
+) -> Result<WebhookOptions, ComposeError> {
     let (names, keys): (Vec<&str>, Vec<&str>) =
         (secrets.iter().map(|(name, _)| *name).collect(), params.iter().map(|(name, _)| *name).collect());
     let secrets =
@@ -361,37 +361,41 @@ fn what_is_written_wrongly_is_told_with_its_key() {
     let find = |name| preset::find(name).unwrap();
     let header = |text: &str| [(HeaderName::from_static("x-a"), text.to_string())];
     for (wrong, part, reason) in [
-        (compose(find("json"), None, &[], None, &[], &[]), Part::Whole, "url is missing"),
-        (compose(find("json"), Some("example.org/x"), &[], None, &[], &[]), Part::Url, "not an address"),
+        (compose(find("json"), None, &[], None, &[], &[]), WebhookPart::Whole, "url is missing"),
+        (
+            compose(find("json"), Some("example.org/x"), &[], None, &[], &[]),
+            WebhookPart::Url,
+            "not an address",
+        ),
         (
             compose(find("json"), Some("ftp://example.org/x"), &[], None, &[], &[]),
-            Part::Url,
+            WebhookPart::Url,
             "begins with http",
         ),
         (
             compose(find("json"), Some("http://me:pw@a/x"), &[], None, &[], &[]),
-            Part::Url,
+            WebhookPart::Url,
             "no user or password",
         ),
-        (compose(find("json"), Some("http://a/{{x}}"), &[], None, &[], &[]), Part::Url, "column 12"),
+        (compose(find("json"), Some("http://a/{{x}}"), &[], None, &[], &[]), WebhookPart::Url, "column 12"),
         (
             compose(find("json"), Some("http://a"), &header("{{"), None, &[], &[]),
-            Part::Header("x-a".into()),
+            WebhookPart::Header("x-a".into()),
             "without }}",
         ),
         (
             compose(find("json"), Some("http://a"), &[], Some("{{#if}}"), &[], &[]),
-            Part::Body,
+            WebhookPart::Body,
             "a field is missing",
         ),
         (
             compose(find("telegram"), None, &[], None, &[], &[]),
-            Part::Whole,
+            WebhookPart::Whole,
             "telegram needs secrets = { token = ",
         ),
         (
             compose(find("telegram"), None, &[], None, &[("token", "t")], &[]),
-            Part::Whole,
+            WebhookPart::Whole,
             "telegram needs params = { chat_id = ",
         ),
         (
@@ -403,7 +407,7 @@ fn what_is_written_wrongly_is_told_with_its_key() {
                 &[("token", "t")],
                 &[("homeserver", "x"), ("room", "r")],
             ),
-            Part::Whole,
+            WebhookPart::Whole,
             "not an address",
         ),
     ] {
@@ -448,7 +452,7 @@ fn a_body_that_is_json_stays_json_whatever_a_message_holds() {
     // What begins like an object and is none is told when it is read.
     for body in [r#"{"t":"{{text}}",}"#, r#"{"t":{{text}}"#, r#"{"a":1 "b":"{{text}}"}"#] {
         let wrong = compose(&preset::PLAIN, Some(&url), &[], Some(body), &[], &[]).unwrap_err();
-        assert_eq!(wrong.part, Part::Body);
+        assert_eq!(wrong.part, WebhookPart::Body);
         assert!(wrong.sentence(Lang::En).contains("no JSON"), "{}", wrong.sentence(Lang::En));
         assert!(wrong.sentence(Lang::Zh).contains("JSON"));
     }
@@ -464,7 +468,7 @@ fn whom_a_message_goes_to_is_not_for_the_message_to_say() {
         "http{{#if kind down}}s{{/if}}://localhost/",
     ] {
         let wrong = compose(&preset::PLAIN, Some(url), &[], None, &[], &[]).unwrap_err();
-        assert_eq!(wrong.part, Part::Url, "{url}");
+        assert_eq!(wrong.part, WebhookPart::Url, "{url}");
     }
     let secrets = [("host", "127.0.0.1"), ("whole", "http://127.0.0.1:9/x")];
     for url in [

@@ -1,4 +1,4 @@
-//! Where the server is: a URL as a person writes it, taken apart and checked.
+//! The URL of a server: parsed and checked.
 //!
 //! `http`, `https`, `ws` and `wss` may have a path, for a server that stands behind a proxy; raw TCP has none. `unix:PATH`
 //! is HTTP over a unix socket. What has no scheme is HTTP: `localhost:7777`.
@@ -11,14 +11,14 @@ use std::str::FromStr;
 
 /// The port of HTTP and WebSocket when the URL names none.
 const HTTP_PORT: u16 = 7777;
-/// The same inside TLS: what is there is a proxy, as everybody has one there.
+/// The same inside TLS, where a proxy usually listens.
 const HTTPS_PORT: u16 = 443;
 /// That of raw TCP.
 const TCP_PORT: u16 = 7778;
 
 /// What is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
+pub enum ServerProtocol {
     /// HTTP/1.1.
     Http,
     /// Raw TCP, in one of its dialects.
@@ -27,9 +27,9 @@ pub enum Protocol {
     WebSocket,
 }
 
-/// Where somebody listens.
+/// Where the server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Endpoint {
     /// A host, by name or address, and a port.
     Net {
         /// As it was written, an IPv6 address without its brackets.
@@ -43,71 +43,71 @@ pub enum Place {
 
 /// A server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct ServerUrl {
     /// What is spoken there.
-    pub protocol: Protocol,
+    pub protocol: ServerProtocol,
     /// Whether inside TLS.
     pub tls: bool,
     /// Where.
-    pub place: Place,
+    pub place: Endpoint,
     /// The path of the URL without a slash at its end; empty for most.
     pub path: String,
 }
 
-impl Default for Target {
-    /// The server when nobody names one: this machine's own.
-    fn default() -> Target {
-        let place = Place::Net { host: "localhost".to_string(), port: HTTP_PORT };
-        Target { protocol: Protocol::Http, tls: false, place, path: String::new() }
+impl Default for ServerUrl {
+    /// The default server: this machine's own.
+    fn default() -> ServerUrl {
+        let place = Endpoint::Net { host: "localhost".to_string(), port: HTTP_PORT };
+        ServerUrl { protocol: ServerProtocol::Http, tls: false, place, path: String::new() }
     }
 }
 
-impl Target {
+impl ServerUrl {
     /// What a `Host` header says.
     pub fn authority(&self) -> String {
         match &self.place {
-            Place::Net { host, port } => authority(host, *port),
-            Place::Unix(_) => "localhost".to_string(),
+            Endpoint::Net { host, port } => authority(host, *port),
+            Endpoint::Unix(_) => "localhost".to_string(),
         }
     }
 
     fn scheme(&self) -> &'static str {
         match (self.protocol, self.tls) {
-            (Protocol::Http, false) => "http",
-            (Protocol::Http, true) => "https",
-            (Protocol::Tcp, false) => "tcp",
-            (Protocol::Tcp, true) => "tls",
-            (Protocol::WebSocket, false) => "ws",
-            (Protocol::WebSocket, true) => "wss",
+            (ServerProtocol::Http, false) => "http",
+            (ServerProtocol::Http, true) => "https",
+            (ServerProtocol::Tcp, false) => "tcp",
+            (ServerProtocol::Tcp, true) => "tls",
+            (ServerProtocol::WebSocket, false) => "ws",
+            (ServerProtocol::WebSocket, true) => "wss",
         }
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::Unix(path) => write!(f, "unix:{}", path.display()),
-            Place::Net { .. } => write!(f, "{}://{}{}", self.scheme(), self.authority(), self.path),
+            Endpoint::Unix(path) => write!(f, "unix:{}", path.display()),
+            Endpoint::Net { .. } => write!(f, "{}://{}{}", self.scheme(), self.authority(), self.path),
         }
     }
 }
 
-impl FromStr for Target {
+impl FromStr for ServerUrl {
     type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Target, &'static str> {
+    fn from_str(text: &str) -> Result<ServerUrl, &'static str> {
         const FORMS: &str = "not a URL: write http://, https://, tcp://, tls://, ws:// or wss:// and HOST[:PORT], or unix:PATH";
         if let Some(path) = text.strip_prefix("unix:") {
             return unix(path.strip_prefix("//").unwrap_or(path));
         }
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         let (protocol, tls) = match scheme.to_ascii_lowercase().as_str() {
-            "http" => (Protocol::Http, false),
-            "https" => (Protocol::Http, true),
-            "tcp" => (Protocol::Tcp, false),
-            "tls" => (Protocol::Tcp, true),
-            "ws" => (Protocol::WebSocket, false),
-            "wss" => (Protocol::WebSocket, true),
+            "http" => (ServerProtocol::Http, false),
+            "https" => (ServerProtocol::Http, true),
+            "tcp" => (ServerProtocol::Tcp, false),
+            "tls" => (ServerProtocol::Tcp, true),
+            "ws" => (ServerProtocol::WebSocket, false),
+            "wss" => (ServerProtocol::WebSocket, true),
             _ => return Err(FORMS),
         };
         if rest.contains(['?', '#']) {
@@ -120,9 +120,10 @@ impl FromStr for Target {
             );
         }
         let path = path.trim_end_matches('/');
-        // Who names the place where beats go means the server.
-        let path = path.strip_suffix("/api/v1/beats").filter(|_| protocol == Protocol::Http).unwrap_or(path);
-        if !path.is_empty() && protocol == Protocol::Tcp {
+        // The URL of the beats themselves stands for the server.
+        let path =
+            path.strip_suffix("/api/v1/beats").filter(|_| protocol == ServerProtocol::Http).unwrap_or(path);
+        if !path.is_empty() && protocol == ServerProtocol::Tcp {
             return Err("raw TCP has no path: end the URL behind the port");
         }
         if !path.bytes().all(|b| b.is_ascii_graphic()) {
@@ -130,23 +131,23 @@ impl FromStr for Target {
         }
         let (host, port) = host_and_port(authority)?;
         let port = port.unwrap_or(match (protocol, tls) {
-            (Protocol::Tcp, _) => TCP_PORT,
-            (Protocol::Http | Protocol::WebSocket, true) => HTTPS_PORT,
-            (Protocol::Http | Protocol::WebSocket, false) => HTTP_PORT,
+            (ServerProtocol::Tcp, _) => TCP_PORT,
+            (ServerProtocol::Http | ServerProtocol::WebSocket, true) => HTTPS_PORT,
+            (ServerProtocol::Http | ServerProtocol::WebSocket, false) => HTTP_PORT,
         });
-        Ok(Target { protocol, tls, place: Place::Net { host, port }, path: path.to_string() })
+        Ok(ServerUrl { protocol, tls, place: Endpoint::Net { host, port }, path: path.to_string() })
     }
 }
 
-fn unix(path: &str) -> Result<Target, &'static str> {
+fn unix(path: &str) -> Result<ServerUrl, &'static str> {
     match path {
         "" => Err("unix: needs a path"),
         path if path.len() > 107 => Err("the path of a unix socket is at most 107 bytes"),
         path if path.contains('\0') => Err("a path holds no NUL"),
-        path => Ok(Target {
-            protocol: Protocol::Http,
+        path => Ok(ServerUrl {
+            protocol: ServerProtocol::Http,
             tls: false,
-            place: Place::Unix(path.into()),
+            place: Endpoint::Unix(path.into()),
             path: String::new(),
         }),
     }
@@ -180,7 +181,7 @@ fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str>
     match host {
         "" => Err("the URL has no host"),
         _ if !fits => Err("not a host name"),
-        // Some resolvers read 1.2.3 as 1.2.0.3; nobody means that.
+        // Some resolvers read 1.2.3 as 1.2.0.3.
         _ if host.bytes().all(|b| b.is_ascii_digit() || b == b'.')
             && host.parse::<std::net::Ipv4Addr>().is_err() =>
         {
@@ -195,7 +196,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<String, &'static str> {
-        text.parse::<Target>().map(|target| target.to_string())
+        text.parse::<ServerUrl>().map(|target| target.to_string())
     }
 
     #[test]
@@ -253,13 +254,13 @@ mod tests {
 
     #[test]
     fn without_any_the_server_is_this_machine() {
-        assert_eq!(Target::default().to_string(), "http://localhost:7777");
-        assert_eq!(Target::default().to_string().parse(), Ok(Target::default()));
+        assert_eq!(ServerUrl::default().to_string(), "http://localhost:7777");
+        assert_eq!(ServerUrl::default().to_string().parse(), Ok(ServerUrl::default()));
     }
 
     #[test]
     fn a_host_header_has_brackets_where_they_belong() {
-        let authority = |text: &str| text.parse::<Target>().unwrap().authority();
+        let authority = |text: &str| text.parse::<ServerUrl>().unwrap().authority();
         assert_eq!(authority("http://[::1]:80"), "[::1]:80");
         assert_eq!(authority("http://hb"), "hb:7777");
         assert_eq!(authority("unix:/x"), "localhost");

@@ -1,17 +1,16 @@
-//! What is asked of the server about its monitors, and wished for them: list, show, pause, resume, remove.
+//! Queries and orders about monitors: list, show, pause, resume, remove.
 //!
-//! This machine's own server is asked over its control socket where that lets us in, as it does root and its own user,
-//! because there nobody needs a token; otherwise, and every other server, over HTTP. Whoever sends beats in another way
-//! is asked at the HTTP address of the same host.
+//! This machine's own server is asked over its control socket where that is permitted (root and the server's user), which
+//! needs no token; every other server over HTTP. For a URL of TCP or WebSocket it is the HTTP address of the same host.
 
-use super::clean;
-use super::cli::{List, Named, Pause, Show};
-use super::config::Settings;
-use super::failure::{EX_NOINPUT, EX_NOPERM, Failure};
-use super::http::{Ask, Reply, ask, not_ours};
+use super::cli::{ListArgs, MonitorArgs, PauseArgs, ShowArgs};
+use super::config::ClientSettings;
+use super::error::{ClientError, EX_NOINPUT, EX_NOPERM};
+use super::http::{ApiReply, ApiRequest, not_ours, request};
 use super::pages::Pages;
-use super::table::{Look, Monitor, facts, percent};
-use super::target::{Place, Protocol, Target};
+use super::sanitize;
+use super::server_url::{Endpoint, ServerProtocol, ServerUrl};
+use super::table::{MonitorLine, TableStyle, facts, percent};
 use super::{complain, print};
 use crate::config::Env;
 use crate::domain::beat::Exit;
@@ -33,17 +32,18 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 const PAGE: usize = 1000;
 /// Incidents that are shown of a monitor.
 const INCIDENTS_SHOWN: usize = 10;
-/// The ports of a server that nobody has told otherwise.
-const USUAL_PORTS: [(Protocol, u16); 2] = [(Protocol::Http, 7777), (Protocol::Tcp, 7778)];
+/// The default ports of a server.
+const USUAL_PORTS: [(ServerProtocol, u16); 2] = [(ServerProtocol::Http, 7777), (ServerProtocol::Tcp, 7778)];
 
 /// `heartbeat list`.
-pub async fn list(settings: &Settings, list: &List) -> Result<u8, Failure> {
-    let settings = &at_server(settings).await;
+pub async fn list(settings: &ClientSettings, list: &ListArgs) -> Result<u8, ClientError> {
+    let settings = &api_settings(settings).await;
     let mut all = Vec::new();
     let mut pages = Pages::default();
-    let wish = Wish { state: list.state.as_deref(), matching: list.matching.as_deref(), limit: PAGE };
+    let query =
+        MonitorQuery { state: list.state.as_deref(), matching: list.matching.as_deref(), limit: PAGE };
     loop {
-        let reply = wish.ask(settings, pages.after.as_deref()).await?;
+        let reply = query.fetch(settings, pages.after.as_deref()).await?;
         let page = if list.json { reply.raw_json(&settings.to) } else { reply.json(&settings.to) }?;
         match list.json {
             true => print_json(&page, pages.rows == 0)?,
@@ -63,13 +63,13 @@ pub async fn list(settings: &Settings, list: &List) -> Result<u8, Failure> {
         complain(settings.lang.pick("no monitor fits", "没有符合条件的监控项"));
         return Ok(0);
     }
-    let mut text = look(settings).table(&all, None).join("\n");
+    let mut text = table_style(settings).table(&all, None).join("\n");
     text.push('\n');
     print(&text).map(|()| 0)
 }
 
 /// Prints the monitors of a page as a part of one list.
-fn print_json(page: &Value, first: bool) -> Result<(), Failure> {
+fn print_json(page: &Value, first: bool) -> Result<(), ClientError> {
     let monitors = page.get("monitors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut text = String::from(if first { "{\"monitors\":[" } else { "" });
     for (number, monitor) in monitors.iter().enumerate() {
@@ -77,12 +77,12 @@ fn print_json(page: &Value, first: bool) -> Result<(), Failure> {
         text += "\n";
         text += &monitor.to_string();
     }
-    print(&clean::json(&text))
+    print(&sanitize::json(&text))
 }
 
 /// Which monitors, the worst first.
 #[derive(Clone, Copy, Debug)]
-pub struct Wish<'a> {
+pub struct MonitorQuery<'a> {
     /// Only those in this state.
     pub state: Option<&'a str>,
     /// Only those whose id fits.
@@ -91,47 +91,52 @@ pub struct Wish<'a> {
     pub limit: usize,
 }
 
-impl Wish<'_> {
+impl MonitorQuery<'_> {
     /// The server's page of them, behind a place.
-    pub async fn ask(self, settings: &Settings, after: Option<&str>) -> Result<Reply, Failure> {
+    pub async fn fetch(
+        self,
+        settings: &ClientSettings,
+        after: Option<&str>,
+    ) -> Result<ApiReply, ClientError> {
         let mut path = format!("/api/v1/monitors?sort=state&limit={}", self.limit);
         for (name, value) in [("state", self.state), ("match", self.matching), ("after", after)] {
             if let Some(value) = value {
                 path += &format!("&{name}={}", utf8_percent_encode(value, PLAIN));
             }
         }
-        told(settings, Ask::get(path)).await
+        request_ok(settings, ApiRequest::get(path)).await
     }
 }
 
 /// The monitors of a page.
-pub fn read_monitors(page: &Value, settings: &Settings) -> Result<Vec<Monitor>, Failure> {
-    let rows = page.get("monitors").map(Vec::<Monitor>::deserialize);
+pub fn read_monitors(page: &Value, settings: &ClientSettings) -> Result<Vec<MonitorLine>, ClientError> {
+    let rows = page.get("monitors").map(Vec::<MonitorLine>::deserialize);
     rows.and_then(Result::ok)
         .ok_or_else(|| not_ours(&settings.to, "its list holds no monitors", "其列表中没有监控项"))
 }
 
 /// `heartbeat show`.
-pub async fn show(settings: &Settings, show: &Show) -> Result<u8, Failure> {
-    let settings = &at_server(settings).await;
-    let monitor = told_of(settings, &show.id, Ask::get(path_of(&show.id, ""))).await?;
+pub async fn show(settings: &ClientSettings, show: &ShowArgs) -> Result<u8, ClientError> {
+    let settings = &api_settings(settings).await;
+    let monitor = request_monitor(settings, &show.id, ApiRequest::get(path_of(&show.id, ""))).await?;
     let id = utf8_percent_encode(&show.id, PLAIN);
     let path = format!("/api/v1/incidents?monitor={id}&limit={INCIDENTS_SHOWN}");
-    let page = told(settings, Ask::get(path)).await?;
+    let page = request_ok(settings, ApiRequest::get(path)).await?;
     let of = |page: Value| page.get("incidents").cloned().unwrap_or_default();
     if show.json {
         let incidents = of(page.raw_json(&settings.to)?);
         let both = json!({ "monitor": monitor.raw_json(&settings.to)?, "incidents": incidents });
-        return print(&clean::json(&format!("{both:#}\n"))).map(|()| 0);
+        return print(&sanitize::json(&format!("{both:#}\n"))).map(|()| 0);
     }
     let (monitor, page) = (monitor.json(&settings.to)?, page.json(&settings.to)?);
     let are_more = page.get("next").is_some_and(Value::is_string);
     let incidents = of(page);
-    print(&(about(&monitor, look(settings)) + &past(&incidents, are_more, look(settings)))).map(|()| 0)
+    print(&(about(&monitor, table_style(settings)) + &past(&incidents, are_more, table_style(settings))))
+        .map(|()| 0)
 }
 
 /// Everything about a monitor that is anything.
-fn about(monitor: &Value, look: Look) -> String {
+fn about(monitor: &Value, style: TableStyle) -> String {
     let text = |key: &str| monitor.get(key).and_then(Value::as_str).unwrap_or_default();
     let number = |key: &str| monitor.get(key).and_then(Value::as_u64);
     let span = |key: &str| monitor.get(key).and_then(Value::as_f64).and_then(Span::from_secs_f64);
@@ -139,12 +144,12 @@ fn about(monitor: &Value, look: Look) -> String {
         let all = monitor.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         all.iter().filter_map(Value::as_str).map(String::from).collect::<Vec<_>>()
     };
-    let say = |en, zh| look.lang.pick(en, zh);
-    let when = |at: &str| format!("{} ({})", look.stamp(at), look.ago(at));
+    let say = |en, zh| style.lang.pick(en, zh);
+    let when = |at: &str| format!("{} ({})", style.stamp(at), style.ago(at));
     let mut rows: Vec<(&str, String)> = vec![
         (say("monitor", "监控项"), text("id").into()),
         (say("state", "状态"), {
-            format!("{}{}{}", look.state(text("state")), say(" since ", "，自 "), when(text("since")))
+            format!("{}{}{}", style.state(text("state")), say(" since ", "，自 "), when(text("since")))
         }),
     ];
     let mut row = |name, value: String| rows.extend((!value.is_empty()).then_some((name, value)));
@@ -158,7 +163,7 @@ fn about(monitor: &Value, look: Look) -> String {
     let from = [text("address"), text("transport"), text("reported_ip")];
     row(
         say("from", "来自"),
-        match (from, look.lang) {
+        match (from, style.lang) {
             (["", ..], _) => String::new(),
             ([address, transport, ""], _) => format!("{address} ({transport})"),
             ([address, transport, ip], _) => format!("{address} ({transport}), IP {ip}"),
@@ -169,20 +174,20 @@ fn about(monitor: &Value, look: Look) -> String {
         exit.or(monitor.get("exit_code").and_then(Value::as_i64).filter(|code| *code != 0).map(Exit::Code));
     row(
         say("status", "状态报告"),
-        exit.map_or_else(|| text("status").into(), |exit| reason::exit(look.lang, exit)),
+        exit.map_or_else(|| text("status").into(), |exit| reason::exit(style.lang, exit)),
     );
     row(
         say("message", "消息"),
         match text("message_at") {
             "" => text("message").into(),
-            at => format!("{} ({})", text("message"), look.stamp(at)),
+            at => format!("{} ({})", text("message"), style.stamp(at)),
         },
     );
     row(say("tags", "标签"), list("tags").join(", "));
     if monitor.get("schedule").is_some_and(Value::is_string) {
         row(say("schedule", "计划"), format!("{} ({})", text("schedule"), text("timezone")));
     } else {
-        let asked = span("asked_interval_s").map(|asked| match look.lang {
+        let asked = span("asked_interval_s").map(|asked| match style.lang {
             Lang::En => format!(", asked for {asked}"),
             Lang::Zh => format!("，已请求延长至 {asked}"),
         });
@@ -196,14 +201,14 @@ fn about(monitor: &Value, look: Look) -> String {
         say("next deadline", "下次期限"),
         match text("next_deadline") {
             "" => String::new(),
-            at => format!("{} ({})", look.stamp(at), look.ahead(at)),
+            at => format!("{} ({})", style.stamp(at), style.ahead(at)),
         },
     );
     row(
         say("paused until", "暂停至"),
         match (text("state"), text("paused_until")) {
             ("paused", "") => say("somebody resumes it", "有人恢复它").into(),
-            ("paused", at) => format!("{} ({})", look.stamp(at), look.ahead(at)),
+            ("paused", at) => format!("{} ({})", style.stamp(at), style.ahead(at)),
             _ => String::new(),
         },
     );
@@ -212,7 +217,7 @@ fn about(monitor: &Value, look: Look) -> String {
         let (gaps, repeats) = (number("gaps").unwrap_or(0), number("repeats").unwrap_or(0));
         row(
             say("counter", "序号"),
-            match look.lang {
+            match style.lang {
                 Lang::En => format!("{seq}, {gaps} missing, {repeats} repeated"),
                 Lang::Zh => format!("{seq}，缺失 {gaps}，重复 {repeats}"),
             },
@@ -239,55 +244,56 @@ fn about(monitor: &Value, look: Look) -> String {
 }
 
 /// The latest incidents of a monitor.
-fn past(incidents: &Value, are_more: bool, look: Look) -> String {
+fn past(incidents: &Value, are_more: bool, style: TableStyle) -> String {
     let all = incidents.as_array().map(Vec::as_slice).unwrap_or_default();
     if all.is_empty() {
-        return look.lang.pick("\nno incidents\n", "\n没有故障记录\n").into();
+        return style.lang.pick("\nno incidents\n", "\n没有故障记录\n").into();
     }
-    let mut text = look.lang.pick("\nincidents, newest first:\n", "\n故障记录（从新到旧）：\n").to_string();
+    let mut text = style.lang.pick("\nincidents, newest first:\n", "\n故障记录（从新到旧）：\n").to_string();
     for incident in all {
         let field = |key: &str| incident.get(key).and_then(Value::as_str).unwrap_or_default();
         let lasted = incident.get("duration_s").and_then(Value::as_f64).and_then(Span::from_secs_f64);
-        let lasted = look.span(lasted.unwrap_or_default());
+        let lasted = style.span(lasted.unwrap_or_default());
         let number = |key: &str| incident.get(key).and_then(Value::as_i64);
         let cause = match (field("cause"), number("exit_code"), number("signal")) {
-            ("silence", ..) => look.lang.pick("silence", "静默").to_string(),
-            ("fail", Some(code), _) => reason::exit(look.lang, Exit::Code(code)),
+            ("silence", ..) => style.lang.pick("silence", "静默").to_string(),
+            ("fail", Some(code), _) => reason::exit(style.lang, Exit::Code(code)),
             ("fail", _, Some(number)) => {
-                reason::exit(look.lang, Exit::Signal(number.try_into().unwrap_or(0)))
+                reason::exit(style.lang, Exit::Signal(number.try_into().unwrap_or(0)))
             }
-            ("fail", ..) => look.lang.pick("failure", "失败").to_string(),
-            ("run_too_long", ..) => look.lang.pick("run too long", "运行时间过长").to_string(),
-            ("never_heard", ..) => look.lang.pick("no first beat in time", "首次心跳未到").to_string(),
+            ("fail", ..) => style.lang.pick("failure", "失败").to_string(),
+            ("run_too_long", ..) => style.lang.pick("run too long", "运行时间过长").to_string(),
+            ("never_heard", ..) => style.lang.pick("no first beat in time", "首次心跳未到").to_string(),
             (other, ..) => other.to_string(),
         };
         let open = incident.get("ended").is_none_or(Value::is_null);
-        let lasted = match (open, look.lang) {
+        let lasted = match (open, style.lang) {
             (true, Lang::En) => format!("for {lasted}, not over"),
             (true, Lang::Zh) => format!("已持续 {lasted}"),
             (false, Lang::En) => format!("for {lasted}"),
             (false, Lang::Zh) => format!("持续 {lasted}"),
         };
-        text += &format!("  {}  {}  {lasted}\n", look.stamp(field("started")), one_line(&cause));
+        text += &format!("  {}  {}  {lasted}\n", style.stamp(field("started")), one_line(&cause));
     }
     if are_more {
         text +=
-            look.lang.pick("  … older ones: see the page of the monitor\n", "  ……更早的请见监控项的页面\n");
+            style.lang.pick("  … older ones: see the page of the monitor\n", "  ……更早的请见监控项的页面\n");
     }
     text
 }
 
 /// `heartbeat pause`.
-pub async fn pause(settings: &Settings, pause: &Pause) -> Result<u8, Failure> {
-    let wish = pause.span.map_or_else(|| json!({}), |span| json!({ "for": span.to_string() }));
-    let (settings, monitor) = order(settings, Method::POST, pause.id.as_str(), "/pause", Some(wish)).await?;
-    let (id, look) = (pause.id.as_str(), look(&settings));
-    let until = monitor.get("paused_until").and_then(Value::as_str).map(|until| look.stamp(until));
+pub async fn pause(settings: &ClientSettings, pause: &PauseArgs) -> Result<u8, ClientError> {
+    let query = pause.span.map_or_else(|| json!({}), |span| json!({ "for": span.to_string() }));
+    let (settings, monitor) =
+        send_order(settings, Method::POST, pause.id.as_str(), "/pause", Some(query)).await?;
+    let (id, style) = (pause.id.as_str(), table_style(&settings));
+    let until = monitor.get("paused_until").and_then(Value::as_str).map(|until| style.stamp(until));
     print(&match until {
         Some(until) => {
-            look.lang.pick(format!("{id} is paused until {until}\n"), format!("{id} 已暂停，至 {until}\n"))
+            style.lang.pick(format!("{id} is paused until {until}\n"), format!("{id} 已暂停，至 {until}\n"))
         }
-        None => look
+        None => style
             .lang
             .pick(format!("{id} is paused until it is resumed\n"), format!("{id} 已暂停，直到恢复\n")),
     })
@@ -295,32 +301,32 @@ pub async fn pause(settings: &Settings, pause: &Pause) -> Result<u8, Failure> {
 }
 
 /// `heartbeat resume`.
-pub async fn resume(settings: &Settings, named: &Named) -> Result<u8, Failure> {
-    let (settings, monitor) = order(settings, Method::POST, named.id.as_str(), "/resume", None).await?;
-    let (id, look) = (named.id.as_str(), look(&settings));
-    let state = look.state(monitor.get("state").and_then(Value::as_str).unwrap_or_default());
-    print(&look.lang.pick(format!("{id} is no longer paused: {state}\n"), format!("{id} 已恢复：{state}\n")))
+pub async fn resume(settings: &ClientSettings, named: &MonitorArgs) -> Result<u8, ClientError> {
+    let (settings, monitor) = send_order(settings, Method::POST, named.id.as_str(), "/resume", None).await?;
+    let (id, style) = (named.id.as_str(), table_style(&settings));
+    let state = style.state(monitor.get("state").and_then(Value::as_str).unwrap_or_default());
+    print(&style.lang.pick(format!("{id} is no longer paused: {state}\n"), format!("{id} 已恢复：{state}\n")))
         .map(|()| 0)
 }
 
 /// `heartbeat remove`.
-pub async fn remove(settings: &Settings, named: &Named) -> Result<u8, Failure> {
-    let (settings, _) = order(settings, Method::DELETE, named.id.as_str(), "", None).await?;
+pub async fn remove(settings: &ClientSettings, named: &MonitorArgs) -> Result<u8, ClientError> {
+    let (settings, _) = send_order(settings, Method::DELETE, named.id.as_str(), "", None).await?;
     let id = named.id.as_str();
     print(&settings.lang.pick(format!("{id} is removed\n"), format!("{id} 已移除\n"))).map(|()| 0)
 }
 
 /// An order about a monitor; how it stands then, `null` where it is gone.
-async fn order(
-    settings: &Settings,
+async fn send_order(
+    settings: &ClientSettings,
     method: Method,
     id: &str,
     what: &str,
     body: Option<Value>,
-) -> Result<(Settings, Value), Failure> {
-    let settings = at_server(settings).await;
+) -> Result<(ClientSettings, Value), ClientError> {
+    let settings = api_settings(settings).await;
     let body = body.map(|body| body.to_string().into());
-    let reply = told_of(&settings, id, Ask { method, path: path_of(id, what), body }).await?;
+    let reply = request_monitor(&settings, id, ApiRequest { method, path: path_of(id, what), body }).await?;
     let monitor = if reply.body.is_empty() { Value::Null } else { reply.json(&settings.to)? };
     Ok((settings, monitor))
 }
@@ -330,10 +336,14 @@ fn path_of(id: &str, what: &str) -> String {
 }
 
 /// The answer about a monitor.
-async fn told_of(settings: &Settings, id: &str, question: Ask) -> Result<Reply, Failure> {
+async fn request_monitor(
+    settings: &ClientSettings,
+    id: &str,
+    question: ApiRequest,
+) -> Result<ApiReply, ClientError> {
     let to = &settings.to;
-    told(settings, question).await.map_err(|failure| match failure.exit_code {
-        EX_NOINPUT => Failure::new(
+    request_ok(settings, question).await.map_err(|failure| match failure.exit_code {
+        EX_NOINPUT => ClientError::new(
             EX_NOINPUT,
             format!("no such monitor at {to}: {id}; heartbeat list names those that are"),
             format!("{to} 上没有监控项 {id}；heartbeat list 会列出现有的"),
@@ -342,9 +352,9 @@ async fn told_of(settings: &Settings, id: &str, question: Ask) -> Result<Reply, 
     })
 }
 
-/// The answer, if it is a good one; otherwise why not and what to do about it.
-pub async fn told(settings: &Settings, question: Ask) -> Result<Reply, Failure> {
-    let reply = ask(settings, question).await?;
+/// The answer if its status is 2xx, else an error with what to do about it.
+pub async fn request_ok(settings: &ClientSettings, question: ApiRequest) -> Result<ApiReply, ClientError> {
+    let reply = request(settings, question).await?;
     let (to, status) = (&settings.to, reply.status);
     let (reason, zh) = (reply.reason(), reply.reason_zh());
     // Root asks at the usual places only about the usual server.
@@ -356,7 +366,7 @@ pub async fn told(settings: &Settings, question: Ask) -> Result<Reply, Failure> 
         false => ("", ""),
     };
     match status {
-        401 | 403 => Err(Failure::new(
+        401 | 403 => Err(ClientError::new(
             EX_NOPERM,
             format!(
                 "{to} does not allow it: {reason}; give a token with --token-file, or ask as root on the server's machine\
@@ -367,34 +377,34 @@ pub async fn told(settings: &Settings, question: Ask) -> Result<Reply, Failure> 
             ),
         )),
         404 if reply.json(to).is_ok() => {
-            Err(Failure::new(EX_NOINPUT, format!("{to}: {reason}"), format!("{to}：{zh}")))
+            Err(ClientError::new(EX_NOINPUT, format!("{to}: {reason}"), format!("{to}：{zh}")))
         }
         _ => reply.ok(to),
     }
 }
 
-/// How things are told to whoever asks.
-pub fn look(settings: &Settings) -> Look {
+/// Language, time and colours of the output.
+pub fn table_style(settings: &ClientSettings) -> TableStyle {
     let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    Look { now: clock::wall(), lang: settings.lang, colours }
+    TableStyle { now: clock::wall(), lang: settings.lang, colours }
 }
 
-/// The settings with the place where questions are answered.
-pub async fn at_server(settings: &Settings) -> Settings {
-    let at = |to: Target| Settings { to, ..settings.clone() };
+/// The settings with the URL or socket of the API.
+pub async fn api_settings(settings: &ClientSettings) -> ClientSettings {
+    let at = |to: ServerUrl| ClientSettings { to, ..settings.clone() };
     let env = Env::of_process();
     let named = named_control_socket(&env);
     let is_asked = if named.is_some() { is_here(&settings.to) } else { is_own(&settings.to) };
     if is_asked {
-        // Whoever names one means that one.
+        // Where one is named, only that one is tried.
         for path in named.map_or_else(|| control_sockets(&env), |path| vec![path]) {
-            let own = at(Target {
-                protocol: Protocol::Http,
+            let own = at(ServerUrl {
+                protocol: ServerProtocol::Http,
                 tls: false,
-                place: Place::Unix(path),
+                place: Endpoint::Unix(path),
                 path: String::new(),
             });
-            if ask(&own, Ask::get("/api/v1/status")).await.is_ok_and(|reply| reply.status == 200) {
+            if request(&own, ApiRequest::get("/api/v1/status")).await.is_ok_and(|reply| reply.status == 200) {
                 return own;
             }
         }
@@ -402,17 +412,18 @@ pub async fn at_server(settings: &Settings) -> Settings {
     at(over_http(&settings.to))
 }
 
-/// Whether it is this machine's own server, which nobody has told to listen elsewhere.
-fn is_own(to: &Target) -> bool {
-    let is_usual = matches!(to.place, Place::Net { port, .. } if USUAL_PORTS.contains(&(to.protocol, port)));
+/// Whether it is this machine's own server at its default ports.
+fn is_own(to: &ServerUrl) -> bool {
+    let is_usual =
+        matches!(to.place, Endpoint::Net { port, .. } if USUAL_PORTS.contains(&(to.protocol, port)));
     is_here(to) && is_usual && !to.tls && to.path.is_empty()
 }
 
 /// Whether it is a server of this machine.
-fn is_here(to: &Target) -> bool {
+fn is_here(to: &ServerUrl) -> bool {
     match &to.place {
-        Place::Net { host, .. } => matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1"),
-        Place::Unix(_) => false,
+        Endpoint::Net { host, .. } => matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1"),
+        Endpoint::Unix(_) => false,
     }
 }
 
@@ -430,16 +441,16 @@ fn control_sockets(env: &Env) -> Vec<PathBuf> {
 }
 
 /// The HTTP address beside one for beats.
-fn over_http(to: &Target) -> Target {
+fn over_http(to: &ServerUrl) -> ServerUrl {
     match (to.protocol, &to.place) {
-        (Protocol::Tcp, Place::Net { host, .. }) => {
-            let place = Place::Net { host: host.clone(), port: USUAL_PORTS[0].1 };
-            Target { protocol: Protocol::Http, tls: to.tls, place, path: String::new() }
+        (ServerProtocol::Tcp, Endpoint::Net { host, .. }) => {
+            let place = Endpoint::Net { host: host.clone(), port: USUAL_PORTS[0].1 };
+            ServerUrl { protocol: ServerProtocol::Http, tls: to.tls, place, path: String::new() }
         }
         _ => {
             let ends = ["/ws", "/api/v1/beats"];
             let path = ends.into_iter().find_map(|end| to.path.strip_suffix(end)).unwrap_or(&to.path);
-            Target { protocol: Protocol::Http, path: path.to_string(), ..to.clone() }
+            ServerUrl { protocol: ServerProtocol::Http, path: path.to_string(), ..to.clone() }
         }
     }
 }
@@ -487,8 +498,8 @@ mod tests {
             "asked_interval_s": 480, "grace_s": 30, "address": null, "beats": 0, "seq": null, "tags": ["a", "b"],
             "runs": [], "paused_until": null, "uptime_24h": 0.5, "message": "one\ntwo",
         });
-        let look = Look { now: Wall(1_770_521_420_000), lang: Lang::En, colours: false };
-        let text = about(&monitor, look);
+        let style = TableStyle { now: Wall(1_770_521_420_000), lang: Lang::En, colours: false };
+        let text = about(&monitor, style);
         for part in [
             "paused since",
             "last beat     never",
@@ -502,12 +513,12 @@ mod tests {
         for part in ["from", "counter", "schedule", "null"] {
             assert!(!text.contains(part), "{part:?} in\n{text}");
         }
-        assert!(past(&json!([]), false, look).contains("no incidents"));
+        assert!(past(&json!([]), false, style).contains("no incidents"));
         let one = json!([{ "started": "2026-02-08T03:00:00Z", "ended": null, "duration_s": 90, "cause": "silence" }]);
         assert!(
-            past(&one, true, look).contains("silence  for 1 min, not over\n  … older"),
+            past(&one, true, style).contains("silence  for 1 min, not over\n  … older"),
             "{}",
-            past(&one, true, look)
+            past(&one, true, style)
         );
     }
 }

@@ -1,12 +1,12 @@
 //! A WebSocket from the client's side: the handshake, JSON texts out, JSON texts in, pings answered on the way.
 
-use super::clean;
+use super::buffered_stream::BufferedStream;
 use super::dial::{Dialer, said};
-use super::dice::secret;
-use super::failure::{EX_NOPERM, EX_PROTOCOL, EX_TEMPFAIL, Failure};
+use super::error::{ClientError, EX_NOPERM, EX_PROTOCOL, EX_TEMPFAIL};
 use super::http::{no_answer, not_ours};
-use super::pipe::Pipe;
-use super::target::Target;
+use super::rng::unguessable;
+use super::sanitize;
+use super::server_url::ServerUrl;
 use crate::domain::access::Token;
 use crate::wire::ws::handshake::{self, Key, NotOpened};
 use crate::wire::ws::{Code, Event, Mask, Opcode, Role, Session};
@@ -21,21 +21,25 @@ const PATH: &str = "/ws";
 
 /// A connection.
 #[derive(Debug)]
-pub struct Socket {
-    pipe: Pipe,
+pub struct WebSocketClient {
+    pipe: BufferedStream,
     session: Session,
-    target: Target,
+    target: ServerUrl,
 }
 
-impl Socket {
-    /// Connects and shakes hands.
+impl WebSocketClient {
+    /// Connects and performs the handshake (RFC 6455, 4.1).
     ///
     /// # Errors
     /// When there is no WebSocket within the time.
-    pub async fn open(dialer: &Dialer, token: Option<&Token>, within: Duration) -> Result<Socket, Failure> {
+    pub async fn open(
+        dialer: &Dialer,
+        token: Option<&Token>,
+        within: Duration,
+    ) -> Result<WebSocketClient, ClientError> {
         let target = dialer.target().clone();
         let shaking = async {
-            let mut pipe = Pipe::new(dialer.dial(within).await?);
+            let mut pipe = BufferedStream::new(dialer.dial(within).await?);
             let key = key();
             let path = if target.path.is_empty() { PATH } else { &target.path };
             let bearer = token.map(|token| String::from_utf8_lossy(token.reveal()).into_owned());
@@ -44,16 +48,16 @@ impl Socket {
             loop {
                 match handshake::check(&pipe.input, key) {
                     Ok(Some(head)) => {
-                        pipe.take(head);
+                        pipe.take_input(head);
                         return Ok(pipe);
                     }
-                    Ok(None) => pipe.more().await.map_err(|e| no_answer(&target, &said(&e)))?,
+                    Ok(None) => pipe.fill().await.map_err(|e| no_answer(&target, &said(&e)))?,
                     Err(why) => return Err(not_opened(&target, why)),
                 }
             }
         };
         match timeout(within, shaking).await {
-            Ok(pipe) => Ok(Socket { pipe: pipe?, session: Session::new(Role::Client), target }),
+            Ok(pipe) => Ok(WebSocketClient { pipe: pipe?, session: Session::new(Role::Client), target }),
             Err(_) => Err(super::http::silent(&target, within)),
         }
     }
@@ -62,7 +66,7 @@ impl Socket {
     ///
     /// # Errors
     /// When the connection is broken.
-    pub async fn say(&mut self, text: &str) -> Result<(), Failure> {
+    pub async fn send(&mut self, text: &str) -> Result<(), ClientError> {
         self.session.send(Opcode::Text, text.as_bytes(), Some(mask()), &mut self.pipe.out);
         self.flush().await
     }
@@ -71,14 +75,14 @@ impl Socket {
     ///
     /// # Errors
     /// When the connection is over.
-    pub async fn hear(&mut self) -> Result<Value, Failure> {
+    pub async fn receive(&mut self) -> Result<Value, ClientError> {
         loop {
             self.flush().await?;
-            match self.step() {
-                Step::Heard(message) => return Ok(message),
-                Step::On => {}
-                Step::More => self.pipe.more().await.map_err(|e| no_answer(&self.target, &said(&e)))?,
-                Step::Over(failure) => {
+            match self.next_event() {
+                Progress::Heard(message) => return Ok(message),
+                Progress::On => {}
+                Progress::More => self.pipe.fill().await.map_err(|e| no_answer(&self.target, &said(&e)))?,
+                Progress::Over(failure) => {
                     let _ = self.pipe.flush().await;
                     return Err(failure);
                 }
@@ -86,50 +90,50 @@ impl Socket {
         }
     }
 
-    /// Takes one event from the input and says what it is owed.
-    fn step(&mut self) -> Step {
+    /// Takes one event from the input and queues its reply.
+    fn next_event(&mut self) -> Progress {
         let mut input = std::mem::take(&mut self.pipe.input);
-        let (used, step) = match self.session.next(&mut input, MESSAGE_BYTES_MAX) {
+        let (used, next_event) = match self.session.next(&mut input, MESSAGE_BYTES_MAX) {
             Ok((used, event)) => {
                 if let Some(event) = &event {
                     self.session.reply(event, Some(mask()), &mut self.pipe.out);
                 }
-                let step = match event {
+                let next_event = match event {
                     Some(Event::Message { text: true, bytes }) => serde_json::from_slice(&bytes)
-                        .map_or(Step::On, |said| Step::Heard(clean::value(said))),
+                        .map_or(Progress::On, |said| Progress::Heard(sanitize::value(said))),
                     Some(Event::Close { code, reason }) => {
                         let code = code.map(|code| format!(" {}", code.0)).unwrap_or_default();
-                        Step::Over(no_answer(&self.target, format!("closed{code} {reason}").trim_end()))
+                        Progress::Over(no_answer(&self.target, format!("closed{code} {reason}").trim_end()))
                     }
-                    Some(_) => Step::On,
-                    None => Step::More,
+                    Some(_) => Progress::On,
+                    None => Progress::More,
                 };
-                (used, step)
+                (used, next_event)
             }
             Err(fault) => {
                 let reason = fault.reason().into_owned();
                 self.session.close(fault.code(), &reason, Some(mask()), &mut self.pipe.out);
-                (0, Step::Over(not_ours(&self.target, &reason, &reason)))
+                (0, Progress::Over(not_ours(&self.target, &reason, &reason)))
             }
         };
         input.drain(..used.min(input.len()));
         self.pipe.input = input;
-        step
+        next_event
     }
 
-    /// Says good-bye; whether it is heard matters to nobody.
+    /// Sends a close frame; errors do not matter any more.
     pub async fn close(&mut self) {
         self.session.close(Code::NORMAL, "", Some(mask()), &mut self.pipe.out);
         let _ = self.pipe.flush().await;
     }
 
-    async fn flush(&mut self) -> Result<(), Failure> {
+    async fn flush(&mut self) -> Result<(), ClientError> {
         self.pipe.flush().await.map_err(|e| no_answer(&self.target, &said(&e)))
     }
 }
 
-/// What came of a look at the input.
-enum Step {
+/// The result of one step over the input.
+enum Progress {
     /// A message.
     Heard(Value),
     /// Something else; there may be more behind it.
@@ -137,17 +141,17 @@ enum Step {
     /// Nothing: all input is used up.
     More,
     /// The end.
-    Over(Failure),
+    Over(ClientError),
 }
 
-fn not_opened(target: &Target, why: NotOpened) -> Failure {
+fn not_opened(target: &ServerUrl, why: NotOpened) -> ClientError {
     let code = match why {
         NotOpened::Status(401 | 403) => EX_NOPERM,
         NotOpened::Status(429 | 503) => EX_TEMPFAIL,
         NotOpened::Status(500..) => return no_answer(target, &why.to_string()),
         _ => EX_PROTOCOL,
     };
-    Failure::new(
+    ClientError::new(
         code,
         format!("no WebSocket at {target}: {why}"),
         format!("{target} 没有打开 WebSocket：{why}"),
@@ -156,11 +160,11 @@ fn not_opened(target: &Target, why: NotOpened) -> Failure {
 
 fn key() -> Key {
     let mut key = Key::default();
-    key[..8].copy_from_slice(&secret().to_le_bytes());
-    key[8..].copy_from_slice(&secret().to_le_bytes());
+    key[..8].copy_from_slice(&unguessable().to_le_bytes());
+    key[8..].copy_from_slice(&unguessable().to_le_bytes());
     key
 }
 
 fn mask() -> Mask {
-    (secret() as u32).to_le_bytes()
+    (unguessable() as u32).to_le_bytes()
 }

@@ -1,21 +1,21 @@
-//! Why there is no TLS with a server, and what to do about it, for a person in front of the client.
+//! Errors of TLS with a server as sentences, with what the user can do about them.
 
-use super::target::{Place, Protocol, Target};
+use super::server_url::{Endpoint, ServerProtocol, ServerUrl};
 use crate::domain::lang::Lang;
 use rustls::{CertificateError, Error};
 use std::io;
 
-/// The reason in a language; what can be done about it stands behind it.
-pub fn reason(error: &io::Error, target: &Target, lang: Lang) -> String {
+/// The error as a sentence.
+pub fn reason(error: &io::Error, target: &ServerUrl, lang: Lang) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     match inner {
         Some(Error::InvalidCertificate(refused)) => of_certificate(refused, error, target, lang),
-        // What came first was no record of TLS.
+        // The first bytes were no TLS record.
         Some(Error::InvalidMessage(_)) => {
             let plain = match target.protocol {
-                Protocol::Http => "http://",
-                Protocol::WebSocket => "ws://",
-                Protocol::Tcp => "tcp://",
+                ServerProtocol::Http => "http://",
+                ServerProtocol::WebSocket => "ws://",
+                ServerProtocol::Tcp => "tcp://",
             };
             lang.pick(
                 format!("what answers there speaks no TLS; without it the URL begins with {plain}"),
@@ -26,14 +26,14 @@ pub fn reason(error: &io::Error, target: &Target, lang: Lang) -> String {
     }
 }
 
-fn of_certificate(refused: &CertificateError, error: &io::Error, target: &Target, lang: Lang) -> String {
+fn of_certificate(refused: &CertificateError, error: &io::Error, target: &ServerUrl, lang: Lang) -> String {
     let server = target.authority();
     let host = match &target.place {
-        Place::Net { host, .. } => host.as_str(),
-        Place::Unix(_) => "localhost",
+        Endpoint::Net { host, .. } => host.as_str(),
+        Endpoint::Unix(_) => "localhost",
     };
     match refused {
-        // The second where an authority here has that name and another key.
+        // BadSignature: a trusted authority has the issuer's name and another key.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => lang.pick(
             format!(
                 "nobody known here has signed its certificate; name the authority that did with --ca FILE, or, where it \
@@ -80,7 +80,7 @@ mod tests {
 
     fn said(error: Error, to: &str) -> [String; 2] {
         let error = io::Error::new(io::ErrorKind::InvalidData, error);
-        let target: Target = to.parse().unwrap();
+        let target: ServerUrl = to.parse().unwrap();
         [Lang::En, Lang::Zh].map(|lang| reason(&error, &target, lang))
     }
 

@@ -1,8 +1,8 @@
-//! What a server says, made fit for a terminal before anything else is done with it. Whoever answers may be anybody: an
-//! escape sequence would move the cursor, a line break would make a line of its own.
+//! Texts of a server, made safe for a terminal before anything else is done with them: an escape sequence would move the
+//! cursor, a line break would add a line.
 //!
-//! There is one door for it: [`Reply::json`](super::http::Reply::json), events and messages give out nothing that has not
-//! been through [`value`]. What is printed as JSON keeps what was said, and is written by [`json`].
+//! [`ApiReply::json`](super::http::ApiReply::json), events and WebSocket messages return only what has been through
+//! [`value`]. What is printed as JSON keeps the texts, and is written by [`json`].
 
 use crate::view::words::{breaks_a_line, lines, one_line};
 use serde_json::Value;
@@ -34,7 +34,7 @@ fn clean(said: Value, has_lines: bool) -> Value {
     }
 }
 
-/// JSON with everything escaped that a terminal might obey: besides what JSON escapes anyhow, DEL, the C1 controls, and
+/// JSON with everything escaped that a terminal interprets: besides what JSON escapes anyhow, DEL, the C1 controls, and
 /// what turns the direction of writing or cannot be seen.
 pub fn json(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());

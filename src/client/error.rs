@@ -1,5 +1,4 @@
-//! Why a command of the client did not do what it was asked: one sentence in either language, and an exit code of
-//! sysexits(3).
+//! The error that a command of the client ends with: a sentence in each language, and an exit code of sysexits(3).
 
 use crate::config::error::Text;
 use crate::domain::lang::Lang;
@@ -8,19 +7,19 @@ use std::fmt;
 
 /// The command line is wrong.
 pub const EX_USAGE: u8 = 64;
-/// The server did not like what was said.
+/// The server rejects the data.
 pub const EX_DATAERR: u8 = 65;
 /// There is no such monitor, or a file is missing.
 pub const EX_NOINPUT: u8 = 66;
 /// The server cannot be reached or does not answer.
 pub const EX_UNAVAILABLE: u8 = 69;
-/// The system refuses something.
+/// A system call failed.
 pub const EX_OSERR: u8 = 71;
 /// Reading or writing failed.
 pub const EX_IOERR: u8 = 74;
-/// Not now; the same may work later.
+/// A later attempt may succeed.
 pub const EX_TEMPFAIL: u8 = 75;
-/// Whoever answered does not speak our protocol.
+/// The peer does not speak our protocol.
 pub const EX_PROTOCOL: u8 = 76;
 /// The server does not allow it.
 pub const EX_NOPERM: u8 = 77;
@@ -29,35 +28,34 @@ pub const EX_CONFIG: u8 = 78;
 
 /// A sentence and an exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct ClientError {
     /// The code of sysexits(3).
     pub exit_code: u8,
     text: Text,
 }
 
-impl Failure {
-    /// With the same sentence in English and in Chinese. What a server said may stand in it: nothing of it moves the
-    /// terminal that it is read on.
-    pub fn new(exit_code: u8, en: impl Into<String>, zh: impl Into<String>) -> Failure {
+impl ClientError {
+    /// With the sentence in English and in Chinese. Texts of a server in it are made safe for a terminal.
+    pub fn new(exit_code: u8, en: impl Into<String>, zh: impl Into<String>) -> ClientError {
         let still = |text: String| text.split('\n').map(one_line).collect::<Vec<_>>().join("\n");
-        Failure { exit_code, text: Text::new(still(en.into()), still(zh.into())) }
+        ClientError { exit_code, text: Text::new(still(en.into()), still(zh.into())) }
     }
 
     /// The same as a mistake of the command line, with what to write there instead.
-    pub(super) fn advise(self, advice: &Text) -> Failure {
-        Failure { exit_code: EX_USAGE, text: self.text.and(advice) }
+    pub(super) fn with_advice(self, advice: &Text) -> ClientError {
+        ClientError { exit_code: EX_USAGE, text: self.text.and(advice) }
     }
 
     /// The sentence: what failed, where, and what to do.
-    pub fn say(&self, lang: Lang) -> &str {
+    pub fn sentence(&self, lang: Lang) -> &str {
         self.text.say(lang)
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.say(Lang::En))
+        f.write_str(self.sentence(Lang::En))
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for ClientError {}
