@@ -6,10 +6,11 @@
 
 mod connection;
 mod core;
+mod event;
 mod hook;
 mod words;
 
-use super::beat::Outgoing;
+use super::beat::OutgoingBeat;
 use super::cli::{ClientArgs, ClientTask, DialectChoice};
 use super::config::{ClientSettings, EVERY};
 use super::dial::Dialer;
@@ -26,7 +27,8 @@ use crate::sys::log::{Format, Log, LogOptions, Target, TargetOptions};
 use crate::sys::service::Service;
 use crate::sys::signals::{self, Event as SignalEvent};
 use connection::{AgentConnection, ConnectionOrder};
-use core::{AgentCommand, AgentCore, AgentEvent, AgentPlan, AgentReport, ExchangeMode, KeptBeat};
+use core::AgentCore;
+use event::{AgentCommand, AgentEvent, AgentPlan, AgentReport, ExchangeMode, KeptBeat};
 use hook::{Hook, Hooks};
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,8 +168,8 @@ impl RunningAgent {
         }
     }
 
-    fn beat(&self, note: KeptBeat) -> Outgoing {
-        Outgoing::of(&self.id).at(note.seq, note.at).every(Some(plan(&self.settings).every))
+    fn beat(&self, note: KeptBeat) -> OutgoingBeat {
+        OutgoingBeat::of(&self.id).at(note.seq, note.at).every(Some(plan(&self.settings).every))
     }
 
     /// Queues an order. Where it is not queued, the connection has ended and its last event is about to come.

@@ -13,7 +13,7 @@ const SHELL_SIGNAL_BASE: u32 = 128;
 
 /// One beat; absent fields are left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Outgoing {
+pub struct OutgoingBeat {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,10 +36,10 @@ pub struct Outgoing {
     message: Option<String>,
 }
 
-impl Outgoing {
+impl OutgoingBeat {
     /// A plain beat of a monitor.
-    pub fn of(id: &Id) -> Outgoing {
-        Outgoing { id: Some(id.to_string()), ..Outgoing::default() }
+    pub fn of(id: &Id) -> OutgoingBeat {
+        OutgoingBeat { id: Some(id.to_string()), ..OutgoingBeat::default() }
     }
 
     /// The monitor that it is for.
@@ -48,27 +48,27 @@ impl Outgoing {
     }
 
     /// For another monitor.
-    pub fn for_id(self, id: &Id) -> Outgoing {
-        Outgoing { id: Some(id.to_string()), ..self }
+    pub fn for_id(self, id: &Id) -> OutgoingBeat {
+        OutgoingBeat { id: Some(id.to_string()), ..self }
     }
 
     /// With its number and the time at which it was due.
-    pub fn at(self, seq: u64, wall: Wall) -> Outgoing {
-        Outgoing { seq: Some(seq), ts: Some(wall.rfc3339()), ..self }
+    pub fn at(self, seq: u64, wall: Wall) -> OutgoingBeat {
+        OutgoingBeat { seq: Some(seq), ts: Some(wall.rfc3339()), ..self }
     }
 
     /// With the interval to be held to.
-    pub fn every(self, interval: Option<Span>) -> Outgoing {
-        Outgoing { interval: interval.map(|span| span.to_string()), ..self }
+    pub fn every(self, interval: Option<Span>) -> OutgoingBeat {
+        OutgoingBeat { interval: interval.map(|span| span.to_string()), ..self }
     }
 
     /// With a grace.
-    pub fn grace(self, grace: Option<Span>) -> Outgoing {
-        Outgoing { grace: grace.map(|span| span.to_string()), ..self }
+    pub fn grace(self, grace: Option<Span>) -> OutgoingBeat {
+        OutgoingBeat { grace: grace.map(|span| span.to_string()), ..self }
     }
 
     /// With a status; `ok` is left out.
-    pub fn status(self, told: Status) -> Outgoing {
+    pub fn status(self, told: Status) -> OutgoingBeat {
         let status = match told {
             Status::Ok => None,
             Status::Exit(code) => Some(code.into()),
@@ -76,28 +76,28 @@ impl Outgoing {
             Status::Signal(number) => Some((SHELL_SIGNAL_BASE + u32::from(number)).into()),
             other => Some(other.name().into()),
         };
-        Outgoing { status, signal: told.signal(), ..self }
+        OutgoingBeat { status, signal: told.signal(), ..self }
     }
 
     /// The same for a server that knows no signals; `None`: there is none in it.
-    pub fn without_signal(&self) -> Option<Outgoing> {
-        self.signal.map(|_| Outgoing { signal: None, ..self.clone() })
+    pub fn without_signal(&self) -> Option<OutgoingBeat> {
+        self.signal.map(|_| OutgoingBeat { signal: None, ..self.clone() })
     }
 
     /// With the run it belongs to.
-    pub fn rid(self, rid: Option<String>) -> Outgoing {
-        Outgoing { rid, ..self }
+    pub fn rid(self, rid: Option<String>) -> OutgoingBeat {
+        OutgoingBeat { rid, ..self }
     }
 
     /// With labels.
-    pub fn tags(self, tags: Option<Vec<String>>) -> Outgoing {
-        Outgoing { tags, ..self }
+    pub fn tags(self, tags: Option<Vec<String>>) -> OutgoingBeat {
+        OutgoingBeat { tags, ..self }
     }
 
     /// With a text for people, of which beginning and end are kept if it is too long.
-    pub fn message(self, message: Option<&str>) -> Outgoing {
+    pub fn message(self, message: Option<&str>) -> OutgoingBeat {
         let message = message.filter(|text| !text.is_empty()).map(message::fitting);
-        Outgoing { message: message.map(Into::into), ..self }
+        OutgoingBeat { message: message.map(Into::into), ..self }
     }
 
     /// The fields of which a line cannot carry all: a space ends a word there, and a comma a tag.
@@ -142,7 +142,7 @@ impl Outgoing {
 }
 
 /// One beat as an object, several as an array.
-pub fn json(beats: &[Outgoing]) -> String {
+pub fn json(beats: &[OutgoingBeat]) -> String {
     let text = match beats {
         [beat] => serde_json::to_string(beat),
         beats => serde_json::to_string(beats),
@@ -166,9 +166,9 @@ mod tests {
     use crate::wire::json::{Body, parse};
     use crate::wire::line::{self, Command};
 
-    fn full() -> Outgoing {
+    fn full() -> OutgoingBeat {
         let id = Id::new("web").unwrap();
-        Outgoing::of(&id)
+        OutgoingBeat::of(&id)
             .at(7, Wall(1_770_521_420_000))
             .every(Some(Span::secs(90)))
             .status(Status::Exit(3))
@@ -179,8 +179,8 @@ mod tests {
     #[test]
     fn what_is_not_said_stays_away() {
         let id = Id::new("web").unwrap();
-        assert_eq!(json(&[Outgoing::of(&id)]), r#"{"id":"web"}"#);
-        assert_eq!(Outgoing::of(&id).status(Status::Ok).line(), "BEAT web\n");
+        assert_eq!(json(&[OutgoingBeat::of(&id)]), r#"{"id":"web"}"#);
+        assert_eq!(OutgoingBeat::of(&id).status(Status::Ok).line(), "BEAT web\n");
     }
 
     #[test]

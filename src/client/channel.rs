@@ -1,7 +1,7 @@
 //! Beats with answers over HTTP, WebSocket or lines, as the URL says. One batch at a time: it is sent, and its outcome is
 //! returned.
 
-use super::beat::{Outgoing, json};
+use super::beat::{OutgoingBeat, json};
 use super::config::ClientSettings;
 use super::dial::Dialer;
 use super::error::{ClientError, EX_DATAERR, EX_NOPERM, EX_TEMPFAIL};
@@ -105,7 +105,7 @@ impl BeatChannel {
     /// Sends a batch and waits for its outcome; `within` bounds each answer.
     pub async fn deliver(
         &mut self,
-        beats: &[Outgoing],
+        beats: &[OutgoingBeat],
         target: &ServerUrl,
         within: Duration,
     ) -> BatchOutcome {
@@ -196,7 +196,7 @@ impl BatchOutcome {
 ///
 /// # Errors
 /// When the beat is not known to be accepted.
-pub async fn send_one(settings: &ClientSettings, beat: Outgoing) -> Result<Vec<String>, ClientError> {
+pub async fn send_one(settings: &ClientSettings, beat: OutgoingBeat) -> Result<Vec<String>, ClientError> {
     let within = Duration::from_millis(settings.timeout.0);
     let dialer = Dialer::new(settings)?;
     let mut channel = BeatChannel::open(&dialer, settings.token.as_ref(), false, within).await?;
@@ -216,12 +216,12 @@ pub async fn send_one(settings: &ClientSettings, beat: Outgoing) -> Result<Vec<S
 
 async fn by_lines(
     lines: &mut LineClient,
-    beats: &[Outgoing],
+    beats: &[OutgoingBeat],
     target: &ServerUrl,
     within: Duration,
 ) -> BatchOutcome {
     let mut outcome = BatchOutcome::default();
-    let text: String = beats.iter().map(Outgoing::line).collect();
+    let text: String = beats.iter().map(OutgoingBeat::line).collect();
     match timeout(within, lines.send(&text)).await {
         Ok(Ok(())) => {}
         Ok(Err(failure)) => return BatchOutcome::failed(DeliveryError::Lost(failure)),

@@ -228,9 +228,9 @@ pub struct InstallArgs {
     pub every: Option<Span>,
 }
 
-/// `heartbeat list`.
+/// Which monitors are meant.
 #[derive(Clone, Debug, Default, PartialEq, Group)]
-pub struct ListArgs {
+pub struct MonitorFilter {
     /// Only monitors in this state: new, up, late, down or paused
     #[arg(long, value_name = "STATE", hide_possible_values = true,
         value_parser = PossibleValuesParser::new(STATES))]
@@ -239,6 +239,14 @@ pub struct ListArgs {
     /// Only monitors whose id holds this text or fits this pattern
     #[arg(long = "match", value_name = "PATTERN")]
     pub matching: Option<String>,
+}
+
+/// `heartbeat list`.
+#[derive(Clone, Debug, Default, PartialEq, Group)]
+pub struct ListArgs {
+    /// Which.
+    #[command(flatten)]
+    pub filter: MonitorFilter,
 
     /// Print JSON
     #[arg(long)]
@@ -260,14 +268,9 @@ pub struct ShowArgs {
 /// `heartbeat watch`.
 #[derive(Clone, Debug, Default, PartialEq, Group)]
 pub struct WatchArgs {
-    /// Only monitors in this state: new, up, late, down or paused
-    #[arg(long, value_name = "STATE", hide_possible_values = true,
-        value_parser = PossibleValuesParser::new(STATES))]
-    pub state: Option<String>,
-
-    /// Only monitors whose id holds this text or fits this pattern
-    #[arg(long = "match", value_name = "PATTERN")]
-    pub matching: Option<String>,
+    /// Which.
+    #[command(flatten)]
+    pub filter: MonitorFilter,
 }
 
 /// `heartbeat pause`.

@@ -4,7 +4,7 @@
 //! are touched. Where there is no service manager that we know, or the configuration is not the one that the service
 //! reads, it says what to run instead.
 
-use super::beat::Outgoing;
+use super::beat::OutgoingBeat;
 use super::channel::send_one;
 use super::cli::{ClientArgs, DialectChoice, InstallArgs};
 use super::config::{ClientSettings, DEFAULT_FILE};
@@ -63,7 +63,7 @@ pub async fn install(
         // A beat of its own would need an id, which these dialects do not carry.
         return Ok(0);
     }
-    send_one(settings, Outgoing::of(&id).every(Some(every))).await?;
+    send_one(settings, OutgoingBeat::of(&id).every(Some(every))).await?;
     let (id, to) = (id.as_str(), &settings.to);
     say(
         settings,

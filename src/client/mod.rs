@@ -25,6 +25,7 @@ mod run;
 mod sanitize;
 mod send;
 pub mod server_url;
+mod show;
 mod table;
 mod tls;
 mod tls_error;
@@ -98,7 +99,7 @@ fn perform(args: &ClientArgs, env: &Env, settings: &ClientSettings) -> Result<u8
         ClientTask::Agent(_) => agent::run(args, env, settings),
         ClientTask::Install(install) => until_done(install::install(args, settings, install)),
         ClientTask::List(list) => until_done(query::list(settings, list)),
-        ClientTask::Show(show) => until_done(query::show(settings, show)),
+        ClientTask::Show(show) => until_done(show::show(settings, show)),
         ClientTask::Watch(watch) => until_done(watch::watch(settings, watch)),
         ClientTask::Pause(pause) => until_done(query::pause(settings, pause)),
         ClientTask::Resume(named) => until_done(query::resume(settings, named)),

@@ -9,7 +9,7 @@ mod output;
 mod report;
 pub mod rescue;
 
-use super::beat::Outgoing;
+use super::beat::OutgoingBeat;
 use super::cli;
 use super::config::ClientSettings;
 use super::error::{ClientError, EX_OSERR, EX_USAGE};
@@ -287,6 +287,6 @@ fn new_run_id() -> String {
 }
 
 /// The beat that begins a run, or ends it.
-fn beat_of(id: &Id, rid: &str, status: Status) -> Outgoing {
-    Outgoing::of(id).status(status).rid(Some(rid.to_string()))
+fn beat_of(id: &Id, rid: &str, status: Status) -> OutgoingBeat {
+    OutgoingBeat::of(id).status(status).rid(Some(rid.to_string()))
 }

@@ -1,6 +1,6 @@
 //! `heartbeat send`: one beat, and success only when the server has acknowledged it.
 
-use super::beat::Outgoing;
+use super::beat::OutgoingBeat;
 use super::channel::send_one;
 use super::cli;
 use super::complain;
@@ -17,7 +17,7 @@ use std::fmt::Display;
 /// # Errors
 /// When the beat is not known to be accepted.
 pub async fn send(settings: &ClientSettings, wanted: &cli::SendArgs) -> Result<u8, ClientError> {
-    let beat = Outgoing::of(&settings.id_or_host()?)
+    let beat = OutgoingBeat::of(&settings.id_or_host()?)
         .every(wanted.interval)
         .grace(wanted.grace)
         .status(wanted.status.unwrap_or_default())

@@ -5,6 +5,7 @@
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::time::{Span, Wall};
+use crate::view::page;
 use crate::view::words::one_line;
 use serde::Deserialize;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -116,13 +117,9 @@ impl TableStyle {
     /// The word for a state.
     pub fn state(self, name: &str) -> &str {
         let Some(state) = State::ALL.into_iter().find(|state| state.name() == name) else { return name };
-        match (self.lang, state) {
-            (Lang::En, state) => state.name(),
-            (Lang::Zh, State::New) => "待上线",
-            (Lang::Zh, State::Up) => "在线",
-            (Lang::Zh, State::Late) => "迟到",
-            (Lang::Zh, State::Down) => "离线",
-            (Lang::Zh, State::Paused) => "已暂停",
+        match self.lang {
+            Lang::En => state.name(),
+            Lang::Zh => page::state_word(Lang::Zh, state),
         }
     }
 

@@ -5,7 +5,7 @@
 //! beats make no events. Keys, signals and time come in beside them. Elsewhere, and on a terminal that cannot be drawn
 //! on, each change is a line.
 
-use super::cli::WatchArgs;
+use super::cli::{MonitorFilter, WatchArgs};
 use super::config::ClientSettings;
 use super::dial::Dialer;
 use super::error::{ClientError, EX_IOERR, EX_OSERR};
@@ -41,15 +41,15 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 const FRAME_LINES: usize = 3;
 
 /// `heartbeat watch`.
-pub async fn watch(settings: &ClientSettings, watch: &WatchArgs) -> Result<u8, ClientError> {
+pub async fn watch(settings: &ClientSettings, args: &WatchArgs) -> Result<u8, ClientError> {
     let settings = api_settings(settings).await;
     // A first error is printed before the screen is switched.
     let stream = EventStream::open(&settings).await?;
     let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     if dumb || !io::stdout().is_terminal() {
-        return lines(&settings, watch, stream).await;
+        return lines(&settings, &args.filter, stream).await;
     }
-    table(&settings, watch, stream).await
+    table(&settings, &args.filter, stream).await
 }
 
 /// The stream of events.
@@ -171,19 +171,23 @@ fn describe(event: &ServerEvent, style: TableStyle) -> Option<String> {
 }
 
 /// Whether a change is among those that are watched.
-fn is_wanted(event: &ServerEvent, watch: &WatchArgs) -> bool {
+fn is_wanted(event: &ServerEvent, filter: &MonitorFilter) -> bool {
     let text = |key: &str| event.data.get(key).and_then(Value::as_str).unwrap_or_default();
     let id = text("monitor");
-    let fits = watch.matching.as_deref().is_none_or(|query| match query.contains('*') {
+    let fits = filter.matching.as_deref().is_none_or(|query| match query.contains('*') {
         true => pattern::matches(query, id),
         false => id.contains(query),
     });
-    let state = watch.state.as_deref();
+    let state = filter.state.as_deref();
     event.name == "missed" || fits && state.is_none_or(|state| [text("from"), text("to")].contains(&state))
 }
 
 /// A line for each change, where standard output is no terminal.
-async fn lines(settings: &ClientSettings, watch: &WatchArgs, first: EventStream) -> Result<u8, ClientError> {
+async fn lines(
+    settings: &ClientSettings,
+    filter: &MonitorFilter,
+    first: EventStream,
+) -> Result<u8, ClientError> {
     let (post, mut news) = mpsc::channel(64);
     tokio::spawn(follow(settings.clone(), first, post));
     let mut lost = false;
@@ -204,7 +208,7 @@ async fn lines(settings: &ClientSettings, watch: &WatchArgs, first: EventStream)
                 let at = event.data.get("at").and_then(Value::as_str).unwrap_or_default();
                 Some(format!("{}  {}: {counts}", style.stamp(at), settings.to))
             }
-            WatchInput::Event(event) if is_wanted(event, watch) => describe(event, style),
+            WatchInput::Event(event) if is_wanted(event, filter) => describe(event, style),
             _ => None,
         };
         let Some(line) = line else { continue };
@@ -252,13 +256,13 @@ impl WatchScreen {
         lines
     }
 
-    fn apply(&mut self, news: WatchInput, watch: &WatchArgs, style: TableStyle) {
+    fn apply(&mut self, news: WatchInput, filter: &MonitorFilter, style: TableStyle) {
         match news {
             WatchInput::Event(event) => {
                 if let Some(counts) = event.data.get("monitors") {
                     (self.counts, self.lost) = (counts.clone(), None);
                 }
-                if is_wanted(&event, watch) {
+                if is_wanted(&event, filter) {
                     self.latest = describe(&event, style).unwrap_or_else(|| std::mem::take(&mut self.latest));
                 }
             }
@@ -273,16 +277,17 @@ impl WatchScreen {
 /// Asks for the list when it is wanted, and every now and then.
 async fn ask_for_lists(
     settings: ClientSettings,
-    watch: WatchArgs,
+    filter: MonitorFilter,
     rows: Arc<AtomicUsize>,
     wanted: Arc<Notify>,
     post: mpsc::Sender<WatchInput>,
 ) {
     loop {
         let limit = rows.load(Ordering::Relaxed).clamp(1, 1000);
-        let query =
-            MonitorQuery { state: watch.state.as_deref(), matching: watch.matching.as_deref(), limit };
-        let page = query.fetch(&settings, None).await.and_then(|reply| reply.json(&settings.to));
+        let page = MonitorQuery { filter: &filter, limit }
+            .fetch(&settings, None)
+            .await
+            .and_then(|reply| reply.json(&settings.to));
         let page = page.and_then(|page| read_monitors(&page, &settings));
         if post.send(page.map_or_else(WatchInput::NoList, WatchInput::Monitors)).await.is_err() {
             return;
@@ -293,13 +298,17 @@ async fn ask_for_lists(
 }
 
 /// The table, until `q` or a signal.
-async fn table(settings: &ClientSettings, watch: &WatchArgs, first: EventStream) -> Result<u8, ClientError> {
+async fn table(
+    settings: &ClientSettings,
+    filter: &MonitorFilter,
+    first: EventStream,
+) -> Result<u8, ClientError> {
     let size = terminal::size();
     let rows = Arc::new(AtomicUsize::new(size.1));
     let wanted = Arc::new(Notify::new());
     let (post, mut news) = mpsc::channel(64);
     tokio::spawn(follow(settings.clone(), first, post.clone()));
-    tokio::spawn(ask_for_lists(settings.clone(), watch.clone(), rows.clone(), wanted.clone(), post));
+    tokio::spawn(ask_for_lists(settings.clone(), filter.clone(), rows.clone(), wanted.clone(), post));
     let mut live = WatchScreen {
         title: settings.to.to_string(),
         counts: Value::Null,
@@ -322,7 +331,7 @@ async fn table(settings: &ClientSettings, watch: &WatchArgs, first: EventStream)
                 if matches!(one, WatchInput::Event(_)) {
                     wanted.notify_one();
                 }
-                live.apply(one, watch, table_style(settings));
+                live.apply(one, filter, table_style(settings));
             }
             read = keys.read(&mut key), if has_keys => match read {
                 Ok(0) | Err(_) => has_keys = false,
@@ -420,16 +429,16 @@ mod tests {
 
     #[test]
     fn only_what_is_watched_is_told() {
-        let watch = |state: Option<&str>, matching: Option<&str>| WatchArgs {
+        let filter = |state: Option<&str>, matching: Option<&str>| MonitorFilter {
             state: state.map(String::from),
             matching: matching.map(String::from),
         };
         let event = change("web-1", "up", "late");
-        assert!(is_wanted(&event, &watch(None, None)));
-        assert!(is_wanted(&event, &watch(Some("late"), Some("web-*"))));
-        assert!(is_wanted(&event, &watch(None, Some("eb"))));
-        assert!(!is_wanted(&event, &watch(Some("down"), None)));
-        assert!(!is_wanted(&event, &watch(None, Some("eb-*"))));
+        assert!(is_wanted(&event, &filter(None, None)));
+        assert!(is_wanted(&event, &filter(Some("late"), Some("web-*"))));
+        assert!(is_wanted(&event, &filter(None, Some("eb"))));
+        assert!(!is_wanted(&event, &filter(Some("down"), None)));
+        assert!(!is_wanted(&event, &filter(None, Some("eb-*"))));
     }
 
     #[test]
@@ -452,11 +461,11 @@ mod tests {
             assert!(lines.iter().all(|line| line.width() <= columns), "{columns}: {lines:?}");
         }
         assert!(live.lines(STYLE, (80, 24))[0].ends_with("0 down, 50 up"));
-        live.apply(WatchInput::Lost(ClientError::new(69, "gone", "断了")), &WatchArgs::default(), STYLE);
+        live.apply(WatchInput::Lost(ClientError::new(69, "gone", "断了")), &MonitorFilter::default(), STYLE);
         assert_eq!(live.lines(STYLE, (80, 24))[23], "gone; trying again");
-        live.apply(WatchInput::Event(change("web", "late", "down")), &WatchArgs::default(), STYLE);
+        live.apply(WatchInput::Event(change("web", "late", "down")), &MonitorFilter::default(), STYLE);
         let hello = ServerEvent { name: "hello".into(), data: json!({ "monitors": { "down": 1 } }) };
-        live.apply(WatchInput::Event(hello), &WatchArgs::default(), STYLE);
+        live.apply(WatchInput::Event(hello), &MonitorFilter::default(), STYLE);
         let lines = live.lines(STYLE, (80, 24));
         assert!(lines[23].contains("late → down") && lines[0].contains("1 down"), "{lines:?}");
     }

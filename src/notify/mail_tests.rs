@@ -18,15 +18,15 @@ struct Manners {
     instead: Vec<(&'static str, &'static str)>,
 }
 
-struct Server {
+struct SmtpServer {
     receiver: Receiver,
     /// Trusts it.
     bundle: PathBuf,
 }
 
-impl Server {
+impl SmtpServer {
     /// In the clear, by STARTTLS, or by TLS from the first byte.
-    fn start(tls: MailTls, instead: &[(&'static str, &'static str)]) -> Server {
+    fn start(tls: MailTls, instead: &[(&'static str, &'static str)]) -> SmtpServer {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_string()]).unwrap();
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -50,7 +50,7 @@ impl Server {
                 begin(stream, tell, &manners);
             }
         });
-        Server { receiver, bundle }
+        SmtpServer { receiver, bundle }
     }
 
     fn options(&self, tls: MailTls) -> MailOptions {
@@ -76,7 +76,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for SmtpServer {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.bundle);
     }
@@ -186,7 +186,7 @@ fn text_of(conversation: &str) -> String {
 #[test]
 fn a_mail_is_handed_over_in_each_of_the_three_ways() {
     for tls in [MailTls::Off, MailTls::StartTls, MailTls::Tls] {
-        let server = Server::start(tls, &[]);
+        let server = SmtpServer::start(tls, &[]);
         let mut options = server.options(tls);
         options.login = Some(("hb".into(), Secret::new("geheim".into())));
         assert_eq!(send(options, Lang::En), Outcome::Sent, "{tls:?}");
@@ -220,7 +220,7 @@ fn a_mail_is_handed_over_in_each_of_the_three_ways() {
 
 #[test]
 fn it_speaks_chinese_and_what_somebody_wrote() {
-    let server = Server::start(MailTls::Off, &[]);
+    let server = SmtpServer::start(MailTls::Off, &[]);
     assert_eq!(send(server.options(MailTls::Off), Lang::Zh), Outcome::Sent);
     let heard = server.heard();
     assert!(heard.contains("Subject: 2 =?utf-8?b?5Liq55uR5o6nIOW3suS4i+e6vw==?=\r\n"), "{heard}");
@@ -248,7 +248,7 @@ fn what_the_server_says_decides_what_comes_of_it() {
         ("DATA", "", true),
     ];
     for (command, reply, again) in cases {
-        let server = Server::start(MailTls::Off, &[(command, reply)]);
+        let server = SmtpServer::start(MailTls::Off, &[(command, reply)]);
         let mut options = server.options(MailTls::Off);
         options.login = Some(("hb".into(), Secret::new("geheim".into())));
         let outcome = send(options, Lang::En);
@@ -257,7 +257,7 @@ fn what_the_server_says_decides_what_comes_of_it() {
         let said = reply.trim_end().split(' ').next_back().unwrap();
         assert!(reason.contains(said) && !reason.contains("geheim"), "{command}: {reason}");
     }
-    let server = Server::start(MailTls::Off, &[("MAIL", "hang")]);
+    let server = SmtpServer::start(MailTls::Off, &[("MAIL", "hang")]);
     let options = MailOptions { timeout: Span(500), ..server.options(MailTls::Off) };
     assert!(retried(send(options, Lang::Zh)).1.starts_with("localhost 未"));
 }
@@ -276,7 +276,7 @@ fn every_recipient_stands_alone() {
     for (reply, is_refused) in
         [("550 5.1.1 no such user\r\n", true), ("450 4.7.1 greylisted, come again\r\n", false)]
     {
-        let server = Server::start(MailTls::Off, &[("RCPT TO:<night", reply)]);
+        let server = SmtpServer::start(MailTls::Off, &[("RCPT TO:<night", reply)]);
         let outcome = send(server.options(MailTls::Off), Lang::En);
         let Outcome::Partly { left, .. } = outcome else { panic!("{outcome:?}") };
         assert_eq!(
@@ -288,7 +288,7 @@ fn every_recipient_stands_alone() {
         assert_eq!(asked(&heard), ["ops@example.org", "night@example.org"]);
     }
     // By itself it is asked alone, and who has earlier mail to hear is left out.
-    let server = Server::start(MailTls::Off, &[]);
+    let server = SmtpServer::start(MailTls::Off, &[]);
     let down = message(Kind::Down, &["web-1"]);
     let mail = Mail::new(server.options(MailTls::Off));
     let all = ["night@example.org".to_string(), "ops@example.org".to_string()];
@@ -303,7 +303,8 @@ fn every_recipient_stands_alone() {
 
 #[test]
 fn what_a_server_says_is_told_by_its_code_and_not_in_its_words() {
-    let server = Server::start(MailTls::Off, &[("AUTH", "535 5.7.8 you said AGhiAGdlaGVpbWdlaGVpbQ==\r\n")]);
+    let server =
+        SmtpServer::start(MailTls::Off, &[("AUTH", "535 5.7.8 you said AGhiAGdlaGVpbWdlaGVpbQ==\r\n")]);
     let mut options = server.options(MailTls::Off);
     options.login = Some(("hb".into(), Secret::new("geheimgeheim".into())));
     let quoted = refused(send(options.clone(), Lang::En));
@@ -315,7 +316,7 @@ fn what_a_server_says_is_told_by_its_code_and_not_in_its_words() {
 
 #[test]
 fn it_introduces_itself_by_a_whole_name_or_an_address() {
-    let server = Server::start(MailTls::Off, &[]);
+    let server = SmtpServer::start(MailTls::Off, &[]);
     let helo = Some("mon.example.org".to_string());
     assert_eq!(send(MailOptions { helo, ..server.options(MailTls::Off) }, Lang::En), Outcome::Sent);
     assert!(server.heard().starts_with("EHLO mon.example.org\r\n"));
@@ -337,7 +338,7 @@ fn it_introduces_itself_by_a_whole_name_or_an_address() {
 #[test]
 fn the_port_that_was_tried_is_said() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let server = Server::start(MailTls::Off, &[]);
+    let server = SmtpServer::start(MailTls::Off, &[]);
     let options = MailOptions { port: closed, ..server.options(MailTls::Off) };
     let (_, reason) = retried(send(options, Lang::En));
     assert!(reason.contains(&format!("localhost:{closed}")) && reason.contains("smtp = "), "{reason}");
@@ -352,15 +353,15 @@ fn a_message_id_is_well_formed_whatever_a_notifier_is_called() {
 #[test]
 fn nothing_goes_in_the_clear_that_was_to_be_protected() {
     // A server without STARTTLS.
-    let server = Server::start(MailTls::Off, &[]);
+    let server = SmtpServer::start(MailTls::Off, &[]);
     let mut options = server.options(MailTls::StartTls);
     options.login = Some(("hb".into(), Secret::new("geheim".into())));
     let outcome = send(options, Lang::En);
     assert!(matches!(outcome, Outcome::Retry { .. } | Outcome::Refused { .. }), "{outcome:?}");
     assert!(!server.heard().contains("AUTH "));
     // One whose certificate nobody vouches for.
-    let server = Server::start(MailTls::Tls, &[]);
-    let other = Server::start(MailTls::Tls, &[]);
+    let server = SmtpServer::start(MailTls::Tls, &[]);
+    let other = SmtpServer::start(MailTls::Tls, &[]);
     let options = MailOptions { ca: Some(other.bundle.clone()), ..server.options(MailTls::Tls) };
     let (_, reason) = retried(send(options, Lang::En));
     assert!(reason.contains("certificate"), "{reason}");
@@ -368,7 +369,7 @@ fn nothing_goes_in_the_clear_that_was_to_be_protected() {
 
 #[test]
 fn no_beat_adds_a_header_a_receiver_or_an_end_to_a_mail() {
-    let server = Server::start(MailTls::Off, &[]);
+    let server = SmtpServer::start(MailTls::Off, &[]);
     let mut options = server.options(MailTls::Off);
     let own = |text| Some(Template::parse(text, Names::default()).unwrap());
     options.subject = own("{{message}}");

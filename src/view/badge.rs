@@ -5,7 +5,7 @@
 
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
-use crate::view::page::{Outside, Percent, state_word};
+use crate::view::page::{Percent, Untrusted, state_word};
 use maud::html;
 use std::fmt;
 
@@ -43,7 +43,7 @@ pub fn render(badge: &Badge<'_>) -> String {
         svg xmlns="http://www.w3.org/2000/svg" width=(all) height=(HEIGHT) viewBox={ "0 0 " (all) " " (HEIGHT) }
             role="img" lang=(badge.lang.tag())
         {
-            title { (Outside(badge.id)) ": " (said) }
+            title { (Untrusted(badge.id)) ": " (said) }
             clipPath id="c" { rect width=(all) height=(HEIGHT) rx="4" {} }
             g clip-path="url(#c)" {
                 rect width=(all) height=(HEIGHT) fill=(LABEL) {}
@@ -51,7 +51,7 @@ pub fn render(badge: &Badge<'_>) -> String {
             }
             g fill="#fff" font-family=(FONTS) font-size="11" {
                 @for (x, length, words) in [(PADDING, left, &id), (left_box + PADDING, right, &said)] {
-                    text x=(Tenths(x)) y="14" textLength=(Tenths(length)) { (Outside(words)) }
+                    text x=(Tenths(x)) y="14" textLength=(Tenths(length)) { (Untrusted(words)) }
                 }
             }
         }

@@ -4,7 +4,7 @@
 //! and the search is a form, so all of it works without a script, by `<meta http-equiv="refresh">`. Where scripts run,
 //! [`SCRIPT`] listens to the events of the API, fetches the page anew when something happens and puts what changed in
 //! its place. Whatever came from outside (ids, addresses, messages, tags, the Host header) goes through
-//! [`html::Text`]. A state is told by word and shape as well as by colour. On a narrow screen each row of the table
+//! [`html::Untrusted`]. A state is told by word and shape as well as by colour. On a narrow screen each row of the table
 //! becomes a card; the column heads then stand in the cells by CSS, so the document holds them only once.
 //!
 //! Here is the status page. [`frame`] is what all pages have around them, `row` writes a monitor into the table, `bar`
@@ -32,21 +32,20 @@ use crate::domain::limits::{ID_BYTES_MAX, LIST_DEFAULT, LIST_MAX};
 use crate::domain::notice::State;
 use crate::domain::registry::{Counts, Order, Snapshot};
 use crate::domain::time::Wall;
-use frame::{Content, Frame, pulse};
-use html::Text;
+use frame::{Frame, PageContent, pulse};
 use jiff::tz::TimeZone;
-use link::{Link, order_name};
+use link::{PageQuery, order_name};
 use maud::{Markup, PreEscaped, html};
 use moment::Clock;
 use words::{Grouped, Words};
 
-pub(super) use html::Text as Outside;
+pub(super) use html::Untrusted;
 pub(super) use words::Percent;
 
 /// Seconds after which the page loads itself again, unless that is paused.
 pub const REFRESH_SECONDS: u32 = 15;
 
-/// The `Content-Security-Policy` under which the pages work: their own style, icon and form, and one script of ours
+/// The `PageContent-Security-Policy` under which the pages work: their own style, icon and form, and one script of ours
 /// that talks to nobody but us.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; \
     script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -55,7 +54,7 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe
 pub const SCRIPT: &str = include_str!("page/script.js");
 
 /// The word for a state, as the pages say it.
-pub(super) fn state_word(lang: Lang, state: State) -> &'static str {
+pub fn state_word(lang: Lang, state: State) -> &'static str {
     Words::of(lang).state(state)
 }
 
@@ -178,7 +177,7 @@ impl View<'_> {
 
     fn document(&self) -> Markup {
         let (page, w) = (self.page, self.w);
-        self.frame.document(Content {
+        self.frame.document(PageContent {
             title: self.title(),
             header: html! {
                 h1 { (pulse()) (w.name) }
@@ -222,7 +221,7 @@ impl View<'_> {
                 ul.counts {
                     @for (state, word, count) in [(None, self.w.all, self.total)].into_iter().chain(states) {
                         li.(state.map_or("all", State::name)).zero[count == 0] {
-                            a href=(self.link(Link { state, after: None, ..self.here() }))
+                            a href=(self.link(PageQuery { state, after: None, ..self.here() }))
                                 aria-current=[(state == self.page.state).then_some("true")]
                             {
                                 b { (Grouped(count)) } " " span { i {} (word) }
@@ -249,15 +248,15 @@ impl View<'_> {
         html! {
             div.tools {
                 form method="get" role="search" {
-                    input type="search" id="search" name="match" maxlength=(ID_BYTES_MAX) value=(Text(page.search))
+                    input type="search" id="search" name="match" maxlength=(ID_BYTES_MAX) value=(Untrusted(page.search))
                         aria-label=(w.search) placeholder=(w.search) autocomplete="off" autocapitalize="none"
                         spellcheck="false";
                     @for (name, value) in kept {
-                        @if let Some(value) = value { input type="hidden" name=(name) value=(Text(value)); }
+                        @if let Some(value) = value { input type="hidden" name=(name) value=(Untrusted(value)); }
                     }
                     button type="submit" { (w.search_button) }
                     @if !page.search.is_empty() {
-                        a href=(self.link(Link { search: "", after: None, ..self.here() })) { (w.clear) }
+                        a href=(self.link(PageQuery { search: "", after: None, ..self.here() })) { (w.clear) }
                     }
                 }
                 (self.freshness())
@@ -266,7 +265,7 @@ impl View<'_> {
     }
 
     fn freshness(&self) -> Markup {
-        self.frame.freshness(&self.link(Link { refresh: !self.page.refresh, ..self.here() }))
+        self.frame.freshness(&self.link(PageQuery { refresh: !self.page.refresh, ..self.here() }))
     }
 
     /// The table without its rows.
@@ -280,11 +279,11 @@ impl View<'_> {
                 caption {
                     (w.monitors)
                     @if let Some(state) = page.state { " · " (w.state(state)) }
-                    @if !page.search.is_empty() { " · “" bdi { (Text(page.search)) } "”" }
-                    @if !page.tag.is_empty() { " · " (w.tagged) bdi { (Text(page.tag)) } }
+                    @if !page.search.is_empty() { " · “" bdi { (Untrusted(page.search)) } "”" }
+                    @if !page.tag.is_empty() { " · " (w.tagged) bdi { (Untrusted(page.tag)) } }
                     " · " (w.shown(page.shown, all))
                     @if !page.tag.is_empty() {
-                        " · " a href=(self.link(Link { tag: "", after: None, ..self.here() })) { (w.show_all) }
+                        " · " a href=(self.link(PageQuery { tag: "", after: None, ..self.here() })) { (w.show_all) }
                     }
                 }
                 thead { tr { @for (nth, column) in w.columns.into_iter().enumerate() { (self.head(nth, column)) } } }
@@ -308,7 +307,7 @@ impl View<'_> {
             th scope="col" aria-sort=[orders.iter().any(|(order, _)| is_this(*order)).then_some(direction)] {
                 @for (order, word) in orders.iter().copied() {
                     // The title is not in the text: that is read out with every cell of the column.
-                    a href=(self.link(Link { order, after: None, ..self.here() }))
+                    a href=(self.link(PageQuery { order, after: None, ..self.here() }))
                         aria-current=[is_this(order).then_some("true")]
                         title={ (self.w.sort_by) (word) }
                     { (word) }
@@ -323,22 +322,22 @@ impl View<'_> {
         if page.next.is_none() && page.after.is_none() {
             return html! {};
         }
-        let first = Link { after: None, ..self.here() };
+        let first = PageQuery { after: None, ..self.here() };
         html! {
             nav.pages aria-label=(w.pages) {
                 @if page.after.is_some() { a href=(self.link(first)) { (w.first_page) } }
                 @if page.next.is_some() {
-                    (frame::next_page(w, &self.link(Link { after: page.next, ..first })))
+                    (frame::next_page(w, &self.link(PageQuery { after: page.next, ..first })))
                 }
                 @if page.limit < LIST_MAX && self.total <= LIST_MAX as u64 {
-                    a href=(self.link(Link { limit: LIST_MAX, ..first })) { (w.one_page) }
+                    a href=(self.link(PageQuery { limit: LIST_MAX, ..first })) { (w.one_page) }
                 }
             }
         }
     }
 
     fn nothing_found(&self) -> Markup {
-        let all = Link { state: None, search: "", tag: "", after: None, ..self.here() };
+        let all = PageQuery { state: None, search: "", tag: "", after: None, ..self.here() };
         html! {
             div.empty {
                 p { (self.w.nothing_found) }

@@ -1,8 +1,8 @@
 //! A connection of the agent, as a task of its own: orders go in, events come out. Dropping it aborts the task and closes
 //! the connection; no event follows.
 
-use super::core::{AgentEvent, ExchangeMode};
-use crate::client::beat::Outgoing;
+use super::event::{AgentEvent, ExchangeMode};
+use crate::client::beat::OutgoingBeat;
 use crate::client::buffered_stream::BufferedStream;
 use crate::client::channel::{BeatChannel, DeliveryError};
 use crate::client::config::ClientSettings;
@@ -22,7 +22,7 @@ const WAITING_MAX: usize = 64;
 #[derive(Debug)]
 pub enum ConnectionOrder {
     /// Send a batch; [`AgentEvent::Delivered`] follows.
-    Deliver(Vec<Outgoing>),
+    Deliver(Vec<OutgoingBeat>),
     /// Send the dialect's sign of life.
     Speak,
 }

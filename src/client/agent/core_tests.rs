@@ -2,13 +2,14 @@
 
 use super::*;
 use crate::client::server_url::ServerUrl;
+use crate::domain::time::Wall;
 
 const EVERY: Span = Span::secs(30);
 const TIMEOUT: Span = Span::secs(10);
 
 /// How the server of a story behaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Server {
+enum FakeServer {
     /// Takes everything, at once, and wants this interval.
     Well(Span),
     /// Refuses connections.
@@ -21,7 +22,7 @@ enum Server {
 struct Story {
     core: AgentCore,
     now: Now,
-    server: Server,
+    server: FakeServer,
     connected: bool,
     /// What the server has taken, in its order.
     taken: Vec<KeptBeat>,
@@ -42,7 +43,7 @@ fn plan(mode: ExchangeMode) -> AgentPlan {
 }
 
 impl Story {
-    fn begin(mode: ExchangeMode, server: Server, seed: u64) -> Story {
+    fn begin(mode: ExchangeMode, server: FakeServer, seed: u64) -> Story {
         let now = Now { mono: Mono(1_000_000), wall: Wall(1_770_521_420_000) };
         let core = AgentCore::new(now, plan(mode), Rng::seeded(seed));
         let mut story = Story {
@@ -70,8 +71,8 @@ impl Story {
                     assert!(!self.connected, "one connection at a time");
                     self.connects += 1;
                     match self.server {
-                        Server::Refuses => self.core.handle(self.now, AgentEvent::Lost(failure())),
-                        Server::Well(_) | Server::Hangs => {
+                        FakeServer::Refuses => self.core.handle(self.now, AgentEvent::Lost(failure())),
+                        FakeServer::Well(_) | FakeServer::Hangs => {
                             self.connected = true;
                             self.core.handle(self.now, AgentEvent::Connected);
                         }
@@ -84,7 +85,7 @@ impl Story {
                     assert!(self.connected && !self.under_way, "one batch at a time, on a connection");
                     assert!(notes.len() <= 1_000 && !notes.is_empty());
                     match self.server {
-                        Server::Well(interval) => {
+                        FakeServer::Well(interval) => {
                             let settled = notes.len();
                             self.taken.extend(notes);
                             let delivery =
@@ -99,7 +100,7 @@ impl Story {
                 }
                 AgentCommand::Speak => {
                     self.spoken += 1;
-                    if matches!(self.server, Server::Well(_)) && self.core.mode == ExchangeMode::Hello {
+                    if matches!(self.server, FakeServer::Well(_)) && self.core.mode == ExchangeMode::Hello {
                         self.core.handle(self.now, AgentEvent::Heard);
                     }
                 }
@@ -147,8 +148,8 @@ impl Story {
     }
 
     /// The server is another one now; a connection to a dead one breaks.
-    fn becomes(&mut self, server: Server) {
-        let breaks = matches!(server, Server::Refuses);
+    fn becomes(&mut self, server: FakeServer) {
+        let breaks = matches!(server, FakeServer::Refuses);
         self.server = server;
         if breaks {
             self.lose();
@@ -166,7 +167,7 @@ impl Story {
 
 #[test]
 fn beats_go_every_interval_and_never_later() {
-    let mut story = Story::begin(ExchangeMode::Asking, Server::Well(EVERY), 1);
+    let mut story = Story::begin(ExchangeMode::Asking, FakeServer::Well(EVERY), 1);
     assert_eq!(story.taken.len(), 1, "the first goes at once");
     story.pass(Span::secs(3_600 * 24));
     let gaps: Vec<i64> = story.taken.windows(2).map(|pair| pair[1].at.0 - pair[0].at.0).collect();
@@ -180,7 +181,7 @@ fn beats_go_every_interval_and_never_later() {
 
 #[test]
 fn a_server_that_does_not_answer_is_dead_after_the_timeout_and_once() {
-    for server in [Server::Refuses, Server::Hangs] {
+    for server in [FakeServer::Refuses, FakeServer::Hangs] {
         for mode in [ExchangeMode::Asking, ExchangeMode::Holding, ExchangeMode::Hello] {
             let mut story = Story::begin(mode, server, 2);
             story.pass(Span(9_999));
@@ -190,7 +191,7 @@ fn a_server_that_does_not_answer_is_dead_after_the_timeout_and_once() {
             story.pass(Span::secs(86_400));
             assert_eq!(story.deaths(), 1, "{mode:?} {server:?}");
             assert!(story.connects > 1_000, "it never gives up: {}", story.connects);
-            story.becomes(Server::Well(EVERY));
+            story.becomes(FakeServer::Well(EVERY));
             story.pass(Span::secs(100));
             assert_eq!((story.deaths(), story.returns()), (1, 1), "{mode:?} {server:?}");
         }
@@ -199,13 +200,13 @@ fn a_server_that_does_not_answer_is_dead_after_the_timeout_and_once() {
 
 #[test]
 fn what_was_due_meanwhile_is_kept_and_delivered_with_its_time() {
-    let mut story = Story::begin(ExchangeMode::Asking, Server::Well(EVERY), 3);
-    story.becomes(Server::Refuses);
+    let mut story = Story::begin(ExchangeMode::Asking, FakeServer::Well(EVERY), 3);
+    story.becomes(FakeServer::Refuses);
     story.pass(Span::secs(3_600));
     let before = story.core.status(story.now.mono);
     assert!((100..=140).contains(&before.kept), "{before:?}");
     assert_eq!(before.alive, Some(false));
-    story.becomes(Server::Well(EVERY));
+    story.becomes(FakeServer::Well(EVERY));
     story.pass(Span::secs(61));
     assert_eq!(story.core.status(story.now.mono).kept, 0);
     let numbers: Vec<u64> = story.taken.iter().map(|note| note.seq).collect();
@@ -217,12 +218,12 @@ fn what_was_due_meanwhile_is_kept_and_delivered_with_its_time() {
 
 #[test]
 fn what_is_kept_has_a_bound_and_what_is_lost_is_told() {
-    let mut story = Story::begin(ExchangeMode::Asking, Server::Refuses, 4);
+    let mut story = Story::begin(ExchangeMode::Asking, FakeServer::Refuses, 4);
     story.pass(Span::secs(30 * 11_000));
     let standing = story.core.status(story.now.mono);
     assert_eq!(standing.kept, KEPT_MAX);
     assert!(standing.dropped > 900, "{standing:?}");
-    story.becomes(Server::Well(EVERY));
+    story.becomes(FakeServer::Well(EVERY));
     story.pass(Span::secs(61));
     assert!(story.taken.len() >= KEPT_MAX);
     assert!(story.taken.windows(2).all(|pair| pair[1].seq == pair[0].seq + 1), "the oldest were lost");
@@ -237,11 +238,11 @@ fn what_is_kept_has_a_bound_and_what_is_lost_is_told() {
 #[test]
 fn a_restart_shorter_than_the_timeout_is_no_death() {
     for mode in [ExchangeMode::Asking, ExchangeMode::Holding, ExchangeMode::Hello] {
-        let mut story = Story::begin(mode, Server::Well(EVERY), 5);
+        let mut story = Story::begin(mode, FakeServer::Well(EVERY), 5);
         for _ in 0..200 {
-            story.becomes(Server::Refuses);
+            story.becomes(FakeServer::Refuses);
             story.pass(Span::secs(3));
-            story.becomes(Server::Well(EVERY));
+            story.becomes(FakeServer::Well(EVERY));
             story.pass(Span::secs(17));
         }
         assert_eq!(story.deaths(), 0, "{mode:?} {:?}", story.told);
@@ -250,7 +251,7 @@ fn a_restart_shorter_than_the_timeout_is_no_death() {
 
 #[test]
 fn an_interval_that_is_too_long_is_obeyed_as_far_as_it_may_be_and_said_once() {
-    let mut story = Story::begin(ExchangeMode::Holding, Server::Well(Span::secs(86_400)), 1);
+    let mut story = Story::begin(ExchangeMode::Holding, FakeServer::Well(Span::secs(86_400)), 1);
     story.pass(Span::secs(4 * 3_600));
     assert_eq!(story.core.status(story.now.mono).interval, Span::secs(3_600));
     assert!(story.taken.len() >= 4, "{}", story.taken.len());
@@ -269,11 +270,11 @@ fn an_interval_that_is_too_long_is_obeyed_as_far_as_it_may_be_and_said_once() {
 
 #[test]
 fn the_servers_interval_is_followed_but_never_below_our_own() {
-    let mut story = Story::begin(ExchangeMode::Asking, Server::Well(Span::secs(300)), 6);
+    let mut story = Story::begin(ExchangeMode::Asking, FakeServer::Well(Span::secs(300)), 6);
     story.pass(Span::secs(3_000));
     assert!((10..=12).contains(&story.taken.len()), "{}", story.taken.len());
     assert!(story.told.iter().any(|(_, t)| *t == AgentReport::Interval(Span::secs(300))));
-    story.becomes(Server::Well(Span::secs(5)));
+    story.becomes(FakeServer::Well(Span::secs(5)));
     story.pass(Span::secs(3_600));
     assert_eq!(story.core.status(story.now.mono).interval, EVERY);
     let short = story.taken.windows(2).any(|pair| pair[1].at.0 - pair[0].at.0 < 27_000);
@@ -286,7 +287,7 @@ fn the_servers_interval_is_followed_but_never_below_our_own() {
 fn attempts_are_spread_and_never_more_than_a_minute_apart() {
     let mut starts = Vec::new();
     for seed in 0..50 {
-        let mut story = Story::begin(ExchangeMode::Holding, Server::Refuses, seed);
+        let mut story = Story::begin(ExchangeMode::Holding, FakeServer::Refuses, seed);
         let mut last = story.now.mono;
         while story.now.mono.since(Mono(1_000_000)) < Span::secs(1_200) {
             let connects = story.connects;
@@ -305,7 +306,7 @@ fn attempts_are_spread_and_never_more_than_a_minute_apart() {
 
 #[test]
 fn pong_lives_by_pings_alone() {
-    let mut story = Story::begin(ExchangeMode::Pong, Server::Well(EVERY), 7);
+    let mut story = Story::begin(ExchangeMode::Pong, FakeServer::Well(EVERY), 7);
     for _ in 0..100 {
         story.pass(Span::secs(3));
         story.core.handle(story.now, AgentEvent::Heard);
@@ -325,21 +326,21 @@ fn pong_lives_by_pings_alone() {
 
 #[test]
 fn a_frame_is_never_answered_so_the_end_of_the_connection_is_death() {
-    let mut story = Story::begin(ExchangeMode::Frame, Server::Well(EVERY), 8);
+    let mut story = Story::begin(ExchangeMode::Frame, FakeServer::Well(EVERY), 8);
     story.pass(Span::secs(3_000));
     assert!((100..=112).contains(&story.spoken), "{}", story.spoken);
     assert_eq!(story.deaths(), 0);
-    story.becomes(Server::Refuses);
+    story.becomes(FakeServer::Refuses);
     assert_eq!(story.deaths(), 1, "at once");
     story.pass(Span::secs(600));
-    story.becomes(Server::Well(EVERY));
+    story.becomes(FakeServer::Well(EVERY));
     story.pass(Span::secs(61));
     assert_eq!((story.deaths(), story.returns()), (1, 1));
 }
 
 #[test]
 fn a_server_that_says_ping_is_answered_and_sent_no_beats() {
-    let mut story = Story::begin(ExchangeMode::Holding, Server::Hangs, 9);
+    let mut story = Story::begin(ExchangeMode::Holding, FakeServer::Hangs, 9);
     story.pass(Span::secs(3));
     story.core.handle(story.now, AgentEvent::Pings);
     story.gives_up = None;
@@ -351,10 +352,10 @@ fn a_server_that_says_ping_is_answered_and_sent_no_beats() {
     }
     assert_eq!((story.deaths(), story.connects), (0, 1));
     assert_eq!(story.core.status(story.now.mono).kept, 0);
-    story.becomes(Server::Refuses);
+    story.becomes(FakeServer::Refuses);
     story.pass(Span::secs(60));
     assert_eq!(story.deaths(), 1);
-    story.becomes(Server::Well(EVERY));
+    story.becomes(FakeServer::Well(EVERY));
     story.pass(Span::secs(61));
     assert_eq!(story.returns(), 1, "on a new connection it is asked anew what is spoken");
 }
@@ -371,9 +372,9 @@ fn error(story: &mut Story, error: DeliveryError) {
 
 #[test]
 fn who_is_asked_to_wait_waits_and_takes_nobody_for_dead() {
-    let mut story = Story::begin(ExchangeMode::Asking, Server::Hangs, 10);
+    let mut story = Story::begin(ExchangeMode::Asking, FakeServer::Hangs, 10);
     error(&mut story, DeliveryError::Later(failure(), Some(Span::secs(120))));
-    story.server = Server::Well(EVERY);
+    story.server = FakeServer::Well(EVERY);
     story.pass(Span(119_000));
     assert_eq!((story.taken.len(), story.deaths()), (0, 0));
     story.pass(Span::secs(2));
@@ -384,7 +385,7 @@ fn who_is_asked_to_wait_waits_and_takes_nobody_for_dead() {
         "{told:?}"
     );
     // One that refuses and then falls silent is dead after all.
-    story.server = Server::Hangs;
+    story.server = FakeServer::Hangs;
     story.pass(Span::secs(30));
     error(&mut story, DeliveryError::Later(failure(), Some(Span::secs(5))));
     story.pass(Span(14_900));
@@ -395,9 +396,9 @@ fn who_is_asked_to_wait_waits_and_takes_nobody_for_dead() {
 
 #[test]
 fn a_batch_that_is_not_liked_is_halved_down_to_the_beat_that_is_to_blame() {
-    let mut story = Story::begin(ExchangeMode::Asking, Server::Refuses, 11);
+    let mut story = Story::begin(ExchangeMode::Asking, FakeServer::Refuses, 11);
     story.pass(Span::secs(600));
-    story.server = Server::Hangs;
+    story.server = FakeServer::Hangs;
     while !story.under_way {
         story.pass(Span::secs(1));
     }
@@ -416,7 +417,7 @@ fn a_batch_that_is_not_liked_is_halved_down_to_the_beat_that_is_to_blame() {
 
 #[test]
 fn after_a_sleep_of_the_machine_a_new_connection_is_made_at_once() {
-    let mut story = Story::begin(ExchangeMode::Holding, Server::Well(EVERY), 12);
+    let mut story = Story::begin(ExchangeMode::Holding, FakeServer::Well(EVERY), 12);
     story.pass(Span::secs(5));
     let taken = story.taken.len();
     story.core.handle(story.now, AgentEvent::Woke);
@@ -426,11 +427,11 @@ fn after_a_sleep_of_the_machine_a_new_connection_is_made_at_once() {
 
 #[test]
 fn a_new_plan_keeps_what_is_kept() {
-    let mut story = Story::begin(ExchangeMode::Asking, Server::Refuses, 13);
+    let mut story = Story::begin(ExchangeMode::Asking, FakeServer::Refuses, 13);
     story.pass(Span::secs(300));
     let kept = story.core.status(story.now.mono).kept;
     story.core.replan(story.now, AgentPlan { every: Span::secs(60), ..plan(ExchangeMode::Holding) });
-    story.server = Server::Well(Span::secs(60));
+    story.server = FakeServer::Well(Span::secs(60));
     story.core.run_due(story.now);
     story.carry_out();
     assert_eq!(story.taken.len(), kept + 1);
@@ -446,12 +447,12 @@ fn whatever_happens_all_is_delivered_in_order_and_told_once() {
     for seed in 0..300 {
         let mut chance = Rng::seeded(seed);
         let mode = [ExchangeMode::Asking, ExchangeMode::Holding][chance.below(2) as usize];
-        let mut story = Story::begin(mode, Server::Refuses, seed);
+        let mut story = Story::begin(mode, FakeServer::Refuses, seed);
         for _ in 0..40 {
             let server = match chance.below(4) {
-                0 => Server::Refuses,
-                1 => Server::Hangs,
-                _ => Server::Well(Span::secs(30 + chance.below(60))),
+                0 => FakeServer::Refuses,
+                1 => FakeServer::Hangs,
+                _ => FakeServer::Well(Span::secs(30 + chance.below(60))),
             };
             story.becomes(server);
             story.pass(Span(chance.below(200_000)));
@@ -464,7 +465,7 @@ fn whatever_happens_all_is_delivered_in_order_and_told_once() {
                 _ => {}
             }
         }
-        story.becomes(Server::Well(EVERY));
+        story.becomes(FakeServer::Well(EVERY));
         story.pass(Span::secs(300));
         let standing = story.core.status(story.now.mono);
         assert_eq!((standing.alive, standing.kept, standing.dropped), (Some(true), 0, 0), "seed {seed}");

@@ -1,6 +1,6 @@
 //! What the agent tells people, in both languages.
 
-use super::core::{AgentReport, AgentStatus};
+use super::event::{AgentReport, AgentStatus};
 use crate::client::cli::DialectChoice;
 use crate::client::config::ClientSettings;
 use crate::client::server_url::ServerProtocol;

@@ -3,7 +3,7 @@
 
 use super::name::nearest;
 use super::{JobEnd, beat_of, name_for, name_of, new_run_id};
-use crate::client::beat::Outgoing;
+use crate::client::beat::OutgoingBeat;
 use crate::client::channel::{BeatChannel, DeliveryError};
 use crate::client::complain;
 use crate::client::config::ClientSettings;
@@ -87,9 +87,9 @@ pub struct Sending {
 
 /// The result of a job, to be reported.
 struct JobResult {
-    beat: Outgoing,
+    beat: OutgoingBeat,
     /// The same with the duration in its message, where the start did not arrive in time.
-    with_duration: Outgoing,
+    with_duration: OutgoingBeat,
     /// When to give up.
     until: Instant,
 }
@@ -158,7 +158,7 @@ impl Reporter {
 
     async fn run(
         mut self,
-        start: Option<Outgoing>,
+        start: Option<OutgoingBeat>,
         mut wanted: oneshot::Receiver<JobResult>,
     ) -> Result<(), ClientError> {
         let began = clock::mono();
@@ -182,7 +182,7 @@ impl Reporter {
     /// Reports the start, repeatedly while the job runs. Returns the result if the job ended first.
     async fn begin_report(
         &mut self,
-        beat: &Outgoing,
+        beat: &OutgoingBeat,
         wanted: &mut oneshot::Receiver<JobResult>,
     ) -> Option<JobResult> {
         loop {
@@ -208,7 +208,7 @@ impl Reporter {
     }
 
     /// Reports the result until it is accepted, rejected for good, or the deadline passes.
-    async fn report_result(&mut self, mut beat: Outgoing, until: Instant) -> Result<(), ClientError> {
+    async fn report_result(&mut self, mut beat: OutgoingBeat, until: Instant) -> Result<(), ClientError> {
         self.attempts = 0;
         loop {
             let left = until.saturating_duration_since(clock::timer_now()).max(ATTEMPT_MIN);
@@ -248,7 +248,7 @@ impl Reporter {
         Ok(())
     }
 
-    async fn deliver(&mut self, beat: &Outgoing, within: Duration) -> ReportAttempt {
+    async fn deliver(&mut self, beat: &OutgoingBeat, within: Duration) -> ReportAttempt {
         let to = &self.settings.to;
         let Some(channel) = &mut self.channel else { return ReportAttempt::Again(silent(to, within), None) };
         let mut beat = beat.clone();

@@ -21,7 +21,7 @@ pub const CELLS_LARGE: usize = 96;
 
 /// A time in one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub struct StateSpan {
     /// Its beginning.
     pub from: Wall,
     /// Its end.
@@ -31,16 +31,16 @@ pub struct Stretch {
 }
 
 /// The last 24 hours of a monitor, as far as they are known, oldest first and without overlap.
-pub fn stretches(monitor: &Snapshot, past: &Past, now: Wall) -> Vec<Stretch> {
+pub fn state_spans(monitor: &Snapshot, past: &Past, now: Wall) -> Vec<StateSpan> {
     let begin = Wall(now.0 - DAY_MS);
-    let mut all: Vec<Stretch> = Vec::with_capacity(past.changes.len() + 2);
+    let mut all: Vec<StateSpan> = Vec::with_capacity(past.changes.len() + 2);
     let mut enter = |at: Wall, state: State| {
         // A clock that was set back has us end nothing before it began.
         let at = all.last().map_or(at, |last| at.max(last.from)).max(begin).min(now);
         if let Some(last) = all.last_mut() {
             last.to = at;
         }
-        all.push(Stretch { from: at, to: now, state });
+        all.push(StateSpan { from: at, to: now, state });
     };
     if let Some((first, before)) = past.changes.first().and_then(|first| Some((first, first.from?))) {
         let known = past.created.unwrap_or(begin);
@@ -55,20 +55,26 @@ pub fn stretches(monitor: &Snapshot, past: &Past, now: Wall) -> Vec<Stretch> {
     if past.changes.last().is_none_or(|last| last.at < monitor.since) {
         enter(monitor.since, monitor.state);
     }
-    all.retain(|stretch| stretch.from < stretch.to);
+    all.retain(|span| span.from < span.to);
     all
 }
 
 /// How many times it went down in these stretches.
-pub fn downs(stretches: &[Stretch]) -> usize {
-    let down = |stretch: Option<&Stretch>| stretch.is_some_and(|s| s.state == State::Down);
-    let entered = |nth: usize| down(stretches.get(nth)) && !(nth > 0 && down(stretches.get(nth - 1)));
-    (0..stretches.len()).filter(|nth| entered(*nth)).count()
+pub fn downs(state_spans: &[StateSpan]) -> usize {
+    let down = |span: Option<&StateSpan>| span.is_some_and(|s| s.state == State::Down);
+    let entered = |nth: usize| down(state_spans.get(nth)) && !(nth > 0 && down(state_spans.get(nth - 1)));
+    (0..state_spans.len()).filter(|nth| entered(*nth)).count()
 }
 
 /// The bar. `each`: whether every run of cells tells its state and times too when it is pointed at.
-pub fn draw(clock: &Clock<'_>, stretches: &[Stretch], up: Option<f64>, cells: usize, each: bool) -> Markup {
-    let worst = worst(stretches, clock.now, cells);
+pub fn draw(
+    clock: &Clock<'_>,
+    state_spans: &[StateSpan],
+    up: Option<f64>,
+    cells: usize,
+    each: bool,
+) -> Markup {
+    let worst = worst(state_spans, clock.now, cells);
     let moment = |cell: usize| Wall(clock.now.0 - DAY_MS + DAY_MS * cell as i64 / cells as i64);
     let mut at = 0;
     // Runs of equal cells, each with where it begins.
@@ -78,7 +84,7 @@ pub fn draw(clock: &Clock<'_>, stretches: &[Stretch], up: Option<f64>, cells: us
     });
     html! {
         svg.bar viewBox={ "0 0 " (cells * 4 - 1) " 16" } preserveAspectRatio="none" role="img" {
-            title { (clock.w.day(up, downs(stretches))) }
+            title { (clock.w.day(up, downs(state_spans))) }
             @for (at, run) in runs {
                 path class=(run[0].map_or("void", State::name)) d={ "M" (at * 4) " 8h" (run.len() * 4 - 1) } {
                     @if let Some(state) = run[0].filter(|_| each) {
@@ -94,15 +100,15 @@ pub fn draw(clock: &Clock<'_>, stretches: &[Stretch], up: Option<f64>, cells: us
 }
 
 /// The worst state in each cell, oldest first; `None`: nothing is known of it.
-fn worst(stretches: &[Stretch], now: Wall, cells: usize) -> Vec<Option<State>> {
+fn worst(state_spans: &[StateSpan], now: Wall, cells: usize) -> Vec<Option<State>> {
     let begin = now.0 - DAY_MS;
     let cell_of = |ms: i64| usize::try_from((ms - begin) * cells as i64 / DAY_MS).unwrap_or(0).min(cells - 1);
     let mut worst = vec![None; cells];
-    for stretch in stretches {
+    for span in state_spans {
         // What ends where a cell begins is not in it.
-        for cell in &mut worst[cell_of(stretch.from.0)..=cell_of(stretch.to.0 - 1)] {
-            if cell.is_none_or(|seen| weight(seen) < weight(stretch.state)) {
-                *cell = Some(stretch.state);
+        for cell in &mut worst[cell_of(span.from.0)..=cell_of(span.to.0 - 1)] {
+            if cell.is_none_or(|seen| weight(seen) < weight(span.state)) {
+                *cell = Some(span.state);
             }
         }
     }
@@ -149,8 +155,8 @@ mod tests {
         Snapshot { since: ago(hours), ..snapshot("m", State::Up) }
     }
 
-    fn states(stretches: &[Stretch]) -> Vec<(i64, State)> {
-        stretches.iter().map(|s| ((s.to.0 - s.from.0) / HOUR, s.state)).collect()
+    fn states(state_spans: &[StateSpan]) -> Vec<(i64, State)> {
+        state_spans.iter().map(|s| ((s.to.0 - s.from.0) / HOUR, s.state)).collect()
     }
 
     #[test]
@@ -160,7 +166,7 @@ mod tests {
             change(10, Some(State::Up), State::Down),
             change(8, Some(State::Down), State::Up),
         ]);
-        let day = stretches(&up_since(8), &past, NOW);
+        let day = state_spans(&up_since(8), &past, NOW);
         assert_eq!(states(&day), [(14, State::Up), (2, State::Down), (8, State::Up)]);
         assert_eq!(day[0].from, ago(24));
         assert_eq!(downs(&day), 1);
@@ -168,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_not_drawn() {
-        let day = stretches(&up_since(5), &past(&[change(5, None, State::Up)]), NOW);
+        let day = state_spans(&up_since(5), &past(&[change(5, None, State::Up)]), NOW);
         assert_eq!(states(&day), [(5, State::Up)]);
         let cells = worst(&day, NOW, 48);
         assert!(cells[..38].iter().all(Option::is_none) && cells[38..].iter().all(Option::is_some));
@@ -176,9 +182,9 @@ mod tests {
 
     #[test]
     fn a_record_that_lags_is_completed_by_the_present() {
-        let day = stretches(&up_since(1), &past(&[change(30, None, State::Down)]), NOW);
+        let day = state_spans(&up_since(1), &past(&[change(30, None, State::Down)]), NOW);
         assert_eq!(states(&day), [(23, State::Down), (1, State::Up)]);
-        assert_eq!(states(&stretches(&up_since(30), &Past::default(), NOW)), [(24, State::Up)]);
+        assert_eq!(states(&state_spans(&up_since(30), &Past::default(), NOW)), [(24, State::Up)]);
     }
 
     #[test]
@@ -189,7 +195,7 @@ mod tests {
             change(-3, Some(State::Down), State::Up),
         ]);
         for since in [-5, 0, 9] {
-            let day = stretches(&up_since(since), &past, NOW);
+            let day = state_spans(&up_since(since), &past, NOW);
             assert!(day.windows(2).all(|pair| pair[0].to <= pair[1].from), "{day:?}");
             assert!(day.iter().all(|s| s.from < s.to && s.to <= NOW));
             worst(&day, NOW, 48);
@@ -204,7 +210,7 @@ mod tests {
             StateChange { at, from: Some(State::Up), to: State::Down },
             StateChange { at: Wall(at.0 + 60_000), from: Some(State::Down), to: State::Up },
         ]);
-        let day = stretches(&Snapshot { since: Wall(at.0 + 60_000), ..up_since(0) }, &past, NOW);
+        let day = state_spans(&Snapshot { since: Wall(at.0 + 60_000), ..up_since(0) }, &past, NOW);
         let down: Vec<usize> =
             (0..48).filter(|cell| worst(&day, NOW, 48)[*cell] == Some(State::Down)).collect();
         assert_eq!(down, [36]);
@@ -215,7 +221,7 @@ mod tests {
         let zone = TimeZone::UTC;
         let clock = Clock { now: NOW, zone: &zone, w: Words::of(Lang::En) };
         let past = past(&[change(40, None, State::Up), change(12, Some(State::Up), State::Down)]);
-        let day = stretches(&Snapshot { state: State::Down, ..up_since(12) }, &past, NOW);
+        let day = state_spans(&Snapshot { state: State::Down, ..up_since(12) }, &past, NOW);
         let drawn = |cells, each| draw(&clock, &day, Some(0.5), cells, each).into_string();
         assert_eq!(
             drawn(48, false).replace('\u{a0}', " "),

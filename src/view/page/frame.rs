@@ -1,6 +1,6 @@
 //! What every page has around its content: the head, the places the script speaks from, and what the page is as of.
 
-use super::html::Text;
+use super::html::Untrusted;
 use super::moment::Clock;
 use super::words::Words;
 use super::{REFRESH_SECONDS, STYLE};
@@ -24,7 +24,7 @@ pub struct Frame<'a> {
 }
 
 /// What a page puts into its frame.
-pub struct Content<'a> {
+pub struct PageContent<'a> {
     /// The title, in front of the name of the whole.
     pub title: String,
     pub header: Markup,
@@ -38,7 +38,7 @@ pub struct Content<'a> {
 
 impl Frame<'_> {
     /// The whole document.
-    pub fn document(&self, content: Content<'_>) -> Markup {
+    pub fn document(&self, content: PageContent<'_>) -> Markup {
         let (w, root) = (self.w, self.root);
         let patterns = self.refresh.then(|| self.clock.patterns());
         let patterns = patterns.as_ref();
@@ -47,7 +47,7 @@ impl Frame<'_> {
             html lang=(w.lang.tag()) {
                 head {
                     meta charset="utf-8";
-                    title { (Text(&content.title)) (w.name) }
+                    title { (Untrusted(&content.title)) (w.name) }
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     meta name="robots" content="noindex";
@@ -59,7 +59,7 @@ impl Frame<'_> {
                     link rel="icon" href=(self.icon());
                     style { (PreEscaped(self.style())) }
                 }
-                body data-monitor=[self.monitor.filter(|_| self.refresh).map(Text)]
+                body data-monitor=[self.monitor.filter(|_| self.refresh).map(Untrusted)]
                     data-seconds=[self.refresh.then_some(REFRESH_SECONDS)]
                     data-units=[patterns.map(|p| &p.units)]
                     data-moment=[self.refresh.then_some(w.just_now)]
@@ -76,13 +76,13 @@ impl Frame<'_> {
                         @if !content.troubles.is_empty() {
                             section.troubles aria-labelledby="troubles" {
                                 h2 #troubles { (w.troubles) }
-                                ul { @for trouble in content.troubles { li { (Text(trouble)) } } }
+                                ul { @for trouble in content.troubles { li { (Untrusted(trouble)) } } }
                             }
                         }
                         (content.main)
                     }
                     footer {
-                        p { "heartbeat-server " (Text(content.version)) (content.footer) }
+                        p { "heartbeat-server " (Untrusted(content.version)) (content.footer) }
                         p {
                             a href={ (root) "api/v1/openapi.json" } { (w.api) }
                             " · "
@@ -148,7 +148,7 @@ pub fn next_page(w: &Words, href: &str) -> Markup {
 
 /// A command of a shell, or a text to copy, in a box of its own.
 pub fn boxed(text: &str) -> Markup {
-    html! { pre tabindex="0" { code { (Text(text)) } } }
+    html! { pre tabindex="0" { code { (Untrusted(text)) } } }
 }
 
 /// The line of a shell that sends a beat for `id` to `host`, a Host header as it came. What it could break is quoted.

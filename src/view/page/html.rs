@@ -1,6 +1,6 @@
 //! Text into HTML and into addresses, so that nothing a stranger sent can become markup or another query.
 //!
-//! Markup is made by maud, which escapes whatever is put in. [`Text`] escapes more.
+//! Markup is made by maud, which escapes whatever is put in. [`Untrusted`] escapes more.
 
 use maud::Render;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -12,9 +12,9 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 ///
 /// Characters that HTML forbids, and those that would reorder the text around them, become U+FFFD.
 #[derive(Clone, Copy, Debug)]
-pub struct Text<T>(pub T);
+pub struct Untrusted<T>(pub T);
 
-impl<T: AsRef<str>> Render for Text<T> {
+impl<T: AsRef<str>> Render for Untrusted<T> {
     fn render_to(&self, out: &mut String) {
         let text = self.0.as_ref();
         let mut done = 0;
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     fn escaped(input: &str) -> String {
-        Text(input).render().into_string()
+        Untrusted(input).render().into_string()
     }
 
     #[test]

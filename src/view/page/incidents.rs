@@ -2,8 +2,8 @@
 
 use super::View;
 use super::frame::Frame;
-use super::html::{Text, query_value};
-use super::link::Link;
+use super::html::{Untrusted, query_value};
+use super::link::PageQuery;
 use super::moment::coarse;
 use super::words::Words;
 use crate::domain::history::Incident;
@@ -26,7 +26,7 @@ impl View<'_> {
         let (page, w) = (self.page, self.w);
         let open = &page.open[..page.open.len().min(OPEN_MAX)];
         let recent: Vec<_> = page.recent.iter().filter(|i| i.ended.is_some()).take(RECENT_MAX).collect();
-        let down = Link { state: Some(State::Down), search: "", tag: "", after: None, ..self.here() };
+        let down = PageQuery { state: Some(State::Down), search: "", tag: "", after: None, ..self.here() };
         html! {
             @if !open.is_empty() || !recent.is_empty() {
                 div.incidents {
@@ -55,7 +55,7 @@ impl View<'_> {
         let (w, clock) = (self.w, &self.clock);
         html! {
             li {
-                a href={ "monitors/" (query_value(&incident.monitor)) } { bdi { (Text(&incident.monitor)) } }
+                a href={ "monitors/" (query_value(&incident.monitor)) } { bdi { (Untrusted(&incident.monitor)) } }
                 " " span { (cause(w, incident)) } " "
                 @match incident.ended {
                     None => {

@@ -11,7 +11,7 @@ use crate::domain::registry::Order;
 
 /// The query of an address.
 #[derive(Clone, Copy)]
-pub struct Link<'a> {
+pub struct PageQuery<'a> {
     /// `?state=`
     pub state: Option<State>,
     /// `?match=`
@@ -30,13 +30,13 @@ pub struct Link<'a> {
 
 impl View<'_> {
     /// The page as it was asked for.
-    pub(super) fn here(&self) -> Link<'_> {
+    pub(super) fn here(&self) -> PageQuery<'_> {
         let Page { state, search, tag, order, limit, after, refresh, .. } = *self.page;
-        Link { state, search, tag, order, limit, after, refresh }
+        PageQuery { state, search, tag, order, limit, after, refresh }
     }
 
     /// The address.
-    pub(super) fn link(&self, link: Link<'_>) -> String {
+    pub(super) fn link(&self, link: PageQuery<'_>) -> String {
         let limit = (link.limit != LIST_DEFAULT).then(|| link.limit.to_string());
         let parts = [
             ("state", link.state.map(State::name)),

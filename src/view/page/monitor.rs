@@ -1,8 +1,8 @@
 //! The page of one monitor: how it stands, its last day, its incidents and changes, what it is held to, and how to beat
 //! and to show it. And the page that says that there is no such monitor.
 
-use super::frame::{Content, Frame, authority, boxed, command, next_page, pulse};
-use super::html::{Text, query_value};
+use super::frame::{Frame, PageContent, authority, boxed, command, next_page, pulse};
+use super::html::{Untrusted, query_value};
 use super::link::query;
 use super::moment::{Clock, exact};
 use super::words::{Grouped, Percent, Words};
@@ -67,7 +67,8 @@ pub(super) fn monitor_in(page: &MonitorPage<'_>, zone: &TimeZone) -> String {
     let clock = Clock { now: page.now, zone, w };
     let (root, mood) = (page.root, page.snapshot.state.name());
     let frame = Frame { w, clock, root, refresh: page.refresh, mood, monitor: Some(&page.snapshot.id) };
-    let one = One { page, w, clock, frame, row: Row { snapshot: page.snapshot, past: page.past } };
+    let one =
+        MonitorDocument { page, w, clock, frame, row: Row { snapshot: page.snapshot, past: page.past } };
     one.document().into_string()
 }
 
@@ -76,13 +77,13 @@ pub fn not_found(lang: Lang, id: &str, root: &str) -> String {
     let w = Words::of(lang);
     let clock = Clock { now: Wall(0), zone: &TimeZone::UTC, w };
     let frame = Frame { w, clock, root, refresh: true, mood: "idle", monitor: Some(id) };
-    let content = Content {
+    let content = PageContent {
         title: format!("{} · ", w.not_found),
         header: html! { (home(w, root)) h1.lede { (w.not_found) } },
         troubles: &[],
         main: html! {
             div.empty {
-                p { b { bdi { (Text(id)) } } (w.colon) (w.not_found_why) }
+                p { b { bdi { (Untrusted(id)) } } (w.colon) (w.not_found_why) }
                 p { a href=(root) { (w.show_all) } }
             }
         },
@@ -97,7 +98,7 @@ fn home(w: &Words, root: &str) -> Markup {
     html! { p.home { a href=(root) { (pulse()) (w.name) } } }
 }
 
-struct One<'a> {
+struct MonitorDocument<'a> {
     page: &'a MonitorPage<'a>,
     w: &'static Words,
     clock: Clock<'a>,
@@ -105,14 +106,14 @@ struct One<'a> {
     row: Row<'a>,
 }
 
-impl One<'_> {
+impl MonitorDocument<'_> {
     fn document(&self) -> Markup {
         let (page, w, m) = (self.page, self.w, self.row.snapshot);
-        self.frame.document(Content {
+        self.frame.document(PageContent {
             title: format!("{} · {} · ", w.state(m.state), m.id),
             header: html! {
                 (home(w, page.root))
-                h1.lede { bdi { (Text(&m.id)) } }
+                h1.lede { bdi { (Untrusted(&m.id)) } }
                 p.stands.(m.state.name()) {
                     (self.state(m.state)) " " (self.clock.lasting(m.since)) (self.frame.otherwise(m))
                     " " small {
@@ -125,7 +126,7 @@ impl One<'_> {
             },
             troubles: page.troubles,
             main: html! {
-                @if let Some(two) = &m.conflict { p.conflict { (Text(conflict(page.lang, &m.id, two))) } }
+                @if let Some(two) = &m.conflict { p.conflict { (Untrusted(conflict(page.lang, &m.id, two))) } }
                 (self.frame.freshness(&self.link(page.after, !page.refresh)))
                 (self.history())
                 div.columns { (self.present()) (self.settings()) }
@@ -145,7 +146,7 @@ impl One<'_> {
     /// The bar, what its heights and colours mean, and the uptimes.
     fn history(&self) -> Markup {
         let (w, past) = (self.w, self.row.past);
-        let day = bar::stretches(self.row.snapshot, past, self.clock.now);
+        let day = bar::state_spans(self.row.snapshot, past, self.clock.now);
         let shares = [past.uptime.day, past.uptime.week, past.uptime.quarter];
         let drawn = html! {
             (bar::draw(&self.clock, &day, past.uptime.day, bar::CELLS_LARGE, true))
@@ -200,7 +201,7 @@ impl One<'_> {
             }
             @if let Some(message) = &m.message {
                 (field(w.message, &html! {
-                    bdi.message { (Text(message)) }
+                    bdi.message { (Untrusted(message)) }
                     // It is of the beat that brought it, which need not be the last one.
                     @if let Some(at) = m.message_at { " " small { (clock.past(at)) } }
                 }))
@@ -220,7 +221,7 @@ impl One<'_> {
             Some((cron, zone)) => field(
                 w.schedule,
                 &html! {
-                    code { (Text(cron)) } " " (Text(zone)) " " small { (w.from_config) }
+                    code { (Untrusted(cron)) } " " (Untrusted(zone)) " " small { (w.from_config) }
                 },
             ),
             None => field(
@@ -233,7 +234,7 @@ impl One<'_> {
         };
         let tags = html! {
             @for tag in &m.tags {
-                a.tag href={ (self.frame.root) "?tag=" (query_value(tag)) } { bdi { (Text(tag)) } }
+                a.tag href={ (self.frame.root) "?tag=" (query_value(tag)) } { bdi { (Untrusted(tag)) } }
                 " "
             }
         };

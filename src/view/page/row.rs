@@ -2,8 +2,8 @@
 
 use super::bar;
 use super::frame::Frame;
-use super::html::{Text, query_value};
-use super::link::Link;
+use super::html::{Untrusted, query_value};
+use super::link::PageQuery;
 use super::moment::exact;
 use super::words::Percent;
 use super::{Row, View};
@@ -22,7 +22,7 @@ impl View<'_> {
     /// The row.
     pub(super) fn row(&self, row: &Row<'_>) -> Markup {
         let (w, monitor, frame) = (self.w, row.snapshot, &self.frame);
-        let day = bar::stretches(monitor, row.past, self.clock.now);
+        let day = bar::state_spans(monitor, row.past, self.clock.now);
         html! {
             tr.(monitor.state.name()) {
                 td {
@@ -30,7 +30,7 @@ impl View<'_> {
                     (frame.otherwise(monitor))
                 }
                 th scope="row" {
-                    a href={ "monitors/" (query_value(&monitor.id)) } { bdi { (Text(&monitor.id)) } }
+                    a href={ "monitors/" (query_value(&monitor.id)) } { bdi { (Untrusted(&monitor.id)) } }
                     (self.note(monitor))
                 }
                 td {
@@ -47,7 +47,7 @@ impl View<'_> {
                 td { (frame.from(monitor)) }
                 td {
                     @match &monitor.schedule {
-                        Some((cron, zone)) => { code { (Text(cron)) } " " small { (Text(zone)) } }
+                        Some((cron, zone)) => { code { (Untrusted(cron)) } " " small { (Untrusted(zone)) } }
                         None => {
                             (exact(monitor.interval, w.lang))
                             @if let Some(asked) = monitor.asked { " → " (exact(asked, w.lang)) }
@@ -68,7 +68,7 @@ impl View<'_> {
         let told = plain || (monitor.status == Status::Start && !monitor.runs.is_empty());
         html! {
             @for tag in &monitor.tags {
-                " " a.tag href=(self.link(Link { tag, after: None, ..self.here() })) { bdi { (Text(tag)) } }
+                " " a.tag href=(self.link(PageQuery { tag, after: None, ..self.here() })) { bdi { (Untrusted(tag)) } }
             }
             @if let Some(oldest) = monitor.runs.first() {
                 " " small { (w.running(monitor.runs.len())) (self.clock.lasting(*oldest)) }
@@ -78,7 +78,7 @@ impl View<'_> {
                     @if !told { (w.said(monitor.status)) }
                     @if let Some(message) = &monitor.message {
                         @if !told { (w.colon) }
-                        bdi { (Text(shortened(message))) @if shortened(message).len() < message.len() { "…" } }
+                        bdi { (Untrusted(shortened(message))) @if shortened(message).len() < message.len() { "…" } }
                     }
                 }
             }
@@ -168,7 +168,7 @@ impl Frame<'_> {
                 Peer::Unix => (self.w.unix),
             }
             @if let Some(reported) = monitor.reported_ip.as_ref().filter(|r| **r != address) {
-                " " small { (self.w.reported) bdi { (Text(reported)) } }
+                " " small { (self.w.reported) bdi { (Untrusted(reported)) } }
             }
         }
     }

@@ -1,0 +1,224 @@
+//! `heartbeat show`: everything about one monitor, with its latest incidents.
+
+use super::cli::ShowArgs;
+use super::config::ClientSettings;
+use super::error::ClientError;
+use super::http::ApiRequest;
+use super::print;
+use super::query::{PLAIN, api_settings, path_of, request_monitor, request_ok, table_style};
+use super::sanitize;
+use super::table::{TableStyle, facts, percent};
+use crate::domain::beat::Exit;
+use crate::domain::lang::Lang;
+use crate::domain::time::Span;
+use crate::view::reason;
+use crate::view::words::one_line;
+use percent_encoding::utf8_percent_encode;
+use serde_json::{Value, json};
+
+/// Incidents that are shown of a monitor.
+const INCIDENTS_SHOWN: usize = 10;
+
+/// `heartbeat show`.
+pub async fn show(settings: &ClientSettings, show: &ShowArgs) -> Result<u8, ClientError> {
+    let settings = &api_settings(settings).await;
+    let monitor = request_monitor(settings, &show.id, ApiRequest::get(path_of(&show.id, ""))).await?;
+    let id = utf8_percent_encode(&show.id, PLAIN);
+    let path = format!("/api/v1/incidents?monitor={id}&limit={INCIDENTS_SHOWN}");
+    let page = request_ok(settings, ApiRequest::get(path)).await?;
+    let of = |page: Value| page.get("incidents").cloned().unwrap_or_default();
+    if show.json {
+        let incidents = of(page.raw_json(&settings.to)?);
+        let both = json!({ "monitor": monitor.raw_json(&settings.to)?, "incidents": incidents });
+        return print(&sanitize::json(&format!("{both:#}\n"))).map(|()| 0);
+    }
+    let (monitor, page) = (monitor.json(&settings.to)?, page.json(&settings.to)?);
+    let are_more = page.get("next").is_some_and(Value::is_string);
+    let incidents = of(page);
+    print(&(about(&monitor, table_style(settings)) + &past(&incidents, are_more, table_style(settings))))
+        .map(|()| 0)
+}
+
+/// Everything about a monitor that is anything.
+fn about(monitor: &Value, style: TableStyle) -> String {
+    let text = |key: &str| monitor.get(key).and_then(Value::as_str).unwrap_or_default();
+    let number = |key: &str| monitor.get(key).and_then(Value::as_u64);
+    let span = |key: &str| monitor.get(key).and_then(Value::as_f64).and_then(Span::from_secs_f64);
+    let list = |key: &str| {
+        let all = monitor.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        all.iter().filter_map(Value::as_str).map(String::from).collect::<Vec<_>>()
+    };
+    let say = |en, zh| style.lang.pick(en, zh);
+    let when = |at: &str| format!("{} ({})", style.stamp(at), style.ago(at));
+    let mut rows: Vec<(&str, String)> = vec![
+        (say("monitor", "监控项"), text("id").into()),
+        (say("state", "状态"), {
+            format!("{}{}{}", style.state(text("state")), say(" since ", "，自 "), when(text("since")))
+        }),
+    ];
+    let mut row = |name, value: String| rows.extend((!value.is_empty()).then_some((name, value)));
+    row(
+        say("last beat", "上次心跳"),
+        match text("last_beat") {
+            "" => say("never", "从未").into(),
+            at => when(at),
+        },
+    );
+    let from = [text("address"), text("transport"), text("reported_ip")];
+    row(
+        say("from", "来自"),
+        match (from, style.lang) {
+            (["", ..], _) => String::new(),
+            ([address, transport, ""], _) => format!("{address} ({transport})"),
+            ([address, transport, ip], _) => format!("{address} ({transport}), IP {ip}"),
+        },
+    );
+    let exit = number("signal").and_then(|number| number.try_into().ok()).map(Exit::Signal);
+    let exit =
+        exit.or(monitor.get("exit_code").and_then(Value::as_i64).filter(|code| *code != 0).map(Exit::Code));
+    row(
+        say("status", "状态报告"),
+        exit.map_or_else(|| text("status").into(), |exit| reason::exit(style.lang, exit)),
+    );
+    row(
+        say("message", "消息"),
+        match text("message_at") {
+            "" => text("message").into(),
+            at => format!("{} ({})", text("message"), style.stamp(at)),
+        },
+    );
+    row(say("tags", "标签"), list("tags").join(", "));
+    if monitor.get("schedule").is_some_and(Value::is_string) {
+        row(say("schedule", "计划"), format!("{} ({})", text("schedule"), text("timezone")));
+    } else {
+        let asked = span("asked_interval_s").map(|asked| match style.lang {
+            Lang::En => format!(", asked for {asked}"),
+            Lang::Zh => format!("，已请求延长至 {asked}"),
+        });
+        row(
+            say("interval", "间隔"),
+            format!("{}{}", span("interval_s").unwrap_or_default(), asked.unwrap_or_default()),
+        );
+    }
+    row(say("grace", "宽限"), span("grace_s").unwrap_or_default().to_string());
+    row(
+        say("next deadline", "下次期限"),
+        match text("next_deadline") {
+            "" => String::new(),
+            at => format!("{} ({})", style.stamp(at), style.ahead(at)),
+        },
+    );
+    row(
+        say("paused until", "暂停至"),
+        match (text("state"), text("paused_until")) {
+            ("paused", "") => say("somebody resumes it", "有人恢复它").into(),
+            ("paused", at) => format!("{} ({})", style.stamp(at), style.ahead(at)),
+            _ => String::new(),
+        },
+    );
+    row(say("beats", "心跳数"), number("beats").unwrap_or_default().to_string());
+    if let Some(seq) = number("seq") {
+        let (gaps, repeats) = (number("gaps").unwrap_or(0), number("repeats").unwrap_or(0));
+        row(
+            say("counter", "序号"),
+            match style.lang {
+                Lang::En => format!("{seq}, {gaps} missing, {repeats} repeated"),
+                Lang::Zh => format!("{seq}，缺失 {gaps}，重复 {repeats}"),
+            },
+        );
+    }
+    row(
+        say("runs since", "运行开始于"),
+        list("runs").iter().map(|at| when(at)).collect::<Vec<_>>().join("\n"),
+    );
+    row(
+        say("last run took", "上次运行耗时"),
+        span("run_took_s").map(|took| took.to_string()).unwrap_or_default(),
+    );
+    let uptimes = [
+        ("uptime_24h", say("24 h", "24 小时")),
+        ("uptime_7d", say("7 d", "7 天")),
+        ("uptime_90d", say("90 d", "90 天")),
+    ];
+    let uptimes = uptimes.map(|(key, name)| {
+        monitor.get(key).and_then(Value::as_f64).map(|share| format!("{} ({name})", percent(share)))
+    });
+    row(say("uptime", "在线率"), uptimes.into_iter().flatten().collect::<Vec<_>>().join(say(", ", "，")));
+    facts(&rows)
+}
+
+/// The latest incidents of a monitor.
+fn past(incidents: &Value, are_more: bool, style: TableStyle) -> String {
+    let all = incidents.as_array().map(Vec::as_slice).unwrap_or_default();
+    if all.is_empty() {
+        return style.lang.pick("\nno incidents\n", "\n没有故障记录\n").into();
+    }
+    let mut text = style.lang.pick("\nincidents, newest first:\n", "\n故障记录（从新到旧）：\n").to_string();
+    for incident in all {
+        let field = |key: &str| incident.get(key).and_then(Value::as_str).unwrap_or_default();
+        let lasted = incident.get("duration_s").and_then(Value::as_f64).and_then(Span::from_secs_f64);
+        let lasted = style.span(lasted.unwrap_or_default());
+        let number = |key: &str| incident.get(key).and_then(Value::as_i64);
+        let cause = match (field("cause"), number("exit_code"), number("signal")) {
+            ("silence", ..) => style.lang.pick("silence", "静默").to_string(),
+            ("fail", Some(code), _) => reason::exit(style.lang, Exit::Code(code)),
+            ("fail", _, Some(number)) => {
+                reason::exit(style.lang, Exit::Signal(number.try_into().unwrap_or(0)))
+            }
+            ("fail", ..) => style.lang.pick("failure", "失败").to_string(),
+            ("run_too_long", ..) => style.lang.pick("run too long", "运行时间过长").to_string(),
+            ("never_heard", ..) => style.lang.pick("no first beat in time", "首次心跳未到").to_string(),
+            (other, ..) => other.to_string(),
+        };
+        let open = incident.get("ended").is_none_or(Value::is_null);
+        let lasted = match (open, style.lang) {
+            (true, Lang::En) => format!("for {lasted}, not over"),
+            (true, Lang::Zh) => format!("已持续 {lasted}"),
+            (false, Lang::En) => format!("for {lasted}"),
+            (false, Lang::Zh) => format!("持续 {lasted}"),
+        };
+        text += &format!("  {}  {}  {lasted}\n", style.stamp(field("started")), one_line(&cause));
+    }
+    if are_more {
+        text +=
+            style.lang.pick("  … older ones: see the page of the monitor\n", "  ……更早的请见监控项的页面\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Wall;
+
+    #[test]
+    fn a_monitor_is_told_of_with_what_there_is_and_without_what_is_not() {
+        let monitor = json!({
+            "id": "web", "state": "paused", "since": "2026-02-08T03:00:00Z", "last_beat": null, "interval_s": 60,
+            "asked_interval_s": 480, "grace_s": 30, "address": null, "beats": 0, "seq": null, "tags": ["a", "b"],
+            "runs": [], "paused_until": null, "uptime_24h": 0.5, "message": "one\ntwo",
+        });
+        let style = TableStyle { now: Wall(1_770_521_420_000), lang: Lang::En, colours: false };
+        let text = about(&monitor, style);
+        for part in [
+            "paused since",
+            "last beat     never",
+            "1m, asked for 8m",
+            "a, b",
+            "somebody resumes it",
+            "50.00 % (24 h)",
+        ] {
+            assert!(text.contains(part), "no {part:?} in\n{text}");
+        }
+        for part in ["from", "counter", "schedule", "null"] {
+            assert!(!text.contains(part), "{part:?} in\n{text}");
+        }
+        assert!(past(&json!([]), false, style).contains("no incidents"));
+        let one = json!([{ "started": "2026-02-08T03:00:00Z", "ended": null, "duration_s": 90, "cause": "silence" }]);
+        assert!(
+            past(&one, true, style).contains("silence  for 1 min, not over\n  … older"),
+            "{}",
+            past(&one, true, style)
+        );
+    }
+}
