@@ -37,13 +37,13 @@ use tokio::time::sleep;
 
 /// Signals that may wait.
 const WISHES_MAX: usize = 16;
-/// The longest interval that a server is obeyed with when nobody says.
+/// The default of the longest interval that a server can ask for.
 const INTERVAL_ASKED_MAX: Span = Span::secs(3_600);
 /// The longest sleep: so long it may take to notice that the machine has slept.
 const SLEEP_MAX: Span = Span::secs(10);
 /// A sleep of the machine that counts as one.
 const ASLEEP_MIN: Span = Span::secs(2);
-/// How often the service manager is told where things stand.
+/// How often STATUS= is sent to the service manager.
 const STATUS_EVERY: Duration = Duration::from_secs(2);
 /// Most beats in a batch, and most lines sent before the first is answered.
 const BATCH_MAX: usize = 1_000;

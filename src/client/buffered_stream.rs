@@ -59,7 +59,7 @@ impl BufferedStream {
         }
     }
 
-    /// Takes the first bytes of the input.
+    /// Removes the first bytes of the input and returns them.
     pub fn take_input(&mut self, bytes: usize) -> Vec<u8> {
         self.input.drain(..bytes.min(self.input.len())).collect()
     }

@@ -1,4 +1,4 @@
-//! The command line of `heartbeat`: what somebody typed, word by word, and nothing more.
+//! The command line of `heartbeat`: its definition, and what was typed.
 //!
 //! There is one definition, [`ClientArgs`]; help, manual and completions are made from it. Chinese texts stand in
 //! [`super::words`]. Nothing here prints or exits.
@@ -24,7 +24,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Everything that can be said on the command line.
+/// The command line.
 #[derive(Clone, Debug, PartialEq, Parser)]
 #[command(
     name = "heartbeat",
@@ -320,7 +320,7 @@ pub enum DialectChoice {
     Pong,
     /// `hello server`; any answer is a sign of life.
     Hello,
-    /// Eight bytes that nobody answers.
+    /// Eight bytes without an answer.
     Frame,
 }
 
@@ -378,7 +378,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>, env: &Env) -> Result<Cli
     read.map_err(|error| TEXTS.exit_of(&error, lang))
 }
 
-/// The language for what is said of a command line before it is parsed.
+/// The language of errors before the command line is parsed.
 pub(super) fn language(words: &[OsString], env: &Env) -> Lang {
     language_of(words, env)
 }
@@ -427,7 +427,7 @@ fn reason_zh(reason: &str) -> Option<String> {
     }
 }
 
-/// How often: what the server takes as an interval.
+/// An interval that the server accepts.
 pub(super) fn interval(text: &str) -> Result<Span, &'static str> {
     within(text, INTERVAL_MIN, INTERVAL_MAX, "must be from 1s to 366d")
 }
@@ -459,7 +459,7 @@ fn status(text: &str) -> Result<Status, &'static str> {
     }
 }
 
-/// Never wrong: what cannot be a tag is left out by the server, which says so.
+/// Infallible: the server leaves out invalid tags with a warning.
 fn tags(text: &str) -> Result<Tags, &'static str> {
     let tags = text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_string);
     Ok(Tags(tags.collect()))

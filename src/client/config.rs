@@ -1,7 +1,7 @@
 //! The client's settings: from flags, the environment and its configuration file, in this order of precedence.
 //!
-//! The file is small and flat; a key that nobody knows is an error with its file and line, like those of the server's
-//! configuration, whose readers are used here. It need not exist unless somebody named it.
+//! The file is small and flat; an unknown key is an error with its file and line, like those of the server's
+//! configuration, whose readers are used here. It need not exist unless an option or a variable names it.
 
 use super::cli::{ClientArgs, ClientTask, DialectChoice, interval, timeout};
 use super::error::{ClientError, EX_USAGE};
@@ -24,9 +24,9 @@ use std::str::FromStr;
 /// The file that is read when none is named, if it exists.
 pub const DEFAULT_FILE: &str = "/etc/heartbeat-client/heartbeat-client.toml";
 
-/// How long an answer may take when nobody says.
+/// The default time limit of an answer.
 pub const TIMEOUT: Span = Span::secs(10);
-/// How often the agent sends when nobody says.
+/// The agent's default interval.
 pub const EVERY: Span = Span::secs(30);
 
 /// The settings of the client.
@@ -38,15 +38,15 @@ pub struct ClientSettings {
     pub lang: Lang,
     /// The server.
     pub to: ServerUrl,
-    /// Whether nobody named it.
+    /// Whether that is the default.
     pub to_is_default: bool,
-    /// The monitor, if somebody named it.
+    /// The monitor, if it is named.
     pub id: Option<Id>,
-    /// The same if a flag or a variable named it: what the file names is this machine, not a job on it.
+    /// The same if a flag or a variable names it: the file names this machine, not a job on it.
     pub job: Option<Id>,
-    /// How often the agent sends, if somebody said so.
+    /// The agent's interval, if given.
     pub every: Option<Span>,
-    /// The longest interval at which the agent sends though the server asks for longer ones, if somebody said so.
+    /// The longest interval that the server can ask for, if given.
     pub interval_max: Option<Span>,
     /// How long an answer may take.
     pub timeout: Span,
@@ -75,7 +75,7 @@ pub struct TlsFiles {
     pub key: Option<PathBuf>,
 }
 
-/// What the file says; `None` where it says nothing.
+/// The keys of the file; `None` where one is absent.
 #[derive(Default)]
 struct FileSettings {
     to: Option<ServerUrl>,
@@ -163,7 +163,7 @@ impl ClientSettings {
         (!is_lost).then_some(settings)
     }
 
-    /// Decides everything; where something is wrong, as if it had not been said.
+    /// Decides everything; what is wrong counts as absent.
     fn decide(args: &ClientArgs, env: &Env, findings: &Findings) -> ClientSettings {
         let resolver = ValueResolver { env, findings };
         let named = args.config.clone().or_else(|| env.get("HEARTBEAT_CLIENT_CONFIG").map(PathBuf::from));
@@ -231,10 +231,10 @@ impl ClientSettings {
         }
     }
 
-    /// The monitor for which beats are sent: the one somebody named, else this machine's host name.
+    /// The monitor for which beats are sent: the one named, else this machine's host name.
     ///
     /// # Errors
-    /// When nobody named one and the host name cannot be one.
+    /// When none is named and the host name cannot be one.
     pub fn id_or_host(&self) -> Result<Id, ClientError> {
         if let Some(id) = &self.id {
             return Ok(id.clone());
@@ -251,7 +251,7 @@ impl ClientSettings {
     }
 }
 
-/// The language for what must be said before there are settings.
+/// The language of messages before there are settings.
 pub fn language(args: &ClientArgs, env: &Env) -> Lang {
     choose_language(args.lang, None, env)
 }
@@ -330,7 +330,7 @@ impl ValueResolver<'_> {
         flag.or_else(|| self.env.get(variable).map(|text| text.to_string_lossy().into_owned()))
     }
 
-    /// A path with the name of whoever gave it.
+    /// A path with the name of the flag or variable that gave it.
     fn path(
         &self,
         flag: Option<&Path>,

@@ -26,7 +26,7 @@ const PROBE_AFTER: Duration = Duration::from_secs(30);
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 /// Probes without an answer after which a connection is dead.
 const PROBES: u32 = 3;
-/// Most addresses that are told of.
+/// Most addresses named in an error.
 const ADDRESSES_TOLD_MAX: usize = 4;
 
 /// Makes connections to one server.

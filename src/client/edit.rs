@@ -4,7 +4,7 @@
 use toml::de::DeTable;
 
 /// The text with a key of the top level set to a value, which is written as TOML. Where the key is only commented out,
-/// it comes below that line; a text that already says so stays the same.
+/// it comes below that line; a text that has the value already stays the same.
 ///
 /// # Errors
 /// When the text is not TOML.
@@ -32,7 +32,7 @@ pub fn set(text: &str, key: &str, value: &str) -> Result<String, ()> {
     Ok(format!("{before}{newline}{line}{after}"))
 }
 
-/// A text as TOML writes it. What JSON escapes TOML reads the same, and wants one character more escaped.
+/// A text as TOML writes it. TOML reads JSON's escapes, and needs one more (U+007F).
 pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }

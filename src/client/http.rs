@@ -1,4 +1,4 @@
-//! One request at a time over a connection that is kept, with a bound on every answer and on the time it takes.
+//! Requests to the server's API, one at a time over a connection, with bounds on the time and the size of each answer.
 
 use super::config::ClientSettings;
 use super::dial::{Dialer, in_chinese, said};
@@ -113,7 +113,7 @@ impl ApiConnection {
         ApiConnection::new(stream, dialer.target().clone(), token).await
     }
 
-    /// Takes a connection.
+    /// Over an open stream.
     ///
     /// # Errors
     /// When it is already closed.
@@ -190,7 +190,7 @@ impl ApiConnection {
 }
 
 impl ApiReply {
-    /// The reply itself when it is a success, else a sentence and an exit code for what it says.
+    /// The reply itself when its status is 2xx, else its error with an exit code.
     ///
     /// # Errors
     /// For every status but 2xx.

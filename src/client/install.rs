@@ -1,8 +1,8 @@
 //! `heartbeat install`: writes the configuration, enables and starts the service, and shows the first beat answered.
 //!
-//! Run again it changes what it is told to change and nothing else. Of the configuration only the keys that were given
+//! Run again it changes what its options name and nothing else. Of the configuration only the keys that were given
 //! are touched. Where there is no service manager that we know, or the configuration is not the one that the service
-//! reads, it says what to run instead.
+//! reads, it prints what to run instead.
 
 use super::beat::OutgoingBeat;
 use super::channel::send_one;
@@ -27,7 +27,7 @@ const PLIST: &str = include_str!("../../packaging/launchd/com.heartbeat-client.p
 const UNIT: &str = "heartbeat-client.service";
 const PLIST_FILE: &str = "/Library/LaunchDaemons/com.heartbeat-client.plist";
 const LABEL: &str = "system/com.heartbeat-client";
-/// How often the agent sends when nobody says, once it is installed.
+/// The default interval of an installed agent.
 const EVERY: Span = Span::secs(60);
 
 /// `heartbeat install`.
@@ -97,7 +97,7 @@ fn wishes(
     all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
-/// Sets the keys in the file; false where it said so already.
+/// Sets the keys in the file; false where they had these values already.
 fn configure(path: &Path, wishes: &[(&str, String)]) -> Result<bool, ClientError> {
     let failed = |error: &io::Error| {
         let shown = path.display();
@@ -145,7 +145,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     written
 }
 
-/// Enables and starts the service, or says what to run where that cannot be done.
+/// Enables and starts the service, or prints what to run where that cannot be done.
 fn start(settings: &ClientSettings, path: &Path) -> Result<(), ClientError> {
     let shown = path.display();
     if path != Path::new(DEFAULT_FILE) {
@@ -193,7 +193,7 @@ fn launchd(settings: &ClientSettings) -> Result<(), ClientError> {
         )
     })?;
     let hint = (String::new(), String::new());
-    // One that is not loaded cannot be taken out.
+    // bootout fails where it is not loaded.
     let _ = run("launchctl", &["bootout", LABEL], &hint);
     run("launchctl", &["enable", LABEL], &hint)?;
     run("launchctl", &["bootstrap", "system", PLIST_FILE], &hint)?;

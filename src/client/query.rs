@@ -42,7 +42,7 @@ pub async fn list(settings: &ClientSettings, list: &ListArgs) -> Result<u8, Clie
             false => all.extend(read_monitors(&page, settings)?),
         }
         let rows = page.get("monitors").and_then(Value::as_array).map_or(0, Vec::len);
-        // The cursor is the server's own, and goes back to nobody else: as it came.
+        // The cursor is opaque and is sent back unchanged.
         let next = reply.raw_json(&settings.to)?.get("next").and_then(Value::as_str).map(String::from);
         if !pages.turn(rows, next, &settings.to)? {
             break;
@@ -140,7 +140,7 @@ pub async fn remove(settings: &ClientSettings, named: &MonitorArgs) -> Result<u8
     print(&settings.lang.pick(format!("{id} is removed\n"), format!("{id} 已移除\n"))).map(|()| 0)
 }
 
-/// An order about a monitor; how it stands then, `null` where it is gone.
+/// Sends an order about a monitor; its state afterwards, `null` where it is removed.
 async fn send_order(
     settings: &ClientSettings,
     method: Method,

@@ -33,7 +33,7 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 
-/// How long to go on trying to report the result when nobody says.
+/// The default time for attempts to report the result.
 const RETRY_FOR: Span = Span::secs(10);
 /// Signals that may wait.
 const SIGNALS_MAX: usize = 64;
@@ -145,7 +145,7 @@ impl JobEnd {
         }
     }
 
-    /// As it is told to the server.
+    /// As the status of a beat.
     fn status(self) -> Status {
         match self {
             JobEnd::Code(code) => Status::Exit(code.into()),
@@ -153,7 +153,7 @@ impl JobEnd {
         }
     }
 
-    /// As it is told to a person.
+    /// In words.
     fn describe(self, lang: Lang) -> String {
         match (self, lang) {
             (JobEnd::Code(code), Lang::En) => format!("exit code {code}"),
@@ -259,7 +259,7 @@ fn no_room(error: &std::io::Error) -> ClientError {
     )
 }
 
-/// The name of a job that was given none: not this machine's, with which several jobs would be taken for one.
+/// The id of a job without one: not the host name alone, under which several jobs would be one monitor.
 fn name_for(program: &OsStr, lang: Lang) -> Result<Id, ClientError> {
     let id = name_of(program).ok_or_else(|| {
         ClientError::new(

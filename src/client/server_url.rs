@@ -63,7 +63,7 @@ impl Default for ServerUrl {
 }
 
 impl ServerUrl {
-    /// What a `Host` header says.
+    /// The value of the `Host` header.
     pub fn authority(&self) -> String {
         match &self.place {
             Endpoint::Net { host, port } => authority(host, *port),

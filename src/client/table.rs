@@ -1,6 +1,6 @@
 //! Monitors as lines of text: the columns of `list` and `watch`, in two languages and as wide as they are seen.
 //!
-//! Pure: what the server said, a moment and a language in, lines out.
+//! Pure: monitors, a moment and a language in, lines out.
 
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
@@ -13,7 +13,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// Between two columns.
 const GAP: &str = "  ";
 
-/// A monitor as the API tells of it, as far as a table wants to know.
+/// A monitor of the API with the fields that a table shows.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct MonitorLine {
@@ -35,7 +35,7 @@ pub struct MonitorLine {
     pub uptime_24h: Option<f64>,
 }
 
-/// What a table is told by.
+/// The style of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct TableStyle {
     /// The present moment.
@@ -65,7 +65,7 @@ impl TableStyle {
             (None, Some(asked)) => format!("{interval} → {asked}"),
             (None, None) => interval,
         };
-        // Whoever answers may be anybody: nothing of it moves the terminal.
+        // Texts of the server are made safe for the terminal.
         let cell = |text: &str| one_line(text).into_owned();
         [
             cell(self.state(&monitor.state)),

@@ -33,7 +33,7 @@ use tokio::time::{sleep, timeout};
 const EVERY: Duration = Duration::from_secs(2);
 /// How often at most.
 const PAUSE: Duration = Duration::from_millis(300);
-/// Silence after which the stream of events is dead: the server says something every 15 s.
+/// Silence after which the stream of events counts as dead: the server sends something every 15 s.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
 /// Longest wait between two attempts.
 const RETRY_MAX: Duration = Duration::from_secs(30);

@@ -13,7 +13,7 @@ pub(super) enum ConnectError {
     Resolve(io::Error),
     /// The name has no address.
     NoAddress,
-    /// None of the addresses took the connection; what the last one said.
+    /// No address accepted the connection; the last error.
     Refused(io::Error),
 }
 

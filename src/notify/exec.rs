@@ -20,7 +20,7 @@ use tokio::process::{Child, Command};
 
 /// Bytes kept of each of the two streams; the rest is read and dropped.
 const OUTPUT_BYTES_MAX: usize = 4 * 1024;
-/// Longest value of a variable: the system takes none of 128 KiB, and all together have a bound too.
+/// Longest value of a variable: execve(2) fails from 128 KiB on (MAX_ARG_STRLEN), and bounds their sum.
 const VARIABLE_BYTES_MAX: usize = 32 * 1024;
 /// How long after a program's end its children may still write.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -56,7 +56,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("HEARTBEAT_LINK", "link"),
 ];
 
-/// What the configuration says of a program.
+/// The keys of a program.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExecOptions {
     /// The program and its arguments.
@@ -153,7 +153,7 @@ fn unprivileged(lang: Lang) -> &'static str {
     ""
 }
 
-/// The same for exit codes that tell of missing rights: sysexits' EX_NOPERM, EX_OSERR and EX_CANTCREAT.
+/// The same for exit codes that mean missing rights: sysexits' EX_NOPERM, EX_OSERR and EX_CANTCREAT.
 fn unprivileged_failure(code: i32, lang: Lang) -> &'static str {
     if matches!(code, 71 | 73 | 77) { unprivileged(lang) } else { "" }
 }

@@ -79,7 +79,7 @@ fn one_that_is_given_up_is_ended_with_all_that_it_started() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        // Giving up a try, whoever does it, drops it.
+        // An attempt that is given up is dropped.
         tokio::select! {
             outcome = exec.send(&envelope) => panic!("{outcome:?}"),
             () = started => {}
@@ -89,7 +89,7 @@ fn one_that_is_given_up_is_ended_with_all_that_it_started() {
     let gone = (0..600).any(|_| {
         std::thread::sleep(Duration::from_millis(50));
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // Whoever inherits it may take a while to bury it.
+        // Its new parent may take a while to reap it.
         stat.is_empty() || stat.contains(") Z ")
     });
     assert!(gone || !cfg!(target_os = "linux"), "{pid} is still there");

@@ -1,4 +1,4 @@
-//! Messages with all that makes trouble in a template, to try each out when it is read, and not when it counts.
+//! Messages with all that can break a template, to render each template when it is read.
 
 use crate::domain::alert::message::Subject;
 use crate::domain::alert::{Kind, Message};
@@ -12,7 +12,7 @@ const CONTROL: &str = "\u{0}\u{7}\u{1b}[2J\u{7f}\u{202e}";
 /// Bytes of a long text.
 const LONG_BYTES: usize = 10_000;
 
-/// A monitor that says such things.
+/// A monitor with such texts.
 fn subject(id: &str, said: &str, kind: Kind) -> Subject {
     Subject {
         id: id.to_string(),

@@ -55,7 +55,7 @@ impl Local {
         Local { log, path: path.into() }
     }
 
-    /// Writes one entry. The socket takes it at once or not at all, so nothing is waited for.
+    /// Writes one entry. The socket is non-blocking: it accepts the datagram at once or fails (EAGAIN).
     pub fn send(&self, envelope: &Envelope<'_>) -> Outcome {
         let packet = match self.log {
             LocalLog::Journal => entry(envelope),

@@ -1,7 +1,7 @@
 //! Mail, handed to one SMTP server: by STARTTLS, by TLS from the first byte, or in the clear to a neighbour.
 //!
 //! Subject and text are templates, ours in two languages or the administrator's own. The Message-ID is made of the
-//! message's key, which no other server gives, so that a mail that had to be sent twice is one to whoever files it.
+//! message's key, which no other server gives, so that mail programs recognise a mail that was sent twice.
 
 mod smtp;
 
@@ -26,7 +26,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::time::timeout_at;
 
-/// The text when nobody wrote one; with the list of monitors that a line on a telephone has no room for.
+/// The default text, with the list of monitors.
 const BODY_EN: &str = "{{text}}
 {{details}}
 
@@ -85,7 +85,7 @@ impl MailTls {
     }
 }
 
-/// What the configuration says of a mail.
+/// The keys of a mail.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MailOptions {
     /// The server, a name or an address.

@@ -70,7 +70,7 @@ impl SmtpServer {
         }
     }
 
-    /// All that was said in one conversation.
+    /// The lines of one session.
     fn heard(&self) -> String {
         self.receiver.heard.recv_timeout(Duration::from_secs(60)).unwrap()
     }
@@ -287,7 +287,7 @@ fn every_recipient_stands_alone() {
         assert!(heard.contains("Subject: 2 monitors are down"), "the other has it: {heard}");
         assert_eq!(asked(&heard), ["ops@example.org", "night@example.org"]);
     }
-    // By itself it is asked alone, and who has earlier mail to hear is left out.
+    // One recipient alone, and all but one with earlier mail.
     let server = SmtpServer::start(MailTls::Off, &[]);
     let down = message(Kind::Down, &["web-1"]);
     let mail = Mail::new(server.options(MailTls::Off));
@@ -359,7 +359,7 @@ fn nothing_goes_in_the_clear_that_was_to_be_protected() {
     let outcome = send(options, Lang::En);
     assert!(matches!(outcome, Outcome::Retry { .. } | Outcome::Refused { .. }), "{outcome:?}");
     assert!(!server.heard().contains("AUTH "));
-    // One whose certificate nobody vouches for.
+    // One with a certificate of an unknown authority.
     let server = SmtpServer::start(MailTls::Tls, &[]);
     let other = SmtpServer::start(MailTls::Tls, &[]);
     let options = MailOptions { ca: Some(other.bundle.clone()), ..server.options(MailTls::Tls) };

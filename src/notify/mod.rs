@@ -113,7 +113,7 @@ pub enum Channel {
     Local(local::Local),
 }
 
-/// What the configuration says of a channel.
+/// The keys of a channel.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChannelOptions {
     /// `type = "webhook"`.

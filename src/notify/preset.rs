@@ -1,7 +1,7 @@
 //! Presets: for each service the request that it publishes, written in our own template language and nothing more.
 //!
 //! What a preset sets a key of the configuration replaces. A service's credential is `secrets.token`, the key of its
-//! signature `secrets.sign`; who is meant stands in `params`. Where each fact comes from is said with the tests.
+//! signature `secrets.sign`; the addressee is in `params`. The tests name the source of each fact.
 
 /// A service that is known by name.
 #[derive(Debug)]
@@ -10,7 +10,7 @@ pub struct Preset {
     pub name: &'static str,
     /// The method.
     pub method: &'static str,
-    /// The address; `None`: it is somebody's own, and must be given.
+    /// The URL; `None`: it must be given.
     pub url: Option<&'static str>,
     /// Headers, each with the secret without which it is left out.
     pub headers: &'static [(&'static str, &'static str, Option<&'static str>)],
@@ -20,7 +20,7 @@ pub struct Preset {
     pub signed: Option<Signed>,
     /// Whether each monitor of a message has a request of its own, because the service keeps a state for each.
     pub each: bool,
-    /// How to tell from an answer of 2xx whether the message was taken.
+    /// How to tell from an answer of 2xx whether the message was accepted.
     pub verdict: Verdict,
 }
 
@@ -36,7 +36,7 @@ pub struct Signed {
 /// How to read an answer of 2xx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The status says it all.
+    /// By the status alone.
     Status,
     /// The body is JSON with a number under one of these keys, and only 0 is good.
     Code {
@@ -105,7 +105,7 @@ const FEISHU: &[Meaning] = &[
     ),
 ];
 
-/// The one without a name: the JSON of the interface, or whatever `body` says.
+/// The default: the JSON of the message, or `body`.
 pub const PLAIN: Preset = Preset {
     name: "json",
     method: "POST",

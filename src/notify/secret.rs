@@ -18,7 +18,7 @@ const REDACTED_BYTES_MIN: usize = 4;
 const PART_BYTES: usize = 6;
 /// Bytes of an answer that are searched; less is quoted.
 const ANSWER_BYTES_MAX: usize = 8 * 1024;
-/// Stands for what was taken out.
+/// Stands for what was removed.
 const MARK: char = '…';
 
 /// A password, a token or a key. It has no `Display`, and its `Debug` shows nothing of it.

@@ -1,4 +1,4 @@
-//! For tests: messages, and a receiver that does what it is told.
+//! For tests: messages, and a receiver with scripted answers.
 
 use super::{Envelope, Outcome};
 use crate::domain::alert::message::Subject;
@@ -73,7 +73,7 @@ impl Receiver {
         let (tell, heard) = channel();
         std::thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
-                // Nobody is waited for, in case a test is wrong.
+                // A bound, in case a test is wrong.
                 stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
                 serve(stream, &tell);
             }

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-/// What the configuration says of a webhook, its preset worked in.
+/// The keys of a webhook, with its preset applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebhookOptions {
     /// The method.

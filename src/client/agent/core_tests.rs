@@ -10,11 +10,11 @@ const TIMEOUT: Span = Span::secs(10);
 /// How the server of a story behaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum FakeServer {
-    /// Takes everything, at once, and wants this interval.
+    /// Accepts everything at once, and asks for this interval.
     Well(Span),
     /// Refuses connections.
     Refuses,
-    /// Takes connections and never answers.
+    /// Accepts connections and never answers.
     Hangs,
 }
 
@@ -24,12 +24,12 @@ struct Story {
     now: Now,
     server: FakeServer,
     connected: bool,
-    /// What the server has taken, in its order.
+    /// The beats that the server has accepted, in order.
     taken: Vec<KeptBeat>,
     spoken: usize,
     connects: usize,
     told: Vec<(Mono, AgentReport)>,
-    /// When a batch under way, or a connection being made, is given up by whoever carries it.
+    /// When a batch under way, or a connection attempt, times out.
     gives_up: Option<Mono>,
     under_way: bool,
 }
@@ -440,7 +440,7 @@ fn a_new_plan_keeps_what_is_kept() {
     assert!((10..=12).contains(&(story.taken.len() - kept - 1)));
 }
 
-/// Random stories: whatever the server does, nothing is lost or disordered, people hear of each change once, and in the
+/// Random stories: whatever the server does, nothing is lost or disordered, each change is reported once, and in the
 /// end all is well.
 #[test]
 fn whatever_happens_all_is_delivered_in_order_and_told_once() {

@@ -1,5 +1,5 @@
 //! The commands that are run when the server is found dead and when it is back: one after the other, each with a limit
-//! in time and in what it may say, and never in the way of a beat.
+//! of time and output; beats never wait for them.
 
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};

@@ -1,4 +1,4 @@
-//! What the agent tells people, in both languages.
+//! The agent's texts in both languages.
 
 use super::event::{AgentReport, AgentStatus};
 use crate::client::cli::DialectChoice;

@@ -1,4 +1,4 @@
-//! The monitor of a job whose id is wrong or missing: the nearest one that a server takes.
+//! The id of a job whose id is invalid or missing: the nearest valid one.
 
 use crate::config::error::Text;
 use crate::domain::id::{Id, composed};

@@ -38,7 +38,7 @@ pub fn rescue(words: &[OsString], env: &Env) -> Option<Rescued> {
                 match nearest(&value.unwrap_or_default()) {
                     Some(id) => {
                         line.push(format!("--id={id}").into());
-                        // That one follows, as taken.
+                        // The nearest id is named below.
                         let near = error.find(scan.lang.pick(NEAREST_EN, NEAREST_ZH)).unwrap_or(error.len());
                         let error = &error[..near];
                         scan.complaints.push(
@@ -62,7 +62,7 @@ pub fn rescue(words: &[OsString], env: &Env) -> Option<Rescued> {
 }
 
 /// The job without the words that slipped in front of it, as those of an id that was not quoted do:
-/// `--id my job -- backup`. Says which, where there are any.
+/// `--id my job -- backup`. Returns a complaint that names them, if there are any.
 pub fn without_strays(args: &mut ClientArgs, env: &Env) -> Option<String> {
     let lang = crate::client::config::language(args, env);
     let ClientTask::Run(run) = &mut args.command else { return None };
@@ -93,7 +93,7 @@ fn is_program(word: &OsStr, env: &Env) -> bool {
     std::env::split_paths(&folders).any(|folder| can_run(&folder.join(word)))
 }
 
-/// The words in front of the job, gone through once.
+/// One pass over the words in front of the job.
 struct OptionScan<'a> {
     env: &'a Env,
     lang: Lang,

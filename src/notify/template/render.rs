@@ -246,7 +246,7 @@ fn filtered(filters: &[Filter], text: String) -> String {
     })
 }
 
-/// Shortens a text that is too long and says so with an ellipsis, which counts. `over` tells where it is too long.
+/// Shortens a text that is too long and appends an ellipsis, which counts. `over` tells where it is too long.
 fn cut(text: String, over: impl Fn(&str) -> Option<usize>, most: usize, count: fn(&str) -> usize) -> String {
     const MARK: &str = "…";
     if over(&text).is_none() {

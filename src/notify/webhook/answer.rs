@@ -93,7 +93,7 @@ fn retry_after(text: &str, now: Wall) -> Option<Span> {
     Some(Span(u64::try_from(at.saturating_sub(now.0)).unwrap_or(0)))
 }
 
-/// Telegram, Discord and Matrix say it in the body (too).
+/// Telegram, Discord and Matrix have it in the body (too).
 fn retry_in_body(body: &str) -> Option<Span> {
     let json: Value = serde_json::from_str(body).ok()?;
     if let Some(ms) = json["retry_after_ms"].as_u64() {

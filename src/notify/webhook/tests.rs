@@ -170,7 +170,7 @@ fn no_secret_is_ever_said() {
     let reason = refused(send(options));
     assert!(reason.starts_with("127.0.0.1 answered 403 Forbidden: POST … HTTP/1.1"), "{reason}");
     assert!(!reason.contains("geheim") && !shown.contains("geheim"), "{reason} {shown}");
-    // Nor where nobody answers.
+    // Nor where there is no answer.
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{closed}/geheim");
     let (_, reason) = retried(send(written(&preset::PLAIN, &url)));
@@ -260,7 +260,7 @@ fn chat_services_say_in_the_body_whether_they_took_it() {
         };
         assert_eq!(found, want, "{preset} {body} {reason}");
     }
-    // What can be done about a refusal is said, though what the service says is not.
+    // The meaning of the code is shown, though the answer is not.
     for (preset, code, says) in [
         ("dingtalk", r#"{"errcode":310000,"errmsg":"x"}"#, "the signature is wrong (secrets.sign"),
         ("wecom", r#"{"errcode":93000,"errmsg":"x"}"#, "there is no such group robot: the key is wrong"),
@@ -299,7 +299,7 @@ fn where_a_service_keeps_states_each_monitor_has_a_request_of_its_own() {
 fn behind_tls(name: &str, fault: &str) -> (Receiver, PathBuf) {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(vec![name.to_string()]).unwrap();
-    // Whom somebody says to be is not enough to be taken for him, but the names are not to be the same by chance.
+    // rcgen's default subject is the same for all certificates, and an issuer is found by its subject.
     params.distinguished_name.push(rcgen::DnType::CommonName, name);
     if fault == "authority" {
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -342,7 +342,7 @@ fn a_certificate_must_come_from_whom_we_trust_and_bear_the_name_we_called() {
     ] {
         let (receiver, bundle) = behind_tls(name, fault);
         let mut options = written(&preset::PLAIN, &format!("https://localhost:{}/hook", receiver.port));
-        // Ours is one that nobody else trusts; what this machine trusts does not matter.
+        // The authority is made for this test; those of this machine do not matter.
         let (_, unrelated) = behind_tls("unrelated.example", "");
         options.ca = Some(if trusted { bundle.clone() } else { unrelated.clone() });
         match (send(options), want) {
@@ -358,7 +358,7 @@ fn a_certificate_must_come_from_whom_we_trust_and_bear_the_name_we_called() {
     }
 }
 
-/// A proxy that connects to where it is asked to, once, and tells what it was asked.
+/// A proxy that connects once to the requested host, and reports the request.
 fn proxy(answer: &'static str) -> Receiver {
     Receiver::start(move |mut stream, tell| {
         let asked = read_request(&mut stream);
@@ -385,7 +385,7 @@ fn through_a_proxy_https_is_tunnelled_and_http_is_handed_over() {
     let (head, _) = relay.request();
     assert!(head.starts_with("POST http://hooks.invalid/x HTTP/1.1\r\n"), "{head}");
     assert!(head.to_ascii_lowercase().contains("proxy-authorization: basic "), "{head}");
-    // https: it sees whom we want to reach and nothing else.
+    // https: it sees the host and nothing else.
     let relay = proxy("HTTP/1.1 200 Connection established\r\n\r\n");
     let host = Receiver::start(|mut stream, tell| {
         let mut first = [0; 1];
@@ -401,7 +401,7 @@ fn through_a_proxy_https_is_tunnelled_and_http_is_handed_over() {
     assert!(!asked.contains("pfad"), "{asked}");
     let first = host.heard.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
     assert_eq!(first, "22", "a handshake of TLS came through");
-    // One that wants a password, and one that is not there.
+    // One that requires a password, and one that does not listen.
     let relay = proxy("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
     let (_, reason) = retried(send(WebhookOptions { proxy: through(&relay), ..options.clone() }));
     assert!(reason.contains("407") && reason.contains("proxy = ") && !reason.contains("geheim"), "{reason}");
