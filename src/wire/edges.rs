@@ -425,6 +425,7 @@ fn a_message_in_fragments_is_open_until_its_last() {
     assert_eq!((is(&session), session.is_sound()), ((true, false), true));
     assert!(matches!(session.next(rest, 99), Ok((4, Some(Event::Message { text: true, .. })))));
     assert_eq!(is(&session), (false, true));
+    assert!(!session.has_heard_all());
     assert_eq!(Code::POLICY.to_string(), "1008");
 }
 

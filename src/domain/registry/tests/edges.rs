@@ -290,3 +290,16 @@ fn a_run_that_took_too_long_may_end_yet_when_another_has() {
     beat(&mut r, 120_000, "a", &said(Status::Ok, Some("1")));
     assert_eq!(r.get(at(120_000), name("a")).unwrap().run_took, Some(Span::secs(120)));
 }
+
+#[test]
+fn a_pause_lasts_through_our_absence() {
+    let mut r = registry();
+    beat(&mut r, 0, "a", &OK);
+    assert!(!r.is_empty());
+    control(&mut r, 0, "a", Control::Pause { until: Some(at(600_000).wall) }).unwrap();
+    r.forgive(at(100_000), Span(0), Span(5_000), &mut |_| {});
+    run_to(&mut r, 599_000);
+    assert_eq!(state(&r, 599_000, "a"), State::Paused);
+    run_to(&mut r, 600_016);
+    assert_eq!(state(&r, 600_016, "a"), State::Up);
+}
