@@ -67,8 +67,8 @@ MODULES = {
     "store/journal/recover": ("store", r"src/store/journal/recover\.rs"),
     "store/journal, the rest": ("store", r"src/store/journal/.*"),
 }
-# Not the product: the disk that tests are played on, and worlds for them.
-NOT_PRODUCT = r"src/store/journal/sim\.rs|src/domain/alert/machine/simulation\.rs|.*/.*tests\.rs|.*/tests/.*"
+# Not the product: the disk that tests are played on, worlds for them, and tests in files of their own.
+NOT_PRODUCT = r".*/(sim|simulation|rot|edges|conformance)\.rs|.*/.*tests\.rs|.*/(tests|edges)/.*"
 
 
 def main():

@@ -316,3 +316,13 @@ fn a_failed_run_is_quoted_with_what_it_said_itself() {
         assert_eq!((to_it.1.kind, to_it.1.monitors[0].said.as_deref()), (Kind::Reminder, said));
     }
 }
+
+#[test]
+fn one_behind_another_that_goes_down_while_its_message_waits_is_silent() {
+    let mut world = World::new(&["router", "behind-1"], rules(), policy());
+    world.down(1, Cause::Fail);
+    world.pass(5);
+    world.down(0, Cause::Silence);
+    world.pass(60);
+    assert_eq!((world.kinds("ops", "router"), world.kinds("ops", "behind-1")), (vec![Kind::Down], vec![]));
+}

@@ -206,3 +206,50 @@ fn a_damaged_file_is_kept_beside_another_of_its_name_and_once() {
     assert_eq!(keep(&[1; 5_001]), ("damaged/x.2".into(), true), "it begins alike and is longer");
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// A journal of several segments in a directory of its own.
+fn in_folder(name: &str) -> (std::path::PathBuf, FileJournal) {
+    let folder = std::env::temp_dir().join(format!("heartbeat-journal-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    let disk = Arc::new(RealDisk::open(&folder).unwrap());
+    let journal = FileJournal::open(disk, options(), START).unwrap();
+    (0..3).for_each(|n| _ = append(&journal, n * 1_000..(n + 1) * 1_000));
+    assert!(journal.end().segment > 2);
+    (folder, journal)
+}
+
+#[test]
+fn what_cannot_be_removed_is_an_error_and_what_is_gone_already_is_none() {
+    let (folder, journal) = in_folder("trim");
+    let first = folder.join(file_name(1));
+    std::fs::remove_file(&first).unwrap();
+    std::fs::create_dir(&first).unwrap();
+    journal.trim(journal.end()).unwrap_err();
+    std::fs::remove_dir(&first).unwrap();
+    journal.trim(journal.end()).unwrap();
+    assert_eq!(
+        journal.bytes(),
+        std::fs::metadata(folder.join(file_name(journal.end().segment))).unwrap().len()
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_damaged_segment_stays_until_a_copy_of_it_could_be_kept() {
+    let (folder, journal) = in_folder("unkept");
+    let first = folder.join(file_name(1));
+    let mut content = std::fs::read(&first).unwrap();
+    content[5_000] ^= 1;
+    std::fs::write(&first, &content).unwrap();
+    // A file where the folder for copies would be.
+    std::fs::write(folder.join("damaged"), b"").unwrap();
+    versions(&journal);
+    let (damages, _) = journal.take_news();
+    assert_eq!(damages.iter().map(|one| one.kept.clone()).collect::<Vec<_>>(), [None]);
+    journal.trim(journal.end()).unwrap_err();
+    assert!(first.exists());
+    std::fs::remove_file(folder.join("damaged")).unwrap();
+    journal.trim(journal.end()).unwrap();
+    assert!(!first.exists() && folder.join("damaged").join(file_name(1)).exists());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
