@@ -14,9 +14,9 @@ use crate::domain::notice::{Level, Notice};
 use crate::domain::policy::Policy;
 use crate::domain::time::{Mono, Now};
 use crate::engine::Engine;
-use crate::engine::courier::{Courier, Outlet, Outlets};
-use crate::engine::keep::Keeper;
-use crate::engine::upkeep::Upkeep;
+use crate::engine::checkpoint::Checkpointer;
+use crate::engine::checkpoint::threads::StorageThreads;
+use crate::engine::delivery::{DeliveryThread, NotifierChannel, NotifierChannels};
 use crate::notify::{Channel, ChannelSettings};
 use crate::store;
 use crate::sys::daemon::{Detach, PidFile, ReadyPipe, detach};
@@ -143,9 +143,9 @@ struct Daemon {
     log: Log,
     engine: Arc<Engine>,
     /// Until its thread has it.
-    keeper: Option<Keeper>,
+    keeper: Option<Checkpointer>,
     /// While it runs.
-    courier: Option<Courier>,
+    courier: Option<DeliveryThread>,
     permits: Arc<ConnectionLimits>,
     /// What TLS needs, and the listener of the configuration that it is for.
     acceptors: Vec<(usize, Arc<Acceptor>)>,
@@ -197,7 +197,7 @@ impl Daemon {
         engine
             .recover_with(started, &before.monitors())
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
-        let keeper = Keeper::new(started, clock::asleep(), settings.state.history);
+        let keeper = Checkpointer::new(started, clock::asleep(), settings.state.history);
         for text in settings.warnings.iter().chain(&warnings) {
             warn(&log, "configuration", text.clone());
         }
@@ -262,8 +262,9 @@ impl Daemon {
         // A signal that finds no room has been sent many times already.
         let signals = signals::watch(move |event| _ = post.try_send(event));
         let started = signals.and_then(|_| {
-            let keeper = self.keeper.take().map(|keeper| Upkeep::start(&self.engine, keeper)).transpose()?;
-            self.courier = Some(Courier::start(&self.engine, outlets_of(&self.settings))?);
+            let keeper =
+                self.keeper.take().map(|keeper| StorageThreads::start(&self.engine, keeper)).transpose()?;
+            self.courier = Some(DeliveryThread::start(&self.engine, channels_of(&self.settings))?);
             Ok((keeper, Threads::start(self.settings.threads, &self.engine)?))
         });
         let (upkeep, mut threads) = match started {
@@ -377,7 +378,7 @@ impl Daemon {
                 }
                 self.engine.set_policy(clock::now(), Arc::new(policy_of(&new)));
                 if let Some(courier) = &self.courier {
-                    courier.set_outlets(outlets_of(&new));
+                    courier.set_channels(channels_of(&new));
                 }
                 self.renew_certificates(&new);
                 self.settings.lang = new.lang;
@@ -432,6 +433,7 @@ impl Daemon {
 /// What of the settings is in force while the daemon runs.
 fn policy_of(settings: &Settings) -> Policy {
     Policy {
+        generation: 0,
         access: settings.access.clone(),
         limits: settings.limits.clone(),
         defaults: settings.defaults,
@@ -446,10 +448,10 @@ fn policy_of(settings: &Settings) -> Policy {
 }
 
 /// The channels that the settings name, ready to be used.
-fn outlets_of(settings: &Settings) -> Outlets {
+fn channels_of(settings: &Settings) -> NotifierChannels {
     let outlet = |one: &ChannelSettings| {
         let channel = Arc::new(Channel::new(one.options.clone()));
-        (one.name.clone(), Outlet { channel, concurrency: one.concurrency })
+        (one.name.clone(), NotifierChannel { channel, concurrency: one.concurrency })
     };
     settings.channels.iter().map(outlet).collect()
 }

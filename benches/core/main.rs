@@ -63,7 +63,7 @@ fn main() {
             let arrival = Arrival { monitor, beat: &beat, source, hears: true, create };
             let registry = &mut shards.all[shard];
             let _ = registry.handle(at(ms), arrival, &mut |record| batch.push(record));
-            while registry.poll_tidings().is_some() {}
+            while registry.poll_event().is_some() {}
             if n % 64 == 0 {
                 bytes += batch.bytes_len();
                 batch.clear();
@@ -96,7 +96,7 @@ fn main() {
             }) {
                 batch.clear();
             }
-            while shard.poll_tidings().is_some() {}
+            while shard.poll_event().is_some() {}
             batch.clear();
         }
         let ns = (cpu_ns() - began) as f64;

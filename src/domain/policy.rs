@@ -17,6 +17,8 @@ use std::sync::Arc;
 /// The policy in force.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
+    /// Counts the policies that were in force since the start.
+    pub generation: u64,
     /// Who may do what.
     pub access: Access,
     /// How much of everything.

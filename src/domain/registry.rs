@@ -2,7 +2,7 @@
 //!
 //! Beats go in with [`Registry::handle`], people's wishes with [`Registry::control`], time with
 //! [`Registry::handle_timeout`]. Whatever changes a monitor yields a [`Record`] of how it then stands, given to the
-//! caller's `keep` before anybody is told; what is to be told comes out of [`Registry::poll_tidings`], and
+//! caller's `keep` before anybody is told; what is to be told comes out of [`Registry::poll_event`], and
 //! [`Registry::poll_deadline`] says when time will next matter. Nothing here reads a clock or waits.
 //!
 //! A monitor is one row of a table (`row`); an open-addressing index over the rows finds it by id, and the [`Wheel`]
@@ -10,9 +10,10 @@
 //! `ask` answers questions, and `recover` puts a registry together again after a start and
 //! forgives time in which nobody listened.
 
-mod ask;
+mod changes;
+mod commands;
 mod messages;
-mod orders;
+mod query;
 mod recover;
 mod rivals;
 mod row;
@@ -28,9 +29,9 @@ use super::record::{Change, Pause, PausedBy, Reason, Record};
 use super::rules::Rules;
 use super::time::{Mono, Now, Span, Wall};
 use super::wheel::Wheel;
-pub use ask::{Control, Cursor, Declaration, Glance, Order, Seat, Snapshot};
+pub use commands::CommandRefusal;
 use messages::Messages;
-pub use orders::Refused;
+pub use query::{Control, Cursor, Declaration, MonitorView, Order, Seat, Snapshot};
 use recover::Loading;
 pub use rivals::Conflict;
 use rivals::Evidence;
@@ -105,7 +106,7 @@ pub struct Transition {
 
 /// Something that has just happened.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Tidings {
+pub enum MonitorEvent {
     /// A monitor changed its state.
     Change(Transition),
     /// A monitor was made by its first beat or by a person.
@@ -131,7 +132,7 @@ pub struct Registry {
     index: Index,
     wheel: Wheel,
     counts: Counts,
-    tidings: VecDeque<Tidings>,
+    events: VecDeque<MonitorEvent>,
     /// What is asked of senders; `None`: there is no governor, and nothing is counted for it.
     wish: Option<Step>,
     /// What has come since the governor last looked.
@@ -152,7 +153,7 @@ impl Registry {
             index: Index::default(),
             wheel: Wheel::new(now.mono),
             counts: [0; State::ALL.len()],
-            tidings: VecDeque::new(),
+            events: VecDeque::new(),
             wish: None,
             load: Load::default(),
             messages: Messages::default(),
@@ -175,7 +176,7 @@ impl Registry {
         };
         let row = &mut self.monitors[key as usize];
         if row.source.transport == Transport::Tcp && row.outgrows(beat, source) {
-            row.hold_to(&self.rules, &self.defaults, Own::NONE);
+            row.apply_rules(&self.rules, &self.defaults, Own::NONE);
         }
         let rule = self.rules.get(row.rule);
         let verdict = beat.status.verdict();
@@ -281,14 +282,14 @@ impl Registry {
             let monitors = &self.monitors;
             let deadline_of = |key: u32| Some(monitors[key as usize].deadline).filter(|d| *d != NEVER);
             let Some(key) = self.wheel.pop(now.mono, deadline_of) else { return false };
-            self.time_is_up(now, key, keep);
+            self.judge(now, key, keep);
         }
         true
     }
 
     /// The next thing that nobody has been told of yet.
-    pub fn poll_tidings(&mut self) -> Option<Tidings> {
-        self.tidings.pop_front()
+    pub fn poll_event(&mut self) -> Option<MonitorEvent> {
+        self.events.pop_front()
     }
 
     /// Asks senders for a stretched interval from now on (`None`: there is no governor).
@@ -388,20 +389,20 @@ impl Registry {
         keep: &mut impl FnMut(&Record<'_>),
     ) -> u32 {
         let mut row = Monitor::new(now, name.id.to_id(), name.hash, number, source);
-        row.hold_to(&self.rules, &self.defaults, Own::NONE);
+        row.apply_rules(&self.rules, &self.defaults, Own::NONE);
         row.deadline = row.first_beat_until(now, self.rules.get(row.rule), &self.defaults);
-        self.tidings.push_back(Tidings::Made(row.id.clone()));
+        self.events.push_back(MonitorEvent::Made(row.id.clone()));
         let key = self.insert(row);
-        self.file(key);
-        self.ordered(now, key, Change::Created, keep);
+        self.insert_deadline(key);
+        self.write_record(now, key, Change::Created, keep);
         self.hold_window(now, key, keep);
         key
     }
 
     fn remove(&mut self, now: Now, key: u32, keep: &mut impl FnMut(&Record<'_>)) {
-        self.ordered(now, key, Change::Removed, keep);
+        self.write_record(now, key, Change::Removed, keep);
         let gone = self.clear(now, key);
-        self.tidings.push_back(Tidings::Removed(gone.id));
+        self.events.push_back(MonitorEvent::Removed(gone.id));
     }
 
     /// Takes a row out and leaves its place vacant.
@@ -414,123 +415,6 @@ impl Registry {
         self.wheel.unfile(key);
         self.vacant.push(key);
         gone
-    }
-
-    fn time_is_up(&mut self, now: Now, key: u32, keep: &mut impl FnMut(&Record<'_>)) {
-        let row = &mut self.monitors[key as usize];
-        let rule = self.rules.get(row.rule);
-        let was = row.visible();
-        let due = row.deadline;
-        let forgotten_at = row.forgotten_at(rule, &self.defaults);
-        match row.visible() {
-            State::Paused => {
-                // A window may follow upon another, or be open when a person's pause ends.
-                return match row.window(now, rule) {
-                    Some(until) => {
-                        self.pause(now, key, Pause { by: PausedBy::Window, until: Some(until) }, keep)
-                    }
-                    None => self.resume(now, key, keep),
-                };
-            }
-            State::Down if forgotten_at <= now.mono => return self.remove(now, key, keep),
-            // It went down when its changes were only counted, and is down still.
-            State::Down => {}
-            _ if row.drop_overdue_runs(now) => row.state = State::Down,
-            State::New if row.beats == 0 => row.state = State::Down,
-            State::Up | State::New if row.grace > Span(0) => row.state = State::Late,
-            _ => row.state = State::Down,
-        }
-        let left = Span(row.grace.0.saturating_sub(row.slack(rule).0));
-        row.deadline = if row.state == State::Late { due.after(left) } else { forgotten_at };
-        let silent = now.mono.since(row.last_mono);
-        let change = self.compare(now, key, was, silent, Some(due));
-        self.ordered(now, key, change, keep);
-        self.file(key);
-    }
-
-    /// Writes down what a person or a calendar has changed, and files the row anew.
-    fn stir(&mut self, now: Now, key: u32, was: State, keep: &mut impl FnMut(&Record<'_>)) {
-        let silent = now.mono.since(self.monitors[key as usize].last_mono);
-        let change = self.compare(now, key, was, silent, None);
-        self.ordered(now, key, change, keep);
-        self.file(key);
-    }
-
-    fn file(&mut self, key: u32) {
-        let deadline = self.monitors[key as usize].deadline;
-        if deadline != NEVER {
-            self.wheel.file(key, deadline);
-        }
-    }
-
-    /// Hands out a record that no beat has made.
-    fn ordered(&mut self, now: Now, key: u32, change: Change, keep: &mut impl FnMut(&Record<'_>)) {
-        let row = &mut self.monitors[key as usize];
-        row.ordered();
-        row.flags.set(Flags::UNSAVED, true);
-        let version = row.version();
-        if let Some(rare) = &mut row.rare {
-            rare.version = version;
-        }
-        let with_details = row.rare.is_some() || change == Change::Created || row.flags.has(Flags::DECLARED);
-        keep(&row.record(now.wall, row.id.as_ref(), change, with_details));
-    }
-
-    /// Sees what has become of a monitor that people last saw as `was`: counts it, opens or closes its incident, and
-    /// notes what is to be told. A `deadline` is one that has passed.
-    fn compare(&mut self, now: Now, key: u32, was: State, silent: Span, deadline: Option<Mono>) -> Change {
-        let row = &mut self.monitors[key as usize];
-        let to = row.visible();
-        let closes = row.state == State::Up && row.has_incident();
-        // One whose changes were only counted has an incident when it has been down for long enough.
-        let opens = to == State::Down && !row.has_incident() && (was != to || deadline.is_some());
-        if was == to && !closes && !opens {
-            return Change::None;
-        }
-        let over = row.incident().map(|incident| incident.reason);
-        if closes {
-            row.close_incident();
-        }
-        let mut muted = false;
-        let from = if was == to { row.told() } else { was };
-        if was != to {
-            self.counts[was as usize] -= 1;
-            self.counts[to as usize] += 1;
-            muted = row.count_change(now, was, to);
-            row.since = match row.incident() {
-                // After a pause it is down since it went down.
-                Some(incident) if to == State::Down => incident.started,
-                _ => now.wall,
-            };
-        }
-        if !muted {
-            row.set_told(to);
-        }
-        if opens && muted {
-            row.deadline = row.deadline.min(now.mono.after(LASTING));
-        } else if opens {
-            row.open_incident();
-        }
-        // The first beat of a monitor is no news to anybody who is told of changes.
-        if !(was == State::New && to == State::Up) && (was != to || opens) {
-            self.tidings.push_back(Tidings::Change(Transition {
-                monitor: row.id.clone(),
-                from,
-                to,
-                at: now.wall,
-                last_beat: (row.beats > 0).then_some(row.last_wall),
-                silent,
-                reason: match to {
-                    State::Down => {
-                        Some(row.incident().map_or_else(|| row.reason(), |incident| incident.reason))
-                    }
-                    _ => over,
-                },
-                muted,
-                deadline,
-            }));
-        }
-        Change::State { from, muted }
     }
 }
 

@@ -12,7 +12,7 @@
 
 use super::outbox::{Outgoing, Settled};
 use super::{Position, Query, StoreError};
-use crate::domain::alert::Standing;
+use crate::domain::alert::AlertState;
 use crate::domain::record::Record;
 use crate::domain::time::Wall;
 
@@ -22,7 +22,7 @@ pub enum Entry<'a> {
     /// How a monitor stands since then, and the change that made it so, if there was one.
     Record(&'a Record<'a>),
     /// What is to be remembered of a monitor so that nothing is told twice.
-    Standing(&'a Standing),
+    AlertState(&'a AlertState),
     /// A message that is to be told.
     Message(&'a Outgoing),
     /// What came of a message that is pending. In its stead others may be told, which counts only if it was pending.

@@ -36,7 +36,7 @@ struct Ending {
 
 /// One part, ready to be a frame.
 #[derive(Clone, Copy, Debug)]
-pub struct Part<'a> {
+pub struct BatchPart<'a> {
     /// What [`visit`] reads.
     pub payload: &'a [u8],
     /// How many records.
@@ -100,13 +100,13 @@ impl Batch {
     }
 
     /// Its parts in order.
-    pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+    pub fn parts(&self) -> impl Iterator<Item = BatchPart<'_>> {
         let last = (self.open.records > 0).then_some(Ending { at: self.bytes.len(), ..self.open });
         let mut from = 0;
         self.closed.iter().copied().chain(last).map(move |end| {
             let payload = self.bytes.get(from..end.at).unwrap_or_default();
             from = end.at;
-            Part { payload, records: end.records, changes: end.changes }
+            BatchPart { payload, records: end.records, changes: end.changes }
         })
     }
 
@@ -201,7 +201,7 @@ mod tests {
         for version in 0..60_000 {
             batch.push(&beat("a-monitor", 7, version, Wall(1_770_000_000_000)));
         }
-        let parts: Vec<Part<'_>> = batch.parts().collect();
+        let parts: Vec<BatchPart<'_>> = batch.parts().collect();
         assert!(parts.len() > 1, "{}", batch.bytes_len());
         assert!(parts.iter().all(|p| p.payload.len() <= PART_BYTES_MAX + codec::RECORD_BYTES_MAX));
         assert_eq!(parts.iter().map(|p| p.records).sum::<u32>(), 60_000);

@@ -36,7 +36,7 @@ mod uptime;
 pub use apply::{Applied, Entry, Mark, Store};
 pub use batch::{Batch, OwnedRecord};
 pub use error::StoreError;
-pub use outbox::{Delivery, Lane, OutboxQuery, Outgoing, Posted, Settled};
+pub use outbox::{DeliveryStatus, Lane, OutboxMessage, OutboxQuery, Outgoing, Settled};
 pub use query::{FORGET_ROWS_MAX, IncidentQuery, Marks, Query, SnapshotRow};
 
 /// The journal's place in the state directory.
@@ -105,13 +105,6 @@ pub enum Wanted {
     Changes,
 }
 
-/// What a journal says about the time it was written in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Life {
-    /// The last moment at which whoever wrote it was known to be listening.
-    pub last_sign: Option<Wall>,
-}
-
 /// How a journal is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Condition {
@@ -145,8 +138,8 @@ pub trait Journal: Send + Sync {
     /// Lets go of what lies wholly before `before`.
     fn trim(&self, before: Position) -> Result<(), StoreError>;
 
-    /// What it says about the time before this start.
-    fn life(&self) -> Life;
+    /// The last moment before this start at which whoever wrote it was known to be listening.
+    fn last_sign(&self) -> Option<Wall>;
 
     /// Once a second: leaves a sign of life, makes durable what is not yet, and tries again what has failed.
     fn tend(&self, now: Wall) -> Result<(), StoreError>;
@@ -206,7 +199,7 @@ mod tests {
         let mut batch = Batch::new();
         let first = {
             let Storage { journal, tables } = open(folder.path(), NOW, None).unwrap();
-            assert_eq!(journal.life(), Life::default());
+            assert_eq!(journal.last_sign(), None);
             batch.push(&record("a", 1, 1));
             let first = journal.append(NOW, &mut batch).unwrap();
             tables.apply(&[Entry::Record(&record("a", 1, 1))], Mark::None).unwrap();
@@ -221,7 +214,7 @@ mod tests {
                 std::fs::remove_dir_all(folder.path().join("journal")).unwrap();
             }
             let Storage { journal, tables } = open(folder.path(), NOW, None).unwrap();
-            assert_eq!(journal.life().last_sign, (!taken_away).then_some(NOW));
+            assert_eq!(journal.last_sign(), (!taken_away).then_some(NOW));
             let mut versions = Vec::new();
             let mut visit = |row: SnapshotRow<'_>| match row {
                 SnapshotRow::Monitor(record) => versions.push(record.version),

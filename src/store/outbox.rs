@@ -18,7 +18,7 @@ pub struct Outgoing {
     pub recipient: Option<String>,
     /// When it was made.
     pub made: Wall,
-    /// When it is to be tried next, as people are told; the courier decides by a clock that nobody sets.
+    /// When it is to be tried next, as people are told; the delivery decides by a clock that nobody sets.
     pub due: Wall,
     /// How often it was tried.
     pub tries: u32,
@@ -65,7 +65,7 @@ impl Outgoing {
 
 /// How a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Delivery {
+pub enum DeliveryStatus {
     /// It is to be told.
     Pending,
     /// It was told.
@@ -74,22 +74,23 @@ pub enum Delivery {
     Failed,
 }
 
-impl Delivery {
+impl DeliveryStatus {
     /// All of them.
-    pub const ALL: [Delivery; 3] = [Delivery::Pending, Delivery::Sent, Delivery::Failed];
+    pub const ALL: [DeliveryStatus; 3] =
+        [DeliveryStatus::Pending, DeliveryStatus::Sent, DeliveryStatus::Failed];
 
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {
-            Delivery::Pending => "pending",
-            Delivery::Sent => "sent",
-            Delivery::Failed => "failed",
+            DeliveryStatus::Pending => "pending",
+            DeliveryStatus::Sent => "sent",
+            DeliveryStatus::Failed => "failed",
         }
     }
 
     /// What a word means.
-    pub fn parse(text: &str) -> Option<Delivery> {
-        Delivery::ALL.into_iter().find(|one| one.name() == text)
+    pub fn parse(text: &str) -> Option<DeliveryStatus> {
+        DeliveryStatus::ALL.into_iter().find(|one| one.name() == text)
     }
 }
 
@@ -124,13 +125,13 @@ pub enum Settled {
 
 /// A message and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Posted {
+pub struct OutboxMessage {
     /// Its place: later ones have greater numbers.
     pub place: u64,
     /// The message. Once it is done its `due` is when that was.
     pub outgoing: Outgoing,
     /// How it stands.
-    pub delivery: Delivery,
+    pub delivery: DeliveryStatus,
     /// Why it was not taken the last time.
     pub reason: Option<String>,
 }
@@ -139,7 +140,7 @@ pub struct Posted {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutboxQuery {
     /// Only those that stand so.
-    pub delivery: Option<Delivery>,
+    pub delivery: Option<DeliveryStatus>,
     /// Only those before this place.
     pub before: Option<u64>,
     /// At most so many.

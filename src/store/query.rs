@@ -1,6 +1,6 @@
 //! What can be asked of the tables.
 
-use super::outbox::{Lane, OutboxQuery, Outgoing, Posted};
+use super::outbox::{Lane, OutboxMessage, OutboxQuery, Outgoing};
 use super::{Position, StoreError};
 use crate::domain::history::{Incident, Past};
 use crate::domain::instance::Instance;
@@ -81,13 +81,13 @@ pub trait Query: Send + Sync {
     fn snapshot(&self, visit: &mut dyn FnMut(SnapshotRow<'_>)) -> Result<Option<Position>, StoreError>;
 
     /// What is remembered of what was told, by the monitor's number.
-    fn standings(&self) -> Result<Vec<(u64, String)>, StoreError>;
+    fn alert_states(&self) -> Result<Vec<(u64, String)>, StoreError>;
 
     /// What waits in a lane, as many as `most`, in the order in which it was put.
     fn outbox_next(&self, lane: &Lane, most: usize) -> Result<Vec<Outgoing>, StoreError>;
 
     /// Messages, newest first.
-    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError>;
+    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<OutboxMessage>, StoreError>;
 
     /// The places of messages by their names; `None`: there is no such message.
     fn outbox_places(&self, keys: &[&str]) -> Result<Vec<Option<u64>>, StoreError>;

@@ -3,7 +3,7 @@
 use crate::domain::beat::{Beat, Warnings};
 use crate::domain::limits::{BATCH_WARNINGS_MAX, Limits, REJECTED_NAMED_MAX};
 use crate::domain::time::Span;
-use crate::engine::Refusal;
+use crate::engine::BeatRefusal;
 use crate::transport::intake::IntakeError;
 use crate::wire::answer::Answer;
 use crate::wire::fields::{BeatError, Fields};
@@ -131,10 +131,10 @@ pub fn refusal(fault: &IntakeError) -> Answer {
         IntakeError::Invalid(BeatError { reason, field, too_large, .. }) => {
             Answer::wrong(if *too_large { 413 } else { 400 }, reason, *field)
         }
-        IntakeError::Refused(Refusal::TooManyBeats(wait) | Refusal::TooManyNew(wait)) => {
+        IntakeError::Refused(BeatRefusal::TooManyBeats(wait) | BeatRefusal::TooManyNew(wait)) => {
             Answer::too_often(fault.reason(), *wait)
         }
-        IntakeError::Refused(Refusal::Full) => Answer::unavailable(fault.reason(), Span::secs(60)),
-        IntakeError::Refused(Refusal::Id(_)) => Answer::wrong(400, fault.reason(), Some("id")),
+        IntakeError::Refused(BeatRefusal::Full) => Answer::unavailable(fault.reason(), Span::secs(60)),
+        IntakeError::Refused(BeatRefusal::Id(_)) => Answer::wrong(400, fault.reason(), Some("id")),
     }
 }

@@ -26,8 +26,8 @@ use crate::domain::notice::Notice;
 use crate::domain::policy::Policy;
 use crate::domain::registry::Receipt;
 use crate::domain::time::{Now, Span};
-use crate::engine::Refused;
-use crate::engine::claims::Claims;
+use crate::engine::SenderRefusal;
+use crate::engine::intake::claims::Claims;
 use crate::engine::stats::{BeatResult, Turned};
 use crate::transport::intake::IntakeError;
 use crate::wire::answer::Answer;
@@ -89,7 +89,7 @@ pub trait Host {
     /// Notes that the client showed a wrong token for a configuration key.
     fn note_wrong_token(&mut self, key: &'static str);
     /// Notes that the client was refused.
-    fn note_refused(&mut self, why: Refused);
+    fn note_refused(&mut self, why: SenderRefusal);
     /// Counts why a connection ends.
     fn count(&mut self, why: Turned);
     /// Counts a beat that did not come to [`Host::beat`].

@@ -7,7 +7,7 @@ use crate::domain::policy::Policy;
 use crate::domain::registry::Receipt;
 use crate::domain::time::Now;
 use crate::engine::stats::BeatResult;
-use crate::engine::{Engine, Incoming, Pending, Refusal, id_of_peer};
+use crate::engine::{BeatRefusal, Engine, Incoming, Pending, id_of_peer};
 use crate::view::line::BeatLine;
 use crate::wire::fields::BeatError;
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ pub enum IntakeError {
     /// It is no beat.
     Invalid(BeatError),
     /// The engine refused it.
-    Refused(Refusal),
+    Refused(BeatRefusal),
 }
 
 impl BeatIntake<'_> {
@@ -60,14 +60,14 @@ impl BeatIntake<'_> {
         taken
     }
 
-    fn enter(&mut self, beat: &Beat<'_>) -> Result<Receipt, Refusal> {
+    fn enter(&mut self, beat: &Beat<'_>) -> Result<Receipt, BeatRefusal> {
         let BeatIntake { engine, policy, now, client, transport, follows_interval, .. } = *self;
         engine.may_send(now, client, policy)?;
         if beat.id.is_none() && beat.ip.is_none() && self.nameless.is_none() {
             self.nameless = id_of_peer(client);
         }
         let nameless = self.nameless.as_ref().map(Id::as_ref);
-        let Some(monitor) = beat.id.or(beat.ip).or(nameless) else { return Err(Refusal::Full) };
+        let Some(monitor) = beat.id.or(beat.ip).or(nameless) else { return Err(BeatRefusal::Full) };
         let line = BeatLine {
             peer: client,
             ip: beat.ip.map(IdRef::as_str),
@@ -86,9 +86,9 @@ impl BeatIntake<'_> {
 impl IntakeError {
     /// Of a refusal of the engine. That the id is none is an error in the beat, though only the engine knows whether there is
     /// such a monitor already.
-    fn of(refusal: Refusal) -> IntakeError {
+    fn of(refusal: BeatRefusal) -> IntakeError {
         match refusal {
-            Refusal::Id(error) => IntakeError::Invalid(BeatError::of("id", error.to_string())),
+            BeatRefusal::Id(error) => IntakeError::Invalid(BeatError::of("id", error.to_string())),
             refusal => IntakeError::Refused(refusal),
         }
     }
@@ -97,7 +97,7 @@ impl IntakeError {
     pub fn result(&self) -> BeatResult {
         match self {
             IntakeError::Invalid(_) => BeatResult::Invalid,
-            IntakeError::Refused(Refusal::Full) => BeatResult::Full,
+            IntakeError::Refused(BeatRefusal::Full) => BeatResult::Full,
             IntakeError::Refused(_) => BeatResult::Limited,
         }
     }
@@ -106,14 +106,14 @@ impl IntakeError {
     pub fn reason(&self) -> &str {
         match self {
             IntakeError::Invalid(error) => &error.reason,
-            IntakeError::Refused(Refusal::TooManyBeats(_)) => {
+            IntakeError::Refused(BeatRefusal::TooManyBeats(_)) => {
                 "too many beats from this address (limits.beats_per_second)"
             }
-            IntakeError::Refused(Refusal::TooManyNew(_)) => {
+            IntakeError::Refused(BeatRefusal::TooManyNew(_)) => {
                 "too many new monitors from this address (limits.new_monitors_per_hour)"
             }
-            IntakeError::Refused(Refusal::Full) => "no room for another monitor (limits.monitors)",
-            IntakeError::Refused(Refusal::Id(_)) => "not an id",
+            IntakeError::Refused(BeatRefusal::Full) => "no room for another monitor (limits.monitors)",
+            IntakeError::Refused(BeatRefusal::Id(_)) => "not an id",
         }
     }
 

@@ -195,7 +195,7 @@ impl Reactor {
         self.commit_and_answer(&turn);
         self.sweep(&turn);
         self.commit_and_answer(&turn);
-        if !Arc::ptr_eq(&self.judged_by, &policy) {
+        if self.judged_by.generation != policy.generation {
             self.judged_by = Arc::clone(&policy);
             self.slots.keys(|_| true).into_iter().for_each(|key| self.judge(key, true, &turn));
             self.commit_and_answer(&turn);

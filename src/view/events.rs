@@ -6,7 +6,7 @@
 use super::api;
 use crate::domain::beat::Exit;
 use crate::domain::notice::State;
-use crate::domain::registry::{Counts, Tidings};
+use crate::domain::registry::{Counts, MonitorEvent};
 use crate::domain::time::Wall;
 use serde_json::{Value, json};
 
@@ -38,9 +38,9 @@ impl Stream {
     }
 
     /// Something happened.
-    pub fn tidings(&mut self, now: Wall, tidings: &Tidings) -> String {
-        match tidings {
-            Tidings::Change(change) => {
+    pub fn events(&mut self, now: Wall, events: &MonitorEvent) -> String {
+        match events {
+            MonitorEvent::Change(change) => {
                 let reason = change.reason.filter(|_| change.to == State::Down);
                 let exit = reason.and_then(|reason| reason.exit);
                 let data = json!({
@@ -57,13 +57,15 @@ impl Stream {
                 });
                 self.event("change", &data)
             }
-            Tidings::Made(id) => self.event("made", &json!({ "monitor": id.as_str(), "at": now.rfc3339() })),
-            Tidings::Conflict(id, conflict) => {
+            MonitorEvent::Made(id) => {
+                self.event("made", &json!({ "monitor": id.as_str(), "at": now.rfc3339() }))
+            }
+            MonitorEvent::Conflict(id, conflict) => {
                 let mut data = api::conflict(conflict);
                 data["monitor"] = id.as_str().into();
                 self.event("conflict", &data)
             }
-            Tidings::Removed(id) => {
+            MonitorEvent::Removed(id) => {
                 self.event("removed", &json!({ "monitor": id.as_str(), "at": now.rfc3339() }))
             }
         }
@@ -96,7 +98,7 @@ mod tests {
             "retry: 2000\nid: 1770521420001\nevent: hello\ndata: {\"version\":\"1.2.3\",\
              \"at\":\"2026-02-08T03:30:20.000Z\",\"monitors\":{\"new\":0,\"up\":4,\"late\":1,\"down\":0,\"paused\":0}}\n\n"
         );
-        let made = stream.tidings(now, &Tidings::Made(Id::new("web-1").unwrap()));
+        let made = stream.events(now, &MonitorEvent::Made(Id::new("web-1").unwrap()));
         assert!(made.starts_with("id: 1770521420002\nevent: made\ndata: {\"monitor\":\"web-1\","), "{made}");
         let missed = stream.missed(now, 7);
         assert!(

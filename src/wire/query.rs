@@ -14,7 +14,7 @@ use crate::domain::lang::Lang;
 use crate::domain::limits::{LIST_DEFAULT, LIST_MAX, SEARCH_CHARS_MAX, TAG_BYTES_MAX};
 use crate::domain::notice::State;
 use crate::domain::pattern;
-use crate::domain::registry::{Cursor, Glance, Order};
+use crate::domain::registry::{Cursor, MonitorView, Order};
 use crate::domain::time::Wall;
 use percent_encoding::percent_decode_str;
 
@@ -189,8 +189,8 @@ pub fn cursor_text(key: i64, id: &str) -> String {
 
 impl Selection {
     /// Whether it takes a monitor.
-    pub fn wants(&self, seen: &Glance<'_>) -> bool {
-        let Glance { id, state, .. } = *seen;
+    pub fn wants(&self, seen: &MonitorView<'_>) -> bool {
+        let MonitorView { id, state, .. } = *seen;
         let found = || match self.search.as_str() {
             "" => true,
             search if search.contains('*') => pattern::matches(search, id),

@@ -6,7 +6,9 @@ use heartbeat_server::domain::alert::{Kind, Message};
 use heartbeat_server::domain::beat::Status;
 use heartbeat_server::domain::record::{Cause, Change, Record};
 use heartbeat_server::domain::time::Wall;
-use heartbeat_server::store::{self, Delivery, IncidentQuery, OutboxQuery, SnapshotRow, Storage, Wanted};
+use heartbeat_server::store::{
+    self, DeliveryStatus, IncidentQuery, OutboxQuery, SnapshotRow, Storage, Wanted,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -47,7 +49,7 @@ fn what_an_earlier_version_kept_is_read() {
         let Storage { journal, tables } = store::open(&setup.place().path("state"), now, None).unwrap();
         assert_eq!(journal.take_damage(Default::default()), [], "{version}");
         assert_eq!(tables.take_damage(Default::default()), [], "{version}");
-        assert!(journal.life().last_sign.is_some(), "{version}");
+        assert!(journal.last_sign().is_some(), "{version}");
 
         // As the engine puts it together: of two records the later one.
         let mut monitors: BTreeMap<String, (u64, (u64, String, u64))> = BTreeMap::new();
@@ -111,13 +113,17 @@ fn what_an_earlier_version_kept_is_read() {
         let waiting = if version == "0.2" { &[][..] } else { &WAITING[..] };
         assert_eq!(posted.len(), waiting.len(), "{version}");
         for (one, (key, kind, ids)) in posted.iter().zip(waiting) {
-            assert_eq!((one.outgoing.key.as_str(), one.delivery), (*key, Delivery::Pending), "{version}");
+            assert_eq!(
+                (one.outgoing.key.as_str(), one.delivery),
+                (*key, DeliveryStatus::Pending),
+                "{version}"
+            );
             let message: Message = serde_json::from_str(&one.outgoing.message).unwrap();
             let about: Vec<&str> = message.monitors.iter().map(|one| one.id.as_str()).collect();
             assert_eq!((message.kind, &about[..]), (*kind, *ids), "{version}");
         }
         let remembered: Vec<u64> =
-            tables.standings().unwrap().into_iter().map(|(number, _)| number).collect();
+            tables.alert_states().unwrap().into_iter().map(|(number, _)| number).collect();
         assert_eq!(remembered, if version == "0.2" { vec![] } else { vec![3, 4, 5, 8] }, "{version}");
     }
 }

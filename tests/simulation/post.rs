@@ -18,16 +18,16 @@ use heartbeat_server::domain::lang::Lang;
 use heartbeat_server::domain::policy::{Policy, Sync};
 use heartbeat_server::domain::time::{Mono, Now, Span, Wall};
 use heartbeat_server::domain::zone::Zone;
-use heartbeat_server::engine::courier::{Parcel, Round};
-use heartbeat_server::engine::keep::Keeper;
-use heartbeat_server::engine::post::AlertResult;
-use heartbeat_server::engine::watch::Watch;
+use heartbeat_server::engine::checkpoint::Checkpointer;
+use heartbeat_server::engine::delivery::stats::AlertResult;
+use heartbeat_server::engine::delivery::{Deliverer, Dispatch};
+use heartbeat_server::engine::judge::Judge;
 use heartbeat_server::engine::{Engine, Incoming, Pending};
 use heartbeat_server::notify::Outcome;
 use heartbeat_server::store::journal::sim::SimDisk;
 use heartbeat_server::store::journal::{FileJournal, JournalOptions};
 use heartbeat_server::store::memory::MemoryTables;
-use heartbeat_server::store::{Delivery, OutboxQuery, Posted, Storage};
+use heartbeat_server::store::{DeliveryStatus, OutboxMessage, OutboxQuery, Storage};
 use heartbeat_server::sys::clock;
 use heartbeat_server::view::alert;
 use serde_json::Value;
@@ -52,7 +52,7 @@ struct Heard {
 /// A message on its way.
 struct Flight {
     lands_s: u64,
-    parcel: Parcel,
+    dispatch: Dispatch,
     outcome: Outcome,
 }
 
@@ -66,9 +66,9 @@ struct Town {
     begin: Wall,
     s: u64,
     engine: Engine,
-    keeper: Keeper,
-    watch: Watch,
-    round: Round,
+    checkpointer: Checkpointer,
+    watch: Judge,
+    round: Deliverer,
     flights: Vec<Flight>,
     /// Which notifier fails, from when until when, and how.
     failing: Vec<(&'static str, u64, u64, Fault)>,
@@ -90,8 +90,8 @@ impl Town {
         let (disk, tables, begin) = (SimDisk::new(), Arc::new(MemoryTables::new()), clock::wall());
         let now = now_at(begin, 0);
         let probe = Probe::default();
-        let (engine, keeper) = started(&policy, &disk, &tables, &probe, now);
-        let watch = Watch::new(now, Span(0));
+        let (engine, checkpointer) = started(&policy, &disk, &tables, &probe, now);
+        let watch = Judge::new(now, Span(0));
         Town {
             settings,
             policy,
@@ -101,9 +101,9 @@ impl Town {
             begin,
             s: 0,
             engine,
-            keeper,
+            checkpointer,
             watch,
-            round: Round::default(),
+            round: Deliverer::default(),
             flights: Vec::new(),
             failing: Vec::new(),
             tries: Vec::new(),
@@ -119,9 +119,9 @@ impl Town {
     fn kill(&mut self) {
         let now = self.now();
         self.flights.clear();
-        (self.engine, self.keeper) = started(&self.policy, &self.disk, &self.tables, &self.probe, now);
-        self.watch = Watch::new(now, Span(0));
-        self.round = Round::default();
+        (self.engine, self.checkpointer) = started(&self.policy, &self.disk, &self.tables, &self.probe, now);
+        self.watch = Judge::new(now, Span(0));
+        self.round = Deliverer::default();
     }
 
     fn beat(&mut self, id: &str, status: Status) {
@@ -147,29 +147,29 @@ impl Town {
     }
 
     /// A second goes by, with messages that are answered by 500 whenever they come.
-    fn tick_with(&mut self, chokes: impl Fn(&Parcel) -> bool) {
+    fn tick_with(&mut self, chokes: impl Fn(&Dispatch) -> bool) {
         self.s += 1;
         let now = self.now();
         self.engine.turn(&mut self.watch, now, Span(0));
-        self.engine.keep(&mut self.keeper, now, Span(0));
+        self.engine.checkpoint(&mut self.checkpointer, now, Span(0));
         let flights = std::mem::take(&mut self.flights);
         let (landed, still) = flights.into_iter().partition(|flight| flight.lands_s <= self.s);
         let landed: Vec<Flight> = landed;
         self.flights = still;
-        for Flight { parcel, outcome, .. } in landed {
-            self.engine.settle(&mut self.round, parcel, &outcome, now);
+        for Flight { dispatch, outcome, .. } in landed {
+            self.engine.settle(&mut self.round, dispatch, &outcome, now);
         }
         let channels = &self.settings.channels;
         let slots =
             |name: &str| channels.iter().find(|one| one.name == name).map(|channel| channel.concurrency);
-        for parcel in self.engine.hand_out(&mut self.round, &slots, now) {
-            let chokes = chokes(&parcel).then_some(Fault::Answers500);
-            self.send(parcel, chokes);
+        for dispatch in self.engine.hand_out(&mut self.round, &slots, now) {
+            let chokes = chokes(&dispatch).then_some(Fault::Answers500);
+            self.send(dispatch, chokes);
         }
     }
 
-    fn send(&mut self, parcel: Parcel, chokes: Option<Fault>) {
-        let to = parcel.outgoing.notifier.clone();
+    fn send(&mut self, dispatch: Dispatch, chokes: Option<Fault>) {
+        let to = dispatch.outgoing.notifier.clone();
         self.tries.push((self.s, to.clone()));
         let holds = |(name, from, until, _): &&(&str, u64, u64, Fault)| {
             *name == to && (*from..*until).contains(&self.s)
@@ -177,20 +177,20 @@ impl Town {
         let fault = chokes.or(self.failing.iter().find(holds).map(|(.., fault)| *fault));
         let outcome = fault.map_or(Outcome::Sent, |fault| OUTCOMES[&fault].clone());
         if outcome == Outcome::Sent {
-            let json = alert::json(Lang::En, &parcel.message);
-            let made_s = (parcel.message.made.0 - self.begin.0) as u64 / 1000;
-            let heard = Heard { s: self.s, key: parcel.message.key.clone(), made_s, json };
+            let json = alert::json(Lang::En, &dispatch.message);
+            let made_s = (dispatch.message.made.0 - self.begin.0) as u64 / 1000;
+            let heard = Heard { s: self.s, key: dispatch.message.key.clone(), made_s, json };
             self.heard.entry(to).or_default().push(heard);
         }
         let lasts_s = if fault == Some(Fault::Hangs) { 15 } else { 0 };
-        self.flights.push(Flight { lands_s: self.s + lasts_s, parcel, outcome });
+        self.flights.push(Flight { lands_s: self.s + lasts_s, dispatch, outcome });
     }
 
     fn pass(&mut self, span_s: u64) {
         (0..span_s).for_each(|_| self.tick());
     }
 
-    fn rows(&self, delivery: Delivery) -> Vec<Posted> {
+    fn rows(&self, delivery: DeliveryStatus) -> Vec<OutboxMessage> {
         let query = OutboxQuery { delivery: Some(delivery), before: None, limit: 100_000 };
         self.engine.alerts(&query).unwrap()
     }
@@ -247,14 +247,14 @@ fn started(
     tables: &Arc<MemoryTables>,
     probe: &Probe,
     now: Now,
-) -> (Engine, Keeper) {
+) -> (Engine, Checkpointer) {
     let inner = FileJournal::open(Arc::new(disk.clone()), JournalOptions::default(), now.wall).unwrap();
     let journal = SimJournal { inner, probe: probe.clone() };
     let tables = SimTables { inner: tables.clone(), probe: probe.clone(), disk: disk.clone() };
     let engine =
         Engine::new(now, policy.clone(), crate::silent(), 1, Storage::new(journal, tables), Sync::Second);
     engine.recover(now).unwrap();
-    (engine, Keeper::new(now, Span(0), Span::secs(365 * DAY)))
+    (engine, Checkpointer::new(now, Span(0), Span::secs(365 * DAY)))
 }
 
 /// A notifier; what it is reached by does not matter, since the post is simulated.
@@ -317,9 +317,9 @@ fn an_hour_without_a_receiver_loses_nothing_repeats_nothing_and_is_said_to_be_la
         let waited = heard.iter().filter(|one| one.made_s < until).map(|one| one.s).max().unwrap();
         assert!(waited <= until + wait + 60, "{fault:?}: the last came {} s after its end", waited - until);
         // So it is shown: every one sent, none waiting, none failed, and nothing is wrong any more.
-        let sent = town.rows(Delivery::Sent);
+        let sent = town.rows(DeliveryStatus::Sent);
         assert_eq!(
-            (sent.len(), town.rows(Delivery::Pending), town.rows(Delivery::Failed)),
+            (sent.len(), town.rows(DeliveryStatus::Pending), town.rows(DeliveryStatus::Failed)),
             (60, vec![], vec![])
         );
         assert!(sent.iter().all(|row| row.reason.is_none()));
@@ -358,7 +358,7 @@ fn what_could_not_be_told_for_a_day_goes_to_the_fallback_and_says_how_late_it_is
     }
     town.pass(DAY - town.s);
     assert_eq!(town.heard_by("mail").len(), 0, "not before a day is over");
-    assert_eq!(town.rows(Delivery::Pending).len(), 60);
+    assert_eq!(town.rows(DeliveryStatus::Pending).len(), 60);
     town.pass(DAY / 2);
     let heard = town.heard_by("mail");
     assert_eq!((heard.len(), town.heard_by("ops").len()), (60, 0));
@@ -368,9 +368,9 @@ fn what_could_not_be_told_for_a_day_goes_to_the_fallback_and_says_how_late_it_is
         assert!((DAY..DAY + 3 * MINUTE).contains(&late), "{} came after {late} s", one.key);
     }
     // Each is shown twice: given up by the one and told by the other.
-    let (failed, sent) = (town.rows(Delivery::Failed), town.rows(Delivery::Sent));
-    assert_eq!((failed.len(), sent.len(), town.rows(Delivery::Pending).len()), (60, 60, 0));
-    let reason = |row: &Posted| row.reason.clone().unwrap_or_default();
+    let (failed, sent) = (town.rows(DeliveryStatus::Failed), town.rows(DeliveryStatus::Sent));
+    assert_eq!((failed.len(), sent.len(), town.rows(DeliveryStatus::Pending).len()), (60, 60, 0));
+    let reason = |row: &OutboxMessage| row.reason.clone().unwrap_or_default();
     assert!(
         failed.iter().all(|row| row.outgoing.notifier == "ops" && reason(row).contains("cannot resolve"))
     );
@@ -429,7 +429,7 @@ fn while_the_disk_is_full_alerts_leave_from_memory_and_are_told_once_and_are_on_
     }
     assert!(town.is_said("no space left"), "{:?}", town.engine.health());
     let waits = town.engine.alerts_pending();
-    assert_eq!((waits, town.rows(Delivery::Pending)), (0, vec![]), "so it is shown");
+    assert_eq!((waits, town.rows(DeliveryStatus::Pending)), (0, vec![]), "so it is shown");
     // Longer than anything is remembered of who is well and was told of.
     town.pass(2 * HOUR);
     town.fill_disk(false);
@@ -449,7 +449,11 @@ fn while_the_disk_is_full_alerts_leave_from_memory_and_are_told_once_and_are_on_
     assert_eq!(own.len(), 1, "{own:?}");
     assert!(own[0].json["text"].as_str().unwrap().starts_with("the disk of this server is full"), "{own:?}");
     assert_eq!(town.heard_by("mail").len(), 0);
-    let rows = (town.rows(Delivery::Sent), town.rows(Delivery::Pending), town.rows(Delivery::Failed));
+    let rows = (
+        town.rows(DeliveryStatus::Sent),
+        town.rows(DeliveryStatus::Pending),
+        town.rows(DeliveryStatus::Failed),
+    );
     assert_eq!((rows.0.len(), rows.1, rows.2), (keys.len(), vec![], vec![]));
     assert!(town.engine.health().degraded.is_empty(), "{:?}", town.engine.health());
     // And it goes on as ever.
@@ -485,7 +489,7 @@ fn killed_while_the_disk_is_full_it_tells_again_what_nobody_noted() {
         let keys: BTreeSet<&str> = of_it.map(|one| one.key.as_str()).collect();
         // Of what the journal has it is the same message; what is found out anew is another outage.
         assert_eq!(keys.len(), if journal_too { 2 } else { 1 }, "{keys:?}");
-        assert_eq!((town.rows(Delivery::Pending), town.rows(Delivery::Failed)), (vec![], vec![]));
+        assert_eq!((town.rows(DeliveryStatus::Pending), town.rows(DeliveryStatus::Failed)), (vec![], vec![]));
         town.beat("m0", Status::Ok);
         town.pass(MINUTE);
         assert!(news(town.heard_by("ops")).contains(&"recovered m0".to_string()));
@@ -506,15 +510,15 @@ fn a_message_that_a_receiver_chokes_on_does_not_keep_the_others() {
         town.beat(&format!("m{n}"), Status::Fail);
         others += 1;
         for _ in 0..MINUTE {
-            town.tick_with(|parcel| parcel.message.kind == Kind::Recovered);
+            town.tick_with(|dispatch| dispatch.message.kind == Kind::Recovered);
         }
     }
     let heard = town.heard_by("ops");
     assert_eq!(heard.len(), 1 + others, "{heard:#?}");
     let latest = heard.iter().map(|one| one.s - one.made_s).max().unwrap();
     assert!(latest <= 2 * MINUTE, "{latest}");
-    (0..HOUR).for_each(|_| town.tick_with(|parcel| parcel.message.kind == Kind::Recovered));
-    assert_eq!((town.rows(Delivery::Failed).len(), town.rows(Delivery::Pending).len()), (1, 0));
+    (0..HOUR).for_each(|_| town.tick_with(|dispatch| dispatch.message.kind == Kind::Recovered));
+    assert_eq!((town.rows(DeliveryStatus::Failed).len(), town.rows(DeliveryStatus::Pending).len()), (1, 0));
 }
 
 #[test]
@@ -527,18 +531,18 @@ fn what_is_too_much_for_one_notifier_goes_to_the_fallback_and_is_said_to_have_fa
         // Each is told by itself.
         town.beat(&format!("m{n}"), Status::Fail);
         let now = town.now();
-        town.engine.keep(&mut town.keeper, now, Span(0));
+        town.engine.checkpoint(&mut town.checkpointer, now, Span(0));
         if n % 1_000 == 0 {
             town.tick();
         }
     }
-    let all = town.rows(Delivery::Pending).len() + town.rows(Delivery::Failed).len();
+    let all = town.rows(DeliveryStatus::Pending).len() + town.rows(DeliveryStatus::Failed).len();
     assert!(all >= many + too_many, "each has a message of its own: {all}");
     town.pass(30 * MINUTE);
-    assert_eq!(town.rows(Delivery::Pending).len(), many, "so many go on waiting");
-    let failed = town.rows(Delivery::Failed);
+    assert_eq!(town.rows(DeliveryStatus::Pending).len(), many, "so many go on waiting");
+    let failed = town.rows(DeliveryStatus::Failed);
     assert_eq!(failed.len(), too_many);
-    let reason = |row: &Posted| row.reason.clone().unwrap_or_default();
+    let reason = |row: &OutboxMessage| row.reason.clone().unwrap_or_default();
     assert!(failed.iter().all(|row| reason(row).contains("too many are waiting")), "{:?}", failed[0]);
     assert_eq!(town.engine.alert_tally()["ops"][AlertResult::Failed as usize], too_many as u64);
     assert!(town.is_said("alerts could not be told in the last 24 hours"), "{:?}", town.engine.health());

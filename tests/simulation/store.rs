@@ -11,8 +11,8 @@ use heartbeat_server::store::journal::FileJournal;
 use heartbeat_server::store::journal::sim::SimDisk;
 use heartbeat_server::store::memory::MemoryTables;
 use heartbeat_server::store::{
-    Applied, Batch, Condition, Entry, IncidentQuery, Journal, Lane, Life, Mark, Marks, OutboxQuery, Outgoing,
-    Position, Posted, Query, SnapshotRow, Store, StoreError, Wanted,
+    Applied, Batch, Condition, Entry, IncidentQuery, Journal, Lane, Mark, Marks, OutboxMessage, OutboxQuery,
+    Outgoing, Position, Query, SnapshotRow, Store, StoreError, Wanted,
 };
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -165,8 +165,8 @@ impl Journal for SimJournal {
         self.inner.trim(before)
     }
 
-    fn life(&self) -> Life {
-        self.inner.life()
+    fn last_sign(&self) -> Option<Wall> {
+        self.inner.last_sign()
     }
 
     fn tend(&self, now: Wall) -> Result<(), StoreError> {
@@ -228,15 +228,15 @@ impl Query for SimTables {
         self.inner.snapshot(visit)
     }
 
-    fn standings(&self) -> Result<Vec<(u64, String)>, StoreError> {
-        self.inner.standings()
+    fn alert_states(&self) -> Result<Vec<(u64, String)>, StoreError> {
+        self.inner.alert_states()
     }
 
     fn outbox_next(&self, lane: &Lane, most: usize) -> Result<Vec<Outgoing>, StoreError> {
         self.inner.outbox_next(lane, most)
     }
 
-    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {
+    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<OutboxMessage>, StoreError> {
         self.inner.outbox_list(query)
     }
 

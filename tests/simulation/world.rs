@@ -22,13 +22,13 @@ use heartbeat_server::domain::policy::{Policy, Sync};
 use heartbeat_server::domain::record::Change;
 use heartbeat_server::domain::registry::{Control, Declaration, Order};
 use heartbeat_server::domain::time::{Mono, Now, Span, Wall};
-use heartbeat_server::engine::courier::Round;
-use heartbeat_server::engine::keep::Keeper;
+use heartbeat_server::engine::checkpoint::Checkpointer;
+use heartbeat_server::engine::delivery::Deliverer;
+use heartbeat_server::engine::judge::{Judge, NextTurn};
 use heartbeat_server::engine::seed::Seed;
-use heartbeat_server::engine::watch::{Next, Watch};
-use heartbeat_server::engine::{ControlRefusal, Engine, Health, Incoming, Pending, Tidings};
+use heartbeat_server::engine::{ControlRefusal, Engine, Health, Incoming, MonitorEvent, Pending};
 use heartbeat_server::store::journal::disk::Disk as _;
-use heartbeat_server::store::journal::sim::{Random, SimDisk};
+use heartbeat_server::store::journal::sim::{Rng, SimDisk};
 use heartbeat_server::store::journal::{FileJournal, JournalOptions};
 use heartbeat_server::store::memory::MemoryTables;
 use heartbeat_server::store::{IncidentQuery, Journal as _, Query as _, SnapshotRow, Storage, Wanted};
@@ -55,16 +55,16 @@ type Checked = Result<(), Fault>;
 /// What is gone when a program ends.
 struct Life {
     engine: Engine,
-    watch: Watch,
-    keeper: Keeper,
-    tidings: Receiver<Arc<Tidings>>,
+    watch: Judge,
+    checkpointer: Checkpointer,
+    events: Receiver<Arc<MonitorEvent>>,
     /// What each front has changed, with what its senders wait to hear of.
     fronts: Vec<(Pending, Vec<(u64, u64)>)>,
     next_turn: Mono,
     next_tend: Mono,
     next_keep: Mono,
     next_post: Mono,
-    round: Round,
+    round: Deliverer,
     flights: Vec<Flight>,
     looped: Loop,
     busy_since: Option<Mono>,
@@ -74,7 +74,7 @@ pub struct World {
     pub trace: VecDeque<String>,
     trace_max: usize,
     shape: Shape,
-    random: Random,
+    random: Rng,
     log: Log,
     /// True time since the world began, sleep included.
     real_ms: u64,
@@ -102,7 +102,7 @@ pub struct World {
     pub judged: u64,
     stood: BTreeMap<String, String>,
     remembered: BTreeMap<u64, String>,
-    /// The clock was set, and the keeper has not been told yet.
+    /// The clock was set, and the checkpointer has not been told yet.
     step_is_news: bool,
     /// How late a silence may be found by the present turn, and the deadlines that lay ahead after the last call.
     found_within: Span,
@@ -111,7 +111,7 @@ pub struct World {
 
 impl World {
     pub fn new(seed: u64, log: Log, trace_max: usize) -> World {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed);
+        let mut random = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed);
         let shape = Shape::new(&mut random);
         let policy = shape.policy(&mut random, Wall(BEGIN));
         World {
@@ -372,8 +372,8 @@ impl World {
             let jitter = self.random.between(0, self.shape.jitter_ms);
             let life = self.life();
             life.looped = looped;
-            let more = next == Next::Now;
-            if let Next::At(at) = next {
+            let more = next == NextTurn::Now;
+            if let NextTurn::At(at) = next {
                 if busy_since.is_none_or(|since| now.mono.since(since) <= Span(1000)) {
                     life.looped.planned = at;
                 }
@@ -401,7 +401,7 @@ impl World {
     fn keep(&mut self) -> Checked {
         let (now, asleep, every) = (self.now(), self.asleep(), self.shape.keep_every_ms);
         let life = self.life();
-        life.engine.keep(&mut life.keeper, now, asleep);
+        life.engine.checkpoint(&mut life.checkpointer, now, asleep);
         life.next_keep = now.mono.after(Span(every));
         self.after("keep")?;
         self.step_is_news &= !checks::ills(&self.life().engine.health()).is_empty();
@@ -413,7 +413,7 @@ impl World {
         let (now, asleep) = (self.now(), self.asleep());
         let life = self.life();
         // A failure is tried again.
-        let _ = life.engine.keep_last(&mut life.keeper, now, asleep);
+        let _ = life.engine.last_checkpoint(&mut life.checkpointer, now, asleep);
         self.after("save")
     }
 
@@ -444,17 +444,17 @@ impl World {
         let now = self.now();
         let life = self.life.as_mut().expect("a program runs");
         loop {
-            let tidings = match life.tidings.try_recv() {
-                Ok(tidings) => tidings,
+            let events = match life.events.try_recv() {
+                Ok(events) => events,
                 Err(TryRecvError::Empty) => break,
-                Err(error) => return Err(format!("tidings: {error}")),
+                Err(error) => return Err(format!("events: {error}")),
             };
-            let (id, news) = match &*tidings {
-                Tidings::Made(id) => (id, News::Made),
-                Tidings::Removed(id) => (id, News::Removed),
+            let (id, news) = match &*events {
+                MonitorEvent::Made(id) => (id, News::Made),
+                MonitorEvent::Removed(id) => (id, News::Removed),
                 // Senders of a world use each other's ids as they like.
-                Tidings::Conflict(..) => continue,
-                Tidings::Change(change) => {
+                MonitorEvent::Conflict(..) => continue,
+                MonitorEvent::Change(change) => {
                     let told = crate::model::Told { from: change.from, to: change.to, muted: change.muted };
                     if let Some(deadline) = change.deadline {
                         let (id, late) = (change.monitor.as_str(), now.mono.since(deadline));
@@ -506,7 +506,7 @@ impl World {
         }
         self.stood = now;
         let mut remembered = BTreeMap::new();
-        for (number, state) in self.tables.standings().unwrap_or_default() {
+        for (number, state) in self.tables.alert_states().unwrap_or_default() {
             if self.remembered.get(&number) != Some(&state) {
                 self.say(format!("of {number} is remembered: {state}"));
             }

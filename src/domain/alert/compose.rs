@@ -1,6 +1,6 @@
 //! What a message says of those it is about.
 
-use super::entry::Entry;
+use super::entry::MonitorAlert;
 use super::machine::Lookup;
 use super::message::{Kind, LISTED_BYTES_MAX, LISTED_MAX, SAID_BYTES_MAX, Shared, Subject, age};
 use crate::domain::instance::Instance;
@@ -14,14 +14,14 @@ use std::net::IpAddr;
 const GAP_MAX: Span = Span::secs(400 * 86_400);
 
 /// The name of the incident by which a notifier knows, or is to know, that a monitor is down.
-pub(super) fn thread(entry: &Entry, to: &str, instance: &Instance) -> String {
+pub(super) fn thread(entry: &MonitorAlert, to: &str, instance: &Instance) -> String {
     let (beats, started) = told(entry, to);
     // Told by a version that did not note when it began: under the name of then.
     instance.incident(incident_id(entry.number, beats), started.unwrap_or(Wall(i64::MIN)))
 }
 
 /// The beats and the beginning of that incident; `None`: an earlier version did not note it.
-fn told(entry: &Entry, to: &str) -> (u64, Option<Wall>) {
+fn told(entry: &MonitorAlert, to: &str) -> (u64, Option<Wall>) {
     let line = entry.line(to);
     match line.and_then(|line| line.told.or(line.thread)) {
         Some(told) => (told, line.and_then(|line| line.told_started)),
@@ -32,7 +32,7 @@ fn told(entry: &Entry, to: &str) -> (u64, Option<Wall>) {
 /// What tells a message about these from every other: of one its incident, of several that of the first and a sum of all,
 /// so that news of others is not taken for what was told before of the first. When that began is part of it: after a power
 /// cut beats are counted from an earlier one on, so another incident may have the name of one that was told.
-pub(super) fn name(entries: &[&Entry], to: &str, instance: &Instance) -> String {
+pub(super) fn name(entries: &[&MonitorAlert], to: &str, instance: &Instance) -> String {
     let Some((first, rest)) = entries.split_first() else { return String::new() };
     let mut name = thread(first, to, instance);
     if !rest.is_empty() {
@@ -54,7 +54,7 @@ pub(super) fn name(entries: &[&Entry], to: &str, instance: &Instance) -> String 
 /// As many of them as a message lists.
 pub(super) fn subjects(
     kind: Kind,
-    entries: &[&Entry],
+    entries: &[&MonitorAlert],
     to: &str,
     instance: &Instance,
     lookup: &dyn Lookup,
@@ -80,7 +80,7 @@ pub(super) fn subjects(
     subjects
 }
 
-fn subject(entry: &Entry, incident: String, lookup: &dyn Lookup) -> Subject {
+fn subject(entry: &MonitorAlert, incident: String, lookup: &dyn Lookup) -> Subject {
     let known = lookup.monitor(&entry.id).filter(|known| known.number == entry.number && !entry.removed);
     let (mut tags, mut said, mut address) = (Vec::new(), None, entry.ip.map(|ip| ip.to_string()));
     let mut slot = None;
@@ -136,7 +136,7 @@ pub(super) fn end_of(text: &str) -> String {
 }
 
 /// What several of them have in common: something they all depend on, or else their network.
-pub(super) fn shared(entries: &[&Entry]) -> Option<Shared> {
+pub(super) fn shared(entries: &[&MonitorAlert]) -> Option<Shared> {
     let (first, rest) = entries.split_first()?;
     if rest.is_empty() {
         return None;
@@ -203,7 +203,7 @@ mod tests {
 
     impl World {
         /// Has `a` say something; what is known of it if that makes it go down.
-        fn says(&mut self, status: Status, message: Option<&str>) -> Option<Entry> {
+        fn says(&mut self, status: Status, message: Option<&str>) -> Option<MonitorAlert> {
             let (monitor, beat) =
                 (Name { id: IdRef::new("a").unwrap(), hash: 0 }, Beat { status, message, ..Beat::default() });
             let source = Source { peer: Peer::Unix, transport: Transport::Http };
@@ -213,13 +213,13 @@ mod tests {
                 entry = record
                     .incident
                     .filter(|_| record.change != Change::None)
-                    .map(|one| Entry::new(record, one));
+                    .map(|one| MonitorAlert::new(record, one));
             };
             self.0.handle(Now::default(), arrival, keep).unwrap();
             entry
         }
 
-        fn quotes(&self, entry: &Entry) -> Option<String> {
+        fn quotes(&self, entry: &MonitorAlert) -> Option<String> {
             subject(entry, String::new(), self).said
         }
     }
@@ -268,12 +268,12 @@ mod tests {
         let mut entry = None;
         for ms in [3_640_000, 3_670_000] {
             let keep = &mut |record: &Record<'_>| {
-                entry = record.incident.map(|one| Entry::new(record, one));
+                entry = record.incident.map(|one| MonitorAlert::new(record, one));
             };
             while world.0.handle_timeout(at(ms), 7, keep) {}
         }
         let mut entry = entry.unwrap();
-        let slot = |world: &World, entry: &Entry| subject(entry, String::new(), world).slot;
+        let slot = |world: &World, entry: &MonitorAlert| subject(entry, String::new(), world).slot;
         let hourly = Schedule::parse("0 * * * *", "UTC").unwrap();
         for (last, near) in [(0, false), (1_790_000, false), (1_810_000, true), (3_599_000, true)] {
             let of_then = Subject { last_beat: Some(Wall(last)), ..subject(&entry, String::new(), &world) };

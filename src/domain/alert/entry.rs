@@ -2,7 +2,7 @@
 //!
 //! It is plain data with a form as JSON, one row of the table `alerts`: whatever of it outlives a crash is in there.
 
-use super::machine::Failure;
+use super::machine::FailedRun;
 use crate::domain::address::Peer;
 use crate::domain::record::{OpenIncident, Reason, Record};
 use crate::domain::time::{Span, Wall};
@@ -18,7 +18,7 @@ pub const STEADY: Span = Span::secs(1800);
 
 /// A monitor that is down, or was and of which something is still to be told or to be remembered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct MonitorAlert {
     #[serde(skip)]
     pub(super) number: u64,
     /// Of the latest record that was heard of it.
@@ -56,7 +56,7 @@ pub(super) struct Entry {
     pub(super) again: bool,
     /// Its newest failed run since, where somebody is told of each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) failed: Option<Failure>,
+    pub(super) failed: Option<FailedRun>,
     /// When it last went down or came up.
     pub(super) changed: Wall,
     /// How often it went down since `first_down`, with never an hour between in which all was told.
@@ -146,10 +146,10 @@ pub(super) struct Line {
     pub(super) tells: u32,
 }
 
-impl Entry {
+impl MonitorAlert {
     /// One that has just gone down.
-    pub(super) fn new(record: &Record<'_>, incident: OpenIncident) -> Entry {
-        Entry {
+    pub(super) fn new(record: &Record<'_>, incident: OpenIncident) -> MonitorAlert {
+        MonitorAlert {
             number: record.number,
             version: record.version,
             id: record.id.as_str().to_string(),

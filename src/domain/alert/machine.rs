@@ -5,7 +5,7 @@
 //! step with the place in the log that was reached. So after a crash it goes on from that step as if the rest had never
 //! been: what was told is known to have been told, and what was not is decided anew.
 //!
-//! A monitor that goes down gets an [`Entry`], and in it a [`Line`] for each notifier that is to be told. A line waits
+//! A monitor that goes down gets an [`MonitorAlert`], and in it a [`Line`] for each notifier that is to be told. A line waits
 //! for the notifier's `min_down`, then looks whether something that the monitor depends on is down and will be told of
 //! instead, then joins the notifier's [`Group`]. A group is told when nobody has joined it for `group_wait`. An incident
 //! that ended meanwhile is told all the same, and its end with it: whoever is told of one hears of its end, and nobody else.
@@ -27,8 +27,8 @@
 //! to that); if then more than half of all are silent, those who were not heard since are kept back for some minutes, and
 //! one message says so.
 
-use super::entry::{Entry, Line, after};
-use super::message::{Doubt, Message, age};
+use super::entry::{Line, MonitorAlert, after};
+use super::message::{Message, SuspicionCause, age};
 use super::policy::{AlertPolicy, NOTIFY_MAX};
 use crate::domain::address::Peer;
 use crate::domain::instance::Instance;
@@ -44,9 +44,10 @@ mod around;
 mod cover;
 mod failures;
 mod flush;
+mod incidents;
 
 use cover::Cover;
-pub(super) use failures::Failure;
+pub(super) use failures::FailedRun;
 
 /// A group that others keep joining is told after this many times `group_wait` at the latest.
 const GROUP_WAITS_MAX: u64 = 8;
@@ -72,7 +73,7 @@ pub trait Lookup {
 
 /// What is remembered of one monitor; `state` `None`: nothing any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct AlertState {
     /// The monitor's number.
     pub number: u64,
     /// What is remembered, as JSON.
@@ -81,17 +82,17 @@ pub struct Standing {
 
 /// What comes out.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Step {
+pub struct AlertOutput {
     /// To be told, in this order.
     pub messages: Vec<Message>,
     /// To be remembered.
-    pub standings: Vec<Standing>,
+    pub alert_states: Vec<AlertState>,
 }
 
-impl Step {
+impl AlertOutput {
     /// Whether nothing came out.
     pub fn is_empty(&self) -> bool {
-        self.messages.is_empty() && self.standings.is_empty()
+        self.messages.is_empty() && self.alert_states.is_empty()
     }
 }
 
@@ -106,9 +107,9 @@ struct Group {
 
 /// Our own restart, standstill or loss of network.
 #[derive(Clone, Debug)]
-struct Suspicion {
+struct SelfSuspicion {
     at: Wall,
-    doubt: Doubt,
+    doubt: SuspicionCause,
     /// Monitors that were down before.
     down_before: u64,
     /// Since when more than half are silent.
@@ -132,7 +133,7 @@ pub struct Machine {
     /// Ids that others depend on.
     parents: BTreeSet<String>,
     clock: Wall,
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, MonitorAlert>,
     /// Numbers of entries of [`Machine::parents`].
     by_id: BTreeMap<String, u64>,
     /// Entries that depend on an id.
@@ -144,7 +145,7 @@ pub struct Machine {
     passing_pruned: Wall,
     /// From when until when we were not there, while changes from before are still heard.
     absence: Option<(Wall, Wall)>,
-    suspicion: Option<Suspicion>,
+    suspicion: Option<SelfSuspicion>,
     /// Records are heard that will be heard again, however much later.
     expects_twins: bool,
     /// Whether it was told that our disk is full as it is now, and when that was told last.
@@ -164,7 +165,7 @@ impl Machine {
     ) -> Machine {
         let mut machine = Machine { clock: now, ..Machine::default() };
         for (number, state) in remembered {
-            let Ok(mut entry) = serde_json::from_str::<Entry>(&state) else { continue };
+            let Ok(mut entry) = serde_json::from_str::<MonitorAlert>(&state) else { continue };
             entry.number = number;
             if entry.began == Wall::default() {
                 (entry.began, entry.heard) = (entry.started, entry.last_beat);
@@ -261,14 +262,14 @@ impl Machine {
     }
 
     /// What has come out since this was last asked.
-    pub fn take(&mut self) -> Step {
-        let standing = |number| Standing {
+    pub fn take(&mut self) -> AlertOutput {
+        let alert_state = |number| AlertState {
             number,
             // A value of plain fields always has a JSON.
             state: self.entries.get(&number).and_then(|entry| serde_json::to_string(entry).ok()),
         };
-        let standings = std::mem::take(&mut self.dirty).into_iter().map(standing).collect();
-        Step { messages: self.take_messages(), standings }
+        let alert_states = std::mem::take(&mut self.dirty).into_iter().map(alert_state).collect();
+        AlertOutput { messages: self.take_messages(), alert_states }
     }
 
     /// Only what is to be told of that; what is to be remembered waits, and is by then as it will be then.
@@ -277,8 +278,8 @@ impl Machine {
     }
 
     /// What was to be remembered could not be put on record, and still is to be.
-    pub fn put_back(&mut self, standings: &[Standing]) {
-        self.dirty.extend(standings.iter().map(|standing| standing.number));
+    pub fn put_back(&mut self, alert_states: &[AlertState]) {
+        self.dirty.extend(alert_states.iter().map(|alert_state| alert_state.number));
     }
 
     /// Of how many monitors something is to be remembered.
@@ -315,11 +316,11 @@ impl Machine {
     }
 
     /// The rule that a monitor goes by.
-    fn rule_of(&self, entry: &Entry) -> Option<&Rule> {
+    fn rule_of(&self, entry: &MonitorAlert) -> Option<&Rule> {
         self.rules.find(&entry.id, entry.peer()).and_then(|number| self.rules.get(number))
     }
 
-    fn after_of(&self, entry: &Entry) -> Vec<String> {
+    fn after_of(&self, entry: &MonitorAlert) -> Vec<String> {
         if self.parents.is_empty() {
             return Vec::new();
         }
@@ -329,7 +330,7 @@ impl Machine {
     }
 
     /// Puts an entry where it can be found.
-    fn place(&mut self, entry: Entry) {
+    fn place(&mut self, entry: MonitorAlert) {
         if entry.is_down() {
             if self.parents.contains(&entry.id) {
                 self.by_id.insert(entry.id.clone(), entry.number);
@@ -354,143 +355,6 @@ impl Machine {
         if let Some(at) = at {
             self.timers.insert((at, number));
         }
-    }
-
-    fn begin(&mut self, record: &Record<'_>, incident: OpenIncident) {
-        let number = record.number;
-        let mut entry = self.entries.remove(&number).unwrap_or_else(|| Entry::new(record, incident));
-        let goes_on = entry.goes_on(incident);
-        entry.begin(record, incident);
-        let names = self.notifiers_of(&entry.id, entry.peer());
-        self.name_lines(&mut entry, &names);
-        for line in entry.lines.iter_mut().filter(|line| names.contains(&line.to) && !line.flapping) {
-            line.covered = false;
-            if !goes_on {
-                line.counted = false;
-            } else if line.told == Some(incident.beats) {
-                // It knows.
-                let every = self.policy.remind_every(&line.to);
-                line.remind = every.map(|every| after(self.clock, every));
-                continue;
-            } else {
-                line.uncount();
-            }
-            let began = present(self.absence, entry.began);
-            line.due = Some(after(began, self.policy.min_down(&line.to)));
-            (line.thread, line.remind) = (line.told, None);
-        }
-        if entry.lines.is_empty() && !self.parents.contains(&entry.id) {
-            self.forget(entry);
-            return;
-        }
-        entry.after = self.after_of(&entry);
-        self.place(entry);
-        self.dirty.insert(number);
-        self.set_wake(number, Some(self.clock));
-    }
-
-    /// Gives a monitor a line for everybody who is named, beside those who are to be told of an end, and those who heard of
-    /// it of late, so that they hear no more of it in an hour for having been left out of the rules in between.
-    fn name_lines(&self, entry: &mut Entry, names: &[String]) {
-        let clock = self.clock;
-        for line in &mut entry.lines {
-            line.unnamed = !line.is_owed() && !names.contains(&line.to);
-        }
-        entry.lines.retain(|line| !line.unnamed || !line.is_past(clock));
-        for name in names {
-            if entry.line(name).is_none() {
-                entry.lines.push(Line::new(name));
-            }
-        }
-        entry.lines.sort_by_key(|line| line.unnamed);
-        entry.lines.truncate(NOTIFY_MAX);
-    }
-
-    /// The incident of a monitor ended, if one was open; or the monitor is gone.
-    fn end(&mut self, number: u64, at: Wall, removed: bool) {
-        let Some(entry) = self.entries.get_mut(&number) else { return };
-        self.dirty.insert(number);
-        if removed {
-            (entry.removed, entry.paused) = (true, false);
-        }
-        if entry.is_down() {
-            entry.ended = Some(at.max(entry.began));
-            entry.changed = at;
-            // Where it seems to have ended before it began the clock was put back, if only by a little.
-            let lasted_to = if at < entry.began { after(at, AHEAD) } else { at };
-            let lasted_to = present(self.absence, lasted_to);
-            for line in &mut entry.lines {
-                if line.due.take().is_some_and(|due| due <= lasted_to && !entry.paused) {
-                    line.count();
-                }
-                (line.covered, line.remind) = (false, None);
-                if !line.is_owed() {
-                    line.failures = 0;
-                }
-            }
-            let (id, parents) = (entry.id.clone(), entry.after.clone());
-            if self.by_id.get(&id) == Some(&number) {
-                self.by_id.remove(&id);
-            }
-            for parent in parents {
-                if let Some(children) = self.children.get_mut(&parent) {
-                    children.remove(&number);
-                    if children.is_empty() {
-                        self.children.remove(&parent);
-                    }
-                }
-            }
-            self.release_children(&id);
-        }
-        self.set_wake(number, Some(self.clock));
-    }
-
-    /// Those who were silent behind a monitor have some time to be heard again, or else are told of.
-    fn release_children(&mut self, id: &str) {
-        let children: Vec<u64> = self.children.get(id).into_iter().flatten().copied().collect();
-        for number in children {
-            let Some(entry) = self.entries.get_mut(&number) else { continue };
-            let respite = entry.respite.min(RESPITE_MAX);
-            let mut wake = None;
-            for line in entry.lines.iter_mut().filter(|line| line.covered) {
-                let min_down = self.policy.min_down(&line.to);
-                let due = after(self.clock, respite.max(min_down));
-                (line.covered, line.due, wake) = (false, Some(due), Some(self.clock));
-            }
-            if wake.is_some() {
-                self.dirty.insert(number);
-                self.set_wake(number, wake);
-            }
-        }
-    }
-
-    fn set_paused(&mut self, number: u64, paused: bool, at: Wall) {
-        let Some(entry) = self.entries.get(&number).filter(|entry| entry.paused != paused) else {
-            return;
-        };
-        let names = self.notifiers_of(&entry.id, entry.peer());
-        let Some(entry) = self.entries.get_mut(&number) else { return };
-        entry.paused = paused;
-        self.dirty.insert(number);
-        if paused {
-            return;
-        }
-        // What happened in a pause is nobody's concern; what is still so after it counts from now.
-        entry.changed = entry.changed.max(at);
-        let down = entry.is_down();
-        for line in entry.lines.iter_mut().filter(|line| !line.unnamed) {
-            (line.pending, line.covered, line.due, line.remind) = (0, false, None, None);
-            line.failures = 0;
-            let down = down && names.contains(&line.to);
-            if down && !line.flapping && line.told != Some(entry.beats) {
-                let min_down = self.policy.min_down(&line.to);
-                line.due = Some(after(at, min_down));
-            } else if down && line.told.is_some() && !line.flapping {
-                let every = self.policy.remind_every(&line.to);
-                line.remind = every.map(|every| after(at, every));
-            }
-        }
-        self.set_wake(number, Some(self.clock));
     }
 
     /// Sees what is due of a monitor.
@@ -562,7 +426,7 @@ impl Machine {
     }
 
     /// Lets a monitor go of which nothing has to be remembered.
-    fn forget(&mut self, entry: Entry) {
+    fn forget(&mut self, entry: MonitorAlert) {
         if let Some(wake) = entry.wake {
             self.timers.remove(&(wake, entry.number));
         }

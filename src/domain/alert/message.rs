@@ -121,7 +121,7 @@ pub enum Shared {
 /// Why we suspect ourselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Doubt {
+pub enum SuspicionCause {
     /// We were started again, or stood still for a time.
     Restart,
     /// This machine had lost its network.
@@ -163,7 +163,7 @@ pub struct Message {
     pub flaps: Option<(u32, Span)>,
     /// With [`Kind::Own`]: why, and how many monitors there are in all, where some are silent for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub doubt: Option<(Doubt, u64)>,
+    pub doubt: Option<(SuspicionCause, u64)>,
     /// When it was to be told, and how late that is by now: whoever delivers it sets it.
     #[serde(skip)]
     pub delayed: Span,
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_message_is_kept_whole_but_for_what_only_its_delivery_decides() {
         let mut message = Message::new(Kind::Own, "self-7-3-ops".into(), "ops", Wall(5_000));
-        message.doubt = Some((Doubt::Network, 9));
+        message.doubt = Some((SuspicionCause::Network, 9));
         message.shared = Some(Shared::Network("10.1.2.0/24".into()));
         message.flaps = Some((3, Span(1)));
         message.monitors = vec![Subject {

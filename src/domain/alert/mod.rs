@@ -7,6 +7,6 @@ pub mod message;
 pub mod policy;
 
 pub use entry::Remembered;
-pub use machine::{Lookup, Machine, Standing, Step};
+pub use machine::{AlertOutput, AlertState, Lookup, Machine};
 pub use message::{Kind, Message};
 pub use policy::{AlertPolicy, Notifier};

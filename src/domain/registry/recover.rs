@@ -1,7 +1,7 @@
 //! A registry put together again after a start, and the forgiving of time in which nobody listened.
 //!
 //! Records come in any order and more than once ([`Registry::load`]); of each monitor the later one holds. Then
-//! [`Registry::settle`] gives everybody a deadline: whoever was up or late has a whole interval from now, as if its last
+//! [`Registry::resume_after_start`] gives everybody a deadline: whoever was up or late has a whole interval from now, as if its last
 //! beat had just come; a schedule waits for its first slot from now on; a run has as much time left as it had when we
 //! were last known to listen; whoever was never heard keeps its time, and has an interval at least, but waits anew where its
 //! first slot came meanwhile. The same holds, without a start, after the machine has slept or we have been stuck
@@ -28,7 +28,7 @@ pub(super) struct Loading {
 }
 
 impl Registry {
-    /// Takes a record in that was kept; `saved` says whether the snapshot has it. Until [`Registry::settle`] nobody is
+    /// Takes a record in that was kept; `saved` says whether the snapshot has it. Until [`Registry::resume_after_start`] nobody is
     /// judged.
     pub fn load(&mut self, now: Now, name: Name<'_>, record: &Record<'_>, saved: bool) {
         let loading = self.loading.get_or_insert_default();
@@ -96,13 +96,13 @@ impl Registry {
     }
 
     /// Notes that a monitor was removed, before any record of it is loaded.
-    pub fn bury(&mut self, number: u64) {
+    pub fn mark_removed(&mut self, number: u64) {
         self.loading.get_or_insert_default().buried.insert(number);
     }
 
     /// Gives everybody that was loaded a deadline. `last_sign` is when we were last known to listen. `handed_over`: monitors
     /// that stand for a connection which has outlived the process before us; the others of that kind go, as theirs went.
-    pub fn settle(
+    pub fn resume_after_start(
         &mut self,
         now: Now,
         last_sign: Option<Wall>,
@@ -118,7 +118,7 @@ impl Registry {
             if row.is_vacant() {
                 continue;
             }
-            row.hold_to(&rules, &defaults, Own::ALL);
+            row.apply_rules(&rules, &defaults, Own::ALL);
             if row.is_of_connection() && !handed_over.contains(row.id.as_str()) {
                 self.remove(now, key, keep);
                 continue;
@@ -129,7 +129,7 @@ impl Registry {
                 } else {
                     row.put_runs_back(now, Span(away_ms.unsigned_abs()));
                 }
-                self.ordered(now, key, Change::None, keep);
+                self.write_record(now, key, Change::None, keep);
             }
             let row = &mut self.monitors[key as usize];
             let pause = row.rare.as_ref().and_then(|rare| rare.pause);
@@ -139,10 +139,10 @@ impl Registry {
                 }
                 _ => {
                     row.deadline = NEVER;
-                    self.arm_anew(now, Span(away_ms.max(0).unsigned_abs()), key, keep);
+                    self.give_whole_interval(now, Span(away_ms.max(0).unsigned_abs()), key, keep);
                 }
             }
-            self.file(key);
+            self.insert_deadline(key);
             self.hold_window(now, key, keep);
         }
     }
@@ -162,11 +162,11 @@ impl Registry {
                 // It ends by the wall clock, which has gone on.
                 row.deadline = row.paused_until(now);
             } else {
-                self.arm_anew(now, Span(slept.0.saturating_add(stuck.0)), key, keep);
+                self.give_whole_interval(now, Span(slept.0.saturating_add(stuck.0)), key, keep);
             }
-            self.file(key);
+            self.insert_deadline(key);
             if running {
-                self.ordered(now, key, Change::None, keep);
+                self.write_record(now, key, Change::None, keep);
             }
         }
     }
@@ -182,9 +182,9 @@ impl Registry {
                 let since = row.since;
                 row.first_beat_stepped(now, step_ms, self.rules.get(row.rule), &self.defaults);
                 let moved = row.since != since;
-                self.file(key);
+                self.insert_deadline(key);
                 if moved {
-                    self.ordered(now, key, Change::None, keep);
+                    self.write_record(now, key, Change::None, keep);
                 }
                 continue;
             }
@@ -206,9 +206,9 @@ impl Registry {
                 let slot = if jumped_over { schedule.next_after(now.wall) } else { Some(slot) };
                 row.deadline = row.wait_for(now, schedule, slot);
             }
-            self.file(key);
+            self.insert_deadline(key);
             if running {
-                self.ordered(now, key, Change::None, keep);
+                self.write_record(now, key, Change::None, keep);
             }
         }
     }
@@ -229,15 +229,15 @@ impl Registry {
                 grace: !rule.is_some_and(Rule::is_fixed),
             };
             let old = row.held_to(rule, &defaults);
-            row.hold_to(&self.rules, &self.defaults, own);
+            row.apply_rules(&self.rules, &self.defaults, own);
             let new = row.held_to(self.rules.get(row.rule), &self.defaults);
             if old != new {
                 if old.2 != new.2 && row.visible() == State::New && row.beats == 0 {
                     // What was no slot until now cannot have been missed.
                     row.since = now.wall;
                 }
-                self.rearm(now, key);
-                self.ordered(now, key, Change::None, keep);
+                self.set_deadline(now, key);
+                self.write_record(now, key, Change::None, keep);
             }
             let row = &self.monitors[key as usize];
             let by_window = row.is_paused() && row.paused_by() == Some(PausedBy::Window);
@@ -266,7 +266,7 @@ impl Registry {
     }
 
     /// Sets a deadline as if the monitor had just been heard. Nobody has listened for so long.
-    fn arm_anew(&mut self, now: Now, away: Span, key: u32, keep: &mut impl FnMut(&Record<'_>)) {
+    fn give_whole_interval(&mut self, now: Now, away: Span, key: u32, keep: &mut impl FnMut(&Record<'_>)) {
         let row = &mut self.monitors[key as usize];
         let rule = self.rules.get(row.rule);
         let since = row.since;
@@ -280,7 +280,7 @@ impl Registry {
             State::Down | State::Paused => row.down_until(now, rule, &self.defaults),
         };
         if row.since != since {
-            self.ordered(now, key, Change::None, keep);
+            self.write_record(now, key, Change::None, keep);
         }
     }
 }

@@ -9,7 +9,7 @@
 
 use super::Registry;
 use super::row::Monitor;
-use super::{Name, Tidings};
+use super::{MonitorEvent, Name};
 use crate::domain::address::Peer;
 use crate::domain::schedule::Schedule;
 use crate::domain::time::{Mono, Now, Span, Wall};
@@ -110,7 +110,7 @@ impl Registry {
         let schedule = self.rules.get(row.rule).and_then(|rule| rule.schedule.as_ref());
         let every = schedule.map_or(row.held(), Schedule::shortest_gap);
         if let Some(conflict) = row.suspect(now, pair, evidence, every) {
-            self.tidings.push_back(Tidings::Conflict(row.id.clone(), conflict));
+            self.events.push_back(MonitorEvent::Conflict(row.id.clone(), conflict));
         }
     }
 }

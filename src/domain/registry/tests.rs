@@ -51,14 +51,14 @@ fn beat(registry: &mut Registry, ms: u64, id: &str, beat: &Beat<'_>) -> Receipt 
     registry.handle(at(ms), arrival, &mut |_| {}).unwrap()
 }
 
-fn control(registry: &mut Registry, ms: u64, id: &str, control: Control) -> Result<bool, Refused> {
+fn control(registry: &mut Registry, ms: u64, id: &str, control: Control) -> Result<bool, CommandRefusal> {
     registry.control(at(ms), name(id), &control, (ms + 1, source()), &mut |_| {})
 }
 
 fn changes(registry: &mut Registry) -> Vec<Transition> {
-    let all = std::iter::from_fn(|| registry.poll_tidings());
-    all.filter_map(|tidings| match tidings {
-        Tidings::Change(change) => Some(change),
+    let all = std::iter::from_fn(|| registry.poll_event());
+    all.filter_map(|events| match events {
+        MonitorEvent::Change(change) => Some(change),
         _ => None,
     })
     .collect()
@@ -244,7 +244,7 @@ fn a_pause_hides_silence_and_its_end_gives_a_whole_interval() {
     control(&mut r, 7_270_000, "a", Control::Pause { until: None }).unwrap();
     control(&mut r, 7_280_000, "a", Control::Resume).unwrap();
     assert_eq!(state(&r, 7_280_000, "a"), State::Up);
-    assert_eq!(control(&mut r, 0, "b", Control::Resume), Err(Refused::Unknown));
+    assert_eq!(control(&mut r, 0, "b", Control::Resume), Err(CommandRefusal::Unknown));
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn who_stays_silent_long_enough_is_forgotten_unless_declared() {
     }) {}
     assert_eq!(records, vec![("a".to_string(), Change::Removed)]);
     assert_eq!((r.len(), r.get(at(0), name("a"))), (2, None));
-    assert_eq!(control(&mut r, 0, "kept", Control::Remove), Err(Refused::Configured));
+    assert_eq!(control(&mut r, 0, "kept", Control::Remove), Err(CommandRefusal::Configured));
     // Its place is used again, by a monitor of another number.
     beat(&mut r, 3_700_000, "a", &OK);
     assert_eq!((r.len(), r.get(at(0), name("a")).map(|m| m.number)), (3, Some(3_700_001)));

@@ -1,8 +1,8 @@
 //! What every store must do with what is to be told.
 
 use super::{NOW, at};
-use crate::domain::alert::Standing;
-use crate::store::{Delivery, Entry, Lane, Mark, OutboxQuery, Outgoing, Posted, Settled, Store};
+use crate::domain::alert::AlertState;
+use crate::store::{DeliveryStatus, Entry, Lane, Mark, OutboxMessage, OutboxQuery, Outgoing, Settled, Store};
 
 /// A message to `ops`, due some seconds after [`NOW`].
 pub(in crate::store) fn outgoing(key: &str, due: u64) -> Outgoing {
@@ -59,13 +59,13 @@ pub(super) fn what_is_to_be_told_comes_in_order_and_once(store: &dyn Store) {
         store.outbox_list(&query).unwrap().into_iter().map(|posted| posted.outgoing.key).collect()
     };
     assert_eq!(listed(None), ["test", "z", "o", "a", "c"]);
-    assert_eq!(listed(Some(Delivery::Sent)), ["a"]);
+    assert_eq!(listed(Some(DeliveryStatus::Sent)), ["a"]);
     let all = store.outbox_list(&OutboxQuery { limit: 9, ..OutboxQuery::default() }).unwrap();
     assert_eq!(
         store.outbox_places(&["c", "never put", "test"]).unwrap(),
         [Some(all[4].place), None, Some(all[0].place)]
     );
-    let page = OutboxQuery { delivery: Some(Delivery::Pending), before: None, limit: 2 };
+    let page = OutboxQuery { delivery: Some(DeliveryStatus::Pending), before: None, limit: 2 };
     let first = store.outbox_list(&page).unwrap();
     let rest = store.outbox_list(&OutboxQuery { before: Some(first[1].place), ..page }).unwrap();
     assert_eq!(rest.iter().map(|posted| posted.outgoing.key.as_str()).collect::<Vec<_>>(), ["o", "c"]);
@@ -80,10 +80,10 @@ pub(super) fn what_fails_goes_to_another_in_the_same_step(store: &dyn Store) {
         settle_with(store, "b", 1, &failed, std::slice::from_ref(&instead));
     }
     assert_eq!(store.outbox_next(&Lane::all("other"), 9).unwrap(), [instead]);
-    let query = OutboxQuery { delivery: Some(Delivery::Failed), before: None, limit: 9 };
+    let query = OutboxQuery { delivery: Some(DeliveryStatus::Failed), before: None, limit: 9 };
     let posted = store.outbox_list(&query).unwrap();
     assert_eq!(posted.len(), 1);
-    let of = |posted: &Posted| {
+    let of = |posted: &OutboxMessage| {
         (posted.reason.clone().unwrap_or_default(), posted.outgoing.due, posted.outgoing.tries)
     };
     assert_eq!(of(&posted[0]), ("404".into(), at(1), 1));
@@ -109,7 +109,7 @@ pub(super) fn a_recipient_is_told_by_itself(store: &dyn Store) {
     assert_eq!(next(store), Some(("b".into(), 0)));
     settle(store, "a>x", Settled::Sent);
     assert_eq!(store.outbox_pending().unwrap(), [(Lane::all("ops"), 1), (y, 1)]);
-    let query = OutboxQuery { delivery: Some(Delivery::Sent), before: None, limit: 9 };
+    let query = OutboxQuery { delivery: Some(DeliveryStatus::Sent), before: None, limit: 9 };
     let posted = store.outbox_list(&query).unwrap();
     let told: Vec<_> = posted.iter().map(|one| (&*one.outgoing.key, one.reason.as_deref())).collect();
     assert_eq!(told, [("a>x", None), ("a", Some("x and y have not heard"))]);
@@ -133,23 +133,23 @@ pub(super) fn many_are_let_go_of_in_one_step(store: &dyn Store) {
     assert_eq!(store.outbox_pending().unwrap(), [(Lane::all("ops"), 1), (Lane::all("other"), 1)]);
     assert_eq!(next(store), Some(("d".into(), 0)));
     assert_eq!(store.outbox_next(&Lane::all("other"), 9).unwrap()[0].key, "b-other", "a was told");
-    let query = OutboxQuery { delivery: Some(Delivery::Failed), before: None, limit: 9 };
+    let query = OutboxQuery { delivery: Some(DeliveryStatus::Failed), before: None, limit: 9 };
     for (posted, key) in store.outbox_list(&query).unwrap().iter().zip(["c", "b"]) {
-        let Posted { outgoing: Outgoing { due, tries, .. }, reason, .. } = posted;
+        let OutboxMessage { outgoing: Outgoing { due, tries, .. }, reason, .. } = posted;
         assert_eq!((posted.outgoing.key.as_str(), *due, *tries), (key, at(5), 0));
         assert_eq!(reason.as_deref(), Some("too many"));
     }
 }
 
 pub(super) fn what_was_told_of_a_monitor_is_remembered_until_it_is_not(store: &dyn Store) {
-    let standing = |number, state: Option<&str>| Standing { number, state: state.map(Into::into) };
-    let put = |standings: &[Standing]| {
-        let entries: Vec<Entry<'_>> = standings.iter().map(Entry::Standing).collect();
+    let alert_state = |number, state: Option<&str>| AlertState { number, state: state.map(Into::into) };
+    let put = |alert_states: &[AlertState]| {
+        let entries: Vec<Entry<'_>> = alert_states.iter().map(Entry::AlertState).collect();
         store.apply(&entries, Mark::None).unwrap();
     };
-    put(&[standing(2, Some("b")), standing(1, Some("a"))]);
-    put(&[standing(2, Some("c")), standing(3, None)]);
-    assert_eq!(store.standings().unwrap(), [(1, "a".into()), (2, "c".into())]);
-    put(&[standing(1, None)]);
-    assert_eq!(store.standings().unwrap(), [(2, "c".into())]);
+    put(&[alert_state(2, Some("b")), alert_state(1, Some("a"))]);
+    put(&[alert_state(2, Some("c")), alert_state(3, None)]);
+    assert_eq!(store.alert_states().unwrap(), [(1, "a".into()), (2, "c".into())]);
+    put(&[alert_state(1, None)]);
+    assert_eq!(store.alert_states().unwrap(), [(2, "c".into())]);
 }

@@ -2,11 +2,11 @@
 
 use super::disk::DiskFile;
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, file_name};
-use super::news::News;
+use super::lasting_error::LastingError;
+use super::news::JournalNews;
 use super::recover::Found;
 use super::segment::{Extent, Segment};
-use super::sim::Random;
-use super::trouble::Trouble;
+use super::sim::Rng;
 use super::{FileJournal, UNSYNCED_BYTES_MAX};
 use crate::domain::time::Wall;
 use crate::store::{Batch, Position, StoreError};
@@ -34,14 +34,14 @@ pub(super) struct Inner {
     pub(super) synced_sequence: u64,
     /// Where frames begin that the next segment will hold again.
     pub(super) rewritten: Vec<Position>,
-    pub(super) trouble: Option<Trouble>,
+    pub(super) trouble: Option<LastingError>,
     /// How often syncing or beginning a segment failed.
     pub(super) failures: u64,
     pub(super) rescues: u64,
     /// The file whose fdatasync failed, and why, or that was removed, until all that was in it is written again.
     pub(super) unsaid: Option<(PathBuf, Option<String>)>,
     /// What people are to be told of.
-    pub(super) news: News,
+    pub(super) news: JournalNews,
     /// How often in a row reading has failed, by segment.
     pub(super) failed_reads: BTreeMap<u64, u32>,
     /// Whether beginning a segment failed in this second: then nobody tries again before the next.
@@ -49,7 +49,7 @@ pub(super) struct Inner {
     /// Seconds until a new segment is tried again while there is none, and how long the last wait was.
     pub(super) retry_in_s: u32,
     pub(super) patience_s: u32,
-    pub(super) random: Random,
+    pub(super) random: Rng,
 }
 
 /// The segment that is written.
@@ -152,7 +152,7 @@ impl FileJournal {
             inner.fresh.bytes.truncate(begin);
             // What was written of it must go, or a reader would find it. Where it cannot, nothing more goes to this file.
             let whole = writing.file.truncate(writing.end).is_ok();
-            let trouble = Trouble::new(self.disk.path(&file_name(writing.number)), "write", &error);
+            let trouble = LastingError::new(self.disk.path(&file_name(writing.number)), "write", &error);
             if !whole {
                 inner.writing = None;
             }
@@ -179,7 +179,7 @@ impl FileJournal {
 
 impl Inner {
     /// Begins with what was found; `number` is that of the next segment.
-    pub(super) fn new(found: Found, number: u64, random: Random) -> Inner {
+    pub(super) fn new(found: Found, number: u64, random: Rng) -> Inner {
         let sequence = found.next_sequence;
         Inner {
             segments: found.segments,
@@ -195,7 +195,7 @@ impl Inner {
             failures: 0,
             rescues: 0,
             unsaid: None,
-            news: News::default(),
+            news: JournalNews::default(),
             failed_reads: BTreeMap::new(),
             resting: false,
             retry_in_s: 0,

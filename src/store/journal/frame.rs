@@ -50,7 +50,7 @@ pub struct SegmentHeader {
 
 /// Why the beginning of a file is not that of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeaderFault {
+pub enum HeaderError {
     /// Neither copy is whole.
     Broken,
     /// A later version made it.
@@ -141,7 +141,7 @@ impl SegmentHeader {
     }
 
     /// Reads it from the beginning of a file, from whichever copy is whole.
-    pub fn decode(bytes: &[u8]) -> Result<SegmentHeader, HeaderFault> {
+    pub fn decode(bytes: &[u8]) -> Result<SegmentHeader, HeaderError> {
         for at in COPIES_AT {
             let Some(copy) = bytes.get(at..at + COPY_BYTES) else { continue };
             let (covered, crc) = copy.split_at(60);
@@ -150,7 +150,7 @@ impl SegmentHeader {
             }
             let format = u32::from_le_bytes(get(copy, 8));
             if format != FORMAT {
-                return Err(HeaderFault::TooNew(format));
+                return Err(HeaderError::TooNew(format));
             }
             return Ok(SegmentHeader {
                 number: u64::from_le_bytes(get(copy, 16)),
@@ -160,7 +160,7 @@ impl SegmentHeader {
                 booted_at: Some(Wall(i64::from_le_bytes(get(copy, 40)))).filter(|wall| wall.0 != 0),
             });
         }
-        Err(HeaderFault::Broken)
+        Err(HeaderError::Broken)
     }
 }
 
@@ -302,9 +302,9 @@ mod tests {
             broken[place] ^= 4;
             assert_eq!(SegmentHeader::decode(&broken), Ok(HEADER), "byte {place}");
             broken[2048 + place] ^= 4;
-            assert_eq!(SegmentHeader::decode(&broken), Err(HeaderFault::Broken), "byte {place}");
+            assert_eq!(SegmentHeader::decode(&broken), Err(HeaderError::Broken), "byte {place}");
         }
-        assert_eq!(SegmentHeader::decode(&[]), Err(HeaderFault::Broken));
+        assert_eq!(SegmentHeader::decode(&[]), Err(HeaderError::Broken));
     }
 
     #[test]

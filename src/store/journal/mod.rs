@@ -21,6 +21,7 @@
 mod append;
 pub mod disk;
 pub mod frame;
+mod lasting_error;
 mod news;
 mod read;
 mod recover;
@@ -32,7 +33,6 @@ pub mod sim;
 mod sync;
 #[cfg(test)]
 mod tests;
-mod trouble;
 mod window;
 
 pub use news::Rescue;
@@ -41,11 +41,11 @@ use crate::domain::lang::Lang;
 use crate::domain::record::Record;
 use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
-use crate::store::{Batch, Condition, Journal, Life, Position, StoreError, Wanted};
+use crate::store::{Batch, Condition, Journal, Position, StoreError, Wanted};
 use append::Inner;
 use disk::Disk;
 use frame::{SEGMENT_HEADER_BYTES, file_name};
-use sim::Random;
+use sim::Rng;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -83,8 +83,8 @@ impl Default for JournalOptions {
 /// What was found at the start.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recovery {
-    /// The last sign of whoever wrote it.
-    pub life: Life,
+    /// The last sign of life of whoever wrote it.
+    pub last_sign: Option<Wall>,
     /// Where it ends.
     pub end: Position,
     /// The torn tail that was cut, the ordinary trace of a power cut.
@@ -138,12 +138,12 @@ impl FileJournal {
     /// wrote in it.
     pub fn open(disk: Arc<dyn Disk>, options: JournalOptions, now: Wall) -> Result<FileJournal, StoreError> {
         let mut found = recover::recover(disk.as_ref(), options.booted_at)?;
-        let life = Life { last_sign: found.last_sign };
+        let last_sign = found.last_sign;
         let (cut, damages) = (found.cut.take(), std::mem::take(&mut found.damages));
         let number = found.next_number.max(options.noted.map_or(1, |noted| noted.segment + 1));
-        let inner = Inner::new(found, number, Random(options.seed ^ now.0 as u64));
+        let inner = Inner::new(found, number, Rng(options.seed ^ now.0 as u64));
         let untold = Mutex::new(damages.iter().filter(|damage| damage.news).cloned().collect());
-        let recovery = Recovery { life, end: Position::default(), cut, damages };
+        let recovery = Recovery { last_sign, end: Position::default(), cut, damages };
         let (turn, inner) = (Mutex::new(()), Mutex::new(inner));
         let mut journal = FileJournal { disk, options, recovery, untold, turn, inner };
         let begun = journal.begin(&mut journal.inner(), now);
@@ -259,8 +259,8 @@ impl Journal for FileJournal {
         FileJournal::trim(self, before)
     }
 
-    fn life(&self) -> Life {
-        self.recovery.life
+    fn last_sign(&self) -> Option<Wall> {
+        self.recovery.last_sign
     }
 
     fn tend(&self, now: Wall) -> Result<(), StoreError> {

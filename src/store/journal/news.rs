@@ -12,7 +12,7 @@ const PLACES_MAX: usize = 1_000;
 
 /// What has been found while the journal was open.
 #[derive(Debug, Default)]
-pub(super) struct News {
+pub(super) struct JournalNews {
     damages: Vec<Damage>,
     /// Segment and offset of every damage so far: whoever reads it again says nothing.
     places: BTreeSet<(u64, u64)>,
@@ -65,7 +65,7 @@ impl FileJournal {
     }
 }
 
-impl News {
+impl JournalNews {
     /// Notes the `times`th failed fdatasync, of which people are told ever more seldom, or a file that was removed.
     pub(super) fn rescued(&mut self, file: PathBuf, again: PathBuf, reason: Option<String>, times: u64) {
         if reason.is_none() || times.is_power_of_two() {

@@ -17,9 +17,9 @@
 
 use super::disk::Disk;
 use super::frame::{
-    FRAME_HEADER_BYTES, FrameHeader, HeaderFault, SEGMENT_HEADER_BYTES, file_name, number_of,
+    FRAME_HEADER_BYTES, FrameHeader, HeaderError, SEGMENT_HEADER_BYTES, file_name, number_of,
 };
-use super::scan::{Scan, scan};
+use super::scan::{SegmentScan, scan};
 use super::segment::Segment;
 use super::window::Window;
 use super::{Cut, Damage};
@@ -77,7 +77,7 @@ pub(super) fn recover(disk: &dyn Disk, booted_at: Option<Wall>) -> Result<Found,
     }
     // What the last segment says is durable; it was not begun before everything earlier was.
     let mut durable =
-        scans.last().map_or(1, |scan: &Scan| scan.mark.sequence.max(scan.header.first_sequence));
+        scans.last().map_or(1, |scan: &SegmentScan| scan.mark.sequence.max(scan.header.first_sequence));
     let uncut = scans.last().is_some_and(|scan| is_same_boot(scan.header.booted_at, booted_at));
     if let (true, Some(scan)) = (uncut, scans.last()) {
         // The next segment begins behind a hole that stays, else it would seem to hold again what is missing there. So
@@ -120,7 +120,7 @@ impl Found {
         number: u64,
         first: bool,
         last: bool,
-    ) -> Result<Option<Scan>, StoreError> {
+    ) -> Result<Option<SegmentScan>, StoreError> {
         let name = file_name(number);
         let path = || disk.path(&name);
         let file = disk.open(&name).map_err(|e| StoreError::io(path(), "open", e))?;
@@ -128,10 +128,10 @@ impl Found {
         let reason = match scan(file, bytes).map_err(|e| StoreError::io(path(), "read", e))? {
             Ok(scan) if scan.header.number == number => return Ok(Some(scan)),
             Ok(scan) => format!("it is segment {} under another name", scan.header.number),
-            Err(HeaderFault::TooNew(format)) => {
+            Err(HeaderError::TooNew(format)) => {
                 return Err(StoreError::TooNew { path: path(), found: format.into(), known: 1 });
             }
-            Err(HeaderFault::Broken) if bytes == 0 || (bytes <= SEGMENT_HEADER_BYTES && (last || !first)) => {
+            Err(HeaderError::Broken) if bytes == 0 || (bytes <= SEGMENT_HEADER_BYTES && (last || !first)) => {
                 // Its making was interrupted: no frame is written before the header is synced. A disk that takes nothing
                 // may have let its removal be lost too, and others be begun behind it. Had there been frames, those
                 // before and behind it would show that they are missing.
@@ -142,7 +142,7 @@ impl Found {
                 let _ = disk.remove(&name);
                 return Ok(None);
             }
-            Err(HeaderFault::Broken) => "its header is broken".to_string(),
+            Err(HeaderError::Broken) => "its header is broken".to_string(),
         };
         let mut segment = Segment::new(0, bytes);
         self.damage(disk, number, &mut segment, 0, bytes, reason);
@@ -152,7 +152,7 @@ impl Found {
 
     /// Takes a scanned segment; `next`: the first sequence of the one behind it; `uncut`: no power cut was since the last
     /// one was begun.
-    fn judge(&mut self, disk: &dyn Disk, mut scan: Scan, next: Option<u64>, uncut: bool) {
+    fn judge(&mut self, disk: &dyn Disk, mut scan: SegmentScan, next: Option<u64>, uncut: bool) {
         let (number, made_at) = (scan.header.number, scan.header.made_at);
         let synced = if scan.mark.synced.segment == number { scan.mark.synced.offset } else { 0 };
         let ends = scan.holes.iter().position(|hole| match next {

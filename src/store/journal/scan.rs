@@ -6,7 +6,7 @@
 
 use super::disk::DiskFile;
 use super::frame::{
-    FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, FrameKind, HeaderFault, SEGMENT_HEADER_BYTES,
+    FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, FrameKind, HeaderError, SEGMENT_HEADER_BYTES,
     SegmentHeader, SyncMark,
 };
 use super::segment::Segment;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// What was found in a segment.
 #[derive(Debug)]
-pub(super) struct Scan {
+pub(super) struct SegmentScan {
     pub(super) header: SegmentHeader,
     pub(super) segment: Segment,
     pub(super) holes: Vec<Hole>,
@@ -59,13 +59,13 @@ pub(super) const NO_FRAME: &str = "no frame begins here";
 pub(super) const WRONG_CHECKSUM: &str = "the checksum of a frame is wrong";
 
 /// Scans a segment of `bytes` bytes; the inner result says what is wrong with its header.
-pub(super) fn scan(file: Arc<dyn DiskFile>, bytes: u64) -> io::Result<Result<Scan, HeaderFault>> {
+pub(super) fn scan(file: Arc<dyn DiskFile>, bytes: u64) -> io::Result<Result<SegmentScan, HeaderError>> {
     let mut window = Window::new(file, bytes, CHUNK_BYTES).lenient();
     let header = match SegmentHeader::decode(window.get(0, SEGMENT_HEADER_BYTES as usize)?) {
         Ok(header) => header,
         Err(fault) => return Ok(Err(fault)),
     };
-    let mut scan = Scan {
+    let mut scan = SegmentScan {
         header,
         segment: Segment::new(header.nonce, bytes),
         holes: Vec::new(),
@@ -100,7 +100,7 @@ pub(super) fn scan(file: Arc<dyn DiskFile>, bytes: u64) -> io::Result<Result<Sca
     Ok(Ok(scan))
 }
 
-impl Scan {
+impl SegmentScan {
     /// Forgets what is behind a hole, and the hole.
     pub(super) fn cut(&mut self, hole: usize) {
         if let Some(first) = self.holes.get(hole) {

@@ -12,11 +12,11 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Random numbers that follow from a seed (SplitMix64).
+/// Rng numbers that follow from a seed (SplitMix64).
 #[derive(Clone, Copy, Debug)]
-pub struct Random(pub u64);
+pub struct Rng(pub u64);
 
-impl Random {
+impl Rng {
     /// The next number.
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -92,7 +92,7 @@ impl SimDisk {
 
     /// Cuts the power and switches it on again.
     pub fn crash(&self, seed: u64) {
-        let mut random = Random(seed);
+        let mut random = Rng(seed);
         // Some power cuts lose nearly everything that was not synced, some nearly nothing.
         let kept_of_256 = random.below(257);
         let mut state = self.state();
@@ -278,7 +278,7 @@ impl State {
         if self.failing_syncs > 0 {
             self.failing_syncs -= 1;
             self.faults += 1;
-            let mut random = Random(self.faults);
+            let mut random = Rng(self.faults);
             for change in pending {
                 apply_some(&mut file.durable, change, 128, &self.old_bytes, &mut random);
             }
@@ -426,7 +426,7 @@ impl DiskFile for SimFile {
 }
 
 /// What a power cut leaves of an unsynced change.
-fn apply_some(content: &mut Vec<u8>, change: Pending, kept_of_256: u64, old: &[u8], random: &mut Random) {
+fn apply_some(content: &mut Vec<u8>, change: Pending, kept_of_256: u64, old: &[u8], random: &mut Rng) {
     let (at, bytes) = match change {
         Pending::Truncate(bytes) => {
             if random.below(256) < kept_of_256 {

@@ -6,8 +6,8 @@ use super::disk::DiskFile;
 use super::frame::{
     FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader, SyncMark, file_name,
 };
+use super::lasting_error::LastingError;
 use super::segment::Segment;
-use super::trouble::Trouble;
 use super::window::Window;
 use crate::domain::time::Wall;
 use crate::store::{Position, StoreError};
@@ -152,7 +152,7 @@ impl FileJournal {
             }
             Err(error) => {
                 let path = self.disk.path(&file_name(writing.number));
-                let trouble = Trouble::new(path.clone(), "fdatasync", &error).of_sync();
+                let trouble = LastingError::new(path.clone(), "fdatasync", &error).of_sync();
                 inner.failures += 1;
                 inner.writing = None;
                 // Told by whoever begins a segment next: that may fail now and succeed a second later.
@@ -208,7 +208,7 @@ impl FileJournal {
                     _ => {}
                 }
                 let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-                let trouble = Trouble::new(path, doing, &error).of_sync();
+                let trouble = LastingError::new(path, doing, &error).of_sync();
                 let told = trouble.error();
                 inner.trouble = Some(trouble);
                 inner.failures += 1;
@@ -245,7 +245,7 @@ impl FileJournal {
         Ok(())
     }
 
-    fn begin_file(&self, inner: &Inner, name: &str, header: &SegmentHeader) -> Result<Begun, Failure> {
+    fn begin_file(&self, inner: &Inner, name: &str, header: &SegmentHeader) -> Result<Begun, BeginError> {
         let used: u64 = inner.segments.values().map(|segment| segment.file_bytes).sum();
         if used > self.options.bytes_max {
             return Err(("begin a segment", io::ErrorKind::StorageFull.into()));
@@ -278,7 +278,7 @@ impl FileJournal {
 }
 
 type Begun = (Arc<dyn DiskFile>, Segment);
-type Failure = (&'static str, io::Error);
+type BeginError = (&'static str, io::Error);
 
 /// Makes frames of one segment frames of another. They are ours, from memory.
 fn readdress(frames: &mut [u8], to: &SegmentHeader, segment: &mut Segment) {

@@ -70,7 +70,7 @@ fn names(disk: &SimDisk) -> Vec<String> {
 fn what_is_appended_is_read_from_any_position() {
     let disk = SimDisk::new();
     let (journal, found) = open(&disk);
-    assert_eq!((found.life, found.cut, found.damages), (Life::default(), None, Vec::new()));
+    assert_eq!((found.last_sign, found.cut, found.damages), (None, None, Vec::new()));
     for first in (0..3000).step_by(30) {
         let mut records = batch(first..first + 30);
         let end = journal.append(at(first), &mut records).unwrap();
@@ -115,7 +115,7 @@ fn a_restart_finds_everything_and_goes_on_in_a_new_segment() {
     journal.tick(at(60)).unwrap();
     let end = journal.end();
     let (journal, found) = open(&disk);
-    assert_eq!((found.life.last_sign, found.cut, found.damages), (Some(at(60)), None, Vec::new()));
+    assert_eq!((found.last_sign, found.cut, found.damages), (Some(at(60)), None, Vec::new()));
     assert!(found.end > end && found.end == journal.end());
     append(&journal, 10..20);
     assert_eq!(versions(&journal), (0..20).collect::<Vec<_>>());
@@ -414,7 +414,7 @@ fn a_power_cut_takes_nothing_that_was_synced() {
     let mut lost = 0;
     for seed in 0..800 {
         let disk = SimDisk::new();
-        let mut random = Random(seed);
+        let mut random = Rng(seed);
         // `told` versions were taken, `durable` of them were said to be so; a power cut may take the others.
         let (mut told, mut durable) = (0, 0);
         for _ in 0..1 + random.below(4) {
@@ -520,7 +520,7 @@ fn an_idle_second_writes_a_mark_and_syncs_nothing() {
     let (syncs, writes) = (disk.syncs(), disk.writes());
     (4..14).for_each(|second| journal.tick(at(second)).unwrap());
     assert_eq!((disk.syncs() - syncs, disk.writes() - writes), (0, 10));
-    assert_eq!(open(&disk).1.life.last_sign, Some(at(13)));
+    assert_eq!(open(&disk).1.last_sign, Some(at(13)));
 }
 
 #[test]

@@ -5,8 +5,8 @@ mod query;
 
 use super::query::{FORGET_ROWS_MAX, incident_key};
 use super::{
-    Applied, Batch, Condition, Delivery, Entry, Journal, Life, Mark, Marks, Outgoing, OwnedRecord, Position,
-    Posted, Settled, Store, StoreError, Wanted,
+    Applied, Batch, Condition, DeliveryStatus, Entry, Journal, Mark, Marks, OutboxMessage, Outgoing,
+    OwnedRecord, Position, Settled, Store, StoreError, Wanted,
 };
 use crate::domain::history::StateChange;
 use crate::domain::notice::State;
@@ -44,11 +44,11 @@ struct Inner {
     /// The numbers under which monitors of a name have had any.
     incident_numbers: BTreeMap<String, BTreeSet<u64>>,
     /// By place.
-    outbox: BTreeMap<u64, Posted>,
+    outbox: BTreeMap<u64, OutboxMessage>,
     /// The place of each message by its name.
     posted: BTreeMap<String, u64>,
     /// What was told of monitors, by number.
-    standings: BTreeMap<u64, String>,
+    alert_states: BTreeMap<u64, String>,
     last_number: u64,
     rounds: u64,
     marks: Marks,
@@ -131,8 +131,8 @@ impl Journal for MemoryJournal {
         Ok(())
     }
 
-    fn life(&self) -> Life {
-        Life::default()
+    fn last_sign(&self) -> Option<Wall> {
+        None
     }
 
     fn tend(&self, _: Wall) -> Result<(), StoreError> {
@@ -292,8 +292,12 @@ impl Inner {
                 continue;
             }
             let place = self.outbox.last_key_value().map_or(1, |(place, _)| place + 1);
-            let posted =
-                Posted { place, outgoing: outgoing.clone(), delivery: Delivery::Pending, reason: None };
+            let posted = OutboxMessage {
+                place,
+                outgoing: outgoing.clone(),
+                delivery: DeliveryStatus::Pending,
+                reason: None,
+            };
             self.outbox.insert(place, posted);
             self.posted.insert(outgoing.key.clone(), place);
         }
@@ -317,16 +321,16 @@ impl Inner {
     fn settle(&mut self, key: &str, now: Wall, settled: &Settled, instead: &[Outgoing]) {
         let Some(place) = self.posted.get(key) else { return };
         let Some(posted) = self.outbox.get_mut(place) else { return };
-        if posted.delivery != Delivery::Pending {
+        if posted.delivery != DeliveryStatus::Pending {
             return;
         }
         posted.outgoing.tries += u32::from(!matches!(settled, Settled::GivenUp { .. }));
         (posted.delivery, posted.outgoing.due, posted.reason) = match settled {
-            Settled::Sent => (Delivery::Sent, now, None),
-            Settled::Split { reason } => (Delivery::Sent, now, Some(reason.clone())),
-            Settled::Retry { due, reason } => (Delivery::Pending, *due, Some(reason.clone())),
+            Settled::Sent => (DeliveryStatus::Sent, now, None),
+            Settled::Split { reason } => (DeliveryStatus::Sent, now, Some(reason.clone())),
+            Settled::Retry { due, reason } => (DeliveryStatus::Pending, *due, Some(reason.clone())),
             Settled::Failed { reason } | Settled::GivenUp { reason } => {
-                (Delivery::Failed, now, Some(reason.clone()))
+                (DeliveryStatus::Failed, now, Some(reason.clone()))
             }
         };
         self.put_messages(instead);
@@ -345,10 +349,10 @@ impl Store for MemoryTables {
         for entry in entries {
             match *entry {
                 Entry::Record(record) => inner.put_change(record),
-                Entry::Standing(standing) => {
-                    match &standing.state {
-                        Some(state) => inner.standings.insert(standing.number, state.clone()),
-                        None => inner.standings.remove(&standing.number),
+                Entry::AlertState(alert_state) => {
+                    match &alert_state.state {
+                        Some(state) => inner.alert_states.insert(alert_state.number, state.clone()),
+                        None => inner.alert_states.remove(&alert_state.number),
                     };
                 }
                 Entry::Message(outgoing) => inner.put_messages(std::slice::from_ref(outgoing)),
@@ -379,7 +383,7 @@ impl Store for MemoryTables {
         let outbox: BTreeSet<_> = inner
             .outbox
             .values()
-            .filter(|posted| posted.delivery != Delivery::Pending && posted.outgoing.due < before)
+            .filter(|posted| posted.delivery != DeliveryStatus::Pending && posted.outgoing.due < before)
             .map(|posted| (posted.outgoing.due, posted.place))
             .collect();
         let more =

@@ -8,18 +8,18 @@ use crate::domain::time::Wall;
 use crate::store::query::{PAST_CHANGES_MAX, incident_key};
 use crate::store::uptime::{DAY, Tally, before};
 use crate::store::{
-    Delivery, IncidentQuery, Lane, Marks, OutboxQuery, Outgoing, Position, Posted, Query, SnapshotRow,
-    StoreError,
+    DeliveryStatus, IncidentQuery, Lane, Marks, OutboxMessage, OutboxQuery, Outgoing, Position, Query,
+    SnapshotRow, StoreError,
 };
 use std::collections::BTreeMap;
 
 impl Inner {
     /// Messages that wait in a lane.
-    fn waiting(&self, lane: &Lane) -> impl Iterator<Item = &Posted> {
-        let waits = move |posted: &&Posted| {
+    fn waiting(&self, lane: &Lane) -> impl Iterator<Item = &OutboxMessage> {
+        let waits = move |posted: &&OutboxMessage| {
             let Outgoing { notifier, recipient, .. } = &posted.outgoing;
             let is_in_lane = *notifier == lane.notifier && *recipient == lane.recipient;
-            posted.delivery == Delivery::Pending && is_in_lane
+            posted.delivery == DeliveryStatus::Pending && is_in_lane
         };
         self.outbox.values().filter(waits)
     }
@@ -83,17 +83,17 @@ impl Query for MemoryTables {
         Ok(inner.marks.snapshot)
     }
 
-    fn standings(&self) -> Result<Vec<(u64, String)>, StoreError> {
-        Ok(self.inner().standings.iter().map(|(number, state)| (*number, state.clone())).collect())
+    fn alert_states(&self) -> Result<Vec<(u64, String)>, StoreError> {
+        Ok(self.inner().alert_states.iter().map(|(number, state)| (*number, state.clone())).collect())
     }
 
     fn outbox_next(&self, lane: &Lane, most: usize) -> Result<Vec<Outgoing>, StoreError> {
         Ok(self.inner().waiting(lane).take(most).map(|posted| posted.outgoing.clone()).collect())
     }
 
-    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {
+    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<OutboxMessage>, StoreError> {
         let inner = self.inner();
-        let wanted = |posted: &&Posted| {
+        let wanted = |posted: &&OutboxMessage| {
             query.delivery.is_none_or(|delivery| delivery == posted.delivery)
                 && query.before.is_none_or(|before| posted.place < before)
         };
@@ -107,7 +107,8 @@ impl Query for MemoryTables {
 
     fn outbox_pending(&self) -> Result<Vec<(Lane, u64)>, StoreError> {
         let mut counts = BTreeMap::new();
-        for posted in self.inner().outbox.values().filter(|posted| posted.delivery == Delivery::Pending) {
+        for posted in self.inner().outbox.values().filter(|posted| posted.delivery == DeliveryStatus::Pending)
+        {
             *counts.entry(posted.outgoing.lane()).or_insert(0) += 1;
         }
         Ok(counts.into_iter().collect())

@@ -23,7 +23,7 @@ pub(super) fn apply(
                 put_change(connection, record)?;
                 last_number = record.number.max(last_number);
             }
-            Entry::Standing(standing) => outbox::put_standing(connection, standing)?,
+            Entry::AlertState(alert_state) => outbox::put_alert_state(connection, alert_state)?,
             Entry::Message(outgoing) => outbox::put_message(connection, outgoing)?,
             Entry::Settled { key, at, settled, instead } => {
                 outbox::settle(connection, key, at, settled, instead)?;

@@ -10,7 +10,7 @@
 
 mod details;
 mod entries;
-mod fault;
+mod error;
 mod history;
 mod incidents;
 mod load;
@@ -32,7 +32,7 @@ pub use repair::Repair;
 use super::{Applied, Entry, Mark, Position, Store, StoreError};
 use crate::domain::instance::Instance;
 use crate::domain::time::Wall;
-use fault::Fault;
+use error::{damaged, sqlite_error};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::hash::{BuildHasher, RandomState};
@@ -85,7 +85,7 @@ impl SqliteTables {
         repair::adopt(&path, now, &mut news)?;
         let begin = || {
             let writer = connect(&path, Use::Write)?;
-            let instance = instance(&writer, None, now).map_err(faults(&path, "open"))?;
+            let instance = instance(&writer, None, now).map_err(sorted(&path, "open"))?;
             Ok((writer, instance))
         };
         let (writer, instance) = match begin() {
@@ -126,7 +126,7 @@ impl SqliteTables {
                 transaction.commit()?;
                 Ok(done)
             };
-            attempt().map_err(faults(&self.path, doing))
+            attempt().map_err(sorted(&self.path, doing))
         })
     }
 
@@ -139,7 +139,7 @@ impl SqliteTables {
         self.repairing(|| {
             let mut reader = self.reader();
             let mut attempt = || -> Result<T, rusqlite::Error> { run(&*reader.transaction()?) };
-            attempt().map_err(faults(&self.path, doing))
+            attempt().map_err(sorted(&self.path, doing))
         })
     }
 
@@ -174,14 +174,14 @@ impl SqliteTables {
             return Ok(());
         }
         if repairs >= REPAIRS_MAX {
-            return Err(Fault::damaged(&self.path, reason));
+            return Err(damaged(&self.path, reason));
         }
         self.repairs.store(repairs + 1, Ordering::SeqCst);
         let mut readers = self.readers.each_ref().map(locked);
         // Nobody may hold the old file while a new one takes its name.
-        *writer = Connection::open_in_memory().map_err(faults(&self.path, "close"))?;
+        *writer = Connection::open_in_memory().map_err(sorted(&self.path, "close"))?;
         for reader in &mut readers {
-            **reader = Connection::open_in_memory().map_err(faults(&self.path, "close"))?;
+            **reader = Connection::open_in_memory().map_err(sorted(&self.path, "close"))?;
         }
         let done = repair::repair(&self.path, self.opened, &reason);
         *writer = connect(&self.path, Use::Write)?;
@@ -189,7 +189,7 @@ impl SqliteTables {
             **reader = connect(&self.path, Use::Read)?;
         }
         let done = done?;
-        instance(&writer, Some(&self.instance), self.opened).map_err(faults(&self.path, "repair"))?;
+        instance(&writer, Some(&self.instance), self.opened).map_err(sorted(&self.path, "repair"))?;
         if matches!(done, Repair::SetAside { complete: false, .. }) {
             self.incomplete.store(true, Ordering::SeqCst);
         }
@@ -212,9 +212,9 @@ enum Use {
     Read,
 }
 
-/// Sorts what SQLite says, see [`Fault::sort`].
-fn faults(path: &Path, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
-    move |error| Fault::sort(path, doing, error)
+/// Sorts what SQLite says, see [`sqlite_error`].
+fn sorted(path: &Path, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |error| sqlite_error(path, doing, error)
 }
 
 /// A lock whose holder panicked is taken all the same: what it protects is a connection, and an unfinished transaction
@@ -229,7 +229,7 @@ fn connect(path: &Path, purpose: Use) -> Result<Connection, StoreError> {
         repair::check_header(path)?;
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(faults(path, "open"))?;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(sorted(path, "open"))?;
     let set_up = || -> Result<(), rusqlite::Error> {
         connection.busy_timeout(BUSY_MAX)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -239,9 +239,9 @@ fn connect(path: &Path, purpose: Use) -> Result<Connection, StoreError> {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)
     };
-    set_up().map_err(faults(path, "open"))?;
+    set_up().map_err(sorted(path, "open"))?;
     if purpose == Use::Read {
-        connection.pragma_update(None, "query_only", true).map_err(faults(path, "open"))?;
+        connection.pragma_update(None, "query_only", true).map_err(sorted(path, "open"))?;
         return Ok(connection);
     }
     let version = schema::version(&connection, path)?;
@@ -258,7 +258,7 @@ fn connect(path: &Path, purpose: Use) -> Result<Connection, StoreError> {
         connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
         connection.pragma_update(None, "temp_store", "memory")
     };
-    tune().map_err(faults(path, "open"))?;
+    tune().map_err(sorted(path, "open"))?;
     schema::migrate(&mut connection, path, version)?;
     Ok(connection)
 }
@@ -336,7 +336,7 @@ impl Store for SqliteTables {
         })?;
         applied.ok_or_else(|| {
             self.incomplete.store(false, Ordering::SeqCst);
-            Fault::damaged(&self.path, "it was replaced, all monitors have to be put into it again")
+            damaged(&self.path, "it was replaced, all monitors have to be put into it again")
         })
     }
 

@@ -1,15 +1,18 @@
 //! What is to be told, and what was: a row stays, marked, after it was told, so that putting it again does nothing.
 
 use super::{int, number};
-use crate::domain::alert::Standing;
+use crate::domain::alert::AlertState;
 use crate::domain::time::Wall;
-use crate::store::outbox::{Delivery, Lane, OutboxQuery, Outgoing, Posted, Settled};
+use crate::store::outbox::{DeliveryStatus, Lane, OutboxMessage, OutboxQuery, Outgoing, Settled};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 const COLUMNS: &str = "key, notifier, recipient, made_ms, due_ms, tries, message";
 
-pub(super) fn put_standing(connection: &Connection, standing: &Standing) -> Result<(), rusqlite::Error> {
-    let Standing { number, state } = standing;
+pub(super) fn put_alert_state(
+    connection: &Connection,
+    alert_state: &AlertState,
+) -> Result<(), rusqlite::Error> {
+    let AlertState { number, state } = alert_state;
     match state {
         Some(state) => connection
             .prepare_cached(
@@ -31,7 +34,7 @@ pub(super) fn put_message(connection: &Connection, one: &Outgoing) -> Result<(),
     insert.execute((key, notifier, recipient, one.made.0, one.due.0, one.tries, &one.message)).map(drop)
 }
 
-pub(super) fn standings(connection: &Connection) -> Result<Vec<(u64, String)>, rusqlite::Error> {
+pub(super) fn alert_states(connection: &Connection) -> Result<Vec<(u64, String)>, rusqlite::Error> {
     let mut select = connection.prepare_cached("SELECT number, state FROM alerts ORDER BY number")?;
     let found = select.query_map([], |row| Ok((number(row.get(0)?), row.get(1)?)))?;
     found.collect()
@@ -70,11 +73,11 @@ pub(super) fn settle(
     instead: &[Outgoing],
 ) -> Result<(), rusqlite::Error> {
     let (state, due, reason, tries) = match settled {
-        Settled::Sent => (Delivery::Sent, now, None, 1),
-        Settled::Split { reason } => (Delivery::Sent, now, Some(reason), 1),
-        Settled::Retry { due, reason } => (Delivery::Pending, *due, Some(reason), 1),
-        Settled::Failed { reason } => (Delivery::Failed, now, Some(reason), 1),
-        Settled::GivenUp { reason } => (Delivery::Failed, now, Some(reason), 0),
+        Settled::Sent => (DeliveryStatus::Sent, now, None, 1),
+        Settled::Split { reason } => (DeliveryStatus::Sent, now, Some(reason), 1),
+        Settled::Retry { due, reason } => (DeliveryStatus::Pending, *due, Some(reason), 1),
+        Settled::Failed { reason } => (DeliveryStatus::Failed, now, Some(reason), 1),
+        Settled::GivenUp { reason } => (DeliveryStatus::Failed, now, Some(reason), 0),
     };
     let mut update = connection.prepare_cached(
         "UPDATE outbox SET state = ?2, due_ms = ?3, reason = ?4, tries = tries + ?5
@@ -84,19 +87,22 @@ pub(super) fn settle(
     instead.iter().filter(|_| was_pending).try_for_each(|one| put_message(connection, one))
 }
 
-pub(super) fn list(connection: &Connection, query: &OutboxQuery) -> Result<Vec<Posted>, rusqlite::Error> {
+pub(super) fn list(
+    connection: &Connection,
+    query: &OutboxQuery,
+) -> Result<Vec<OutboxMessage>, rusqlite::Error> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT {COLUMNS}, place, state, reason FROM outbox
          WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR place < ?2) ORDER BY place DESC LIMIT ?3"
     ))?;
-    let state = query.delivery.map(Delivery::name);
+    let state = query.delivery.map(DeliveryStatus::name);
     let found = select.query_map((state, query.before.map(int), int(query.limit as u64)), |row| {
         let state: String = row.get(8)?;
-        Ok(Posted {
+        Ok(OutboxMessage {
             outgoing: outgoing(row)?,
             place: number(row.get(7)?),
             // A word we do not write was written by a person, who wants it left alone.
-            delivery: Delivery::parse(&state).unwrap_or(Delivery::Failed),
+            delivery: DeliveryStatus::parse(&state).unwrap_or(DeliveryStatus::Failed),
             reason: row.get(9)?,
         })
     })?;

@@ -8,7 +8,8 @@ use crate::domain::notice::State;
 use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
 use crate::store::{
-    IncidentQuery, Lane, Marks, OutboxQuery, Outgoing, Position, Posted, Query, SnapshotRow, StoreError,
+    IncidentQuery, Lane, Marks, OutboxMessage, OutboxQuery, Outgoing, Position, Query, SnapshotRow,
+    StoreError,
 };
 use std::sync::atomic::Ordering;
 
@@ -44,15 +45,15 @@ impl Query for SqliteTables {
         })
     }
 
-    fn standings(&self) -> Result<Vec<(u64, String)>, StoreError> {
-        self.read("standings", outbox::standings)
+    fn alert_states(&self) -> Result<Vec<(u64, String)>, StoreError> {
+        self.read("alert_states", outbox::alert_states)
     }
 
     fn outbox_next(&self, lane: &Lane, most: usize) -> Result<Vec<Outgoing>, StoreError> {
         self.read("outbox_next", |connection| outbox::next(connection, lane, most))
     }
 
-    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {
+    fn outbox_list(&self, query: &OutboxQuery) -> Result<Vec<OutboxMessage>, StoreError> {
         self.read("outbox_list", |connection| outbox::list(connection, query))
     }
 

@@ -4,8 +4,8 @@
 //! either the old one in its place or both to be found: [`adopt`] ends what was begun. The old one is kept, with its
 //! write-ahead log, as `state.db.damaged-<time>`, where `sqlite3` opens it like any other.
 
-use super::fault::Fault;
-use super::{Use, connect, faults, salvage, wal};
+use super::error::{damaged, sqlite_error};
+use super::{Use, connect, salvage, sorted, wal};
 use crate::domain::lang::Lang;
 use crate::domain::sentence::Audience;
 use crate::domain::time::Wall;
@@ -129,10 +129,10 @@ pub(super) fn check_header(path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     if !header.starts_with(HEADER) {
-        return Err(Fault::damaged(path, "file is not a database"));
+        return Err(damaged(path, "file is not a database"));
     }
     if header.get(WRITE_VERSION_AT).is_some_and(|version| *version > WRITE_VERSION_MAX) {
-        return Err(Fault::damaged(path, format!("the file is rotten at byte {WRITE_VERSION_AT}")));
+        return Err(damaged(path, format!("the file is rotten at byte {WRITE_VERSION_AT}")));
     }
     // SQLite takes for zeros what the last page lacks. With a log that holds the page again that is right.
     let page = header.get(HEADER.len()..).and_then(<[u8]>::first_chunk);
@@ -140,7 +140,7 @@ pub(super) fn check_header(path: &Path) -> Result<(), StoreError> {
     let length = file.metadata().map_err(error)?.len();
     let cut = length.checked_rem(page).unwrap_or(0) != 0;
     if cut && !exists(&beside(path, "-wal"))? {
-        return Err(Fault::damaged(path, format!("the file ends within a page, at byte {length}")));
+        return Err(damaged(path, format!("the file ends within a page, at byte {length}")));
     }
     Ok(())
 }
@@ -150,7 +150,7 @@ pub(super) fn check_header(path: &Path) -> Result<(), StoreError> {
 pub(super) fn check_log(path: &Path) -> Result<(), StoreError> {
     let rotten = wal::rotten_at(&beside(path, "-wal"));
     rotten.map_or(Ok(()), |byte| {
-        Err(Fault::damaged(path, format!("its write-ahead log, the -wal file, is rotten at byte {byte}")))
+        Err(damaged(path, format!("its write-ahead log, the -wal file, is rotten at byte {byte}")))
     })
 }
 
@@ -187,8 +187,8 @@ pub(super) fn repair(path: &Path, now: Wall, reason: &str) -> Result<Repair, Sto
     // All of it into the file itself, so that the one rename below moves all of it.
     let empty = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0).map(|busy| busy == 0);
     let emptied =
-        to.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], empty).map_err(faults(&fresh, "repair"))?;
-    to.close().map_err(|(_, error)| Fault::sort(&fresh, "repair", error))?;
+        to.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], empty).map_err(sorted(&fresh, "repair"))?;
+    to.close().map_err(|(_, error)| sqlite_error(&fresh, "repair", error))?;
     if !emptied || exists(&beside(&fresh, "-wal"))? {
         let source = io::Error::other("the write-ahead log could not be emptied");
         return Err(StoreError::Io { path: fresh, doing: "repair", source });

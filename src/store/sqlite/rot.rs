@@ -2,7 +2,7 @@
 //! fails, and what is lost is named, as far as SQLite can know: it has no checksums in the file.
 //!
 //! The file has some 100 KiB, most of it empty pages. So only some places are tried, [`STRIDE`] bits apart, unless
-//! `HEARTBEAT_FAULTS` is set to another number, or to `all`, as `make faults` does: then it is every bit of every byte that is not 0, one of
+//! `HEARTBEAT_FAULTS` is set to another number, or to `all`, as `make sorted` does: then it is every bit of every byte that is not 0, one of
 //! each that is, and every length.
 
 use super::*;
@@ -72,7 +72,7 @@ fn started(folder: &Folder, what: &str) -> (u64, Vec<Repair>) {
     tables.incidents(&IncidentQuery { limit: 99, ..Default::default() }).unwrap();
     tables.outbox_list(&OutboxQuery { limit: 9, ..Default::default() }).unwrap();
     tables.outbox_pending().unwrap();
-    tables.standings().unwrap();
+    tables.alert_states().unwrap();
     let asked: Vec<_> = names.iter().map(|id| (id.as_str(), State::Up)).collect();
     assert_eq!(tables.past(&asked, NOW).unwrap().len(), names.len());
     while tables.forget(Wall(NOW.0 + 1)).unwrap() {}

@@ -6,7 +6,8 @@
 //! A place in the journal is only taken over if all that it stands for is there. Otherwise the journal is read from its
 //! beginning, as far as it still goes back: reading a record twice does no harm, not reading it does.
 
-use super::{Fault, faults};
+use super::error::sqlite_error;
+use super::sorted;
 use crate::store::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{Value, ValueRef};
@@ -39,9 +40,9 @@ pub(super) fn copy(
     fresh: &Path,
 ) -> Result<Salvaged, StoreError> {
     let Some(from) = open(damaged) else { return Ok(Salvaged::default()) };
-    let transaction = to.transaction().map_err(faults(fresh, "repair"))?;
+    let transaction = to.transaction().map_err(sorted(fresh, "repair"))?;
     let table = |name: &str, columns: &[&str]| {
-        copy_table(&from, &transaction, name, columns).map_err(|error| Fault::sort(fresh, "repair", error))
+        copy_table(&from, &transaction, name, columns).map_err(|error| sqlite_error(fresh, "repair", error))
     };
     let monitors = {
         let has = |column: &&str| has(&from, "monitors", column);
@@ -75,8 +76,8 @@ pub(super) fn copy(
     let is_known = has_whole_log && meta.complete;
     let kept = is_known && monitors.complete && removed.complete;
     let told = is_known && changes.complete && incidents.complete && outbox.complete && alerts.complete;
-    drop("snapshot", kept).and_then(|_| drop("transited", told)).map_err(faults(fresh, "repair"))?;
-    transaction.commit().map_err(faults(fresh, "repair"))?;
+    drop("snapshot", kept).and_then(|_| drop("transited", told)).map_err(sorted(fresh, "repair"))?;
+    transaction.commit().map_err(sorted(fresh, "repair"))?;
     let complete = kept && told;
     Ok(Salvaged { monitors: monitors.rows, complete })
 }

@@ -5,8 +5,8 @@
 //! the views whose names end in `_utc` say the same with times that can be read. `PRAGMA user_version` counts the
 //! migrations that were applied; a file with more of them than we know is left alone.
 
-use super::fault::Fault;
-use super::faults;
+use super::error::damaged;
+use super::sorted;
 use crate::store::StoreError;
 use rusqlite::Connection;
 use std::path::Path;
@@ -206,18 +206,18 @@ pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, Store
         let objects = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
         Ok((pragma("user_version")?, pragma("application_id")?, objects))
     };
-    let (version, application, objects) = read().map_err(faults(path, "open"))?;
+    let (version, application, objects) = read().map_err(sorted(path, "open"))?;
     let ours = application == i64::from(APPLICATION_ID);
     match version {
         0 if objects == 0 => Ok(0),
         found if ours && found > VERSION => match super::meta::<i64>(connection, SCHEMA) {
             Ok(Some(schema)) if schema <= VERSION => {
-                Err(Fault::damaged(path, format!("its version says {found}, and {schema} in another place")))
+                Err(damaged(path, format!("its version says {found}, and {schema} in another place")))
             }
             _ => Err(StoreError::TooNew { path: path.into(), found, known: VERSION }),
         },
         found if ours && found > 0 => Ok(found),
-        _ => Err(Fault::damaged(path, "not written by heartbeat-server")),
+        _ => Err(damaged(path, "not written by heartbeat-server")),
     }
 }
 
@@ -233,7 +233,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path, version: i64) ->
     };
     for (number, statements) in (1..).zip(MIGRATIONS) {
         if number > version {
-            apply(number, statements).map_err(faults(path, "migrate"))?;
+            apply(number, statements).map_err(sorted(path, "migrate"))?;
         }
     }
     Ok(())

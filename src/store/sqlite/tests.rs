@@ -409,7 +409,7 @@ fn act() -> impl Strategy<Value = Act> {
 fn done(tables: &dyn Store, act: &Act, step: u64) -> String {
     let outgoing = crate::store::conformance::outgoing(&format!("k{}", step % 3), step);
     let state = (step % 2 == 0).then(|| format!("s{step}"));
-    let standing = crate::domain::alert::Standing { number: step % 5, state };
+    let alert_state = crate::domain::alert::AlertState { number: step % 5, state };
     let result = match act {
         Act::Put(stamps) | Act::Follow(stamps) => {
             let records: Vec<_> = stamps.iter().map(|(number, version)| said(*number, *version)).collect();
@@ -417,7 +417,7 @@ fn done(tables: &dyn Store, act: &Act, step: u64) -> String {
             if matches!(act, Act::Put(_)) {
                 tables.apply(&records.collect::<Vec<_>>(), Mark::None)
             } else {
-                let told = [Entry::Message(&outgoing), Entry::Standing(&standing)];
+                let told = [Entry::Message(&outgoing), Entry::AlertState(&alert_state)];
                 tables.apply(&records.chain(told).collect::<Vec<_>>(), Mark::Changes(place(step)))
             }
         }
@@ -462,7 +462,7 @@ fn done(tables: &dyn Store, act: &Act, step: u64) -> String {
     let query = OutboxQuery { limit: 20, ..OutboxQuery::default() };
     seen + &format!("{:?}", tables.outbox_next(&Lane::all("ops"), 2).unwrap())
         + &format!("{:#?}", tables.outbox_list(&query).unwrap())
-        + &format!("{:?} {:?}", tables.outbox_pending().unwrap(), tables.standings().unwrap())
+        + &format!("{:?} {:?}", tables.outbox_pending().unwrap(), tables.alert_states().unwrap())
 }
 
 proptest! {

@@ -19,9 +19,9 @@ use crate::domain::limits::{QUIET, TALK_READ_BYTES_MAX, TALK_UNSENT_BYTES_MAX};
 use crate::domain::notice::Notice;
 use crate::domain::policy::Anonymous;
 use crate::domain::time::Span;
-use crate::engine::claims::{self, Claim};
+use crate::engine::intake::claims::{self, Claim};
 use crate::engine::stats::{BeatResult, Turned};
-use crate::engine::{Refused, id_of_peer};
+use crate::engine::{SenderRefusal, id_of_peer};
 use crate::transport::intake::IntakeError;
 use crate::wire::blob;
 use crate::wire::dialect::{self, Dialect, Event, Foreign};
@@ -292,7 +292,7 @@ impl TcpConversation {
         let reason = match turn.policy.access.check_again(Wish::Beat, host.peer(), self.shown) {
             Ok(()) => return true,
             Err(Denied::Token(key)) => {
-                host.note_refused(Refused::Token(key));
+                host.note_refused(SenderRefusal::Token(key));
                 format!("a token from {key} is needed: AUTH TOKEN")
             }
             Err(Denied::Network(key)) => format!("not allowed from {}: see {key}", host.peer()),

@@ -7,9 +7,9 @@ use crate::domain::notice::Notice;
 use crate::domain::policy::Policy;
 use crate::domain::registry::Receipt;
 use crate::domain::time::{Mono, Now, Span, Wall};
-use crate::engine::claims::Claims;
+use crate::engine::intake::claims::Claims;
 use crate::engine::stats::{BeatResult, Turned};
-use crate::engine::{Refusal, Refused};
+use crate::engine::{BeatRefusal, SenderRefusal};
 use crate::transport::conversation::answers::{AnswerCache, PendingAnswer, PendingAnswers};
 use crate::transport::conversation::{Host, TurnContext};
 use crate::transport::intake::IntakeError;
@@ -70,7 +70,7 @@ impl TestHost {
 
     fn take(&mut self) -> Result<Receipt, IntakeError> {
         if self.refuses {
-            return Err(IntakeError::Refused(Refusal::TooManyBeats(Span::secs(1))));
+            return Err(IntakeError::Refused(BeatRefusal::TooManyBeats(Span::secs(1))));
         }
         self.beats += 1;
         Ok(Receipt { interval: Span::secs(60), grace: Span::secs(30), created: false, deadline: None })
@@ -134,7 +134,7 @@ impl Host for TestHost {
         self.asked.push(format!("wrong token {key}"));
     }
 
-    fn note_refused(&mut self, why: Refused) {
+    fn note_refused(&mut self, why: SenderRefusal) {
         self.asked.push(format!("refused {why:?}"));
     }
 

@@ -7,7 +7,7 @@ use crate::domain::id::Id;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Mono, Now, Span};
 use crate::engine::stats::BeatResult;
-use crate::engine::{NotStored, Pending, Refused};
+use crate::engine::{NotStoredError, Pending, SenderRefusal};
 use crate::sys::clock;
 use crate::transport::beat_body::take_body;
 use crate::transport::intake::BeatIntake;
@@ -59,7 +59,7 @@ pub fn admit_over(
                     context.engine.note_wrong_token(clock::now(), key, client);
                 }
                 Denied::Token(key) => {
-                    context.engine.note_refused(clock::now(), Refused::Token(key), client);
+                    context.engine.note_refused(clock::now(), SenderRefusal::Token(key), client);
                 }
                 Denied::Network(_) => {}
             }
@@ -130,7 +130,7 @@ pub async fn bring(
         // Several requests that wait for the disk wait for one and the same sync.
         let engine = engine.clone();
         let commit = tokio::task::spawn_blocking(move || engine.commit(now.wall, &mut pending));
-        commit.await.unwrap_or(Err(NotStored))
+        commit.await.unwrap_or(Err(NotStoredError))
     } else {
         engine.commit(now.wall, &mut pending)
     };

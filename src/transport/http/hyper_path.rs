@@ -10,7 +10,7 @@ use crate::domain::address::Peer;
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{CONTROL_BODY_BYTES_MAX, LINGER_MAX, UNCOUNTED_BYTES};
 use crate::domain::policy::Policy;
-use crate::engine::Refused;
+use crate::engine::SenderRefusal;
 use crate::engine::stats::Turned;
 use crate::sys::clock;
 use crate::transport::budget::{self, Held, ShedSignal};
@@ -252,7 +252,11 @@ pub async fn serve(
         }
         ServeEnd::Shed(stage) => {
             context.engine.stats().turned(Turned::Shed);
-            context.engine.note_refused(clock::now(), Refused::Memory, shed.shed_host().unwrap_or(peer));
+            context.engine.note_refused(
+                clock::now(),
+                SenderRefusal::Memory,
+                shed.shed_host().unwrap_or(peer),
+            );
             // What it holds is given back before it is heard out.
             phase.hold(None);
             // Nothing was asked, or there is no room for another answer in the middle of one.

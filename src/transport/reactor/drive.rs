@@ -4,7 +4,7 @@ use super::connection::{Connection, Stage};
 use super::scratch::Action;
 use super::slots::Awaiting;
 use super::{ACCEPTS_MAX, Lifecycle, Reactor};
-use crate::engine::Refused;
+use crate::engine::SenderRefusal;
 use crate::engine::stats::Turned;
 use crate::transport::conversation::TurnContext;
 use crate::transport::handoff::ReactorRef;
@@ -156,7 +156,7 @@ impl Reactor {
         let Some(mut connection) = self.remove(key) else { return };
         self.engine.stats().turned(why);
         if let Some(host) = connection.io.permit.held.shed_host() {
-            self.engine.note_refused(turn.now, Refused::Memory, host);
+            self.engine.note_refused(turn.now, SenderRefusal::Memory, host);
         }
         connection.shed(why);
         self.close(connection, turn);

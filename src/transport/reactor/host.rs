@@ -7,8 +7,8 @@ use crate::domain::id::{Id, IdRef};
 use crate::domain::notice::Notice;
 use crate::domain::registry::Receipt;
 use crate::domain::time::Span;
-use crate::engine::Refused;
-use crate::engine::claims::Claims;
+use crate::engine::SenderRefusal;
+use crate::engine::intake::claims::Claims;
 use crate::engine::stats::{BeatResult, Turned};
 use crate::transport::connection_io::ConnectionIo;
 use crate::transport::conversation::answers::PendingAnswer;
@@ -97,7 +97,7 @@ impl Host for ConnectionHost<'_> {
         self.io.context.engine.note_wrong_token(self.turn.now, key, self.io.peer);
     }
 
-    fn note_refused(&mut self, why: Refused) {
+    fn note_refused(&mut self, why: SenderRefusal) {
         self.io.context.engine.note_refused(self.turn.now, why, self.io.peer);
     }
 

@@ -4,7 +4,7 @@
 //! comes last.
 
 use super::slot;
-use crate::domain::alert::message::{Doubt, Kind, Message, Shared, Subject, age};
+use crate::domain::alert::message::{Kind, Message, Shared, Subject, SuspicionCause, age};
 use crate::domain::lang::Lang;
 use crate::domain::record::{Cause, Reason};
 use crate::domain::time::{Span, Wall};
@@ -131,7 +131,7 @@ fn said_whole(lang: Lang, message: &Message) -> String {
 
 /// Whether it says that our own disk is full.
 fn is_of_disk(message: &Message) -> bool {
-    matches!(message.doubt, Some((Doubt::Disk, _)))
+    matches!(message.doubt, Some((SuspicionCause::Disk, _)))
 }
 
 fn english(message: &Message) -> String {
@@ -144,10 +144,10 @@ fn english(message: &Message) -> String {
                 .to_string()
         }
         (Kind::Own, _) => {
-            let (doubt, all) = message.doubt.unwrap_or((Doubt::Restart, message.count));
+            let (doubt, all) = message.doubt.unwrap_or((SuspicionCause::Restart, message.count));
             let event = match doubt {
-                Doubt::Network => "this machine lost its network",
-                Doubt::Restart | Doubt::Disk => "this server was started again or stood still",
+                SuspicionCause::Network => "this machine lost its network",
+                SuspicionCause::Restart | SuspicionCause::Disk => "this server was started again or stood still",
             };
             format!(
                 "{} of {all} monitors have not been heard since {event}: the fault is probably on this side; \
@@ -234,10 +234,10 @@ fn chinese(message: &Message) -> String {
             "本服务器磁盘已满：此刻发生的事情只在内存中，进程结束即丢失；告警照常发出，并注明未能存盘；请清理该磁盘空间".to_string()
         }
         (Kind::Own, _) => {
-            let (doubt, all) = message.doubt.unwrap_or((Doubt::Restart, message.count));
+            let (doubt, all) = message.doubt.unwrap_or((SuspicionCause::Restart, message.count));
             let event = match doubt {
-                Doubt::Network => "本机网络中断",
-                Doubt::Restart | Doubt::Disk => "本服务器重启或停顿",
+                SuspicionCause::Network => "本机网络中断",
+                SuspicionCause::Restart | SuspicionCause::Disk => "本服务器重启或停顿",
             };
             format!(
                 "{event}后，{all} 个监控中有 {} 个未再收到心跳：故障很可能在本机；仍然静默者将在数分钟后通知",

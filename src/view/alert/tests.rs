@@ -1,6 +1,6 @@
 use super::say::shown_in;
 use super::*;
-use crate::domain::alert::message::{Doubt, Kind, Server};
+use crate::domain::alert::message::{Kind, Server, SuspicionCause};
 use crate::domain::time::Span;
 use crate::domain::zone::Zone;
 
@@ -56,10 +56,10 @@ fn every_kind_reads_well_in_both_languages() {
     let mut flapping = about(Kind::Flapping, vec![one("web-1")]);
     flapping.flaps = Some((2, Span::secs(720)));
     let mut own = about(Kind::Own, many);
-    own.doubt = Some((Doubt::Restart, 20));
+    own.doubt = Some((SuspicionCause::Restart, 20));
     let late = about(Kind::Down, vec![one("web-1")]).at(Wall(AT + 7_200_000), Span::secs(60));
     let mut disk = about(Kind::Own, Vec::new());
-    disk.doubt = Some((Doubt::Disk, 0));
+    disk.doubt = Some((SuspicionCause::Disk, 0));
     let mut unstored = about(Kind::Down, vec![one("web-1")]);
     unstored.unstored = true;
     assert_eq!(json(Lang::En, &unstored)["stored"], json!(false));

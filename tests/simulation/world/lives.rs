@@ -88,7 +88,7 @@ impl World {
         for (number, left) in &found {
             self.telling.set_back(*number, left.version);
         }
-        let last_sign = journal.life().last_sign;
+        let last_sign = journal.last_sign();
         if let Some((then, power_cut)) = after {
             let least = if power_cut { self.story.durable_sign } else { self.story.sign };
             if least.is_some() && last_sign.is_none() {
@@ -106,19 +106,19 @@ impl World {
         let (policy, sync) = (self.policy.clone(), self.shape.sync);
         let engine = Engine::new(now, policy.clone(), self.log.clone(), 1, storage, sync)
             .hashing_by(Seed::known(self.random.number()));
-        let tidings = engine.watch();
+        let events = engine.watch();
         let monitors = engine.recover(now).map_err(|error| format!("it does not start: {error}"))?;
         self.life = Some(Life {
-            watch: Watch::new(now, self.asleep()),
-            keeper: Keeper::new(now, self.asleep(), Span(DAY.0 * 3650)),
+            watch: Judge::new(now, self.asleep()),
+            checkpointer: Checkpointer::new(now, self.asleep(), Span(DAY.0 * 3650)),
             engine,
-            tidings,
+            events,
             fronts: (0..self.shape.fronts).map(|_| Default::default()).collect(),
             next_turn: now.mono,
             next_tend: now.mono.after(Span(1000)),
             next_keep: now.mono.after(Span(self.shape.keep_every_ms)),
             next_post: if self.shape.notifiers.is_empty() { Mono(u64::MAX) } else { now.mono },
-            round: Round::default(),
+            round: Deliverer::default(),
             flights: Vec::new(),
             looped: Loop::new(now, self.asleep()),
             busy_since: None,

@@ -92,7 +92,7 @@ impl World {
         let made = life.engine.get_at(now, monitor).is_none();
         let (pending, _) = &mut life.fronts[front];
         let receipt = life.engine.beat(&incoming, &policy, pending, || {});
-        if !life.tidings.is_empty() {
+        if !life.events.is_empty() {
             return Err(format!("of {id} something is told that is not on record"));
         }
         let told = receipt.map_err(|refusal| format!("{id}: {refusal:?}"))?.interval;

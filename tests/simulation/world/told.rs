@@ -6,14 +6,14 @@ use crate::model::Mon;
 use crate::telling::{Made, numbers};
 use heartbeat_server::domain::alert::Kind;
 use heartbeat_server::domain::notice::State;
-use heartbeat_server::engine::courier::Parcel;
+use heartbeat_server::engine::delivery::Dispatch;
 use heartbeat_server::notify::Outcome;
-use heartbeat_server::store::{Delivery, OutboxQuery, Posted};
+use heartbeat_server::store::{DeliveryStatus, OutboxMessage, OutboxQuery};
 
 /// A message on its way.
 pub(super) struct Flight {
     pub(super) lands_ms: u64,
-    pub(super) parcel: Parcel,
+    pub(super) dispatch: Dispatch,
     pub(super) outcome: Outcome,
     /// The receiver has it, though we do not know yet.
     pub(super) arrived: bool,
@@ -41,23 +41,23 @@ impl World {
         }
         for flight in landed {
             if flight.arrived {
-                self.arrive(&flight.parcel)?;
+                self.arrive(&flight.dispatch)?;
             }
             let life = self.life.as_mut().expect("a program runs");
-            life.engine.settle(&mut life.round, flight.parcel, &flight.outcome, now);
+            life.engine.settle(&mut life.round, flight.dispatch, &flight.outcome, now);
         }
         let slots = self.shape.notifiers.clone();
         let slots = |name: &str| slots.iter().find(|one| one.notifier.name == name).map(|one| one.slots);
         let life = self.life.as_mut().expect("a program runs");
-        let parcels = life.engine.hand_out(&mut life.round, &slots, now);
-        for parcel in parcels {
-            self.send(parcel);
+        let dispatches = life.engine.hand_out(&mut life.round, &slots, now);
+        for dispatch in dispatches {
+            self.send(dispatch);
         }
         self.after("the courier")
     }
 
-    fn send(&mut self, parcel: Parcel) {
-        let to = &parcel.outgoing.notifier;
+    fn send(&mut self, dispatch: Dispatch) {
+        let to = &dispatch.outgoing.notifier;
         let outcome = if self.ill.contains(to) {
             let after = self.random.one_in(4).then(|| Span::secs(self.random.between(1, 600)));
             Outcome::Retry { after, reason: "it is ill".into() }
@@ -68,34 +68,34 @@ impl World {
         };
         let lands_ms = self.real_ms + self.random.of(&[0, 0, 1, 300, 4_000]);
         let arrived = outcome == Outcome::Sent;
-        self.life().flights.push(Flight { lands_ms, parcel, outcome, arrived });
+        self.life().flights.push(Flight { lands_ms, dispatch, outcome, arrived });
     }
 
-    fn arrive(&mut self, parcel: &Parcel) -> Checked {
-        let key = &parcel.outgoing.key;
-        let place = self.telling.made.iter().rev().find(|made| made.message.key == parcel.message.key);
+    fn arrive(&mut self, dispatch: &Dispatch) -> Checked {
+        let key = &dispatch.outgoing.key;
+        let place = self.telling.made.iter().rev().find(|made| made.message.key == dispatch.message.key);
         let place = place.map_or(0, |made| made.place);
-        self.telling.arrive(key, &parcel.outgoing.notifier, place, &parcel.message)
+        self.telling.arrive(key, &dispatch.outgoing.notifier, place, &dispatch.message)
     }
 
     /// The program has died: what was on its way may have arrived, and what has arrived may not be noted. `known`: all that
     /// it knew to have been told, or to be.
-    pub(super) fn bring_after_death(&mut self, flights: Vec<Flight>, known: &[Posted]) -> Checked {
+    pub(super) fn bring_after_death(&mut self, flights: Vec<Flight>, known: &[OutboxMessage]) -> Checked {
         for flight in flights {
             if flight.arrived && self.random.one_in(2) {
-                self.arrive(&flight.parcel)?;
+                self.arrive(&flight.dispatch)?;
             }
         }
         let rows = self.tables.outbox_list(&everything()).map_err(|e| e.to_string())?;
         // Noted in memory only: that is so while the tables take nothing.
         let told: BTreeSet<&str> = known
             .iter()
-            .filter(|posted| posted.delivery != Delivery::Pending)
+            .filter(|posted| posted.delivery != DeliveryStatus::Pending)
             .map(|posted| posted.outgoing.key.as_str())
             .collect();
         let mut unnoted: BTreeMap<String, usize> = BTreeMap::new();
         let before = std::mem::take(&mut self.telling.may_repeat);
-        for posted in rows.iter().filter(|posted| posted.delivery == Delivery::Pending) {
+        for posted in rows.iter().filter(|posted| posted.delivery == DeliveryStatus::Pending) {
             let key = &posted.outgoing.key;
             if self.telling.arrived.contains_key(key) {
                 self.telling.may_repeat.insert(key.clone(), 1);
@@ -135,7 +135,7 @@ impl World {
     }
 
     /// The same, with all of them at hand.
-    pub(super) fn look_at(&mut self, known: &[Posted]) -> Checked {
+    pub(super) fn look_at(&mut self, known: &[OutboxMessage]) -> Checked {
         let seen: BTreeSet<String> = self.telling.made.iter().map(|made| made.message.key.clone()).collect();
         for posted in known.iter().rev().filter(|posted| !seen.contains(&posted.outgoing.key)) {
             let message: Message =
@@ -187,7 +187,7 @@ impl World {
         Ok(())
     }
 
-    /// Whether the keeper has followed that the incident began which a monitor is in.
+    /// Whether the checkpointer has followed that the incident began which a monitor is in.
     fn is_followed(&self, mon: &Mon) -> bool {
         let beginning = mon.incident.and_then(|(beats, ..)| self.story.beginning(mon.number, beats));
         let followed = self.telling.followed.get(&mon.number);
@@ -214,7 +214,7 @@ impl World {
         self.say("hours of quiet".into());
         self.ill.clear();
         for _ in 0..QUIET_MINUTES {
-            // Only the keeper and the courier go on, so that nobody falls silent in that time.
+            // Only the checkpointer and the courier go on, so that nobody falls silent in that time.
             self.real_ms += 60_000;
             self.keep()?;
             for _ in 0..3 {
@@ -265,7 +265,7 @@ impl World {
 
     /// For whoever looks for a fault: what is remembered of who was told.
     fn say_standings(&mut self) {
-        for (number, state) in self.tables.standings().unwrap_or_default() {
+        for (number, state) in self.tables.alert_states().unwrap_or_default() {
             self.say(format!("of {number} is remembered: {state}"));
         }
     }
@@ -277,10 +277,10 @@ impl World {
             let arrived = self.telling.arrived.contains_key(key);
             match posted.delivery {
                 // There are new ones all the time.
-                Delivery::Pending if key.starts_with("reminder-") => {}
-                Delivery::Pending => return Err(format!("{key} waits for ever: {:?}", posted.reason)),
-                Delivery::Sent if !arrived => return Err(format!("{key} is said to have been sent")),
-                Delivery::Failed if !self.shape.wild => {
+                DeliveryStatus::Pending if key.starts_with("reminder-") => {}
+                DeliveryStatus::Pending => return Err(format!("{key} waits for ever: {:?}", posted.reason)),
+                DeliveryStatus::Sent if !arrived => return Err(format!("{key} is said to have been sent")),
+                DeliveryStatus::Failed if !self.shape.wild => {
                     return Err(format!("{key} was given up: {:?}", posted.reason));
                 }
                 _ => {}

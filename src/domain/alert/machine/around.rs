@@ -1,8 +1,8 @@
 //! What changes around the machine: the policy, the clock, and whether we were there at all.
 
-use super::{Lookup, Machine, RESPITE_MAX, Suspicion};
-use crate::domain::alert::entry::{Entry, Line, after};
-use crate::domain::alert::message::{Doubt, Kind, Message, age};
+use super::{Lookup, Machine, RESPITE_MAX, SelfSuspicion};
+use crate::domain::alert::entry::{Line, MonitorAlert, after};
+use crate::domain::alert::message::{Kind, Message, SuspicionCause, age};
 use crate::domain::alert::policy::{AlertPolicy, NOTIFY_MAX};
 use crate::domain::notice::State;
 use crate::domain::record::Record;
@@ -65,7 +65,7 @@ impl Machine {
     }
 
     /// Whoever is named for a monitor that is down already is told of that too, and who is not named any more is not.
-    fn name_anew(&self, entry: &mut Entry) -> bool {
+    fn name_anew(&self, entry: &mut MonitorAlert) -> bool {
         let names = self.notifiers_of(&entry.id, entry.peer());
         let mut changed = false;
         for line in entry.lines.iter_mut().filter(|line| !names.contains(&line.to)) {
@@ -182,16 +182,16 @@ impl Machine {
 
     /// We were not there for so long until `now`: as [`Machine::returned`], and changes from before are yet to be heard.
     pub fn began(&mut self, now: Wall, away: Span, counts: Counts) {
-        self.returned(now, away, Doubt::Restart, counts);
+        self.returned(now, away, SuspicionCause::Restart, counts);
         self.absence = Some((Wall(now.0.saturating_sub_unsigned(away.0)), now));
     }
 
     /// We were away until `now`, so nobody could be heard: what waits waits for that much longer, and whoever is silent
     /// from now on may be so because of us.
-    pub fn returned(&mut self, now: Wall, away: Span, doubt: Doubt, counts: Counts) {
+    pub fn returned(&mut self, now: Wall, away: Span, doubt: SuspicionCause, counts: Counts) {
         self.stood_still(now, away);
         let down_before = counts[State::Down as usize];
-        self.suspicion = Some(Suspicion {
+        self.suspicion = Some(SelfSuspicion {
             at: now,
             doubt,
             down_before,
@@ -213,7 +213,7 @@ impl Machine {
             }
             _ if there => {}
             _ => {
-                self.returned(now, Span(0), Doubt::Network, counts);
+                self.returned(now, Span(0), SuspicionCause::Network, counts);
                 if let Some(suspicion) = &mut self.suspicion {
                     suspicion.lost = true;
                 }
@@ -317,7 +317,7 @@ impl Machine {
             let key = format!("{}-disk-{}", Kind::Own.name(), now.0);
             let mut message =
                 Message::new(Kind::Own, format!("{}-{name}", self.instance.mark(&key)), name, now);
-            message.doubt = Some((Doubt::Disk, 0));
+            message.doubt = Some((SuspicionCause::Disk, 0));
             self.messages.push(message);
         }
     }

@@ -1,6 +1,6 @@
 //! Dependencies: whether something that a monitor depends on is down, so that it is told of in the other's message.
 
-use super::{AHEAD, Entry, Lookup, Machine};
+use super::{AHEAD, Lookup, Machine, MonitorAlert};
 use crate::domain::alert::entry::after;
 use crate::domain::alert::message::DEPENDANTS_MAX;
 use crate::domain::notice::State;
@@ -27,7 +27,7 @@ pub(super) enum Cover {
 
 impl Machine {
     /// Whether a notifier is told of something else in place of a monitor.
-    pub(super) fn cover(&self, entry: &Entry, to: &str, lookup: &dyn Lookup) -> Cover {
+    pub(super) fn cover(&self, entry: &MonitorAlert, to: &str, lookup: &dyn Lookup) -> Cover {
         if self.has_dead_parent(entry, to) {
             return Cover::Dead;
         }
@@ -56,7 +56,7 @@ impl Machine {
         Cover::Clear
     }
 
-    pub(super) fn has_dead_parent(&self, entry: &Entry, to: &str) -> bool {
+    pub(super) fn has_dead_parent(&self, entry: &MonitorAlert, to: &str) -> bool {
         entry.after.iter().any(|id| {
             let parent = self.by_id.get(id).and_then(|number| self.entries.get(number));
             parent.is_some_and(|parent| {
@@ -68,7 +68,7 @@ impl Machine {
     }
 
     /// Whether a monitor that is down depends on another through others that are.
-    fn depends(&self, one: &Entry, other: &Entry) -> bool {
+    fn depends(&self, one: &MonitorAlert, other: &MonitorAlert) -> bool {
         let mut seen = BTreeSet::new();
         let mut open = vec![one];
         while let Some(entry) = open.pop() {

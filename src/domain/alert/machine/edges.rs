@@ -1,11 +1,11 @@
 //! What one mistake in a condition would change: each of these fails with one.
 
 use super::simulation::{World, notifier, policy, rule, rules};
-use super::{Lookup, Step};
+use super::{AlertOutput, Lookup};
 use crate::domain::address::Peer;
 use crate::domain::alert::AlertPolicy;
-use crate::domain::alert::entry::{Entry, after};
-use crate::domain::alert::message::{DEPENDANTS_MAX, Doubt, Kind, Message};
+use crate::domain::alert::entry::{MonitorAlert, after};
+use crate::domain::alert::message::{DEPENDANTS_MAX, Kind, Message, SuspicionCause};
 use crate::domain::alert::policy::NOTIFY_MAX;
 use crate::domain::notice::State;
 use crate::domain::record::{Cause, Change, Details, OpenIncident};
@@ -21,7 +21,7 @@ fn who_was_never_heard_goes_by_the_rule_of_where_it_was_made() {
     for heard in [Some(world.now), None] {
         let mut record = world.monitors[0].record(world.now, DOWN);
         (record.last_beat, record.source.peer) = (heard, peer);
-        let mut entry = Entry::new(&record, incident);
+        let mut entry = MonitorAlert::new(&record, incident);
         entry.begin(&record, incident);
         assert_eq!((entry.peer(), entry.ip.is_some()), (peer, heard.is_some()));
     }
@@ -206,7 +206,7 @@ fn back(down_before: usize) -> World {
     (0..down_before).for_each(|n| world.down(n, Cause::Silence));
     world.pass(60);
     world.restart();
-    world.machine.returned(world.now, Span::secs(30), Doubt::Restart, world.monitors.counts());
+    world.machine.returned(world.now, Span::secs(30), SuspicionCause::Restart, world.monitors.counts());
     world.pass(1);
     world.told.clear();
     world
@@ -260,9 +260,11 @@ fn a_step_with_anything_in_it_is_not_empty() {
     let (monitor, at, change) = world.log.last().cloned().unwrap();
     world.machine.hear(&monitor.record(at, change));
     let step = world.machine.take();
-    assert!(step.messages.is_empty() && !step.standings.is_empty() && !step.is_empty());
+    assert!(step.messages.is_empty() && !step.alert_states.is_empty() && !step.is_empty());
     let messages = vec![Message::new(Kind::Test, String::new(), "ops", at)];
-    assert!(!Step { messages, ..Step::default() }.is_empty() && Step::default().is_empty());
+    assert!(
+        !AlertOutput { messages, ..AlertOutput::default() }.is_empty() && AlertOutput::default().is_empty()
+    );
 }
 
 #[test]

@@ -5,14 +5,14 @@
 
 use super::Machine;
 use crate::domain::alert::compose::end_of;
-use crate::domain::alert::entry::{Entry, Line};
+use crate::domain::alert::entry::{Line, MonitorAlert};
 use crate::domain::beat::Exit;
 use crate::domain::record::Record;
 use serde::{Deserialize, Serialize};
 
 /// A failed run of a monitor that was down already.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(in crate::domain::alert) struct Failure {
+pub(in crate::domain::alert) struct FailedRun {
     /// With which of the monitor's beats it was told, counted from 1.
     pub(in crate::domain::alert) beats: u64,
     /// How it ended, where that was told.
@@ -23,11 +23,11 @@ pub(in crate::domain::alert) struct Failure {
     pub(in crate::domain::alert) said: Option<String>,
 }
 
-impl Failure {
-    fn of(record: &Record<'_>) -> Failure {
+impl FailedRun {
+    fn of(record: &Record<'_>) -> FailedRun {
         let own = record.details.as_ref().filter(|details| details.message_beat == record.beats);
         let said = own.and_then(|details| details.message).map(end_of);
-        Failure { beats: record.beats, exit: record.status.failure(), said }
+        FailedRun { beats: record.beats, exit: record.status.failure(), said }
     }
 }
 
@@ -48,15 +48,15 @@ impl Machine {
             heard = true;
         }
         if heard {
-            entry.failed = Some(Failure::of(record));
+            entry.failed = Some(FailedRun::of(record));
             self.set_wake(record.number, Some(self.clock));
         }
     }
 }
 
-impl Entry {
+impl MonitorAlert {
     /// The newest failed run, where a notifier is told of it now.
-    pub(in crate::domain::alert) fn told_failure(&self, to: &str) -> Option<&Failure> {
+    pub(in crate::domain::alert) fn told_failure(&self, to: &str) -> Option<&FailedRun> {
         self.failed.as_ref().filter(|_| self.line(to).is_some_and(|line| line.tells > 0))
     }
 }

@@ -1,6 +1,6 @@
 //! Groups that are due become messages.
 
-use super::{Entry, Group, Lookup, Machine, Suspicion};
+use super::{Group, Lookup, Machine, MonitorAlert, SelfSuspicion};
 use crate::domain::alert::compose;
 use crate::domain::alert::entry::{Line, after};
 use crate::domain::alert::message::{DEPENDANTS_MAX, Kind, Message, age};
@@ -79,7 +79,7 @@ impl Machine {
         let flaps = entry.line(&notifier.name).is_some_and(|line| line.flapping);
         let named = !flaps || self.notifiers_of(&entry.id, entry.peer()).contains(&notifier.name);
         let suspect = self.suspicion.as_ref().is_some_and(|suspicion| suspicion.covers(&entry));
-        let Entry { ended, beats, started, changed, reason, .. } = entry;
+        let MonitorAlert { ended, beats, started, changed, reason, .. } = entry;
         let Some(line) = entry.lines.iter_mut().find(|line| line.to == notifier.name) else {
             self.entries.insert(number, entry);
             return;
@@ -209,7 +209,8 @@ impl Machine {
         lookup: &dyn Lookup,
     ) -> Message {
         let to = &notifier.name;
-        let entries: Vec<&Entry> = numbers.iter().filter_map(|number| self.entries.get(number)).collect();
+        let entries: Vec<&MonitorAlert> =
+            numbers.iter().filter_map(|number| self.entries.get(number)).collect();
         let instance = &self.instance;
         let name = compose::name(&entries, to, instance);
         let was_flapping =
@@ -283,7 +284,7 @@ impl Machine {
     }
 }
 
-impl Suspicion {
+impl SelfSuspicion {
     /// Monitors that may be silent because of us, and all that could be.
     fn share(&self, counts: Counts) -> (u64, u64) {
         let silent = counts[State::Late as usize]
@@ -293,14 +294,14 @@ impl Suspicion {
     }
 
     /// Whether a monitor went down in silence while we doubted ourselves, and was not heard since that began.
-    fn covers(&self, entry: &Entry) -> bool {
+    fn covers(&self, entry: &MonitorAlert) -> bool {
         self.held_since.is_some()
             && self.over.is_none_or(|over| entry.began <= over)
             && self.is_unheard(entry)
     }
 
     /// Whether a monitor went down in silence and was not heard since our return.
-    fn is_unheard(&self, entry: &Entry) -> bool {
+    fn is_unheard(&self, entry: &MonitorAlert) -> bool {
         entry.reason.cause == Cause::Silence
             && entry.began >= self.at
             && entry.heard.is_none_or(|last| last < self.at)

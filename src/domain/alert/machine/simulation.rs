@@ -148,7 +148,7 @@ pub(super) struct World {
     truths: Vec<Truth>,
     pub(super) machine: Machine,
     read: usize,
-    /// What is on record: standings, and the place in the log.
+    /// What is on record: alert_states, and the place in the log.
     pub(super) kept: (BTreeMap<u64, String>, usize),
     pub(super) told: Vec<(Wall, Message)>,
     /// At each message, who of those it names was paused then.
@@ -345,10 +345,10 @@ impl World {
             return self.restart();
         }
         let step = self.machine.take();
-        for standing in step.standings {
-            match standing.state {
-                Some(state) => self.kept.0.insert(standing.number, state),
-                None => self.kept.0.remove(&standing.number),
+        for alert_state in step.alert_states {
+            match alert_state.state {
+                Some(state) => self.kept.0.insert(alert_state.number, state),
+                None => self.kept.0.remove(&alert_state.number),
             };
         }
         self.kept.1 = self.read;

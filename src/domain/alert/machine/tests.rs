@@ -3,7 +3,7 @@
 use super::Lookup;
 use super::simulation::{World, policy, rule, rules};
 use crate::domain::alert::entry::after;
-use crate::domain::alert::message::{Doubt, Kind, Shared};
+use crate::domain::alert::message::{Kind, Shared, SuspicionCause};
 use crate::domain::alert::{AlertPolicy, Remembered};
 use crate::domain::notice::State;
 use crate::domain::record::{Cause, Change};
@@ -133,7 +133,7 @@ fn nobody_is_told_where_nobody_is_named() {
 }
 
 /// Twenty monitors, and we come back from `doubt`.
-fn back_from(doubt: Doubt) -> World {
+fn back_from(doubt: SuspicionCause) -> World {
     let ids: Vec<String> = (0..20).map(|n| format!("m-{n}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let mut world = World::new(&ids, rules(), policy());
@@ -145,13 +145,16 @@ fn back_from(doubt: Doubt) -> World {
 
 #[test]
 fn when_most_are_silent_since_our_return_we_suspect_ourselves_once() {
-    let mut world = back_from(Doubt::Network);
+    let mut world = back_from(SuspicionCause::Network);
     world.pass(90);
     (0..15).for_each(|n| world.down(n, Cause::Silence));
     world.pass(60);
     assert_eq!(world.told.len(), 1);
     let message = &world.told[0].1;
-    assert_eq!((message.kind, message.doubt, message.count), (Kind::Own, Some((Doubt::Network, 20)), 15));
+    assert_eq!(
+        (message.kind, message.doubt, message.count),
+        (Kind::Own, Some((SuspicionCause::Network, 20)), 15)
+    );
     // All but two are back: of them one message tells, of the others none.
     (2..15).for_each(|n| world.beat(n));
     world.pass(60);
@@ -164,7 +167,7 @@ fn when_most_are_silent_since_our_return_we_suspect_ourselves_once() {
 
 #[test]
 fn what_stays_silent_is_told_after_some_minutes_however_many_they_are() {
-    let mut world = back_from(Doubt::Restart);
+    let mut world = back_from(SuspicionCause::Restart);
     world.pass(90);
     (0..20).for_each(|n| world.down(n, Cause::Silence));
     world.pass(600);
@@ -175,7 +178,7 @@ fn what_stays_silent_is_told_after_some_minutes_however_many_they_are() {
 
 #[test]
 fn when_those_fall_silent_who_were_heard_since_our_return_it_is_not_our_fault() {
-    let mut world = back_from(Doubt::Restart);
+    let mut world = back_from(SuspicionCause::Restart);
     (0..15).for_each(|n| world.beat(n));
     world.pass(90);
     (0..20).for_each(|n| world.down(n, Cause::Silence));
@@ -185,7 +188,7 @@ fn when_those_fall_silent_who_were_heard_since_our_return_it_is_not_our_fault() 
 
 #[test]
 fn a_few_that_fall_silent_after_our_return_are_told_of_as_ever() {
-    let mut world = back_from(Doubt::Restart);
+    let mut world = back_from(SuspicionCause::Restart);
     world.pass(90);
     (0..5).for_each(|n| world.down(n, Cause::Silence));
     world.pass(60);
@@ -235,7 +238,7 @@ fn what_waits_is_not_due_sooner_because_we_were_away_or_the_clock_was_set() {
     world.pass(100);
     world.now = after(world.now, Span::secs(500));
     world.restart();
-    world.machine.returned(world.now, Span::secs(500), Doubt::Restart, world.monitors.counts());
+    world.machine.returned(world.now, Span::secs(500), SuspicionCause::Restart, world.monitors.counts());
     world.pass(15);
     world.now = after(world.now, Span::secs(86_400));
     world.machine.clock_stepped(world.now, 86_400_000, Span::secs(1));
@@ -521,7 +524,9 @@ fn that_our_disk_is_full_is_told_once_and_where_it_comes_and_goes_once_an_hour()
         world.now = after(world.now, Span::secs(after_s));
         world.machine.set_disk(world.now, is_full);
         let messages = world.machine.take_messages();
-        assert!(messages.iter().all(|one| one.kind == Kind::Own && one.doubt == Some((Doubt::Disk, 0))));
+        assert!(
+            messages.iter().all(|one| one.kind == Kind::Own && one.doubt == Some((SuspicionCause::Disk, 0)))
+        );
         messages.into_iter().map(|one| one.notifier).collect()
     };
     let mut world = World::new(&["a"], rules(), policy());

@@ -33,7 +33,7 @@ impl Own {
 
 impl Monitor {
     /// What the configuration, or else the defaults, hold it to; what is its `own` stays where no rule speaks of it.
-    pub(in crate::domain::registry) fn hold_to(&mut self, rules: &Rules, defaults: &Defaults, own: Own) {
+    pub(in crate::domain::registry) fn apply_rules(&mut self, rules: &Rules, defaults: &Defaults, own: Own) {
         self.rule = rules.find(self.id.as_str(), self.source.peer).unwrap_or(NO_RULE);
         self.flags.set(Flags::CONFIGURED, rules.declares(self.id.as_str()));
         let rule = rules.get(self.rule);

@@ -43,7 +43,7 @@ fn lists_are_chosen_by_labels_of_rule_and_beat_and_by_who_was_never_heard() {
     let tags = Some(vec!["rack-2".into(), "db".into()]);
     control(&mut r, 100_000, "late", Control::Declare(Declaration { tags, ..Declaration::default() }))
         .unwrap();
-    let chosen = |wanted: &dyn Fn(&Glance<'_>) -> bool| -> Vec<String> {
+    let chosen = |wanted: &dyn Fn(&MonitorView<'_>) -> bool| -> Vec<String> {
         r.list(at(100_000), Order::Id, None, 9, wanted).into_iter().map(|one| one.id).collect()
     };
     assert_eq!(chosen(&|one| one.has_tag("rack-1")), ["up"], "its rule says so");

@@ -14,7 +14,7 @@ fn restarted(now: Now, last_sign: Wall, write: impl FnOnce(&mut dyn FnMut(&Recor
     let defaults = Defaults { grace: Some(Span::secs(30)), ..Defaults::default() };
     let mut next = Registry::new(now, defaults, Arc::default());
     write(&mut |record| next.load(now, name(record.id.as_str()), record, false));
-    next.settle(now, Some(last_sign), &HashSet::new(), &mut |_| {});
+    next.resume_after_start(now, Some(last_sign), &HashSet::new(), &mut |_| {});
     next
 }
 
@@ -119,7 +119,7 @@ fn details_that_were_left_out_or_cleared_are_those_of_the_latest_record_that_had
         create: Some(1),
     };
     older.handle(at(0), arrival, &mut write).unwrap();
-    next.settle(at(6), None, &HashSet::new(), &mut |_| {});
+    next.resume_after_start(at(6), None, &HashSet::new(), &mut |_| {});
     let seen = next.get(at(6), name("a")).unwrap();
     assert_eq!((seen.message, seen.beats), (None, 3));
 }
@@ -150,7 +150,7 @@ fn started_again(old: &mut Registry, policy: &Policy, away: (u64, u64)) -> (Regi
     let mut write = |record: &Record<'_>| next.load(now, name(record.id.as_str()), record, true);
     while old.unsaved(now, 0, u64::MAX, &mut write).is_some() {}
     let mut written = 0;
-    next.settle(now, Some(at(away.0).wall), &HashSet::new(), &mut |_| written += 1);
+    next.resume_after_start(now, Some(at(away.0).wall), &HashSet::new(), &mut |_| written += 1);
     (next, written)
 }
 

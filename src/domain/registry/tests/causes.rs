@@ -30,7 +30,7 @@ fn a_failure_keeps_the_exit_code_or_the_signal_it_began_with() {
         let want = Some(Reason { exit, ..Cause::Fail.into() });
         assert_eq!(reason(&r, 2), want);
         assert_eq!(changes(&mut r)[0].reason, want);
-        next.settle(at(3), None, &HashSet::new(), &mut |_| {});
+        next.resume_after_start(at(3), None, &HashSet::new(), &mut |_| {});
         assert_eq!(reason(&next, 3), want, "over a start");
         beat(&mut next, 4, "a", &said(Status::Ok, None));
         assert_eq!((reason(&next, 4), changes(&mut next)[0].reason), (None, want));

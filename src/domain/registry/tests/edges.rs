@@ -17,7 +17,7 @@ fn restarted(old: &mut Registry, now: Now, last_sign: Wall, policy: &Policy) -> 
     old.mark_unsaved();
     let mut write = |record: &Record<'_>| next.load(now, name(record.id.as_str()), record, true);
     while old.unsaved(now, 0, u64::MAX, &mut write).is_some() {}
-    next.settle(now, Some(last_sign), &HashSet::new(), &mut |_| {});
+    next.resume_after_start(now, Some(last_sign), &HashSet::new(), &mut |_| {});
     next
 }
 

@@ -215,7 +215,7 @@ fn a_restart_takes_no_patience_back_either_though_the_governor_is_gone() {
         .unsaved(at(1_000), 0, u64::MAX, &mut |record| next.load(at(1_000), name("a"), record, true))
         .is_some()
     {}
-    next.settle(at(5_000), Some(at(2_000).wall), &HashSet::new(), &mut |_| {});
+    next.resume_after_start(at(5_000), Some(at(2_000).wall), &HashSet::new(), &mut |_| {});
     assert_eq!(run_to(&mut next, 239_900), vec![]);
     assert_eq!(next.get(at(239_900), name("a")).unwrap().asked, Some(Span::secs(240)));
     assert_eq!(beat(&mut next, 239_900, "a", &OK).interval, Span::secs(60));

@@ -94,12 +94,12 @@ fn after_a_start_the_connections_of_before_are_gone() {
             registry.load(at(1), name(record.id.as_str()), record, true);
         }
     });
-    after.settle(at(1), None, &HashSet::new(), &mut |_| {});
+    after.resume_after_start(at(1), None, &HashSet::new(), &mut |_| {});
     let known = |id: &str| after.get(at(1), name(id)).is_some();
     assert_eq!((known("127.0.0.1:4000"), after.len()), (false, 3));
     // One whose connection was handed over is the same monitor as before, and its silence is told.
     let number = before.get(at(0), name("127.0.0.1:4000")).unwrap().number;
-    next.settle(at(1), None, &HashSet::from(["127.0.0.1:4000".to_string()]), &mut |_| {});
+    next.resume_after_start(at(1), None, &HashSet::from(["127.0.0.1:4000".to_string()]), &mut |_| {});
     let same = next.get(at(1), name("127.0.0.1:4000")).unwrap();
     assert_eq!((same.number, same.beats, same.state), (number, 1, State::Up));
     assert_eq!(depart(&mut next, 12_000, "127.0.0.1:4000", true), [State::Down]);

@@ -80,7 +80,7 @@ fn what_is_read_back_after_a_start_is_bounded_too() {
         next.load(at(100), name(record.id.as_str()), record, true);
         next.load(at(100), name(record.id.as_str()), record, false);
     });
-    next.settle(at(100), None, &HashSet::new(), &mut |_| {});
+    next.resume_after_start(at(100), None, &HashSet::new(), &mut |_| {});
     let whole: Vec<u64> = (0..50).filter(|n| kept(&next, 200, &format!("m{n}")).len() == 10_000).collect();
     assert!((8..=10).contains(&whole.len()) && whole[0] == 50 - whole.len() as u64, "{whole:?}");
 }

@@ -57,11 +57,11 @@ fn life(number: u64, load: &mut impl FnMut(&Record<'_>)) {
 #[test]
 fn who_was_removed_stays_so_whatever_is_read_of_it_later_and_who_came_after_stays_there() {
     let found = |next: &mut Registry| {
-        next.settle(at(5_000), None, &HashSet::new(), &mut |_| {});
+        next.resume_after_start(at(5_000), None, &HashSet::new(), &mut |_| {});
         next.get(at(5_000), name("a")).map(|seen| seen.number)
     };
     let mut next = registry();
-    next.bury(7);
+    next.mark_removed(7);
     life(7, &mut |record| next.load(at(5_000), name("a"), record, false));
     assert_eq!(found(&mut next), None);
     // The end of the first is read when the second is known already.
@@ -84,7 +84,7 @@ fn a_pause_ends_in_time_after_a_restart() {
     let mut next = registry();
     r.visit(at(2_000), &mut |_| {});
     r.unsaved(at(2_000), 0, u64::MAX, &mut |record| next.load(at(10_000), name("a"), record, true));
-    next.settle(at(10_000), Some(at(2_000).wall), &HashSet::new(), &mut |_| {});
+    next.resume_after_start(at(10_000), Some(at(2_000).wall), &HashSet::new(), &mut |_| {});
     assert_eq!(run_to(&mut next, 599_000), vec![]);
     assert_eq!(state(&next, 599_000, "a"), State::Paused);
     assert_eq!(run_to(&mut next, 600_016), vec![("a".into(), State::Up)]);
@@ -167,7 +167,7 @@ fn who_was_down_before_a_start_is_shown_with_the_slot_that_it_missed() {
     assert_eq!(state(&r, 2 * HOUR, "a"), State::Down);
     let mut next = ruled(Rules::new(vec![hourly]));
     r.unsaved(at(2 * HOUR), 0, u64::MAX, &mut |record| next.load(at(4 * HOUR), name("a"), record, true));
-    next.settle(at(4 * HOUR), None, &HashSet::new(), &mut |_| {});
+    next.resume_after_start(at(4 * HOUR), None, &HashSet::new(), &mut |_| {});
     assert_eq!(next.get(at(4 * HOUR), name("a")).unwrap().slot, Some(at(1_200_000).wall));
 }
 
@@ -238,7 +238,7 @@ fn an_incident_began_when_it_did_also_after_a_pause_and_a_start() {
     control(&mut r, 200_000, "a", Control::Pause { until: None }).unwrap();
     let mut next = registry();
     r.unsaved(at(300_000), 0, u64::MAX, &mut |record| next.load(at(400_000), name("a"), record, true));
-    next.settle(at(400_000), None, &HashSet::new(), &mut |_| {});
+    next.resume_after_start(at(400_000), None, &HashSet::new(), &mut |_| {});
     control(&mut next, 500_000, "a", Control::Resume).unwrap();
     let seen = next.get(at(500_000), name("a")).unwrap();
     assert_eq!((seen.state, seen.incident), (State::Down, began));

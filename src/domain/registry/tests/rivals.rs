@@ -12,9 +12,9 @@ fn numbered(registry: &mut Registry, s: u64, from: u8, seq: u64) -> Vec<Conflict
 }
 
 fn told(registry: &mut Registry) -> Vec<Conflict> {
-    let all = std::iter::from_fn(|| registry.poll_tidings());
-    all.filter_map(|tidings| match tidings {
-        Tidings::Conflict(id, conflict) if id.as_str() == "nas" => Some(conflict),
+    let all = std::iter::from_fn(|| registry.poll_event());
+    all.filter_map(|events| match events {
+        MonitorEvent::Conflict(id, conflict) if id.as_str() == "nas" => Some(conflict),
         _ => None,
     })
     .collect()

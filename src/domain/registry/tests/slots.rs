@@ -198,7 +198,7 @@ fn the_time_for_the_first_beat_outlasts_a_start_and_a_stall() {
         let mut next = Registry::new(at(ms), policy.defaults, policy.rules.clone());
         let mut write = |record: &Record<'_>| next.load(at(ms), name(record.id.as_str()), record, true);
         while old.unsaved(at(0), 0, u64::MAX, &mut write).is_some() {}
-        next.settle(at(ms), Some(at(last_sign).wall), &HashSet::new(), &mut |_| {});
+        next.resume_after_start(at(ms), Some(at(last_sign).wall), &HashSet::new(), &mut |_| {});
         next
     };
     let slow = |within_ms: u64| {

@@ -95,11 +95,11 @@ fn a_file_that_was_only_begun_goes_and_one_with_frames_is_kept() {
 #[test]
 fn the_last_sign_of_life_is_the_last_frame_or_the_begin() {
     let disk = SimDisk::new();
-    assert_eq!(open(&disk).1.life.last_sign, None);
-    assert_eq!(open(&disk).1.life.last_sign, Some(START), "nothing was written, and it had begun");
+    assert_eq!(open(&disk).1.last_sign, None);
+    assert_eq!(open(&disk).1.last_sign, Some(START), "nothing was written, and it had begun");
     let (journal, _) = open(&disk);
     journal.tick(at(5)).unwrap();
-    assert_eq!(open(&disk).1.life.last_sign, Some(at(5)));
+    assert_eq!(open(&disk).1.last_sign, Some(at(5)));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn the_log_tells_what_it_found_once_and_goes_on_behind_what_is_noted() {
     };
     let journal = open(spoiled, Some(noted)).unwrap();
     let log: &dyn Journal = &journal;
-    assert_eq!((journal.end().segment, log.life().last_sign), (41, Some(at(2))));
+    assert_eq!((journal.end().segment, log.last_sign()), (41, Some(at(2))));
     let told = log.take_damage(Lang::Zh);
     assert!(told.len() == 1 && told[0].own().contains("journal 文件损坏"), "{told:?}");
     assert_eq!((log.take_damage(Lang::En), log.cut(Lang::En)), (vec![], None));

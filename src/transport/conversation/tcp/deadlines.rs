@@ -9,7 +9,7 @@ use crate::domain::limits::{GUESS_DELAY, GUESSES_MAX};
 use crate::domain::notice::Notice;
 use crate::domain::policy::TcpTimes;
 use crate::domain::time::Span;
-use crate::engine::claims::Claim;
+use crate::engine::intake::claims::Claim;
 use crate::engine::stats::{BeatResult, Turned};
 use crate::transport::conversation::{Flow, Host, Second, TurnContext};
 use crate::wire::dialect::Dialect;

@@ -8,8 +8,8 @@ use crate::domain::lang::Lang;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Span, Wall};
 use crate::engine::Engine;
-use crate::engine::post::{NotTested, Partly};
-use crate::store::{Delivery, OutboxQuery, Posted, StoreError};
+use crate::engine::delivery::stats::{AlertTestError, Partly};
+use crate::store::{DeliveryStatus, OutboxMessage, OutboxQuery, StoreError};
 use crate::sys::clock;
 use crate::transport::listener_context::ListenerContext;
 use crate::view::alert::{self, Listed};
@@ -28,14 +28,14 @@ pub async fn list(
     client: Peer,
     question: &Question<'_>,
 ) -> Reply {
-    let states = Delivery::ALL.map(Delivery::name);
+    let states = DeliveryStatus::ALL.map(DeliveryStatus::name);
     let wanted = match query::alerts(question.query, &states) {
         Ok(wanted) => wanted,
         Err(fault) => return Reply::Whole(wrong(&fault)),
     };
     let limit = wanted.limit;
     let asked =
-        OutboxQuery { delivery: wanted.state.and_then(Delivery::parse), before: wanted.before, limit };
+        OutboxQuery { delivery: wanted.state.and_then(DeliveryStatus::parse), before: wanted.before, limit };
     let source = AlertRows { asked, lang: policy.page_lang, now: clock::wall(), places: Vec::new() };
     listing::list(context, policy, client, question, "alerts", limit, source).await
 }
@@ -64,9 +64,9 @@ impl RowSource for AlertRows {
     }
 }
 
-fn shown(lang: Lang, now: Wall, row: &Posted) -> Value {
+fn shown(lang: Lang, now: Wall, row: &OutboxMessage) -> Value {
     // One that is done is shown as it was then.
-    let at = if row.delivery == Delivery::Pending { now } else { row.outgoing.due };
+    let at = if row.delivery == DeliveryStatus::Pending { now } else { row.outgoing.due };
     let message = serde_json::from_str::<Message>(&row.outgoing.message).ok();
     let message = message.map(|message| message.at(at, LATE));
     let listed = Listed {
@@ -76,7 +76,7 @@ fn shown(lang: Lang, now: Wall, row: &Posted) -> Value {
         state: row.delivery.name(),
         made: row.outgoing.made,
         due: row.outgoing.due,
-        is_pending: row.delivery == Delivery::Pending,
+        is_pending: row.delivery == DeliveryStatus::Pending,
         tries: row.outgoing.tries,
         reason: row.reason.as_deref(),
         message: message.as_ref(),
@@ -92,13 +92,13 @@ pub async fn test(context: &ListenerContext, coded: &str) -> Answer {
             let left: Vec<(&str, &str)> = left.iter().map(|one| (&*one.to, &*one.reason)).collect();
             Answer::json(200, &alert::tested(&name, &told, &left))
         }
-        Err(NotTested::Unknown) => Answer::wrong(
+        Err(AlertTestError::Unknown) => Answer::wrong(
             404,
             "no such notifier: the configuration names none so ([[notifier]])",
             Some("name"),
         ),
-        Err(NotTested::NotTaken(reason)) => Answer::error(502, &reason),
-        Err(NotTested::Busy) => {
+        Err(AlertTestError::NotTaken(reason)) => Answer::error(502, &reason),
+        Err(AlertTestError::Busy) => {
             Answer::unavailable("too many tests are under way, or the server is stopping", Span::secs(5))
         }
     }

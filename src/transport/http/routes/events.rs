@@ -118,7 +118,7 @@ async fn accept_paused(engine: &Engine, policy_changes: &mut watch::Receiver<()>
 
 async fn write(engine: &Engine, post: &mpsc::Sender<Result<Bytes, Broken>>) {
     // Watching begins before the greeting counts, so that nothing falls between the two.
-    let mut tidings = engine.watch();
+    let mut events = engine.watch();
     let mut stream = Stream::new(clock::wall());
     let every = Duration::from_millis(EVENTS_EVERY.0);
     let mut pause = interval_at(clock::timer_now() + every, every);
@@ -133,15 +133,15 @@ async fn write(engine: &Engine, post: &mpsc::Sender<Result<Bytes, Broken>>) {
         piece = tokio::select! {
             _ = poll_fn(|cx| stopping.poll(cx, true)) => return,
             _ = pause.tick() => stream.counts(clock::wall(), &engine.counts()),
-            news = tidings.recv() => match news {
-                Ok(news) => stream.tidings(clock::wall(), &news),
+            news = events.recv() => match news {
+                Ok(news) => stream.events(clock::wall(), &news),
                 Err(RecvError::Lagged(count)) => stream.missed(clock::wall(), count),
                 Err(RecvError::Closed) => return,
             },
         };
         while piece.len() < EVENTS_PIECE_BYTES {
-            match tidings.try_recv() {
-                Ok(news) => piece += &stream.tidings(clock::wall(), &news),
+            match events.try_recv() {
+                Ok(news) => piece += &stream.events(clock::wall(), &news),
                 Err(TryRecvError::Lagged(count)) => piece += &stream.missed(clock::wall(), count),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }

@@ -9,7 +9,7 @@ use crate::domain::limits::{PAGE_HELD_BYTES, PAGE_PIECE_BYTES, PAGE_PIECE_ROWS};
 use crate::domain::policy::Policy;
 use crate::domain::registry::{Counts, Order, Snapshot};
 use crate::domain::time::Wall;
-use crate::engine::{Engine, Place};
+use crate::engine::{Engine, MonitorPlace};
 use crate::store::{IncidentQuery, StoreError};
 use crate::sys::clock;
 use crate::transport::listener_context::ListenerContext;
@@ -76,7 +76,7 @@ struct StatusPage {
 
 /// What is known once it has begun.
 struct Begun {
-    places: Vec<Place>,
+    places: Vec<MonitorPlace>,
     next: Option<String>,
     now: Wall,
     counts: Counts,
@@ -190,7 +190,7 @@ impl Pieces for StatusPage {
 
     fn held_bytes(&self) -> usize {
         let places = self.begun.as_ref().map_or(0, |begun| begun.places.len());
-        PAGE_HELD_BYTES + places * size_of::<Place>()
+        PAGE_HELD_BYTES + places * size_of::<MonitorPlace>()
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Question, VERSION};
 use crate::domain::beat::Transport;
 use crate::domain::sentence::Sentence;
 use crate::engine::Health;
-use crate::engine::post::AlertResult;
+use crate::engine::delivery::stats::AlertResult;
 use crate::engine::stats::{BeatResult, DELAYS_MS, Turned};
 use crate::sys::process;
 use crate::transport::listener_context::ListenerContext;

@@ -10,7 +10,7 @@ use crate::domain::time::Now;
 
 /// Why a wish was not granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum CommandRefusal {
     /// There is no such monitor.
     Unknown,
     /// The configuration says otherwise.
@@ -26,7 +26,7 @@ impl Registry {
         control: &Control,
         create: (u64, Source),
         keep: &mut impl FnMut(&Record<'_>),
-    ) -> Result<bool, Refused> {
+    ) -> Result<bool, CommandRefusal> {
         let found = self.find(monitor);
         if let Control::Declare(wish) = control {
             let rule = match found {
@@ -34,13 +34,13 @@ impl Registry {
                 None => self.rules.find(monitor.id.as_str(), create.1.peer).unwrap_or(NO_RULE),
             };
             if self.rules.get(rule).is_some_and(|rule| rule.forbids(wish)) {
-                return Err(Refused::Configured);
+                return Err(CommandRefusal::Configured);
             }
         }
         let (key, created) = match (found, control) {
             (Some(key), _) => (key, false),
             (None, Control::Declare(_)) => (self.create(now, monitor, create.0, create.1, keep), true),
-            (None, _) => return Err(Refused::Unknown),
+            (None, _) => return Err(CommandRefusal::Unknown),
         };
         let row = &mut self.monitors[key as usize];
         let rule = self.rules.get(row.rule);
@@ -56,7 +56,7 @@ impl Registry {
             }
             Control::Remove => {
                 if row.flags.has(Flags::CONFIGURED) {
-                    return Err(Refused::Configured);
+                    return Err(CommandRefusal::Configured);
                 }
                 self.remove(now, key, keep);
             }
@@ -69,8 +69,8 @@ impl Registry {
                 row.refit_grace(rule, &self.defaults, interval);
                 row.set_interval(interval);
                 row.grace = wish.grace.unwrap_or(row.grace);
-                self.rearm(now, key);
-                self.ordered(now, key, Change::None, keep);
+                self.set_deadline(now, key);
+                self.write_record(now, key, Change::None, keep);
             }
         }
         Ok(created)
@@ -85,7 +85,7 @@ impl Registry {
         if silence && matches!(was, State::Up | State::Late) {
             row.state = State::Down;
             row.deadline = row.forgotten_at(self.rules.get(row.rule), &self.defaults);
-            self.stir(now, key, was, keep);
+            self.write_change(now, key, was, keep);
         }
         if !self.monitors[key as usize].is_kept() {
             self.remove(now, key, keep);
@@ -108,7 +108,7 @@ impl Registry {
         row.flags.set(Flags::PAUSED, true);
         row.rare().pause = Some(pause);
         row.deadline = pause.until.map_or(NEVER, |until| now.mono_of(until));
-        self.stir(now, key, was, keep);
+        self.write_change(now, key, was, keep);
     }
 
     pub(super) fn resume(&mut self, now: Now, key: u32, keep: &mut impl FnMut(&Record<'_>)) {
@@ -129,7 +129,7 @@ impl Registry {
                 row.deadline = row.due(now, rule);
             }
         }
-        self.stir(now, key, was, keep);
+        self.write_change(now, key, was, keep);
     }
 
     /// Pauses a monitor whose maintenance window is open.
@@ -145,7 +145,7 @@ impl Registry {
 
     /// Gives a monitor that is up or late a whole new interval, and one that was never heard its time, after what it is
     /// held to has changed.
-    pub(super) fn rearm(&mut self, now: Now, key: u32) {
+    pub(super) fn set_deadline(&mut self, now: Now, key: u32) {
         let row = &mut self.monitors[key as usize];
         let rule = self.rules.get(row.rule);
         match row.visible() {
@@ -157,7 +157,7 @@ impl Registry {
             }
             State::New | State::Paused => {}
         }
-        self.file(key);
+        self.insert_deadline(key);
     }
 }
 

@@ -6,16 +6,18 @@
 //! that the journal before it is let go. A start reads the snapshot and then the journal from the snapshot's beginning.
 //!
 //! Alerts do not wait for the tables. While these take nothing, or the journal does not, changes are heard all the same, and
-//! what is to be told of them leaves from memory (`aside`).
+//! what is to be told of them leaves from memory (`unstored`).
 
-use super::alerts::{Alerts, outgoing};
+use super::judge::alerts::{Alerts, outgoing};
 use super::{Engine, Pending, SHARDS, lock};
 use crate::domain::notice::Level;
 use crate::domain::record::Record;
 use crate::domain::time::{Mono, Now, Span, Wall};
 use crate::store::{Batch, Entry, Mark, Position, SnapshotRow, StoreError, Wanted};
 use std::collections::HashSet;
-use std::sync::atomic::Ordering;
+
+pub(super) mod catch_up;
+pub mod threads;
 
 /// Journal bytes after which a snapshot is due.
 const JOURNAL_BYTES: u64 = 128 * 1024 * 1024;
@@ -38,8 +40,8 @@ const UNREMEMBERED_MAX: usize = 1_000_000;
 /// Numbers of monitors gone through in one step of a snapshot: rows that lie together in the tables are put together.
 const NUMBERS_AT_ONCE: u64 = 8192;
 
-/// What the keeper remembers from one turn to the next.
-pub struct Keeper {
+/// What the checkpointer remembers from one turn to the next.
+pub struct Checkpointer {
     /// Behind the last change that is on record, and behind the last that was heard.
     followed: Option<Position>,
     heard: Option<Position>,
@@ -60,10 +62,10 @@ pub struct Keeper {
     is_mute: bool,
 }
 
-impl Keeper {
-    /// A keeper that begins now. `asleep` is how long the machine has slept since it was booted.
-    pub fn new(now: Now, asleep: Span, history: Span) -> Keeper {
-        Keeper {
+impl Checkpointer {
+    /// A checkpointer that begins now. `asleep` is how long the machine has slept since it was booted.
+    pub fn new(now: Now, asleep: Span, history: Span) -> Checkpointer {
+        Checkpointer {
             followed: None,
             heard: None,
             unheard: Batch::new(),
@@ -81,7 +83,7 @@ impl Keeper {
 
 /// Changes of state on their way.
 #[derive(Default)]
-struct Stretch {
+struct Followed {
     records: Batch,
     /// How many of them, from the first, were heard before.
     heard: usize,
@@ -107,22 +109,23 @@ impl Engine {
         };
         let from = self.store.snapshot(&mut |row| match row {
             // Of one that is gone only the number is known, so not where it was.
-            SnapshotRow::Removed(number) => self.shards.iter().for_each(|shard| lock(shard).bury(number)),
+            SnapshotRow::Removed(number) => {
+                self.shards.iter().for_each(|shard| lock(shard).mark_removed(number))
+            }
             SnapshotRow::Monitor(record) => load(record, true),
         })?;
         self.journal.read(from, Wanted::All, &mut |_, record| load(record, false))?;
-        self.next_number.store(last_number + 1, Ordering::Relaxed);
-        let last_sign = self.journal.life().last_sign;
+        let last_sign = self.journal.last_sign();
         self.find_unremembered(now)?;
         let mut pending = Pending::new();
         let mut monitors = 0;
         for shard in 0..SHARDS {
             monitors += self.change(now, shard, &mut pending, |registry, keep| {
-                registry.settle(now, last_sign, handed_over, keep);
+                registry.resume_after_start(now, last_sign, handed_over, keep);
                 registry.len() as u64
             });
         }
-        self.monitors.store(monitors, Ordering::Relaxed);
+        self.intake.resume(monitors, last_number);
         // A failure is noted, and made good when there is room again.
         let _ = self.commit(now.wall, &mut pending);
         self.declare(now, &self.policy());
@@ -146,37 +149,37 @@ impl Engine {
         known.truncate(DAMAGE_MAX);
     }
 
-    /// One turn of the keeper, at the moment `now`.
-    pub fn keep(&self, keeper: &mut Keeper, now: Now, asleep: Span) {
-        keeper.asleep = asleep;
+    /// One turn of the checkpointer, at the moment `now`.
+    pub fn checkpoint(&self, checkpointer: &mut Checkpointer, now: Now, asleep: Span) {
+        checkpointer.asleep = asleep;
         self.report_damage(now.wall);
-        self.make_good(keeper, now);
-        if now.mono < keeper.retry_due {
+        self.make_good(checkpointer, now);
+        if now.mono < checkpointer.retry_due {
             // What fails now is said when it is tried with everything else.
-            let _ = self.follow(keeper, now, usize::MAX, false);
+            let _ = self.follow(checkpointer, now, usize::MAX, false);
             return;
         }
-        let done = match self.record_aside(keeper) {
-            Ok(()) => self.follow(keeper, now, usize::MAX, true),
+        let done = match self.store_unstored(checkpointer) {
+            Ok(()) => self.follow(checkpointer, now, usize::MAX, true),
             Err(error) => {
-                let _ = self.follow(keeper, now, usize::MAX, false);
+                let _ = self.follow(checkpointer, now, usize::MAX, false);
                 Err(error)
             }
         };
         let done = done.and_then(|(end, _)| {
             let large = self.journal.condition(now.wall).journal_bytes >= JOURNAL_BYTES;
-            if large || now.mono >= keeper.snapshot_due {
+            if large || now.mono >= checkpointer.snapshot_due {
                 self.save(now, end)?;
-                keeper.snapshot_due = now.mono.after(SNAPSHOT_EVERY);
+                checkpointer.snapshot_due = now.mono.after(SNAPSHOT_EVERY);
             }
-            self.forget(keeper, now)
+            self.forget(checkpointer, now)
         });
-        keeper.is_full = done.as_ref().is_err_and(StoreError::is_full);
+        checkpointer.is_full = done.as_ref().is_err_and(StoreError::is_full);
         let mut trouble = lock(&self.trouble);
         match done {
             Ok(()) => trouble.tables = None,
             Err(error) => {
-                keeper.retry_due = now.mono.after(RETRY_EVERY);
+                checkpointer.retry_due = now.mono.after(RETRY_EVERY);
                 let sentence = error.said(self.policy().page_lang);
                 let text = sentence.own().to_string();
                 if trouble.tables.replace(sentence).is_none() {
@@ -187,11 +190,16 @@ impl Engine {
     }
 
     /// The last turn: leaves everything in the tables, if that can be done in a moment.
-    pub fn keep_last(&self, keeper: &mut Keeper, now: Now, asleep: Span) -> Result<(), StoreError> {
-        keeper.asleep = asleep;
-        self.record_aside(keeper)?;
-        let (end, all) = self.follow(keeper, now, LAST_MAX, true)?;
-        if !all || self.monitors.load(Ordering::Relaxed) > LAST_MAX as u64 {
+    pub fn last_checkpoint(
+        &self,
+        checkpointer: &mut Checkpointer,
+        now: Now,
+        asleep: Span,
+    ) -> Result<(), StoreError> {
+        checkpointer.asleep = asleep;
+        self.store_unstored(checkpointer)?;
+        let (end, all) = self.follow(checkpointer, now, LAST_MAX, true)?;
+        if !all || self.intake.monitors() > LAST_MAX as u64 {
             return Ok(());
         }
         self.save(now, end)
@@ -202,23 +210,23 @@ impl Engine {
     /// they are only heard.
     fn follow(
         &self,
-        keeper: &mut Keeper,
+        checkpointer: &mut Checkpointer,
         now: Now,
         most: usize,
         on_record: bool,
     ) -> Result<(Position, bool), StoreError> {
-        self.ready_alerts(&mut keeper.alerts, now)?;
-        if keeper.followed.is_none() {
-            keeper.followed = self.store.marks()?.changes;
-            keeper.heard = keeper.followed;
+        self.ready_alerts(&mut checkpointer.alerts, now)?;
+        if checkpointer.followed.is_none() {
+            checkpointer.followed = self.store.marks()?.changes;
+            checkpointer.heard = checkpointer.followed;
         }
-        if !on_record && self.is_mute(keeper, now.wall) {
+        if !on_record && self.is_mute(checkpointer, now.wall) {
             return Ok((Position::default(), false));
         }
         // Before it is read: what was to be made good is in it.
         let is_whole = lock(&self.trouble).backlog.is_empty();
-        let from = if on_record { keeper.followed } else { keeper.heard };
-        let mut stretch = Stretch { on_record, ..Stretch::default() };
+        let from = if on_record { checkpointer.followed } else { checkpointer.heard };
+        let mut followed = Followed { on_record, ..Followed::default() };
         // Records of one write share a position, so only what lies before the present one is complete.
         let (mut complete, mut present) = (from, from);
         let mut failed = None;
@@ -230,116 +238,117 @@ impl Engine {
             seen += 1;
             if Some(position) != present {
                 (complete, present) = (present, Some(position));
-                if stretch.records.len() >= CHANGES_AT_ONCE {
-                    failed = self.take_in(keeper, &mut stretch, complete, None).err();
+                if followed.records.len() >= CHANGES_AT_ONCE {
+                    failed = self.take_in(checkpointer, &mut followed, complete, None).err();
                 }
             }
-            stretch.heard += usize::from(Some(position) <= keeper.heard);
-            stretch.records.push(record);
+            followed.heard += usize::from(Some(position) <= checkpointer.heard);
+            followed.records.push(record);
         })?;
         if let Some(error) = failed {
             return Err(error);
         }
         let all = seen < most;
         let upto = if all { end } else { complete.unwrap_or_default() };
-        self.take_in(keeper, &mut stretch, Some(upto), all.then_some((now, is_whole)))?;
-        match stretch.failed {
+        self.take_in(checkpointer, &mut followed, Some(upto), all.then_some((now, is_whole)))?;
+        match followed.failed {
             Some(error) => Err(error),
             None => Ok((upto, all)),
         }
     }
 
-    /// Hears a stretch of the journal, and puts it on record if that can be done. `all`: the present moment, if that is all
+    /// Hears a followed of the journal, and puts it on record if that can be done. `all`: the present moment, if that is all
     /// there is, and whether the journal has taken everything.
     fn take_in(
         &self,
-        keeper: &mut Keeper,
-        stretch: &mut Stretch,
+        checkpointer: &mut Checkpointer,
+        followed: &mut Followed,
         upto: Option<Position>,
         all: Option<(Now, bool)>,
     ) -> Result<(), StoreError> {
-        let mut records = stretch.records.records();
-        self.hear_alerts(&mut keeper.alerts, records.get(stretch.heard..).unwrap_or_default())?;
+        let mut records = followed.records.records();
+        self.hear_alerts(&mut checkpointer.alerts, records.get(followed.heard..).unwrap_or_default())?;
         if let Some((now, is_whole)) = all {
-            self.hear_unstored(keeper, is_whole)?;
-            let is_full = keeper.is_full || lock(&self.trouble).is_full;
-            self.advance_alerts(&mut keeper.alerts, now, keeper.asleep, is_full)?;
+            self.hear_unstored(checkpointer, is_whole)?;
+            let is_full = checkpointer.is_full || lock(&self.trouble).is_full;
+            self.advance_alerts(&mut checkpointer.alerts, now, checkpointer.asleep, is_full)?;
         }
-        keeper.heard = keeper.heard.max(upto);
-        if stretch.on_record {
+        checkpointer.heard = checkpointer.heard.max(upto);
+        if followed.on_record {
             // Those of one monitor stay in their order.
             records.sort_by_key(|record| record.number);
-            match self.transit(keeper, &records, upto) {
-                Ok(()) => keeper.followed = upto,
-                Err(error) => (stretch.on_record, stretch.failed) = (false, Some(error)),
+            match self.transit(checkpointer, &records, upto) {
+                Ok(()) => checkpointer.followed = upto,
+                Err(error) => (followed.on_record, followed.failed) = (false, Some(error)),
             }
         } else {
-            self.put_aside(outgoing(&keeper.alerts.take_messages()));
+            self.hold_unstored(outgoing(&checkpointer.alerts.take_messages()));
         }
         drop(records);
-        stretch.records.clear();
-        stretch.heard = 0;
+        followed.records.clear();
+        followed.heard = 0;
         Ok(())
     }
 
     /// Hears the changes that the journal has not taken. When it takes them they are heard again, which changes nothing.
-    fn hear_unstored(&self, keeper: &mut Keeper, is_whole: bool) -> Result<(), StoreError> {
-        if keeper.unheard.is_empty() {
-            keeper.unheard = std::mem::take(&mut lock(&self.trouble).unheard);
+    fn hear_unstored(&self, checkpointer: &mut Checkpointer, is_whole: bool) -> Result<(), StoreError> {
+        if checkpointer.unheard.is_empty() {
+            checkpointer.unheard = std::mem::take(&mut lock(&self.trouble).unheard);
         }
-        keeper.alerts.expect_twins(!is_whole || !keeper.unheard.is_empty());
-        self.hear_alerts(&mut keeper.alerts, &keeper.unheard.records())?;
-        keeper.unheard.clear();
+        checkpointer.alerts.expect_twins(!is_whole || !checkpointer.unheard.is_empty());
+        self.hear_alerts(&mut checkpointer.alerts, &checkpointer.unheard.records())?;
+        checkpointer.unheard.clear();
         Ok(())
     }
 
     /// Puts changes on record, with all that is to be told. What cannot be is told all the same.
     fn transit(
         &self,
-        keeper: &mut Keeper,
+        checkpointer: &mut Checkpointer,
         records: &[Record<'_>],
         upto: Option<Position>,
     ) -> Result<(), StoreError> {
-        let step = keeper.alerts.take();
+        let step = checkpointer.alerts.take();
         let messages = outgoing(&step.messages);
-        let aside = lock(&self.aside).messages();
-        if records.is_empty() && step.is_empty() && aside.is_empty() {
+        let unstored = lock(&self.unstored).messages();
+        if records.is_empty() && step.is_empty() && unstored.is_empty() {
             return Ok(());
         }
-        let outbox = [aside, messages.clone()].concat();
+        let outbox = [unstored, messages.clone()].concat();
         let records = records.iter().map(Entry::Record);
-        let told = outbox.iter().map(Entry::Message).chain(step.standings.iter().map(Entry::Standing));
+        let told = outbox.iter().map(Entry::Message).chain(step.alert_states.iter().map(Entry::AlertState));
         let entries: Vec<Entry<'_>> = records.chain(told).collect();
         match self.store.apply(&entries, upto.map_or(Mark::None, Mark::Changes)) {
             Ok(_) => {
-                lock(&self.aside).are_put(&outbox);
+                lock(&self.unstored).are_put(&outbox);
                 if !outbox.is_empty() {
                     self.post.bell.notify_one();
                 }
                 Ok(())
             }
             Err(error) => {
-                keeper.alerts.put_back(&step.standings);
-                self.put_aside(messages);
+                checkpointer.alerts.put_back(&step.alert_states);
+                self.hold_unstored(messages);
                 Err(error)
             }
         }
     }
 
     /// Puts on record what waits for that: first what was decided, so that a crash does not have it decided again.
-    fn record_aside(&self, keeper: &mut Keeper) -> Result<(), StoreError> {
-        if !lock(&self.aside).is_empty() {
-            self.transit(keeper, &[], keeper.followed)?;
+    fn store_unstored(&self, checkpointer: &mut Checkpointer) -> Result<(), StoreError> {
+        if !lock(&self.unstored).is_empty() {
+            self.transit(checkpointer, &[], checkpointer.followed)?;
             self.record_settled()?;
         }
-        keeper.is_mute = false;
+        checkpointer.is_mute = false;
         Ok(())
     }
 
     /// Whether there is no room for more of what cannot be put on record; that is said once.
-    fn is_mute(&self, keeper: &mut Keeper, now: Wall) -> bool {
-        let has_room = lock(&self.aside).has_room() && keeper.alerts.unremembered() < UNREMEMBERED_MAX;
-        if !has_room && !std::mem::replace(&mut keeper.is_mute, true) {
+    fn is_mute(&self, checkpointer: &mut Checkpointer, now: Wall) -> bool {
+        let has_room =
+            lock(&self.unstored).has_room() && checkpointer.alerts.unremembered() < UNREMEMBERED_MAX;
+        if !has_room && !std::mem::replace(&mut checkpointer.is_mute, true) {
             let text = self.policy().page_lang.pick(
                 "too many alerts cannot be stored: of what changes now is told when the disk takes something again",
                 "未能存盘的告警过多：此后的变化待磁盘恢复写入后再通知",
@@ -394,7 +403,7 @@ impl Engine {
     }
 
     /// Tries to make good what the journal would not take.
-    fn make_good(&self, keeper: &mut Keeper, now: Now) {
+    fn make_good(&self, checkpointer: &mut Checkpointer, now: Now) {
         let mut trouble = lock(&self.trouble);
         if trouble.reason.is_none() {
             return;
@@ -409,20 +418,20 @@ impl Engine {
         }
         (trouble.reason, trouble.is_full) = (None, false);
         // The beats of the meantime are in memory only; the snapshot has them.
-        keeper.snapshot_due = now.mono;
-        keeper.retry_due = Mono(0);
+        checkpointer.snapshot_due = now.mono;
+        checkpointer.retry_due = Mono(0);
         let text = self.policy().page_lang.pick("beats are kept again", "心跳已恢复保存").to_string();
         drop(trouble);
         self.notice(now.wall, Level::Notice, "stored_again", text);
     }
 
-    fn forget(&self, keeper: &mut Keeper, now: Now) -> Result<(), StoreError> {
-        if now.mono < keeper.forget_due {
+    fn forget(&self, checkpointer: &mut Checkpointer, now: Now) -> Result<(), StoreError> {
+        if now.mono < checkpointer.forget_due {
             return Ok(());
         }
-        let before = Wall(now.wall.0.saturating_sub_unsigned(keeper.history.0));
+        let before = Wall(now.wall.0.saturating_sub_unsigned(checkpointer.history.0));
         let more = self.store.forget(before)?;
-        keeper.forget_due = if more { now.mono } else { now.mono.after(FORGET_EVERY) };
+        checkpointer.forget_due = if more { now.mono } else { now.mono.after(FORGET_EVERY) };
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use crate::domain::history::{Incident, Past};
 use crate::domain::id::IdRef;
 use crate::domain::limits::LIST_MAX;
 use crate::domain::notice::State;
-use crate::domain::registry::{Counts, Cursor, Glance, Order, Seat, Snapshot, Tidings};
+use crate::domain::registry::{Counts, Cursor, MonitorEvent, MonitorView, Order, Seat, Snapshot};
 use crate::domain::sentence::Sentence;
 use crate::domain::time::{Now, Wall};
 use crate::store::{Entry, IncidentQuery, Mark, StoreError};
@@ -20,7 +20,7 @@ const NEVER_HEARD_NAMED: usize = 5;
 
 /// Where a monitor lies.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct MonitorPlace {
     shard: u8,
     seat: Seat,
 }
@@ -83,7 +83,7 @@ impl Engine {
         order: Order,
         after: Option<&Cursor>,
         limit: usize,
-        wanted: impl Fn(&Glance<'_>) -> bool,
+        wanted: impl Fn(&MonitorView<'_>) -> bool,
     ) -> (Vec<Snapshot>, Option<Cursor>) {
         let (now, limit) = (clock::now(), limit.min(LIST_MAX));
         let mut rows = Vec::new();
@@ -109,14 +109,14 @@ impl Engine {
         order: Order,
         after: Option<&Cursor>,
         limit: usize,
-        wanted: impl Fn(&Glance<'_>) -> bool,
-    ) -> (Vec<Place>, Option<Cursor>) {
+        wanted: impl Fn(&MonitorView<'_>) -> bool,
+    ) -> (Vec<MonitorPlace>, Option<Cursor>) {
         let (now, limit) = (clock::now(), limit.min(LIST_MAX));
-        let mut places: Vec<(Cursor, Place)> = Vec::new();
-        let by = |a: &(Cursor, Place), b: &(Cursor, Place)| a.0.cmp(&b.0);
+        let mut places: Vec<(Cursor, MonitorPlace)> = Vec::new();
+        let by = |a: &(Cursor, MonitorPlace), b: &(Cursor, MonitorPlace)| a.0.cmp(&b.0);
         for (number, shard) in self.shards.iter().enumerate() {
             let seats = lock(shard).seats(now, order, after, limit + 1, &wanted).into_iter();
-            places.extend(seats.map(|(cursor, seat)| (cursor, Place { shard: number as u8, seat })));
+            places.extend(seats.map(|(cursor, seat)| (cursor, MonitorPlace { shard: number as u8, seat })));
             if places.len() > 2 * (limit + 1) {
                 keep_first(&mut places, limit + 1, by);
             }
@@ -129,15 +129,15 @@ impl Engine {
     }
 
     /// The monitor that lies there, unless it is gone.
-    pub fn at(&self, place: Place) -> Option<Snapshot> {
+    pub fn at(&self, place: MonitorPlace) -> Option<Snapshot> {
         let found = lock(self.shards.get(usize::from(place.shard))?).at(clock::now(), place.seat);
         found.map(|found| self.named(found))
     }
 
     /// Changes of state and the like as they happen, for whoever watches live. One that reads too slowly is told how
     /// many it missed.
-    pub fn watch(&self) -> broadcast::Receiver<Arc<Tidings>> {
-        self.tidings.subscribe()
+    pub fn watch(&self) -> broadcast::Receiver<Arc<MonitorEvent>> {
+        self.events.subscribe()
     }
 
     /// Incidents, newest first. Like the two below it may wait for a disk: not for a thread that takes beats.
@@ -205,7 +205,7 @@ impl Engine {
         let zone = zone.map(|unknown| Sentence::of(|to| words::unknown_local(lang, unknown, to)));
         let untold = self.post.troubles(clock::wall(), lang);
         let silent = self.never_heard().map(|(count, first)| words::never_heard(lang, count, &first));
-        let refused = lock(&self.refusals).sentences(clock::mono(), lang);
+        let refused = self.intake.refused(clock::mono(), lang);
         // Reasons of notifiers are made for the API, ids and keys are no paths.
         let open = untold.into_iter().chain(silent).chain(refused).map(Sentence::open);
         Health {

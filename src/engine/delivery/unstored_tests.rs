@@ -3,7 +3,7 @@ use crate::domain::alert::message::Subject;
 use crate::domain::alert::policy::AlertPolicy;
 use crate::domain::alert::{Kind, Message, Notifier};
 use crate::domain::policy::Policy;
-use crate::engine::courier::Round;
+use crate::engine::delivery::Deliverer;
 use crate::engine::testing;
 use crate::notify::Outcome;
 
@@ -23,68 +23,71 @@ fn settled(part: &Part) -> Vec<&str> {
 
 #[test]
 fn what_was_told_from_here_is_put_into_the_outbox_and_noted_there_and_not_told_again() {
-    let mut aside = Aside::default();
-    aside.hold([message("a", "ops"), message("b", "ops"), message("a", "ops")]);
-    assert_eq!(keys(&aside.messages()), ["a", "b"], "each once, in their order");
-    aside.settle(&message("a", "ops"), Wall(5), &Settled::Sent, &[]);
-    assert!(aside.holds("a") && aside.holds("b"), "neither is taken from the outbox, should it be there");
-    assert_eq!(keys(&aside.of(&Lane::all("ops"), 9).held), ["b"]);
+    let mut unstored = Unstored::default();
+    unstored.hold([message("a", "ops"), message("b", "ops"), message("a", "ops")]);
+    assert_eq!(keys(&unstored.messages()), ["a", "b"], "each once, in their order");
+    unstored.settle(&message("a", "ops"), Wall(5), &Settled::Sent, &[]);
+    assert!(
+        unstored.holds("a") && unstored.holds("b"),
+        "neither is taken from the outbox, should it be there"
+    );
+    assert_eq!(keys(&unstored.of(&Lane::all("ops"), 9).held), ["b"]);
     // Another comes while those two are put on record.
-    let put = aside.messages();
-    aside.hold([message("c", "ops")]);
-    aside.are_put(&put);
-    let part = aside.of(&Lane::all("ops"), 9);
+    let put = unstored.messages();
+    unstored.hold([message("c", "ops")]);
+    unstored.are_put(&put);
+    let part = unstored.of(&Lane::all("ops"), 9);
     assert_eq!(settled(&part), ["a"], "b waits in the outbox, a does not");
-    assert!(!aside.holds("a") && !aside.holds("b"));
+    assert!(!unstored.holds("a") && !unstored.holds("b"));
     assert_eq!(keys(&part.held), ["c"]);
-    assert!(aside.of(&Lane::all("mail"), 9).settled.is_empty());
+    assert!(unstored.of(&Lane::all("mail"), 9).settled.is_empty());
 }
 
 #[test]
 fn a_try_that_failed_counts_and_who_is_told_instead_is_told_from_here() {
-    let mut aside = Aside::default();
-    aside.hold([message("a", "ops")]);
+    let mut unstored = Unstored::default();
+    unstored.hold([message("a", "ops")]);
     let again = Settled::Retry { due: Wall(9), reason: "ill".into() };
-    aside.settle(&message("a", "ops"), Wall(5), &again, &[]);
-    let waiting = aside.of(&Lane::all("ops"), 9).held;
+    unstored.settle(&message("a", "ops"), Wall(5), &again, &[]);
+    let waiting = unstored.of(&Lane::all("ops"), 9).held;
     assert_eq!((waiting[0].tries, waiting[0].due), (1, Wall(9)));
     // One in the outbox waits there as before; one that failed for good is handed on.
-    aside.settle(&message("old", "ops"), Wall(5), &again, &[]);
-    assert!(aside.settled.is_empty());
+    unstored.settle(&message("old", "ops"), Wall(5), &again, &[]);
+    assert!(unstored.settled.is_empty());
     let failed = Settled::Failed { reason: "no".into() };
-    aside.settle(&message("old", "ops"), Wall(5), &failed, &[message("old~mail", "mail")]);
-    assert_eq!(keys(&aside.of(&Lane::all("mail"), 9).held), ["old~mail"]);
-    let part = aside.of(&Lane::all("ops"), 9);
+    unstored.settle(&message("old", "ops"), Wall(5), &failed, &[message("old~mail", "mail")]);
+    assert_eq!(keys(&unstored.of(&Lane::all("mail"), 9).held), ["old~mail"]);
+    let part = unstored.of(&Lane::all("ops"), 9);
     assert_eq!(settled(&part), ["old"]);
     assert!(part.settled[0].instead.is_empty());
 }
 
 #[test]
 fn it_has_bounds() {
-    let mut aside = Aside::default();
+    let mut unstored = Unstored::default();
     let large = |n: usize| Outgoing { message: "x".repeat(256 * 1024), ..message(&format!("l{n}"), "ops") };
-    (0..64).for_each(|n| aside.hold([large(n)]));
-    assert!(!aside.has_room(), "bytes");
+    (0..64).for_each(|n| unstored.hold([large(n)]));
+    assert!(!unstored.has_room(), "bytes");
     // What is handed on goes straight into the outbox, when there is room.
-    aside.settle(
+    unstored.settle(
         &message("l0", "ops"),
         Wall(5),
         &Settled::Failed { reason: "no".into() },
         &[message("l0~mail", "mail")],
     );
-    assert!(aside.of(&Lane::all("mail"), 9).held.is_empty());
-    assert_eq!(keys(&aside.held[&1].instead), ["l0~mail"]);
-    let all = aside.messages();
-    aside.are_put(&all);
-    assert!(aside.has_room());
-    assert_eq!((aside.bytes, aside.settled.len()), (0, 1));
-    aside.hold((0..MESSAGES_MAX).map(|n| message(&format!("m{n}"), "ops")));
-    assert!(!aside.has_room(), "messages");
-    assert!(aside.may_send());
+    assert!(unstored.of(&Lane::all("mail"), 9).held.is_empty());
+    assert_eq!(keys(&unstored.held[&1].instead), ["l0~mail"]);
+    let all = unstored.messages();
+    unstored.are_put(&all);
+    assert!(unstored.has_room());
+    assert_eq!((unstored.bytes, unstored.settled.len()), (0, 1));
+    unstored.hold((0..MESSAGES_MAX).map(|n| message(&format!("m{n}"), "ops")));
+    assert!(!unstored.has_room(), "messages");
+    assert!(unstored.may_send());
     for n in 0..SETTLED_MAX {
-        aside.settle(&message(&format!("s{n}"), "ops"), Wall(5), &Settled::Sent, &[]);
+        unstored.settle(&message(&format!("s{n}"), "ops"), Wall(5), &Settled::Sent, &[]);
     }
-    assert!(!aside.may_send());
+    assert!(!unstored.may_send());
 }
 
 /// An engine that tells `ops`.
@@ -107,39 +110,44 @@ fn put(engine: &Engine, keys: impl IntoIterator<Item = String>) {
 }
 
 fn hold(engine: &Engine, keys: impl IntoIterator<Item = String>) {
-    engine.put_aside(keys.into_iter().map(|key| message(&key, "ops")).collect());
+    engine.hold_unstored(keys.into_iter().map(|key| message(&key, "ops")).collect());
 }
 
 fn settle(engine: &Engine, key: &str, settled: &Settled) {
-    lock(&engine.aside).settle(&message(key, "ops"), Wall(5), settled, &[]);
+    lock(&engine.unstored).settle(&message(key, "ops"), Wall(5), settled, &[]);
 }
 
 /// What waits here goes into the outbox.
 fn go_on_record(engine: &Engine) {
-    let messages = lock(&engine.aside).messages();
+    let messages = lock(&engine.unstored).messages();
     messages.iter().for_each(|one| put_message(engine, one));
-    lock(&engine.aside).are_put(&messages);
+    lock(&engine.unstored).are_put(&messages);
 }
 
-fn listed(engine: &Engine, delivery: Option<Delivery>, before: Option<u64>, limit: usize) -> Vec<Posted> {
+fn listed(
+    engine: &Engine,
+    delivery: Option<DeliveryStatus>,
+    before: Option<u64>,
+    limit: usize,
+) -> Vec<OutboxMessage> {
     engine.alerts(&OutboxQuery { delivery, before, limit }).unwrap()
 }
 
-fn names(rows: &[Posted]) -> Vec<&str> {
+fn names(rows: &[OutboxMessage]) -> Vec<&str> {
     rows.iter().map(|row| row.outgoing.key.as_str()).collect()
 }
 
 #[test]
 fn no_more_is_copied_than_is_asked_for() {
-    let mut aside = Aside::default();
-    aside.hold((0..1_000).map(|n| message(&format!("m{n:03}"), if n % 2 == 0 { "ops" } else { "mail" })));
-    aside.settle(&message("m000", "ops"), Wall(5), &Settled::Sent, &[]);
-    assert_eq!(keys(&aside.of(&Lane::all("ops"), 3).held), ["m002", "m004", "m006"]);
-    assert_eq!(keys(&aside.of(&Lane::all("mail"), 1).held), ["m001"]);
-    let query = OutboxQuery { delivery: Some(Delivery::Pending), before: None, limit: 2 };
-    assert_eq!(names(&aside.page(&query).held), ["m999", "m998"]);
-    let sent = OutboxQuery { delivery: Some(Delivery::Sent), ..query };
-    assert_eq!(names(&aside.page(&sent).held), ["m000"]);
+    let mut unstored = Unstored::default();
+    unstored.hold((0..1_000).map(|n| message(&format!("m{n:03}"), if n % 2 == 0 { "ops" } else { "mail" })));
+    unstored.settle(&message("m000", "ops"), Wall(5), &Settled::Sent, &[]);
+    assert_eq!(keys(&unstored.of(&Lane::all("ops"), 3).held), ["m002", "m004", "m006"]);
+    assert_eq!(keys(&unstored.of(&Lane::all("mail"), 1).held), ["m001"]);
+    let query = OutboxQuery { delivery: Some(DeliveryStatus::Pending), before: None, limit: 2 };
+    assert_eq!(names(&unstored.page(&query).held), ["m999", "m998"]);
+    let sent = OutboxQuery { delivery: Some(DeliveryStatus::Sent), ..query };
+    assert_eq!(names(&unstored.page(&sent).held), ["m000"]);
 }
 
 #[test]
@@ -176,22 +184,22 @@ fn when_nothing_more_may_leave_the_outbox_what_waits_here_still_goes_but_overtak
     for n in 0..SETTLED_MAX {
         settle(&engine, &format!("s{n}"), &Settled::Sent);
     }
-    engine.put_aside(vec![about("later", "a"), about("other", "b")]);
-    let mut round = Round::default();
-    let parcels = engine.hand_out(&mut round, &|_| Some(1), now);
-    assert_eq!(parcels.iter().map(|one| one.outgoing.key.as_str()).collect::<Vec<_>>(), ["other"]);
-    for parcel in parcels {
-        engine.settle(&mut round, parcel, &Outcome::Sent, now);
+    engine.hold_unstored(vec![about("later", "a"), about("other", "b")]);
+    let mut deliverer = Deliverer::default();
+    let dispatches = engine.hand_out(&mut deliverer, &|_| Some(1), now);
+    assert_eq!(dispatches.iter().map(|one| one.outgoing.key.as_str()).collect::<Vec<_>>(), ["other"]);
+    for dispatch in dispatches {
+        engine.settle(&mut deliverer, dispatch, &Outcome::Sent, now);
     }
-    assert_eq!(lock(&engine.aside).settled.len(), SETTLED_MAX, "it adds nothing to what is noted");
-    assert!(round.is_stuck(), "it is said");
-    assert!(engine.hand_out(&mut round, &|_| Some(1), now).is_empty());
+    assert_eq!(lock(&engine.unstored).settled.len(), SETTLED_MAX, "it adds nothing to what is noted");
+    assert!(deliverer.is_stuck(), "it is said");
+    assert!(engine.hand_out(&mut deliverer, &|_| Some(1), now).is_empty());
     // There is room.
     go_on_record(&engine);
     engine.record_settled().unwrap();
-    let parcels = engine.hand_out(&mut round, &|_| Some(1), now);
-    assert_eq!(parcels[0].outgoing.key, "stored");
-    assert!(!round.is_stuck());
+    let dispatches = engine.hand_out(&mut deliverer, &|_| Some(1), now);
+    assert_eq!(dispatches[0].outgoing.key, "stored");
+    assert!(!deliverer.is_stuck());
 }
 
 #[test]
@@ -219,10 +227,13 @@ fn what_was_told_without_being_noted_makes_no_list_of_what_waits_too_short() {
     put(&engine, ["a".into(), "b".into(), "c".into(), "d".into()]);
     settle(&engine, "d", &Settled::Sent);
     settle(&engine, "c", &Settled::Failed { reason: "no".into() });
-    assert_eq!(names(&listed(&engine, Some(Delivery::Pending), None, 2)), ["b", "a"]);
+    assert_eq!(names(&listed(&engine, Some(DeliveryStatus::Pending), None, 2)), ["b", "a"]);
     let all = listed(&engine, None, None, 9);
-    assert_eq!((all[0].delivery, all[0].outgoing.due, all[0].outgoing.tries), (Delivery::Sent, Wall(5), 1));
-    assert_eq!((all[1].delivery, all[1].reason.as_deref()), (Delivery::Failed, Some("no")));
+    assert_eq!(
+        (all[0].delivery, all[0].outgoing.due, all[0].outgoing.tries),
+        (DeliveryStatus::Sent, Wall(5), 1)
+    );
+    assert_eq!((all[1].delivery, all[1].reason.as_deref()), (DeliveryStatus::Failed, Some("no")));
 }
 
 #[test]
@@ -235,12 +246,12 @@ fn what_was_told_without_being_noted_is_listed_as_told_in_its_place() {
     settle(&engine, "b", &Settled::Failed { reason: "no".into() });
     hold(&engine, ["e".into(), "f".into()]);
     settle(&engine, "e", &Settled::Sent);
-    let sent = |before, limit| listed(&engine, Some(Delivery::Sent), before, limit);
+    let sent = |before, limit| listed(&engine, Some(DeliveryStatus::Sent), before, limit);
     let all = sent(None, 9);
     assert_eq!(names(&all), ["e", "d", "c", "a"]);
     assert_eq!(names(&sent(None, 2)), ["e", "d"]);
     assert_eq!(names(&sent(Some(all[1].place), 9)), ["c", "a"]);
-    assert_eq!(names(&listed(&engine, Some(Delivery::Failed), None, 9)), ["b"]);
+    assert_eq!(names(&listed(&engine, Some(DeliveryStatus::Failed), None, 9)), ["b"]);
     go_on_record(&engine);
     assert_eq!(names(&sent(None, 9)), ["e", "d", "c", "a"]);
     engine.record_settled().unwrap();
@@ -263,7 +274,7 @@ fn what_the_outbox_has_is_not_told_once_more_from_here() {
         &[message("k~ops", "ops"), message("new~ops", "ops")],
     );
     hold(&engine, ["b".into()]);
-    let aside = lock(&engine.aside);
-    assert!(!aside.holds("k~ops") && !aside.holds("b"));
-    assert!(aside.holds("new~ops"));
+    let unstored = lock(&engine.unstored);
+    assert!(!unstored.holds("k~ops") && !unstored.holds("b"));
+    assert!(unstored.holds("new~ops"));
 }

@@ -1,35 +1,35 @@
 //! Whoever reads the past waits until it is there: what memory shows of a state comes into the tables by way of the journal,
 //! and a reader who saw that a monitor is up shall not find its incident open.
 //!
-//! A reader calls the keeper and waits for the end of its next turn, for a bounded time: with a disk that hangs, or a
+//! A reader calls the checkpointer and waits for the end of its next turn, for a bounded time: with a disk that hangs, or a
 //! hundred thousand changes at once, an answer that is a moment old is better than none. Where nothing has changed since the
 //! last turn nobody waits.
 
-use super::lock;
 use crate::domain::record::{Change, Record};
 use crate::domain::time::Span;
+use crate::engine::lock;
 use crate::store::Batch;
 use crate::sys::clock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long a reader waits for the keeper.
+/// How long a reader waits for the checkpointer.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 /// How long for a thread that has changed a state and not written that down yet: it does so in the same turn of its loop.
 const COMMIT_MAX: Span = Span(100);
 const COMMIT_LOOK: Duration = Duration::from_millis(1);
 
-/// Between those who read the tables and the keeper, who fills them.
-pub(super) struct CatchUp {
+/// Between those who read the tables and the checkpointer, who fills them.
+pub(in crate::engine) struct CatchUp {
     /// Batches with a change of state that are not in the journal yet.
     uncommitted: AtomicU64,
     /// Changes of state since the start, and one for those before it.
     changes: AtomicU64,
-    /// How many of them there were when the keeper began its last turn.
+    /// How many of them there were when the checkpointer began its last turn.
     followed: AtomicU64,
     calls: Mutex<Calls>,
-    /// The keeper is called, or all is over.
+    /// The checkpointer is called, or all is over.
     called: Condvar,
     /// A turn has ended.
     served: Condvar,
@@ -37,7 +37,7 @@ pub(super) struct CatchUp {
 
 #[derive(Default)]
 struct Calls {
-    /// There is a keeper.
+    /// There is a checkpointer.
     is_kept: bool,
     stop: bool,
     /// Readers that have called; how many of them before the present turn, and before the last one.
@@ -62,7 +62,7 @@ impl Default for CatchUp {
 impl CatchUp {
     /// Puts a record into a batch.
     #[inline]
-    pub(super) fn push(&self, batch: &mut Batch, record: &Record<'_>) {
+    pub(in crate::engine) fn push(&self, batch: &mut Batch, record: &Record<'_>) {
         if record.change != Change::None {
             self.uncommitted.fetch_add(u64::from(!batch.has_changes()), Ordering::AcqRel);
             self.changes.fetch_add(1, Ordering::AcqRel);
@@ -71,12 +71,12 @@ impl CatchUp {
     }
 
     /// A batch with changes is in the journal, or will never be.
-    pub(super) fn committed(&self) {
+    pub(in crate::engine) fn committed(&self) {
         self.uncommitted.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Waits until the tables hold what has happened up to now.
-    pub(super) fn wait(&self) {
+    pub(in crate::engine) fn wait(&self) {
         let began = clock::mono();
         while self.uncommitted.load(Ordering::Acquire) > 0 && clock::mono().since(began) < COMMIT_MAX {
             std::thread::sleep(COMMIT_LOOK);
@@ -94,13 +94,13 @@ impl CatchUp {
     }
 
     /// Waits for a time, or for the end; true at the end.
-    pub(super) fn wait_for_end(&self, time: Duration) -> bool {
+    pub(in crate::engine) fn wait_for_end(&self, time: Duration) -> bool {
         let waited = self.called.wait_timeout_while(lock(&self.calls), time, |calls| !calls.stop);
         waited.unwrap_or_else(PoisonError::into_inner).0.stop
     }
 
-    /// The same for the keeper, whom readers call.
-    pub(super) fn wait_for_call(&self, time: Duration) -> bool {
+    /// The same for the checkpointer, whom readers call.
+    pub(in crate::engine) fn wait_for_call(&self, time: Duration) -> bool {
         let mut calls = lock(&self.calls);
         calls.is_kept = true;
         let idle = |calls: &mut Calls| !calls.stop && calls.asked == calls.begun;
@@ -110,8 +110,8 @@ impl CatchUp {
         calls.stop
     }
 
-    /// Has the keeper do a turn; whoever has called before it finds the tables filled.
-    pub(super) fn serve(&self, turn: impl FnOnce()) {
+    /// Has the checkpointer do a turn; whoever has called before it finds the tables filled.
+    pub(in crate::engine) fn serve(&self, turn: impl FnOnce()) {
         let changes = self.changes.load(Ordering::Acquire);
         // One that is not in the journal yet is followed in the next turn.
         let all = self.uncommitted.load(Ordering::Acquire) == 0;
@@ -125,13 +125,13 @@ impl CatchUp {
     }
 
     /// Ends all waiting.
-    pub(super) fn stop(&self) {
+    pub(in crate::engine) fn stop(&self) {
         lock(&self.calls).stop = true;
         self.called.notify_all();
     }
 
-    /// There is no keeper any more.
-    pub(super) fn is_left(&self) {
+    /// There is no checkpointer any more.
+    pub(in crate::engine) fn is_left(&self) {
         lock(&self.calls).is_kept = false;
         self.served.notify_all();
     }
@@ -158,7 +158,7 @@ mod tests {
                 }
                 catch_up.is_left();
             });
-            // The keeper is there once it waits; then a first reader has it fill the tables.
+            // The checkpointer is there once it waits; then a first reader has it fill the tables.
             while !lock(&catch_up.calls).is_kept {
                 std::thread::yield_now();
             }
@@ -178,7 +178,7 @@ mod tests {
             assert!(filled.load(Ordering::Acquire));
             catch_up.stop();
         });
-        // Without a keeper nobody would end the waiting.
+        // Without a checkpointer nobody would end the waiting.
         catch_up.changes.fetch_add(1, Ordering::AcqRel);
         catch_up.wait();
     }

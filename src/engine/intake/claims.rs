@@ -7,9 +7,9 @@
 //! The table belongs to the engine. A connection holds one claim at most, and an entry goes with its last claim, so there
 //! are never more entries than connections.
 
-use super::lock;
 use crate::domain::address::Peer;
 use crate::domain::id::{Id, IdRef};
+use crate::engine::lock;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::collections::HashMap;

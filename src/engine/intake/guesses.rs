@@ -4,11 +4,12 @@
 //! who guesses has so many guesses in that time as the host may have connections, and whoever shares the address with him
 //! is late and not shut out. It ends by itself as soon as the guesses do.
 
-use super::{Engine, Refused, lock};
+use super::SenderRefusal;
 use crate::domain::address::Peer;
 use crate::domain::limits::{GUESS_WINDOW, GUESSES_PER_HOST_MAX, TOKEN_WAIT};
 use crate::domain::meter::Meter;
 use crate::domain::time::{Mono, Now, Span};
+use crate::engine::{Engine, lock};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -40,13 +41,13 @@ impl Engine {
     /// Counts a token that is none of those under `key`, and says so now and then.
     pub fn note_wrong_token(&self, now: Now, key: &'static str, peer: Peer) {
         self.stats().wrong_token();
-        let many = self.guesses.note(now.mono, peer);
-        self.note_refused(now, if many { Refused::Guesses } else { Refused::Token(key) }, peer);
+        let many = self.intake.guesses.note(now.mono, peer);
+        self.note_refused(now, if many { SenderRefusal::Guesses } else { SenderRefusal::Token(key) }, peer);
     }
 
     /// How long a token that comes from there must wait before it is looked at, if it must.
     pub fn token_wait(&self, now: Mono, peer: Peer) -> Option<Span> {
-        self.guesses.wait(now, peer)
+        self.intake.guesses.wait(now, peer)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// A [`StoreError`] that can be handed out again and again.
 #[derive(Clone, Debug)]
-pub(super) struct Trouble {
+pub(super) struct LastingError {
     path: PathBuf,
     doing: &'static str,
     kind: io::ErrorKind,
@@ -16,14 +16,14 @@ pub(super) struct Trouble {
     pub(super) of_sync: bool,
 }
 
-impl Trouble {
-    pub(super) fn new(path: PathBuf, doing: &'static str, error: &io::Error) -> Trouble {
+impl LastingError {
+    pub(super) fn new(path: PathBuf, doing: &'static str, error: &io::Error) -> LastingError {
         let (kind, code, text) = (error.kind(), error.raw_os_error(), error.to_string());
-        Trouble { path, doing, kind, code, text, of_sync: false }
+        LastingError { path, doing, kind, code, text, of_sync: false }
     }
 
-    pub(super) fn of_sync(self) -> Trouble {
-        Trouble { of_sync: true, ..self }
+    pub(super) fn of_sync(self) -> LastingError {
+        LastingError { of_sync: true, ..self }
     }
 
     pub(super) fn error(&self) -> StoreError {

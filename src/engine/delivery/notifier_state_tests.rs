@@ -28,8 +28,8 @@ fn failed(after: Option<u64>) -> Outcome {
     Outcome::Retry { after: after.map(Span::secs), reason: "no".into() }
 }
 
-fn chosen(desk: &mut Desk, waiting: &[Outgoing], s: u64) -> Option<String> {
-    desk.choose(waiting, 0, true, at(s).mono).map(|one| one.key.clone())
+fn chosen(state: &mut NotifierState, waiting: &[Outgoing], s: u64) -> Option<String> {
+    state.choose(waiting, 0, true, at(s).mono).map(|one| one.key.clone())
 }
 
 #[test]
@@ -71,27 +71,27 @@ fn what_some_have_not_heard_is_for_each_of_them_alone() {
     let ops = Notifier { fallback: Some("mail".into()), ..Notifier::new("ops") };
     let handed: Vec<_> = parts.iter().filter_map(|part| handed_on(part, &ops, Wall(9))).collect();
     assert!(handed.iter().all(|one| one.key == "down-1-1-ops~mail" && one.recipient.is_none()));
-    let mut desk = Desk::default();
+    let mut state = NotifierState::default();
     let partly = Outcome::Partly { told: Vec::new(), left: asked.to_vec() };
-    let settled = desk.judge(None, &tried(0), &partly, false, at(0));
+    let settled = state.judge(None, &tried(0), &partly, false, at(0));
     assert_eq!(settled, Settled::Split { reason: "a@x.org: no; b c~>@x.org: no".into() });
-    assert!(desk.is_open(&Notifier::new("ops"), 1, at(0).mono), "the notifier works");
-    let once = desk.judge(None, &tried(0), &partly, true, at(0));
+    assert!(state.is_open(&Notifier::new("ops"), 1, at(0).mono), "the notifier works");
+    let once = state.judge(None, &tried(0), &partly, true, at(0));
     assert!(matches!(once, Settled::Failed { .. }), "nobody got the test");
     let partly = Outcome::Partly { told: vec!["c@x.org".into()], left: asked.to_vec() };
-    let once = desk.judge(None, &tried(0), &partly, true, at(0));
+    let once = state.judge(None, &tried(0), &partly, true, at(0));
     assert!(matches!(once, Settled::Split { .. }), "somebody did");
 }
 
 #[test]
 fn a_rate_is_a_rate() {
     let notifier = Notifier { rate_per_minute: 6, ..Notifier::new("ops") };
-    let mut desk = Desk::default();
+    let mut state = NotifierState::default();
     let mut sent = 0;
     for second in 0..120 {
-        while desk.is_open(&notifier, 1, Mono(second * 1000)) {
-            desk.begin("k");
-            desk.end("k");
+        while state.is_open(&notifier, 1, Mono(second * 1000)) {
+            state.begin("k");
+            state.end("k");
             sent += 1;
         }
     }
@@ -106,37 +106,40 @@ fn the_first_goes_first_but_none_overtakes_news_of_the_same_monitor() {
         about("down b", &["b"]),
         about("up a b", &["a", "b"]),
     ];
-    let (mut desk, ops) = (Desk::default(), Notifier::new("ops"));
-    assert_eq!(chosen(&mut desk, &waiting, 0), Some("down a".into()));
-    desk.begin("down a");
-    assert_eq!(chosen(&mut desk, &waiting, 0), Some("down b".into()), "the other is under way");
-    desk.begin("down b");
-    assert_eq!(chosen(&mut desk, &waiting, 0), None);
+    let (mut state, ops) = (NotifierState::default(), Notifier::new("ops"));
+    assert_eq!(chosen(&mut state, &waiting, 0), Some("down a".into()));
+    state.begin("down a");
+    assert_eq!(chosen(&mut state, &waiting, 0), Some("down b".into()), "the other is under way");
+    state.begin("down b");
+    assert_eq!(chosen(&mut state, &waiting, 0), None);
     // It comes back: its own pause keeps the news of its monitor back, too.
-    desk.judge(Some(&ops), &Outgoing { tries: 9, ..waiting[0].clone() }, &failed(None), false, at(1));
-    desk.end("down a");
-    desk.judge(Some(&ops), &waiting[2], &Outcome::Sent, false, at(2));
-    desk.end("down b");
-    assert_eq!(chosen(&mut desk, &[waiting[0].clone(), waiting[1].clone()], 3), None);
-    assert_eq!(chosen(&mut desk, &waiting[..2], 500), Some("down a".into()));
-    assert_eq!(chosen(&mut desk, &waiting[1..2], 500), Some("up a".into()));
+    state.judge(Some(&ops), &Outgoing { tries: 9, ..waiting[0].clone() }, &failed(None), false, at(1));
+    state.end("down a");
+    state.judge(Some(&ops), &waiting[2], &Outcome::Sent, false, at(2));
+    state.end("down b");
+    assert_eq!(chosen(&mut state, &[waiting[0].clone(), waiting[1].clone()], 3), None);
+    assert_eq!(chosen(&mut state, &waiting[..2], 500), Some("down a".into()));
+    assert_eq!(chosen(&mut state, &waiting[1..2], 500), Some("up a".into()));
 }
 
 #[test]
 fn one_that_keeps_failing_lets_others_be_tried_and_all_of_them_in_turn() {
     let waiting = [about("down a", &["a"]), about("up a", &["a"]), about("down b", &["b"])];
-    let (mut desk, ops) = (Desk::default(), Notifier::new("ops"));
+    let (mut state, ops) = (NotifierState::default(), Notifier::new("ops"));
     let mut tried = Vec::new();
-    for round in 0..9 {
-        let now = at(round * 1000);
-        assert!(desk.is_open(&ops, 4, now.mono), "{round}");
-        let key = chosen(&mut desk, &waiting, round * 1000).unwrap();
+    for deliverer in 0..9 {
+        let now = at(deliverer * 1000);
+        assert!(state.is_open(&ops, 4, now.mono), "{deliverer}");
+        let key = chosen(&mut state, &waiting, deliverer * 1000).unwrap();
         let one = waiting.iter().find(|one| one.key == key).unwrap();
-        desk.begin(&key);
-        assert!(!desk.is_open(&ops, 4, now.mono) || round == 0, "one that fails is asked with one message");
-        desk.judge(Some(&ops), one, &failed(None), false, now);
-        desk.end(&key);
-        assert!(!desk.is_open(&ops, 4, now.mono));
+        state.begin(&key);
+        assert!(
+            !state.is_open(&ops, 4, now.mono) || deliverer == 0,
+            "one that fails is asked with one message"
+        );
+        state.judge(Some(&ops), one, &failed(None), false, now);
+        state.end(&key);
+        assert!(!state.is_open(&ops, 4, now.mono));
         tried.push(key);
     }
     let (a, b) = ("down a", "down b");
@@ -145,12 +148,12 @@ fn one_that_keeps_failing_lets_others_be_tried_and_all_of_them_in_turn() {
 
 #[test]
 fn as_long_as_it_asks_it_is_left_alone_with_everything() {
-    let (mut desk, ops) = (Desk::default(), Notifier::new("ops"));
-    let settled = desk.judge(Some(&ops), &tried(0), &failed(Some(900)), false, at(10));
+    let (mut state, ops) = (NotifierState::default(), Notifier::new("ops"));
+    let settled = state.judge(Some(&ops), &tried(0), &failed(Some(900)), false, at(10));
     assert_eq!(settled, Settled::Retry { due: at(910).wall, reason: "no".into() });
-    assert!(!desk.is_open(&ops, 1, at(909).mono) && desk.is_open(&ops, 1, at(910).mono));
+    assert!(!state.is_open(&ops, 1, at(909).mono) && state.is_open(&ops, 1, at(910).mono));
     // Several that fail together count for one failure.
-    let (mut one, mut two) = (Desk::default(), Desk::default());
+    let (mut one, mut two) = (NotifierState::default(), NotifierState::default());
     one.judge(Some(&ops), &tried(0), &failed(None), false, at(1));
     two.judge(Some(&ops), &tried(0), &failed(None), false, at(1));
     two.judge(Some(&ops), &about("other", &["b"]), &failed(None), false, at(1));
@@ -159,13 +162,13 @@ fn as_long_as_it_asks_it_is_left_alone_with_everything() {
 
 #[test]
 fn a_try_after_its_time_is_the_last() {
-    let (mut desk, ops) = (Desk::default(), Notifier::new("ops"));
+    let (mut state, ops) = (NotifierState::default(), Notifier::new("ops"));
     let late = Now { wall: Wall(86_400_000), ..at(9) };
-    let settled = desk.judge(Some(&ops), &tried(3), &failed(None), false, late);
+    let settled = state.judge(Some(&ops), &tried(3), &failed(None), false, late);
     assert_eq!(settled, Settled::Failed { reason: "no".into() });
-    assert_eq!(desk.failing(), Some("no"));
+    assert_eq!(state.failing(), Some("no"));
     // A test is tried once, and says nothing of the notifier.
-    let mut desk = Desk::default();
-    desk.judge(Some(&ops), &tried(0), &failed(None), true, at(1));
-    assert_eq!(desk.failing(), None);
+    let mut state = NotifierState::default();
+    state.judge(Some(&ops), &tried(0), &failed(None), true, at(1));
+    assert_eq!(state.failing(), None);
 }

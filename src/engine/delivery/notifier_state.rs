@@ -1,4 +1,4 @@
-//! What the courier knows of one notifier, or of one recipient who is told by itself, and what follows from it: whether it may be asked now, which of the messages
+//! What is known of one notifier, or of one recipient who is told by itself, and what follows from it: whether it may be asked now, which of the messages
 //! that wait goes next, and how long it is left alone after a failure. Time goes in, decisions come out.
 //!
 //! All of it is in memory only, and measured by the clock that nobody sets: after a start each notifier is simply asked.
@@ -34,7 +34,7 @@ const NAMED_MAX: usize = 10;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Desk {
+pub(super) struct NotifierState {
     /// Names of what is on its way, until it is on record what came of it.
     under_way: BTreeSet<String>,
     /// Tries that failed since one succeeded, and what was said the last time.
@@ -51,7 +51,7 @@ pub(super) struct Desk {
     refilled: Option<Mono>,
 }
 
-impl Desk {
+impl NotifierState {
     /// Whether it may be given one more message.
     pub(super) fn is_open(&mut self, notifier: &Notifier, concurrency: usize, now: Mono) -> bool {
         // One that fails is asked with one message.
@@ -281,5 +281,5 @@ fn monitors(outgoing: &Outgoing) -> BTreeSet<String> {
 }
 
 #[cfg(test)]
-#[path = "desk_tests.rs"]
+#[path = "notifier_state_tests.rs"]
 mod tests;

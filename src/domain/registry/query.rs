@@ -163,7 +163,7 @@ impl Order {
 }
 
 /// What a list is chosen by.
-pub struct Glance<'a> {
+pub struct MonitorView<'a> {
     /// The id.
     pub id: &'a str,
     /// The state as people see it.
@@ -173,7 +173,7 @@ pub struct Glance<'a> {
     rules: &'a Rules,
 }
 
-impl Glance<'_> {
+impl MonitorView<'_> {
     /// Whether it is declared and has not been heard for longer than its interval.
     pub fn is_never_heard(&self) -> bool {
         self.row.is_never_heard(self.now, self.rules.get(self.row.rule))
@@ -205,7 +205,7 @@ impl Registry {
         order: Order,
         after: Option<&Cursor>,
         limit: usize,
-        wanted: impl Fn(&Glance<'_>) -> bool,
+        wanted: impl Fn(&MonitorView<'_>) -> bool,
     ) -> Vec<Snapshot> {
         let rows = self.first(now, order, after, limit, wanted).into_iter();
         rows.map(|(_, _, key)| self.monitors[key as usize].snapshot(now, &self.rules)).collect()
@@ -218,7 +218,7 @@ impl Registry {
         order: Order,
         after: Option<&Cursor>,
         limit: usize,
-        wanted: impl Fn(&Glance<'_>) -> bool,
+        wanted: impl Fn(&MonitorView<'_>) -> bool,
     ) -> Vec<(Cursor, Seat)> {
         let rows = self.first(now, order, after, limit, wanted).into_iter();
         let seat = |row: u32| Seat { row, number: self.monitors[row as usize].number };
@@ -237,13 +237,13 @@ impl Registry {
         order: Order,
         after: Option<&Cursor>,
         limit: usize,
-        wanted: impl Fn(&Glance<'_>) -> bool,
+        wanted: impl Fn(&MonitorView<'_>) -> bool,
     ) -> Vec<(i64, &str, u32)> {
         let mut first: BinaryHeap<(i64, &str, u32)> = BinaryHeap::new();
         for (number, row) in self.monitors.iter().enumerate().filter(|(_, row)| !row.is_vacant()) {
             let (state, last_beat) = (row.visible(), (row.beats > 0).then_some(row.last_wall));
             let place = (order.key(state, last_beat, row.since), row.id.as_str());
-            let glance = Glance { id: place.1, state, now, row, rules: &self.rules };
+            let glance = MonitorView { id: place.1, state, now, row, rules: &self.rules };
             if after.is_some_and(|a| place <= (a.key, a.id.as_str())) || !wanted(&glance) {
                 continue;
             }

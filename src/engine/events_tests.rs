@@ -1,4 +1,3 @@
-use super::super::{Incoming, Policy};
 use super::*;
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Source, Status, Transport};
@@ -6,15 +5,19 @@ use crate::domain::id::IdRef;
 use crate::domain::notice::State;
 use crate::domain::pattern::Pattern;
 use crate::domain::policy::Defaults;
+use crate::domain::policy::Policy;
 use crate::domain::record::Change;
+use crate::domain::record::Record;
 use crate::domain::registry::Control;
 use crate::domain::rules::{Match, Rule, Rules};
 use crate::domain::time::{Span, Wall};
 use crate::domain::window::Window;
+use crate::engine::Incoming;
+use crate::engine::judge::Judge;
 use crate::engine::testing::{at, over};
-use crate::engine::watch::Watch;
+use crate::store::Batch;
 use crate::store::memory::{MemoryJournal, MemoryTables};
-use crate::store::{Condition, Journal, Life, Position, Storage, StoreError, Wanted};
+use crate::store::{Condition, Journal, Position, Storage, StoreError, Wanted};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::broadcast::Receiver;
@@ -24,7 +27,7 @@ type Listener = Arc<Mutex<Heard>>;
 
 #[derive(Default)]
 struct Heard {
-    receiver: Option<Receiver<Arc<Tidings>>>,
+    receiver: Option<Receiver<Arc<MonitorEvent>>>,
     /// What nobody has asked for yet.
     news: Vec<(String, Option<State>)>,
     /// Of each id, how many changes are on record, and how many were heard.
@@ -35,8 +38,10 @@ impl Heard {
     fn listen(&mut self) {
         while let Some(news) = self.receiver.as_mut().and_then(|receiver| receiver.try_recv().ok()) {
             let (id, what) = match &*news {
-                Tidings::Change(change) => (change.monitor.as_str(), Some(change.to)),
-                Tidings::Made(id) | Tidings::Removed(id) | Tidings::Conflict(id, _) => (id.as_str(), None),
+                MonitorEvent::Change(change) => (change.monitor.as_str(), Some(change.to)),
+                MonitorEvent::Made(id) | MonitorEvent::Removed(id) | MonitorEvent::Conflict(id, _) => {
+                    (id.as_str(), None)
+                }
             };
             let (on_record, heard) = self.counts.entry(id.to_string()).or_default();
             *heard += 1;
@@ -80,8 +85,8 @@ impl Journal for First {
         self.inner.trim(before)
     }
 
-    fn life(&self) -> Life {
-        self.inner.life()
+    fn last_sign(&self) -> Option<Wall> {
+        self.inner.last_sign()
     }
 
     fn tend(&self, now: Wall) -> Result<(), StoreError> {
@@ -144,7 +149,7 @@ fn nobody_hears_of_a_change_before_it_is_on_record() {
     let rules = Arc::new(Rules::new(vec![declared, held]));
     engine.set_policy(at(4), Arc::new(Policy { rules, ..Policy::default() }));
     engine.control(at(5), IdRef::new("declared").unwrap(), &Control::Pause { until: None }).unwrap();
-    let mut watch = Watch::new(at(5), Span(0));
+    let mut watch = Judge::new(at(5), Span(0));
     engine.turn(&mut watch, at(6), Span(0));
     let all = told(&listener);
     for news in
@@ -170,5 +175,5 @@ fn news_of_one_monitor_keep_their_order_whoever_commits_first() {
     engine.commit(at(3).wall, &mut slow).unwrap();
     let states: Vec<Option<State>> = told(&listener).into_iter().map(|(_, state)| state).collect();
     assert_eq!(states, [None, Some(State::Down)]);
-    assert!(slow.is_empty() && quick.is_empty() && lock(&engine.untold[0]).waiting.is_empty());
+    assert!(slow.is_empty() && quick.is_empty() && lock(&engine.event_queues[0]).waiting.is_empty());
 }

@@ -1,13 +1,15 @@
 //! What is to be told, and what came of it, while the tables take nothing: a disk that is full delays no alert.
 //!
 //! Messages that could not be put into the outbox wait here behind those that stand in it, and leave from here, marked. What
-//! came of them, and of those in the outbox, is noted here too, so that nobody is told twice. The keeper puts all of it on
+//! came of them, and of those in the outbox, is noted here too, so that nobody is told twice. The checkpointer puts all of it on
 //! record when there is room. A crash before that loses it: then the changes that the journal has are heard again, and the
 //! same messages are decided again, under the same names.
 
-use super::{Engine, lock};
 use crate::domain::time::Wall;
-use crate::store::{Delivery, Entry, Lane, Mark, OutboxQuery, Outgoing, Posted, Settled, StoreError};
+use crate::engine::{Engine, lock};
+use crate::store::{
+    DeliveryStatus, Entry, Lane, Mark, OutboxMessage, OutboxQuery, Outgoing, Settled, StoreError,
+};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -26,7 +28,7 @@ const HELD_FROM: u64 = 1 << 62;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Aside {
+pub(in crate::engine) struct Unstored {
     /// Messages that are not in the outbox, by their numbers, in their order.
     held: BTreeMap<u64, Held>,
     /// What came of messages that are in it, in the order of its being known.
@@ -68,7 +70,7 @@ struct Done {
     instead: Vec<Outgoing>,
 }
 
-/// What the courier has to know of a lane.
+/// What the delivery has to know of a lane.
 struct Part {
     /// What is not to be taken from the outbox.
     settled: Vec<Arc<Done>>,
@@ -82,7 +84,7 @@ struct Part {
 /// What a list of alerts has to know.
 struct Page {
     /// The rows from here.
-    held: Vec<Posted>,
+    held: Vec<OutboxMessage>,
     /// What is otherwise than the outbox has it.
     settled: Vec<Arc<Done>>,
     /// The message of the outbox before which it goes on, if that was here when the list came to it.
@@ -91,45 +93,45 @@ struct Page {
 }
 
 /// What waits in a lane.
-pub(super) struct Waiting {
+pub(in crate::engine) struct Waiting {
     /// The messages, in their order.
-    pub(super) messages: Vec<Outgoing>,
+    pub(in crate::engine) messages: Vec<Outgoing>,
     /// Those before this one are not to be sent now, since it could not be noted.
-    pub(super) from: usize,
+    pub(in crate::engine) from: usize,
     /// Whether these are all.
-    pub(super) all: bool,
+    pub(in crate::engine) all: bool,
 }
 
 impl Waiting {
     /// Those that may be sent, or given up.
-    pub(super) fn open(&self) -> &[Outgoing] {
+    pub(in crate::engine) fn open(&self) -> &[Outgoing] {
         self.messages.get(self.from..).unwrap_or_default()
     }
 }
 
-impl Aside {
+impl Unstored {
     /// Whether everything is on record.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::engine) fn is_empty(&self) -> bool {
         self.held.is_empty() && self.settled.is_empty()
     }
 
     /// Whether more messages may be made.
-    pub(super) fn has_room(&self) -> bool {
+    pub(in crate::engine) fn has_room(&self) -> bool {
         self.held.len() < MESSAGES_MAX && self.bytes < BYTES_MAX
     }
 
     /// Whether what comes of one more message of the outbox could be noted.
-    pub(super) fn may_send(&self) -> bool {
+    pub(in crate::engine) fn may_send(&self) -> bool {
         self.settled.len() < SETTLED_MAX
     }
 
     /// Whether a message waits here.
-    pub(super) fn holds(&self, key: &str) -> bool {
+    pub(in crate::engine) fn holds(&self, key: &str) -> bool {
         matches!(self.spots.get(key), Some(Spot::Held(_)))
     }
 
     /// Takes messages in, behind all others; one that is here already only once.
-    pub(super) fn hold(&mut self, messages: impl IntoIterator<Item = Outgoing>) {
+    pub(in crate::engine) fn hold(&mut self, messages: impl IntoIterator<Item = Outgoing>) {
         for outgoing in messages {
             if !self.spots.contains_key(&outgoing.key) {
                 let number = self.number();
@@ -156,12 +158,12 @@ impl Aside {
     }
 
     /// All messages, as they are to be put into the outbox.
-    pub(super) fn messages(&self) -> Vec<Outgoing> {
+    pub(in crate::engine) fn messages(&self) -> Vec<Outgoing> {
         self.held.values().map(|one| one.outgoing.clone()).collect()
     }
 
     /// These are in the outbox now.
-    pub(super) fn are_put(&mut self, messages: &[Outgoing]) {
+    pub(in crate::engine) fn are_put(&mut self, messages: &[Outgoing]) {
         for Outgoing { key, .. } in messages {
             let Some(Spot::Held(number)) = self.spots.get(key).copied() else { continue };
             let Some(Held { outgoing, done, instead }) = self.held.remove(&number) else { continue };
@@ -240,41 +242,41 @@ impl Aside {
 }
 
 impl Done {
-    fn posted(&self, place: u64) -> Posted {
+    fn posted(&self, place: u64) -> OutboxMessage {
         posted(place, &self.outgoing, Some((&self.settled, self.at)))
     }
 }
 
 impl Held {
-    fn delivery(&self) -> Delivery {
-        self.done.as_ref().map_or(Delivery::Pending, |(settled, _)| delivery(settled))
+    fn delivery(&self) -> DeliveryStatus {
+        self.done.as_ref().map_or(DeliveryStatus::Pending, |(settled, _)| delivery(settled))
     }
 
-    fn posted(&self, place: u64) -> Posted {
+    fn posted(&self, place: u64) -> OutboxMessage {
         posted(place, &self.outgoing, self.done.as_ref().map(|(settled, at)| (settled, *at)))
     }
 }
 
 /// A message as it is listed, with what came of it.
-fn posted(place: u64, outgoing: &Outgoing, done: Option<(&Settled, Wall)>) -> Posted {
+fn posted(place: u64, outgoing: &Outgoing, done: Option<(&Settled, Wall)>) -> OutboxMessage {
     let outgoing = outgoing.clone();
-    let mut posted = Posted { place, outgoing, delivery: Delivery::Pending, reason: None };
+    let mut posted = OutboxMessage { place, outgoing, delivery: DeliveryStatus::Pending, reason: None };
     if let Some((settled, at)) = done {
         mark(&mut posted, settled, at);
     }
     posted
 }
 
-fn delivery(settled: &Settled) -> Delivery {
+fn delivery(settled: &Settled) -> DeliveryStatus {
     match settled {
-        Settled::Sent | Settled::Split { .. } => Delivery::Sent,
-        Settled::Retry { .. } => Delivery::Pending,
-        Settled::Failed { .. } | Settled::GivenUp { .. } => Delivery::Failed,
+        Settled::Sent | Settled::Split { .. } => DeliveryStatus::Sent,
+        Settled::Retry { .. } => DeliveryStatus::Pending,
+        Settled::Failed { .. } | Settled::GivenUp { .. } => DeliveryStatus::Failed,
     }
 }
 
 /// Shows a message as it will stand in the outbox when it is on record what came of it.
-fn mark(posted: &mut Posted, settled: &Settled, at: Wall) {
+fn mark(posted: &mut OutboxMessage, settled: &Settled, at: Wall) {
     let tries = u32::from(!matches!(settled, Settled::GivenUp { .. }));
     posted.delivery = delivery(settled);
     posted.outgoing.due = at;
@@ -290,17 +292,17 @@ fn mark(posted: &mut Posted, settled: &Settled, at: Wall) {
 
 impl Engine {
     /// Alerts, newest first, those included that are not on record. It may wait for a disk.
-    pub fn alerts(&self, query: &OutboxQuery) -> Result<Vec<Posted>, StoreError> {
+    pub fn alerts(&self, query: &OutboxQuery) -> Result<Vec<OutboxMessage>, StoreError> {
         let mut spare = 0;
         loop {
-            let Page { mut held, settled, before, puts } = lock(&self.aside).page(query);
+            let Page { mut held, settled, before, puts } = lock(&self.unstored).page(query);
             if held.len() >= query.limit {
                 return Ok(held);
             }
             let done: BTreeMap<&str, &Done> =
                 settled.iter().map(|done| (done.outgoing.key.as_str(), &**done)).collect();
             // To the outbox these are still waiting.
-            let gone = if query.delivery == Some(Delivery::Pending) { done.len() } else { 0 };
+            let gone = if query.delivery == Some(DeliveryStatus::Pending) { done.len() } else { 0 };
             let limit = query.limit.saturating_add(gone).saturating_add(spare);
             let mut asked = OutboxQuery { limit, ..query.clone() };
             if let Some(key) = before {
@@ -310,11 +312,11 @@ impl Engine {
             let mut rows = self.store.outbox_list(&asked)?;
             let found = rows.len();
             {
-                let aside = lock(&self.aside);
-                if aside.puts != puts {
+                let unstored = lock(&self.unstored);
+                if unstored.puts != puts {
                     continue;
                 }
-                rows.retain(|row| !aside.holds(&row.outgoing.key));
+                rows.retain(|row| !unstored.holds(&row.outgoing.key));
             }
             let twice = found - rows.len();
             if found == limit && twice > spare {
@@ -324,7 +326,7 @@ impl Engine {
             for row in &mut rows {
                 let done = done.get(row.outgoing.key.as_str());
                 // Since then it may have been put on record.
-                if let Some(done) = done.filter(|_| row.delivery == Delivery::Pending) {
+                if let Some(done) = done.filter(|_| row.delivery == DeliveryStatus::Pending) {
                     mark(row, &done.settled, done.at);
                 }
             }
@@ -339,7 +341,7 @@ impl Engine {
     /// Adds those that the outbox will list so when it is on record what came of them.
     fn add_done(
         &self,
-        rows: &mut Vec<Posted>,
+        rows: &mut Vec<OutboxMessage>,
         settled: &[Arc<Done>],
         asked: &OutboxQuery,
     ) -> Result<(), StoreError> {
@@ -377,31 +379,32 @@ impl Engine {
     }
 
     /// Takes in messages that the tables would not take.
-    pub(super) fn put_aside(&self, messages: Vec<Outgoing>) {
+    pub(in crate::engine) fn hold_unstored(&self, messages: Vec<Outgoing>) {
         let messages = self.not_in_outbox(messages);
         if !messages.is_empty() {
-            lock(&self.aside).hold(messages);
+            lock(&self.unstored).hold(messages);
             self.post.bell.notify_one();
         }
     }
 
     /// What waits in a lane, as many as `most`, in its order.
-    pub(super) fn waiting(&self, lane: &Lane, most: usize) -> Result<Waiting, StoreError> {
+    pub(in crate::engine) fn waiting(&self, lane: &Lane, most: usize) -> Result<Waiting, StoreError> {
         loop {
             // One more than is wanted shows whether that is all.
-            let Part { settled, held, may_send, puts } = lock(&self.aside).of(lane, most.saturating_add(1));
+            let Part { settled, held, may_send, puts } =
+                lock(&self.unstored).of(lane, most.saturating_add(1));
             let done: BTreeSet<&str> = settled.iter().map(|done| done.outgoing.key.as_str()).collect();
             let wanted = most.saturating_add(done.len());
             let mut messages = self.store.outbox_next(lane, wanted)?;
             // Those that wait here come behind all others, so not before the last of these is seen.
             let all = messages.len() < wanted;
             {
-                let aside = lock(&self.aside);
-                if aside.puts != puts {
+                let unstored = lock(&self.unstored);
+                if unstored.puts != puts {
                     // What was read may lack those that went there meanwhile.
                     continue;
                 }
-                messages.retain(|one| !done.contains(one.key.as_str()) && !aside.holds(&one.key));
+                messages.retain(|one| !done.contains(one.key.as_str()) && !unstored.holds(&one.key));
             }
             let stored = messages.len();
             if all {
@@ -415,15 +418,15 @@ impl Engine {
     }
 
     /// How many messages wait in each lane.
-    pub(super) fn all_waiting(&self) -> Result<Vec<(Lane, u64)>, StoreError> {
+    pub(in crate::engine) fn all_waiting(&self) -> Result<Vec<(Lane, u64)>, StoreError> {
         let mut lanes: BTreeMap<Lane, u64> = self.store.outbox_pending()?.into_iter().collect();
-        let aside = lock(&self.aside);
-        for one in aside.settled.values() {
+        let unstored = lock(&self.unstored);
+        for one in unstored.settled.values() {
             if let Some(count) = lanes.get_mut(&one.outgoing.lane()) {
                 *count = count.saturating_sub(1);
             }
         }
-        for (lane, numbers) in &aside.lanes {
+        for (lane, numbers) in &unstored.lanes {
             *lanes.entry(lane.clone()).or_default() += numbers.len() as u64;
         }
         lanes.retain(|_, count| *count > 0);
@@ -431,8 +434,14 @@ impl Engine {
     }
 
     /// Notes what came of a message, on record if that can be done, and says once if it cannot.
-    pub(super) fn note(&self, outgoing: &Outgoing, now: Wall, settled: &Settled, instead: &[Outgoing]) {
-        let nothing_waits = lock(&self.aside).is_empty();
+    pub(in crate::engine) fn note(
+        &self,
+        outgoing: &Outgoing,
+        now: Wall,
+        settled: &Settled,
+        instead: &[Outgoing],
+    ) {
+        let nothing_waits = lock(&self.unstored).is_empty();
         if nothing_waits {
             let entry = Entry::Settled { key: &outgoing.key, at: now, settled, instead };
             match self.store.apply(&[entry], Mark::None) {
@@ -441,25 +450,25 @@ impl Engine {
             }
         }
         let instead = self.not_in_outbox(instead.to_vec());
-        lock(&self.aside).settle(outgoing, now, settled, &instead);
+        lock(&self.unstored).settle(outgoing, now, settled, &instead);
     }
 
     /// Puts on record what came of messages that are in the outbox.
-    pub(super) fn record_settled(&self) -> Result<(), StoreError> {
+    pub(in crate::engine) fn record_settled(&self) -> Result<(), StoreError> {
         loop {
             let first =
-                lock(&self.aside).settled.first_key_value().map(|(number, done)| (*number, done.clone()));
+                lock(&self.unstored).settled.first_key_value().map(|(number, done)| (*number, done.clone()));
             let Some((number, done)) = first else { break };
             let Done { outgoing: Outgoing { key, .. }, settled, at, instead, .. } = &*done;
             self.store.apply(&[Entry::Settled { key, at: *at, settled, instead }], Mark::None)?;
-            let aside = &mut lock(&self.aside);
-            aside.settled.remove(&number);
-            aside.spots.remove(key);
+            let unstored = &mut lock(&self.unstored);
+            unstored.settled.remove(&number);
+            unstored.spots.remove(key);
         }
         Ok(())
     }
 }
 
 #[cfg(test)]
-#[path = "aside_tests.rs"]
+#[path = "unstored_tests.rs"]
 mod tests;

@@ -1,10 +1,10 @@
 //! The two threads that look after what is kept: one leaves a sign of life and syncs once a second, the other brings the
 //! tables up to date. They are two because a disk may take its time over either, and each must go on without the other.
 
-use super::keep::Keeper;
-use super::{Engine, lock};
+use super::Checkpointer;
 use crate::domain::notice::Level;
 use crate::domain::time::Wall;
+use crate::engine::{Engine, lock};
 use crate::sys::{clock, network};
 use std::io;
 use std::sync::Arc;
@@ -20,15 +20,15 @@ const KEEP_EVERY: Duration = Duration::from_millis(250);
 const NETWORK_MAX: usize = 15;
 
 /// Both threads.
-pub struct Upkeep {
+pub struct StorageThreads {
     engine: Arc<Engine>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Upkeep {
+impl StorageThreads {
     /// Starts them. Errors are the system's: no thread to be had.
-    pub fn start(engine: &Arc<Engine>, mut keeper: Keeper) -> io::Result<Upkeep> {
-        let mut upkeep = Upkeep { engine: engine.clone(), threads: Vec::new() };
+    pub fn start(engine: &Arc<Engine>, mut checkpointer: Checkpointer) -> io::Result<StorageThreads> {
+        let mut upkeep = StorageThreads { engine: engine.clone(), threads: Vec::new() };
         let tended = engine.clone();
         let mut there = None;
         upkeep.threads.push(Builder::new().name("journal".into()).spawn(move || {
@@ -42,16 +42,16 @@ impl Upkeep {
             }
         })?);
         let kept = engine.clone();
-        upkeep.threads.push(Builder::new().name("keeper".into()).spawn(move || {
+        upkeep.threads.push(Builder::new().name("checkpointer".into()).spawn(move || {
             loop {
                 let last = kept.catch_up.wait_for_call(KEEP_EVERY);
                 if last {
                     // What fails now the next start finds in the journal.
-                    let _ = kept.keep_last(&mut keeper, clock::now(), clock::asleep());
+                    let _ = kept.last_checkpoint(&mut checkpointer, clock::now(), clock::asleep());
                     kept.catch_up.is_left();
                     return;
                 }
-                kept.catch_up.serve(|| kept.keep(&mut keeper, clock::now(), clock::asleep()));
+                kept.catch_up.serve(|| kept.checkpoint(&mut checkpointer, clock::now(), clock::asleep()));
             }
         })?);
         Ok(upkeep)
@@ -74,7 +74,7 @@ impl Engine {
         if known.replace(there).is_none_or(|known| known == there) {
             return;
         }
-        let network = &mut lock(&self.lapses).network;
+        let network = &mut lock(&self.gaps).network;
         // Whoever reads it does so several times a second; more than these are the last ones again.
         network.truncate(NETWORK_MAX);
         network.push(there);

@@ -1,11 +1,11 @@
-//! What the courier shares with the rest: the bell that calls it, the tests that people ask for, and its tally.
+//! What the delivery shares with the rest: the bell that calls it, the tests that people ask for, and its tally.
 
-use super::{Engine, lock};
 use crate::domain::alert::message::{Subject, age};
 use crate::domain::alert::policy::NOTIFIERS_MAX;
 use crate::domain::alert::{Kind, Message};
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
+use crate::engine::{Engine, lock};
 use crate::notify::Left;
 use crate::notify::hostile::ODD;
 use crate::store::{Entry, Lane, Mark, Outgoing};
@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-/// Tests that may wait for the courier.
+/// Tests that may wait for the delivery.
 const TESTS_MAX: usize = 16;
 /// Notifiers and recipients that are remembered as taking nothing.
 const FAILING_MAX: usize = 4 * NOTIFIERS_MAX;
@@ -50,9 +50,9 @@ impl AlertResult {
 }
 
 /// A test that somebody waits for.
-pub(super) struct Test {
-    pub(super) outgoing: Outgoing,
-    pub(super) done: oneshot::Sender<Tested>,
+pub(in crate::engine) struct Test {
+    pub(in crate::engine) outgoing: Outgoing,
+    pub(in crate::engine) done: oneshot::Sender<Tested>,
 }
 
 /// What came of a test: who was told of several recipients and who was not, empty where there is but one; or why nobody was.
@@ -69,7 +69,7 @@ pub struct Partly {
 
 /// Why a test was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotTested {
+pub enum AlertTestError {
     /// There is no such notifier.
     Unknown,
     /// It did not take the message; why.
@@ -79,27 +79,27 @@ pub enum NotTested {
 }
 
 /// See the module.
-pub(super) struct Post {
+pub(in crate::engine) struct DeliveryStats {
     /// Rung when there is something new in the outbox.
-    pub(super) bell: Notify,
+    pub(in crate::engine) bell: Notify,
     tests: mpsc::Sender<Test>,
-    /// The other end, until the courier takes it.
-    pub(super) door: Mutex<Option<mpsc::Receiver<Test>>>,
+    /// The other end, until the thread takes it.
+    pub(in crate::engine) door: Mutex<Option<mpsc::Receiver<Test>>>,
     tally: Mutex<BTreeMap<String, [u64; AlertResult::ALL.len()]>>,
     number: AtomicU64,
-    /// Alerts that wait, as the courier last counted them.
-    pub(super) pending: AtomicU64,
+    /// Alerts that wait, as the delivery last counted them.
+    pub(in crate::engine) pending: AtomicU64,
     /// Notifiers, or recipients of theirs, that do not take what they are sent.
     failing: Mutex<BTreeSet<Lane>>,
     /// What was given up of late: when, and whom it was for.
     failed: Mutex<VecDeque<(Wall, Lane)>>,
 }
 
-impl Default for Post {
-    fn default() -> Post {
+impl Default for DeliveryStats {
+    fn default() -> DeliveryStats {
         let (tests, door) = mpsc::channel(TESTS_MAX);
         let door = Mutex::new(Some(door));
-        Post {
+        DeliveryStats {
             bell: Notify::new(),
             tests,
             door,
@@ -112,9 +112,9 @@ impl Default for Post {
     }
 }
 
-impl Post {
+impl DeliveryStats {
     /// Counts a try. Notifiers are as many as the configuration has had.
-    pub(super) fn count(&self, notifier: &str, result: AlertResult) {
+    pub(in crate::engine) fn count(&self, notifier: &str, result: AlertResult) {
         let mut tally = lock(&self.tally);
         if let Some(counts) = tally.get_mut(notifier) {
             counts[result as usize] += 1;
@@ -124,9 +124,9 @@ impl Post {
     }
 }
 
-impl Post {
+impl DeliveryStats {
     /// Notes that a notifier, or one of its recipients, does not take what it is sent.
-    pub(super) fn set_failing(&self, lane: &Lane) {
+    pub(in crate::engine) fn set_failing(&self, lane: &Lane) {
         let mut failing = lock(&self.failing);
         if failing.len() < FAILING_MAX {
             failing.insert(lane.clone());
@@ -134,7 +134,7 @@ impl Post {
     }
 
     /// Notes that it does, with all its recipients: what was wrong with it is over.
-    pub(super) fn set_works(&self, lane: &Lane) {
+    pub(in crate::engine) fn set_works(&self, lane: &Lane) {
         let is_meant =
             |other: &Lane| other == lane || (lane.recipient.is_none() && other.notifier == lane.notifier);
         lock(&self.failing).retain(|other| !is_meant(other));
@@ -142,7 +142,7 @@ impl Post {
     }
 
     /// Notes that it does, but not for every recipient; or that one of them is tried no more.
-    pub(super) fn set_works_for_some(&self, lane: &Lane) {
+    pub(in crate::engine) fn set_works_for_some(&self, lane: &Lane) {
         lock(&self.failing).remove(lane);
         if lane.recipient.is_none() {
             lock(&self.failed).retain(|(_, other)| other != lane);
@@ -150,12 +150,12 @@ impl Post {
     }
 
     /// Forgets what was wrong with notifiers that are no more.
-    pub(super) fn keep_only(&self, is_known: impl Fn(&str) -> bool) {
+    pub(in crate::engine) fn keep_only(&self, is_known: impl Fn(&str) -> bool) {
         lock(&self.failing).retain(|lane| is_known(&lane.notifier));
     }
 
     /// Notes that a message was given up.
-    pub(super) fn gave_up(&self, at: Wall, lane: Lane) {
+    pub(in crate::engine) fn gave_up(&self, at: Wall, lane: Lane) {
         let mut failed = lock(&self.failed);
         if failed.len() >= FAILED_MAX {
             failed.pop_front();
@@ -165,7 +165,7 @@ impl Post {
 
     /// What is wrong, a sentence each: who takes nothing, and what was given up in the last day. Said to everybody who asks,
     /// so neither addresses are in it nor what receivers say; the log has them.
-    pub(super) fn troubles(&self, now: Wall, lang: Lang) -> Vec<String> {
+    pub(in crate::engine) fn troubles(&self, now: Wall, lang: Lang) -> Vec<String> {
         let mut untold: BTreeMap<String, usize> = BTreeMap::new();
         for Lane { notifier, recipient } in lock(&self.failing).iter() {
             *untold.entry(notifier.clone()).or_default() += usize::from(recipient.is_some());
@@ -225,31 +225,31 @@ impl Engine {
     }
 
     /// Has a test sent, the way that alerts take, and waits for what comes of it.
-    pub async fn test_alert(&self, notifier: &str) -> Result<Partly, NotTested> {
+    pub async fn test_alert(&self, notifier: &str) -> Result<Partly, AlertTestError> {
         if self.policy().alerts.notifier(notifier).is_none() {
-            return Err(NotTested::Unknown);
+            return Err(AlertTestError::Unknown);
         }
         let now = clock::wall();
         let number = self.post.number.fetch_add(1, Ordering::Relaxed);
         let key = format!("test-{}-{number}", now.0);
         let outgoing = test(notifier, &format!("{}-{notifier}", self.instance.mark(&key)), now);
         let (done, outcome) = oneshot::channel();
-        self.post.tests.try_send(Test { outgoing, done }).map_err(|_| NotTested::Busy)?;
+        self.post.tests.try_send(Test { outgoing, done }).map_err(|_| AlertTestError::Busy)?;
         match outcome.await {
-            Ok(taken) => taken.map_err(NotTested::NotTaken),
-            Err(_) => Err(NotTested::Busy),
+            Ok(taken) => taken.map_err(AlertTestError::NotTaken),
+            Err(_) => Err(AlertTestError::Busy),
         }
     }
 
-    /// What the courier takes tests from; once.
-    pub(super) fn take_post_door(&self) -> Option<mpsc::Receiver<Test>> {
+    /// What the thread takes tests from; once.
+    pub(in crate::engine) fn take_post_door(&self) -> Option<mpsc::Receiver<Test>> {
         lock(&self.post.door).take()
     }
 
-    /// Puts a test into the outbox, or aside.
-    pub(super) fn post_test(&self, outgoing: &Outgoing) {
+    /// Puts a test into the outbox, or unstored.
+    pub(in crate::engine) fn post_test(&self, outgoing: &Outgoing) {
         if self.store.apply(&[Entry::Message(outgoing)], Mark::None).is_err() {
-            lock(&self.aside).hold([outgoing.clone()]);
+            lock(&self.unstored).hold([outgoing.clone()]);
         }
     }
 }

@@ -4,12 +4,13 @@
 //! once in [`SAID_EVERY`] with how many there were, and as long as it goes on as a reason why the server is degraded. What
 //! is remembered is one tally for each kind, however many are refused.
 
-use super::{Engine, Refusal, lock};
+use super::BeatRefusal;
 use crate::domain::address::Peer;
 use crate::domain::lang::Lang;
 use crate::domain::limits::TOKEN_WAIT;
 use crate::domain::notice::Level;
 use crate::domain::time::{Mono, Now, Span};
+use crate::engine::{Engine, lock};
 
 /// Between two lines in the log on the same kind.
 const SAID_EVERY: Span = Span::secs(600);
@@ -18,7 +19,7 @@ const SHOWN: Span = Span::secs(3600);
 
 /// Why a sender is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum SenderRefusal {
     /// It shows a wrong token, or none where one is needed; the key that lists them.
     Token(&'static str),
     /// It shows a wrong token, and its address has shown many.
@@ -35,56 +36,56 @@ pub enum Refused {
 
 /// Of each kind, what happened; a kind in a place of its own.
 #[derive(Debug, Default)]
-pub(super) struct Refusals([Option<Tally>; 6]);
+pub(super) struct RefusalLog([Option<Tally>; 6]);
 
 #[derive(Clone, Copy, Debug)]
 struct Tally {
-    why: Refused,
+    why: SenderRefusal,
     count: u64,
     last: Mono,
     said: Mono,
     unsaid: u64,
 }
 
-impl Refused {
+impl SenderRefusal {
     fn place(self) -> usize {
         match self {
-            Refused::Token(_) => 0,
-            Refused::Newcomer => 1,
-            Refused::Full => 2,
-            Refused::Rate => 3,
-            Refused::Guesses => 4,
-            Refused::Memory => 5,
+            SenderRefusal::Token(_) => 0,
+            SenderRefusal::Newcomer => 1,
+            SenderRefusal::Full => 2,
+            SenderRefusal::Rate => 3,
+            SenderRefusal::Guesses => 4,
+            SenderRefusal::Memory => 5,
         }
     }
 
     fn words(self, lang: Lang) -> String {
         let (en, zh) = match self {
-            Refused::Token(key) => {
+            SenderRefusal::Token(key) => {
                 return lang.pick(
                     format!("a wrong token or none (see {key})"),
                     format!("令牌错误或缺失（见 {key}）"),
                 );
             }
-            Refused::Guesses => {
+            SenderRefusal::Guesses => {
                 let wait = TOKEN_WAIT.as_secs_ceil();
                 return lang.pick(
                     format!("many wrong tokens from one address: each token from there waits {wait} s"),
                     format!("同一地址出示了大量错误令牌，来自该处的令牌一律等待 {wait} 秒再受理"),
                 );
             }
-            Refused::Newcomer => (
+            SenderRefusal::Newcomer => (
                 "too many new monitors from one address (limits.new_monitors_per_hour)",
                 "同一地址新增的监控项过多（limits.new_monitors_per_hour）",
             ),
-            Refused::Full => {
+            SenderRefusal::Full => {
                 ("no room for another monitor (limits.monitors)", "监控项数量已达上限（limits.monitors）")
             }
-            Refused::Rate => (
+            SenderRefusal::Rate => (
                 "too many beats from one address (limits.beats_per_second)",
                 "同一地址的心跳过多（limits.beats_per_second）",
             ),
-            Refused::Memory => (
+            SenderRefusal::Memory => (
                 "it held most when the memory for clients was used up (limits.memory)",
                 "客户端内存用尽时其占用最多（limits.memory）",
             ),
@@ -93,9 +94,9 @@ impl Refused {
     }
 }
 
-impl Refusals {
+impl RefusalLog {
     /// Counts one; how many are to be said now, if any.
-    fn note(&mut self, now: Mono, why: Refused) -> Option<u64> {
+    fn note(&mut self, now: Mono, why: SenderRefusal) -> Option<u64> {
         let tally = &mut self.0[why.place()];
         let known = tally.filter(|tally| now.since(tally.last) <= SHOWN);
         let known = known.unwrap_or(Tally { why, count: 0, last: now, said: Mono(0), unsaid: 0 });
@@ -121,14 +122,14 @@ impl Refusals {
 
     /// Forgets what a new configuration may have made good.
     pub(super) fn forget(&mut self) {
-        *self = Refusals::default();
+        *self = RefusalLog::default();
     }
 }
 
 impl Engine {
     /// Notes that a sender was refused, and says so now and then.
-    pub fn note_refused(&self, now: Now, why: Refused, peer: Peer) {
-        let Some(count) = lock(&self.refusals).note(now.mono, why) else { return };
+    pub fn note_refused(&self, now: Now, why: SenderRefusal, peer: Peer) {
+        let Some(count) = lock(&self.intake.refusals).note(now.mono, why) else { return };
         let lang = self.policy().page_lang;
         let words = why.words(lang);
         let text = match count {
@@ -142,13 +143,13 @@ impl Engine {
     }
 
     /// The same for a beat that [`Engine::beat`] would not have.
-    pub fn note_refusal(&self, now: Now, refusal: Refusal, peer: Peer) {
+    pub fn note_refusal(&self, now: Now, refusal: BeatRefusal, peer: Peer) {
         let why = match refusal {
-            Refusal::TooManyBeats(_) => Refused::Rate,
-            Refusal::TooManyNew(_) => Refused::Newcomer,
-            Refusal::Full => Refused::Full,
+            BeatRefusal::TooManyBeats(_) => SenderRefusal::Rate,
+            BeatRefusal::TooManyNew(_) => SenderRefusal::Newcomer,
+            BeatRefusal::Full => SenderRefusal::Full,
             // A wrong name is no limit; its sender is told.
-            Refusal::Id(_) => return,
+            BeatRefusal::Id(_) => return,
         };
         self.note_refused(now, why, peer);
     }
@@ -160,10 +161,10 @@ mod tests {
 
     #[test]
     fn a_flood_is_a_line_now_and_then_and_one_sentence_while_it_lasts() {
-        let mut refusals = Refusals::default();
-        let token = Refused::Token("access.beat_tokens");
+        let mut refusals = RefusalLog::default();
+        let token = SenderRefusal::Token("access.beat_tokens");
         assert_eq!(refusals.note(Mono(1), token), Some(1));
-        assert_eq!(refusals.note(Mono(2), Refused::Newcomer), Some(1));
+        assert_eq!(refusals.note(Mono(2), SenderRefusal::Newcomer), Some(1));
         for ms in 0..1000 {
             assert_eq!(refusals.note(Mono(ms), token), None);
         }

@@ -1,20 +1,19 @@
-//! The alert machine beside the keeper: it hears each change that is followed in the journal, and what it says goes into
+//! The alert machine beside the checkpointer: it hears each change that is followed in the journal, and what it says goes into
 //! the tables in one step with those changes and the place that was reached.
 //!
 //! It is made once, of what stands in the tables. While they take nothing it goes on: what it says leaves from memory
-//! (`aside`), and what is to be remembered is put on record as it is when that can be done. So at any moment the tables and
+//! (`unstored`), and what is to be remembered is put on record as it is when that can be done. So at any moment the tables and
 //! the journal behind the place noted in them are enough to decide again what was decided since.
 
-use super::{Engine, lock};
-use crate::domain::alert::message::Doubt;
-use crate::domain::alert::{AlertPolicy, Lookup, Machine, Message, Remembered, Standing, Step};
+use crate::domain::alert::message::SuspicionCause;
+use crate::domain::alert::{AlertOutput, AlertPolicy, AlertState, Lookup, Machine, Message, Remembered};
 use crate::domain::id::IdRef;
 use crate::domain::notice::State;
-use crate::domain::policy::Policy;
 use crate::domain::record::{Change, Record, incident_id};
 use crate::domain::registry::{Counts, Snapshot};
 use crate::domain::rules::Rules;
 use crate::domain::time::{Now, Span, Wall};
+use crate::engine::{Engine, lock};
 use crate::store::{IncidentQuery, Outgoing, OwnedRecord, StoreError};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -32,13 +31,13 @@ const SLEEP_MIN: Span = Span::secs(1);
 
 /// What the loop that owns time has noticed and the machine has yet to hear.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lapses {
+pub(in crate::engine) struct Gaps {
     /// How long nobody could be heard though the machine did not sleep.
-    pub(super) away: Span,
+    pub(in crate::engine) away: Span,
     /// Until when.
-    pub(super) until: Wall,
+    pub(in crate::engine) until: Wall,
     /// Whether our network came or went, each time.
-    pub(super) network: Vec<bool>,
+    pub(in crate::engine) network: Vec<bool>,
 }
 
 /// What the clocks said together.
@@ -62,7 +61,7 @@ impl Clocks {
 /// How monitors stood when they were put together at the start, where that is not what the machine remembers: a snapshot
 /// may have had that before the journal had, and a power cut may have taken what came after.
 #[derive(Debug, Default)]
-pub(super) struct Recovered {
+pub(in crate::engine) struct Recovered {
     /// Those that were down.
     down: BTreeMap<u64, OwnedRecord>,
     /// The versions that are left of those of which a later one is remembered.
@@ -70,9 +69,10 @@ pub(super) struct Recovered {
 }
 
 /// The machine, and what it goes by.
-pub(super) struct Alerts {
+pub(in crate::engine) struct Alerts {
     machine: Option<Machine>,
-    policy: Option<Arc<Policy>>,
+    /// The policy that the machine goes by.
+    generation: u64,
     /// It has been compared with how monitors stand.
     reconciled: bool,
     /// The rules may name notifiers for monitors that are down already and of whom the machine knows nothing.
@@ -103,10 +103,10 @@ impl Lookup for Present<'_> {
 
 impl Alerts {
     /// Those of a process that began then.
-    pub(super) fn new(started: Now, asleep: Span) -> Alerts {
+    pub(in crate::engine) fn new(started: Now, asleep: Span) -> Alerts {
         Alerts {
             machine: None,
-            policy: None,
+            generation: 0,
             reconciled: false,
             named_anew: false,
             started: started.wall,
@@ -116,29 +116,29 @@ impl Alerts {
     }
 
     /// What came out since this was last asked.
-    pub(super) fn take(&mut self) -> Step {
+    pub(in crate::engine) fn take(&mut self) -> AlertOutput {
         self.machine.as_mut().map(Machine::take).unwrap_or_default()
     }
 
     /// Only what is to be told of that.
-    pub(super) fn take_messages(&mut self) -> Vec<Message> {
+    pub(in crate::engine) fn take_messages(&mut self) -> Vec<Message> {
         self.machine.as_mut().map(Machine::take_messages).unwrap_or_default()
     }
 
     /// What was to be remembered is not on record.
-    pub(super) fn put_back(&mut self, standings: &[Standing]) {
+    pub(in crate::engine) fn put_back(&mut self, alert_states: &[AlertState]) {
         if let Some(machine) = &mut self.machine {
-            machine.put_back(standings);
+            machine.put_back(alert_states);
         }
     }
 
     /// Of how many monitors something is to be put on record.
-    pub(super) fn unremembered(&self) -> usize {
+    pub(in crate::engine) fn unremembered(&self) -> usize {
         self.machine.as_ref().map_or(0, Machine::unremembered)
     }
 
     /// Whether records are heard that the journal has yet to take.
-    pub(super) fn expect_twins(&mut self, expected: bool) {
+    pub(in crate::engine) fn expect_twins(&mut self, expected: bool) {
         if let Some(machine) = &mut self.machine {
             machine.expect_twins(expected);
         }
@@ -147,11 +147,10 @@ impl Alerts {
 
 impl Engine {
     /// Sees to it that there is a machine, and that it goes by the policy in force.
-    pub(super) fn ready_alerts(&self, alerts: &mut Alerts, now: Now) -> Result<(), StoreError> {
+    pub(in crate::engine) fn ready_alerts(&self, alerts: &mut Alerts, now: Now) -> Result<(), StoreError> {
         let policy = self.policy.load_full();
-        let known = alerts.policy.as_ref().is_some_and(|known| Arc::ptr_eq(known, &policy));
         match &mut alerts.machine {
-            Some(machine) if !known => {
+            Some(machine) if alerts.generation != policy.generation => {
                 machine.set_policy(policy.alerts.clone(), policy.rules.clone());
                 alerts.named_anew = true;
             }
@@ -159,9 +158,9 @@ impl Engine {
             None => {
                 let (told, rules): (Arc<AlertPolicy>, Arc<Rules>) =
                     (policy.alerts.clone(), policy.rules.clone());
-                let mut machine = Machine::new(now.wall, told, rules, self.store.standings()?);
+                let mut machine = Machine::new(now.wall, told, rules, self.store.alert_states()?);
                 machine.set_instance(self.instance.clone());
-                let last_sign = self.journal.life().last_sign.unwrap_or(alerts.started);
+                let last_sign = self.journal.last_sign().unwrap_or(alerts.started);
                 let away = crate::domain::alert::message::age(last_sign, alerts.started);
                 machine.began(alerts.started, away, self.counts());
                 let recovered = lock(&self.recovered).take().unwrap_or_default();
@@ -171,12 +170,16 @@ impl Engine {
                 (alerts.machine, alerts.down) = (Some(machine), recovered.down);
             }
         }
-        alerts.policy = Some(policy);
+        alerts.generation = policy.generation;
         Ok(())
     }
 
     /// Has the machine hear changes, in the order of the journal. After an error all of them are to be heard again.
-    pub(super) fn hear_alerts(&self, alerts: &mut Alerts, records: &[Record<'_>]) -> Result<(), StoreError> {
+    pub(in crate::engine) fn hear_alerts(
+        &self,
+        alerts: &mut Alerts,
+        records: &[Record<'_>],
+    ) -> Result<(), StoreError> {
         let Alerts { machine: Some(machine), down, reconciled, clocks, .. } = alerts else { return Ok(()) };
         for record in records {
             // What was found at the start comes before what was written since.
@@ -215,7 +218,7 @@ impl Engine {
     }
 
     /// Lets time go by for the machine, once it has heard everything. After an error it has not gone by.
-    pub(super) fn advance_alerts(
+    pub(in crate::engine) fn advance_alerts(
         &self,
         alerts: &mut Alerts,
         now: Now,
@@ -227,7 +230,7 @@ impl Engine {
         let over = |found: &OwnedRecord| found.borrow().map_or(Ok(false), |found| self.was_over(&found));
         let found_over = alerts.down.values().map(over).collect::<Result<Vec<bool>, StoreError>>()?;
         let late_over = late.iter().map(over).collect::<Result<Vec<bool>, StoreError>>()?;
-        let Lapses { away, until, network } = std::mem::take(&mut *lock(&self.lapses));
+        let Gaps { away, until, network } = std::mem::take(&mut *lock(&self.gaps));
         let clocks = Clocks { now, asleep };
         let (step_ms, slept) = clocks.since(&alerts.clocks);
         let within = Span(now.mono.since(alerts.clocks.now.mono).0.saturating_add(slept.0));
@@ -243,7 +246,7 @@ impl Engine {
         if away > Span(0) && away < DOUBT_MIN {
             machine.stood_still(until, away);
         } else if away > Span(0) {
-            machine.returned(until, away, Doubt::Restart, self.counts());
+            machine.returned(until, away, SuspicionCause::Restart, self.counts());
         }
         for there in network {
             machine.network(now.wall, there, self.counts());
@@ -302,17 +305,17 @@ impl Engine {
     }
 
     /// Compares what was remembered with how monitors stand, before anybody is heard or judged.
-    pub(super) fn find_unremembered(&self, now: Now) -> Result<(), StoreError> {
+    pub(in crate::engine) fn find_unremembered(&self, now: Now) -> Result<(), StoreError> {
         if self.policy().alerts.notifiers.is_empty() {
             return Ok(());
         }
-        let standings = self.store.standings()?;
-        let remembered: HashMap<u64, Remembered> = standings
+        let alert_states = self.store.alert_states()?;
+        let remembered: HashMap<u64, Remembered> = alert_states
             .iter()
             .filter_map(|(number, state)| Some((*number, Remembered::read(state)?)))
             .collect();
-        drop(standings);
-        let since = self.journal.life().last_sign.map(|sign| Wall(sign.0.saturating_sub_unsigned(LATELY.0)));
+        drop(alert_states);
+        let since = self.journal.last_sign().map(|sign| Wall(sign.0.saturating_sub_unsigned(LATELY.0)));
         let mut recovered = Recovered::default();
         for shard in &self.shards {
             lock(shard).visit(now, &mut |record| {
@@ -338,7 +341,7 @@ impl Engine {
 }
 
 /// The machine's messages as the outbox takes them.
-pub(super) fn outgoing(messages: &[Message]) -> Vec<Outgoing> {
+pub(in crate::engine) fn outgoing(messages: &[Message]) -> Vec<Outgoing> {
     let post = |message: &Message| {
         Some(Outgoing {
             key: message.key.clone(),
@@ -360,8 +363,9 @@ mod tests {
     use crate::domain::address::Peer;
     use crate::domain::alert::Notifier;
     use crate::domain::beat::{Beat, Source, Status, Transport};
+    use crate::domain::policy::Policy;
     use crate::engine::Incoming;
-    use crate::engine::pending::Pending;
+    use crate::engine::Pending;
     use crate::engine::testing::{at, engine};
 
     #[test]
@@ -394,7 +398,7 @@ mod tests {
         machine.hear(&first);
         machine.hear(&heard(2, Status::Ok, State::Down).borrow().unwrap());
         assert!(machine.saw_the_end_of(&first));
-        // It fails again before the keeper has its first turn.
+        // It fails again before the checkpointer has its first turn.
         let second = heard(3, Status::Fail, State::Up);
         let second = second.borrow().unwrap();
         engine.put_right(&mut machine, &first, false, at(4));

@@ -1,18 +1,18 @@
-//! The courier's round without its thread: what is to be sent at a moment, and what is put on record when a try is over.
+//! The delivery without its thread: what is to be sent at a moment, and what is put on record when a try is over.
 //!
 //! It is driven by whoever has the time, so that an hour without a resolver can be tried in a moment. What it decides by
-//! stands in `desk`, what waits in the store.
+//! stands in `notifier_state`, what waits in the store.
 
-use super::desk::{Desk, handed_on, left, parts, waiting};
+use super::notifier_state::{NotifierState, handed_on, left, parts, waiting};
+use super::stats::AlertResult;
 use crate::domain::alert::message::age;
 use crate::domain::alert::{Kind, Message, Notifier};
 use crate::domain::notice::Level;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Mono, Now, Span, Wall};
-use crate::engine::post::AlertResult;
 use crate::engine::{Engine, lock};
 use crate::notify::{Left, Outcome};
-use crate::store::{Delivery, Entry, Lane, Mark, OutboxQuery, Outgoing, Settled, StoreError};
+use crate::store::{DeliveryStatus, Entry, Lane, Mark, OutboxQuery, Outgoing, Settled, StoreError};
 use crate::view::alert;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -32,10 +32,10 @@ const SURPLUS_AT_ONCE: u64 = 1_000;
 /// Messages looked at for being too old, each time.
 const TOO_OLD_AT_ONCE: usize = 16;
 
-/// What the courier remembers from one turn to the next.
+/// What the delivery remembers from one turn to the next.
 #[derive(Debug, Default)]
-pub struct Round {
-    desks: BTreeMap<Lane, Desk>,
+pub struct Deliverer {
+    states: BTreeMap<Lane, NotifierState>,
     swept: Option<Mono>,
     /// It was said that nothing leaves the outbox.
     is_stuck: bool,
@@ -43,7 +43,7 @@ pub struct Round {
 
 /// A message that is to be sent now.
 #[derive(Clone, Debug)]
-pub struct Parcel {
+pub struct Dispatch {
     /// As it stands in the outbox.
     pub outgoing: Outgoing,
     /// As it is at this moment.
@@ -52,10 +52,10 @@ pub struct Parcel {
     pub without: Vec<String>,
 }
 
-impl Round {
+impl Deliverer {
     /// Every notifier may be another one: each is asked again, with everything.
     pub fn forget(&mut self) {
-        self.desks.values_mut().for_each(Desk::forget);
+        self.states.values_mut().for_each(NotifierState::forget);
     }
 
     /// Whether it was said that nothing leaves the outbox.
@@ -64,8 +64,8 @@ impl Round {
         self.is_stuck
     }
 
-    fn desk(&mut self, lane: &Lane) -> &mut Desk {
-        self.desks.entry(lane.clone()).or_default()
+    fn state(&mut self, lane: &Lane) -> &mut NotifierState {
+        self.states.entry(lane.clone()).or_default()
     }
 }
 
@@ -74,13 +74,13 @@ impl Engine {
     /// way there.
     pub fn hand_out(
         &self,
-        round: &mut Round,
+        deliverer: &mut Deliverer,
         slots: &dyn Fn(&str) -> Option<usize>,
         now: Now,
-    ) -> Vec<Parcel> {
-        let mut parcels = Vec::new();
-        self.say_if_stuck(round, now.wall);
-        let done = self.sweep(round, now).and_then(|()| {
+    ) -> Vec<Dispatch> {
+        let mut dispatches = Vec::new();
+        self.say_if_stuck(deliverer, now.wall);
+        let done = self.sweep(deliverer, now).and_then(|()| {
             let policy = self.policy.load_full();
             let pending = self.all_waiting()?;
             self.post.pending.store(pending.iter().map(|(_, count)| count).sum(), Ordering::Relaxed);
@@ -89,16 +89,16 @@ impl Engine {
                 let lagging: Vec<String> = lanes().filter_map(|(lane, _)| lane.recipient.clone()).collect();
                 for (lane, waiting) in lanes() {
                     let surplus = waiting.saturating_sub(PENDING_MAX).min(SURPLUS_AT_ONCE);
-                    // While nothing can be put on record there is another bound, see `aside`.
-                    if surplus > 0 && lock(&self.aside).is_empty() {
-                        self.give_up_oldest(round, notifier, lane, surplus as usize, now.wall)?;
+                    // While nothing can be put on record there is another bound, see `unstored`.
+                    if surplus > 0 && lock(&self.unstored).is_empty() {
+                        self.give_up_oldest(deliverer, notifier, lane, surplus as usize, now.wall)?;
                     }
                     let Some(concurrency) = slots(&notifier.name) else { continue };
-                    self.give_up_old(round, notifier, lane, now)?;
-                    while round.desk(lane).is_open(notifier, concurrency, now.mono) {
-                        let Some(outgoing) = self.next(round, lane, now.mono)? else { break };
-                        match self.wrap(round, outgoing.clone(), &lagging, now.wall) {
-                            Some(parcel) => parcels.push(parcel),
+                    self.give_up_old(deliverer, notifier, lane, now)?;
+                    while deliverer.state(lane).is_open(notifier, concurrency, now.mono) {
+                        let Some(outgoing) = self.next(deliverer, lane, now.mono)? else { break };
+                        match self.wrap(deliverer, outgoing.clone(), &lagging, now.wall) {
+                            Some(dispatch) => dispatches.push(dispatch),
                             None => self.give_up_unreadable(&outgoing, &policy, now.wall),
                         }
                     }
@@ -110,32 +110,37 @@ impl Engine {
             Ok(()) => self.outbox_works(),
             Err(error) => self.outbox_failed(&error, now.wall),
         }
-        parcels
+        dispatches
     }
 
     /// Makes a message ready; `None` if it cannot be read.
     pub(super) fn wrap(
         &self,
-        round: &mut Round,
+        deliverer: &mut Deliverer,
         outgoing: Outgoing,
         lagging: &[String],
         now: Wall,
-    ) -> Option<Parcel> {
+    ) -> Option<Dispatch> {
         let mut message = serde_json::from_str::<Message>(&outgoing.message).ok()?.at(now, LATE);
         message.server = self.policy().alerts.server.clone();
-        message.unstored = lock(&self.aside).holds(&outgoing.key);
-        round.desk(&outgoing.lane()).begin(&outgoing.key);
+        message.unstored = lock(&self.unstored).holds(&outgoing.key);
+        deliverer.state(&outgoing.lane()).begin(&outgoing.key);
         let without = if outgoing.recipient.is_none() { lagging.to_vec() } else { Vec::new() };
-        Some(Parcel { outgoing, message, without })
+        Some(Dispatch { outgoing, message, without })
     }
 
-    fn next(&self, round: &mut Round, lane: &Lane, now: Mono) -> Result<Option<Outgoing>, StoreError> {
-        let desk = round.desk(lane);
-        let mut most = desk.busy() + 1;
+    fn next(
+        &self,
+        deliverer: &mut Deliverer,
+        lane: &Lane,
+        now: Mono,
+    ) -> Result<Option<Outgoing>, StoreError> {
+        let state = deliverer.state(lane);
+        let mut most = state.busy() + 1;
         loop {
             let waiting = self.waiting(lane, most)?;
             let all = waiting.all || most >= WINDOW_MAX;
-            let found = desk.choose(&waiting.messages, waiting.from, all, now).cloned();
+            let found = state.choose(&waiting.messages, waiting.from, all, now).cloned();
             if found.is_some() || all {
                 return Ok(found);
             }
@@ -144,13 +149,19 @@ impl Engine {
     }
 
     /// Notes what came of a try; returns that.
-    pub fn settle(&self, round: &mut Round, parcel: Parcel, outcome: &Outcome, now: Now) -> Settled {
-        let Parcel { outgoing, message, without } = parcel;
+    pub fn settle(
+        &self,
+        deliverer: &mut Deliverer,
+        dispatch: Dispatch,
+        outcome: &Outcome,
+        now: Now,
+    ) -> Settled {
+        let Dispatch { outgoing, message, without } = dispatch;
         let policy = self.policy.load_full();
         let notifier = policy.alerts.notifier(&outgoing.notifier);
         let once = message.kind == Kind::Test;
         let lane = outgoing.lane();
-        let mut settled = round.desk(&lane).judge(notifier, &outgoing, outcome, once, now);
+        let mut settled = deliverer.state(&lane).judge(notifier, &outgoing, outcome, once, now);
         if !without.is_empty() {
             let waiting = waiting(&without, policy.page_lang);
             match &mut settled {
@@ -187,7 +198,7 @@ impl Engine {
         for part in &instead {
             // One who was refused is asked by itself at once: the others may have been the reason.
             if left.iter().any(|one| Some(&one.to) == part.recipient.as_ref() && !one.is_refused) {
-                round.desk(&part.lane()).rest(part, now);
+                deliverer.state(&part.lane()).rest(part, now);
             }
         }
         let fallback = match &settled {
@@ -197,22 +208,22 @@ impl Engine {
         self.tell_of(&outgoing, Some(&message), &settled, fallback.as_ref(), now.wall);
         instead.extend(fallback);
         self.note(&outgoing, now.wall, &settled, &instead);
-        round.desk(&lane).end(&outgoing.key);
+        deliverer.state(&lane).end(&outgoing.key);
         settled
     }
 
     /// What was to be told for long enough and is not, while its notifier takes nothing, is given up.
     fn give_up_old(
         &self,
-        round: &mut Round,
+        deliverer: &mut Deliverer,
         notifier: &Notifier,
         lane: &Lane,
         now: Now,
     ) -> Result<(), StoreError> {
-        let desk = round.desk(lane);
-        let Some(reason) = desk.failing().map(str::to_string) else { return Ok(()) };
+        let state = deliverer.state(lane);
+        let Some(reason) = state.failing().map(str::to_string) else { return Ok(()) };
         for outgoing in self.waiting(lane, TOO_OLD_AT_ONCE)?.open() {
-            if !desk.carries(&outgoing.key) && left(outgoing, notifier, now.wall) == Span(0) {
+            if !state.carries(&outgoing.key) && left(outgoing, notifier, now.wall) == Span(0) {
                 let fallback = handed_on(outgoing, notifier, now.wall);
                 self.give_up(outgoing, reason.clone(), fallback.as_ref(), now.wall);
             }
@@ -223,7 +234,7 @@ impl Engine {
     /// More wait for a notifier than may: the oldest are given up.
     fn give_up_oldest(
         &self,
-        round: &mut Round,
+        deliverer: &mut Deliverer,
         notifier: &Notifier,
         lane: &Lane,
         most: usize,
@@ -234,9 +245,9 @@ impl Engine {
             .page_lang
             .pick("too many are waiting for this notifier", "等待该通知渠道的消息过多")
             .to_string();
-        let desk = round.desk(lane);
-        let mut oldest = self.store.outbox_next(lane, most + desk.busy())?;
-        oldest.retain(|one| !desk.carries(&one.key));
+        let state = deliverer.state(lane);
+        let mut oldest = self.store.outbox_next(lane, most + state.busy())?;
+        oldest.retain(|one| !state.carries(&one.key));
         oldest.truncate(most);
         let settled = Settled::GivenUp { reason };
         let fallbacks: Vec<Option<Outgoing>> =
@@ -349,21 +360,21 @@ impl Engine {
     }
 
     /// Lets go of what waits for notifiers that are no more.
-    fn sweep(&self, round: &mut Round, now: Now) -> Result<(), StoreError> {
-        if round.swept.is_some_and(|swept| now.mono < swept.after(SWEEP_EVERY)) {
+    fn sweep(&self, deliverer: &mut Deliverer, now: Now) -> Result<(), StoreError> {
+        if deliverer.swept.is_some_and(|swept| now.mono < swept.after(SWEEP_EVERY)) {
             return Ok(());
         }
-        if round.swept.is_none() {
+        if deliverer.swept.is_none() {
             self.remember_failed(now.wall)?;
         }
-        round.swept = Some(now.mono);
+        deliverer.swept = Some(now.mono);
         let policy = self.policy.load_full();
-        round.desks.retain(|lane, desk| {
+        deliverer.states.retain(|lane, state| {
             let is_known = policy.alerts.notifier(&lane.notifier).is_some();
-            let is_kept = lane.recipient.is_none() || desk.has_rests();
-            (is_known && is_kept) || !desk.is_idle()
+            let is_kept = lane.recipient.is_none() || state.has_rests();
+            (is_known && is_kept) || !state.is_idle()
         });
-        round.desks.values_mut().for_each(|desk| desk.tidy(now.mono));
+        deliverer.states.values_mut().for_each(|state| state.tidy(now.mono));
         self.post.keep_only(|name| policy.alerts.notifier(name).is_some());
         let lang = policy.page_lang;
         for (lane, _) in self.all_waiting()? {
@@ -372,7 +383,7 @@ impl Engine {
             }
             let reason = lang.pick("there is no such notifier any more", "该通知渠道已不存在").to_string();
             for outgoing in self.waiting(&lane, SWEPT_AT_ONCE)?.open() {
-                if round.desks.get(&lane).is_none_or(|desk| !desk.carries(&outgoing.key)) {
+                if deliverer.states.get(&lane).is_none_or(|state| !state.carries(&outgoing.key)) {
                     self.give_up(outgoing, reason.clone(), None, now.wall);
                 }
             }
@@ -386,8 +397,8 @@ impl Engine {
             let query = OutboxQuery { delivery: Some(delivery), before: None, limit: SWEPT_AT_ONCE };
             self.store.outbox_list(&query)
         };
-        let sent = list(Delivery::Sent)?;
-        for posted in list(Delivery::Failed)?.into_iter().rev() {
+        let sent = list(DeliveryStatus::Sent)?;
+        for posted in list(DeliveryStatus::Failed)?.into_iter().rev() {
             let (lane, at) = (posted.outgoing.lane(), posted.outgoing.due);
             let is_test = posted.outgoing.key.starts_with("test-");
             let works_again = sent.iter().any(|one| {
@@ -411,15 +422,15 @@ impl Engine {
     }
 
     /// Says once that so many messages of the outbox were told without its being noted that no more leave it.
-    fn say_if_stuck(&self, round: &mut Round, now: Wall) {
+    fn say_if_stuck(&self, deliverer: &mut Deliverer, now: Wall) {
         let (is_over, is_stuck) = {
-            let aside = lock(&self.aside);
-            (aside.is_empty(), !aside.may_send())
+            let unstored = lock(&self.unstored);
+            (unstored.is_empty(), !unstored.may_send())
         };
         if is_over {
-            round.is_stuck = false;
+            deliverer.is_stuck = false;
         }
-        if is_stuck && !std::mem::replace(&mut round.is_stuck, true) {
+        if is_stuck && !std::mem::replace(&mut deliverer.is_stuck, true) {
             let text = self.policy().page_lang.pick(
                 "too many alerts were told without that being stored: of those stored earlier the others go out when the \
                  disk takes something again",
@@ -431,7 +442,7 @@ impl Engine {
 
     /// It can, with nothing left to be written.
     pub(in crate::engine) fn outbox_works(&self) {
-        if lock(&self.aside).is_empty() {
+        if lock(&self.unstored).is_empty() {
             lock(&self.trouble).outbox = None;
         }
     }

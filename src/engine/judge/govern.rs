@@ -1,17 +1,17 @@
 //! The governor's place in the loop: once a second it adds up what has come, and tells the shards what to ask for.
 
-use super::watch::Watch;
-use super::{Engine, SECOND, lock};
+use super::Judge;
 use crate::domain::governor::{Governor, Load, Step};
 use crate::domain::notice::Level;
-use crate::domain::time::{Mono, Now};
+use crate::domain::time::{Mono, Now, Span};
+use crate::engine::{Engine, lock};
 use std::sync::atomic::Ordering;
 
 /// Stretched so much, it is worth a line in the log.
 const NOTABLE: f64 = 1.5;
 
 /// What the loop remembers of it from one turn to the next.
-pub(super) struct Governing {
+pub(in crate::engine) struct Governing {
     law: Governor,
     counted: Mono,
     /// What the shards ask for; `None`: there is no governor.
@@ -21,7 +21,7 @@ pub(super) struct Governing {
 }
 
 impl Governing {
-    pub(super) fn new(now: Mono) -> Governing {
+    pub(in crate::engine) fn new(now: Mono) -> Governing {
         Governing { law: Governor::default(), counted: now, wish: None, said: false }
     }
 }
@@ -33,10 +33,10 @@ impl Engine {
     }
 
     /// Once a second, where there is a governor.
-    pub(super) fn govern(&self, watch: &mut Watch, now: Now) {
-        let governing = &mut watch.governing;
+    pub(in crate::engine) fn govern(&self, judge: &mut Judge, now: Now) {
+        let governing = &mut judge.governing;
         let span = now.mono.since(governing.counted);
-        if span < SECOND {
+        if span < Span::secs(1) {
             return;
         }
         governing.counted = now.mono;

@@ -1,7 +1,7 @@
-//! The courier: takes what is due out of the outbox and brings it to the notifiers, until each has taken it.
+//! The delivery: takes what is due out of the outbox and brings it to the notifiers, until each has taken it.
 //!
 //! It has a thread of its own, since looking into the outbox may wait for a disk. What is sent when, and what follows
-//! from how it went, is decided in `round` and `desk`, which are given the time; here are the thread and the sending.
+//! from how it went, is decided in `deliverer` and `notifier_state`, which are given the time; here are the thread and the sending.
 //!
 //! Messages of one notifier go out in their order, one after the other unless the configuration wants several at once,
 //! and never one about a monitor of which an earlier one is still to arrive: the news that it is up again does not
@@ -16,19 +16,21 @@
 //!
 //! A message is struck off only after it was taken, so a crash between the two repeats it: with the same key. Where it
 //! cannot be struck off because the disk is full, that is remembered until it can; and what could not even be put into the
-//! outbox leaves from memory, marked (`aside`).
+//! outbox leaves from memory, marked (`unstored`).
 
-mod desk;
-mod round;
+mod deliverer;
+mod notifier_state;
+pub mod stats;
+pub(in crate::engine) mod unstored;
 
 use super::Engine;
-use super::post::{Partly, Test, Tested};
 use crate::domain::time::Now;
 use crate::notify::{Channel, Envelope, Outcome, Recipients};
 use crate::store::Settled;
 use crate::sys::clock;
 use arc_swap::ArcSwap;
-pub use round::{Parcel, Round};
+pub use deliverer::{Deliverer, Dispatch};
+use stats::{Partly, Test, Tested};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -39,12 +41,12 @@ use tokio::task::JoinSet;
 
 /// How often the outbox is looked into though nobody rang.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long a courier that stops waits for what is on its way.
+/// How long a delivery that stops waits for what is on its way.
 const STOP_WAIT: Duration = Duration::from_secs(5);
 
 /// A notifier's channel.
 #[derive(Clone, Debug)]
-pub struct Outlet {
+pub struct NotifierChannel {
     /// The way there.
     pub channel: Arc<Channel>,
     /// Messages that may be on their way at once.
@@ -52,42 +54,42 @@ pub struct Outlet {
 }
 
 /// The channels by the names of their notifiers.
-pub type Outlets = BTreeMap<String, Outlet>;
+pub type NotifierChannels = BTreeMap<String, NotifierChannel>;
 
 /// The thread, from outside.
-pub struct Courier {
-    outlets: Arc<ArcSwap<Outlets>>,
+pub struct DeliveryThread {
+    channels: Arc<ArcSwap<NotifierChannels>>,
     stop: Arc<Notify>,
     engine: Arc<Engine>,
     thread: JoinHandle<()>,
 }
 
-impl Courier {
+impl DeliveryThread {
     /// Starts it. Errors are the system's: no thread to be had.
-    pub fn start(engine: &Arc<Engine>, outlets: Outlets) -> io::Result<Courier> {
-        let outlets = Arc::new(ArcSwap::from_pointee(outlets));
+    pub fn start(engine: &Arc<Engine>, channels: NotifierChannels) -> io::Result<DeliveryThread> {
+        let channels = Arc::new(ArcSwap::from_pointee(channels));
         let stop = Arc::new(Notify::new());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let door = engine.take_post_door().ok_or_else(|| io::Error::other("there is a courier already"))?;
+        let door = engine.take_post_door().ok_or_else(|| io::Error::other("there is a delivery already"))?;
         let work = Work {
             engine: engine.clone(),
-            outlets: outlets.clone(),
-            used: outlets.load_full(),
-            round: Round::default(),
+            channels: channels.clone(),
+            used: channels.load_full(),
+            deliverer: Deliverer::default(),
             under_way: JoinSet::new(),
         };
         let stopped = stop.clone();
-        let thread = Builder::new().name("courier".into()).spawn(move || {
+        let thread = Builder::new().name("delivery".into()).spawn(move || {
             runtime.block_on(work.run(door, &stopped));
             // Where names are not resolved a thread hangs in it that nothing stops; the end does not wait for it.
             runtime.shutdown_background();
         })?;
-        Ok(Courier { outlets, stop, engine: engine.clone(), thread })
+        Ok(DeliveryThread { channels, stop, engine: engine.clone(), thread })
     }
 
     /// Uses other channels from now on.
-    pub fn set_outlets(&self, outlets: Outlets) {
-        self.outlets.store(Arc::new(outlets));
+    pub fn set_channels(&self, channels: NotifierChannels) {
+        self.channels.store(Arc::new(channels));
         self.engine.post.bell.notify_one();
     }
 
@@ -101,17 +103,17 @@ impl Courier {
 
 /// A try that is over.
 struct Tried {
-    parcel: Parcel,
+    dispatch: Dispatch,
     outcome: Outcome,
     done: Option<oneshot::Sender<Tested>>,
 }
 
 struct Work {
     engine: Arc<Engine>,
-    outlets: Arc<ArcSwap<Outlets>>,
+    channels: Arc<ArcSwap<NotifierChannels>>,
     /// Those that were there at the last look.
-    used: Arc<Outlets>,
-    round: Round,
+    used: Arc<NotifierChannels>,
+    deliverer: Deliverer,
     under_way: JoinSet<Tried>,
 }
 
@@ -143,47 +145,47 @@ impl Work {
 
     /// Sends whatever may be sent now.
     fn hand_out(&mut self, now: Now) {
-        let outlets = self.outlets.load_full();
-        if !Arc::ptr_eq(&outlets, &self.used) {
-            self.round.forget();
-            self.used = outlets.clone();
+        let channels = self.channels.load_full();
+        if !Arc::ptr_eq(&channels, &self.used) {
+            self.deliverer.forget();
+            self.used = channels.clone();
         }
-        let slots = |name: &str| outlets.get(name).map(|outlet| outlet.concurrency);
-        for parcel in self.engine.hand_out(&mut self.round, &slots, now) {
-            if let Some(outlet) = outlets.get(&parcel.outgoing.notifier) {
-                self.send(parcel, outlet.clone(), None);
+        let slots = |name: &str| channels.get(name).map(|channel| channel.concurrency);
+        for dispatch in self.engine.hand_out(&mut self.deliverer, &slots, now) {
+            if let Some(channel) = channels.get(&dispatch.outgoing.notifier) {
+                self.send(dispatch, channel.clone(), None);
             }
         }
     }
 
-    fn send(&mut self, parcel: Parcel, outlet: Outlet, done: Option<oneshot::Sender<Tested>>) {
+    fn send(&mut self, dispatch: Dispatch, channel: NotifierChannel, done: Option<oneshot::Sender<Tested>>) {
         let lang = self.engine.policy().page_lang;
         self.under_way.spawn(async move {
-            let to = match &parcel.outgoing.recipient {
+            let to = match &dispatch.outgoing.recipient {
                 Some(recipient) => Recipients::One(recipient),
-                None if parcel.without.is_empty() => Recipients::All,
-                None => Recipients::But(&parcel.without),
+                None if dispatch.without.is_empty() => Recipients::All,
+                None => Recipients::But(&dispatch.without),
             };
-            let envelope = Envelope::new(lang, &parcel.message).for_recipients(to);
-            let outcome = outlet.channel.send(&envelope).await;
-            Tried { parcel, outcome, done }
+            let envelope = Envelope::new(lang, &dispatch.message).for_recipients(to);
+            let outcome = channel.channel.send(&envelope).await;
+            Tried { dispatch, outcome, done }
         });
     }
 
     /// Sends a test at once, whatever waits, and only once.
     fn test(&mut self, test: Test) {
-        let outlet = self.outlets.load().get(&test.outgoing.notifier).cloned();
-        let Some(outlet) = outlet else { return };
+        let channel = self.channels.load().get(&test.outgoing.notifier).cloned();
+        let Some(channel) = channel else { return };
         self.engine.post_test(&test.outgoing);
-        if let Some(parcel) = self.engine.wrap(&mut self.round, test.outgoing, &[], clock::wall()) {
-            self.send(parcel, outlet, Some(test.done));
+        if let Some(dispatch) = self.engine.wrap(&mut self.deliverer, test.outgoing, &[], clock::wall()) {
+            self.send(dispatch, channel, Some(test.done));
         }
     }
 
     /// Notes what came of a try.
     fn settle(&mut self, tried: Tried) {
-        let Tried { parcel, outcome, done } = tried;
-        let settled = self.engine.settle(&mut self.round, parcel, &outcome, clock::now());
+        let Tried { dispatch, outcome, done } = tried;
+        let settled = self.engine.settle(&mut self.deliverer, dispatch, &outcome, clock::now());
         if let Some(done) = done {
             // Whoever asked may have gone.
             let _ = done.send(match settled {
