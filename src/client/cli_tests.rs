@@ -1,7 +1,7 @@
 //! Tests of the client's command line: what is understood, what is refused, and both languages of its help.
 
 use super::*;
-use crate::config::testing::env;
+use crate::config::testing::{assert_chinese, env};
 
 fn read(line: &str) -> Result<ClientArgs, CliExit> {
     parse(std::iter::once("heartbeat").chain(line.split_whitespace()).map(Into::into), &env(&[]))
@@ -88,20 +88,9 @@ fn complaints_are_chinese_when_chinese_is_asked_for() {
     }
 }
 
-/// Every text of the definition has its Chinese, down to the last subcommand.
 #[test]
 fn nothing_of_the_help_stays_english() {
-    fn visit(command: &Command) {
-        let texts = command.get_arguments().map(|arg| (arg.get_id().to_string(), arg.get_help()));
-        let about = (command.get_name().to_string(), command.get_about());
-        for (name, text) in texts.chain([about]) {
-            let text = text.map(ToString::to_string).unwrap_or_default();
-            // The names of shells are the same in all languages.
-            assert!(!text.is_ascii(), "{} {name}: {text:?}", command.get_name());
-        }
-        command.get_subcommands().for_each(visit);
-    }
-    visit(&command(Lang::Zh));
+    assert_chinese(&command(Lang::Zh));
 }
 
 #[test]

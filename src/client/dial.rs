@@ -67,7 +67,8 @@ impl Dialer {
             Endpoint::Unix(path) => match timeout_at(deadline, UnixStream::connect(path)).await {
                 Ok(Ok(stream)) => Ok(ClientStream::Unix(stream)),
                 Ok(Err(error)) => {
-                    Err(self.unreachable(&no_socket(path, &error), &no_socket_zh(path, &error)))
+                    let [en, zh] = no_socket(path, &error);
+                    Err(self.unreachable(&en, &zh))
                 }
                 Err(_) => Err(self.too_slow(within)),
             },
@@ -239,17 +240,15 @@ pub fn said(error: &io::Error) -> String {
     }
 }
 
-fn no_socket(path: &Path, error: &io::Error) -> String {
+/// Why a unix socket cannot be connected, in both languages.
+fn no_socket(path: &Path, error: &io::Error) -> [String; 2] {
+    let shown = path.display();
     match error.kind() {
-        io::ErrorKind::NotFound => format!("there is no socket {}; is the server running?", path.display()),
-        _ => said(error),
-    }
-}
-
-fn no_socket_zh(path: &Path, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => format!("没有套接字 {}；服务器在运行吗？", path.display()),
-        _ => said(error),
+        io::ErrorKind::NotFound => [
+            format!("there is no socket {shown}; is the server running?"),
+            format!("没有套接字 {shown}；服务器在运行吗？"),
+        ],
+        _ => [said(error), said(error)],
     }
 }
 

@@ -226,16 +226,7 @@ fn say(settings: &ClientSettings, (en, zh): (String, String)) -> Result<(), Clie
 mod tests {
     use super::*;
     use crate::client::config;
-    use crate::config::testing::{Dir, env};
-
-    /// The sample with every commented-out key put into force.
-    fn everything() -> String {
-        let uncommented = |line: &str| match line.strip_prefix('#') {
-            Some(rest) if !rest.is_empty() && !rest.starts_with(' ') => rest.to_string(),
-            _ => line.to_string(),
-        };
-        SAMPLE_CONFIG.lines().map(|line| uncommented(line) + "\n").collect()
-    }
+    use crate::config::testing::{Dir, env, uncommented};
 
     #[test]
     fn every_key_stands_in_the_sample_with_a_line_about_it() {
@@ -244,7 +235,7 @@ mod tests {
             let at = lines.iter().position(|line| line.starts_with(&format!("#{key} = ")));
             assert!(at.is_some_and(|at| at > 0 && lines[at - 1].starts_with("# ")), "{key}");
         }
-        let read: toml::Table = everything().parse().unwrap();
+        let read: toml::Table = uncommented(SAMPLE_CONFIG).parse().unwrap();
         assert_eq!(read.len(), config::keys().len());
     }
 

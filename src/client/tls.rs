@@ -2,17 +2,14 @@
 
 use super::config::TlsFiles;
 use super::error::ClientError;
+use crate::config::file::{FILE_BYTES_MAX, fetch};
 use crate::domain::lang::Lang;
 use crate::net::tls::{Identity, TlsError, config};
 use crate::transport::tls::server::{Fault, certificates, key};
 use rustls::{ClientConfig, Error};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Longest file of a certificate or a key that is read.
-const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Why there can be no TLS.
 #[derive(Debug)]
@@ -57,10 +54,7 @@ fn read_identity(certificate: &Path, secret: &Path) -> Result<Identity, TlsFiles
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsFilesError> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
-        .map_err(|error| TlsFilesError::File(path.into(), error))?;
+    let bytes = fetch(path).map_err(|error| TlsFilesError::File(path.into(), error))?;
     if bytes.len() as u64 > FILE_BYTES_MAX { Err(TlsFilesError::TooLong(path.into())) } else { Ok(bytes) }
 }
 

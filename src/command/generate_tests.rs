@@ -4,7 +4,7 @@ use super::*;
 use crate::command::check;
 use crate::config::cli::{Args, Task};
 use crate::config::manual::testing::{missing, skeleton};
-use crate::config::testing::{Dir, env};
+use crate::config::testing::{Dir, env, uncommented};
 use crate::config::{Settings, schema};
 use crate::domain::alert::Notifier;
 use crate::domain::time::Span;
@@ -25,15 +25,6 @@ fn product(product: Product) -> String {
     let mut out = Vec::new();
     run(product, None, &mut out).unwrap();
     String::from_utf8(out).unwrap()
-}
-
-/// The sample with every commented-out key put into force.
-fn everything() -> String {
-    let uncommented = |line: &str| match line.strip_prefix('#') {
-        Some(rest) if !rest.is_empty() && !rest.starts_with(' ') => rest.to_string(),
-        _ => line.to_string(),
-    };
-    sample_config().lines().map(|line| uncommented(line) + "\n").collect()
 }
 
 /// With REGENERATE in the environment (`make generated`) they are written anew.
@@ -176,7 +167,10 @@ fn the_defaults_that_the_sample_shows_are_the_defaults() {
     for secret in [dir.write("ops.secret", "token\n"), dir.write("mail.secret", "password\n")] {
         std::fs::set_permissions(secret, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
-    dir.write("main.toml", everything().replace("/etc/heartbeat-server", &dir.0.to_string_lossy()));
+    dir.write(
+        "main.toml",
+        uncommented(&sample_config()).replace("/etc/heartbeat-server", &dir.0.to_string_lossy()),
+    );
     let shown = dir.load(Args::default(), &env(&[])).unwrap();
     let mut real = Settings::load(&Args::default(), &env(&[])).unwrap();
     real.sources.clone_from(&shown.sources);

@@ -1,7 +1,7 @@
 //! Tests of the command line: what is understood, what is refused and with which exit code, and the two help texts.
 
 use super::*;
-use crate::config::testing::env;
+use crate::config::testing::{assert_chinese, env};
 
 fn read(line: &str) -> Result<Args, CliExit> {
     parse(std::iter::once("heartbeat-server").chain(line.split_whitespace()).map(Into::into), &env(&[]))
@@ -176,19 +176,9 @@ fn help_reads_as_reviewed() {
     assert_eq!(help("--lang zh --help"), include_str!("testdata/help.zh.txt"));
 }
 
-/// Every text of the definition has its Chinese, down to the last subcommand.
 #[test]
 fn nothing_of_the_help_stays_english() {
-    fn visit(command: &Command) {
-        let texts = command.get_arguments().map(|arg| (arg.get_id().to_string(), arg.get_help()));
-        let about = (command.get_name().to_string(), command.get_about());
-        for (name, text) in texts.chain([about]) {
-            let text = text.map(ToString::to_string).unwrap_or_default();
-            assert!(!text.is_ascii(), "{} {name}: {text:?}", command.get_name());
-        }
-        command.get_subcommands().for_each(visit);
-    }
-    visit(&command(Lang::Zh));
+    assert_chinese(&command(Lang::Zh));
 }
 
 #[test]

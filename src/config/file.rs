@@ -13,8 +13,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
-/// Longest configuration file, and longest file of tokens, in bytes.
-pub(super) const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Longest configuration file, and longest file of tokens or certificates, in bytes.
+pub(crate) const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Most files in `conf.d`.
 const DROP_INS_MAX: usize = 1_000;
 

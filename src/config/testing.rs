@@ -22,6 +22,26 @@ pub(crate) fn env(variables: &[(&str, &str)]) -> Env {
     }
 }
 
+/// A sample configuration with every commented-out key in force.
+pub(crate) fn uncommented(sample: &str) -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.is_empty() && !rest.starts_with(' ') => rest.to_string(),
+        _ => line.to_string(),
+    };
+    sample.lines().map(|text| line(text) + "\n").collect()
+}
+
+/// Every text of a command line is Chinese, down to the last subcommand.
+pub(crate) fn assert_chinese(command: &clap::Command) {
+    let texts = command.get_arguments().map(|arg| (arg.get_id().to_string(), arg.get_help()));
+    let about = (command.get_name().to_string(), command.get_about());
+    for (name, text) in texts.chain([about]) {
+        let text = text.map(ToString::to_string).unwrap_or_default();
+        assert!(!text.is_ascii(), "{} {name}: {text:?}", command.get_name());
+    }
+    command.get_subcommands().for_each(assert_chinese);
+}
+
 /// A directory of the test's own, removed when the test is over.
 pub(crate) struct Dir(pub(crate) PathBuf);
 

@@ -225,17 +225,6 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Goes on with the handshake, if it is a TLS one; see [`TlsSession::shake`].
-    pub fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Stream::Tls(s) => {
-                let Tls { session, socket } = &mut **s;
-                polled(session.handshake(&mut Polled { socket, cx }))
-            }
-            _ => Poll::Ready(Ok(())),
-        }
-    }
-
     /// Bytes that it keeps by itself.
     pub fn kept_bytes(&self) -> usize {
         match self {
