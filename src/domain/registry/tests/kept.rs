@@ -2,20 +2,7 @@
 
 use super::*;
 
-const PACE: Beat<'static> = Beat { interval: Some(Span::secs(3)), grace: Some(Span::secs(7)), ..NOTHING };
-const NOTHING: Beat<'static> = Beat {
-    id: None,
-    ip: None,
-    seq: None,
-    ts: None,
-    interval: None,
-    grace: None,
-    status: Status::Ok,
-    message: None,
-    tags: None,
-    rid: None,
-    warnings: Warnings::NONE,
-};
+const PACE: Beat<'static> = Beat { interval: Some(Span::secs(3)), grace: Some(Span::secs(7)), ..OK };
 
 fn by(registry: &mut Registry, ms: u64, id: &str, beat: &Beat<'_>, transport: Transport) -> Receipt {
     let source = Source { transport, ..source() };
