@@ -61,7 +61,9 @@ fn write(name: &str, text: &str) -> PathBuf {
 pub fn settings(name: &str, text: &str) -> Settings {
     let path = write(&format!("{name}.toml"), text);
     let env = Env { variable: Box::new(|_| None), ..Env::of_process() };
-    let words = ["heartbeat-server", "--config", path.to_str().unwrap(), "--lang", "en"];
+    let config = path.to_str().unwrap();
+    // Who is not root would need $HOME for it.
+    let words = ["heartbeat-server", "--config", config, "--lang", "en", "--state-dir", "/nonexistent/state"];
     let args = cli::parse(words.map(Into::into), &env).unwrap();
     let settings = Settings::load(&args, &env);
     let _ = std::fs::remove_file(&path);
