@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use heartbeat_server::domain::limits::Limits;
-use heartbeat_server::wire::head::{BEAT_PATHS, Facts, Step, next};
+use heartbeat_server::wire::head::{BEAT_PATHS, Facts, HeadStep, next};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -31,7 +31,7 @@ fuzz_target!(|data: &[u8]| {
     let limits = Limits::default();
     let mut plain = Vec::new();
     let mut used = 0;
-    while let Step::Beat(beat) = next(&data[used..], &limits) {
+    while let HeadStep::Beat(beat) = next(&data[used..], &limits) {
         used += beat.bytes;
         let close = beat.close;
         plain.push(beat);

@@ -2,22 +2,22 @@
 //! between that come at the same bytes.
 #![no_main]
 
-use heartbeat_server::wire::dialect::{Event, Talk};
-use heartbeat_server::wire::line::Command;
+use heartbeat_server::wire::dialect::{DialectEvent, DialectParser};
+use heartbeat_server::wire::line::LineCommand;
 use libfuzzer_sys::fuzz_target;
 
 const LENGTH_MAX: usize = 256 * 1024;
 
-fn word(event: Event<'_>) -> String {
+fn word(event: DialectEvent<'_>) -> String {
     match event {
-        Event::Command(Command::Beat(mut fields)) => format!("{:?}", fields.beat()),
+        DialectEvent::Command(LineCommand::Beat(mut fields)) => format!("{:?}", fields.beat()),
         other => format!("{other:?}"),
     }
 }
 
 /// What is told when the bytes come in pieces of `size`, with quiet after every `quiet` bytes.
 fn told(stream: &[u8], size: usize, quiet: usize) -> Vec<String> {
-    let (mut talk, mut said) = (Talk::new(), Vec::new());
+    let (mut talk, mut said) = (DialectParser::new(), Vec::new());
     for part in stream.chunks(quiet) {
         for piece in part.chunks(size) {
             talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(event)));

@@ -5,7 +5,7 @@
 use heartbeat_server::domain::address::Peer;
 use heartbeat_server::domain::limits::Limits;
 use heartbeat_server::wire::forwarded::{Proxies, ProxyHeader};
-use heartbeat_server::wire::head::{Facts, Step, next};
+use heartbeat_server::wire::head::{Facts, HeadStep, next};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -41,7 +41,7 @@ fuzz_target!(|data: &[u8]| {
         request.extend_from_slice(b"\r\n");
     }
     request.extend_from_slice(b"Content-Length: 0\r\n\r\n");
-    if let Step::Beat(plain) = next(&request, &Limits::default())
+    if let HeadStep::Beat(plain) = next(&request, &Limits::default())
         && plain.facts.forwarded.as_slice().len()
             + plain.facts.x_forwarded_for.as_slice().len()
             + plain.facts.x_real_ip.as_slice().len()

@@ -3,12 +3,12 @@
 #![no_main]
 
 use heartbeat_server::domain::limits::Limits;
-use heartbeat_server::wire::head::{BEAT_PATHS, Step, next};
+use heartbeat_server::wire::head::{BEAT_PATHS, HeadStep, next};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let limits = Limits::default();
-    let Step::Beat(plain) = next(data, &limits) else { return };
+    let HeadStep::Beat(plain) = next(data, &limits) else { return };
     let mut table = [httparse::EMPTY_HEADER; 64];
     let mut request = httparse::Request::new(&mut table);
     let head = match request.parse(data) {
@@ -41,11 +41,11 @@ fuzz_target!(|data: &[u8]| {
     let close = named("connection").first().is_some_and(|v| v.eq_ignore_ascii_case(b"close"));
     assert_eq!(close, plain.close);
     // What follows a beat does not change it, and however it is cut it is waited for.
-    assert_eq!(next(&data[..plain.bytes], &limits), Step::Beat(plain));
+    assert_eq!(next(&data[..plain.bytes], &limits), HeadStep::Beat(plain));
     let whole = head + length;
     for cut in [1, whole / 3, whole / 2, head - 1, whole - 1] {
         if cut < whole {
-            assert!(matches!(next(&data[..cut], &limits), Step::Partial { .. }), "cut at {cut}");
+            assert!(matches!(next(&data[..cut], &limits), HeadStep::Partial { .. }), "cut at {cut}");
         }
     }
 });

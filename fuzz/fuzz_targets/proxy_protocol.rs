@@ -3,18 +3,18 @@
 #![no_main]
 
 use heartbeat_server::domain::limits::PROXY_HEADER_BYTES_MAX;
-use heartbeat_server::wire::proxy_protocol::{Opening, read};
+use heartbeat_server::wire::proxy_protocol::{ProxyOpening, read};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let whole = read(data);
     for cut in 0..data.len().min(PROXY_HEADER_BYTES_MAX) {
         match (read(&data[..cut]), whole) {
-            (Opening::Partial, _) => {}
+            (ProxyOpening::Partial, _) => {}
             (early, late) => assert_eq!(early, late, "more bytes changed what was said at {cut}"),
         }
     }
-    if let Opening::Header { bytes, client } = whole {
+    if let ProxyOpening::Header { bytes, client } = whole {
         assert!(bytes <= data.len() && bytes <= PROXY_HEADER_BYTES_MAX);
         assert!(client.is_none() || bytes >= 20);
     }

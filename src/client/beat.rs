@@ -164,7 +164,7 @@ mod tests {
     use super::*;
     use crate::domain::limits::Limits;
     use crate::wire::json::{Body, parse};
-    use crate::wire::line::{self, Command};
+    use crate::wire::line::{self, LineCommand};
 
     fn full() -> OutgoingBeat {
         let id = Id::new("web").unwrap();
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn the_server_reads_our_lines() {
         let line = full().line();
-        let Ok(Some(Command::Beat(mut fields))) = line::parse(line.trim_end()) else { panic!("{line}") };
+        let Ok(Some(LineCommand::Beat(mut fields))) = line::parse(line.trim_end()) else { panic!("{line}") };
         let beat = fields.beat().unwrap();
         assert_eq!((beat.id.unwrap().as_str(), beat.seq, beat.message), ("web", Some(7), Some("bad")));
         assert_eq!((beat.ts, beat.interval), (Some(Wall(1_770_521_420_000)), Some(Span::secs(90))));

@@ -5,7 +5,7 @@ use super::error::ClientError;
 use crate::config::file::{FILE_BYTES_MAX, fetch};
 use crate::domain::lang::Lang;
 use crate::net::tls::{Identity, TlsError, config};
-use crate::transport::tls::server::{Fault, certificates, key};
+use crate::transport::tls::server::{TlsFileError, certificates, key};
 use rustls::{ClientConfig, Error};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ enum TlsFilesError {
     /// A file is longer than any is.
     TooLong(PathBuf),
     /// A file does not hold what it should.
-    Content(PathBuf, Fault),
+    Content(PathBuf, TlsFileError),
     /// There are no authorities, or the cryptography refuses.
     Config(TlsError),
 }
@@ -34,10 +34,10 @@ pub fn prepare(files: &TlsFiles) -> Result<Arc<ClientConfig>, ClientError> {
         identity.map(|(certificate, key)| read_identity(certificate, key)).transpose().and_then(|read| {
             config(files.ca.as_deref(), read).map_err(|error| match (error, identity) {
                 (TlsError::Identity(Error::InconsistentKeys(_)), Some((_, key))) => {
-                    TlsFilesError::Content(key.into(), Fault::Mismatch)
+                    TlsFilesError::Content(key.into(), TlsFileError::Mismatch)
                 }
                 (TlsError::Identity(error), Some((_, key))) => {
-                    TlsFilesError::Content(key.into(), Fault::Unusable(error.to_string()))
+                    TlsFilesError::Content(key.into(), TlsFileError::Unusable(error.to_string()))
                 }
                 (error, _) => TlsFilesError::Config(error),
             })

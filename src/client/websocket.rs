@@ -8,8 +8,8 @@ use super::rng::unguessable;
 use super::sanitize;
 use super::server_url::ServerUrl;
 use crate::domain::access::Token;
-use crate::wire::ws::handshake::{self, Key, NotOpened};
-use crate::wire::ws::{Code, Event, Mask, Opcode, Role, Session};
+use crate::wire::ws::handshake::{self, HandshakeKey, NotOpened};
+use crate::wire::ws::{Code, Mask, Opcode, Role, Session, WsEvent};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -99,9 +99,9 @@ impl WebSocketClient {
                     self.session.reply(event, Some(mask()), &mut self.pipe.out);
                 }
                 let next_event = match event {
-                    Some(Event::Message { text: true, bytes }) => serde_json::from_slice(&bytes)
+                    Some(WsEvent::Message { text: true, bytes }) => serde_json::from_slice(&bytes)
                         .map_or(Progress::On, |said| Progress::Heard(sanitize::value(said))),
-                    Some(Event::Close { code, reason }) => {
+                    Some(WsEvent::Close { code, reason }) => {
                         let code = code.map(|code| format!(" {}", code.0)).unwrap_or_default();
                         Progress::Over(no_answer(&self.target, format!("closed{code} {reason}").trim_end()))
                     }
@@ -158,8 +158,8 @@ fn not_opened(target: &ServerUrl, why: NotOpened) -> ClientError {
     )
 }
 
-fn key() -> Key {
-    let mut key = Key::default();
+fn key() -> HandshakeKey {
+    let mut key = HandshakeKey::default();
     key[..8].copy_from_slice(&unguessable().to_le_bytes());
     key[8..].copy_from_slice(&unguessable().to_le_bytes());
     key

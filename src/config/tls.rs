@@ -14,7 +14,7 @@ use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
 use crate::sys::clock;
 use crate::transport::tls::certificate;
-use crate::transport::tls::server::{self, Fault, Paper, Papers};
+use crate::transport::tls::server::{self, TlsFile, TlsFileError, TlsFiles};
 use std::path::PathBuf;
 
 /// How long before its end a certificate is warned of.
@@ -47,7 +47,7 @@ pub(super) fn papers(
         Some(source) => Some(fetch_paper(source, false, env, findings)?),
         None => None,
     };
-    let papers = Papers {
+    let papers = TlsFiles {
         certificate: &cert_pem,
         key: &key_pem,
         clients: clients.as_ref().map(|(_, pem)| (pem.as_slice(), auth)),
@@ -57,9 +57,9 @@ pub(super) fn papers(
         Ok(made) => made,
         Err((paper, fault)) => {
             let (place, path) = match paper {
-                Paper::Certificate => (Some(&cert.origin), Some(&cert_path)),
-                Paper::Key => (Some(&key.origin), Some(&key_path)),
-                Paper::ClientCa => {
+                TlsFile::Certificate => (Some(&cert.origin), Some(&cert_path)),
+                TlsFile::Key => (Some(&key.origin), Some(&key_path)),
+                TlsFile::ClientCa => {
                     (client_ca.as_ref().map(|ca| &ca.origin), clients.as_ref().map(|(path, _)| path))
                 }
             };
@@ -103,7 +103,7 @@ fn fetch_paper(
     match fetch(&path) {
         Ok(pem) if pem.len() as u64 <= FILE_BYTES_MAX => Some((path, pem)),
         Ok(_) => {
-            tell(origin, &path, &Fault::TooMany, findings);
+            tell(origin, &path, &TlsFileError::TooMany, findings);
             None
         }
         Err(_) if findings.is_offline() => {
@@ -117,7 +117,7 @@ fn fetch_paper(
     }
 }
 
-fn tell(origin: &Origin, path: &std::path::Path, fault: &Fault, findings: &Findings) {
+fn tell(origin: &Origin, path: &std::path::Path, fault: &TlsFileError, findings: &Findings) {
     let say = |lang| format!("{}: {}", path.display(), fault.sentence(lang));
     let reason = Text::new(say(Lang::En), say(Lang::Zh));
     findings.reject(origin.place.clone(), origin.key.clone(), reason);

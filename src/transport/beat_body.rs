@@ -21,11 +21,11 @@ pub fn take_body(
 ) -> Answer {
     let error = match json::parse(body, limits) {
         Err(error) if std::str::from_utf8(body).is_err() => error,
-        read => return take_all(read, Text { repaired: false, elsewhere }, take),
+        read => return take_all(read, BodyText { repaired: false, elsewhere }, take),
     };
     // The output of a job may be in any encoding, and is no reason not to hear of its end.
     let repaired = String::from_utf8_lossy(body);
-    let text = Text { repaired: true, elsewhere };
+    let text = BodyText { repaired: true, elsewhere };
     match json::parse(repaired.as_bytes(), limits) {
         Ok(Body::One(mut fields)) => match text.judge(&mut fields).is_ok() {
             true => take_all(Ok(Body::One(fields)), text, take),
@@ -38,13 +38,13 @@ pub fn take_body(
 
 /// What is known of the text in which beats stood.
 #[derive(Clone, Copy)]
-struct Text<'t> {
+struct BodyText<'t> {
     /// It was not UTF-8.
     repaired: bool,
     elsewhere: Option<&'t Fields<'static>>,
 }
 
-impl Text<'_> {
+impl BodyText<'_> {
     /// Judges the fields of one of its beats.
     fn judge<'f>(self, fields: &'f mut Fields<'_>) -> Result<Beat<'f>, BeatError> {
         if self.repaired {
@@ -70,7 +70,7 @@ impl Text<'_> {
 #[inline]
 fn take_all(
     read: Result<Body<'_>, BeatError>,
-    text: Text<'_>,
+    text: BodyText<'_>,
     mut take: impl FnMut(bool, Result<Beat<'_>, BeatError>) -> Result<Span, IntakeError>,
 ) -> Answer {
     let mut read = read;
@@ -88,7 +88,7 @@ fn take_all(
 
 fn many(
     items: json::Many<'_>,
-    text: Text<'_>,
+    text: BodyText<'_>,
     mut take: impl FnMut(Result<Beat<'_>, BeatError>) -> Result<Span, IntakeError>,
 ) -> Answer {
     let mut accepted = 0u64;

@@ -50,12 +50,12 @@ pub struct TurnContext<'a> {
     /// The same in milliseconds since the thread began.
     pub now_ms: u64,
     /// Why the connection at hand shall end, if it shall.
-    pub ending: Option<Ending>,
+    pub ending: Option<EndReason>,
 }
 
 /// Why connections are ended by the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum EndReason {
     /// It stops.
     Stop,
     /// A next process follows, and this connection cannot be parked for it.

@@ -3,12 +3,13 @@
 
 use crate::domain::address::Peer;
 use crate::sys::parked::ParkedConnection;
+use crate::transport::connection_io::ConnectionIo;
 use crate::transport::connection_limits::ConnectionPermit;
 use crate::transport::conversation::ws::WebSocketOpening;
 use crate::transport::listener::Listener;
 use crate::transport::listener_context::ListenerContext;
 use crate::transport::parked_record::ResumableConnection;
-use crate::transport::stream::{ReactorStream, StdStream};
+use crate::transport::stream::StdStream;
 use mio::{Poll, Token, Waker};
 use std::io;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ pub enum ReactorCommand {
     /// Accept connections of this listener.
     Open(Listener),
     /// Serve this new connection.
-    Serve(ReactorStream, Peer, Arc<ListenerContext>, ConnectionPermit),
+    Serve(ConnectionIo),
     /// Take a connection back that an HTTP worker has had.
     TakeBack(Box<Handoff>, HandoffProtocol),
     /// Go on with connections of the process before this one.

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc};
 const INBOX_MAX: usize = 4096;
 
 /// What a worker is given to do.
-pub enum Job {
+pub enum WorkerJob {
     /// Serve a connection.
     Serve(Box<Handoff>),
     /// End when the connections have ended; where a next process follows, hand idle ones back.
@@ -28,7 +28,7 @@ pub enum Job {
 
 /// One HTTP worker, as others see it.
 pub struct HttpWorker {
-    inbox: mpsc::Sender<Job>,
+    inbox: mpsc::Sender<WorkerJob>,
     gauge: Arc<WorkerGauge>,
 }
 
@@ -64,7 +64,7 @@ impl HttpWorker {
     pub fn serve(&self, handoff: Box<Handoff>) -> Result<(), Box<Handoff>> {
         match self.inbox.try_reserve() {
             Ok(slot) => {
-                slot.send(Job::Serve(handoff));
+                slot.send(WorkerJob::Serve(handoff));
                 Ok(())
             }
             Err(_) => Err(handoff),
@@ -74,7 +74,7 @@ impl HttpWorker {
     /// Lets the thread end once it has answered what has arrived. Where a next process follows, connections that it can go
     /// on with are given back to their reactors.
     pub async fn drain(&self, next_follows: bool) {
-        let _ = self.inbox.send(Job::Drain { next_follows }).await;
+        let _ = self.inbox.send(WorkerJob::Drain { next_follows }).await;
     }
 
     /// Seconds that its loop has turned.
@@ -85,18 +85,18 @@ impl HttpWorker {
 
 /// A worker without a thread, and what it is given.
 #[cfg(test)]
-pub fn detached() -> (HttpWorker, mpsc::Receiver<Job>) {
+pub fn detached() -> (HttpWorker, mpsc::Receiver<WorkerJob>) {
     let (inbox, jobs) = mpsc::channel(INBOX_MAX);
     (HttpWorker { inbox, gauge: Arc::default() }, jobs)
 }
 
-async fn run(mut inbox: mpsc::Receiver<Job>, gauge: Arc<WorkerGauge>) {
+async fn run(mut inbox: mpsc::Receiver<WorkerJob>, gauge: Arc<WorkerGauge>) {
     let sweeping = tokio::spawn(sweep(gauge.clone()));
     let mut next_follows = false;
     while let Some(job) = inbox.recv().await {
         let handoff = match job {
-            Job::Serve(handoff) => handoff,
-            Job::Drain { next_follows: follows } => {
+            WorkerJob::Serve(handoff) => handoff,
+            WorkerJob::Drain { next_follows: follows } => {
                 next_follows = follows;
                 break;
             }

@@ -31,7 +31,7 @@ use crate::domain::time::{Mono, Now};
 use crate::engine::Engine;
 use crate::sys::clock;
 use crate::sys::parked::ParkedConnection;
-use crate::transport::conversation::{Ending, TurnContext};
+use crate::transport::conversation::{EndReason, TurnContext};
 use crate::transport::handoff::{ReactorCommand, ReactorGauge, ReactorHandle, ReactorParts, WAKER};
 use crate::transport::http_worker::HttpWorker;
 use crate::transport::listener::Listener;
@@ -214,9 +214,7 @@ impl Reactor {
         loop {
             match self.commands.try_recv() {
                 Ok(ReactorCommand::Open(listener)) => self.open(listener, turn),
-                Ok(ReactorCommand::Serve(stream, peer, context, permit)) => {
-                    self.begin(stream, peer, context, permit, turn);
-                }
+                Ok(ReactorCommand::Serve(io)) => self.begin(io, turn),
                 Ok(ReactorCommand::TakeBack(handoff, protocol)) => {
                     let output = &mut self.scratch.turn;
                     let connection = Connection::taken_back(*handoff, protocol, turn, output);
@@ -307,11 +305,11 @@ impl Reactor {
 
 impl Lifecycle {
     /// Why connections are ended.
-    fn ending(self) -> Option<Ending> {
+    fn ending(self) -> Option<EndReason> {
         match self {
             Lifecycle::Serving => None,
-            Lifecycle::MakingRoom => Some(Ending::Restart),
-            Lifecycle::Draining { .. } => Some(Ending::Stop),
+            Lifecycle::MakingRoom => Some(EndReason::Restart),
+            Lifecycle::Draining { .. } => Some(EndReason::Stop),
         }
     }
 }

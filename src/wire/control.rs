@@ -11,21 +11,21 @@ use std::borrow::Cow;
 
 /// What is wrong with a wish or a question, for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong {
+pub struct ControlError {
     /// The field or parameter, where one is to blame.
     pub field: Option<&'static str>,
     /// What is wrong with it.
     pub reason: Cow<'static, str>,
 }
 
-impl Wrong {
+impl ControlError {
     /// A field or parameter is wrong.
-    pub fn of(field: &'static str, reason: impl Into<Cow<'static, str>>) -> Wrong {
-        Wrong { field: Some(field), reason: reason.into() }
+    pub fn of(field: &'static str, reason: impl Into<Cow<'static, str>>) -> ControlError {
+        ControlError { field: Some(field), reason: reason.into() }
     }
 
-    fn new(reason: impl Into<Cow<'static, str>>) -> Wrong {
-        Wrong { field: None, reason: reason.into() }
+    fn new(reason: impl Into<Cow<'static, str>>) -> ControlError {
+        ControlError { field: None, reason: reason.into() }
     }
 }
 
@@ -41,7 +41,7 @@ pub enum PauseFor {
 }
 
 /// Reads what a monitor is to be held to: `interval`, `grace`, `tags`, each as in a beat.
-pub fn declaration(body: &[u8]) -> Result<Declaration, Wrong> {
+pub fn declaration(body: &[u8]) -> Result<Declaration, ControlError> {
     let fields = object(body, &["interval", "grace", "tags"])?;
     Ok(Declaration {
         interval: span(&fields, "interval", INTERVAL_MIN, "must be from 1s to 366d")?,
@@ -51,40 +51,41 @@ pub fn declaration(body: &[u8]) -> Result<Declaration, Wrong> {
 }
 
 /// Reads how long to pause: nothing, `{"for": "2h"}` or `{"until": "2026-02-08T11:30:20Z"}`.
-pub fn pause(body: &[u8]) -> Result<PauseFor, Wrong> {
+pub fn pause(body: &[u8]) -> Result<PauseFor, ControlError> {
     let fields = object(body, &["for", "until"])?;
     let length = span(&fields, "for", INTERVAL_MIN, "must be from 1s to 366d")?;
     let until = match fields.get("until") {
         None => None,
         Some(Value::String(text)) => Some(moment(text, "until")?),
-        Some(_) => return Err(Wrong::of("until", MOMENT)),
+        Some(_) => return Err(ControlError::of("until", MOMENT)),
     };
     match (length, until) {
         (None, None) => Ok(PauseFor::Good),
         (Some(length), None) => Ok(PauseFor::Span(length)),
         (None, Some(until)) => Ok(PauseFor::Until(until)),
-        (Some(_), Some(_)) => Err(Wrong::of("until", "write either `for` or `until`, not both")),
+        (Some(_), Some(_)) => Err(ControlError::of("until", "write either `for` or `until`, not both")),
     }
 }
 
 /// Reads a moment in RFC 3339.
-pub(super) fn moment(text: &str, field: &'static str) -> Result<Wall, Wrong> {
+pub(super) fn moment(text: &str, field: &'static str) -> Result<Wall, ControlError> {
     let read = (text.len() <= 64).then(|| text.parse::<jiff::Timestamp>().ok()).flatten();
-    read.map(|at| Wall(at.as_millisecond())).ok_or(Wrong::of(field, MOMENT))
+    read.map(|at| Wall(at.as_millisecond())).ok_or(ControlError::of(field, MOMENT))
 }
 
 const MOMENT: &str = "must be a moment in RFC 3339, such as 2026-02-08T11:30:20Z";
 
 /// The fields of an object, those that are `null` left out.
-fn object(body: &[u8], known: &[&'static str]) -> Result<Map<String, Value>, Wrong> {
+fn object(body: &[u8], known: &[&'static str]) -> Result<Map<String, Value>, ControlError> {
     if body.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
-    let value: Value = serde_json::from_slice(body).map_err(|e| Wrong::new(format!("not JSON: {e}")))?;
-    let Value::Object(mut fields) = value else { return Err(Wrong::new("must be a JSON object")) };
+    let value: Value =
+        serde_json::from_slice(body).map_err(|e| ControlError::new(format!("not JSON: {e}")))?;
+    let Value::Object(mut fields) = value else { return Err(ControlError::new("must be a JSON object")) };
     if let Some(name) = fields.keys().find(|name| !known.contains(&name.as_str())) {
         let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-        return Err(Wrong::new(format!("unknown field {name:?}: there are {}", known.join(", "))));
+        return Err(ControlError::new(format!("unknown field {name:?}: there are {}", known.join(", "))));
     }
     fields.retain(|_, value| !value.is_null());
     Ok(fields)
@@ -95,23 +96,30 @@ fn span(
     field: &'static str,
     min: Span,
     range: &'static str,
-) -> Result<Option<Span>, Wrong> {
+) -> Result<Option<Span>, ControlError> {
     const FORM: &str = "must be seconds or a duration such as \"90s\" or \"1h30m\"";
     let span = match fields.get(field) {
         None => return Ok(None),
         Some(Value::Number(seconds)) => {
             let fits = |seconds: &f64| (min.as_secs_f64()..=INTERVAL_MAX.as_secs_f64()).contains(seconds);
-            seconds.as_f64().filter(fits).and_then(Span::from_secs_f64).ok_or(Wrong::of(field, range))?
+            seconds
+                .as_f64()
+                .filter(fits)
+                .and_then(Span::from_secs_f64)
+                .ok_or(ControlError::of(field, range))?
         }
-        Some(Value::String(text)) => Span::parse(text).map_err(|_| Wrong::of(field, FORM))?,
-        Some(_) => return Err(Wrong::of(field, FORM)),
+        Some(Value::String(text)) => Span::parse(text).map_err(|_| ControlError::of(field, FORM))?,
+        Some(_) => return Err(ControlError::of(field, FORM)),
     };
-    if span < min || span > INTERVAL_MAX { Err(Wrong::of(field, range)) } else { Ok(Some(span)) }
+    if span < min || span > INTERVAL_MAX { Err(ControlError::of(field, range)) } else { Ok(Some(span)) }
 }
 
-fn tags(fields: &Map<String, Value>) -> Result<Option<Vec<String>>, Wrong> {
+fn tags(fields: &Map<String, Value>) -> Result<Option<Vec<String>>, ControlError> {
     let wrong = || {
-        Wrong::of("tags", "must be a list of at most 16 texts of 1 to 64 bytes without control characters")
+        ControlError::of(
+            "tags",
+            "must be a list of at most 16 texts of 1 to 64 bytes without control characters",
+        )
     };
     let tags = match fields.get("tags") {
         None => return Ok(None),

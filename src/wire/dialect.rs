@@ -12,14 +12,14 @@
 //! be taken for a sign of life.
 //!
 //! No dialect but that of lines and of frames tells where something ends, so a `PING` might still become a line, and free
-//! text might go on. Both are taken for whole once nothing more came for a moment: [`Talk::wants_quiet`] asks for that, and
-//! [`Talk::quiet`] says that it has passed. A beginning of a known word is never taken for whole by that.
+//! text might go on. Both are taken for whole once nothing more came for a moment: [`DialectParser::wants_quiet`] asks for that, and
+//! [`DialectParser::quiet`] says that it has passed. A beginning of a known word is never taken for whole by that.
 //!
 //! Cut at any byte, the same bytes make the same events. An idle connection is a few bytes: only the beginning of a first
 //! word, a head or a line is kept.
 
 use super::frame::{self, Frames, Impossible};
-use super::line::{self, Command, Dropped};
+use super::line::{self, Dropped, LineCommand};
 use crate::domain::beat::Warning;
 use crate::domain::limits::{LINE_BYTES_MAX, TALK_READ_BYTES_MAX};
 use crate::wire::blob;
@@ -29,7 +29,7 @@ use std::borrow::Cow;
 /// Something that has come.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // looked at once where it was made
-pub enum Event<'a> {
+pub enum DialectEvent<'a> {
     /// A whole frame.
     Frame,
     /// A `pong`.
@@ -39,7 +39,7 @@ pub enum Event<'a> {
     /// A packet of text.
     Packet,
     /// A line that says what it should.
-    Command(Command<'a>),
+    Command(LineCommand<'a>),
     /// A line that does not; the reason.
     Wrong(Cow<'static, str>),
     /// Frames that cannot be read on; nothing more comes.
@@ -119,7 +119,7 @@ pub enum Dialect {
 
 /// One connection's conversation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Talk(Stage);
+pub struct DialectParser(ParserStage);
 
 /// The longest beginning that is kept until it is known what it begins.
 const FIRST_BYTES_MAX: usize = 12;
@@ -144,7 +144,7 @@ const FIRST_WORDS: [(&[u8], Dialect); 11] = [
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Stage {
+enum ParserStage {
     First {
         bytes: [u8; FIRST_BYTES_MAX],
         have: u8,
@@ -166,14 +166,14 @@ enum Stage {
     },
     Text {
         matched: u8,
-        open: Open,
+        open: PacketState,
     },
     Over,
 }
 
 /// Whether a packet of free text is under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-enum Open {
+enum PacketState {
     #[default]
     No,
     /// A line end came, which is a packet only if a NUL follows.
@@ -181,155 +181,155 @@ enum Open {
     Yes,
 }
 
-impl Default for Stage {
-    fn default() -> Stage {
-        Stage::First { bytes: [0; FIRST_BYTES_MAX], have: 0 }
+impl Default for ParserStage {
+    fn default() -> ParserStage {
+        ParserStage::First { bytes: [0; FIRST_BYTES_MAX], have: 0 }
     }
 }
 
-impl Talk {
+impl DialectParser {
     /// Bytes that are kept of something that is not whole.
     pub fn kept_bytes(&self) -> usize {
         match &self.0 {
-            Stage::Line { begun, .. } => begun.len(),
+            ParserStage::Line { begun, .. } => begun.len(),
             _ => 0,
         }
     }
 
     /// A connection on which nothing has been said.
-    pub fn new() -> Talk {
-        Talk::default()
+    pub fn new() -> DialectParser {
+        DialectParser::default()
     }
 
     /// What is spoken.
     pub fn dialect(&self) -> Dialect {
         match self.0 {
-            Stage::First { .. } | Stage::Over => Dialect::Unknown,
-            Stage::Frame(_) => Dialect::Frame,
-            Stage::Pong { .. } => Dialect::Pong,
-            Stage::Line { .. } => Dialect::Line,
-            Stage::Ping { .. } => Dialect::Ping,
-            Stage::Text { .. } => Dialect::Text,
+            ParserStage::First { .. } | ParserStage::Over => Dialect::Unknown,
+            ParserStage::Frame(_) => Dialect::Frame,
+            ParserStage::Pong { .. } => Dialect::Pong,
+            ParserStage::Line { .. } => Dialect::Line,
+            ParserStage::Ping { .. } => Dialect::Ping,
+            ParserStage::Text { .. } => Dialect::Text,
         }
     }
 
     /// Whether this can be the state of a conversation; one that was read from outside may be anything.
     pub fn is_sound(&self) -> bool {
         match &self.0 {
-            Stage::First { have, .. } => usize::from(*have) < FIRST_BYTES_MAX,
-            Stage::Frame(frames) => frames.is_sound(),
-            Stage::Pong { matched } => usize::from(*matched) < PONG.len(),
-            Stage::Line { begun, dropped, .. } => {
+            ParserStage::First { have, .. } => usize::from(*have) < FIRST_BYTES_MAX,
+            ParserStage::Frame(frames) => frames.is_sound(),
+            ParserStage::Pong { matched } => usize::from(*matched) < PONG.len(),
+            ParserStage::Line { begun, dropped, .. } => {
                 begun.len() <= BEGUN_BYTES_MAX && (*dropped == 0 || line::kept_head(begun).is_some())
             }
-            Stage::Ping { matched } => usize::from(*matched) <= PING.len(),
-            Stage::Text { matched, .. } => usize::from(*matched) < HELLO.len(),
-            Stage::Over => true,
+            ParserStage::Ping { matched } => usize::from(*matched) <= PING.len(),
+            ParserStage::Text { matched, .. } => usize::from(*matched) < HELLO.len(),
+            ParserStage::Over => true,
         }
     }
 
     /// Whether nothing at all has come.
     pub fn is_silent(&self) -> bool {
-        matches!(self.0, Stage::First { have: 0, .. })
+        matches!(self.0, ParserStage::First { have: 0, .. })
     }
 
     /// Whether part of something has come that has an end, and not that end.
     pub fn is_inside_message(&self) -> bool {
         match &self.0 {
-            Stage::First { have, .. } => *have > 0,
-            Stage::Frame(frames) => frames.is_inside_frame(),
-            Stage::Line { begun, too_long, .. } => *too_long || !begun.is_empty(),
-            Stage::Ping { matched } => *matched > 0 && usize::from(*matched) < PING.len(),
-            Stage::Text { matched, open } => *matched > 0 || *open == Open::Yes,
+            ParserStage::First { have, .. } => *have > 0,
+            ParserStage::Frame(frames) => frames.is_inside_frame(),
+            ParserStage::Line { begun, too_long, .. } => *too_long || !begun.is_empty(),
+            ParserStage::Ping { matched } => *matched > 0 && usize::from(*matched) < PING.len(),
+            ParserStage::Text { matched, open } => *matched > 0 || *open == PacketState::Yes,
             // Whatever comes there besides `pong` means nothing, and shows that somebody is there.
-            Stage::Pong { .. } | Stage::Over => false,
+            ParserStage::Pong { .. } | ParserStage::Over => false,
         }
     }
 
     /// Whether it must be told when nothing more has come for a moment.
     pub fn wants_quiet(&self) -> bool {
         match self.0 {
-            Stage::Ping { matched } => usize::from(matched) == PING.len(),
-            Stage::Text { open, .. } => open == Open::Yes,
+            ParserStage::Ping { matched } => usize::from(matched) == PING.len(),
+            ParserStage::Text { open, .. } => open == PacketState::Yes,
             _ => false,
         }
     }
 
     /// Nothing more has come for a moment.
-    pub fn quiet(&mut self, tell: &mut impl FnMut(Event<'_>)) {
+    pub fn quiet(&mut self, tell: &mut impl FnMut(DialectEvent<'_>)) {
         if !self.wants_quiet() {
             return;
         }
         match &mut self.0 {
-            Stage::Ping { matched } => {
+            ParserStage::Ping { matched } => {
                 *matched = 0;
-                tell(Event::BarePing);
+                tell(DialectEvent::BarePing);
             }
-            Stage::Text { open, .. } => {
-                *open = Open::No;
-                tell(Event::Packet);
+            ParserStage::Text { open, .. } => {
+                *open = PacketState::No;
+                tell(DialectEvent::Packet);
             }
             _ => {}
         }
     }
 
     /// Takes bytes in. A frame's payload may have `length_max` bytes.
-    pub fn feed(&mut self, mut bytes: &[u8], length_max: usize, tell: &mut impl FnMut(Event<'_>)) {
+    pub fn feed(&mut self, mut bytes: &[u8], length_max: usize, tell: &mut impl FnMut(DialectEvent<'_>)) {
         while !bytes.is_empty() {
             let used = match &mut self.0 {
-                Stage::First { .. } => self.first(bytes[0], length_max, tell),
-                Stage::Frame(frames) => {
-                    let fed = frames.feed(bytes, length_max, &mut || tell(Event::Frame));
+                ParserStage::First { .. } => self.first(bytes[0], length_max, tell),
+                ParserStage::Frame(frames) => {
+                    let fed = frames.feed(bytes, length_max, &mut || tell(DialectEvent::Frame));
                     if let Err(impossible) = fed {
-                        self.0 = Stage::Over;
-                        tell(Event::Impossible(impossible));
+                        self.0 = ParserStage::Over;
+                        tell(DialectEvent::Impossible(impossible));
                     }
                     bytes.len()
                 }
-                Stage::Pong { matched } => {
+                ParserStage::Pong { matched } => {
                     for byte in bytes {
-                        if step(PONG, matched, *byte) == Step::Whole {
-                            tell(Event::Pong);
+                        if step(PONG, matched, *byte) == WordMatch::Whole {
+                            tell(DialectEvent::Pong);
                         }
                     }
                     bytes.len()
                 }
-                Stage::Text { matched, open } => {
+                ParserStage::Text { matched, open } => {
                     bytes.iter().for_each(|byte| text(matched, open, *byte, tell));
                     bytes.len()
                 }
-                Stage::Ping { matched } => {
+                ParserStage::Ping { matched } => {
                     let next = PING.get(usize::from(*matched)).or(PING.first());
                     if next != Some(&bytes[0]) {
                         // It was the beginning of a line all along.
                         let begun = PING[..usize::from(*matched)].to_vec();
-                        self.0 = Stage::Line { begun, too_long: false, dropped: 0 };
+                        self.0 = ParserStage::Line { begun, too_long: false, dropped: 0 };
                         0
                     } else {
                         if usize::from(*matched) == PING.len() {
                             *matched = 0;
-                            tell(Event::BarePing);
+                            tell(DialectEvent::BarePing);
                         }
                         *matched += 1;
                         1
                     }
                 }
-                Stage::Line { begun, too_long, dropped } => {
+                ParserStage::Line { begun, too_long, dropped } => {
                     let (used, goes_on) = line_of(begun, too_long, dropped, bytes, tell);
                     if !goes_on {
-                        self.0 = Stage::Over;
+                        self.0 = ParserStage::Over;
                     }
                     used
                 }
-                Stage::Over => return,
+                ParserStage::Over => return,
             };
             bytes = &bytes[used..];
         }
     }
 
     /// Takes one of the first bytes; always uses it.
-    fn first(&mut self, byte: u8, length_max: usize, tell: &mut impl FnMut(Event<'_>)) -> usize {
-        let Stage::First { bytes, have } = &mut self.0 else { return 0 };
+    fn first(&mut self, byte: u8, length_max: usize, tell: &mut impl FnMut(DialectEvent<'_>)) -> usize {
+        let ParserStage::First { bytes, have } = &mut self.0 else { return 0 };
         let begun = usize::from(*have);
         if let Some(place) = bytes.get_mut(begun) {
             *place = byte;
@@ -339,23 +339,23 @@ impl Talk {
         let first = &first[..(begun + 1).min(FIRST_BYTES_MAX)];
         if let Some((_, dialect)) = FIRST_WORDS.iter().find(|(word, _)| *word == first) {
             self.0 = match dialect {
-                Dialect::Frame => Stage::Frame(Frames::default()),
-                Dialect::Pong => Stage::Pong { matched: 0 },
-                Dialect::Ping => Stage::Ping { matched: 0 },
-                Dialect::Line => Stage::Line { begun: Vec::new(), too_long: false, dropped: 0 },
-                Dialect::Text | Dialect::Unknown => Stage::Text { matched: 0, open: Open::No },
+                Dialect::Frame => ParserStage::Frame(Frames::default()),
+                Dialect::Pong => ParserStage::Pong { matched: 0 },
+                Dialect::Ping => ParserStage::Ping { matched: 0 },
+                Dialect::Line => ParserStage::Line { begun: Vec::new(), too_long: false, dropped: 0 },
+                Dialect::Text | Dialect::Unknown => ParserStage::Text { matched: 0, open: PacketState::No },
             };
             self.feed(first, length_max, tell);
         } else if let Ok(foreign) = foreign(first) {
-            self.0 = Stage::Over;
-            tell(Event::Foreign(foreign));
+            self.0 = ParserStage::Over;
+            tell(DialectEvent::Foreign(foreign));
         } else if !FIRST_WORDS.iter().any(|(word, _)| word.starts_with(first)) && foreign(first) != Err(true)
         {
             // An empty line, and what came behind it begins anew.
             let blank = [&b"\r\n"[..], b"\n"].into_iter().find(|end| begun > 0 && first.starts_with(end));
             self.0 = match blank {
-                Some(_) => Stage::default(),
-                None => Stage::Text { matched: 0, open: Open::No },
+                Some(_) => ParserStage::default(),
+                None => ParserStage::Text { matched: 0, open: PacketState::No },
             };
             self.feed(&first[blank.map_or(0, <[u8]>::len)..], length_max, tell);
         }
@@ -371,7 +371,7 @@ fn line_of(
     too_long: &mut bool,
     dropped: &mut u32,
     bytes: &[u8],
-    tell: &mut impl FnMut(Event<'_>),
+    tell: &mut impl FnMut(DialectEvent<'_>),
 ) -> (usize, bool) {
     let bytes = &bytes[..bytes.len().min(TALK_READ_BYTES_MAX)];
     let end = bytes.iter().position(|byte| *byte == b'\n');
@@ -388,7 +388,7 @@ fn line_of(
         if *dropped == 0 && begun.len() > LINE_BYTES_MAX && line::kept_head(begun).is_none() {
             *begun = Vec::new();
             *too_long = end.is_none();
-            tell(Event::Wrong(Cow::Owned(format!("a line has at most {LINE_BYTES_MAX} bytes"))));
+            tell(DialectEvent::Wrong(Cow::Owned(format!("a line has at most {LINE_BYTES_MAX} bytes"))));
             return (used, true);
         }
         let is_long = *dropped > 0 || begun.len() > LINE_BYTES_MAX;
@@ -413,8 +413,8 @@ fn line_of(
     let goes_on = match line::parse(&text) {
         Ok(None) => true,
         Ok(Some(mut command)) => {
-            let goes_on = !matches!(command, Command::Quit);
-            if let Command::Beat(fields) = &mut command {
+            let goes_on = !matches!(command, LineCommand::Quit);
+            if let LineCommand::Beat(fields) = &mut command {
                 if dropped > 0 {
                     fields.warn(Warning::MessageCut);
                 }
@@ -422,11 +422,11 @@ fn line_of(
                     fields.warn(Warning::Encoding);
                 }
             }
-            tell(Event::Command(command));
+            tell(DialectEvent::Command(command));
             goes_on
         }
         Err(reason) => {
-            tell(Event::Wrong(reason));
+            tell(DialectEvent::Wrong(reason));
             true
         }
     };
@@ -446,7 +446,7 @@ fn drop_the_middle(begun: &mut Vec<u8>, dropped: &mut u32) {
 
 /// What a byte does to the search for a word.
 #[derive(PartialEq, Eq)]
-enum Step {
+enum WordMatch {
     /// It goes on.
     Part,
     /// The word is whole.
@@ -456,40 +456,40 @@ enum Step {
 }
 
 /// Looks for a word whose first byte stands in it only once.
-fn step(word: &[u8], matched: &mut u8, byte: u8) -> Step {
+fn step(word: &[u8], matched: &mut u8, byte: u8) -> WordMatch {
     if word.get(usize::from(*matched)) == Some(&byte) {
         *matched += 1;
         if usize::from(*matched) < word.len() {
-            return Step::Part;
+            return WordMatch::Part;
         }
         *matched = 0;
-        return Step::Whole;
+        return WordMatch::Whole;
     }
     *matched = u8::from(word.first() == Some(&byte));
-    Step::Lost
+    WordMatch::Lost
 }
 
 /// Takes a byte of text.
-fn text(matched: &mut u8, open: &mut Open, byte: u8, tell: &mut impl FnMut(Event<'_>)) {
+fn text(matched: &mut u8, open: &mut PacketState, byte: u8, tell: &mut impl FnMut(DialectEvent<'_>)) {
     let before = *matched;
     match step(HELLO, matched, byte) {
-        Step::Part => {}
-        Step::Whole => {
-            if std::mem::take(open) == Open::Yes {
-                tell(Event::Packet);
+        WordMatch::Part => {}
+        WordMatch::Whole => {
+            if std::mem::take(open) == PacketState::Yes {
+                tell(DialectEvent::Packet);
             }
-            tell(Event::Packet);
+            tell(DialectEvent::Packet);
         }
-        Step::Lost => {
+        WordMatch::Lost => {
             if before > 0 {
-                *open = Open::Yes;
+                *open = PacketState::Yes;
             }
             match byte {
                 _ if *matched > 0 => {}
-                0 if std::mem::take(open) != Open::No => tell(Event::Packet),
+                0 if std::mem::take(open) != PacketState::No => tell(DialectEvent::Packet),
                 0 => {}
-                b'\r' | b'\n' if *open != Open::Yes => *open = Open::Blank,
-                _ => *open = Open::Yes,
+                b'\r' | b'\n' if *open != PacketState::Yes => *open = PacketState::Blank,
+                _ => *open = PacketState::Yes,
             }
         }
     }

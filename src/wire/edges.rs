@@ -3,8 +3,8 @@
 mod openings;
 
 use super::answer::Answer;
-use super::control::{PauseFor, Wrong, declaration, pause};
-use super::dialect::Talk;
+use super::control::{ControlError, PauseFor, declaration, pause};
+use super::dialect::DialectParser;
 use super::fields::Fields;
 use super::forwarded::{Proxies, ProxyHeader};
 use super::head::{FORWARDED_LINES_MAX, Facts};
@@ -12,7 +12,7 @@ use super::json::{Body, parse};
 use super::line::{Dropped, joined};
 use super::origin::host_asked_for;
 use super::query::{cursor_text, lang, selection};
-use super::ws::{Code, Event, Opcode, Role, Session, frame};
+use super::ws::{Code, Opcode, Role, Session, WsEvent, frame};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Exit, Source, Status, Transport, Warning, Warnings};
 use crate::domain::id::IdRef;
@@ -86,7 +86,7 @@ fn only_the_plain_answer_to_a_beat_is_that() {
     assert_eq!(Answer::no_content().message(), b"");
 }
 
-fn wrong(body: &str) -> Wrong {
+fn wrong(body: &str) -> ControlError {
     declaration(body.as_bytes()).unwrap_err()
 }
 
@@ -127,7 +127,7 @@ fn a_pause_ends_at_a_moment_that_is_written_in_64_bytes_at_most() {
 
 #[test]
 fn a_talk_is_silent_until_its_first_byte() {
-    let mut talk = Talk::default();
+    let mut talk = DialectParser::default();
     assert!(talk.is_silent() && !talk.is_inside_message());
     talk.feed(b"P", 9, &mut |event| panic!("{event:?}"));
     assert!(!talk.is_silent() && talk.is_inside_message());
@@ -423,7 +423,7 @@ fn a_message_in_fragments_is_open_until_its_last() {
     let (first, rest) = out.split_at_mut(4);
     assert!(matches!(session.next(first, 99), Ok((4, None))));
     assert_eq!((is(&session), session.is_sound()), ((true, false), true));
-    assert!(matches!(session.next(rest, 99), Ok((4, Some(Event::Message { text: true, .. })))));
+    assert!(matches!(session.next(rest, 99), Ok((4, Some(WsEvent::Message { text: true, .. })))));
     assert_eq!(is(&session), (false, true));
     assert!(!session.has_heard_all());
     assert_eq!(Code::POLICY.to_string(), "1008");

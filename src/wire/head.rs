@@ -1,7 +1,7 @@
 //! Request heads: what of a head matters to us, and the fast path's reading of a plain beat.
 //!
 //! Two readers look at heads: hyper, which understands all of HTTP/1, and [`next`], which understands only a plain beat
-//! and calls everything else [`Step::Other`] so that hyper may judge it from its first byte. They cannot disagree on
+//! and calls everything else [`HeadStep::Other`] so that hyper may judge it from its first byte. They cannot disagree on
 //! what a request means, because whatever is refused or odd is never decided here, and because both hand their headers
 //! to the same [`Facts::collect`].
 
@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 
 /// The largest number of header lines that is ever configured; also the size of the table on the stack.
 pub const HEADER_LINES_MAX: usize = 128;
-/// Lines of `Forwarded` or `X-Forwarded-For` that are looked at.
+/// HeaderLines of `Forwarded` or `X-Forwarded-For` that are looked at.
 pub const FORWARDED_LINES_MAX: usize = 4;
 
 /// What a head says that a beat or a question depends on.
@@ -23,11 +23,11 @@ pub struct Facts<'a> {
     /// `Origin`.
     pub origin: Option<&'a [u8]>,
     /// The lines of `Forwarded`, in order.
-    pub forwarded: Lines<'a>,
+    pub forwarded: HeaderLines<'a>,
     /// The lines of `X-Forwarded-For`, in order.
-    pub x_forwarded_for: Lines<'a>,
+    pub x_forwarded_for: HeaderLines<'a>,
     /// The lines of `X-Real-IP`, in order.
-    pub x_real_ip: Lines<'a>,
+    pub x_real_ip: HeaderLines<'a>,
     /// `X-Forwarded-Host`, its last line.
     pub x_forwarded_host: Option<&'a [u8]>,
     /// `X-Forwarded-Proto`, its last line.
@@ -36,12 +36,12 @@ pub struct Facts<'a> {
 
 /// A few header lines of one name.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Lines<'a> {
+pub struct HeaderLines<'a> {
     lines: [&'a [u8]; FORWARDED_LINES_MAX],
     count: usize,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> HeaderLines<'a> {
     /// The lines, first to last.
     pub fn as_slice(&self) -> &[&'a [u8]] {
         &self.lines[..self.count]
@@ -118,7 +118,7 @@ fn once<'a>(slot: &mut Option<&'a [u8]>, value: &'a [u8], reason: &'static str) 
 /// What the fast path finds at the beginning of a buffer.
 #[derive(Debug, PartialEq)]
 #[allow(clippy::large_enum_variant)] // looked at once where it was made; a box would cost each beat an allocation
-pub enum Step<'a> {
+pub enum HeadStep<'a> {
     /// A whole plain beat.
     Beat(Plain<'a>),
     /// Perhaps one; more bytes will tell.
@@ -147,12 +147,12 @@ pub struct Plain<'a> {
 pub const BEAT_PATHS: [&str; 2] = ["/", "/api/v1/beats"];
 
 /// Looks at the beginning of `buffer`.
-pub fn next<'a>(buffer: &'a [u8], limits: &Limits) -> Step<'a> {
+pub fn next<'a>(buffer: &'a [u8], limits: &Limits) -> HeadStep<'a> {
     // Without this, half a GET would be waited for here.
     const START: &[u8] = b"POST /";
     let seen = buffer.len().min(START.len());
     if buffer[..seen] != START[..seen] {
-        return Step::Other;
+        return HeadStep::Other;
     }
     // Left as it is on the stack: emptying four kilobytes first would cost more than the parsing.
     let mut table = [const { MaybeUninit::uninit() }; HEADER_LINES_MAX];
@@ -161,13 +161,13 @@ pub fn next<'a>(buffer: &'a [u8], limits: &Limits) -> Step<'a> {
     let head_bytes = match request.parse_with_uninit_headers(buffer, &mut table[..lines]) {
         Ok(httparse::Status::Complete(bytes)) if bytes <= limits.header_bytes => bytes,
         Ok(httparse::Status::Partial) if buffer.len() < limits.header_bytes => {
-            return Step::Partial { in_body: false };
+            return HeadStep::Partial { in_body: false };
         }
-        _ => return Step::Other,
+        _ => return HeadStep::Other,
     };
     let plain_path = request.path.is_some_and(|path| BEAT_PATHS.contains(&path));
     if request.method != Some("POST") || request.version != Some(1) || !plain_path {
-        return Step::Other;
+        return HeadStep::Other;
     }
     let mut facts = Facts::default();
     let mut length = None;
@@ -182,12 +182,12 @@ pub fn next<'a>(buffer: &'a [u8], limits: &Limits) -> Step<'a> {
                 let wish = match value {
                     v if v.eq_ignore_ascii_case(b"close") => true,
                     v if v.eq_ignore_ascii_case(b"keep-alive") => false,
-                    _ => return Step::Other,
+                    _ => return HeadStep::Other,
                 };
                 close.replace(wish).is_some()
             }
             14 if name.eq_ignore_ascii_case("content-length") => {
-                let Some(bytes) = plain_length(value) else { return Step::Other };
+                let Some(bytes) = plain_length(value) else { return HeadStep::Other };
                 length.replace(bytes).is_some()
             }
             16 if name.eq_ignore_ascii_case("content-encoding") => true,
@@ -195,21 +195,21 @@ pub fn next<'a>(buffer: &'a [u8], limits: &Limits) -> Step<'a> {
             _ => facts.note(name, value).is_err(),
         };
         if odd {
-            return Step::Other;
+            return HeadStep::Other;
         }
     }
     // A request without a Host is refused (RFC 9112, 3.2).
     if facts.host.is_none() {
-        return Step::Other;
+        return HeadStep::Other;
     }
     let Some(length) = length.filter(|bytes| *bytes <= FAST_BODY_BYTES_MAX.min(limits.body_bytes)) else {
-        return Step::Other;
+        return HeadStep::Other;
     };
     match buffer.get(head_bytes..head_bytes + length) {
         Some(body) => {
-            Step::Beat(Plain { facts, body, bytes: head_bytes + length, close: close.unwrap_or(false) })
+            HeadStep::Beat(Plain { facts, body, bytes: head_bytes + length, close: close.unwrap_or(false) })
         }
-        None => Step::Partial { in_body: true },
+        None => HeadStep::Partial { in_body: true },
     }
 }
 
@@ -225,7 +225,7 @@ fn plain_length(value: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn look(text: &str) -> Step<'_> {
+    fn look(text: &str) -> HeadStep<'_> {
         next(text.as_bytes(), &Limits::default())
     }
 
@@ -234,16 +234,16 @@ mod tests {
 
     #[test]
     fn a_curl_beat_is_plain_and_every_beginning_of_it_is_partial() {
-        let Step::Beat(plain) = look(CURL) else { panic!("{:?}", look(CURL)) };
+        let HeadStep::Beat(plain) = look(CURL) else { panic!("{:?}", look(CURL)) };
         assert_eq!(
             (plain.body, plain.bytes, plain.close),
             (&b"{\"ip\": \"192.168.1.100\"}"[..], CURL.len(), false)
         );
         for cut in 0..CURL.len() {
-            assert!(matches!(look(&CURL[..cut]), Step::Partial { .. }), "cut at {cut}");
+            assert!(matches!(look(&CURL[..cut]), HeadStep::Partial { .. }), "cut at {cut}");
         }
         let two = format!("{CURL}{CURL}");
-        assert!(matches!(look(&two), Step::Beat(Plain { bytes, .. }) if bytes == CURL.len()));
+        assert!(matches!(look(&two), HeadStep::Beat(Plain { bytes, .. }) if bytes == CURL.len()));
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
             "Origin: http://localhost:7777",
         ] {
             let text = CURL.replace("Accept: */*", extra);
-            assert!(matches!(look(&text), Step::Beat(_)), "{extra}");
+            assert!(matches!(look(&text), HeadStep::Beat(_)), "{extra}");
         }
     }
 
@@ -291,13 +291,17 @@ mod tests {
             ("Content-Length: 23", "X: y"),
         ] {
             let text = CURL.replace(from, to);
-            assert_eq!(look(&text), Step::Other, "{to}");
+            assert_eq!(look(&text), HeadStep::Other, "{to}");
         }
         let many = CURL.replace("Accept: */*", &"X: y\r\n".repeat(64));
-        assert_eq!(look(many.trim_end()), Step::Other);
+        assert_eq!(look(many.trim_end()), HeadStep::Other);
         let long = CURL.replace("*/*", &"x".repeat(16 * 1024));
-        assert_eq!(look(&long), Step::Other);
-        assert_eq!(look(&long[..16 * 1024]), Step::Other, "a head that can no longer fit is not waited for");
+        assert_eq!(look(&long), HeadStep::Other);
+        assert_eq!(
+            look(&long[..16 * 1024]),
+            HeadStep::Other,
+            "a head that can no longer fit is not waited for"
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::io::Write;
 /// A line, read.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // looked at once where it was made
-pub enum Command<'a> {
+pub enum LineCommand<'a> {
     /// `PING`.
     Ping,
     /// `HEARTBEAT|ping`.
@@ -33,7 +33,7 @@ pub enum Command<'a> {
 
 /// What is said on a raw TCP connection, in whichever dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub enum LineReply {
     /// Nothing: this dialect has no answers.
     Nothing,
     /// `PONG` without a line end, to a `PING` without one.
@@ -56,18 +56,18 @@ const BEAT_FORM: &str =
 const MESSAGE: &str = "message=";
 
 /// Reads a line without its end; `None`: it is blank.
-pub fn parse(line: &str) -> Result<Option<Command<'_>>, Cow<'static, str>> {
+pub fn parse(line: &str) -> Result<Option<LineCommand<'_>>, Cow<'static, str>> {
     if line.trim_ascii().is_empty() {
         return Ok(None);
     }
     let command = match line {
-        "PING" => Command::Ping,
-        "HEARTBEAT|ping" => Command::HeartbeatPing,
-        "HEARTBEAT|pong" => Command::HeartbeatPong,
-        "QUIT" => Command::Quit,
+        "PING" => LineCommand::Ping,
+        "HEARTBEAT|ping" => LineCommand::HeartbeatPing,
+        "HEARTBEAT|pong" => LineCommand::HeartbeatPong,
+        "QUIT" => LineCommand::Quit,
         _ => match (line.strip_prefix("BEAT "), line.strip_prefix("AUTH ")) {
-            (Some(rest), _) => Command::Beat(fields(rest)?),
-            (_, Some(token)) => Command::Auth(token.trim_ascii()),
+            (Some(rest), _) => LineCommand::Beat(fields(rest)?),
+            (_, Some(token)) => LineCommand::Auth(token.trim_ascii()),
             _ if line == "BEAT" => return Err(Cow::Borrowed(BEAT_FORM)),
             _ => return Err(Cow::Borrowed(FORMS)),
         },
@@ -148,12 +148,12 @@ pub fn reason(error: &BeatError) -> Cow<'static, str> {
     }
 }
 
-impl Reply {
+impl LineReply {
     /// What becomes of it when the beat that it acknowledges cannot be kept and so is refused.
     pub fn not_stored(&mut self) {
         *self = match self {
-            Reply::Nothing | Reply::BarePong | Reply::Hello => Reply::Nothing,
-            _ => Reply::Error(Cow::Borrowed(
+            LineReply::Nothing | LineReply::BarePong | LineReply::Hello => LineReply::Nothing,
+            _ => LineReply::Error(Cow::Borrowed(
                 "not stored: the beat cannot be kept just now, see the server's log",
             )),
         };
@@ -162,14 +162,14 @@ impl Reply {
     /// Appends its bytes.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Reply::Nothing => {}
-            Reply::BarePong => out.extend_from_slice(b"PONG"),
-            Reply::Hello => out.extend_from_slice(b"hello client"),
-            Reply::Pong => out.extend_from_slice(b"PONG\n"),
-            Reply::HeartbeatPong => out.extend_from_slice(b"HEARTBEAT|pong\n"),
-            Reply::Ok(None, _) => out.extend_from_slice(b"OK\n"),
+            LineReply::Nothing => {}
+            LineReply::BarePong => out.extend_from_slice(b"PONG"),
+            LineReply::Hello => out.extend_from_slice(b"hello client"),
+            LineReply::Pong => out.extend_from_slice(b"PONG\n"),
+            LineReply::HeartbeatPong => out.extend_from_slice(b"HEARTBEAT|pong\n"),
+            LineReply::Ok(None, _) => out.extend_from_slice(b"OK\n"),
             // Writing to a Vec cannot fail.
-            Reply::Ok(Some(interval), warnings) => {
+            LineReply::Ok(Some(interval), warnings) => {
                 drop(write!(out, "OK {}", interval.as_secs_ceil()));
                 for (n, warning) in warnings.iter().enumerate() {
                     let separator = if n == 0 { "" } else { "," };
@@ -177,7 +177,7 @@ impl Reply {
                 }
                 out.push(b'\n');
             }
-            Reply::Error(reason) => drop(writeln!(out, "ERR {reason}")),
+            LineReply::Error(reason) => drop(writeln!(out, "ERR {reason}")),
         }
     }
 }
@@ -189,7 +189,7 @@ mod tests {
 
     fn beat(line: &str) -> String {
         match parse(line) {
-            Ok(Some(Command::Beat(mut fields))) => match fields.beat() {
+            Ok(Some(LineCommand::Beat(mut fields))) => match fields.beat() {
                 Ok(beat) => {
                     let Status::Ok = beat.status else { return format!("{:?} {:?}", beat.id, beat.status) };
                     format!("{:?} {:?} {:?} {:?}", beat.seq, beat.interval, beat.grace, beat.message)
@@ -203,13 +203,13 @@ mod tests {
 
     #[test]
     fn the_commands_are_what_they_are_written_like() {
-        assert!(matches!(parse("PING"), Ok(Some(Command::Ping))));
-        assert!(matches!(parse("HEARTBEAT|ping"), Ok(Some(Command::HeartbeatPing))));
-        assert!(matches!(parse("HEARTBEAT|pong"), Ok(Some(Command::HeartbeatPong))));
-        assert!(matches!(parse("QUIT"), Ok(Some(Command::Quit))));
+        assert!(matches!(parse("PING"), Ok(Some(LineCommand::Ping))));
+        assert!(matches!(parse("HEARTBEAT|ping"), Ok(Some(LineCommand::HeartbeatPing))));
+        assert!(matches!(parse("HEARTBEAT|pong"), Ok(Some(LineCommand::HeartbeatPong))));
+        assert!(matches!(parse("QUIT"), Ok(Some(LineCommand::Quit))));
         assert!(matches!(
             parse("AUTH secret-secret-secret"),
-            Ok(Some(Command::Auth("secret-secret-secret")))
+            Ok(Some(LineCommand::Auth("secret-secret-secret")))
         ));
         assert!(matches!(parse(""), Ok(None)));
         assert!(matches!(parse("  \t"), Ok(None)));
@@ -255,33 +255,33 @@ mod tests {
             ("BEAT a tags=x,,y", "OK 60 tags cut\n"),
             (&long, "OK 60 message cut\n"),
         ] {
-            let Ok(Some(Command::Beat(mut fields))) = parse(line) else { panic!("{line}") };
+            let Ok(Some(LineCommand::Beat(mut fields))) = parse(line) else { panic!("{line}") };
             let warnings = fields.beat().unwrap().warnings;
             let mut out = Vec::new();
-            Reply::Ok(Some(Span::secs(60)), warnings).write(&mut out);
+            LineReply::Ok(Some(Span::secs(60)), warnings).write(&mut out);
             assert_eq!(String::from_utf8(out).unwrap(), words, "{line:.40}");
         }
-        let Ok(Some(Command::Beat(mut fields))) = parse("BEAT a tags=x,y") else { panic!() };
+        let Ok(Some(LineCommand::Beat(mut fields))) = parse("BEAT a tags=x,y") else { panic!() };
         assert_eq!(fields.beat().unwrap().tags.unwrap(), ["x", "y"]);
     }
 
     #[test]
     fn replies_are_bytes() {
-        let text = |reply: Reply| {
+        let text = |reply: LineReply| {
             let mut out = Vec::new();
             reply.write(&mut out);
             String::from_utf8(out).unwrap()
         };
-        assert_eq!(text(Reply::Ok(Some(Span(1_500)), Warnings::NONE)), "OK 2\n");
-        assert_eq!(text(Reply::Ok(None, Warnings::NONE)), "OK\n");
-        assert_eq!(text(Reply::Pong), "PONG\n");
-        assert_eq!(text(Reply::BarePong), "PONG");
-        assert_eq!(text(Reply::HeartbeatPong), "HEARTBEAT|pong\n");
-        assert_eq!(text(Reply::Error("no".into())), "ERR no\n");
-        let mut reply = Reply::Pong;
+        assert_eq!(text(LineReply::Ok(Some(Span(1_500)), Warnings::NONE)), "OK 2\n");
+        assert_eq!(text(LineReply::Ok(None, Warnings::NONE)), "OK\n");
+        assert_eq!(text(LineReply::Pong), "PONG\n");
+        assert_eq!(text(LineReply::BarePong), "PONG");
+        assert_eq!(text(LineReply::HeartbeatPong), "HEARTBEAT|pong\n");
+        assert_eq!(text(LineReply::Error("no".into())), "ERR no\n");
+        let mut reply = LineReply::Pong;
         reply.not_stored();
         assert!(text(reply).starts_with("ERR not stored"));
-        let mut reply = Reply::Hello;
+        let mut reply = LineReply::Hello;
         reply.not_stored();
         assert_eq!(text(reply), "");
     }

@@ -16,7 +16,7 @@ const V2_BYTES: usize = 16;
 
 /// What the beginning of a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Opening {
+pub enum ProxyOpening {
     /// More bytes will tell.
     Partial,
     /// A whole header.
@@ -31,7 +31,7 @@ pub enum Opening {
 }
 
 /// Looks at the beginning of a connection.
-pub fn read(bytes: &[u8]) -> Opening {
+pub fn read(bytes: &[u8]) -> ProxyOpening {
     let begins = |signature: &[u8]| {
         let seen = bytes.len().min(signature.len());
         bytes[..seen] == signature[..seen]
@@ -39,18 +39,18 @@ pub fn read(bytes: &[u8]) -> Opening {
     match (begins(V1), begins(V2)) {
         (true, _) => text(bytes),
         (_, true) => binary(bytes),
-        _ => Opening::Wrong("no header of the PROXY protocol"),
+        _ => ProxyOpening::Wrong("no header of the PROXY protocol"),
     }
 }
 
 /// Version 1: `PROXY TCP4 SOURCE DESTINATION PORT PORT\r\n`.
-fn text(bytes: &[u8]) -> Opening {
+fn text(bytes: &[u8]) -> ProxyOpening {
     let head = &bytes[..bytes.len().min(V1_BYTES_MAX)];
     let Some(end) = head.windows(2).position(|pair| pair == b"\r\n") else {
         return if bytes.len() < V1_BYTES_MAX {
-            Opening::Partial
+            ProxyOpening::Partial
         } else {
-            Opening::Wrong("the line is too long")
+            ProxyOpening::Wrong("the line is too long")
         };
     };
     let client = std::str::from_utf8(&head[..end]).ok().and_then(|line| {
@@ -70,22 +70,22 @@ fn text(bytes: &[u8]) -> Opening {
         (fits && ports.iter().all(is_port) && words.next().is_none()).then_some(Some(from))
     });
     match client {
-        Some(client) => Opening::Header { bytes: end + 2, client },
-        None => Opening::Wrong("the line cannot be read"),
+        Some(client) => ProxyOpening::Header { bytes: end + 2, client },
+        None => ProxyOpening::Wrong("the line cannot be read"),
     }
 }
 
 /// Version 2: signature, command, family, length, addresses, and more that is passed over.
-fn binary(bytes: &[u8]) -> Opening {
-    let Some(head) = bytes.get(..V2_BYTES) else { return Opening::Partial };
+fn binary(bytes: &[u8]) -> ProxyOpening {
+    let Some(head) = bytes.get(..V2_BYTES) else { return ProxyOpening::Partial };
     let (command, family) = (head[12], head[13]);
     let length = usize::from(u16::from_be_bytes([head[14], head[15]]));
     let whole = V2_BYTES + length;
     if command >> 4 != 2 || command & 0xf > 1 {
-        return Opening::Wrong("neither version 2 nor a command of it");
+        return ProxyOpening::Wrong("neither version 2 nor a command of it");
     }
     if whole > PROXY_HEADER_BYTES_MAX {
-        return Opening::Wrong("the header is too long");
+        return ProxyOpening::Wrong("the header is too long");
     }
     let local = command & 0xf == 0;
     let (addresses_bytes, is_v6) = match family {
@@ -94,18 +94,18 @@ fn binary(bytes: &[u8]) -> Opening {
         0x00 => (0, false),
         0x11 => (12, false),
         0x21 => (36, true),
-        _ => return Opening::Wrong("not a TCP connection over IPv4 or IPv6"),
+        _ => return ProxyOpening::Wrong("not a TCP connection over IPv4 or IPv6"),
     };
     if length < addresses_bytes {
-        return Opening::Wrong("the addresses are cut off");
+        return ProxyOpening::Wrong("the addresses are cut off");
     }
-    let Some(rest) = bytes.get(V2_BYTES..whole) else { return Opening::Partial };
+    let Some(rest) = bytes.get(V2_BYTES..whole) else { return ProxyOpening::Partial };
     let client = match (addresses_bytes, is_v6) {
         (0, _) => None,
         (_, false) => rest.first_chunk::<4>().map(|octets| IpAddr::from(Ipv4Addr::from(*octets))),
         (_, true) => rest.first_chunk::<16>().map(|octets| IpAddr::from(Ipv6Addr::from(*octets))),
     };
-    Opening::Header { bytes: whole, client }
+    ProxyOpening::Header { bytes: whole, client }
 }
 
 #[cfg(test)]
@@ -120,7 +120,7 @@ mod tests {
 
     fn client(bytes: &[u8]) -> Option<Option<IpAddr>> {
         match read(bytes) {
-            Opening::Header { bytes: used, client } => {
+            ProxyOpening::Header { bytes: used, client } => {
                 assert!(used <= bytes.len());
                 Some(client)
             }
@@ -159,10 +159,10 @@ mod tests {
             b"PROXY UDP4 1.2.3.4 10.0.0.1 1 2\r\n",
             b"PROXY \r\n",
         ] {
-            assert!(matches!(read(wrong), Opening::Wrong(_)), "{}", String::from_utf8_lossy(wrong));
+            assert!(matches!(read(wrong), ProxyOpening::Wrong(_)), "{}", String::from_utf8_lossy(wrong));
         }
         let long = [b"PROXY TCP4 ".as_slice(), &[b'1'; 200]].concat();
-        assert!(matches!(read(&long), Opening::Wrong(_)));
+        assert!(matches!(read(&long), ProxyOpening::Wrong(_)));
         for (command, family, rest) in [
             (0x31, 0x11, 12),
             (0x22, 0x11, 12),
@@ -172,7 +172,7 @@ mod tests {
             (0x21, 0x11, 60_000),
         ] {
             let bytes = v2(command, family, &vec![0; rest]);
-            assert!(matches!(read(&bytes), Opening::Wrong(_)), "{command:x} {family:x} {rest}");
+            assert!(matches!(read(&bytes), ProxyOpening::Wrong(_)), "{command:x} {family:x} {rest}");
         }
     }
 
@@ -186,9 +186,9 @@ mod tests {
             let addresses = [&from[..], &[10, 0, 0, 1], &port.to_be_bytes(), &[0, 1], &tlv].concat();
             for header in [format!("PROXY TCP4 {ip} 10.0.0.1 {port} 1\r\n").into_bytes(), v2(0x21, 0x11, &addresses)] {
                 for cut in 0..header.len() {
-                    prop_assert_eq!(read(&header[..cut]), Opening::Partial, "cut at {}", cut);
+                    prop_assert_eq!(read(&header[..cut]), ProxyOpening::Partial, "cut at {}", cut);
                 }
-                let want = Opening::Header { bytes: header.len(), client: Some(ip) };
+                let want = ProxyOpening::Header { bytes: header.len(), client: Some(ip) };
                 prop_assert_eq!(read(&[&header[..], &more].concat()), want);
             }
         }
@@ -197,7 +197,7 @@ mod tests {
         fn random_bytes_are_never_more_than_is_there(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             for start in [&b""[..], b"PROXY ", V2] {
                 let bytes = [start, &bytes].concat();
-                if let Opening::Header { bytes: used, .. } = read(&bytes) {
+                if let ProxyOpening::Header { bytes: used, .. } = read(&bytes) {
                     prop_assert!(used <= bytes.len() && used <= PROXY_HEADER_BYTES_MAX);
                 }
             }

@@ -6,7 +6,7 @@
 //! A cursor is `KEY:ID`: what the list was ordered by at its last row, and that row's id. It points behind a place, not
 //! at a row, so it holds though the row is gone. Clients hand it back as they got it.
 
-use super::control::{Wrong, moment};
+use super::control::{ControlError, moment};
 use super::fields::Fields;
 use crate::domain::beat::Warning;
 use crate::domain::id::Id;
@@ -58,7 +58,7 @@ pub struct Incidents {
 }
 
 /// Reads which monitors are wanted.
-pub fn selection(query: &str) -> Result<Selection, Wrong> {
+pub fn selection(query: &str) -> Result<Selection, ControlError> {
     let mut selection = Selection {
         state: None,
         search: String::new(),
@@ -75,12 +75,12 @@ pub fn selection(query: &str) -> Result<Selection, Wrong> {
             "match" => {
                 let text = value.trim();
                 if text.chars().count() > SEARCH_CHARS_MAX {
-                    return Err(Wrong::of("match", "must be at most 128 characters"));
+                    return Err(ControlError::of("match", "must be at most 128 characters"));
                 }
                 selection.search = text.into();
             }
             "tag" if value.chars().count() > TAG_BYTES_MAX => {
-                return Err(Wrong::of("tag", "must be at most 64 characters"));
+                return Err(ControlError::of("tag", "must be at most 64 characters"));
             }
             "tag" => selection.tag = value,
             "sort" => selection.order = choice(&value, "sort", ORDERS)?,
@@ -98,13 +98,13 @@ pub fn selection(query: &str) -> Result<Selection, Wrong> {
 }
 
 /// Reads which incidents are wanted.
-pub fn incidents(query: &str) -> Result<Incidents, Wrong> {
+pub fn incidents(query: &str) -> Result<Incidents, ControlError> {
     let mut wanted = Incidents { monitor: None, since: None, open: false, limit: LIST_DEFAULT, after: None };
     each(query, |key, value| {
         match key {
             "monitor" if value.is_empty() => wanted.monitor = None,
             "monitor" => {
-                Id::new(&value).map_err(|error| Wrong::of("monitor", error.to_string()))?;
+                Id::new(&value).map_err(|error| ControlError::of("monitor", error.to_string()))?;
                 wanted.monitor = Some(value);
             }
             "since" if value.is_empty() => wanted.since = None,
@@ -150,7 +150,7 @@ pub struct Alerts {
 }
 
 /// Reads the query of a list of alerts, whose states are named so.
-pub fn alerts(query: &str, states: &[&'static str]) -> Result<Alerts, Wrong> {
+pub fn alerts(query: &str, states: &[&'static str]) -> Result<Alerts, ControlError> {
     let mut wanted = Alerts { state: None, limit: LIST_DEFAULT, before: None };
     let states: Vec<(&str, &'static str)> = states.iter().map(|name| (*name, *name)).collect();
     each(query, |key, value| {
@@ -159,7 +159,8 @@ pub fn alerts(query: &str, states: &[&'static str]) -> Result<Alerts, Wrong> {
             "limit" => wanted.limit = limit(&value)?,
             "after" if value.is_empty() => wanted.before = None,
             "after" => {
-                let place = value.parse().map_err(|_| Wrong::of("after", "not a place in this list"))?;
+                let place =
+                    value.parse().map_err(|_| ControlError::of("after", "not a place in this list"))?;
                 wanted.before = Some(place);
             }
             _ => {}
@@ -214,26 +215,26 @@ const ORDERS: &[(&str, Order)] =
     &[("id", Order::Id), ("state", Order::State), ("last_beat", Order::LastBeat), ("since", Order::Since)];
 
 /// One of a few words; an empty text is none of them and no fault.
-fn choice<T: Copy>(text: &str, field: &'static str, words: &[(&str, T)]) -> Result<Option<T>, Wrong> {
+fn choice<T: Copy>(text: &str, field: &'static str, words: &[(&str, T)]) -> Result<Option<T>, ControlError> {
     if text.is_empty() {
         return Ok(None);
     }
     let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| Some(*value));
     found.ok_or_else(|| {
         let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        Wrong::of(field, format!("must be one of {}", words.join(", ")))
+        ControlError::of(field, format!("must be one of {}", words.join(", ")))
     })
 }
 
-fn limit(text: &str) -> Result<usize, Wrong> {
+fn limit(text: &str) -> Result<usize, ControlError> {
     // "+5" is a number to the parser; nobody means it.
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     let number = text.parse().ok().filter(|n| digits && (1..=LIST_MAX).contains(n));
-    number.ok_or(Wrong::of("limit", "must be from 1 to 10000"))
+    number.ok_or(ControlError::of("limit", "must be from 1 to 10000"))
 }
 
-fn cursor(text: &str) -> Result<Cursor, Wrong> {
-    let wrong = || Wrong::of("after", "must be the `next` of an earlier page, as it was given");
+fn cursor(text: &str) -> Result<Cursor, ControlError> {
+    let wrong = || ControlError::of("after", "must be the `next` of an earlier page, as it was given");
     let (key, id) = text.split_once(':').ok_or_else(wrong)?;
     let digits = key.strip_prefix('-').unwrap_or(key);
     if digits.is_empty() || digits.len() > 19 || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -245,11 +246,14 @@ fn cursor(text: &str) -> Result<Cursor, Wrong> {
 }
 
 /// Visits the parameters, decoded.
-fn each(query: &str, mut visit: impl FnMut(&str, String) -> Result<(), Wrong>) -> Result<(), Wrong> {
+fn each(
+    query: &str,
+    mut visit: impl FnMut(&str, String) -> Result<(), ControlError>,
+) -> Result<(), ControlError> {
     for (key, value) in pairs(query) {
         match (decoded(key), decoded(value)) {
             ((key, false), (value, false)) => visit(&key, value)?,
-            _ => return Err(Wrong::of("query", "not UTF-8 once percent-decoded")),
+            _ => return Err(ControlError::of("query", "not UTF-8 once percent-decoded")),
         }
     }
     Ok(())

@@ -4,10 +4,10 @@
 //! kernel delivers to it once the address is there. What cannot be bound, a name without an address, or any such address
 //! elsewhere, is tried again. Either way it is said until it is over.
 
-use super::assign::Place;
+use super::assign::{Place, stand};
 use super::bind::{self, Bound};
 use super::error::{SocketError, Warning};
-use super::{Listening, Wanted, stand};
+use super::listening::{Listening, Wanted};
 use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
 use crate::domain::sentence::{Audience, Sentence};
@@ -160,22 +160,6 @@ fn is_on_an_interface(ip: IpAddr) -> bool {
     match UdpSocket::bind((ip, 0)) {
         Ok(_) => true,
         Err(error) => error.kind() != std::io::ErrorKind::AddrNotAvailable,
-    }
-}
-
-/// Lets a socket be bound to an address that no interface has yet. False where the system cannot.
-pub(super) fn allow_any_address(socket: &socket2::Socket, address: SocketAddr) -> bool {
-    #[cfg(target_os = "linux")]
-    {
-        match address {
-            SocketAddr::V4(_) => socket.set_freebind_v4(true).is_ok(),
-            SocketAddr::V6(_) => socket.set_freebind_v6(true).is_ok(),
-        }
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = (socket, address);
-        false
     }
 }
 

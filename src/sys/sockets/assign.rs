@@ -4,8 +4,8 @@
 //! without `FileDescriptorName=` passes the unit's name; a manager that passes none leaves "unknown") still has an
 //! evident meaning when only one kind of listener was asked for. Anything else would be a guess, and is closed.
 
-use super::Wanted;
 use super::error::Warning;
+use super::listening::{Listening, Socket, Wanted};
 use crate::domain::address::ListenAddress;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -126,6 +126,17 @@ pub(super) fn which(wanted: &[Wanted], name: &str, place: &Place) -> usize {
     let named = || wanted.iter().enumerate().filter(|(_, w)| w.name == name);
     let there = named().find(|(_, w)| place.answers(&w.address));
     there.or_else(|| named().next()).map_or(0, |(index, _)| index)
+}
+
+/// A socket that stands at a place.
+pub(super) fn stand(
+    wanted: usize,
+    name: String,
+    socket: Socket,
+    place: &Place,
+    inherited: bool,
+) -> Listening {
+    Listening { name, wanted, socket, address: place.to_string(), port: place.port(), inherited, file: None }
 }
 
 #[cfg(test)]

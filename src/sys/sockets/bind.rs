@@ -5,8 +5,9 @@
 
 use super::assign::Place;
 use super::error::{SocketError, Warning, errno};
+use super::holder;
+use super::listening::Socket;
 use super::path::{self, SocketFile};
-use super::{Socket, absent, holder};
 use crate::domain::address::ListenAddress;
 use crate::sys::service;
 use nix::errno::Errno;
@@ -77,7 +78,7 @@ fn listen_tcp(address: SocketAddr) -> io::Result<Bound> {
     socket.set_nonblocking(true)?;
     match socket.bind(&address.into()) {
         // No interface has it yet: the listener stands all the same, and serves once one has.
-        Err(e) if errno(&e) == Some(Errno::EADDRNOTAVAIL) && absent::allow_any_address(&socket, address) => {
+        Err(e) if errno(&e) == Some(Errno::EADDRNOTAVAIL) && allow_any_address(&socket, address) => {
             socket.bind(&address.into())?;
         }
         bound => bound?,
@@ -105,6 +106,22 @@ fn unix(wanted: &std::path::Path) -> Result<Bound, SocketError> {
         Ok(Bound { socket: Socket::Unix(listener), place: Place::Unix(full.clone()), file: Some(file) })
     };
     listen().map_err(|e| path::explain(&full, e))
+}
+
+/// Lets a socket be bound to an address that no interface has yet. False where the system cannot.
+fn allow_any_address(socket: &socket2::Socket, address: SocketAddr) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        match address {
+            SocketAddr::V4(_) => socket.set_freebind_v4(true).is_ok(),
+            SocketAddr::V6(_) => socket.set_freebind_v6(true).is_ok(),
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (socket, address);
+        false
+    }
 }
 
 fn no_such_family(error: &io::Error) -> bool {

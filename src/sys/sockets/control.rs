@@ -5,7 +5,9 @@
 //! it is made here.
 
 use super::error::SocketError;
-use super::{Socket, SocketFile, bind, path};
+use super::listening::Socket;
+use super::path::SocketFile;
+use super::{bind, path};
 use crate::domain::address::ListenAddress;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;

@@ -5,12 +5,12 @@
 //! the other two variables, so the names are read before it. Anything in the environment is from outside: a wrong pid
 //! means "not for us", a wrong count is an error, a descriptor that is no listening stream socket is closed.
 //!
-//! Beside what a socket unit opened stand the files that the process before us gave to systemd's store: its listeners
+//! Beside what a socket unit opened stand the files that the process before this one gave to systemd's store: its listeners
 //! ([`KEPT`]) and its connections ([`parked::NAME`]).
 
-use super::Socket;
 use super::assign::Place;
 use super::error::{SocketError, Warning};
+use super::listening::Socket;
 use crate::domain::limits::LISTENERS_MAX;
 use crate::sys::{parked, service};
 use listenfd::ListenFd;
@@ -26,7 +26,7 @@ const DESCRIPTORS_MAX: usize = 4 * LISTENERS_MAX;
 pub struct Inherited {
     sockets: Vec<One>,
     unusable: Vec<Warning>,
-    /// Listeners of the process before us.
+    /// Listeners of the process before this one.
     kept: Vec<One>,
     /// Its connections.
     parked: Vec<OwnedFd>,
@@ -60,7 +60,7 @@ impl Inherited {
         sockets.chain(self.parked.iter().map(AsRawFd::as_raw_fd)).collect()
     }
 
-    /// The connections of the process before us, for [`parked::unpack`].
+    /// The connections of the process before this one, for [`parked::unpack`].
     pub fn take_parked(&mut self) -> Vec<OwnedFd> {
         std::mem::take(&mut self.parked)
     }

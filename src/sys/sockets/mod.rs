@@ -2,8 +2,8 @@
 //!
 //! [`inherit`] runs first of all, while there is one thread: it takes what the service manager hands over, by name, and
 //! clears the environment of it. [`open`] then fits that to the listeners the configuration wants (`assign`, pure), goes
-//! on with those that the process before us had bound, and binds whatever is left (`bind`, `path`). All sockets come out listening, non-blocking and closed on exec, so that
-//! the rest of the program cannot tell where one came from. What goes wrong is a sentence with an exit code (`error`),
+//! on with those that the process before this one had bound, and binds whatever is left (`bind`, `path`). All sockets come out
+//! listening, non-blocking and closed on exec, so that the rest of the program cannot tell where one came from. What goes wrong is a sentence with an exit code (`error`),
 //! which names the program in the way when the system tells (`holder`).
 
 pub mod absent;
@@ -14,69 +14,19 @@ mod error;
 mod holder;
 mod inherit;
 pub mod keepalive;
+mod listening;
 mod path;
 
 pub use error::SocketError;
 pub use inherit::{Inherited, KEPT, inherit};
+pub use listening::{Listening, Socket, Wanted};
 pub use path::SocketFile;
 
-use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
 use crate::domain::limits::LISTENERS_MAX;
 use absent::Absent;
-use assign::Place;
+use assign::{Place, stand};
 use error::Warning;
-use std::net::TcpListener;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixListener;
-
-/// A listener that the configuration asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// The name in `[[listen]]`, for example `http`; several may share one.
-    pub name: String,
-    /// Where it shall stand.
-    pub address: ListenAddress,
-    /// Whether nobody asked for it: where its place is taken it is done without.
-    pub unasked: bool,
-}
-
-/// A listening socket: non-blocking, closed on exec.
-#[derive(Debug)]
-pub enum Socket {
-    /// IPv4 or IPv6.
-    Tcp(TcpListener),
-    /// A unix socket.
-    Unix(UnixListener),
-}
-
-/// A listener that stands.
-#[derive(Debug)]
-pub struct Listening {
-    /// The name of the wanted listener it serves.
-    pub name: String,
-    /// Which of the wanted listeners that is, since several may share a name: its place in their list.
-    pub wanted: usize,
-    /// The socket.
-    pub socket: Socket,
-    /// Its real address, asked of the socket: `[::]:7777`, `127.0.0.1:7777`, `unix:/path`.
-    pub address: String,
-    /// Its real TCP port.
-    pub port: Option<u16>,
-    /// True when a service manager handed it over: it then owns the address, and the socket must not be stored.
-    pub inherited: bool,
-    /// The unix path we made. It is removed when this is dropped: keep it as long as the socket.
-    pub file: Option<SocketFile>,
-}
-
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Socket::Tcp(socket) => socket.as_fd(),
-            Socket::Unix(socket) => socket.as_fd(),
-        }
-    }
-}
 
 /// What came of making the listeners.
 #[derive(Debug, Default)]
@@ -106,7 +56,7 @@ impl Opened {
     }
 }
 
-/// Makes the listeners: an inherited socket replaces those of its name, the others go on from the process before us where
+/// Makes the listeners: an inherited socket replaces those of its name, the others go on from the process before this one where
 /// they stand as configured, or are bound. `give_up` is called before that, when the manager keeps a listener for which
 /// there is no use any more: as long as it does, the address cannot be bound.
 ///
@@ -180,14 +130,12 @@ pub fn open(
     Ok(Opened { listening, warnings, absent, unasked })
 }
 
-fn stand(wanted: usize, name: String, socket: Socket, place: &Place, inherited: bool) -> Listening {
-    Listening { name, wanted, socket, address: place.to_string(), port: place.port(), inherited, file: None }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::address::ListenAddress;
     use std::io::{Read, Write};
+    use std::net::TcpListener;
     use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
 
     fn wanted(name: &str, address: ListenAddress) -> Wanted {

@@ -5,7 +5,7 @@
 
 use crate::domain::time::{Now, Span, Wall};
 use crate::wire::answer::{Answer, http_date};
-use crate::wire::line::Reply;
+use crate::wire::line::LineReply;
 use crate::wire::ws::{Opcode, frame};
 
 /// One answer.
@@ -13,7 +13,7 @@ pub enum PendingAnswer {
     /// To an HTTP request.
     Http(Answer),
     /// On a raw TCP connection, and how many beats it acknowledges.
-    Tcp(Reply, u64),
+    Tcp(LineReply, u64),
     /// To the word `PING` in a WebSocket.
     WsWord(Answer),
     /// To JSON in a WebSocket.
@@ -42,8 +42,10 @@ impl PendingAnswers {
     /// Adds an answer of the connection at hand.
     pub fn push(&mut self, answer: PendingAnswer) {
         // A dialect without answers needs no more than one for all beats.
-        if let (PendingAnswer::Tcp(Reply::Nothing, more), Some(PendingAnswer::Tcp(Reply::Nothing, beats))) =
-            (&answer, self.all.last_mut().filter(|_| self.unissued > 0))
+        if let (
+            PendingAnswer::Tcp(LineReply::Nothing, more),
+            Some(PendingAnswer::Tcp(LineReply::Nothing, beats)),
+        ) = (&answer, self.all.last_mut().filter(|_| self.unissued > 0))
         {
             *beats += more;
             return;

@@ -8,12 +8,12 @@ use crate::domain::limits::LINGER_MAX;
 use crate::engine::stats::Turned;
 use crate::wire::answer::Answer;
 use crate::wire::blob;
-use crate::wire::head::{self, Step};
+use crate::wire::head::{self, HeadStep};
 use serde::{Deserialize, Serialize};
 
 /// What the connection is in the middle of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Stage {
+enum HttpStage {
     Idle,
     Head,
     Body,
@@ -23,7 +23,7 @@ enum Stage {
 
 /// What happens once everything is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Then {
+enum HttpThen {
     Read,
     Close,
     Linger,
@@ -37,8 +37,8 @@ pub struct HttpConversation {
     carry: Vec<u8>,
     /// `carry` has not been looked at.
     is_unread: bool,
-    then: Then,
-    stage: Stage,
+    then: HttpThen,
+    stage: HttpStage,
     heard_bytes: u32,
     due: Second,
 }
@@ -48,8 +48,8 @@ pub struct HttpConversation {
 pub struct ParkedHttp {
     #[serde(with = "blob")]
     carry: Vec<u8>,
-    then: Then,
-    stage: Stage,
+    then: HttpThen,
+    stage: HttpStage,
     heard_bytes: u32,
 }
 
@@ -59,8 +59,8 @@ impl HttpConversation {
         HttpConversation {
             is_unread: !read.is_empty(),
             carry: read,
-            then: Then::Read,
-            stage: Stage::Idle,
+            then: HttpThen::Read,
+            stage: HttpStage::Idle,
             heard_bytes: 0,
             due: turn.second_after(turn.policy.limits.idle_timeout),
         }
@@ -91,14 +91,14 @@ impl HttpConversation {
     /// Takes every whole beat in `read`.
     fn take_beats(&mut self, read: &[u8], turn: &TurnContext<'_>, host: &mut dyn Host) -> usize {
         let mut used = 0;
-        self.then = Then::Read;
-        let mut stage = Stage::Idle;
+        self.then = HttpThen::Read;
+        let mut stage = HttpStage::Idle;
         while used < read.len() {
             match head::next(&read[used..], &turn.policy.limits) {
-                Step::Beat(plain) => {
+                HeadStep::Beat(plain) => {
                     // An HTTP worker can wait for the token's turn.
                     let Some(mut answer) = host.request(&plain) else {
-                        self.then = Then::HandOver;
+                        self.then = HttpThen::HandOver;
                         break;
                     };
                     used += plain.bytes;
@@ -108,34 +108,35 @@ impl HttpConversation {
                     host.answer(PendingAnswer::Http(answer));
                     if closes {
                         // With bytes unread, the kernel would answer them with a reset, and the answer would be lost.
-                        self.then = if is_refused || used < read.len() { Then::Linger } else { Then::Close };
+                        self.then =
+                            if is_refused || used < read.len() { HttpThen::Linger } else { HttpThen::Close };
                         break;
                     }
                 }
-                Step::Partial { in_body } => {
-                    stage = if in_body { Stage::Body } else { Stage::Head };
+                HeadStep::Partial { in_body } => {
+                    stage = if in_body { HttpStage::Body } else { HttpStage::Head };
                     break;
                 }
-                Step::Other => {
-                    self.then = Then::HandOver;
+                HeadStep::Other => {
+                    self.then = HttpThen::HandOver;
                     break;
                 }
             }
         }
         self.enter(stage, used > 0, turn);
-        if matches!(self.then, Then::Close | Then::Linger) { read.len() } else { used }
+        if matches!(self.then, HttpThen::Close | HttpThen::Linger) { read.len() } else { used }
     }
 
     /// Begins a stage. A request must end in time counted from its first byte, so more of the same stage does not move the
     /// deadline.
-    fn enter(&mut self, stage: Stage, is_new: bool, turn: &TurnContext<'_>) {
-        if is_new || stage != self.stage || stage == Stage::Idle {
+    fn enter(&mut self, stage: HttpStage, is_new: bool, turn: &TurnContext<'_>) {
+        if is_new || stage != self.stage || stage == HttpStage::Idle {
             let limits = &turn.policy.limits;
             self.due = turn.second_after(match stage {
-                Stage::Idle => limits.idle_timeout,
-                Stage::Head => limits.header_timeout,
-                Stage::Body => limits.body_timeout,
-                Stage::Lingering => LINGER_MAX,
+                HttpStage::Idle => limits.idle_timeout,
+                HttpStage::Head => limits.header_timeout,
+                HttpStage::Body => limits.body_timeout,
+                HttpStage::Lingering => LINGER_MAX,
             });
         }
         self.stage = stage;
@@ -144,11 +145,11 @@ impl HttpConversation {
     /// What comes after everything is sent.
     fn proceed(&mut self, turn: &TurnContext<'_>) -> Flow {
         match self.then {
-            Then::Read => Flow::Continue,
-            Then::Close => Flow::Close,
-            Then::HandOver => Flow::HandOver,
-            Then::Linger => {
-                self.enter(Stage::Lingering, true, turn);
+            HttpThen::Read => Flow::Continue,
+            HttpThen::Close => Flow::Close,
+            HttpThen::HandOver => Flow::HandOver,
+            HttpThen::Linger => {
+                self.enter(HttpStage::Lingering, true, turn);
                 Flow::Linger
             }
         }
@@ -179,7 +180,7 @@ impl Conversation for HttpConversation {
 
     fn end_of_input(&mut self, _: &TurnContext<'_>, _: &mut dyn Host) -> Flow {
         // A body cut short deserves an answer, and hyper has one; half a head does not.
-        if self.stage == Stage::Body { Flow::HandOver } else { Flow::Close }
+        if self.stage == HttpStage::Body { Flow::HandOver } else { Flow::Close }
     }
 
     fn sent(&mut self, sent: Sent, turn: &TurnContext<'_>, _: &mut dyn Host) -> Flow {
@@ -188,7 +189,7 @@ impl Conversation for HttpConversation {
                 self.due = turn.second_after(turn.policy.limits.write_timeout);
             }
             // hyper can send the rest itself.
-            return if self.then == Then::HandOver { Flow::HandOver } else { Flow::Pause };
+            return if self.then == HttpThen::HandOver { Flow::HandOver } else { Flow::Pause };
         }
         let flow = self.proceed(turn);
         if flow == Flow::Continue && sent.was_blocked {
@@ -203,12 +204,12 @@ impl Conversation for HttpConversation {
             host.count(Turned::Unread);
             return Flow::Close;
         }
-        if matches!(self.stage, Stage::Idle | Stage::Lingering) {
+        if matches!(self.stage, HttpStage::Idle | HttpStage::Lingering) {
             return Flow::Close;
         }
         host.count(Turned::Timeout);
-        host.send(&Answer::timed_out(self.stage == Stage::Body).last_bytes(turn.now.wall));
-        self.then = Then::Linger;
+        host.send(&Answer::timed_out(self.stage == HttpStage::Body).last_bytes(turn.now.wall));
+        self.then = HttpThen::Linger;
         Flow::Continue
     }
 
@@ -217,11 +218,11 @@ impl Conversation for HttpConversation {
     }
 
     fn lingering(&mut self) -> Option<&mut u32> {
-        (self.stage == Stage::Lingering).then_some(&mut self.heard_bytes)
+        (self.stage == HttpStage::Lingering).then_some(&mut self.heard_bytes)
     }
 
     fn is_idle(&self) -> bool {
-        self.stage == Stage::Idle
+        self.stage == HttpStage::Idle
     }
 
     fn kept_bytes(&self) -> usize {

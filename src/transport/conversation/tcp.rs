@@ -7,34 +7,28 @@
 //!
 //! The connection is read on though its client does not read: what that leaves unread is bounded.
 
+mod beats;
 mod deadlines;
 
 use super::answers::PendingAnswer;
 use super::{Conversation, Flow, Host, Second, Sent, TurnContext, barred_by};
 use crate::domain::access::{Denied, Shown, Wish};
-use crate::domain::address::Peer;
-use crate::domain::beat::{Beat, Warnings};
-use crate::domain::id::{Id, IdRef};
+use crate::domain::id::Id;
 use crate::domain::limits::{QUIET, TALK_READ_BYTES_MAX, TALK_UNSENT_BYTES_MAX};
 use crate::domain::notice::Notice;
-use crate::domain::policy::Anonymous;
 use crate::domain::time::Span;
 use crate::engine::intake::claims::{self, Claim};
 use crate::engine::stats::{BeatResult, Turned};
-use crate::engine::{SenderRefusal, id_of_peer};
-use crate::transport::intake::IntakeError;
 use crate::wire::blob;
-use crate::wire::dialect::{self, Dialect, Event, Foreign};
-use crate::wire::fields::Fields;
-use crate::wire::line::{self, Command, Reply};
+use crate::wire::dialect::{Dialect, DialectEvent, DialectParser, Foreign};
+use crate::wire::line::{LineCommand, LineReply};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The conversation over a raw TCP connection.
 pub struct TcpConversation {
-    parser: dialect::Talk,
-    subject: Subject,
+    parser: DialectParser,
+    subject: BeatSubject,
     /// On the id of that; none before the first beat.
     claim: Option<Claim>,
     /// The client's port; 0 where there is none.
@@ -73,7 +67,7 @@ pub struct TcpConversation {
 
 /// Which monitor a connection beats for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Subject {
+enum BeatSubject {
     /// It has not beaten yet.
     Nobody,
     /// That of its address.
@@ -88,9 +82,9 @@ enum Subject {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ParkedTcp {
     #[serde(rename = "talk")]
-    parser: dialect::Talk,
+    parser: DialectParser,
     #[serde(rename = "whom")]
-    subject: Subject,
+    subject: BeatSubject,
     claim: Option<claims::Kept>,
     /// Whether it has shown a token, for versions before 0.5, and which.
     authorized: bool,
@@ -107,7 +101,7 @@ pub struct ParkedTcp {
 impl ParkedTcp {
     /// The monitor that departs with the connection, where it has one.
     pub fn own_monitor(&self) -> Option<Id> {
-        let claim = self.claim.as_ref().filter(|_| self.subject == Subject::Own)?;
+        let claim = self.claim.as_ref().filter(|_| self.subject == BeatSubject::Own)?;
         Id::new(claim.id()).ok()
     }
 }
@@ -115,20 +109,20 @@ impl ParkedTcp {
 impl TcpConversation {
     /// On a new connection.
     pub fn new(port: Option<u16>, turn: &TurnContext<'_>, host: &mut dyn Host) -> TcpConversation {
-        let tcp = TcpConversation::with(dialect::Talk::new(), port, turn, host);
+        let tcp = TcpConversation::with(DialectParser::new(), port, turn, host);
         host.log(Notice::ClientConnected { peer: host.peer() });
         tcp
     }
 
     fn with(
-        parser: dialect::Talk,
+        parser: DialectParser,
         port: Option<u16>,
         turn: &TurnContext<'_>,
         host: &dyn Host,
     ) -> TcpConversation {
         let mut tcp = TcpConversation {
             parser,
-            subject: Subject::Nobody,
+            subject: BeatSubject::Nobody,
             claim: None,
             port: port.unwrap_or(0),
             shown: Shown::Nothing,
@@ -164,7 +158,7 @@ impl TcpConversation {
         let ParkedTcp { parser, subject, claim, authorized, shown, is_healthy, patience_ms, guesses, ahead } =
             parked;
         let claim = claim.as_ref().and_then(|claim| host.claims().resume(claim));
-        if !parser.is_sound() || claim.is_none() != (subject == Subject::Nobody) {
+        if !parser.is_sound() || claim.is_none() != (subject == BeatSubject::Nobody) {
             return None;
         }
         let mut tcp = TcpConversation {
@@ -248,28 +242,30 @@ impl TcpConversation {
         !self.deaf_until.is_due(turn)
     }
 
-    fn take_event(&mut self, event: Event<'_>, turn: &TurnContext<'_>, host: &mut dyn Host) {
+    fn take_event(&mut self, event: DialectEvent<'_>, turn: &TurnContext<'_>, host: &mut dyn Host) {
         if self.closes {
             return;
         }
         match event {
-            Event::Frame => self.sign(Dialect::Frame, Reply::Nothing, turn, host),
-            Event::Pong => self.sign(Dialect::Pong, Reply::Nothing, turn, host),
-            Event::BarePing => self.sign(Dialect::Ping, Reply::BarePong, turn, host),
-            Event::Packet => self.sign(Dialect::Text, Reply::Hello, turn, host),
-            Event::Command(Command::Ping) => self.sign(Dialect::Line, Reply::Pong, turn, host),
-            Event::Command(Command::HeartbeatPing) => {
-                self.sign(Dialect::Line, Reply::HeartbeatPong, turn, host);
+            DialectEvent::Frame => self.sign(Dialect::Frame, LineReply::Nothing, turn, host),
+            DialectEvent::Pong => self.sign(Dialect::Pong, LineReply::Nothing, turn, host),
+            DialectEvent::BarePing => self.sign(Dialect::Ping, LineReply::BarePong, turn, host),
+            DialectEvent::Packet => self.sign(Dialect::Text, LineReply::Hello, turn, host),
+            DialectEvent::Command(LineCommand::Ping) => self.sign(Dialect::Line, LineReply::Pong, turn, host),
+            DialectEvent::Command(LineCommand::HeartbeatPing) => {
+                self.sign(Dialect::Line, LineReply::HeartbeatPong, turn, host);
             }
-            Event::Command(Command::HeartbeatPong) => self.sign(Dialect::Line, Reply::Nothing, turn, host),
-            Event::Command(Command::Beat(fields)) => self.beat(fields, turn, host),
-            Event::Command(Command::Auth(token)) => self.authorize(token.as_bytes(), turn, host),
-            Event::Command(Command::Quit) => self.closes = true,
-            Event::Wrong(reason) => {
+            DialectEvent::Command(LineCommand::HeartbeatPong) => {
+                self.sign(Dialect::Line, LineReply::Nothing, turn, host)
+            }
+            DialectEvent::Command(LineCommand::Beat(fields)) => self.beat(fields, turn, host),
+            DialectEvent::Command(LineCommand::Auth(token)) => self.authorize(token.as_bytes(), turn, host),
+            DialectEvent::Command(LineCommand::Quit) => self.closes = true,
+            DialectEvent::Wrong(reason) => {
                 host.count_beat(BeatResult::Invalid);
-                answer(host, Reply::Error(reason), 0);
+                host.answer(PendingAnswer::Tcp(LineReply::Error(reason), 0));
             }
-            Event::Foreign(foreign) => {
+            DialectEvent::Foreign(foreign) => {
                 self.closes = true;
                 host.count(match foreign {
                     Foreign::Http => Turned::ForeignHttp,
@@ -278,7 +274,7 @@ impl TcpConversation {
                     Foreign::Smb => Turned::ForeignSmb,
                 });
             }
-            Event::Impossible(frame) => {
+            DialectEvent::Impossible(frame) => {
                 self.closes = true;
                 host.count(Turned::Protocol);
                 let peer = host.peer();
@@ -287,117 +283,9 @@ impl TcpConversation {
         }
     }
 
-    /// Whether it may send beats; if not, answers so where the dialect can.
-    fn may_beat(&self, dialect: Dialect, turn: &TurnContext<'_>, host: &mut dyn Host) -> bool {
-        let reason = match turn.policy.access.check_again(Wish::Beat, host.peer(), self.shown) {
-            Ok(()) => return true,
-            Err(Denied::Token(key)) => {
-                host.note_refused(SenderRefusal::Token(key));
-                format!("a token from {key} is needed: AUTH TOKEN")
-            }
-            Err(Denied::Network(key)) => format!("not allowed from {}: see {key}", host.peer()),
-        };
-        host.count_beat(BeatResult::Denied);
-        refuse(host, dialect, Cow::Owned(reason));
-        false
-    }
-
-    /// Takes a sign of life that names no monitor.
-    fn sign(&mut self, dialect: Dialect, reply: Reply, turn: &TurnContext<'_>, host: &mut dyn Host) {
-        if !self.may_beat(dialect, turn, host) {
-            return;
-        }
-        if self.subject == Subject::Named && !self.is_healthy {
-            // A sign of life does not end what a status reported.
-            return answer(host, reply, 0);
-        }
-        let new = if self.claim.is_none() { self.nameless(turn, host) } else { None };
-        let (subject, id) = match (&self.claim, &new) {
-            (Some(claim), _) => (self.subject, claim.id()),
-            (None, Some((subject, id))) => (*subject, id.as_ref()),
-            (None, None) => return,
-        };
-        let mut beat = Beat::default();
-        if subject != Subject::Address {
-            beat.id = Some(id);
-        }
-        if subject != Subject::Named {
-            let (interval, timeout) = TcpConversation::times_of(dialect, &turn.policy.tcp);
-            beat.interval = Some(interval);
-            beat.grace = Some(Span(timeout.0.saturating_sub(interval.0)));
-        }
-        let nameless = (subject == Subject::Address).then(|| id.to_id());
-        if let Err(error) = host.beat(Ok(beat), nameless, false) {
-            return refuse(host, dialect, reason(&error));
-        }
-        // Only now: a sender that is refused takes no claim.
-        match new {
-            Some((subject, id)) => {
-                self.subject = subject;
-                self.claim = Some(host.claims().claim(dialect as u8, id.as_ref(), host.peer()));
-            }
-            None => self.renew(host),
-        }
-        answer(host, reply, 1);
-    }
-
-    /// Takes a beat that names its monitor.
-    fn beat(&mut self, mut fields: Fields<'_>, turn: &TurnContext<'_>, host: &mut dyn Host) {
-        if !self.may_beat(Dialect::Line, turn, host) {
-            return;
-        }
-        let beat = fields.beat();
-        let warnings = beat.as_ref().map_or(Warnings::NONE, |beat| beat.warnings);
-        let named = beat.as_ref().ok().and_then(|beat| Some((beat.id?, beat.status.verdict() == Some(true))));
-        let receipt = match host.beat(beat, None, true) {
-            Ok(receipt) => receipt,
-            Err(error) => return refuse(host, Dialect::Line, reason(&error)),
-        };
-        if let Some((id, is_healthy)) = named {
-            self.set_name(id, host);
-            self.is_healthy = is_healthy;
-            self.patience = Span(receipt.interval.0.saturating_add(receipt.grace.0));
-        }
-        answer(host, Reply::Ok(Some(receipt.interval), warnings), 1);
-    }
-
-    /// From now on it beats for this monitor.
-    fn set_name(&mut self, id: IdRef<'_>, host: &mut dyn Host) {
-        match &self.claim {
-            Some(claim) if self.subject == Subject::Named && claim.id() == id => return self.renew(host),
-            Some(own) if self.subject == Subject::Own => host.depart(own.id(), false),
-            _ => {}
-        }
-        self.subject = Subject::Named;
-        self.claim = Some(host.claims().claim(Dialect::Line as u8, id, host.peer()));
-    }
-
-    /// It goes on beating for its monitor.
-    fn renew(&self, host: &mut dyn Host) {
-        let Some(claim) = &self.claim else { return };
-        // Those that give no name share the monitor of their address.
-        if let Some(pair) = claim.renew(host.peer()).filter(|_| self.subject == Subject::Named) {
-            host.contend(claim.id(), pair);
-        }
-    }
-
-    /// Whom a sender beats for that gives no name; its certificate may.
-    fn nameless(&self, turn: &TurnContext<'_>, host: &dyn Host) -> Option<(Subject, Id)> {
-        if let Some(name) = host.certificate() {
-            return Some((Subject::Named, name.to_id()));
-        }
-        match (host.peer(), turn.policy.tcp.anonymous) {
-            (Peer::Ip(ip), Anonymous::IpPort) if self.port != 0 => {
-                let own = std::net::SocketAddr::new(ip, self.port).to_string();
-                Id::new(&own).ok().map(|id| (Subject::Own, id))
-            }
-            (peer, _) => id_of_peer(peer).map(|id| (Subject::Address, id)),
-        }
-    }
-
     /// The monitor that it beats for, where that is not its address.
     fn monitor(&self) -> Option<Arc<str>> {
-        let claim = self.claim.as_ref().filter(|_| self.subject != Subject::Address)?;
+        let claim = self.claim.as_ref().filter(|_| self.subject != BeatSubject::Address)?;
         Some(claim.id().as_str().into())
     }
 }
@@ -488,7 +376,7 @@ impl Conversation for TcpConversation {
         let key = match turn.policy.access.check_again(Wish::Beat, peer, self.shown) {
             Ok(()) => return Flow::Continue,
             // It may show a token yet; a beat without one is answered so.
-            Err(Denied::Token(_)) if self.subject == Subject::Nobody => {
+            Err(Denied::Token(_)) if self.subject == BeatSubject::Nobody => {
                 if has_changed {
                     self.expect_token(turn, peer);
                     self.set_due();
@@ -508,7 +396,7 @@ impl Conversation for TcpConversation {
         if !self.has_timed_out {
             host.log(Notice::ClientDisconnected { peer: host.peer(), monitor: self.monitor() });
         }
-        let own = self.claim.as_ref().filter(|claim| self.subject == Subject::Own && claim.holds());
+        let own = self.claim.as_ref().filter(|claim| self.subject == BeatSubject::Own && claim.holds());
         own.into_iter().for_each(|own| host.depart(own.id(), self.has_timed_out));
     }
 
@@ -526,25 +414,5 @@ impl Conversation for TcpConversation {
 
     fn kept_bytes(&self) -> usize {
         self.parser.kept_bytes() + self.ahead.len()
-    }
-}
-
-/// Answers once the beats of this turn are on record, of which it acknowledges so many.
-fn answer(host: &mut dyn Host, reply: Reply, acknowledges: u64) {
-    host.answer(PendingAnswer::Tcp(reply, acknowledges));
-}
-
-/// Answers why a beat was not taken, where the dialect has words for it.
-fn refuse(host: &mut dyn Host, dialect: Dialect, reason: Cow<'static, str>) {
-    if dialect == Dialect::Line {
-        answer(host, Reply::Error(reason), 0);
-    }
-}
-
-/// Why a beat was not taken, as it stands behind `ERR`.
-fn reason(error: &IntakeError) -> Cow<'static, str> {
-    match error {
-        IntakeError::Invalid(error) => line::reason(error),
-        IntakeError::Refused(_) => Cow::Owned(error.reason().to_string()),
     }
 }

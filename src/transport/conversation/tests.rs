@@ -134,10 +134,10 @@ fn where_no_token_is_needed_none_waits_and_what_comes_with_it_stays_whole() {
 #[test]
 fn an_answer_goes_to_the_ticket_that_was_issued_for_it() {
     use super::answers::{AnswerCache, PendingAnswers};
-    use crate::wire::line::Reply;
+    use crate::wire::line::LineReply;
     let (mut answers, mut out) = (PendingAnswers::default(), Vec::new());
     let mut tickets = Vec::new();
-    for reply in [Reply::Pong, Reply::Hello, Reply::BarePong] {
+    for reply in [LineReply::Pong, LineReply::Hello, LineReply::BarePong] {
         answers.push(PendingAnswer::Tcp(reply, 1));
         tickets.extend(answers.issue());
         assert!(answers.issue().is_none(), "nothing was said since");

@@ -4,35 +4,31 @@
 //! ping or pong is no beat while the last status that was sent for the monitor is not `ok`. Whoever beats for a monitor holds
 //! the claim on it ([`Claim`]); the end of a connection whose claim another one has taken reports nothing.
 
+mod beats;
+
 use super::answers::PendingAnswer;
-use super::{Conversation, Ending, Flow, Host, Second, Sent, TurnContext, barred_by};
+use super::{Conversation, EndReason, Flow, Host, Second, Sent, TurnContext, barred_by};
 use crate::domain::access::{Denied, Shown, Wish};
 use crate::domain::address::Peer;
-use crate::domain::beat::{Beat, Status};
-use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{LINGER_MAX, SOCKET_PARTING_MAX, SOCKET_UNSENT_BYTES_MAX};
 use crate::domain::notice::Notice;
-use crate::domain::time::Span;
-use crate::engine::id_of_peer;
 use crate::engine::intake::claims::{self, Claim, Claims};
 use crate::engine::stats::{BeatResult, Turned};
-use crate::transport::beat_body;
-use crate::transport::intake::{IntakeError, named_by};
-use crate::wire::answer::Answer;
+use crate::transport::intake::named_by;
 use crate::wire::blob;
-use crate::wire::ws::{Code, Event, Opcode, Role, Session};
+use crate::wire::ws::{Code, Opcode, Role, Session};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Where in its life the connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Stage {
+enum WsStage {
     Open,
     /// A close was sent; the other end has not sent one.
     Parting,
     /// All is said; what is not sent yet must be.
-    Ending,
+    EndReason,
     /// All is sent; the other end is heard out so that it gets to read it.
     Lingering,
 }
@@ -73,7 +69,7 @@ pub struct WsConversation {
     is_trusted: bool,
     /// It was silent for too long.
     has_timed_out: bool,
-    stage: Stage,
+    stage: WsStage,
     /// Bytes that have not been looked at.
     ahead: Box<[u8]>,
     /// When it will have been silent for too long.
@@ -98,7 +94,7 @@ pub struct ParkedWs {
     is_healthy: bool,
     #[serde(rename = "echo")]
     echoes: bool,
-    stage: Stage,
+    stage: WsStage,
     #[serde(with = "blob")]
     ahead: Vec<u8>,
     heard_bytes: u32,
@@ -134,7 +130,7 @@ impl WsConversation {
             echoes: opening.echo,
             is_trusted,
             has_timed_out: false,
-            stage: Stage::Open,
+            stage: WsStage::Open,
             ahead: read.into(),
             silent: turn.second_after(turn.policy.websocket.timeout),
             message: Second::NEVER,
@@ -183,10 +179,10 @@ impl WsConversation {
         };
         ws.watch_message(turn);
         match ws.stage {
-            Stage::Open => ws.set_due(),
-            Stage::Parting => ws.due = turn.second_after(SOCKET_PARTING_MAX),
-            Stage::Ending => ws.due = ws.stalled,
-            Stage::Lingering => ws.due = turn.second_after(LINGER_MAX),
+            WsStage::Open => ws.set_due(),
+            WsStage::Parting => ws.due = turn.second_after(SOCKET_PARTING_MAX),
+            WsStage::EndReason => ws.due = ws.stalled,
+            WsStage::Lingering => ws.due = turn.second_after(LINGER_MAX),
         }
         Some(ws)
     }
@@ -218,102 +214,6 @@ impl WsConversation {
         Some(key)
     }
 
-    /// Keeps the claim on its monitor, which is that of its address if none was named.
-    fn renew_claim(&mut self, host: &mut dyn Host) {
-        match &self.claim {
-            _ if self.echoes || self.stage != Stage::Open => {}
-            Some(claim) => {
-                if let Some(pair) = claim.renew(host.peer()).filter(|_| self.is_named) {
-                    host.contend(claim.id(), pair);
-                }
-            }
-            None => {
-                if let Some(address) = id_of_peer(host.peer()) {
-                    self.set_claim(address.as_ref(), host);
-                }
-            }
-        }
-    }
-
-    fn set_claim(&mut self, id: IdRef<'_>, host: &dyn Host) {
-        if self.claim.as_ref().is_none_or(|claim| claim.id() != id) {
-            self.claim = Some(Box::new(host.claims().claim(CLAIM_KIND, id, host.peer())));
-        }
-    }
-
-    /// The monitor that was named.
-    fn name(&self) -> Option<IdRef<'_>> {
-        self.claim.as_ref().filter(|_| self.is_named).map(|claim| claim.id())
-    }
-
-    /// Takes an event; what it is answered.
-    fn take_event(
-        &mut self,
-        event: Event<'_>,
-        turn: &TurnContext<'_>,
-        host: &mut dyn Host,
-    ) -> Option<PendingAnswer> {
-        let mut owed = Vec::new();
-        self.session.reply(&event, None, &mut owed);
-        Some(match event {
-            Event::Close { .. } => {
-                self.stage = Stage::Ending;
-                PendingAnswer::WsFrames(owed, 0)
-            }
-            _ if self.stage != Stage::Open => return None,
-            Event::Message { text, bytes } if self.echoes => {
-                let opcode = if text { Opcode::Text } else { Opcode::Binary };
-                self.session.send(opcode, &bytes, None, &mut owed);
-                PendingAnswer::WsFrames(owed, 0)
-            }
-            _ if self.echoes => PendingAnswer::WsFrames(owed, 0),
-            Event::Message { text: true, bytes } if bytes.trim_ascii() == PING => {
-                PendingAnswer::WsWord(match self.sign(turn, host) {
-                    Some(Ok(interval)) => Answer::ok(interval),
-                    Some(Err(error)) => beat_body::refusal(&error),
-                    None => Answer { acknowledges: 0, ..Answer::ok(turn.policy.websocket.ping_interval) },
-                })
-            }
-            Event::Message { bytes, .. } => PendingAnswer::WsJson(self.take_json(&bytes, turn, host)),
-            Event::Ping(_) | Event::Pong(_) => {
-                let is_taken = matches!(self.sign(turn, host), Some(Ok(_)));
-                PendingAnswer::WsFrames(owed, is_taken.into())
-            }
-        })
-    }
-
-    /// Takes a sign of life that says nothing else; `None` where it is no beat.
-    fn sign(&self, turn: &TurnContext<'_>, host: &mut dyn Host) -> Option<Result<Span, IntakeError>> {
-        let beat = with_target(Beat::default(), self.name(), turn);
-        self.is_healthy.then(|| host.beat(Ok(beat), None, false).map(|receipt| receipt.interval))
-    }
-
-    fn take_json(&mut self, body: &[u8], turn: &TurnContext<'_>, host: &mut dyn Host) -> Answer {
-        let (mut named, mut is_healthy) = (None::<Id>, self.is_healthy);
-        let answer = beat_body::take_body(&turn.policy.limits, body, None, |follows_interval, beat| {
-            let beat = match beat {
-                Ok(beat) => beat,
-                Err(error) => return host.beat(Err(error), None, follows_interval).map(|it| it.interval),
-            };
-            let (name, status) = (beat.id.or(beat.ip).map(IdRef::to_id), beat.status);
-            let known = named.as_ref().map(Id::as_ref).or(self.name());
-            let interval = host.beat(Ok(with_target(beat, known, turn)), None, follows_interval)?.interval;
-            if name.is_some() {
-                named = name;
-            }
-            if status != Status::Log {
-                is_healthy = status.verdict() == Some(true);
-            }
-            Ok(interval)
-        });
-        self.is_healthy = is_healthy;
-        if let Some(name) = named {
-            self.set_claim(name.as_ref(), host);
-            self.is_named = true;
-        }
-        answer
-    }
-
     /// The monitor that it beats for, where that is not its address.
     fn monitor(&self) -> Option<Arc<str>> {
         self.name().map(|name| name.as_str().into())
@@ -335,7 +235,7 @@ impl WsConversation {
     fn close_frame(&mut self, code: Code, reason: &str) -> Vec<u8> {
         let mut out = Vec::new();
         self.session.close(code, reason, None, &mut out);
-        self.stage = Stage::Ending;
+        self.stage = WsStage::EndReason;
         out
     }
 }
@@ -388,17 +288,17 @@ impl Conversation for WsConversation {
     }
 
     fn is_paused(&self, _: &TurnContext<'_>) -> bool {
-        self.stage == Stage::Ending
+        self.stage == WsStage::EndReason
     }
 
     fn rest(&mut self, turn: &TurnContext<'_>, host: &mut dyn Host) -> Flow {
-        if let (Stage::Open, Some(ending)) = (self.stage, turn.ending) {
+        if let (WsStage::Open, Some(ending)) = (self.stage, turn.ending) {
             let (code, reason) = match ending {
-                Ending::Restart => (Code::SERVICE_RESTART, "the server starts anew"),
-                Ending::Stop => (Code::GOING_AWAY, "the server stops"),
+                EndReason::Restart => (Code::SERVICE_RESTART, "the server starts anew"),
+                EndReason::Stop => (Code::GOING_AWAY, "the server stops"),
             };
             host.send(&self.close_frame(code, reason));
-            self.stage = Stage::Parting;
+            self.stage = WsStage::Parting;
             self.due = turn.second_after(SOCKET_PARTING_MAX);
         }
         Flow::Continue
@@ -407,21 +307,21 @@ impl Conversation for WsConversation {
     fn sent(&mut self, sent: Sent, turn: &TurnContext<'_>, _: &mut dyn Host) -> Flow {
         self.stalled = turn.stalled_after(self.stalled, sent);
         match self.stage {
-            Stage::Open => self.set_due(),
-            Stage::Ending if !sent.is_blocked => {
-                self.stage = Stage::Lingering;
+            WsStage::Open => self.set_due(),
+            WsStage::EndReason if !sent.is_blocked => {
+                self.stage = WsStage::Lingering;
                 self.due = turn.second_after(LINGER_MAX);
                 return Flow::Linger;
             }
-            Stage::Ending => self.due = self.stalled,
-            Stage::Parting | Stage::Lingering => {}
+            WsStage::EndReason => self.due = self.stalled,
+            WsStage::Parting | WsStage::Lingering => {}
         }
         let is_full = sent.is_blocked && sent.unsent_bytes > SOCKET_UNSENT_BYTES_MAX;
         if is_full { Flow::Pause } else { Flow::Continue }
     }
 
     fn time_out(&mut self, _: bool, turn: &TurnContext<'_>, host: &mut dyn Host) -> Flow {
-        if self.stage != Stage::Open {
+        if self.stage != WsStage::Open {
             return Flow::Close;
         }
         if self.stalled.is_due(turn) {
@@ -450,7 +350,7 @@ impl Conversation for WsConversation {
             host.send(&ping);
             self.ping = turn.ping_after(turn.policy.websocket.ping_interval);
         }
-        if self.stage == Stage::Open {
+        if self.stage == WsStage::Open {
             self.set_due();
         }
         Flow::Continue
@@ -464,7 +364,7 @@ impl Conversation for WsConversation {
         if has_changed {
             *self.shown = self.shown.under_another_policy();
         }
-        if let Some(key) = self.barring_key(host.peer(), turn).filter(|_| self.stage == Stage::Open) {
+        if let Some(key) = self.barring_key(host.peer(), turn).filter(|_| self.stage == WsStage::Open) {
             host.send(&self.close_frame(Code::POLICY, &barred_by(key)));
         }
         Flow::Continue
@@ -477,7 +377,7 @@ impl Conversation for WsConversation {
     }
 
     fn lingering(&mut self) -> Option<&mut u32> {
-        (self.stage == Stage::Lingering).then_some(&mut self.heard_bytes)
+        (self.stage == WsStage::Lingering).then_some(&mut self.heard_bytes)
     }
 
     fn is_idle(&self) -> bool {
@@ -487,19 +387,5 @@ impl Conversation for WsConversation {
 
     fn kept_bytes(&self) -> usize {
         self.session.kept_bytes() + self.ahead.len()
-    }
-}
-
-/// A beat that names no monitor is for the one that was named before; where none was, the address is expected to beat as
-/// often as it is pinged.
-fn with_target<'a>(beat: Beat<'a>, known: Option<IdRef<'a>>, turn: &TurnContext<'_>) -> Beat<'a> {
-    let times = turn.policy.websocket;
-    match known {
-        _ if beat.id.is_some() || beat.ip.is_some() => beat,
-        Some(id) => Beat { id: Some(id), ..beat },
-        None if beat.interval.is_some() => beat,
-        None => {
-            Beat { interval: Some(times.ping_interval), grace: beat.grace.or(Some(times.grace())), ..beat }
-        }
     }
 }

@@ -105,7 +105,7 @@ pub fn check_host(
 
 /// What was sent: a query, whose fields hold where a beat does not say them, and a body.
 #[derive(Clone, Copy)]
-pub struct Sent<'a> {
+pub struct SentBeats<'a> {
     /// What stood behind `?`.
     pub query: &'a str,
     /// The body.
@@ -118,7 +118,7 @@ pub async fn bring(
     policy: &Policy,
     client: Peer,
     nameless: Option<Id>,
-    sent: Sent<'_>,
+    sent: SentBeats<'_>,
 ) -> Answer {
     let now = clock::now();
     let engine = &context.engine;
@@ -150,7 +150,7 @@ pub fn take(
     now: Now,
     client: Peer,
     nameless: Option<Id>,
-    sent: Sent<'_>,
+    sent: SentBeats<'_>,
     pending: &mut Pending,
 ) -> Answer {
     let transport = Transport::Http;

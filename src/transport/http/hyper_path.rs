@@ -1,10 +1,11 @@
-//! the HTTP worker: hyper reads the requests, [`routes`] answers them.
+//! The path of an HTTP worker: hyper reads the requests, [`routes`] answers them.
 //!
 //! hyper gets the socket behind [`HyperIo`], which first hands it the bytes that the fast path had read. Three things that
 //! hyper leaves to its user are done here: the time a head may take, the client that must be heard out after a
 //! refusal, and a JSON reason where hyper itself refuses a head (it would answer with a bare status line).
 
 mod hyper_io;
+mod phase;
 
 use crate::domain::address::Peer;
 use crate::domain::id::{Id, IdRef};
@@ -18,7 +19,7 @@ use crate::transport::conversation::ws::WebSocketOpening;
 use crate::transport::deadline::{Deadline, Wakeup};
 use crate::transport::http::beats;
 use crate::transport::http::io::{finish, leave, linger};
-use crate::transport::http::routes::{self, Broken, Flow, Question, Reply, Visitor};
+use crate::transport::http::routes::{self, BodyStream, Broken, Caller, RouteReply, RouteRequest};
 use crate::transport::http::upgrade;
 use crate::transport::intake::named_by;
 use crate::transport::listener_context::ListenerContext;
@@ -31,85 +32,14 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_io::HyperIo;
+use phase::{ANSWERED, BUSY, HEAD, IDLE, Phase, STREAMING};
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-
-/// Where in a request the connection is, told by the service to the wire and to the loop that watches the time.
-#[derive(Debug)]
-struct Phase {
-    now: AtomicU8,
-    /// How often it has changed: a whole request may come and go between two looks, and is progress too.
-    changes: AtomicU32,
-    /// Whether the request asks for an upgrade: hyper then ends without waiting for its last bytes to be sent.
-    upgrade: AtomicBool,
-    /// The socket takes nothing of what is to be sent.
-    blocked: AtomicBool,
-    /// The proxy whose connection it is, where each request may be another client's.
-    proxy: Option<Peer>,
-    /// What the connection makes us hold whatever is asked. The client of a request pays for it while that is answered.
-    own: Mutex<Held>,
-    /// As much of that as does not change.
-    base: usize,
-    /// What the answer under way makes us hold.
-    held: Mutex<Option<Held>>,
-    /// The WebSocket that the service has opened.
-    opening: OnceLock<WebSocketOpening>,
-}
-
-/// Nothing of a request has come.
-const IDLE: u8 = 0;
-/// Part of a head has come.
-const HEAD: u8 = 1;
-/// The service has the request.
-const BUSY: u8 = 2;
-/// The service has answered; the answer is being written.
-const ANSWERED: u8 = 3;
-/// The service has begun an answer that goes on.
-const STREAMING: u8 = 4;
-
-impl Phase {
-    fn get(&self) -> u8 {
-        self.now.load(Ordering::Relaxed)
-    }
-
-    fn set(&self, phase: u8) {
-        self.now.store(phase, Ordering::Relaxed);
-        self.changes.fetch_add(1, Ordering::Relaxed);
-        if phase == IDLE {
-            self.hold(None);
-            if let Some(proxy) = self.proxy {
-                self.own().stand_alone(proxy);
-            }
-        }
-    }
-
-    fn own(&self) -> MutexGuard<'_, Held> {
-        self.own.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Says how much is kept of the connection besides what does not change.
-    fn keep(&self, more: usize, max: usize) -> Result<(), Turned> {
-        self.own().set(self.base + more, max)
-    }
-
-    fn hold(&self, held: Option<Held>) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
-    }
-
-    /// Notes whether the socket has taken something.
-    fn sent(&self, moved: bool) {
-        let was = self.blocked.swap(!moved, Ordering::Relaxed);
-        // Whoever takes what is sent is still there.
-        if moved && (was || self.get() == STREAMING) || !moved && !was {
-            self.changes.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
 
 /// A connection that a reactor shall have back.
 pub struct Released {
@@ -153,7 +83,7 @@ pub async fn serve(
         context: context.clone(),
         counted: 0,
     };
-    let visitor = Visitor::of(context, peer, || wire.stream.peer_uid());
+    let caller = Caller::of(context, peer, || wire.stream.peer_uid());
     let name = wire.stream.name().map(IdRef::to_id);
     let service = {
         let (context, phase, shed) = (context.clone(), phase.clone(), shed.clone());
@@ -164,19 +94,18 @@ pub async fn serve(
             Box::pin(async move {
                 phase.set(BUSY);
                 let mut client = peer;
-                let reply =
-                    answer(&context, peer, name, visitor, request, (&phase, &shed), &mut client).await;
+                let reply = answer(&context, peer, name, caller, request, (&phase, &shed), &mut client).await;
                 Ok::<_, Infallible>(match reply {
-                    Reply::Whole(answer) => {
+                    RouteReply::Whole(answer) => {
                         let answer = within_budget(answer, &context, client, &phase, &shed);
                         phase.set(ANSWERED);
                         response(answer, None)
                     }
-                    Reply::Flow(head, flow) => {
+                    RouteReply::BodyStream(head, flow) => {
                         phase.set(STREAMING);
-                        response(head, Some(Flowing { flow, phase }))
+                        response(head, Some(StreamedBody { flow, phase }))
                     }
-                    Reply::Socket(accept, opening) => {
+                    RouteReply::Socket(accept, opening) => {
                         let _ = phase.opening.set(opening);
                         phase.set(ANSWERED);
                         switching(&accept)
@@ -303,22 +232,24 @@ async fn answer(
     context: &Arc<ListenerContext>,
     peer: Peer,
     name: Option<Id>,
-    visitor: Visitor,
+    caller: Caller,
     request: Request<Incoming>,
     (phase, shed): (&Phase, &Arc<ShedSignal>),
     client: &mut Peer,
-) -> Reply {
+) -> RouteReply {
     let (head, body) = request.into_parts();
     let headers = || head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let facts = match Facts::collect(headers()) {
         Ok(facts) => facts,
-        Err(reason) => return Reply::Whole(Answer::error(400, reason).closing()),
+        Err(reason) => return RouteReply::Whole(Answer::error(400, reason).closing()),
     };
     if head.version == Version::HTTP_09 || head.version > Version::HTTP_11 {
-        return Reply::Whole(Answer::error(505, "this server speaks HTTP/1.1 and HTTP/1.0").closing());
+        return RouteReply::Whole(Answer::error(505, "this server speaks HTTP/1.1 and HTTP/1.0").closing());
     }
     if head.version == Version::HTTP_11 && facts.host.is_none() {
-        return Reply::Whole(Answer::error(400, "HTTP/1.1 needs a Host header (RFC 9112, 3.2)").closing());
+        return RouteReply::Whole(
+            Answer::error(400, "HTTP/1.1 needs a Host header (RFC 9112, 3.2)").closing(),
+        );
     }
     if phase.proxy.is_some() {
         // One that cannot be read is refused in any case.
@@ -326,10 +257,10 @@ async fn answer(
         let memory = context.engine.policy().limits.memory;
         if let Some(Err(why)) = client.map(|client| phase.own().charge(client, memory)) {
             context.engine.stats().turned(why);
-            return Reply::Whole(budget::refusal(why).closing());
+            return RouteReply::Whole(budget::refusal(why).closing());
         }
     }
-    let is_guest = matches!(visitor, Visitor::Guest(_));
+    let is_guest = matches!(caller, Caller::Network(_));
     if let Some(wait) = beats::token_wait(context, peer, &facts, clock::mono()).filter(|_| is_guest) {
         tokio::time::sleep(Duration::from_millis(wait.0)).await;
     }
@@ -340,20 +271,20 @@ async fn answer(
     if head.method == Method::POST && BEAT_PATHS.contains(&path) {
         let query = head.uri.query().unwrap_or_default();
         let who = (peer, name, shed);
-        return Reply::Whole(bring(context, &policy, who, visitor, &facts, (coded, query), body).await);
+        return RouteReply::Whole(bring(context, &policy, who, caller, &facts, (coded, query), body).await);
     }
     if head.method == Method::GET && upgrade::is_wanted(path, headers()) {
-        return match upgrade::open(context, &policy, visitor, path, &facts, headers()) {
+        return match upgrade::open(context, &policy, caller, path, &facts, headers()) {
             Ok(_) if !body.is_end_stream() => {
-                Reply::Whole(Answer::error(400, "a handshake has no body").closing())
+                RouteReply::Whole(Answer::error(400, "a handshake has no body").closing())
             }
-            Ok((accept, opening)) => Reply::Socket(accept, opening),
-            Err(refused) if body.is_end_stream() => Reply::Whole(refused),
-            Err(refused) => Reply::Whole(refused.closing()),
+            Ok((accept, opening)) => RouteReply::Socket(accept, opening),
+            Err(refused) if body.is_end_stream() => RouteReply::Whole(refused),
+            Err(refused) => RouteReply::Whole(refused.closing()),
         };
     }
     let text = |name: &str| header(name).and_then(|v| std::str::from_utf8(v).ok()).unwrap_or_default();
-    let question = Question {
+    let request = RouteRequest {
         method: head.method.as_str(),
         path,
         query: head.uri.query().unwrap_or_default(),
@@ -365,27 +296,27 @@ async fn answer(
     let whole = body.is_end_stream();
     let unheard = |answer: Answer| {
         // A body that nobody asked for would be taken for the next request, or have to be read for nothing.
-        Reply::Whole(if whole { answer } else { answer.closing() })
+        RouteReply::Whole(if whole { answer } else { answer.closing() })
     };
-    let admitted = match routes::admit(context, &policy, visitor, &question) {
+    let admitted = match routes::admit(context, &policy, caller, &request) {
         Ok(admitted) => admitted,
         Err(refused) => return unheard(refused),
     };
     *client = admitted.client;
     if !admitted.takes_body {
-        return match routes::answer(context, &policy, admitted, &question, &[]).await {
-            Reply::Whole(answer) => unheard(answer),
+        return match routes::answer(context, &policy, admitted, &request, &[]).await {
+            RouteReply::Whole(answer) => unheard(answer),
             events => events,
         };
     }
     if coded {
-        return Reply::Whole(not_as_it_is());
+        return RouteReply::Whole(not_as_it_is());
     }
     let most = (CONTROL_BODY_BYTES_MAX, "64 KiB are enough for this");
     let mut held = Held::of(context.permits.budget.clone(), *client, shed);
     match read_body(context, body, most, &policy, &mut held).await {
-        Ok(body) => routes::answer(context, &policy, admitted, &question, &body).await,
-        Err(refused) => Reply::Whole(refused),
+        Ok(body) => routes::answer(context, &policy, admitted, &request, &body).await,
+        Err(refused) => RouteReply::Whole(refused),
     }
 }
 
@@ -418,15 +349,15 @@ async fn bring(
     context: &Arc<ListenerContext>,
     policy: &Policy,
     (peer, name, shed): (Peer, Option<Id>, &Arc<ShedSignal>),
-    visitor: Visitor,
+    caller: Caller,
     facts: &Facts<'_>,
     (coded, query): (bool, &str),
     body: Incoming,
 ) -> Answer {
-    let admitted = match visitor {
-        Visitor::Guest(peer) => beats::admit(context, policy, peer, facts),
-        Visitor::Master => Ok(peer),
-        Visitor::Intruder => Err(Visitor::shown_out()),
+    let admitted = match caller {
+        Caller::Network(peer) => beats::admit(context, policy, peer, facts),
+        Caller::Control => Ok(peer),
+        Caller::Stranger => Err(Caller::refused()),
     };
     let client = match admitted {
         Ok(client) => client,
@@ -440,7 +371,7 @@ async fn bring(
     match read_body(context, body, most, policy, &mut held).await {
         Ok(body) => {
             let name = named_by(name.as_ref().map(Id::as_ref), peer, client);
-            beats::bring(context, policy, client, name, beats::Sent { query, body: &body }).await
+            beats::bring(context, policy, client, name, beats::SentBeats { query, body: &body }).await
         }
         Err(refused) => refused,
     }
@@ -493,18 +424,18 @@ async fn read_body(
 }
 
 /// A body as hyper sends it.
-enum Content {
+enum AnswerBody {
     Whole(Full<Bytes>),
-    Flow(Flowing),
+    BodyStream(StreamedBody),
 }
 
 /// A body that goes on.
-struct Flowing {
-    flow: Flow,
+struct StreamedBody {
+    flow: BodyStream,
     phase: Arc<Phase>,
 }
 
-impl Drop for Flowing {
+impl Drop for StreamedBody {
     fn drop(&mut self) {
         // hyper may have its last bytes still.
         self.phase.hold(self.flow.held.take());
@@ -512,16 +443,16 @@ impl Drop for Flowing {
     }
 }
 
-impl Body for Content {
+impl Body for AnswerBody {
     type Data = Bytes;
     type Error = Broken;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
-            Content::Whole(full) => {
+            AnswerBody::Whole(full) => {
                 Pin::new(full).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(|never| match never {})))
             }
-            Content::Flow(flowing) => {
+            AnswerBody::BodyStream(flowing) => {
                 flowing.flow.poll_next(cx).map(|piece| piece.map(|p| p.map(Frame::data)))
             }
         }
@@ -529,22 +460,22 @@ impl Body for Content {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Content::Whole(full) => full.is_end_stream(),
-            Content::Flow(_) => false,
+            AnswerBody::Whole(full) => full.is_end_stream(),
+            AnswerBody::BodyStream(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Content::Whole(full) => full.size_hint(),
-            Content::Flow(_) => SizeHint::default(),
+            AnswerBody::Whole(full) => full.size_hint(),
+            AnswerBody::BodyStream(_) => SizeHint::default(),
         }
     }
 }
 
 /// The answer as hyper wants it; its body is `flow`, if there is one.
-fn response(answer: Answer, flow: Option<Flowing>) -> Response<Content> {
-    let mut response = Response::new(Content::Whole(Full::default()));
+fn response(answer: Answer, flow: Option<StreamedBody>) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::Whole(Full::default()));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     answer.each_header(|name, value| {
@@ -556,16 +487,16 @@ fn response(answer: Answer, flow: Option<Flowing>) -> Response<Content> {
         headers.insert("connection", HeaderValue::from_static("close"));
     }
     *response.body_mut() = match (flow, answer.body) {
-        (Some(flow), _) => Content::Flow(flow),
-        (None, std::borrow::Cow::Borrowed(bytes)) => Content::Whole(Full::new(Bytes::from_static(bytes))),
-        (None, std::borrow::Cow::Owned(bytes)) => Content::Whole(Full::new(Bytes::from(bytes))),
+        (Some(flow), _) => AnswerBody::BodyStream(flow),
+        (None, std::borrow::Cow::Borrowed(bytes)) => AnswerBody::Whole(Full::new(Bytes::from_static(bytes))),
+        (None, std::borrow::Cow::Owned(bytes)) => AnswerBody::Whole(Full::new(Bytes::from(bytes))),
     };
     response
 }
 
 /// The answer that makes a WebSocket of the connection.
-fn switching(accept: &str) -> Response<Content> {
-    let mut response = Response::new(Content::Whole(Full::default()));
+fn switching(accept: &str) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::Whole(Full::default()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));

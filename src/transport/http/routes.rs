@@ -11,105 +11,22 @@ mod listing;
 mod monitors;
 mod pages;
 mod pieces;
+mod reply;
+mod request;
 mod service;
 
 use crate::domain::access::{Denied, Shown, Wish};
 use crate::domain::address::Peer;
-use crate::domain::id::{Id, IdError, IdRef};
-use crate::domain::lang::Lang;
 use crate::domain::policy::Policy;
-use crate::domain::time::Span;
-use crate::engine::Engine;
-use crate::store::StoreError;
 use crate::sys::clock;
-use crate::sys::sockets::control;
-use crate::transport::budget::ShedSignal;
-use crate::transport::conversation::ws::WebSocketOpening;
 use crate::transport::http::beats::{check_host, client_of};
-use crate::transport::listener_context::{ListenerContext, Trust};
+use crate::transport::listener_context::ListenerContext;
 use crate::wire::answer::Answer;
-use crate::wire::control::Wrong;
-use crate::wire::head::Facts;
 use crate::wire::origin::is_cross_site;
-pub use events::{Broken, Flow};
-use percent_encoding::percent_decode_str;
+pub use events::{BodyStream, Broken};
+pub use reply::RouteReply;
+pub use request::{Caller, Pass, RouteRequest, VERSION};
 use std::sync::Arc;
-
-/// The version that pages, metrics and `--version` show.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// What is asked.
-pub struct Question<'a> {
-    /// The method.
-    pub method: &'a str,
-    /// The path, as it was sent.
-    pub path: &'a str,
-    /// What stood behind `?`.
-    pub query: &'a str,
-    /// `Accept`.
-    pub accept: &'a str,
-    /// `Accept-Language`.
-    pub language: &'a str,
-    /// What else the head says.
-    pub facts: &'a Facts<'a>,
-    /// How its connection learns that it holds most.
-    pub shed: &'a Arc<ShedSignal>,
-}
-
-/// Who was let in for longer than a moment, and what was shown.
-#[derive(Clone, Copy, Debug)]
-pub struct Pass {
-    /// Who it is, as proxies say that are believed.
-    pub client: Peer,
-    /// What he has shown.
-    pub shown: Shown,
-}
-
-/// What is answered.
-pub enum Reply {
-    /// A whole answer.
-    Whole(Answer),
-    /// The head of an answer, and a body that is made as it is sent: a stream of events, a long list.
-    Flow(Answer, Flow),
-    /// A WebSocket, and what its handshake is answered.
-    Socket(String, WebSocketOpening),
-}
-
-/// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Visitor {
-    /// Somebody whose right networks and tokens decide.
-    Guest(Peer),
-    /// Root or our own user at the control socket.
-    Master,
-    /// Anybody else there.
-    Intruder,
-}
-
-impl Visitor {
-    /// Who has come through a listener. `uid` is asked for only where it matters.
-    pub fn of(context: &ListenerContext, peer: Peer, uid: impl FnOnce() -> Option<u32>) -> Visitor {
-        match context.trust {
-            Trust::Network => Visitor::Guest(peer),
-            Trust::Control if control::may_control(uid()) => Visitor::Master,
-            Trust::Control => Visitor::Intruder,
-        }
-    }
-
-    /// Where it comes from itself, whomever it may speak for.
-    fn peer(self) -> Peer {
-        match self {
-            Visitor::Guest(peer) => peer,
-            Visitor::Master | Visitor::Intruder => Peer::Unix,
-        }
-    }
-
-    /// What an intruder is told.
-    pub fn shown_out() -> Answer {
-        Answer::forbidden("the control socket is for root and the user of the service", "control.socket")
-            .closing()
-    }
-}
 
 /// What a path stands for; ids and names in it are still percent-encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,10 +137,10 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// What somebody wants who asks for it; `None`: what everybody may.
+    /// What it takes to ask for it; `None`: every client may.
     fn wish(self, method: &str) -> Option<Wish> {
         match self {
-            // Asked by balancers and probes that hold no token, and says nothing about anybody; nor does the script.
+            // Asked by balancers and probes that hold no token, and tells of no monitor; nor does the script.
             Route::Healthz | Route::Readyz | Route::Script => None,
             _ if matches!(method, "GET" | "HEAD") => Some(Wish::Read),
             _ => Some(Wish::Admin),
@@ -231,10 +148,10 @@ impl<'a> Route<'a> {
     }
 }
 
-/// A question that may be answered.
+/// A request that may be answered.
 pub struct Admitted<'a> {
     route: Route<'a>,
-    /// Who asks, as far as it is known whom proxies speak for.
+    /// The client, as trusted proxies say.
     pub client: Peer,
     /// Whether a body belongs to it.
     pub takes_body: bool,
@@ -242,45 +159,45 @@ pub struct Admitted<'a> {
     pass: Option<Pass>,
 }
 
-/// Judges a question by its head.
+/// Judges a request by its head.
 pub fn admit<'a>(
     context: &ListenerContext,
     policy: &Policy,
-    visitor: Visitor,
-    question: &Question<'a>,
+    caller: Caller,
+    request: &RouteRequest<'a>,
 ) -> Result<Admitted<'a>, Answer> {
-    let Some(route) = Route::of(question.path) else {
+    let Some(route) = Route::of(request.path) else {
         return Err(Answer::error(
             404,
             "no such path; see / for people and /api/v1/openapi.json for programs",
         ));
     };
     let allow = route.allow();
-    if !allow.split(", ").any(|method| method == question.method) {
+    if !allow.split(", ").any(|method| method == request.method) {
         return Err(Answer::method_not_allowed(allow));
     }
-    let takes_body = matches!(question.method, "PUT" | "POST");
+    let takes_body = matches!(request.method, "PUT" | "POST");
     let mut pass = None;
-    let Some(wish) = route.wish(question.method) else {
-        return Ok(Admitted { route, client: visitor.peer(), takes_body, pass });
+    let Some(wish) = route.wish(request.method) else {
+        return Ok(Admitted { route, client: caller.peer(), takes_body, pass });
     };
-    // At the control socket nobody is believed to be a proxy, and no browser comes there.
-    let (proxies, peer) = (&context.options.proxies, visitor.peer());
-    if wish == Wish::Admin && is_cross_site(proxies, peer, question.facts) {
+    // At the control socket no peer is a trusted proxy, and no browser comes there.
+    let (proxies, peer) = (&context.options.proxies, caller.peer());
+    if wish == Wish::Admin && is_cross_site(proxies, peer, request.facts) {
         return Err(Answer::error(403, "a page of another site may change nothing: Origin is not Host"));
     }
-    let mut client = visitor.peer();
-    match visitor {
-        Visitor::Master => {}
-        Visitor::Intruder => return Err(Visitor::shown_out()),
-        Visitor::Guest(peer) => {
-            client = client_of(context, peer, question.facts)?;
-            let by_page = wish == Wish::Admin && question.facts.origin.is_some();
-            check_host(context, policy, peer, question.facts, by_page)?;
-            let may = policy.access.check(wish, client, question.facts.bearer());
+    let mut client = caller.peer();
+    match caller {
+        Caller::Control => {}
+        Caller::Stranger => return Err(Caller::refused()),
+        Caller::Network(peer) => {
+            client = client_of(context, peer, request.facts)?;
+            let by_page = wish == Wish::Admin && request.facts.origin.is_some();
+            check_host(context, policy, peer, request.facts, by_page)?;
+            let may = policy.access.check(wish, client, request.facts.bearer());
             if let Err(why) = may {
-                // A browser asks without one first; that is nobody's mistake.
-                if let (Denied::Token(key), Some(_)) = (why, question.facts.bearer()) {
+                // A browser asks without one first; that is no guess.
+                if let (Denied::Token(key), Some(_)) = (why, request.facts.bearer()) {
                     context.engine.note_wrong_token(clock::now(), key, client);
                 }
                 return Err(match why {
@@ -294,53 +211,53 @@ pub fn admit<'a>(
                 });
             }
             if route == Route::Events {
-                pass = Some(Pass { client, shown: Shown::of(question.facts.bearer()) });
+                pass = Some(Pass { client, shown: Shown::of(request.facts.bearer()) });
             }
         }
     }
     Ok(Admitted { route, client, takes_body, pass })
 }
 
-/// Answers a question that was admitted.
+/// Answers a request that was admitted.
 pub async fn answer(
     context: &Arc<ListenerContext>,
     policy: &Policy,
     admitted: Admitted<'_>,
-    question: &Question<'_>,
+    request: &RouteRequest<'_>,
     body: &[u8],
-) -> Reply {
-    let changes = !matches!(question.method, "GET" | "HEAD");
+) -> RouteReply {
+    let changes = !matches!(request.method, "GET" | "HEAD");
     let answer = match admitted.route {
-        Route::Page => return pages::all(context, policy, admitted.client, question).await,
-        Route::MonitorPage(id) => pages::one(context, policy, id, question).await,
+        Route::Page => return pages::all(context, policy, admitted.client, request).await,
+        Route::MonitorPage(id) => pages::one(context, policy, id, request).await,
         Route::Script => pages::script(),
-        Route::Badge(id) => pages::badge(context, policy, id, question).await,
+        Route::Badge(id) => pages::badge(context, policy, id, request).await,
         // Whoever brings beats is not sent here.
         Route::Beats | Route::Socket => Answer::method_not_allowed(admitted.route.allow()),
-        Route::Monitors => return monitors::list(context, policy, admitted.client, question).await,
-        Route::Monitor(id) if question.method == "PUT" => monitors::declare(context, id, body).await,
+        Route::Monitors => return monitors::list(context, policy, admitted.client, request).await,
+        Route::Monitor(id) if request.method == "PUT" => monitors::declare(context, id, body).await,
         Route::Monitor(id) if changes => monitors::remove(context, id).await,
         Route::Monitor(id) => monitors::one(context, id).await,
         Route::Pause(id) => monitors::pause(context, id, body).await,
         Route::Resume(id) => monitors::resume(context, id).await,
-        Route::Incidents => return incidents::list(context, policy, admitted.client, question).await,
+        Route::Incidents => return incidents::list(context, policy, admitted.client, request).await,
         Route::Acknowledge(id) => incidents::acknowledge(context, id).await,
-        Route::Alerts => return alerts::list(context, policy, admitted.client, question).await,
+        Route::Alerts => return alerts::list(context, policy, admitted.client, request).await,
         Route::TestAlert(name) => alerts::test(context, name).await,
         Route::Status => service::status(context),
-        Route::Events if question.method == "HEAD" => events::head(),
+        Route::Events if request.method == "HEAD" => events::head(),
         Route::Events => {
-            return match events::open(context, policy, admitted.client, question, admitted.pass) {
-                Ok(events) => Reply::Flow(events::head(), events),
-                Err(refused) => Reply::Whole(refused),
+            return match events::open(context, policy, admitted.client, request, admitted.pass) {
+                Ok(events) => RouteReply::BodyStream(events::head(), events),
+                Err(refused) => RouteReply::Whole(refused),
             };
         }
         Route::OpenApi => service::openapi(),
-        Route::Metrics => service::metrics_text(context, question),
+        Route::Metrics => service::metrics_text(context, request),
         Route::Healthz => service::alive(),
         Route::Readyz => service::ready(context),
     };
-    Reply::Whole(answer)
+    RouteReply::Whole(answer)
 }
 
 impl Answer {
@@ -351,46 +268,6 @@ impl Answer {
 }
 
 const DATA_HEADERS: &[(&str, &str)] = &[("cache-control", "no-cache"), ("x-content-type-options", "nosniff")];
-
-/// A 400 for what is wrong in a question or a wish.
-fn wrong(wrong: &Wrong) -> Answer {
-    Answer::wrong(400, &wrong.reason, wrong.field)
-}
-
-/// A 503 for what the store would not say or keep.
-fn store_failed(error: &StoreError) -> Answer {
-    Answer::unavailable(error.said(Lang::En).told(), Span::secs(5))
-}
-
-/// An id as it stands in a path: percent-decoded once.
-fn id_in_path(context: &ListenerContext, coded: &str) -> Result<Id, Answer> {
-    let Ok(text) = percent_decode_str(coded).decode_utf8() else {
-        return Err(Answer::wrong(400, "not UTF-8 once percent-decoded", Some("id")));
-    };
-    id_of(&context.engine, &text).map_err(|error| Answer::wrong(400, &error.to_string(), Some("id")))
-}
-
-/// The id that is meant by a text: composed, unless an earlier version made a monitor that is not.
-fn id_of(engine: &Engine, text: &str) -> Result<Id, IdError> {
-    match IdRef::new(text) {
-        Ok(id) if engine.get(id).is_some() => Ok(id.to_id()),
-        _ => Id::new(text),
-    }
-}
-
-fn no_such_monitor(id: &str) -> Answer {
-    Answer::wrong(404, &format!("no such monitor: {id}"), Some("id"))
-}
-
-/// Does something on a thread that may wait.
-async fn aside<T: Send + 'static>(
-    context: &ListenerContext,
-    work: impl FnOnce(&Engine) -> T + Send + 'static,
-) -> Result<T, Answer> {
-    let engine = context.engine.clone();
-    let done = tokio::task::spawn_blocking(move || work(&engine)).await;
-    done.map_err(|_| Answer::unavailable("the server is stopping, or failed at this", Span::secs(5)))
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! The opening of a WebSocket: who may, and what becomes of the connection once hyper has answered 101.
 
 use super::beats;
-use super::routes::{SOCKET_PATH, Visitor};
+use super::routes::{Caller, SOCKET_PATH};
 use crate::domain::access::Shown;
 use crate::domain::address::Peer;
 use crate::domain::beat::Transport;
@@ -10,7 +10,7 @@ use crate::transport::conversation::ws::WebSocketOpening;
 use crate::transport::listener_context::ListenerContext;
 use crate::wire::answer::Answer;
 use crate::wire::head::Facts;
-use crate::wire::ws::handshake::{self, Refusal};
+use crate::wire::ws::handshake::{self, HandshakeRefusal};
 
 /// Whether a GET asks for a WebSocket.
 pub fn is_wanted<'a>(path: &str, headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> bool {
@@ -25,24 +25,24 @@ fn is_echo(path: &str) -> bool {
 pub fn open<'a>(
     context: &ListenerContext,
     policy: &Policy,
-    visitor: Visitor,
+    caller: Caller,
     path: &str,
     facts: &Facts<'_>,
     headers: impl Iterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<(String, WebSocketOpening), Answer> {
-    let client = match visitor {
-        Visitor::Guest(peer) => beats::admit_over(Transport::Ws, context, policy, peer, facts)?,
-        Visitor::Master => Peer::Unix,
-        Visitor::Intruder => return Err(Visitor::shown_out()),
+    let client = match caller {
+        Caller::Network(peer) => beats::admit_over(Transport::Ws, context, policy, peer, facts)?,
+        Caller::Control => Peer::Unix,
+        Caller::Stranger => return Err(Caller::refused()),
     };
     match handshake::accept(headers) {
         Ok(accept) => {
             Ok((accept, WebSocketOpening { client, shown: Shown::of(facts.bearer()), echo: is_echo(path) }))
         }
-        Err(Refusal::UpgradeRequired(reason)) => {
+        Err(HandshakeRefusal::UpgradeRequired(reason)) => {
             Err(Answer { more: UPGRADE_HEADERS, ..Answer::error(426, reason) })
         }
-        Err(Refusal::Wrong(reason)) => Err(Answer::error(400, reason)),
+        Err(HandshakeRefusal::Wrong(reason)) => Err(Answer::error(400, reason)),
     }
 }
 

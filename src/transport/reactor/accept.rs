@@ -8,7 +8,6 @@ use crate::domain::beat::Transport;
 use crate::domain::notice::Notice;
 use crate::engine::stats::{BeatResult, Turned};
 use crate::transport::connection_io::ConnectionIo;
-use crate::transport::connection_limits::ConnectionPermit;
 use crate::transport::conversation::TurnContext;
 use crate::transport::handoff::ReactorCommand;
 use crate::transport::listener::{Accept, Listener, reject};
@@ -46,10 +45,8 @@ impl Reactor {
                     let context = listener.context.clone();
                     // Whose connection a proxy brings it says only later.
                     if context.options.proxies.announces(peer) || !self.denies(&context, peer, turn) {
-                        let admitted = self.permit(stream, peer, &context, turn);
-                        admitted.into_iter().for_each(|(stream, permit)| {
-                            self.assign(stream, peer, context.clone(), permit, turn);
-                        });
+                        let io = self.permit(stream, peer, context, turn);
+                        io.into_iter().for_each(|io| self.assign(io, turn));
                     }
                 }
                 Accept::Aborted => {}
@@ -73,16 +70,16 @@ impl Reactor {
         true
     }
 
-    /// A permit for a connection; one too many is sent why.
+    /// Permits a connection; one too many is sent why.
     fn permit(
         &self,
         stream: ReactorStream,
         peer: Peer,
-        context: &Arc<ListenerContext>,
+        context: Arc<ListenerContext>,
         turn: &TurnContext<'_>,
-    ) -> Option<(ReactorStream, ConnectionPermit)> {
+    ) -> Option<ConnectionIo> {
         match context.permits.acquire(peer, turn.policy.limits.connections_per_address) {
-            Ok(permit) => Some((stream, permit)),
+            Ok(permit) => Some(ConnectionIo::new(stream, peer, context, permit)),
             Err(why) => {
                 self.engine.stats().turned(why);
                 reject(stream, &context.options, why, turn.now.wall);
@@ -92,37 +89,20 @@ impl Reactor {
     }
 
     /// Begins a connection here, or gives it to the reactor that has the fewest.
-    fn assign(
-        &mut self,
-        stream: ReactorStream,
-        peer: Peer,
-        context: Arc<ListenerContext>,
-        permit: ConnectionPermit,
-        turn: &TurnContext<'_>,
-    ) {
+    fn assign(&mut self, io: ConnectionIo, turn: &TurnContext<'_>) {
         let load = |index: usize| self.reactors[index].connections();
         let least = (0..self.reactors.len()).min_by_key(|index| load(*index)).unwrap_or(self.index);
         if load(self.index) <= load(least) + load(least) / 2 + LOAD_SLACK {
-            return self.begin(stream, peer, context, permit, turn);
+            return self.begin(io, turn);
         }
-        let command = ReactorCommand::Serve(stream, peer, context, permit);
         // One whose inbox is full gets no more.
-        if let Err(ReactorCommand::Serve(stream, peer, context, permit)) = self.reactors[least].tell(command)
-        {
-            self.begin(stream, peer, context, permit, turn);
+        if let Err(ReactorCommand::Serve(io)) = self.reactors[least].tell(ReactorCommand::Serve(io)) {
+            self.begin(io, turn);
         }
     }
 
-    pub(super) fn begin(
-        &mut self,
-        stream: ReactorStream,
-        peer: Peer,
-        context: Arc<ListenerContext>,
-        permit: ConnectionPermit,
-        turn: &TurnContext<'_>,
-    ) {
-        let io = ConnectionIo::new(stream, peer, context, permit);
-        if io.context.options.proxies.announces(peer) {
+    pub(super) fn begin(&mut self, io: ConnectionIo, turn: &TurnContext<'_>) {
+        if io.context.options.proxies.announces(io.peer) {
             return self.admit(Connection::announced(io, turn), turn);
         }
         if let Some(io) = self.under_tls(io) {
@@ -138,8 +118,7 @@ impl Reactor {
         }
         let ConnectionIo { stream, peer, context, permit, .. } = io;
         drop(permit);
-        let (stream, permit) = self.permit(stream, peer, &context, turn)?;
-        self.under_tls(ConnectionIo::new(stream, peer, context, permit))
+        self.under_tls(self.permit(stream, peer, context, turn)?)
     }
 
     fn under_tls(&self, io: ConnectionIo) -> Option<ConnectionIo> {

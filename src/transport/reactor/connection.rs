@@ -14,7 +14,7 @@ use crate::transport::conversation::answers::AnswerTicket;
 use crate::transport::conversation::http::HttpConversation;
 use crate::transport::conversation::tcp::TcpConversation;
 use crate::transport::conversation::ws::WsConversation;
-use crate::transport::conversation::{Conversation, Ending, Flow, Second, TurnContext};
+use crate::transport::conversation::{Conversation, EndReason, Flow, Second, TurnContext};
 use crate::transport::handoff::{Handoff, HandoffProtocol, ReactorRef};
 use crate::transport::listener_context::{ListenerContext, Trust};
 use crate::transport::parked_record::{self, ParkedState, ResumableConnection};
@@ -27,11 +27,11 @@ const READINGS_MAX: usize = 4;
 pub struct Connection {
     /// Its socket and what belongs to it.
     pub io: ConnectionIo,
-    pub(super) stage: Stage,
+    pub(super) stage: ConnectionStage,
 }
 
 /// What a connection is at.
-pub enum Stage {
+pub enum ConnectionStage {
     /// A proxy has yet to say whose connection it is, until this second.
     ProxyPreamble(Second),
     /// The TLS handshake is under way, until this second.
@@ -47,19 +47,22 @@ pub enum Stage {
 impl Connection {
     /// One of a proxy that begins with the PROXY protocol.
     pub fn announced(io: ConnectionIo, turn: &TurnContext<'_>) -> Connection {
-        Connection { stage: Stage::ProxyPreamble(turn.second_after(turn.policy.limits.header_timeout)), io }
+        Connection {
+            stage: ConnectionStage::ProxyPreamble(turn.second_after(turn.policy.limits.header_timeout)),
+            io,
+        }
     }
 
     /// One that begins with what its listener speaks.
     pub fn new(io: ConnectionIo, turn: &TurnContext<'_>, output: &mut TurnOutput) -> Connection {
         let stage = match io.context.options.protocol {
             _ if io.stream.is_handshaking() => {
-                Stage::TlsHandshake(turn.second_after(turn.policy.limits.header_timeout))
+                ConnectionStage::TlsHandshake(turn.second_after(turn.policy.limits.header_timeout))
             }
-            Protocol::Http => Stage::Http(HttpConversation::new(Vec::new(), turn)),
+            Protocol::Http => ConnectionStage::Http(HttpConversation::new(Vec::new(), turn)),
             Protocol::Tcp => {
                 let host = &mut ConnectionHost { io: &io, transport: Transport::Tcp, turn, output };
-                Stage::Tcp(TcpConversation::new(io.stream.peer_port(), turn, host))
+                ConnectionStage::Tcp(TcpConversation::new(io.stream.peer_port(), turn, host))
             }
         };
         Connection { io, stage }
@@ -76,12 +79,12 @@ impl Connection {
         let mut io = ConnectionIo::new(stream.into_reactor(), peer, context, permit);
         io.unsent = unsent;
         let stage = match protocol {
-            HandoffProtocol::Http => Stage::Http(HttpConversation::new(read, turn)),
+            HandoffProtocol::Http => ConnectionStage::Http(HttpConversation::new(read, turn)),
             HandoffProtocol::Ws(opening) => {
                 io.belongs_to(opening.client, turn);
                 let is_trusted = io.context.trust == Trust::Control;
                 let host = &ConnectionHost { io: &io, transport: Transport::Ws, turn, output };
-                Stage::Ws(WsConversation::new(opening, read, is_trusted, peer, turn, host))
+                ConnectionStage::Ws(WsConversation::new(opening, read, is_trusted, peer, turn, host))
             }
         };
         Connection { io, stage }
@@ -96,15 +99,17 @@ impl Connection {
         let ResumableConnection { mut io, state } = parked;
         let is_blocked = io.is_blocked();
         let stage = match state {
-            ParkedState::Http(parked) => Stage::Http(HttpConversation::resume(parked, is_blocked, turn)),
+            ParkedState::Http(parked) => {
+                ConnectionStage::Http(HttpConversation::resume(parked, is_blocked, turn))
+            }
             ParkedState::Tcp(parked) => {
                 let host = &ConnectionHost { io: &io, transport: Transport::Tcp, turn, output };
-                Stage::Tcp(TcpConversation::resume(parked, io.stream.peer_port(), turn, host)?)
+                ConnectionStage::Tcp(TcpConversation::resume(parked, io.stream.peer_port(), turn, host)?)
             }
             ParkedState::Ws(parked) => {
                 io.belongs_to(parked.client(), turn);
                 let claims = io.context.engine.claims();
-                Stage::Ws(WsConversation::resume(parked, claims, is_blocked, turn)?)
+                ConnectionStage::Ws(WsConversation::resume(parked, claims, is_blocked, turn)?)
             }
         };
         Some(Connection { io, stage })
@@ -114,10 +119,10 @@ impl Connection {
     pub fn park(self) -> Option<ParkedConnection> {
         let Connection { io, stage } = self;
         let state = match stage {
-            Stage::Http(http) => ParkedState::Http(http.park()),
-            Stage::Tcp(tcp) => ParkedState::Tcp(tcp.park()),
-            Stage::Ws(ws) => ParkedState::Ws(ws.park(io.peer)),
-            Stage::ProxyPreamble(_) | Stage::TlsHandshake(_) => return None,
+            ConnectionStage::Http(http) => ParkedState::Http(http.park()),
+            ConnectionStage::Tcp(tcp) => ParkedState::Tcp(tcp.park()),
+            ConnectionStage::Ws(ws) => ParkedState::Ws(ws.park(io.peer)),
+            ConnectionStage::ProxyPreamble(_) | ConnectionStage::TlsHandshake(_) => return None,
         };
         parked_record::pack(io, state)
     }
@@ -126,13 +131,13 @@ impl Connection {
     /// no listener that the next process takes over.
     pub fn can_park(&self) -> bool {
         self.io.context.hands_over()
-            && !matches!(self.stage, Stage::TlsHandshake(_) | Stage::ProxyPreamble(_))
+            && !matches!(self.stage, ConnectionStage::TlsHandshake(_) | ConnectionStage::ProxyPreamble(_))
     }
 
     /// As what it is counted.
     pub fn transport(&self) -> Transport {
         match self.stage {
-            Stage::Ws(_) => Transport::Ws,
+            ConnectionStage::Ws(_) => Transport::Ws,
             _ => Connection::transport_of(&self.io.context),
         }
     }
@@ -147,20 +152,20 @@ impl Connection {
 
     fn conversation(&mut self) -> Option<&mut dyn Conversation> {
         match &mut self.stage {
-            Stage::Http(http) => Some(http),
-            Stage::Tcp(tcp) => Some(tcp),
-            Stage::Ws(ws) => Some(ws),
-            Stage::ProxyPreamble(_) | Stage::TlsHandshake(_) => None,
+            ConnectionStage::Http(http) => Some(http),
+            ConnectionStage::Tcp(tcp) => Some(tcp),
+            ConnectionStage::Ws(ws) => Some(ws),
+            ConnectionStage::ProxyPreamble(_) | ConnectionStage::TlsHandshake(_) => None,
         }
     }
 
     /// Says how much is kept for it; an error where that is too much, and it must go.
     pub fn account(&mut self, memory_max: usize) -> Result<(), Turned> {
         let kept = match &self.stage {
-            Stage::Http(http) => http.kept_bytes(),
-            Stage::Tcp(tcp) => tcp.kept_bytes(),
-            Stage::Ws(ws) => ws.kept_bytes(),
-            Stage::ProxyPreamble(_) | Stage::TlsHandshake(_) => 0,
+            ConnectionStage::Http(http) => http.kept_bytes(),
+            ConnectionStage::Tcp(tcp) => tcp.kept_bytes(),
+            ConnectionStage::Ws(ws) => ws.kept_bytes(),
+            ConnectionStage::ProxyPreamble(_) | ConnectionStage::TlsHandshake(_) => 0,
         };
         self.io.account(kept, memory_max)
     }
@@ -171,9 +176,11 @@ impl Connection {
             return;
         }
         let words = match &mut self.stage {
-            Stage::Http(_) => budget::refusal(why).last_bytes(clock::wall()),
-            Stage::Ws(ws) => ws.shed(budget::reason(why)),
-            Stage::Tcp(_) | Stage::TlsHandshake(_) | Stage::ProxyPreamble(_) => return,
+            ConnectionStage::Http(_) => budget::refusal(why).last_bytes(clock::wall()),
+            ConnectionStage::Ws(ws) => ws.shed(budget::reason(why)),
+            ConnectionStage::Tcp(_)
+            | ConnectionStage::TlsHandshake(_)
+            | ConnectionStage::ProxyPreamble(_) => return,
         };
         self.io.stream.send_last(&words);
     }
@@ -181,10 +188,10 @@ impl Connection {
     /// Whether its deadline has passed.
     pub fn is_due(&self, turn: &TurnContext<'_>) -> bool {
         let due = match &self.stage {
-            Stage::ProxyPreamble(due) | Stage::TlsHandshake(due) => *due,
-            Stage::Http(http) => http.due(),
-            Stage::Tcp(tcp) => tcp.due(),
-            Stage::Ws(ws) => ws.due(),
+            ConnectionStage::ProxyPreamble(due) | ConnectionStage::TlsHandshake(due) => *due,
+            ConnectionStage::Http(http) => http.due(),
+            ConnectionStage::Tcp(tcp) => tcp.due(),
+            ConnectionStage::Ws(ws) => ws.due(),
         };
         due.is_due(turn)
     }
@@ -192,34 +199,34 @@ impl Connection {
     /// Whether it may be closed when the daemon stops: nothing has begun.
     pub fn is_idle(&self) -> bool {
         match &self.stage {
-            Stage::Http(http) => http.is_idle() && !self.io.is_blocked(),
-            Stage::Tcp(tcp) => tcp.is_idle(),
-            Stage::Ws(ws) => ws.is_idle(),
-            Stage::ProxyPreamble(_) | Stage::TlsHandshake(_) => true,
+            ConnectionStage::Http(http) => http.is_idle() && !self.io.is_blocked(),
+            ConnectionStage::Tcp(tcp) => tcp.is_idle(),
+            ConnectionStage::Ws(ws) => ws.is_idle(),
+            ConnectionStage::ProxyPreamble(_) | ConnectionStage::TlsHandshake(_) => true,
         }
     }
 
     /// Whether the reactor itself may serve it.
     pub fn may_stay(&self) -> bool {
-        !matches!(self.stage, Stage::Http(_)) || self.io.context.options.fast_path
+        !matches!(self.stage, ConnectionStage::Http(_)) || self.io.context.options.fast_path
     }
 
     /// Whether it is read though its client does not take what it is sent.
     fn reads_on(&self) -> bool {
-        !matches!(self.stage, Stage::Http(_)) || !self.io.is_blocked()
+        !matches!(self.stage, ConnectionStage::Http(_)) || !self.io.is_blocked()
     }
 
     /// When the loop must look whether nothing more has come, in milliseconds of the thread; told once.
     pub fn note_quiet(&mut self) -> Option<u64> {
         match &mut self.stage {
-            Stage::Tcp(tcp) => tcp.note_quiet(),
+            ConnectionStage::Tcp(tcp) => tcp.note_quiet(),
             _ => None,
         }
     }
 
     /// The loop looks.
     pub fn end_quiet(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
-        let Stage::Tcp(tcp) = &mut self.stage else { return Action::Wait };
+        let ConnectionStage::Tcp(tcp) = &mut self.stage else { return Action::Wait };
         let host =
             &mut ConnectionHost { io: &self.io, transport: Transport::Tcp, turn, output: &mut scratch.turn };
         let flow = tcp.end_quiet(turn, host);
@@ -236,10 +243,10 @@ impl Connection {
         let transport = self.transport();
         let Connection { io, stage } = self;
         let conversation: &mut dyn Conversation = match stage {
-            Stage::Http(http) => http,
-            Stage::Tcp(tcp) => tcp,
-            Stage::Ws(ws) => ws,
-            Stage::ProxyPreamble(_) | Stage::TlsHandshake(_) => return Flow::Continue,
+            ConnectionStage::Http(http) => http,
+            ConnectionStage::Tcp(tcp) => tcp,
+            ConnectionStage::Ws(ws) => ws,
+            ConnectionStage::ProxyPreamble(_) | ConnectionStage::TlsHandshake(_) => return Flow::Continue,
         };
         call(conversation, &mut ConnectionHost { io, transport, turn, output })
     }
@@ -255,13 +262,13 @@ impl Connection {
     /// Does what can be done now: sends what waits, reads, takes beats.
     pub fn turn(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
         match self.stage {
-            Stage::ProxyPreamble(_) => return proxy_preamble::turn(&mut self.io, turn),
-            Stage::TlsHandshake(_) => return tls_handshake::turn(&mut self.io, turn),
+            ConnectionStage::ProxyPreamble(_) => return proxy_preamble::turn(&mut self.io, turn),
+            ConnectionStage::TlsHandshake(_) => return tls_handshake::turn(&mut self.io, turn),
             _ => {}
         }
         let lingering = match &mut self.stage {
-            Stage::Http(http) => http.lingering(),
-            Stage::Ws(ws) => ws.lingering(),
+            ConnectionStage::Http(http) => http.lingering(),
+            ConnectionStage::Ws(ws) => ws.lingering(),
             _ => None,
         };
         if let Some(heard_bytes) = lingering {
@@ -403,8 +410,8 @@ impl Connection {
     /// What happens when its deadline has passed.
     pub fn time_out(&mut self, scratch: &mut Scratch, turn: &TurnContext<'_>) -> Action {
         match self.stage {
-            Stage::ProxyPreamble(_) => return proxy_preamble::time_out(&self.io),
-            Stage::TlsHandshake(_) => return tls_handshake::time_out(&self.io, turn),
+            ConnectionStage::ProxyPreamble(_) => return proxy_preamble::time_out(&self.io),
+            ConnectionStage::TlsHandshake(_) => return tls_handshake::time_out(&self.io, turn),
             _ => {}
         }
         let is_blocked = self.io.is_blocked();
@@ -414,7 +421,7 @@ impl Connection {
 
     /// For an HTTP worker, where it speaks HTTP; `origin` is the reactor that lets it go.
     pub fn into_handoff(self, origin: ReactorRef) -> Option<Handoff> {
-        let Stage::Http(http) = self.stage else { return None };
+        let ConnectionStage::Http(http) = self.stage else { return None };
         let ConnectionIo { stream, peer, context, permit, unsent, .. } = self.io;
         let (stream, read) = (stream.into_std(), http.into_unread());
         Some(Handoff { stream, unsent, read, peer, context, permit, origin })
@@ -422,7 +429,7 @@ impl Connection {
 
     /// The circumstances for it: while room is made for a next process, connections that can be parked do not end.
     pub fn context<'a>(&self, turn: &TurnContext<'a>) -> TurnContext<'a> {
-        let ending = turn.ending.filter(|ending| *ending == Ending::Stop || !self.can_park());
+        let ending = turn.ending.filter(|ending| *ending == EndReason::Stop || !self.can_park());
         TurnContext { ending, ..*turn }
     }
 }

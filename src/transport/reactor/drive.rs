@@ -1,6 +1,6 @@
 //! What a reactor does with its connections: it gives them turns, commits and answers, and does what they come to.
 
-use super::connection::{Connection, Stage};
+use super::connection::{Connection, ConnectionStage};
 use super::scratch::Action;
 use super::slots::Awaiting;
 use super::{ACCEPTS_MAX, Lifecycle, Reactor};
@@ -41,7 +41,7 @@ impl Reactor {
         let Some(Connection { io, stage }) = self.slots.remove(key) else { return };
         let transport = Connection::transport_of(&io.context);
         let io = match stage {
-            Stage::ProxyPreamble(_) => self.admit_announced(io, turn),
+            ConnectionStage::ProxyPreamble(_) => self.admit_announced(io, turn),
             _ => Some(io),
         };
         let Some(io) = io else { return self.uncount(transport) };

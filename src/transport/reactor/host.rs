@@ -74,7 +74,7 @@ impl Host for ConnectionHost<'_> {
         Some(match beats::admit(context, policy, *peer, &plain.facts) {
             Ok(client) => {
                 let nameless = named_by(stream.name(), *peer, client);
-                let sent = beats::Sent { query: "", body: plain.body };
+                let sent = beats::SentBeats { query: "", body: plain.body };
                 beats::take(context, policy, now, client, nameless, sent, &mut self.output.pending)
             }
             Err(refused) => refused,

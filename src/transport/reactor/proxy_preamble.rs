@@ -9,7 +9,7 @@ use crate::domain::limits::PROXY_HEADER_BYTES_MAX;
 use crate::engine::stats::Turned;
 use crate::transport::connection_io::ConnectionIo;
 use crate::transport::conversation::TurnContext;
-use crate::wire::proxy_protocol::{self, Opening};
+use crate::wire::proxy_protocol::{self, ProxyOpening};
 use std::io;
 
 /// Goes on as far as the socket allows. The peer is the proxy, and then the client.
@@ -26,10 +26,10 @@ pub fn turn(io: &mut ConnectionIo, turn: &TurnContext<'_>) -> Action {
         };
         return match proxy_protocol::read(&seen[..length]) {
             // The end of the other side is told apart from bytes that are still to come, or this would wait in vain.
-            Opening::Partial if io.read_closed => refuse(io, "it ended in its header", turn),
-            Opening::Partial => Action::Wait,
-            Opening::Wrong(reason) => refuse(io, reason, turn),
-            Opening::Header { bytes, client } => {
+            ProxyOpening::Partial if io.read_closed => refuse(io, "it ended in its header", turn),
+            ProxyOpening::Partial => Action::Wait,
+            ProxyOpening::Wrong(reason) => refuse(io, reason, turn),
+            ProxyOpening::Header { bytes, client } => {
                 let mut rest = &mut seen[..bytes];
                 while !rest.is_empty() {
                     match io.stream.read(rest) {

@@ -13,9 +13,10 @@ use crate::domain::limits::Limits;
 use crate::domain::policy::TcpTimes;
 use crate::domain::time::Span;
 use crate::engine::testing::{at, engine};
+use crate::transport::connection_io::ConnectionIo;
 use crate::transport::connection_limits::ConnectionLimits;
 use crate::transport::handoff::{self, Handoff, HandoffProtocol};
-use crate::transport::http_worker::{Job, detached};
+use crate::transport::http_worker::{WorkerJob, detached};
 use crate::transport::listener_context::{ListenerContext, ListenerOptions};
 use crate::transport::parked_record;
 use crate::transport::stream::StdStream;
@@ -53,7 +54,7 @@ struct Process {
 
 /// What stands for an HTTP worker.
 struct Worker {
-    jobs: tokio_mpsc::Receiver<Job>,
+    jobs: tokio_mpsc::Receiver<WorkerJob>,
     held: Vec<Handoff>,
     /// It gives connections back for the next process.
     drains: bool,
@@ -144,8 +145,8 @@ impl Worker {
     fn step(&mut self, random: &mut Random) {
         while let Ok(job) = self.jobs.try_recv() {
             match job {
-                Job::Serve(handoff) => self.held.push(*handoff),
-                Job::Drain { .. } => self.drains = true,
+                WorkerJob::Serve(handoff) => self.held.push(*handoff),
+                WorkerJob::Drain { .. } => self.drains = true,
             }
         }
         if self.held.is_empty() {
@@ -259,7 +260,7 @@ fn play(seed: u64) {
                 let protocol = context.options.protocol;
                 let permit = context.permits.acquire(Peer::Unix, 1_000).unwrap();
                 let stream = StdStream::Unix(ours).into_reactor();
-                let command = ReactorCommand::Serve(stream, Peer::Unix, context, permit);
+                let command = ReactorCommand::Serve(ConnectionIo::new(stream, Peer::Unix, context, permit));
                 assert!(process.handles[random.below(REACTORS)].tell(command).is_ok());
                 let interval = 30 + clients.len() as u64;
                 let (rest, heard, expected) = (Vec::new(), String::new(), Vec::new());
@@ -335,7 +336,7 @@ fn a_connection_without_room_is_answered_before_it_ends() {
         socket.write_all(sent.as_bytes()).unwrap();
         let permit = context.permits.acquire(Peer::Unix, 10).unwrap();
         let stream = StdStream::Unix(ours).into_reactor();
-        let command = ReactorCommand::Serve(stream, Peer::Unix, context.clone(), permit);
+        let command = ReactorCommand::Serve(ConnectionIo::new(stream, Peer::Unix, context.clone(), permit));
         assert!(process.handles[0].tell(command).is_ok());
         sockets.push(socket);
     }

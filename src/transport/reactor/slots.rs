@@ -19,12 +19,12 @@ pub struct Slots {
 
 struct Slot {
     connection: Connection,
-    lifecycle: Lifecycle,
+    state: SlotState,
 }
 
 /// Where in its life a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lifecycle {
+enum SlotState {
     /// The loop serves it.
     Open,
     /// Its beats are taken; it is answered after the commit.
@@ -48,7 +48,7 @@ pub struct Awaiting {
 impl Slots {
     /// Adds a connection.
     pub fn insert(&mut self, connection: Connection) -> usize {
-        self.slab.insert(Slot { connection, lifecycle: Lifecycle::Open })
+        self.slab.insert(Slot { connection, state: SlotState::Open })
     }
 
     /// The key of the connection that is added next.
@@ -64,12 +64,12 @@ impl Slots {
     /// A connection that the loop serves.
     pub fn open(&mut self, key: usize) -> Option<&mut Connection> {
         let slot = self.slab.get_mut(key)?;
-        (slot.lifecycle == Lifecycle::Open).then_some(&mut slot.connection)
+        (slot.state == SlotState::Open).then_some(&mut slot.connection)
     }
 
     /// Whether a connection waits for the commit.
     pub fn awaits_commit(&self, key: usize) -> bool {
-        self.slab.get(key).is_some_and(|slot| slot.lifecycle == Lifecycle::AwaitsCommit)
+        self.slab.get(key).is_some_and(|slot| slot.state == SlotState::AwaitsCommit)
     }
 
     /// Notes that the client of a connection sends no more.
@@ -81,14 +81,14 @@ impl Slots {
 
     /// Takes a connection out, unless it waits for the commit.
     pub fn remove(&mut self, key: usize) -> Option<Connection> {
-        let is_free = self.slab.get(key).is_some_and(|slot| slot.lifecycle != Lifecycle::AwaitsCommit);
+        let is_free = self.slab.get(key).is_some_and(|slot| slot.state != SlotState::AwaitsCommit);
         if is_free { self.slab.try_remove(key).map(|slot| slot.connection) } else { None }
     }
 
     /// Has a connection wait for the commit.
     pub fn await_commit(&mut self, awaiting: Awaiting) {
         if let Some(slot) = self.slab.get_mut(awaiting.key) {
-            slot.lifecycle = Lifecycle::AwaitsCommit;
+            slot.state = SlotState::AwaitsCommit;
             self.awaiting.push(awaiting);
         }
     }
@@ -113,14 +113,14 @@ impl Slots {
     /// The connection of a ticket, which the loop serves again.
     pub fn redeem(&mut self, key: usize) -> Option<&mut Connection> {
         let slot = self.slab.get_mut(key)?;
-        slot.lifecycle = Lifecycle::Open;
+        slot.state = SlotState::Open;
         Some(&mut slot.connection)
     }
 
     /// Leaves a connection as it is until it is parked.
     pub fn hold(&mut self, key: usize) {
         if let Some(slot) = self.slab.get_mut(key) {
-            slot.lifecycle = Lifecycle::Held;
+            slot.state = SlotState::Held;
         }
     }
 

@@ -49,7 +49,7 @@ pub enum ClientAuth {
 
 /// What is read from files, as PEM.
 #[derive(Clone, Copy)]
-pub struct Papers<'a> {
+pub struct TlsFiles<'a> {
     /// The certificate, and those between it and an authority.
     pub certificate: &'a [u8],
     /// Its key.
@@ -62,7 +62,7 @@ pub struct Papers<'a> {
 
 /// A file that is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Paper {
+pub enum TlsFile {
     /// The certificate.
     Certificate,
     /// The key.
@@ -73,7 +73,7 @@ pub enum Paper {
 
 /// What is wrong with one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum TlsFileError {
     /// It is not PEM, or breaks off.
     Pem(String),
     /// There is none of what it should hold.
@@ -88,48 +88,50 @@ pub enum Fault {
     Unusable(String),
 }
 
-impl Fault {
+impl TlsFileError {
     /// What is wrong and what to do.
     pub fn sentence(&self, lang: Lang) -> String {
         let en = lang == Lang::En;
         match self {
-            Fault::Pem(why) if en => format!("not PEM: {why}"),
-            Fault::Pem(why) => format!("不是有效的 PEM：{why}"),
-            Fault::Nothing if en => {
+            TlsFileError::Pem(why) if en => format!("not PEM: {why}"),
+            TlsFileError::Pem(why) => format!("不是有效的 PEM：{why}"),
+            TlsFileError::Nothing if en => {
                 "nothing of the kind is in it: PEM with BEGIN and END lines is wanted".into()
             }
-            Fault::Nothing => "其中没有所需内容：应为带 BEGIN 和 END 行的 PEM".into(),
-            Fault::TooMany if en => format!("too many certificates: at most {CERTIFICATES_MAX}"),
-            Fault::TooMany => format!("证书过多：最多 {CERTIFICATES_MAX} 个"),
-            Fault::Encrypted if en => {
+            TlsFileError::Nothing => "其中没有所需内容：应为带 BEGIN 和 END 行的 PEM".into(),
+            TlsFileError::TooMany if en => format!("too many certificates: at most {CERTIFICATES_MAX}"),
+            TlsFileError::TooMany => format!("证书过多：最多 {CERTIFICATES_MAX} 个"),
+            TlsFileError::Encrypted if en => {
                 "the key is under a passphrase, which nobody could type at a start; store it without: \
                  openssl pkey -in KEY -out NEW"
                     .into()
             }
-            Fault::Encrypted => {
+            TlsFileError::Encrypted => {
                 "私钥受口令保护，启动时无人输入；请去除口令：openssl pkey -in 私钥 -out 新文件".into()
             }
-            Fault::Mismatch if en => "the key does not belong to the certificate".into(),
-            Fault::Mismatch => "私钥与证书不匹配".into(),
-            Fault::Unusable(why) if en => format!("cannot be used: {why}"),
-            Fault::Unusable(why) => format!("无法使用：{why}"),
+            TlsFileError::Mismatch if en => "the key does not belong to the certificate".into(),
+            TlsFileError::Mismatch => "私钥与证书不匹配".into(),
+            TlsFileError::Unusable(why) if en => format!("cannot be used: {why}"),
+            TlsFileError::Unusable(why) => format!("无法使用：{why}"),
         }
     }
 }
 
 /// What the papers come to: what rustls needs, and the certificate itself.
-pub fn config(papers: &Papers<'_>) -> Result<(Arc<ServerConfig>, CertificateDer<'static>), (Paper, Fault)> {
-    let chain = certificates(papers.certificate).map_err(|fault| (Paper::Certificate, fault))?;
-    let Some(own) = chain.first().cloned() else { return Err((Paper::Certificate, Fault::Nothing)) };
-    let key = key(papers.key).map_err(|fault| (Paper::Key, fault))?;
+pub fn config(
+    papers: &TlsFiles<'_>,
+) -> Result<(Arc<ServerConfig>, CertificateDer<'static>), (TlsFile, TlsFileError)> {
+    let chain = certificates(papers.certificate).map_err(|fault| (TlsFile::Certificate, fault))?;
+    let Some(own) = chain.first().cloned() else { return Err((TlsFile::Certificate, TlsFileError::Nothing)) };
+    let key = key(papers.key).map_err(|fault| (TlsFile::Key, fault))?;
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|error| (Paper::Certificate, unusable(error)))?;
+        .map_err(|error| (TlsFile::Certificate, unusable(error)))?;
     let builder = match papers.clients {
         None => builder.with_no_client_auth(),
         Some((authorities, auth)) => {
-            let wrong = |fault| (Paper::ClientCa, fault);
+            let wrong = |fault| (TlsFile::ClientCa, fault);
             let mut roots = RootCertStore::empty();
             for authority in certificates(authorities).map_err(wrong)? {
                 roots.add(authority).map_err(|error| wrong(unusable(error)))?;
@@ -143,51 +145,53 @@ pub fn config(papers: &Papers<'_>) -> Result<(Arc<ServerConfig>, CertificateDer<
         }
     };
     let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
-        Error::InconsistentKeys(_) => (Paper::Key, Fault::Mismatch),
+        Error::InconsistentKeys(_) => (TlsFile::Key, TlsFileError::Mismatch),
         // Of the key rustls says so in words only.
-        Error::General(text) => (Paper::Key, Fault::Unusable(text)),
-        error => (Paper::Certificate, unusable(error)),
+        Error::General(text) => (TlsFile::Key, TlsFileError::Unusable(text)),
+        error => (TlsFile::Certificate, unusable(error)),
     })?;
     config.alpn_protocols = papers.protocols.iter().map(|name| name.to_vec()).collect();
     // Those who come back bring what we must know themselves, sealed; nothing is kept for those who do not.
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.ticketer = Ticketer::new().map_err(|error| (Paper::Key, unusable(error)))?;
+    config.ticketer = Ticketer::new().map_err(|error| (TlsFile::Key, unusable(error)))?;
     config.send_tls13_tickets = 1;
     Ok((Arc::new(config), own))
 }
 
 /// The certificates of a PEM file; at least one.
-pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fault> {
+pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
     let found: Vec<_> = CertificateDer::pem_slice_iter(pem).take(CERTIFICATES_MAX + 1).collect();
     let found = found.into_iter().collect::<Result<Vec<_>, _>>().map_err(|error| fault_of(&error))?;
     match found.len() {
-        0 => Err(Fault::Nothing),
-        n if n > CERTIFICATES_MAX => Err(Fault::TooMany),
+        0 => Err(TlsFileError::Nothing),
+        n if n > CERTIFICATES_MAX => Err(TlsFileError::TooMany),
         _ => Ok(found),
     }
 }
 
 /// The key of a PEM file.
-pub(crate) fn key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Fault> {
+pub(crate) fn key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsFileError> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
-        pem::Error::NoItemsFound if String::from_utf8_lossy(pem).contains("ENCRYPTED") => Fault::Encrypted,
+        pem::Error::NoItemsFound if String::from_utf8_lossy(pem).contains("ENCRYPTED") => {
+            TlsFileError::Encrypted
+        }
         error => fault_of(&error),
     })
 }
 
-fn fault_of(error: &pem::Error) -> Fault {
+fn fault_of(error: &pem::Error) -> TlsFileError {
     match error {
-        pem::Error::NoItemsFound => Fault::Nothing,
+        pem::Error::NoItemsFound => TlsFileError::Nothing,
         // Never what stands there: it may be a key.
-        pem::Error::MissingSectionEnd { .. } => Fault::Pem("a section has no END line".into()),
-        pem::Error::IllegalSectionStart { .. } => Fault::Pem("a BEGIN line is broken".into()),
-        pem::Error::Base64Decode(_) => Fault::Pem("a section is not base64".into()),
-        _ => Fault::Pem("it cannot be read".into()),
+        pem::Error::MissingSectionEnd { .. } => TlsFileError::Pem("a section has no END line".into()),
+        pem::Error::IllegalSectionStart { .. } => TlsFileError::Pem("a BEGIN line is broken".into()),
+        pem::Error::Base64Decode(_) => TlsFileError::Pem("a section is not base64".into()),
+        _ => TlsFileError::Pem("it cannot be read".into()),
     }
 }
 
-fn unusable(error: impl std::fmt::Display) -> Fault {
-    Fault::Unusable(error.to_string())
+fn unusable(error: impl std::fmt::Display) -> TlsFileError {
+    TlsFileError::Unusable(error.to_string())
 }
 
 #[cfg(test)]
@@ -201,10 +205,10 @@ mod tests {
         (certificate.unwrap().pem(), key.serialize_pem())
     }
 
-    fn fault(certificate: &str, key: &str, clients: Option<&str>) -> Option<(Paper, Fault)> {
+    fn fault(certificate: &str, key: &str, clients: Option<&str>) -> Option<(TlsFile, TlsFileError)> {
         let clients = clients.map(|pem| (pem.as_bytes(), ClientAuth::Required));
         let papers =
-            Papers { certificate: certificate.as_bytes(), key: key.as_bytes(), clients, protocols: &[] };
+            TlsFiles { certificate: certificate.as_bytes(), key: key.as_bytes(), clients, protocols: &[] };
         config(&papers).err()
     }
 
@@ -214,17 +218,20 @@ mod tests {
         assert_eq!(fault(&certificate, &key, None), None);
         assert_eq!(fault(&certificate, &key, Some(&other)), None);
         assert_eq!(fault(&format!("{certificate}{other}"), &key, None), None, "a chain");
-        assert_eq!(fault("", &key, None), Some((Paper::Certificate, Fault::Nothing)));
-        assert_eq!(fault(&key, &key, None), Some((Paper::Certificate, Fault::Nothing)));
+        assert_eq!(fault("", &key, None), Some((TlsFile::Certificate, TlsFileError::Nothing)));
+        assert_eq!(fault(&key, &key, None), Some((TlsFile::Certificate, TlsFileError::Nothing)));
         let half = &certificate[..certificate.len() / 2];
-        assert!(matches!(fault(half, &key, None), Some((Paper::Certificate, Fault::Pem(_)))));
-        assert_eq!(fault(&certificate, &certificate, None), Some((Paper::Key, Fault::Nothing)));
-        assert_eq!(fault(&certificate, &other_key, None), Some((Paper::Key, Fault::Mismatch)));
+        assert!(matches!(fault(half, &key, None), Some((TlsFile::Certificate, TlsFileError::Pem(_)))));
+        assert_eq!(fault(&certificate, &certificate, None), Some((TlsFile::Key, TlsFileError::Nothing)));
+        assert_eq!(fault(&certificate, &other_key, None), Some((TlsFile::Key, TlsFileError::Mismatch)));
         let secret = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
-        assert_eq!(fault(&certificate, secret, None), Some((Paper::Key, Fault::Encrypted)));
-        assert_eq!(fault(&certificate, &key, Some("")), Some((Paper::ClientCa, Fault::Nothing)));
+        assert_eq!(fault(&certificate, secret, None), Some((TlsFile::Key, TlsFileError::Encrypted)));
+        assert_eq!(fault(&certificate, &key, Some("")), Some((TlsFile::ClientCa, TlsFileError::Nothing)));
         let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert!(matches!(fault(&certificate, &key, Some(junk)), Some((Paper::ClientCa, Fault::Unusable(_)))));
-        assert!(matches!(fault(junk, &key, None), Some((Paper::Certificate, Fault::Unusable(_)))));
+        assert!(matches!(
+            fault(&certificate, &key, Some(junk)),
+            Some((TlsFile::ClientCa, TlsFileError::Unusable(_)))
+        ));
+        assert!(matches!(fault(junk, &key, None), Some((TlsFile::Certificate, TlsFileError::Unusable(_)))));
     }
 }

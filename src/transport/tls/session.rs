@@ -74,14 +74,14 @@ enum TlsWrite<'a> {
 }
 
 /// Where what is read goes.
-struct Sink<'a> {
+struct PlainSink<'a> {
     bytes: &'a mut [u8],
     filled: usize,
     rest: &'a mut Vec<u8>,
     heard_all: &'a mut bool,
 }
 
-impl Sink<'_> {
+impl PlainSink<'_> {
     fn take(&mut self, plain: &[u8]) {
         // What came first is asked for first.
         let room = if self.rest.is_empty() { self.bytes.len() - self.filled } else { 0 };
@@ -270,7 +270,7 @@ impl TlsSession {
             let shook = self.is_handshaking();
             let mut plain = std::mem::take(&mut self.plain);
             plain.drain(..std::mem::take(&mut self.plain_read));
-            let mut sink = Sink { bytes, filled: 0, rest: &mut plain, heard_all: &mut self.heard_all };
+            let mut sink = PlainSink { bytes, filled: 0, rest: &mut plain, heard_all: &mut self.heard_all };
             let outcome = self.side.process(&mut input[..filled], &mut sink, output, &TlsWrite::Nothing);
             let got = sink.filled;
             self.plain = plain;
@@ -299,8 +299,12 @@ impl TlsSession {
         SCRATCH.with_borrow_mut(|scratch| {
             let output = &mut scratch.output;
             output.clear();
-            let mut sink =
-                Sink { bytes: &mut [], filled: 0, rest: &mut self.plain, heard_all: &mut self.heard_all };
+            let mut sink = PlainSink {
+                bytes: &mut [],
+                filled: 0,
+                rest: &mut self.plain,
+                heard_all: &mut self.heard_all,
+            };
             let outcome = self.side.process(&mut self.incoming, &mut sink, output, &what);
             self.send(socket, output)?;
             output.shrink_to(OUTPUT_BYTES_KEPT);
@@ -363,7 +367,7 @@ impl std::fmt::Debug for TlsSession {
 }
 
 /// What came of one step of rustls.
-enum Step {
+enum RecordStep {
     /// There may be another.
     Again,
     /// It has done what it can.
@@ -376,7 +380,7 @@ impl Side {
     fn process(
         &mut self,
         input: &mut [u8],
-        sink: &mut Sink<'_>,
+        sink: &mut PlainSink<'_>,
         output: &mut Vec<u8>,
         say: &TlsWrite<'_>,
     ) -> Result<usize, Error> {
@@ -393,8 +397,8 @@ impl Side {
                 // One more step, for the alert that tells the other side why.
                 (Err(error), None) => failed = Some(error),
                 (_, Some(error)) => return Err(error),
-                (Ok(Step::Again), None) => failed = None,
-                (Ok(Step::Done), None) => return Ok(used),
+                (Ok(RecordStep::Again), None) => failed = None,
+                (Ok(RecordStep::Done), None) => return Ok(used),
             }
         }
     }
@@ -403,16 +407,16 @@ impl Side {
 /// One step: how many bytes of the input are done with, and whether there is another.
 fn step<D>(
     status: UnbufferedStatus<'_, '_, D>,
-    sink: &mut Sink<'_>,
+    sink: &mut PlainSink<'_>,
     output: &mut Vec<u8>,
     say: &TlsWrite<'_>,
-) -> (usize, Result<Step, Error>) {
+) -> (usize, Result<RecordStep, Error>) {
     let UnbufferedStatus { mut discard, state } = status;
     let outcome = match state {
         Err(error) => Err(error),
         Ok(ConnectionState::ReadTraffic(mut traffic)) => loop {
             match traffic.next_record() {
-                None => break Ok(Step::Again),
+                None => break Ok(RecordStep::Again),
                 Some(Err(error)) => break Err(error),
                 Some(Ok(record)) => {
                     discard += record.discard;
@@ -422,26 +426,26 @@ fn step<D>(
         },
         Ok(ConnectionState::EncodeTlsData(mut data)) => append(output, 512, |room| {
             data.encode(room).map_err(|error| match error {
-                EncodeError::InsufficientSize(size) => Short::By(size.required_size),
-                EncodeError::AlreadyEncoded => Short::Never(error.to_string()),
+                EncodeError::InsufficientSize(size) => ShortBuffer::By(size.required_size),
+                EncodeError::AlreadyEncoded => ShortBuffer::Never(error.to_string()),
             })
         }),
         // It lies in the output buffer, whose bytes are sent or kept.
         Ok(ConnectionState::TransmitTlsData(sent)) => {
             sent.done();
-            Ok(Step::Again)
+            Ok(RecordStep::Again)
         }
         Ok(ConnectionState::PeerClosed) => {
             *sink.heard_all = true;
-            Ok(Step::Again)
+            Ok(RecordStep::Again)
         }
         Ok(ConnectionState::WriteTraffic(mut traffic)) => {
             let short = |error| match error {
-                EncryptError::InsufficientSize(size) => Short::By(size.required_size),
-                EncryptError::EncryptExhausted => Short::Never(error.to_string()),
+                EncryptError::InsufficientSize(size) => ShortBuffer::By(size.required_size),
+                EncryptError::EncryptExhausted => ShortBuffer::Never(error.to_string()),
             };
             match say {
-                TlsWrite::Nothing => Ok(Step::Done),
+                TlsWrite::Nothing => Ok(RecordStep::Done),
                 TlsWrite::Plain(plain) => {
                     append(output, plain.len() + 256, |room| traffic.encrypt(plain, room).map_err(short))
                 }
@@ -449,16 +453,16 @@ fn step<D>(
                     append(output, 64, |room| traffic.queue_close_notify(room).map_err(short))
                 }
             }
-            .map(|_| Step::Done)
+            .map(|_| RecordStep::Done)
         }
-        Ok(ConnectionState::BlockedHandshake | ConnectionState::Closed) => Ok(Step::Done),
+        Ok(ConnectionState::BlockedHandshake | ConnectionState::Closed) => Ok(RecordStep::Done),
         Ok(_) => Err(Error::General("a state of TLS that was not asked for".into())),
     };
     (discard, outcome)
 }
 
 /// Why nothing was written.
-enum Short {
+enum ShortBuffer {
     /// It needs so much room.
     By(usize),
     /// It never will be.
@@ -469,22 +473,22 @@ enum Short {
 fn append(
     output: &mut Vec<u8>,
     mut room: usize,
-    mut write: impl FnMut(&mut [u8]) -> Result<usize, Short>,
-) -> Result<Step, Error> {
+    mut write: impl FnMut(&mut [u8]) -> Result<usize, ShortBuffer>,
+) -> Result<RecordStep, Error> {
     let began = output.len();
     loop {
         output.resize(began + room, 0);
         match write(&mut output[began..]) {
             Ok(written) => {
                 output.truncate(began + written);
-                return Ok(Step::Again);
+                return Ok(RecordStep::Again);
             }
-            Err(Short::By(required)) if required > room => room = required,
+            Err(ShortBuffer::By(required)) if required > room => room = required,
             Err(short) => {
                 output.truncate(began);
                 return Err(Error::General(match short {
-                    Short::By(_) => "a record that fits nowhere".into(),
-                    Short::Never(why) => why,
+                    ShortBuffer::By(_) => "a record that fits nowhere".into(),
+                    ShortBuffer::Never(why) => why,
                 }));
             }
         }

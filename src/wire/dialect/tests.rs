@@ -7,7 +7,7 @@ const LENGTH_MAX: usize = 100;
 
 /// What is told, one word an event; `|` in between for a moment of quiet.
 fn told(pieces: &[&[u8]]) -> String {
-    let (mut talk, mut said) = (Talk::new(), Vec::new());
+    let (mut talk, mut said) = (DialectParser::new(), Vec::new());
     for piece in pieces {
         talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(event)));
         talk = handed_over(&talk);
@@ -16,8 +16,8 @@ fn told(pieces: &[&[u8]]) -> String {
 }
 
 /// As the next process has it.
-fn handed_over(talk: &Talk) -> Talk {
-    let next: Talk = serde_json::from_str(&serde_json::to_string(talk).unwrap()).unwrap();
+fn handed_over(talk: &DialectParser) -> DialectParser {
+    let next: DialectParser = serde_json::from_str(&serde_json::to_string(talk).unwrap()).unwrap();
     assert!(next.is_sound() && next == *talk, "{talk:?}");
     next
 }
@@ -35,7 +35,7 @@ proptest! {
             4 => format!(r#"{{"Text":{{"matched":{number},"open":"Blank"}}}}"#),
             _ => r#"{"Line":{"begun":"AAECAw==","too_long":false}}"#.into(),
         };
-        let mut talk: Talk = serde_json::from_str(&stage).unwrap();
+        let mut talk: DialectParser = serde_json::from_str(&stage).unwrap();
         if talk.is_sound() {
             talk.feed(&input, LENGTH_MAX, &mut |_| {});
             talk.quiet(&mut |_| {});
@@ -46,7 +46,7 @@ proptest! {
 }
 
 fn told_quietly(pieces: &[&[u8]]) -> String {
-    let (mut talk, mut said) = (Talk::new(), Vec::new());
+    let (mut talk, mut said) = (DialectParser::new(), Vec::new());
     for piece in pieces {
         talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(event)));
         talk.quiet(&mut |event| said.push(word(event)));
@@ -55,16 +55,16 @@ fn told_quietly(pieces: &[&[u8]]) -> String {
     said.join(" ")
 }
 
-fn word(event: Event<'_>) -> String {
+fn word(event: DialectEvent<'_>) -> String {
     match event {
-        Event::Frame | Event::Pong => "sign".into(),
-        Event::BarePing => "bare".into(),
-        Event::Packet => "packet".into(),
-        Event::Wrong(reason) => format!("wrong({})", reason.split(' ').next().unwrap_or_default()),
-        Event::Impossible(_) => "impossible".into(),
-        Event::Foreign(foreign) => format!("{foreign:?}").to_lowercase(),
-        Event::Command(Command::Beat(mut fields)) => format!("beat({:?})", fields.beat()),
-        Event::Command(command) => format!("{command:?}").to_lowercase(),
+        DialectEvent::Frame | DialectEvent::Pong => "sign".into(),
+        DialectEvent::BarePing => "bare".into(),
+        DialectEvent::Packet => "packet".into(),
+        DialectEvent::Wrong(reason) => format!("wrong({})", reason.split(' ').next().unwrap_or_default()),
+        DialectEvent::Impossible(_) => "impossible".into(),
+        DialectEvent::Foreign(foreign) => format!("{foreign:?}").to_lowercase(),
+        DialectEvent::Command(LineCommand::Beat(mut fields)) => format!("beat({:?})", fields.beat()),
+        DialectEvent::Command(command) => format!("{command:?}").to_lowercase(),
     }
 }
 
@@ -101,7 +101,7 @@ fn each_dialect_is_known_by_its_first_bytes() {
         (b"\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0", "impossible", Dialect::Unknown),
         (b"QUIT\nPING\n", "quit", Dialect::Unknown),
     ] {
-        let (mut talk, mut said) = (Talk::new(), Vec::new());
+        let (mut talk, mut said) = (DialectParser::new(), Vec::new());
         talk.feed(bytes, LENGTH_MAX, &mut |event| said.push(word(event)));
         assert_eq!((said.join(" ").as_str(), talk.dialect()), (events, dialect), "{}", bytes.escape_ascii());
     }
@@ -125,7 +125,7 @@ fn openings_of_other_protocols_are_no_sign_of_life() {
     ] {
         for size in [1, 3, opening.len()] {
             let pieces: Vec<&[u8]> = opening.chunks(size).collect();
-            let (mut talk, mut said) = (Talk::new(), Vec::new());
+            let (mut talk, mut said) = (DialectParser::new(), Vec::new());
             for piece in pieces {
                 talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(event)));
                 talk.quiet(&mut |event| said.push(word(event)));
@@ -159,7 +159,7 @@ fn it_is_known_when_something_has_begun_and_not_ended() {
         (b"some text\n\0", false),
         (b"hello server", false),
     ] {
-        let mut talk = Talk::new();
+        let mut talk = DialectParser::new();
         talk.feed(bytes, LENGTH_MAX, &mut |_| {});
         assert_eq!(talk.is_inside_message(), inside, "{}", bytes.escape_ascii());
     }
@@ -186,13 +186,13 @@ fn quiet_ends_what_has_no_end_of_its_own_and_nothing_that_may_go_on() {
 
 #[test]
 fn a_line_without_end_is_refused_once_and_not_kept() {
-    let mut talk = Talk::new();
+    let mut talk = DialectParser::new();
     let mut said = Vec::new();
     talk.feed(b"PING\n", LENGTH_MAX, &mut |event| said.push(word(event)));
     for _ in 0..100 {
         talk.feed(&[b'x'; 1000], LENGTH_MAX, &mut |event| said.push(word(event)));
     }
-    assert_eq!(talk, Talk(Stage::Line { begun: Vec::new(), too_long: true, dropped: 0 }));
+    assert_eq!(talk, DialectParser(ParserStage::Line { begun: Vec::new(), too_long: true, dropped: 0 }));
     talk.feed(b"\nPING\n", LENGTH_MAX, &mut |event| said.push(word(event)));
     assert_eq!(said, ["ping", "wrong(a)", "ping"]);
 }
@@ -208,10 +208,10 @@ fn of_a_message_that_is_too_long_beginning_and_end_are_kept() {
         let line = format!("BEAT web status=fail message={message}\nPING\n");
         let mut all = Vec::new();
         for size in [1, 7, 8 * 1024, line.len()] {
-            let (mut talk, mut said, mut kept) = (Talk::new(), Vec::new(), 0);
+            let (mut talk, mut said, mut kept) = (DialectParser::new(), Vec::new(), 0);
             for piece in line.as_bytes().chunks(size) {
                 talk.feed(piece, LENGTH_MAX, &mut |event| {
-                    if let Event::Command(Command::Beat(mut fields)) = event {
+                    if let DialectEvent::Command(LineCommand::Beat(mut fields)) = event {
                         let beat = fields.beat().unwrap();
                         assert_eq!(beat.warnings.iter().collect::<Vec<_>>(), [Warning::MessageCut]);
                         said.push(beat.message.unwrap().to_string());
@@ -219,7 +219,7 @@ fn of_a_message_that_is_too_long_beginning_and_end_are_kept() {
                         said.push(word(event));
                     }
                 });
-                if let Stage::Line { begun, .. } = &talk.0 {
+                if let ParserStage::Line { begun, .. } = &talk.0 {
                     kept = kept.max(begun.len());
                     assert!(talk.is_sound());
                 }
@@ -242,8 +242,8 @@ fn of_a_message_that_is_too_long_beginning_and_end_are_kept() {
 fn what_is_not_utf8_is_repaired() {
     let mut said = Vec::new();
     let line = b"BEAT web status=fail message=caf\xe9\nBEAT \xff\n";
-    Talk::new().feed(line, LENGTH_MAX, &mut |event| {
-        let Event::Command(Command::Beat(mut fields)) = event else { panic!("{event:?}") };
+    DialectParser::new().feed(line, LENGTH_MAX, &mut |event| {
+        let DialectEvent::Command(LineCommand::Beat(mut fields)) = event else { panic!("{event:?}") };
         let beat = fields.beat();
         said.push(beat.map(|beat| (beat.message.map(str::to_string), beat.warnings.iter().collect())));
     });
@@ -252,7 +252,7 @@ fn what_is_not_utf8_is_repaired() {
 
 #[test]
 fn an_idle_connection_is_small() {
-    assert!(size_of::<Talk>() <= 40, "{}", size_of::<Talk>());
+    assert!(size_of::<DialectParser>() <= 40, "{}", size_of::<DialectParser>());
 }
 
 /// Streams of words that mean something somewhere, and of bytes that do not.

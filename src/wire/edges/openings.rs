@@ -1,7 +1,7 @@
 //! The first bytes of connections and requests, and lines that are too long.
 
-use super::super::line::{Command, kept_head};
-use super::super::proxy_protocol::{Opening, read as opening};
+use super::super::line::{LineCommand, kept_head};
+use super::super::proxy_protocol::{ProxyOpening, read as opening};
 use super::super::query::{alerts, incidents};
 use super::super::{dialect, line};
 use super::*;
@@ -10,19 +10,19 @@ use crate::domain::limits::{LINE_BYTES_MAX, LINE_FIELDS_BYTES_MAX, PROXY_HEADER_
 #[test]
 fn a_header_of_the_proxy_protocol_may_reach_its_bounds() {
     let line = |bytes: usize| format!("PROXY UNKNOWN {}\r\n", "x".repeat(bytes - 16));
-    assert_eq!(opening(line(107).as_bytes()), Opening::Header { bytes: 107, client: None });
-    assert_eq!(opening(&line(107).as_bytes()[..106]), Opening::Partial);
-    assert!(matches!(opening(line(108).as_bytes()), Opening::Wrong(_)));
-    assert!(matches!(opening(&line(200).as_bytes()[..107]), Opening::Wrong(_)));
+    assert_eq!(opening(line(107).as_bytes()), ProxyOpening::Header { bytes: 107, client: None });
+    assert_eq!(opening(&line(107).as_bytes()[..106]), ProxyOpening::Partial);
+    assert!(matches!(opening(line(108).as_bytes()), ProxyOpening::Wrong(_)));
+    assert!(matches!(opening(&line(200).as_bytes()[..107]), ProxyOpening::Wrong(_)));
     // Version 2, a command of the proxy itself.
     let header = |bytes: usize| {
         let length = (bytes - 16) as u16;
         [&b"\r\n\r\n\0\r\nQUIT\n\x20\0"[..], &length.to_be_bytes(), &vec![0; bytes - 16]].concat()
     };
     let most = PROXY_HEADER_BYTES_MAX;
-    assert_eq!(opening(&header(most)), Opening::Header { bytes: most, client: None });
-    assert_eq!(opening(&header(most)[..most - 1]), Opening::Partial);
-    assert!(matches!(opening(&header(most + 1)), Opening::Wrong(_)));
+    assert_eq!(opening(&header(most)), ProxyOpening::Header { bytes: most, client: None });
+    assert_eq!(opening(&header(most)[..most - 1]), ProxyOpening::Partial);
+    assert!(matches!(opening(&header(most + 1)), ProxyOpening::Wrong(_)));
 }
 
 #[test]
@@ -79,10 +79,10 @@ fn a_line_of_just_the_length_that_may_be_loses_nothing_of_its_message() {
         let fields = format!("BEAT a rid={}", "r".repeat(LINE_FIELDS_BYTES_MAX - 20));
         let text = format!("{fields} message={}\n", "m".repeat(LINE_BYTES_MAX - fields.len() - 9 + more));
         assert_eq!(text.len() - 1, LINE_BYTES_MAX + more);
-        let (mut talk, mut cut) = (dialect::Talk::default(), Vec::new());
+        let (mut talk, mut cut) = (dialect::DialectParser::default(), Vec::new());
         for piece in text.as_bytes().chunks(5_000) {
             talk.feed(piece, 9, &mut |event| {
-                if let dialect::Event::Command(Command::Beat(mut fields)) = event {
+                if let dialect::DialectEvent::Command(LineCommand::Beat(mut fields)) = event {
                     let beat = fields.beat().unwrap();
                     cut.push((
                         beat.warnings.iter().any(|one| one == Warning::MessageCut),

@@ -43,7 +43,7 @@ impl fmt::Display for Code {
 
 /// What makes an end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum WsError {
     /// Not the protocol; what is wrong.
     Protocol(&'static str),
     /// A text or a reason is not UTF-8.
@@ -52,22 +52,22 @@ pub enum Fault {
     TooBig(usize),
 }
 
-impl Fault {
+impl WsError {
     /// The code to close with.
     pub fn code(self) -> Code {
         match self {
-            Fault::Protocol(_) => Code::PROTOCOL,
-            Fault::NotUtf8 => Code::INVALID,
-            Fault::TooBig(_) => Code::TOO_BIG,
+            WsError::Protocol(_) => Code::PROTOCOL,
+            WsError::NotUtf8 => Code::INVALID,
+            WsError::TooBig(_) => Code::TOO_BIG,
         }
     }
 
     /// The reason to close with.
     pub fn reason(self) -> Cow<'static, str> {
         match self {
-            Fault::Protocol(reason) => reason.into(),
-            Fault::NotUtf8 => "a text is not UTF-8".into(),
-            Fault::TooBig(bytes_max) => {
+            WsError::Protocol(reason) => reason.into(),
+            WsError::NotUtf8 => "a text is not UTF-8".into(),
+            WsError::TooBig(bytes_max) => {
                 format!("a message is larger than {bytes_max} bytes (limits.body_bytes)").into()
             }
         }

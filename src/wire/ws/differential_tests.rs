@@ -43,11 +43,11 @@ fn they_hear(bytes: &[u8]) -> Vec<Seen> {
                 (true, Seen::Close(code, reason.unwrap_or_default()))
             }
             Ok(Message::Frame(_)) => unreachable!("only when writing"),
-            Err(Error::Utf8(_)) => (true, Seen::Fault(1007)),
-            Err(Error::Capacity(_)) => (true, Seen::Fault(1009)),
+            Err(Error::Utf8(_)) => (true, Seen::WsError(1007)),
+            Err(Error::Capacity(_)) => (true, Seen::WsError(1009)),
             // The bytes are at their end.
             Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => return all,
-            Err(Error::Protocol(_)) => (true, Seen::Fault(1002)),
+            Err(Error::Protocol(_)) => (true, Seen::WsError(1002)),
             Err(other) => panic!("{other}"),
         };
         all.push(seen);
@@ -113,7 +113,7 @@ proptest! {
         // which IANA has registered since.
         let strict = Seen::Close(Some(1002), "Protocol violation".into());
         if let (Some(ours), Some(theirs)) = (ours.last(), theirs.last_mut().filter(|last| **last == strict)) {
-            if matches!(ours, Seen::Fault(1002) | Seen::Close(Some(1014), _)) {
+            if matches!(ours, Seen::WsError(1002) | Seen::Close(Some(1014), _)) {
                 *theirs = ours.clone();
             }
         }

@@ -1,7 +1,6 @@
 //! A frame as bytes (RFC 6455, 5.2): its head read and judged, its payload masked, the whole written.
 
-use super::Role;
-use super::close::Fault;
+use super::close::WsError;
 use serde::{Deserialize, Serialize};
 
 /// Longest payload of a close, ping or pong.
@@ -11,6 +10,15 @@ pub const HEAD_BYTES_MAX: usize = 14;
 
 /// What the payload of a client is mixed with; anew and not to be guessed for every frame.
 pub type Mask = [u8; 4];
+
+/// Which end of a connection this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// Its input is masked, its output is not.
+    Server,
+    /// The other way round.
+    Client,
+}
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +58,7 @@ impl Opcode {
 
 /// A frame's head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct FrameHead {
     /// Whether it ends its message.
     pub fin: bool,
     /// What it is.
@@ -61,7 +69,7 @@ pub struct Head {
     pub bytes: u64,
 }
 
-impl Head {
+impl FrameHead {
     /// How long the head is that begins so, as far as its first two bytes tell.
     pub fn length(begun: &[u8]) -> usize {
         let [_, second, ..] = begun else { return 2 };
@@ -75,27 +83,27 @@ impl Head {
 
     /// Judges a head that was sent to `role`. `None` while it is not whole; a fault as soon as the first two bytes show
     /// one.
-    pub fn read(begun: &[u8], role: Role) -> Result<Option<Head>, Fault> {
+    pub fn read(begun: &[u8], role: Role) -> Result<Option<FrameHead>, WsError> {
         let [first, second, ..] = *begun else { return Ok(None) };
         if first & 0x70 != 0 {
-            return Err(Fault::Protocol("a reserved bit is set, but no extension was agreed on"));
+            return Err(WsError::Protocol("a reserved bit is set, but no extension was agreed on"));
         }
-        let opcode = Opcode::of(first & 0x0F).ok_or(Fault::Protocol("an opcode that is reserved"))?;
+        let opcode = Opcode::of(first & 0x0F).ok_or(WsError::Protocol("an opcode that is reserved"))?;
         let fin = first & 0x80 != 0;
         if opcode.is_control() && !fin {
-            return Err(Fault::Protocol("a control frame in fragments"));
+            return Err(WsError::Protocol("a control frame in fragments"));
         }
         let short = second & 0x7F;
         if opcode.is_control() && usize::from(short) > CONTROL_BYTES_MAX {
-            return Err(Fault::Protocol("a control frame of more than 125 bytes"));
+            return Err(WsError::Protocol("a control frame of more than 125 bytes"));
         }
         let masked = second & 0x80 != 0;
         match role {
-            Role::Server if !masked => return Err(Fault::Protocol("a frame of a client without a mask")),
-            Role::Client if masked => return Err(Fault::Protocol("a frame of a server with a mask")),
+            Role::Server if !masked => return Err(WsError::Protocol("a frame of a client without a mask")),
+            Role::Client if masked => return Err(WsError::Protocol("a frame of a server with a mask")),
             _ => {}
         }
-        let length = Head::length(begun);
+        let length = FrameHead::length(begun);
         let Some(head) = begun.get(..length) else { return Ok(None) };
         let (extended, mask) = head[2..].split_at(length - 2 - if masked { 4 } else { 0 });
         let (bytes, least) = match *extended {
@@ -104,12 +112,12 @@ impl Head {
             _ => (u64::from(short), 0),
         };
         if bytes < least {
-            return Err(Fault::Protocol("a length written with more bytes than it needs"));
+            return Err(WsError::Protocol("a length written with more bytes than it needs"));
         }
         if bytes > i64::MAX as u64 {
-            return Err(Fault::Protocol("a length of more than 63 bits"));
+            return Err(WsError::Protocol("a length of more than 63 bits"));
         }
-        Ok(Some(Head { fin, opcode, mask: mask.try_into().ok(), bytes }))
+        Ok(Some(FrameHead { fin, opcode, mask: mask.try_into().ok(), bytes }))
     }
 }
 

@@ -18,11 +18,11 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024;
 const ANSWER_LINES_MAX: usize = 64;
 
 /// The random bytes of a client.
-pub type Key = [u8; 16];
+pub type HandshakeKey = [u8; 16];
 
 /// Why a server does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum HandshakeRefusal {
     /// It is no upgrade to a version that we speak: 426, naming the version.
     UpgradeRequired(&'static str),
     /// It is one, but not a right one: 400.
@@ -36,7 +36,7 @@ pub fn is_wanted<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> bool
 }
 
 /// What a server answers in `Sec-WebSocket-Accept` to a GET with these headers.
-pub fn accept<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<String, Refusal> {
+pub fn accept<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<String, HandshakeRefusal> {
     let (mut upgrade, mut connection) = (false, false);
     let (mut key, mut version) = (None, None);
     for (name, value) in headers {
@@ -46,31 +46,33 @@ pub fn accept<'a>(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<
             connection |= names(value, "upgrade");
         } else if name.eq_ignore_ascii_case("sec-websocket-key") {
             if key.replace(value.trim_ascii()).is_some() {
-                return Err(Refusal::Wrong("Sec-WebSocket-Key stands there twice"));
+                return Err(HandshakeRefusal::Wrong("Sec-WebSocket-Key stands there twice"));
             }
         } else if name.eq_ignore_ascii_case("sec-websocket-version")
             && version.replace(value.trim_ascii()).is_some()
         {
-            return Err(Refusal::Wrong("Sec-WebSocket-Version stands there twice"));
+            return Err(HandshakeRefusal::Wrong("Sec-WebSocket-Version stands there twice"));
         }
     }
     if !upgrade {
-        return Err(Refusal::UpgradeRequired("a WebSocket is spoken here: Upgrade: websocket"));
+        return Err(HandshakeRefusal::UpgradeRequired("a WebSocket is spoken here: Upgrade: websocket"));
     }
     if !connection {
-        return Err(Refusal::Wrong(
+        return Err(HandshakeRefusal::Wrong(
             "Connection: Upgrade is missing; a proxy on the way may have to be told to pass it on",
         ));
     }
     match version {
-        None => return Err(Refusal::Wrong("Sec-WebSocket-Version is missing")),
+        None => return Err(HandshakeRefusal::Wrong("Sec-WebSocket-Version is missing")),
         Some(b"13") => {}
-        Some(_) => return Err(Refusal::UpgradeRequired("this server speaks version 13 of WebSocket")),
+        Some(_) => {
+            return Err(HandshakeRefusal::UpgradeRequired("this server speaks version 13 of WebSocket"));
+        }
     }
-    let key = key.ok_or(Refusal::Wrong("Sec-WebSocket-Key is missing"))?;
+    let key = key.ok_or(HandshakeRefusal::Wrong("Sec-WebSocket-Key is missing"))?;
     match STANDARD.decode(key) {
-        Ok(bytes) if bytes.len() == size_of::<Key>() => Ok(accept_of(key)),
-        _ => Err(Refusal::Wrong("Sec-WebSocket-Key must be 16 bytes in base64")),
+        Ok(bytes) if bytes.len() == size_of::<HandshakeKey>() => Ok(accept_of(key)),
+        _ => Err(HandshakeRefusal::Wrong("Sec-WebSocket-Key must be 16 bytes in base64")),
     }
 }
 
@@ -88,7 +90,7 @@ fn accept_of(key: &[u8]) -> String {
 
 /// The request of a client. `host` is as in a URL, with the port where it is not the usual one; nothing in the three
 /// texts may be a line break.
-pub fn request(host: &str, path: &str, bearer: Option<&str>, key: Key) -> Vec<u8> {
+pub fn request(host: &str, path: &str, bearer: Option<&str>, key: HandshakeKey) -> Vec<u8> {
     let key = STANDARD.encode(key);
     let mut out = format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -124,7 +126,7 @@ impl fmt::Display for NotOpened {
 
 /// Judges what a server has answered so far. How long the head of its answer is, behind which frames begin; `None` while
 /// it is not whole.
-pub fn check(answer: &[u8], key: Key) -> Result<Option<usize>, NotOpened> {
+pub fn check(answer: &[u8], key: HandshakeKey) -> Result<Option<usize>, NotOpened> {
     let mut lines = [httparse::EMPTY_HEADER; ANSWER_LINES_MAX];
     let mut head = httparse::Response::new(&mut lines);
     let bytes = match head.parse(answer) {
@@ -165,7 +167,7 @@ pub fn check(answer: &[u8], key: Key) -> Result<Option<usize>, NotOpened> {
 mod tests {
     use super::*;
 
-    const KEY: Key = *b"the sample nonce";
+    const KEY: HandshakeKey = *b"the sample nonce";
     const SAMPLE: [(&str, &str); 5] = [
         ("Host", "server.example.com"),
         ("upgrade", "WebSocket"),
@@ -174,7 +176,7 @@ mod tests {
         ("Sec-WebSocket-Version", "13"),
     ];
 
-    fn accept_with(name: &str, value: Option<&str>) -> Result<String, Refusal> {
+    fn accept_with(name: &str, value: Option<&str>) -> Result<String, HandshakeRefusal> {
         let changed = SAMPLE.iter().filter(|(n, _)| *n != name).copied();
         let lines: Vec<(&str, &str)> = changed.chain(value.map(|value| (name, value))).collect();
         accept(lines.iter().map(|(name, value)| (*name, value.as_bytes())))
@@ -187,9 +189,12 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_wrong_is_refused_by_its_name() {
-        assert!(matches!(accept_with("upgrade", None), Err(Refusal::UpgradeRequired(_))));
-        assert!(matches!(accept_with("upgrade", Some("h2c")), Err(Refusal::UpgradeRequired(_))));
-        assert!(matches!(accept_with("Sec-WebSocket-Version", Some("8")), Err(Refusal::UpgradeRequired(_))));
+        assert!(matches!(accept_with("upgrade", None), Err(HandshakeRefusal::UpgradeRequired(_))));
+        assert!(matches!(accept_with("upgrade", Some("h2c")), Err(HandshakeRefusal::UpgradeRequired(_))));
+        assert!(matches!(
+            accept_with("Sec-WebSocket-Version", Some("8")),
+            Err(HandshakeRefusal::UpgradeRequired(_))
+        ));
         for (name, value) in [
             ("Connection", None),
             ("Connection", Some("keep-alive")),
@@ -199,11 +204,13 @@ mod tests {
             ("Sec-WebSocket-Key", Some("c2hvcnQ=")),
             ("Sec-WebSocket-Key", Some("not base64 not base64 =")),
         ] {
-            let Err(Refusal::Wrong(reason)) = accept_with(name, value) else { panic!("{name}: {value:?}") };
+            let Err(HandshakeRefusal::Wrong(reason)) = accept_with(name, value) else {
+                panic!("{name}: {value:?}")
+            };
             assert!(reason.contains(name), "{reason}");
         }
         let twice = SAMPLE.iter().chain(&SAMPLE[3..4]).map(|(name, value)| (*name, value.as_bytes()));
-        assert!(matches!(accept(twice), Err(Refusal::Wrong(_))));
+        assert!(matches!(accept(twice), Err(HandshakeRefusal::Wrong(_))));
     }
 
     #[test]

@@ -12,21 +12,12 @@ pub mod frame;
 pub mod handshake;
 pub mod receive;
 
-pub use close::{Code, Fault};
-pub use frame::{Mask, Opcode};
-pub use receive::Event;
+pub use close::{Code, WsError};
+pub use frame::{Mask, Opcode, Role};
+pub use receive::WsEvent;
 
 use receive::Inbound;
 use serde::{Deserialize, Serialize};
-
-/// Which end of a connection this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Role {
-    /// Its input is masked, its output is not.
-    Server,
-    /// The other way round.
-    Client,
-}
 
 /// One end of a connection after the handshake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,17 +41,17 @@ impl Session {
         &mut self,
         input: &'a mut [u8],
         message_bytes_max: usize,
-    ) -> Result<(usize, Option<Event<'a>>), Fault> {
+    ) -> Result<(usize, Option<WsEvent<'a>>), WsError> {
         self.inbound.next(input, message_bytes_max)
     }
 
     /// Writes what the event is owed without anybody's asking: a pong to a ping, a close to a close.
-    pub fn reply(&mut self, event: &Event<'_>, mask: Option<Mask>, out: &mut Vec<u8>) {
+    pub fn reply(&mut self, event: &WsEvent<'_>, mask: Option<Mask>, out: &mut Vec<u8>) {
         match event {
-            Event::Message { .. } | Event::Pong(_) => {}
-            Event::Ping(payload) => self.send(Opcode::Pong, payload, mask, out),
-            Event::Close { code: Some(code), .. } => self.close(*code, "", mask, out),
-            Event::Close { code: None, .. } => {
+            WsEvent::Message { .. } | WsEvent::Pong(_) => {}
+            WsEvent::Ping(payload) => self.send(Opcode::Pong, payload, mask, out),
+            WsEvent::Close { code: Some(code), .. } => self.close(*code, "", mask, out),
+            WsEvent::Close { code: None, .. } => {
                 self.send(Opcode::Close, &[], mask, out);
                 self.close_sent = true;
             }

@@ -5,16 +5,15 @@
 //! frame that arrives in pieces between two fragments waits behind the message in the same buffer. Text is checked as it
 //! comes, so that a wrong byte ends the connection at once and not after megabytes.
 
-use super::Role;
-use super::close::{Code, Fault};
-use super::frame::{HEAD_BYTES_MAX, Head, Opcode, apply_mask};
+use super::close::{Code, WsError};
+use super::frame::{FrameHead, HEAD_BYTES_MAX, Opcode, Role, apply_mask};
 use crate::wire::blob;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// What has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum WsEvent<'a> {
     /// A whole message.
     Message {
         /// Whether it was sent as text; then it is UTF-8.
@@ -75,7 +74,7 @@ impl Inbound {
     /// See [`super::Session::is_sound`]: whether whatever comes next finds in it what it takes for granted.
     pub fn is_sound(&self) -> bool {
         let Some(head) = self.head.get(..usize::from(self.head_bytes)) else { return false };
-        let frame_bytes = match Head::read(head, self.role) {
+        let frame_bytes = match FrameHead::read(head, self.role) {
             // Read whole, and the payload has begun or is about to.
             Ok(Some(head)) => usize::try_from(head.bytes).unwrap_or(usize::MAX),
             Ok(None) => 0,
@@ -84,7 +83,7 @@ impl Inbound {
         let text = self.pending.get(self.pending.len().wrapping_sub(usize::from(self.unchecked))..);
         self.taken <= self.pending.len()
             && self.taken <= frame_bytes
-            && head.len() <= Head::length(head)
+            && head.len() <= FrameHead::length(head)
             && self.unchecked <= 3
             && text.is_some()
             && !self.message.is_some_and(|kind| !matches!(kind, Opcode::Text | Opcode::Binary))
@@ -110,41 +109,45 @@ impl Inbound {
         &mut self,
         input: &'a mut [u8],
         message_bytes_max: usize,
-    ) -> Result<(usize, Option<Event<'a>>), Fault> {
+    ) -> Result<(usize, Option<WsEvent<'a>>), WsError> {
         let all = input.len();
         let mut rest = input;
         while !self.over {
             let step = self.step(&mut rest, message_bytes_max);
-            if step.is_err() || matches!(step, Ok(Step::Event(Event::Close { .. }))) {
+            if step.is_err() || matches!(step, Ok(FrameStep::WsEvent(WsEvent::Close { .. }))) {
                 // Also the memory of what was pending.
                 *self = Inbound { over: true, ..Inbound::new(self.role) };
             }
             match step? {
-                Step::Event(event) => return Ok((all - rest.len(), Some(event))),
-                Step::Fragment => {}
-                Step::Short => break,
+                FrameStep::WsEvent(event) => return Ok((all - rest.len(), Some(event))),
+                FrameStep::Fragment => {}
+                FrameStep::Short => break,
             }
         }
         Ok((all, None))
     }
 
     /// Goes on to the end of a frame, or of the input.
-    fn step<'a>(&mut self, rest: &mut &'a mut [u8], message_bytes_max: usize) -> Result<Step<'a>, Fault> {
-        let Some(head) = self.read_head(rest)? else { return Ok(Step::Short) };
+    fn step<'a>(
+        &mut self,
+        rest: &mut &'a mut [u8],
+        message_bytes_max: usize,
+    ) -> Result<FrameStep<'a>, WsError> {
+        let Some(head) = self.read_head(rest)? else { return Ok(FrameStep::Short) };
         let control = head.opcode.is_control();
         let kind = match (head.opcode, self.message) {
             (opcode, _) if control => opcode,
             (Opcode::Continuation, None) => {
-                return Err(Fault::Protocol("a continuation of a message that was not begun"));
+                return Err(WsError::Protocol("a continuation of a message that was not begun"));
             }
             (Opcode::Continuation, Some(kind)) => kind,
-            (_, Some(_)) => return Err(Fault::Protocol("a new message before the last has ended")),
+            (_, Some(_)) => return Err(WsError::Protocol("a new message before the last has ended")),
             (opcode, None) => opcode,
         };
         let before = self.pending.len() - self.taken;
         let frame_bytes = usize::try_from(head.bytes).unwrap_or(usize::MAX);
         if !control && before.saturating_add(frame_bytes) > message_bytes_max {
-            return Err(Fault::TooBig(message_bytes_max));
+            return Err(WsError::TooBig(message_bytes_max));
         }
         let arrived = (frame_bytes - self.taken).min(rest.len());
         let (part, tail) = std::mem::take(rest).split_at_mut(arrived);
@@ -154,7 +157,7 @@ impl Inbound {
         }
         let payload: Cow<'a, [u8]> = if arrived == frame_bytes && (control || (head.fin && before == 0)) {
             if kind == Opcode::Text {
-                std::str::from_utf8(part).map_err(|_| Fault::NotUtf8)?;
+                std::str::from_utf8(part).map_err(|_| WsError::NotUtf8)?;
             }
             Cow::Borrowed(part)
         } else {
@@ -164,14 +167,14 @@ impl Inbound {
                 self.check_text(arrived)?;
             }
             if self.taken < frame_bytes {
-                return Ok(Step::Short);
+                return Ok(FrameStep::Short);
             }
             if !control && !head.fin {
                 self.end_frame(Some(kind));
-                return Ok(Step::Fragment);
+                return Ok(FrameStep::Fragment);
             }
             if self.unchecked > 0 && !control {
-                return Err(Fault::NotUtf8);
+                return Err(WsError::NotUtf8);
             }
             let begin = if control { before } else { 0 };
             // Splitting off all would leave as much room behind as it takes away.
@@ -179,22 +182,22 @@ impl Inbound {
             Cow::Owned(if whole { std::mem::take(&mut self.pending) } else { self.pending.split_off(begin) })
         };
         self.end_frame(if control { self.message } else { None });
-        Ok(Step::Event(match kind {
-            Opcode::Ping => Event::Ping(payload),
-            Opcode::Pong => Event::Pong(payload),
+        Ok(FrameStep::WsEvent(match kind {
+            Opcode::Ping => WsEvent::Ping(payload),
+            Opcode::Pong => WsEvent::Pong(payload),
             Opcode::Close => close(&payload)?,
-            _ => Event::Message { text: kind == Opcode::Text, bytes: payload },
+            _ => WsEvent::Message { text: kind == Opcode::Text, bytes: payload },
         }))
     }
 
     /// Takes what is missing of the head from the input; `None` when that does not reach.
-    fn read_head(&mut self, rest: &mut &mut [u8]) -> Result<Option<Head>, Fault> {
+    fn read_head(&mut self, rest: &mut &mut [u8]) -> Result<Option<FrameHead>, WsError> {
         loop {
             let have = usize::from(self.head_bytes);
-            if let Some(head) = Head::read(&self.head[..have], self.role)? {
+            if let Some(head) = FrameHead::read(&self.head[..have], self.role)? {
                 return Ok(Some(head));
             }
-            let missing = Head::length(&self.head[..have]) - have;
+            let missing = FrameHead::length(&self.head[..have]) - have;
             let arrived = missing.min(rest.len());
             if arrived == 0 {
                 return Ok(None);
@@ -214,7 +217,7 @@ impl Inbound {
     }
 
     /// Checks the last `arrived` bytes of a text, and the character before them that was cut short.
-    fn check_text(&mut self, arrived: usize) -> Result<(), Fault> {
+    fn check_text(&mut self, arrived: usize) -> Result<(), WsError> {
         let from = self.pending.len() - arrived - usize::from(self.unchecked);
         match std::str::from_utf8(&self.pending[from..]) {
             Ok(_) => self.unchecked = 0,
@@ -222,27 +225,27 @@ impl Inbound {
                 // Three bytes at most.
                 self.unchecked = (self.pending.len() - from - error.valid_up_to()) as u8;
             }
-            Err(_) => return Err(Fault::NotUtf8),
+            Err(_) => return Err(WsError::NotUtf8),
         }
         Ok(())
     }
 }
 
-enum Step<'a> {
-    Event(Event<'a>),
+enum FrameStep<'a> {
+    WsEvent(WsEvent<'a>),
     Fragment,
     Short,
 }
 
-fn close<'a>(payload: &[u8]) -> Result<Event<'a>, Fault> {
+fn close<'a>(payload: &[u8]) -> Result<WsEvent<'a>, WsError> {
     let (code, reason) = match *payload {
         [] => (None, &[][..]),
-        [_] => return Err(Fault::Protocol("a close with half a code")),
+        [_] => return Err(WsError::Protocol("a close with half a code")),
         [a, b, ref reason @ ..] => (Some(Code(u16::from_be_bytes([a, b]))), reason),
     };
     if code.is_some_and(|code| !code.is_sendable()) {
-        return Err(Fault::Protocol("a close with a code that may not be sent"));
+        return Err(WsError::Protocol("a close with a code that may not be sent"));
     }
-    let reason = std::str::from_utf8(reason).map_err(|_| Fault::NotUtf8)?.to_string();
-    Ok(Event::Close { code, reason })
+    let reason = std::str::from_utf8(reason).map_err(|_| WsError::NotUtf8)?.to_string();
+    Ok(WsEvent::Close { code, reason })
 }

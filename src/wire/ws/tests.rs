@@ -14,16 +14,16 @@ pub(super) enum Seen {
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Close(Option<u16>, String),
-    Fault(u16),
+    WsError(u16),
 }
 
-fn seen(event: Event<'_>) -> Seen {
+fn seen(event: WsEvent<'_>) -> Seen {
     match event {
-        Event::Message { text: true, bytes } => Seen::Text(bytes.into()),
-        Event::Message { text: false, bytes } => Seen::Binary(bytes.into()),
-        Event::Ping(payload) => Seen::Ping(payload.into()),
-        Event::Pong(payload) => Seen::Pong(payload.into()),
-        Event::Close { code, reason } => Seen::Close(code.map(|code| code.0), reason),
+        WsEvent::Message { text: true, bytes } => Seen::Text(bytes.into()),
+        WsEvent::Message { text: false, bytes } => Seen::Binary(bytes.into()),
+        WsEvent::Ping(payload) => Seen::Ping(payload.into()),
+        WsEvent::Pong(payload) => Seen::Pong(payload.into()),
+        WsEvent::Close { code, reason } => Seen::Close(code.map(|code| code.0), reason),
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) fn hear<'a>(role: Role, pieces: impl IntoIterator<Item = &'a [u8]>) -
                     break;
                 }
                 Err(fault) => {
-                    all.push(Seen::Fault(fault.code().0));
+                    all.push(Seen::WsError(fault.code().0));
                     assert!(session.has_heard_all());
                     break;
                 }
@@ -150,10 +150,10 @@ fn what_breaks_the_protocol_ends_it_with_the_fitting_code() {
             [frame(false, text, &[b'x'; MAX]), frame(true, Opcode::Continuation, b"x")].concat(),
         ),
     ] {
-        assert_eq!(server_hears(&bytes), [Seen::Fault(code)], "{what}");
+        assert_eq!(server_hears(&bytes), [Seen::WsError(code)], "{what}");
     }
     assert_eq!(server_hears(&frame(true, text, &[b'x'; MAX])), [Seen::Text(vec![b'x'; MAX])]);
-    assert_eq!(hear(Role::Client, [&frame(true, text, b"x")[..]]), [Seen::Fault(1002)], "a masked server");
+    assert_eq!(hear(Role::Client, [&frame(true, text, b"x")[..]]), [Seen::WsError(1002)], "a masked server");
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn codes_that_may_be_sent_are_taken_and_no_others() {
     for code in 0..=u16::MAX {
         let heard = server_hears(&frame(true, Opcode::Close, &code.to_be_bytes()));
         let allowed = [1000..=1003, 1007..=1014, 3000..=4999].iter().any(|range| range.contains(&code));
-        let want = if allowed { Seen::Close(Some(code), String::new()) } else { Seen::Fault(1002) };
+        let want = if allowed { Seen::Close(Some(code), String::new()) } else { Seen::WsError(1002) };
         assert_eq!(heard, [want]);
     }
     assert_eq!(server_hears(&frame(true, Opcode::Close, b"")), [Seen::Close(None, String::new())]);
@@ -172,24 +172,24 @@ fn a_wrong_byte_of_text_is_found_before_its_frame_has_come() {
     let mut session = Session::new(Role::Server);
     let mut bytes = frame(true, Opcode::Text, b"caf\xc3\xa9 \xf4\x90 and more and more");
     let cut = bytes.len() - 15;
-    assert_eq!(session.next(&mut bytes[..cut], MAX), Err(Fault::NotUtf8));
+    assert_eq!(session.next(&mut bytes[..cut], MAX), Err(WsError::NotUtf8));
     assert_eq!(session.next(&mut bytes[cut..], MAX), Ok((15, None)), "the rest is thrown away");
 }
 
 #[test]
 fn pings_and_closes_are_answered_and_nothing_is_said_after_a_close() {
     let (mut session, mut out) = (Session::new(Role::Server), Vec::new());
-    session.reply(&Event::Ping(b"are you there"[..].into()), None, &mut out);
+    session.reply(&WsEvent::Ping(b"are you there"[..].into()), None, &mut out);
     assert_eq!(hear(Role::Client, [&out[..]]), [Seen::Pong(b"are you there".into())]);
     out.clear();
-    session.reply(&Event::Close { code: Some(Code(3000)), reason: "x".into() }, None, &mut out);
+    session.reply(&WsEvent::Close { code: Some(Code(3000)), reason: "x".into() }, None, &mut out);
     session.close(Code::GOING_AWAY, "late", None, &mut out);
     session.send(Opcode::Text, b"late", None, &mut out);
-    session.reply(&Event::Ping(b"late"[..].into()), None, &mut out);
+    session.reply(&WsEvent::Ping(b"late"[..].into()), None, &mut out);
     assert_eq!(hear(Role::Client, [&out[..]]), [Seen::Close(Some(3000), String::new())]);
     assert!(session.has_sent_close());
     let (mut client, mut out) = (Session::new(Role::Client), Vec::new());
-    client.reply(&Event::Close { code: None, reason: String::new() }, Some(MASK), &mut out);
+    client.reply(&WsEvent::Close { code: None, reason: String::new() }, Some(MASK), &mut out);
     assert_eq!(server_hears(&out), [Seen::Close(None, String::new())]);
     let (mut client, mut out) = (Session::new(Role::Client), Vec::new());
     client.close(Code::NORMAL, &"é".repeat(100), Some(MASK), &mut out);

@@ -1,7 +1,8 @@
 //! How long a raw TCP connection may take for what it owes: a sign of life, the end of a message that has begun, a token
 //! where one is needed; and what wrong tokens cost it.
 
-use super::{TcpConversation, answer};
+use super::TcpConversation;
+use super::beats::answer;
 use crate::domain::access::{Denied, Shown, Wish};
 use crate::domain::address::Peer;
 use crate::domain::beat::Warnings;
@@ -13,7 +14,7 @@ use crate::engine::intake::claims::Claim;
 use crate::engine::stats::{BeatResult, Turned};
 use crate::transport::conversation::{Flow, Host, Second, TurnContext};
 use crate::wire::dialect::Dialect;
-use crate::wire::line::Reply;
+use crate::wire::line::LineReply;
 use std::borrow::Cow;
 
 /// The interval of those that send `PING` and no name, as far as it is known.
@@ -76,7 +77,7 @@ impl TcpConversation {
         let has_lines = matches!(self.parser.dialect(), Dialect::Line | Dialect::Ping | Dialect::Unknown);
         if has_lines && !is_blocked {
             let mut out = Vec::new();
-            Reply::Error(reason.into()).write(&mut out);
+            LineReply::Error(reason.into()).write(&mut out);
             host.send(&out);
         }
     }
@@ -132,7 +133,7 @@ impl TcpConversation {
             Ok(()) => {
                 self.shown = Shown::of(Some(token));
                 self.token = Second::NEVER;
-                Reply::Ok(None, Warnings::NONE)
+                LineReply::Ok(None, Warnings::NONE)
             }
             Err(denied) => {
                 host.count_beat(BeatResult::Denied);
@@ -141,7 +142,7 @@ impl TcpConversation {
                     host.note_wrong_token(key);
                 }
                 let (Denied::Token(key) | Denied::Network(key)) = denied;
-                Reply::Error(Cow::Owned(format!("not allowed: see {key}")))
+                LineReply::Error(Cow::Owned(format!("not allowed: see {key}")))
             }
         };
         answer(host, reply, 0);

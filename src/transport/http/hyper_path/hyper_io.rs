@@ -1,7 +1,7 @@
 //! The socket as hyper sees it: what was read before comes first, hyper's bare refusals get a reason, what TLS keeps is
 //! counted, and the connection's phase is noted.
 
-use super::{ANSWERED, HEAD, IDLE, Phase};
+use super::phase::{ANSWERED, HEAD, IDLE, Phase};
 use crate::domain::limits::counted_bytes;
 use crate::sys::clock;
 use crate::transport::budget;

@@ -1,7 +1,8 @@
 //! Alerts over the API: what was told and is to be told, and tests.
 
 use super::listing::{self, RowSource};
-use super::{Question, Reply, wrong};
+use super::reply::{RouteReply, wrong};
+use super::request::RouteRequest;
 use crate::domain::address::Peer;
 use crate::domain::alert::Message;
 use crate::domain::lang::Lang;
@@ -26,18 +27,18 @@ pub async fn list(
     context: &ListenerContext,
     policy: &Policy,
     client: Peer,
-    question: &Question<'_>,
-) -> Reply {
+    request: &RouteRequest<'_>,
+) -> RouteReply {
     let states = DeliveryStatus::ALL.map(DeliveryStatus::name);
-    let wanted = match query::alerts(question.query, &states) {
+    let wanted = match query::alerts(request.query, &states) {
         Ok(wanted) => wanted,
-        Err(fault) => return Reply::Whole(wrong(&fault)),
+        Err(fault) => return RouteReply::Whole(wrong(&fault)),
     };
     let limit = wanted.limit;
     let asked =
         OutboxQuery { delivery: wanted.state.and_then(DeliveryStatus::parse), before: wanted.before, limit };
     let source = AlertRows { asked, lang: policy.page_lang, now: clock::wall(), places: Vec::new() };
-    listing::list(context, policy, client, question, "alerts", limit, source).await
+    listing::list(context, policy, client, request, "alerts", limit, source).await
 }
 
 /// The rows of a list of alerts.

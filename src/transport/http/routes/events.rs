@@ -5,6 +5,7 @@
 //! missed is counted and told to him. So a stream holds nothing that grows and holds nobody up. It ends when its reader
 //! is gone, or when the daemon stops: a stop never waits for it.
 
+use super::request::{Pass, RouteRequest, VERSION};
 use crate::domain::access::Wish;
 use crate::domain::address::Peer;
 use crate::domain::limits::{EVENTS_EVERY, EVENTS_HELD_BYTES, EVENTS_PIECE_BYTES, EVENTS_WAITING_MAX};
@@ -16,7 +17,6 @@ use crate::sys::clock;
 use crate::transport::budget::{self, Held};
 use crate::transport::connection_limits::StreamPermit;
 use crate::transport::deadline::Deadline;
-use crate::transport::http::routes::{Pass, Question, VERSION};
 use crate::transport::listener_context::ListenerContext;
 use crate::view::events::{CONTENT_TYPE, Stream};
 use crate::wire::answer::Answer;
@@ -30,7 +30,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval_at};
 
 /// A body that goes on, as hyper sends it.
-pub struct Flow {
+pub struct BodyStream {
     pieces: mpsc::Receiver<Result<Bytes, Broken>>,
     /// What it makes us hold, until its last bytes are sent.
     pub held: Option<Held>,
@@ -42,10 +42,10 @@ pub struct Flow {
 #[error("the answer broke off")]
 pub struct Broken;
 
-impl Flow {
+impl BodyStream {
     /// Of pieces that somebody makes.
-    pub fn new(pieces: mpsc::Receiver<Result<Bytes, Broken>>, held: Held) -> Flow {
-        Flow { pieces, held: Some(held), _place: None }
+    pub fn new(pieces: mpsc::Receiver<Result<Bytes, Broken>>, held: Held) -> BodyStream {
+        BodyStream { pieces, held: Some(held), _place: None }
     }
 
     /// The next piece; `None` at the end.
@@ -68,11 +68,11 @@ pub fn open(
     context: &ListenerContext,
     policy: &Policy,
     client: Peer,
-    question: &Question<'_>,
+    request: &RouteRequest<'_>,
     pass: Option<Pass>,
-) -> Result<Flow, Answer> {
+) -> Result<BodyStream, Answer> {
     let limits = &policy.limits;
-    let mut held = Held::of(context.permits.budget.clone(), client, question.shed);
+    let mut held = Held::of(context.permits.budget.clone(), client, request.shed);
     let place = context.permits.acquire_stream(client, limits.streams_per_address);
     let place = place.and_then(|place| held.set(EVENTS_HELD_BYTES, limits.memory).map(|()| place));
     let place = place.map_err(|why| {
@@ -88,7 +88,7 @@ pub fn open(
     })?;
     let (post, pieces) = mpsc::channel(EVENTS_WAITING_MAX);
     tokio::spawn(feed(context.engine.clone(), post, pass));
-    Ok(Flow { pieces, held: Some(held), _place: Some(place) })
+    Ok(BodyStream { pieces, held: Some(held), _place: Some(place) })
 }
 
 /// Writes a stream to its end: when its reader is gone, when we stop, or when he may not read any more.

@@ -1,7 +1,8 @@
 //! Incidents over the API.
 
 use super::listing::{self, RowSource};
-use super::{Question, Reply, aside, store_failed, wrong};
+use super::reply::{RouteReply, aside, store_failed, wrong};
+use super::request::RouteRequest;
 use crate::domain::address::Peer;
 use crate::domain::history::Incident;
 use crate::domain::policy::Policy;
@@ -21,15 +22,15 @@ pub async fn list(
     context: &ListenerContext,
     policy: &Policy,
     client: Peer,
-    question: &Question<'_>,
-) -> Reply {
-    let wanted = match query::incidents(question.query) {
+    request: &RouteRequest<'_>,
+) -> RouteReply {
+    let wanted = match query::incidents(request.query) {
         Ok(wanted) => wanted,
-        Err(fault) => return Reply::Whole(wrong(&fault)),
+        Err(fault) => return RouteReply::Whole(wrong(&fault)),
     };
     let limit = wanted.limit;
     let source = IncidentRows { wanted, now: clock::wall(), ends: Vec::new() };
-    listing::list(context, policy, client, question, "incidents", limit, source).await
+    listing::list(context, policy, client, request, "incidents", limit, source).await
 }
 
 /// The rows of a list of incidents.

@@ -4,7 +4,8 @@
 //! meanwhile may be missed or come twice.
 
 use super::pieces::{self, Pieces};
-use super::{Question, Reply};
+use super::reply::RouteReply;
+use super::request::RouteRequest;
 use crate::domain::address::Peer;
 use crate::domain::limits::{LIST_HELD_BYTES, LIST_PIECE_BYTES, LIST_PIECE_ROWS};
 use crate::domain::policy::Policy;
@@ -73,14 +74,14 @@ pub async fn list(
     context: &ListenerContext,
     policy: &Policy,
     client: Peer,
-    question: &Question<'_>,
+    request: &RouteRequest<'_>,
     name: &'static str,
     limit: usize,
     source: impl RowSource,
-) -> Reply {
+) -> RouteReply {
     let head = Answer::new(200, JSON, &b""[..]).with_data_headers();
     let listing = Listing { source, name: Some(name), left: limit };
-    pieces::send(context, policy, client, question, head, listing).await
+    pieces::send(context, policy, client, request, head, listing).await
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Monitors over the API: lists, one, and what a person may do with one.
 
 use super::listing::{self, RowSource};
-use super::{Question, Reply, aside, id_in_path, no_such_monitor, wrong};
+use super::reply::{RouteReply, aside, id_in_path, no_such_monitor, wrong};
+use super::request::RouteRequest;
 use crate::domain::address::Peer;
 use crate::domain::history::Past;
 use crate::domain::id::Id;
@@ -27,18 +28,18 @@ pub async fn list(
     context: &ListenerContext,
     policy: &Policy,
     client: Peer,
-    question: &Question<'_>,
-) -> Reply {
-    let selection = match query::selection(question.query) {
+    request: &RouteRequest<'_>,
+) -> RouteReply {
+    let selection = match query::selection(request.query) {
         Ok(selection) => selection,
-        Err(fault) => return Reply::Whole(wrong(&fault)),
+        Err(fault) => return RouteReply::Whole(wrong(&fault)),
     };
     let limit = selection.limit;
     listing::list(
         context,
         policy,
         client,
-        question,
+        request,
         "monitors",
         limit,
         MonitorRows { selection, ends: Vec::new() },

@@ -1,7 +1,9 @@
 //! Pages for people, the script that keeps them fresh, and badges.
 
+use super::incidents;
 use super::pieces::{self, Pieces};
-use super::{Question, Reply, VERSION, aside, id_of, incidents, wrong};
+use super::reply::{RouteReply, aside, id_of, wrong};
+use super::request::{RouteRequest, VERSION};
 use crate::domain::address::Peer;
 use crate::domain::history::{Incident, Past};
 use crate::domain::lang::Lang;
@@ -42,15 +44,15 @@ pub async fn all(
     context: &Arc<ListenerContext>,
     policy: &Policy,
     client: Peer,
-    question: &Question<'_>,
-) -> Reply {
-    let selection = match query::selection(question.query) {
+    request: &RouteRequest<'_>,
+) -> RouteReply {
+    let selection = match query::selection(request.query) {
         Ok(selection) => selection,
-        Err(fault) => return Reply::Whole(wrong(&fault)),
+        Err(fault) => return RouteReply::Whole(wrong(&fault)),
     };
     let page = StatusPage {
-        lang: language(policy, question),
-        host: host(question),
+        lang: language(policy, request),
+        host: host(request),
         started: context.started.wall,
         order: selection.order.unwrap_or(Order::State),
         selection,
@@ -58,7 +60,7 @@ pub async fn all(
         done: 0,
     };
     let head = Answer { more: PAGE_HEADERS, ..Answer::new(200, HTML, &b""[..]) };
-    pieces::send(context, policy, client, question, head, page).await
+    pieces::send(context, policy, client, request, head, page).await
 }
 
 /// The page of all monitors under way. Which monitors it shows and in which order is decided at its beginning, so that each
@@ -69,13 +71,13 @@ struct StatusPage {
     started: Wall,
     selection: Selection,
     order: Order,
-    begun: Option<Begun>,
+    begun: Option<PageBegun>,
     /// Monitors that it has shown, or that are gone.
     done: usize,
 }
 
 /// What is known once it has begun.
-struct Begun {
+struct PageBegun {
     places: Vec<MonitorPlace>,
     next: Option<String>,
     now: Wall,
@@ -92,12 +94,12 @@ struct Top {
     troubles: Vec<String>,
 }
 
-impl Begun {
-    fn of(engine: &Engine, selection: &Selection, order: Order) -> Begun {
+impl PageBegun {
+    fn of(engine: &Engine, selection: &Selection, order: Order) -> PageBegun {
         let (places, next) =
             engine.seats(order, selection.after.as_ref(), selection.limit, |seen| selection.wants(seen));
         let sum = engine.stats().sum();
-        Begun {
+        PageBegun {
             places,
             next: next.map(|next| query::cursor_text(next.key, &next.id)),
             now: clock::wall(),
@@ -122,7 +124,7 @@ impl Top {
 }
 
 impl StatusPage {
-    fn view<'a>(&'a self, begun: &'a Begun, top: &'a Top, rows: &'a [page::Row<'a>]) -> page::Page<'a> {
+    fn view<'a>(&'a self, begun: &'a PageBegun, top: &'a Top, rows: &'a [page::Row<'a>]) -> page::Page<'a> {
         let selection = &self.selection;
         page::Page {
             lang: self.lang,
@@ -150,7 +152,7 @@ impl StatusPage {
     }
 
     /// Appends the next rows; says how many of its monitors are done with.
-    fn rows(&self, engine: &Engine, begun: &Begun, out: &mut String) -> usize {
+    fn rows(&self, engine: &Engine, begun: &PageBegun, out: &mut String) -> usize {
         let end = begun.places.len().min(self.done + PAGE_PIECE_ROWS);
         let found = (self.done..end).filter_map(|at| Some((at, engine.at(*begun.places.get(at)?)?)));
         let (at, snapshots): (Vec<usize>, Vec<Snapshot>) = found.unzip();
@@ -172,7 +174,7 @@ impl Pieces for StatusPage {
         let begun = match self.begun.take() {
             Some(begun) => begun,
             None => {
-                let begun = Begun::of(engine, &self.selection, self.order);
+                let begun = PageBegun::of(engine, &self.selection, self.order);
                 page::open(&mut out, &self.view(&begun, &Top::of(engine, self.lang), &[]));
                 begun
             }
@@ -199,14 +201,14 @@ pub async fn one(
     context: &Arc<ListenerContext>,
     policy: &Policy,
     coded: &str,
-    question: &Question<'_>,
+    request: &RouteRequest<'_>,
 ) -> Answer {
-    let (lang, host) = (language(policy, question), host(question));
+    let (lang, host) = (language(policy, request), host(request));
     let text = percent_decode_str(coded).decode_utf8_lossy().into_owned();
     let snapshot = id_of(&context.engine, &text).ok().and_then(|id| context.engine.get(id.as_ref()));
     let root = "../".repeat(1 + coded.matches('/').count());
     let Some(snapshot) = snapshot else { return as_page(404, Ok(page::not_found(lang, &text, &root))) };
-    let asked = match (query::selection(question.query), query::incidents(question.query)) {
+    let asked = match (query::selection(request.query), query::incidents(request.query)) {
         (Ok(selection), Ok(incidents)) => (selection, incidents.after),
         (Err(fault), _) | (_, Err(fault)) => return wrong(&fault),
     };
@@ -252,9 +254,9 @@ pub async fn badge(
     context: &Arc<ListenerContext>,
     policy: &Policy,
     coded: &str,
-    question: &Question<'_>,
+    request: &RouteRequest<'_>,
 ) -> Answer {
-    let lang = query::lang(question.query).unwrap_or_else(|| language(policy, question));
+    let lang = query::lang(request.query).unwrap_or_else(|| language(policy, request));
     let text = percent_decode_str(coded).decode_utf8_lossy().into_owned();
     let svg = aside(context, move |engine| {
         let snapshot = id_of(engine, &text).ok().and_then(|id| engine.get(id.as_ref()));
@@ -276,12 +278,12 @@ fn as_page(status: u16, html: Result<String, Answer>) -> Answer {
     }
 }
 
-fn language(policy: &Policy, question: &Question<'_>) -> Lang {
-    Lang::from_accept_language(question.language).unwrap_or(policy.page_lang)
+fn language(policy: &Policy, request: &RouteRequest<'_>) -> Lang {
+    Lang::from_accept_language(request.language).unwrap_or(policy.page_lang)
 }
 
-fn host(question: &Question<'_>) -> Option<String> {
-    question.facts.host.and_then(|host| std::str::from_utf8(host).ok()).map(String::from)
+fn host(request: &RouteRequest<'_>) -> Option<String> {
+    request.facts.host.and_then(|host| std::str::from_utf8(host).ok()).map(String::from)
 }
 
 /// What is wrong with what is kept.

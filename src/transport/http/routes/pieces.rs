@@ -3,8 +3,9 @@
 //! A piece is made when hyper has room for it, on a thread that has the time. An answer that fits one piece is one like
 //! any other.
 
-use super::events::{Broken, Flow};
-use super::{Question, Reply, aside, store_failed};
+use super::events::{BodyStream, Broken};
+use super::reply::{RouteReply, aside, store_failed};
+use super::request::RouteRequest;
 use crate::domain::address::Peer;
 use crate::domain::policy::Policy;
 use crate::engine::Engine;
@@ -30,32 +31,32 @@ pub async fn send(
     context: &ListenerContext,
     policy: &Policy,
     client: Peer,
-    question: &Question<'_>,
+    request: &RouteRequest<'_>,
     head: Answer,
     mut pieces: impl Pieces,
-) -> Reply {
+) -> RouteReply {
     let first = aside(context, move |engine| {
         let piece = pieces.piece(engine);
         (pieces, piece)
     });
     let (pieces, piece, last) = match first.await {
         Ok((pieces, Ok((piece, last)))) => (pieces, piece, last),
-        Ok((_, Err(error))) => return Reply::Whole(store_failed(&error)),
-        Err(failed) => return Reply::Whole(failed),
+        Ok((_, Err(error))) => return RouteReply::Whole(store_failed(&error)),
+        Err(failed) => return RouteReply::Whole(failed),
     };
     if last {
-        return Reply::Whole(Answer { body: piece.into(), ..head });
+        return RouteReply::Whole(Answer { body: piece.into(), ..head });
     }
-    let mut held = Held::of(context.permits.budget.clone(), client, question.shed);
+    let mut held = Held::of(context.permits.budget.clone(), client, request.shed);
     if let Err(why) = held.set(pieces.held_bytes(), policy.limits.memory) {
         context.engine.stats().turned(why);
-        return Reply::Whole(budget::refusal(why).with_data_headers());
+        return RouteReply::Whole(budget::refusal(why).with_data_headers());
     }
     let (post, outlet) = mpsc::channel(1);
-    if question.method != "HEAD" {
+    if request.method != "HEAD" {
         tokio::spawn(feed(context.engine.clone(), pieces, piece, post));
     }
-    Reply::Flow(head, Flow::new(outlet, held))
+    RouteReply::BodyStream(head, BodyStream::new(outlet, held))
 }
 
 /// Writes the rest of an answer, one piece at a time and none before there is room for it.

@@ -1,6 +1,6 @@
 //! What the daemon says of itself: status, health, metrics, and what it can be asked.
 
-use super::{Question, VERSION};
+use super::request::{RouteRequest, VERSION};
 use crate::domain::beat::Transport;
 use crate::domain::sentence::Sentence;
 use crate::engine::Health;
@@ -53,9 +53,9 @@ pub fn openapi() -> Answer {
 }
 
 /// Metrics, in the format that is asked for.
-pub fn metrics_text(context: &ListenerContext, question: &Question<'_>) -> Answer {
+pub fn metrics_text(context: &ListenerContext, request: &RouteRequest<'_>) -> Answer {
     let engine = &context.engine;
-    let open = question.accept.contains("application/openmetrics-text");
+    let open = request.accept.contains("application/openmetrics-text");
     let sum = engine.stats().sum();
     let health = engine.health();
     let beats = Transport::ALL.map(|transport| {
