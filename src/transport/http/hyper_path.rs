@@ -4,6 +4,7 @@
 //! hyper leaves to its user are done here: the time a head may take, the client that must be heard out after a
 //! refusal, and a JSON reason where hyper itself refuses a head (it would answer with a bare status line).
 
+mod answer_body;
 mod hyper_io;
 mod phase;
 
@@ -19,18 +20,18 @@ use crate::transport::conversation::ws::WebSocketOpening;
 use crate::transport::deadline::{Deadline, Wakeup};
 use crate::transport::http::beats;
 use crate::transport::http::io::{finish, leave, linger};
-use crate::transport::http::routes::{self, BodyStream, Broken, Caller, RouteReply, RouteRequest};
+use crate::transport::http::routes::{self, Caller, RouteReply, RouteRequest};
 use crate::transport::http::upgrade;
 use crate::transport::intake::named_by;
 use crate::transport::listener_context::ListenerContext;
 use crate::transport::stream::Stream;
 use crate::wire::answer::Answer;
 use crate::wire::head::{BEAT_PATHS, Facts};
+use answer_body::{StreamedBody, response, switching};
 use bytes::{Bytes, BytesMut};
-use http_body_util::Full;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
-use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper::body::{Body, Incoming};
+use hyper::header::{HeaderValue, UPGRADE};
+use hyper::{Method, Request, Version};
 use hyper_io::HyperIo;
 use phase::{ANSWERED, BUSY, HEAD, IDLE, Phase, STREAMING};
 use std::convert::Infallible;
@@ -38,7 +39,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 /// A connection that a reactor shall have back.
@@ -421,86 +422,4 @@ async fn read_body(
         Ok(read) => read,
         Err(_) => Err(Answer::timed_out(true).closing()),
     }
-}
-
-/// A body as hyper sends it.
-enum AnswerBody {
-    Whole(Full<Bytes>),
-    BodyStream(StreamedBody),
-}
-
-/// A body that goes on.
-struct StreamedBody {
-    flow: BodyStream,
-    phase: Arc<Phase>,
-}
-
-impl Drop for StreamedBody {
-    fn drop(&mut self) {
-        // hyper may have its last bytes still.
-        self.phase.hold(self.flow.held.take());
-        self.phase.set(ANSWERED);
-    }
-}
-
-impl Body for AnswerBody {
-    type Data = Bytes;
-    type Error = Broken;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match self.get_mut() {
-            AnswerBody::Whole(full) => {
-                Pin::new(full).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(|never| match never {})))
-            }
-            AnswerBody::BodyStream(flowing) => {
-                flowing.flow.poll_next(cx).map(|piece| piece.map(|p| p.map(Frame::data)))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            AnswerBody::Whole(full) => full.is_end_stream(),
-            AnswerBody::BodyStream(_) => false,
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            AnswerBody::Whole(full) => full.size_hint(),
-            AnswerBody::BodyStream(_) => SizeHint::default(),
-        }
-    }
-}
-
-/// The answer as hyper wants it; its body is `flow`, if there is one.
-fn response(answer: Answer, flow: Option<StreamedBody>) -> Response<AnswerBody> {
-    let mut response = Response::new(AnswerBody::Whole(Full::default()));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    answer.each_header(|name, value| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.append(HeaderName::from_static(name), value);
-        }
-    });
-    if answer.close {
-        headers.insert("connection", HeaderValue::from_static("close"));
-    }
-    *response.body_mut() = match (flow, answer.body) {
-        (Some(flow), _) => AnswerBody::BodyStream(flow),
-        (None, std::borrow::Cow::Borrowed(bytes)) => AnswerBody::Whole(Full::new(Bytes::from_static(bytes))),
-        (None, std::borrow::Cow::Owned(bytes)) => AnswerBody::Whole(Full::new(Bytes::from(bytes))),
-    };
-    response
-}
-
-/// The answer that makes a WebSocket of the connection.
-fn switching(accept: &str) -> Response<AnswerBody> {
-    let mut response = Response::new(AnswerBody::Whole(Full::default()));
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.extend(HeaderValue::from_str(accept).ok().map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
-    response
 }
