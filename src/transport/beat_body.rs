@@ -17,11 +17,14 @@ pub fn take_body(
     limits: &Limits,
     body: &[u8],
     elsewhere: Option<&Fields<'static>>,
-    take: impl FnMut(bool, Result<Beat<'_>, BeatError>) -> Result<Span, IntakeError>,
+    mut take: impl FnMut(bool, Result<Beat<'_>, BeatError>) -> Result<Span, IntakeError>,
 ) -> Answer {
+    let text = BodyText { repaired: false, elsewhere };
     let error = match json::parse(body, limits) {
+        // The ordinary case stays here: carried further, some hundred bytes of fields would be copied.
+        Ok(Body::One(ref mut fields)) => return one(text.take(fields, |beat| take(true, beat))),
         Err(error) if std::str::from_utf8(body).is_err() => error,
-        read => return take_all(read, BodyText { repaired: false, elsewhere }, take),
+        read => return take_all(read, text, take),
     };
     // The output of a job may be in any encoding, and is no reason not to hear of its end.
     let repaired = String::from_utf8_lossy(body);
@@ -67,19 +70,20 @@ impl BodyText<'_> {
     }
 }
 
-#[inline]
 fn take_all(
     read: Result<Body<'_>, BeatError>,
     text: BodyText<'_>,
     mut take: impl FnMut(bool, Result<Beat<'_>, BeatError>) -> Result<Span, IntakeError>,
 ) -> Answer {
-    let mut read = read;
-    let (taken, warnings) = match read {
-        // By reference: the fields are some hundred bytes.
-        Ok(Body::One(ref mut fields)) => text.take(fields, |beat| take(true, beat)),
-        Ok(Body::Many(items)) => return many(items, text, |beat| take(false, beat)),
-        Err(error) => (take(true, Err(error)), Warnings::NONE),
-    };
+    match read {
+        Ok(Body::One(mut fields)) => one(text.take(&mut fields, |beat| take(true, beat))),
+        Ok(Body::Many(items)) => many(items, text, |beat| take(false, beat)),
+        Err(error) => one((take(true, Err(error)), Warnings::NONE)),
+    }
+}
+
+/// The answer to one beat.
+fn one((taken, warnings): (Result<Span, IntakeError>, Warnings)) -> Answer {
     match taken {
         Ok(interval) => Answer::taken(interval, warnings),
         Err(fault) => refusal(&fault),

@@ -21,7 +21,7 @@ pub mod ws;
 
 use crate::domain::address::Peer;
 use crate::domain::beat::Beat;
-use crate::domain::id::{Id, IdRef};
+use crate::domain::id::IdRef;
 use crate::domain::notice::Notice;
 use crate::domain::policy::Policy;
 use crate::domain::registry::Receipt;
@@ -75,7 +75,7 @@ pub trait Host {
     fn beat(
         &mut self,
         beat: Result<Beat<'_>, BeatError>,
-        nameless: Option<Id>,
+        nameless: Option<IdRef<'_>>,
         follows_interval: bool,
     ) -> Result<Receipt, IntakeError>;
     /// Takes the beats of an HTTP request; `None` where its token must wait before it is looked at.

@@ -28,8 +28,8 @@ pub struct BeatIntake<'a> {
     pub follows_interval: bool,
     /// Where what changes is written down.
     pub pending: &'a mut Pending,
-    /// The monitor of beats that name none: what [`named_by`] says, else made of the address when it is first needed.
-    pub nameless: Option<Id>,
+    /// The monitor of beats that name none, what [`named_by`] says; `None`: that of the address.
+    pub nameless: Option<IdRef<'a>>,
 }
 
 /// The monitor of beats that name none, where a certificate names their sender. That of a proxy says nothing of the clients
@@ -61,13 +61,11 @@ impl BeatIntake<'_> {
     }
 
     fn enter(&mut self, beat: &Beat<'_>) -> Result<Receipt, BeatRefusal> {
-        let BeatIntake { engine, policy, now, client, transport, follows_interval, .. } = *self;
+        let BeatIntake { engine, policy, now, client, transport, follows_interval, nameless, .. } = *self;
         engine.may_send(now, client, policy)?;
-        if beat.id.is_none() && beat.ip.is_none() && self.nameless.is_none() {
-            self.nameless = id_of_peer(client);
-        }
-        let nameless = self.nameless.as_ref().map(Id::as_ref);
-        let Some(monitor) = beat.id.or(beat.ip).or(nameless) else { return Err(BeatRefusal::Full) };
+        let named = beat.id.or(beat.ip).or(nameless);
+        let of_peer = if named.is_none() { id_of_peer(client) } else { None };
+        let monitor = named.or(of_peer.as_ref().map(Id::as_ref)).ok_or(BeatRefusal::Full)?;
         let line = BeatLine {
             peer: client,
             ip: beat.ip.map(IdRef::as_str),

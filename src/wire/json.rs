@@ -67,6 +67,7 @@ impl<'a> Iterator for Many<'a> {
     }
 }
 
+#[inline]
 fn object<'a>(text: &'a str, limits: &Limits, depth: Depth) -> Result<Fields<'a>, BeatError> {
     let mut json = serde_json::Deserializer::from_str(text);
     // Filled in place: it is some hundred bytes, and would else be carried through every layer of results.

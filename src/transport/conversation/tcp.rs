@@ -300,7 +300,7 @@ impl Conversation for TcpConversation {
         // Line by line where tokens are needed, so that a thousand guesses in one reading are not a thousand.
         let by_line = !turn.policy.access.beat_tokens.is_empty();
         while !rest.is_empty() && (!by_line || !self.is_deaf(turn)) {
-            let line = rest.iter().position(|byte| *byte == b'\n').filter(|_| by_line);
+            let line = if by_line { rest.iter().position(|byte| *byte == b'\n') } else { None };
             let (now, later) = rest.split_at(line.map_or(rest.len(), |end| end + 1));
             parser.feed(now, length_max, &mut |event| {
                 has_ended = true;

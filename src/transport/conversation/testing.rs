@@ -2,7 +2,7 @@
 
 use crate::domain::address::Peer;
 use crate::domain::beat::Beat;
-use crate::domain::id::{Id, IdRef};
+use crate::domain::id::IdRef;
 use crate::domain::notice::Notice;
 use crate::domain::policy::Policy;
 use crate::domain::registry::Receipt;
@@ -99,9 +99,10 @@ impl Host for TestHost {
     fn beat(
         &mut self,
         beat: Result<Beat<'_>, BeatError>,
-        nameless: Option<Id>,
+        nameless: Option<IdRef<'_>>,
         follows_interval: bool,
     ) -> Result<Receipt, IntakeError> {
+        let nameless = nameless.map(IdRef::to_id);
         self.asked.push(format!("beat {beat:?} {nameless:?} {follows_interval}"));
         beat.map_err(IntakeError::Invalid)?;
         self.take()

@@ -3,7 +3,7 @@
 use crate::domain::access::{Denied, Wish};
 use crate::domain::address::Peer;
 use crate::domain::beat::Transport;
-use crate::domain::id::Id;
+use crate::domain::id::{Id, IdRef};
 use crate::domain::policy::Policy;
 use crate::domain::time::{Mono, Now, Span};
 use crate::engine::stats::BeatResult;
@@ -124,6 +124,7 @@ pub async fn bring(
     let engine = &context.engine;
     let mut pending = Pending::new();
     engine.stats().busy(now.mono);
+    let nameless = nameless.as_ref().map(Id::as_ref);
     let mut answer = take(context, policy, now, client, nameless, sent, &mut pending);
     let stored = if engine.refuses_unstored() && !pending.is_empty() {
         engine.stats().idle();
@@ -149,7 +150,7 @@ pub fn take(
     policy: &Policy,
     now: Now,
     client: Peer,
-    nameless: Option<Id>,
+    nameless: Option<IdRef<'_>>,
     sent: SentBeats<'_>,
     pending: &mut Pending,
 ) -> Answer {

@@ -48,7 +48,7 @@ impl Host for ConnectionHost<'_> {
     fn beat(
         &mut self,
         beat: Result<Beat<'_>, BeatError>,
-        nameless: Option<Id>,
+        nameless: Option<IdRef<'_>>,
         follows_interval: bool,
     ) -> Result<Receipt, IntakeError> {
         let mut intake = BeatIntake {
@@ -74,6 +74,7 @@ impl Host for ConnectionHost<'_> {
         Some(match beats::admit(context, policy, *peer, &plain.facts) {
             Ok(client) => {
                 let nameless = named_by(stream.name(), *peer, client);
+                let nameless = nameless.as_ref().map(Id::as_ref);
                 let sent = beats::SentBeats { query: "", body: plain.body };
                 beats::take(context, policy, now, client, nameless, sent, &mut self.output.pending)
             }

@@ -20,6 +20,10 @@ use std::borrow::Cow;
 impl TcpConversation {
     /// Whether it may send beats; if not, answers so where the dialect can.
     fn may_beat(&self, dialect: Dialect, turn: &TurnContext<'_>, host: &mut dyn Host) -> bool {
+        // Its network was judged when it was let in, and is whenever the policy changes, see `judge`.
+        if turn.policy.access.beat_tokens.is_empty() {
+            return true;
+        }
         let reason = match turn.policy.access.check_again(Wish::Beat, host.peer(), self.shown) {
             Ok(()) => return true,
             Err(Denied::Token(key)) => {
@@ -63,7 +67,7 @@ impl TcpConversation {
             beat.interval = Some(interval);
             beat.grace = Some(Span(timeout.0.saturating_sub(interval.0)));
         }
-        let nameless = (subject == BeatSubject::Address).then(|| id.to_id());
+        let nameless = (subject == BeatSubject::Address).then_some(id);
         if let Err(error) = host.beat(Ok(beat), nameless, false) {
             return refuse(host, dialect, reason(&error));
         }
@@ -111,7 +115,8 @@ impl TcpConversation {
 
     /// It goes on beating for its monitor.
     fn renew(&self, host: &mut dyn Host) {
-        let Some(claim) = &self.claim else { return };
+        // Most ids have one connection.
+        let Some(claim) = self.claim.as_ref().filter(|claim| !claim.holds()) else { return };
         // Those that give no name share the monitor of their address.
         if let Some(pair) = claim.renew(host.peer()).filter(|_| self.subject == BeatSubject::Named) {
             host.contend(claim.id(), pair);
