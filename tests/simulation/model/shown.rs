@@ -57,7 +57,8 @@ impl Mon {
             same!("slot", Some(slot), real.slot);
         }
         // A slot is shown by the calendar; a step that is too small to be noticed moves the deadline away from it.
-        let near = |a: Wall, b: Wall| self.slot.is_some() && a.0.abs_diff(b.0) < 500;
+        let waits_for_slot = self.slot.is_some() && self.details.runs.is_empty();
+        let near = |a: Wall, b: Wall| waits_for_slot && a.0.abs_diff(b.0) < 500;
         if !matches!((next, real.next_deadline), (Some(a), Some(b)) if near(a, b)) {
             same!("next_deadline", next, real.next_deadline);
         }

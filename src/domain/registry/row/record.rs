@@ -133,12 +133,16 @@ impl Monitor {
         let judged = matches!(self.visible(), State::New | State::Up | State::Late);
         let reports_id = self.flags.has(Flags::REPORTS_ID).then_some(&self.id);
         let schedule = rule.and_then(|rule| Some((rule, rule.schedule.as_ref()?)));
-        let slot = schedule.and_then(|(rule, schedule)| match rare.and_then(|rare| rare.slot) {
-            Some(slot) => Some(slot),
-            // After a start it is known again from the last beat.
-            None => self.next_slot(if self.beats > 0 { self.last_wall } else { self.since }, rule, schedule),
+        let awaited = schedule.and(rare).and_then(|rare| rare.slot);
+        // After a start it is known again from the last beat.
+        let slot = awaited.or_else(|| {
+            let (rule, schedule) = schedule?;
+            self.next_slot(if self.beats > 0 { self.last_wall } else { self.since }, rule, schedule)
         });
-        let ends = slot.map(|slot| Wall(slot.0.saturating_add_unsigned(self.slack(rule).0)));
+        // While a run is under way the deadline is the run's, however near to that of a slot.
+        let ends = awaited
+            .filter(|_| !self.is_running())
+            .map(|slot| Wall(slot.0.saturating_add_unsigned(self.slack(rule).0)));
         Snapshot {
             id: self.id.as_str().into(),
             state: self.visible(),

@@ -241,6 +241,24 @@ fn a_run_of_a_schedule_may_last_until_the_next_slot_and_the_grace() {
 }
 
 #[test]
+fn what_is_shown_of_a_run_is_its_own_deadline_however_near_to_a_slot() {
+    // Without a grace it would end at the next slot, but we were away for a millisecond. One never heard before awaits no slot.
+    for is_heard_before in [false, true] {
+        let mut r = ruled(Rules::new(vec![due_at("0 * * * *", Some(0))]));
+        if is_heard_before {
+            beat(&mut r, THREE - HOUR / 4, "a", &OK);
+        }
+        beat(&mut r, THREE - 600_000, "a", &said(Status::Start, Some("1")));
+        r.forgive(at(THREE - 599_999), Span(0), Span(1), &mut |_| {});
+        let known = r.get(at(THREE - 599_999), name("a")).unwrap();
+        assert_eq!(known.slot, Some(at(THREE).wall));
+        assert_eq!(known.next_deadline, Some(at(THREE + 1).wall), "{is_heard_before}");
+        assert_eq!(run_to(&mut r, THREE), vec![], "{is_heard_before}");
+        assert_eq!(run_to(&mut r, THREE + 17), vec![("a".into(), State::Down)], "{is_heard_before}");
+    }
+}
+
+#[test]
 fn a_first_beat_in_time_or_of_any_kind_ends_the_waiting() {
     for status in [Status::Ok, Status::Log, Status::Start] {
         let mut r = declared(&waits_for_first(Some(Span(HOUR))));
