@@ -36,10 +36,13 @@ impl Mon {
         };
         self.slot = schedule.next_after(now.wall);
         let well = self.beats > 0 && self.status.verdict() == Some(true);
-        if let Some(slot) = self.slot.filter(|slot| well && self.last_wall < *slot) {
-            let ahead = Span((slot.0 - self.last_wall.0) as u64);
-            if self.is_early(schedule, slot, ahead, rules) {
-                self.slot = schedule.next_after(slot);
+        if let Some(slot) = self.slot.filter(|_| well) {
+            let next = schedule.next_after(slot);
+            let ahead_ms = slot.0 - self.last_wall.0;
+            // A clock that was put back since brings again what that beat was for.
+            let came_since = ahead_ms <= 0 && next.is_none_or(|next| self.last_wall < next);
+            if came_since || ahead_ms > 0 && self.is_early(schedule, slot, Span(ahead_ms as u64), rules) {
+                self.slot = next;
             }
         }
         self.slot_deadline(now, rules)

@@ -102,7 +102,8 @@ impl Monitor {
         (self.interval, self.grace, schedule, self.first_beat(rule, defaults))
     }
 
-    /// The first slot after an instant for which its last beat did not come early.
+    /// The first slot after an instant for which its last beat does not count. A beat counts for the slot that it came shortly
+    /// before; and for the one that it came at or after, which lies ahead again if the wall clock was put back since.
     pub(in crate::domain::registry) fn next_slot(
         &self,
         after: Wall,
@@ -111,9 +112,12 @@ impl Monitor {
     ) -> Option<Wall> {
         let slot = schedule.next_after(after)?;
         let well = self.beats > 0 && self.status().verdict() == Some(true);
-        let ahead = u64::try_from(slot.0.saturating_sub(self.last_wall.0)).ok().filter(|ahead| *ahead > 0);
-        let early = rule.early.unwrap_or_default();
-        let counts = ahead.filter(|_| well).is_some_and(|ahead| early.covers(schedule, slot, Span(ahead)));
+        let counts = if self.last_wall < slot {
+            let ahead = Span(slot.0.abs_diff(self.last_wall.0));
+            well && rule.early.unwrap_or_default().covers(schedule, slot, ahead)
+        } else {
+            well && schedule.next_after(slot).is_none_or(|next| self.last_wall < next)
+        };
         if counts { schedule.next_after(slot) } else { Some(slot) }
     }
 

@@ -259,6 +259,23 @@ fn what_is_shown_of_a_run_is_its_own_deadline_however_near_to_a_slot() {
 }
 
 #[test]
+fn a_beat_counts_for_its_slot_also_if_the_clock_is_then_put_back() {
+    // Shortly before it, at it, and after it; not for a slot that the beat had left behind.
+    for (came_ms, back_ms, slot_ms) in [
+        (THREE - 1, 5_000, THREE + HOUR),
+        (THREE, 5_000, THREE + HOUR),
+        (THREE + 2_000, 5_000, THREE + HOUR),
+        (THREE + HOUR + 2_000, HOUR + 5_000, THREE),
+    ] {
+        let mut r = ruled(Rules::new(vec![due_at("0 * * * *", Some(600))]));
+        beat(&mut r, came_ms, "a", &OK);
+        let now = Now { wall: Wall(at(came_ms).wall.0 - back_ms as i64), ..at(came_ms) };
+        r.forgive(now, Span(0), Span(1), &mut |_| {});
+        assert_eq!(slot(&r, came_ms), slot_ms, "{came_ms}");
+    }
+}
+
+#[test]
 fn a_first_beat_in_time_or_of_any_kind_ends_the_waiting() {
     for status in [Status::Ok, Status::Log, Status::Start] {
         let mut r = declared(&waits_for_first(Some(Span(HOUR))));
