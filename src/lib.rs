@@ -8,6 +8,7 @@ pub mod command;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod i18n;
 pub mod net;
 pub mod notify;
 pub mod store;

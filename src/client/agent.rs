@@ -22,6 +22,7 @@ use crate::config::Env;
 use crate::domain::id::Id;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::time::Span;
+use crate::i18n;
 use crate::sys::clock;
 use crate::sys::log::{Format, Log, LogOptions, Target, TargetOptions};
 use crate::sys::service::Service;
@@ -145,7 +146,7 @@ impl RunningAgent {
             }
         }
         service.stopping(&self.status());
-        let text = self.settings.lang.pick("agent stopped", "代理已停止").to_string();
+        let text = i18n::client::AGENT_STOPPED.in_lang(self.settings.lang).to_string();
         self.note(Level::Info, "stopped", text);
         Ok(0)
     }
@@ -190,10 +191,7 @@ impl RunningAgent {
         let text = words::sentence(&self.settings, report);
         let (url, id) = (self.settings.to.to_string(), self.id.to_string());
         if !self.hooks.run(Hook { command, state, url, id, text }) {
-            let text = self.settings.lang.pick(
-                format!("on_{state} is not run: too many are waiting"),
-                format!("未运行 on_{state}：等待的过多"),
-            );
+            let text = i18n::client::not_run_too_many(&state).in_lang(self.settings.lang);
             self.note(Level::Warning, "hook", text);
         }
     }

@@ -1,21 +1,20 @@
 //! The command line of `heartbeat`: its definition, and what was typed.
 //!
 //! There is one definition, [`ClientArgs`]; help, manual and completions are made from it. Chinese texts stand in
-//! [`super::words`]. Nothing here prints or exits.
+//! [`client_help`]. Nothing here prints or exits.
 
-use super::run::name::{NEAREST_EN, NEAREST_ZH, advice};
+use super::run::name::advice;
 use super::server_url::ServerUrl;
-use super::words;
 use crate::config::Env;
-use crate::config::bilingual::{CliExit, Texts, language_of};
+use crate::config::bilingual::{CliExit, TextError, Texts, language_of};
 use crate::config::cli::Shell;
 use crate::config::language::LangChoice;
-use crate::config::words::domain_zh;
 use crate::domain::beat::Status;
 use crate::domain::id::{Id, IdError};
 use crate::domain::lang::Lang;
 use crate::domain::limits::{INTERVAL_MAX, INTERVAL_MIN};
 use crate::domain::time::Span;
+use crate::i18n::{ParseError, Text, client_help};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{
     ArgAction, Args as Group, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint,
@@ -360,12 +359,11 @@ Manual: heartbeat(1)";
 
 /// Its other language.
 const TEXTS: Texts = Texts {
-    about_zh: words::ABOUT_ZH,
-    after_help_zh: words::AFTER_HELP_ZH,
+    about_zh: client_help::ABOUT_ZH,
+    after_help_zh: client_help::AFTER_HELP_ZH,
     usage_en: USAGE_EN,
-    usage_zh: words::USAGE_ZH,
-    help_zh: words::HELP_ZH,
-    reason_zh,
+    usage_zh: client_help::USAGE_ZH,
+    help_zh: client_help::HELP_ZH,
 };
 
 /// Reads a command line; the first word is the program's name.
@@ -394,16 +392,16 @@ impl DialectChoice {
 }
 
 impl FromStr for DialectChoice {
-    type Err = &'static str;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<DialectChoice, &'static str> {
+    fn from_str(text: &str) -> Result<DialectChoice, ParseError> {
         match text {
             "auto" => Ok(DialectChoice::Auto),
             "line" => Ok(DialectChoice::Line),
             "pong" => Ok(DialectChoice::Pong),
             "hello" => Ok(DialectChoice::Hello),
             "frame" => Ok(DialectChoice::Frame),
-            _ => Err("not a dialect: write auto, line, pong, hello or frame"),
+            _ => Err(ParseError::NotDialect),
         }
     }
 }
@@ -415,52 +413,41 @@ fn id(text: &str) -> Result<Id, IdError> {
 
 /// The same for one that its beats may make. Names that only earlier versions gave pass: whether there is such a monitor
 /// the server knows.
-fn job_id(text: &str) -> Result<Id, String> {
-    Id::new(text).map_err(|error| format!("{error}{}", advice(text).say(Lang::En)))
-}
-
-/// A reason of a refusal in Chinese. Behind it may stand the nearest id, which needs no translation.
-fn reason_zh(reason: &str) -> Option<String> {
-    match reason.split_once(NEAREST_EN) {
-        Some((reason, near)) => Some(format!("{}{NEAREST_ZH}{near}", domain_zh(reason)?)),
-        None => domain_zh(reason).map(str::to_string),
-    }
+fn job_id(text: &str) -> Result<Id, TextError> {
+    Id::new(text).map_err(|error| TextError(Text::from(error.word()).and(&advice(text))))
 }
 
 /// An interval that the server accepts.
-pub(super) fn interval(text: &str) -> Result<Span, &'static str> {
-    within(text, INTERVAL_MIN, INTERVAL_MAX, "must be from 1s to 366d")
+pub(super) fn interval(text: &str) -> Result<Span, ParseError> {
+    within(text, INTERVAL_MIN, INTERVAL_MAX, ParseError::IntervalRange)
 }
 
-fn grace(text: &str) -> Result<Span, &'static str> {
-    within(text, Span(0), INTERVAL_MAX, "must be from 1s to 366d")
+fn grace(text: &str) -> Result<Span, ParseError> {
+    within(text, Span(0), INTERVAL_MAX, ParseError::IntervalRange)
 }
 
 /// How long something may take.
-pub(super) fn timeout(text: &str) -> Result<Span, &'static str> {
-    within(text, Span(100), Span::secs(86_400), "must be from 100ms to 1d")
+pub(super) fn timeout(text: &str) -> Result<Span, ParseError> {
+    within(text, Span(100), Span::secs(86_400), ParseError::TimeoutRange)
 }
 
-fn within(text: &str, least: Span, most: Span, reason: &'static str) -> Result<Span, &'static str> {
+fn within(text: &str, least: Span, most: Span, reason: ParseError) -> Result<Span, ParseError> {
     let span = Span::parse(text)?;
     if (least..=most).contains(&span) { Ok(span) } else { Err(reason) }
 }
 
-fn status(text: &str) -> Result<Status, &'static str> {
+fn status(text: &str) -> Result<Status, ParseError> {
     match text {
         "ok" => Ok(Status::Ok),
         "fail" => Ok(Status::Fail),
         "start" => Ok(Status::Start),
         "log" => Ok(Status::Log),
-        code => code
-            .parse()
-            .map(Status::Exit)
-            .map_err(|_| "not a status: write ok, fail, start, log or an exit code"),
+        code => code.parse().map(Status::Exit).map_err(|_| ParseError::NotStatus),
     }
 }
 
 /// Infallible: the server leaves out invalid tags with a warning.
-fn tags(text: &str) -> Result<Tags, &'static str> {
+fn tags(text: &str) -> Result<Tags, ParseError> {
     let tags = text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_string);
     Ok(Tags(tags.collect()))
 }

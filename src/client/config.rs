@@ -7,16 +7,19 @@ use super::cli::{ClientArgs, ClientTask, DialectChoice, interval, timeout};
 use super::error::{ClientError, EX_USAGE};
 use super::run::name::{advice, nearest};
 use super::server_url::ServerUrl;
-use crate::config::error::{ConfigError, Findings, Place, Text};
+use crate::config::error::{ConfigError, Findings, Place};
 use crate::config::language::{LangChoice, choose_language};
 use crate::config::schema::{TokenSource, credential};
 use crate::config::value::{Key, Located, Origin, Value};
-use crate::config::{Env, file, tokens, words};
+use crate::config::{Env, file, tokens};
 use crate::domain::access::Token;
 use crate::domain::id::Id;
 use crate::domain::lang::Lang;
 use crate::domain::limits::{INTERVAL_MAX, INTERVAL_MIN};
 use crate::domain::time::Span;
+use crate::i18n;
+use crate::i18n::ParseError;
+use crate::i18n::Text;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -104,7 +107,7 @@ const KEYS: &[Key<FileSettings>] = &[
         name: "id",
         read: |draft, value| {
             draft.id =
-                value.string().and_then(|text| Id::new(text).map_err(|e| value.reject(words::id(e))).ok());
+                value.string().and_then(|text| Id::new(text).map_err(|e| value.reject(e.word().into())).ok());
         },
     },
     Key { name: "every", read: |draft, value| draft.every = value.span(INTERVAL_MIN..=INTERVAL_MAX) },
@@ -129,8 +132,7 @@ const KEYS: &[Key<FileSettings>] = &[
 
 fn set_token(draft: &mut FileSettings, value: Value<'_>, source: Option<TokenSource>) {
     if draft.token.is_some() {
-        let both =
-            Text::new("token_file and credential exclude each other", "token_file 与 credential 只能选其一");
+        let both = i18n::client::TOKEN_FILE_CREDENTIAL_EXCLUDE.into();
         return value.reject(both);
     }
     draft.token = value.located(source);
@@ -192,7 +194,7 @@ impl ClientSettings {
             key: file(args.key.as_deref(), "--key", "HEARTBEAT_KEY", draft.key),
         };
         if tls.cert.is_some() != tls.key.is_some() {
-            let text = Text::new("cert and key belong together: give both", "cert 与 key 须同时给出");
+            let text = i18n::client::CERT_KEY_BELONG_TOGETHER.into();
             findings.reject(Place::Nowhere, "", text);
         }
         let id = flags.id.or_else(|| {
@@ -200,7 +202,7 @@ impl ClientSettings {
             let text = text.to_string_lossy();
             let read = Id::new(&text);
             let read = read.map_err(|e| {
-                findings.reject(Place::Named("HEARTBEAT_ID"), "", words::id(e).and(&advice(&text)));
+                findings.reject(Place::Named("HEARTBEAT_ID"), "", Text::from(e.word()).and(&advice(&text)));
             });
             read.ok().or_else(|| nearest(&text))
         });
@@ -316,13 +318,12 @@ impl ValueResolver<'_> {
         &self,
         flag: Option<T>,
         variable: &'static str,
-        parse: impl Fn(&str) -> Result<T, &'static str>,
+        parse: impl Fn(&str) -> Result<T, ParseError>,
     ) -> Option<T> {
         flag.or_else(|| {
             let text = self.env.get(variable)?;
             let read = parse(&text.to_string_lossy());
-            read.map_err(|reason| self.findings.reject(Place::Named(variable), "", words::domain(reason)))
-                .ok()
+            read.map_err(|reason| self.findings.reject(Place::Named(variable), "", reason.into())).ok()
         })
     }
 

@@ -8,6 +8,7 @@ use super::error::{ClientError, EX_PROTOCOL, EX_UNAVAILABLE};
 use super::server_url::{Endpoint, ServerUrl};
 use super::{tls, tls_error};
 use crate::domain::lang::Lang;
+use crate::i18n;
 use crate::net::dial::{connect, resolve};
 use crate::net::stream::ClientStream;
 use crate::sys::clock;
@@ -201,7 +202,7 @@ fn tried(why: &[(SocketAddr, String)], lang: Lang) -> String {
     let mut told =
         fates.iter().map(|(all, reason)| format!("{all}: {}", say(reason))).collect::<Vec<_>>().join("; ");
     if let Some(more) = why.len().checked_sub(ADDRESSES_TOLD_MAX).filter(|more| *more > 0) {
-        told += &lang.pick(format!("; {more} more addresses"), format!("；另有 {more} 个地址"));
+        told += &i18n::client::more_addresses(&more).in_lang(lang);
     }
     told
 }

@@ -1,7 +1,7 @@
 //! The error that a command of the client ends with: a sentence in each language, and an exit code of sysexits(3).
 
-use crate::config::error::Text;
 use crate::domain::lang::Lang;
+use crate::i18n::Text;
 use crate::view::words::one_line;
 use std::fmt;
 

@@ -7,8 +7,8 @@ use super::error::{
 };
 use super::sanitize;
 use super::server_url::ServerUrl;
-use crate::config::words::domain_zh;
 use crate::domain::access::Token;
+use crate::i18n::answers::in_chinese as domain_zh;
 use crate::net::http::HttpClientConnection;
 use crate::net::stream::ClientStream;
 use crate::view::words::one_line;

@@ -31,7 +31,6 @@ mod tls;
 mod tls_error;
 mod watch;
 mod websocket;
-mod words;
 
 pub use error::ClientError;
 

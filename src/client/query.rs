@@ -13,6 +13,7 @@ use super::server_url::{Endpoint, ServerProtocol, ServerUrl};
 use super::table::{MonitorLine, TableStyle};
 use super::{complain, print};
 use crate::config::Env;
+use crate::i18n;
 use crate::sys::clock;
 use hyper::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -52,7 +53,7 @@ pub async fn list(settings: &ClientSettings, list: &ListArgs) -> Result<u8, Clie
         return print("]}\n").map(|()| 0);
     }
     if all.is_empty() {
-        complain(settings.lang.pick("no monitor fits", "没有符合条件的监控项"));
+        complain(i18n::client::NO_MONITOR_FITS.in_lang(settings.lang));
         return Ok(0);
     }
     let mut text = table_style(settings).table(&all, None).join("\n");
@@ -114,9 +115,7 @@ pub async fn pause(settings: &ClientSettings, pause: &PauseArgs) -> Result<u8, C
     let (id, style) = (pause.id.as_str(), table_style(&settings));
     let until = monitor.get("paused_until").and_then(Value::as_str).map(|until| style.stamp(until));
     print(&match until {
-        Some(until) => {
-            style.lang.pick(format!("{id} is paused until {until}\n"), format!("{id} 已暂停，至 {until}\n"))
-        }
+        Some(until) => i18n::client::paused_until(&id, &until).in_lang(style.lang),
         None => style
             .lang
             .pick(format!("{id} is paused until it is resumed\n"), format!("{id} 已暂停，直到恢复\n")),
@@ -129,15 +128,14 @@ pub async fn resume(settings: &ClientSettings, named: &MonitorArgs) -> Result<u8
     let (settings, monitor) = send_order(settings, Method::POST, named.id.as_str(), "/resume", None).await?;
     let (id, style) = (named.id.as_str(), table_style(&settings));
     let state = style.state(monitor.get("state").and_then(Value::as_str).unwrap_or_default());
-    print(&style.lang.pick(format!("{id} is no longer paused: {state}\n"), format!("{id} 已恢复：{state}\n")))
-        .map(|()| 0)
+    print(&i18n::client::no_longer_paused(&id, &state).in_lang(style.lang)).map(|()| 0)
 }
 
 /// `heartbeat remove`.
 pub async fn remove(settings: &ClientSettings, named: &MonitorArgs) -> Result<u8, ClientError> {
     let (settings, _) = send_order(settings, Method::DELETE, named.id.as_str(), "", None).await?;
     let id = named.id.as_str();
-    print(&settings.lang.pick(format!("{id} is removed\n"), format!("{id} 已移除\n"))).map(|()| 0)
+    print(&i18n::client::removed(&id).in_lang(settings.lang)).map(|()| 0)
 }
 
 /// Sends an order about a monitor; its state afterwards, `null` where it is removed.

@@ -19,6 +19,7 @@ use crate::domain::beat::Status;
 use crate::domain::id::Id;
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
+use crate::i18n;
 use crate::sys::clock;
 use crate::sys::signals::{ForJob, for_job};
 use crate::view::signal::Signal;
@@ -48,16 +49,13 @@ const NOT_EXECUTABLE: u8 = 126;
 /// Where descriptors, threads or memory do not suffice (EMFILE, EAGAIN, ENOMEM), the job replaces this process (execve).
 pub fn run(wanted: &cli::RunArgs, settings: Option<&ClientSettings>, lang: Lang) -> u8 {
     if settings.is_none() {
-        complain(lang.pick(
-            "the job runs, but is not reported: no server is known",
-            "任务照常运行，但不报告：不知道服务器",
-        ));
+        complain(i18n::client::JOB_RUNS_BUT_NOT.in_lang(lang));
     }
     let done = find_room().map_err(|error| no_room(&error));
     done.and_then(|()| until_done(under_watch(wanted, settings, lang))).unwrap_or_else(|failure| {
         complain(failure.sentence(lang));
         let Some((program, arguments)) = wanted.command.split_first() else { return NOT_EXECUTABLE };
-        complain(lang.pick("the job runs, but is not reported", "任务照常运行，但不报告"));
+        complain(i18n::client::JOB_RUNS_BUT_NOT_REPORTED.in_lang(lang));
         let error = std::process::Command::new(program).args(arguments).exec();
         let (code, sentence) = not_started(program, &error, lang);
         complain(sentence);
@@ -80,10 +78,7 @@ async fn under_watch(
     });
     let (post, mut signals) = mpsc::channel(SIGNALS_MAX);
     if let Err(error) = for_job(move |signal| _ = post.try_send(signal)) {
-        complain(lang.pick(
-            format!("cannot watch signals: {error}; they do not reach the job"),
-            format!("无法监听信号：{error}；信号不会转给任务"),
-        ));
+        complain(i18n::client::cannot_watch_signals_they(&error).in_lang(lang));
     }
     let began = clock::mono();
     let (end, mut job) = match start(wanted) {
@@ -112,10 +107,7 @@ async fn under_watch(
         if let Err(failure) = reported {
             let text = failure.sentence(lang);
             let end = end.describe(lang);
-            complain(lang.pick(
-                format!("the job ended with {end}, but that could not be reported: {text}"),
-                format!("任务已结束，{end}，但无法报告：{text}"),
-            ));
+            complain(i18n::client::job_ended_but_could(&end, &text).in_lang(lang));
         }
     }
     Ok(end.code())
@@ -155,11 +147,10 @@ impl JobEnd {
 
     /// In words.
     fn describe(self, lang: Lang) -> String {
-        match (self, lang) {
-            (JobEnd::Code(code), Lang::En) => format!("exit code {code}"),
-            (JobEnd::Code(code), Lang::Zh) => format!("退出码 {code}"),
-            (JobEnd::Signal(number), Lang::En) => Signal(number).to_string(),
-            (JobEnd::Signal(number), Lang::Zh) => Signal(number).zh(),
+        match self {
+            JobEnd::Code(code) => i18n::client::exit_code(&code).in_lang(lang),
+
+            JobEnd::Signal(number) => Signal(number).text().in_lang(lang),
         }
     }
 
@@ -229,13 +220,8 @@ async fn stop(signals: &mut mpsc::Receiver<ForJob>) {
 fn not_started(program: &OsStr, error: &std::io::Error, lang: Lang) -> (u8, String) {
     let program = program.to_string_lossy();
     match error.kind() {
-        ErrorKind::NotFound => {
-            (NOT_FOUND, lang.pick(format!("{program}: command not found"), format!("{program}：未找到命令")))
-        }
-        _ => (
-            NOT_EXECUTABLE,
-            lang.pick(format!("{program}: cannot be run: {error}"), format!("{program}：无法运行：{error}")),
-        ),
+        ErrorKind::NotFound => (NOT_FOUND, i18n::client::command_not_found(&program).in_lang(lang)),
+        _ => (NOT_EXECUTABLE, i18n::client::program_cannot_be_run(&program, &error).in_lang(lang)),
     }
 }
 
@@ -268,10 +254,7 @@ fn name_for(program: &OsStr, lang: Lang) -> Result<Id, ClientError> {
             "任务不报告：需要名称，请用 --id 指定",
         )
     })?;
-    complain(lang.pick(
-        format!("the job has no name and is reported as {id}: give it one with --id"),
-        format!("任务没有名称，按 {id} 报告：请用 --id 指定"),
-    ));
+    complain(i18n::client::job_no_name_reported(&id).in_lang(lang));
     Ok(id)
 }
 

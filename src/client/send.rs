@@ -10,6 +10,7 @@ use super::server_url::ServerProtocol;
 use crate::domain::beat::Warning;
 use crate::domain::lang::Lang;
 use crate::domain::limits::MESSAGE_BYTES_MAX;
+use crate::i18n;
 use std::fmt::Display;
 
 /// Sends it.
@@ -30,12 +31,7 @@ pub async fn send(settings: &ClientSettings, wanted: &cli::SendArgs) -> Result<u
     }
     if settings.to.protocol == ServerProtocol::Tcp {
         for field in beat.unfit_for_a_line() {
-            complain(lang.pick(
-                format!(
-                    "{field}: left out, raw TCP carries no spaces and commas in them: use http:// or ws://"
-                ),
-                format!("{field}：已省略，TCP 不能传送其中的空格和逗号：请使用 http:// 或 ws://"),
-            ));
+            complain(i18n::client::left_out_raw_tcp(&field).in_lang(lang));
         }
     }
     for warning in send_one(settings, beat).await? {
@@ -46,5 +42,5 @@ pub async fn send(settings: &ClientSettings, wanted: &cli::SendArgs) -> Result<u
 
 /// A warning of the server about an accepted beat.
 pub(super) fn warned(warning: impl Display, lang: Lang) -> String {
-    lang.pick(format!("the beat counts, but {warning}"), format!("心跳已计入，但 {warning}"))
+    i18n::client::beat_counts_but(&warning).in_lang(lang)
 }

@@ -3,6 +3,7 @@
 //! `http`, `https`, `ws` and `wss` may have a path, for a server that stands behind a proxy; raw TCP has none. `unix:PATH`
 //! is HTTP over a unix socket. What has no scheme is HTTP: `localhost:7777`.
 
+use crate::i18n::ParseError;
 use crate::net::authority;
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -93,10 +94,10 @@ impl fmt::Display for ServerUrl {
 }
 
 impl FromStr for ServerUrl {
-    type Err = &'static str;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<ServerUrl, &'static str> {
-        const FORMS: &str = "not a URL: write http://, https://, tcp://, tls://, ws:// or wss:// and HOST[:PORT], or unix:PATH";
+    fn from_str(text: &str) -> Result<ServerUrl, ParseError> {
+        const FORMS: ParseError = ParseError::NotUrl;
         if let Some(path) = text.strip_prefix("unix:") {
             return unix(path.strip_prefix("//").unwrap_or(path));
         }
@@ -111,23 +112,21 @@ impl FromStr for ServerUrl {
             _ => return Err(FORMS),
         };
         if rest.contains(['?', '#']) {
-            return Err("a URL holds no ? or # here");
+            return Err(ParseError::QueryInUrl);
         }
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         if authority.contains('@') {
-            return Err(
-                "a URL holds no user or password here: put a token in a file and name it with --token-file",
-            );
+            return Err(ParseError::UserInUrl);
         }
         let path = path.trim_end_matches('/');
         // The URL of the beats themselves stands for the server.
         let path =
             path.strip_suffix("/api/v1/beats").filter(|_| protocol == ServerProtocol::Http).unwrap_or(path);
         if !path.is_empty() && protocol == ServerProtocol::Tcp {
-            return Err("raw TCP has no path: end the URL behind the port");
+            return Err(ParseError::PathOverTcp);
         }
         if !path.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err("the path of a URL is visible ASCII; write anything else in percent-encoding");
+            return Err(ParseError::PathNotAscii);
         }
         let (host, port) = host_and_port(authority)?;
         let port = port.unwrap_or(match (protocol, tls) {
@@ -139,11 +138,11 @@ impl FromStr for ServerUrl {
     }
 }
 
-fn unix(path: &str) -> Result<ServerUrl, &'static str> {
+fn unix(path: &str) -> Result<ServerUrl, ParseError> {
     match path {
-        "" => Err("unix: needs a path"),
-        path if path.len() > 107 => Err("the path of a unix socket is at most 107 bytes"),
-        path if path.contains('\0') => Err("a path holds no NUL"),
+        "" => Err(ParseError::NoUnixPath),
+        path if path.len() > 107 => Err(ParseError::LongUnixPath),
+        path if path.contains('\0') => Err(ParseError::NulInPath),
         path => Ok(ServerUrl {
             protocol: ServerProtocol::Http,
             tls: false,
@@ -153,19 +152,19 @@ fn unix(path: &str) -> Result<ServerUrl, &'static str> {
     }
 }
 
-fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str> {
+fn host_and_port(authority: &str) -> Result<(String, Option<u16>), ParseError> {
     let port = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let port = text.parse::<u16>().ok().filter(|port| digits && *port != 0);
-        port.map(Some).ok_or("not a port: write a number from 1 to 65535")
+        port.map(Some).ok_or(ParseError::NotPort)
     };
     if let Some(rest) = authority.strip_prefix('[') {
         let Some((host, behind)) = rest.split_once(']') else {
-            return Err("not an IPv6 address between the brackets");
+            return Err(ParseError::NotIpv6InBrackets);
         };
         let bare = host.split('%').next().unwrap_or(host);
         if bare.parse::<Ipv6Addr>().is_err() {
-            return Err("not an IPv6 address between the brackets");
+            return Err(ParseError::NotIpv6InBrackets);
         }
         return match behind {
             "" => Ok((host.to_string(), None)),
@@ -173,19 +172,19 @@ fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str>
         };
     }
     let (host, number) = match authority.split_once(':') {
-        Some((_, rest)) if rest.contains(':') => return Err("an IPv6 address needs brackets: [::1]:7777"),
+        Some((_, rest)) if rest.contains(':') => return Err(ParseError::Ipv6NeedsBrackets),
         Some((host, text)) => (host, port(text)?),
         None => (authority, None),
     };
     let fits = host.len() <= 253 && host.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'));
     match host {
-        "" => Err("the URL has no host"),
-        _ if !fits => Err("not a host name"),
+        "" => Err(ParseError::NoHost),
+        _ if !fits => Err(ParseError::NotHostName),
         // Some resolvers read 1.2.3 as 1.2.0.3.
         _ if host.bytes().all(|b| b.is_ascii_digit() || b == b'.')
             && host.parse::<std::net::Ipv4Addr>().is_err() =>
         {
-            Err("not an IPv4 address")
+            Err(ParseError::NotIpv4)
         }
         _ => Ok((host.to_string(), number)),
     }
@@ -195,7 +194,7 @@ fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str>
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<String, &'static str> {
+    fn read(text: &str) -> Result<String, ParseError> {
         text.parse::<ServerUrl>().map(|target| target.to_string())
     }
 
@@ -248,7 +247,7 @@ mod tests {
             ("http://1.2.3", "not an IPv4 address"),
             ("unix:", "needs a path"),
         ] {
-            assert!(read(text).is_err_and(|e| e.contains(reason)), "{text}: {:?}", read(text));
+            assert!(read(text).is_err_and(|e| e.to_string().contains(reason)), "{text}: {:?}", read(text));
         }
     }
 

@@ -9,8 +9,8 @@ use super::query::{PLAIN, api_settings, path_of, request_monitor, request_ok, ta
 use super::sanitize;
 use super::table::{TableStyle, facts, percent};
 use crate::domain::beat::Exit;
-use crate::domain::lang::Lang;
 use crate::domain::time::Span;
+use crate::i18n;
 use crate::view::reason;
 use crate::view::words::one_line;
 use percent_encoding::utf8_percent_encode;
@@ -91,10 +91,7 @@ fn about(monitor: &Value, style: TableStyle) -> String {
     if monitor.get("schedule").is_some_and(Value::is_string) {
         row(say("schedule", "计划"), format!("{} ({})", text("schedule"), text("timezone")));
     } else {
-        let asked = span("asked_interval_s").map(|asked| match style.lang {
-            Lang::En => format!(", asked for {asked}"),
-            Lang::Zh => format!("，已请求延长至 {asked}"),
-        });
+        let asked = span("asked_interval_s").map(|asked| i18n::client::asked(&asked).in_lang(style.lang));
         row(
             say("interval", "间隔"),
             format!("{}{}", span("interval_s").unwrap_or_default(), asked.unwrap_or_default()),
@@ -121,10 +118,7 @@ fn about(monitor: &Value, style: TableStyle) -> String {
         let (gaps, repeats) = (number("gaps").unwrap_or(0), number("repeats").unwrap_or(0));
         row(
             say("counter", "序号"),
-            match style.lang {
-                Lang::En => format!("{seq}, {gaps} missing, {repeats} repeated"),
-                Lang::Zh => format!("{seq}，缺失 {gaps}，重复 {repeats}"),
-            },
+            i18n::client::missing_repeated(&seq, &gaps, &repeats).in_lang(style.lang),
         );
     }
     row(
@@ -151,37 +145,35 @@ fn about(monitor: &Value, style: TableStyle) -> String {
 fn past(incidents: &Value, are_more: bool, style: TableStyle) -> String {
     let all = incidents.as_array().map(Vec::as_slice).unwrap_or_default();
     if all.is_empty() {
-        return style.lang.pick("\nno incidents\n", "\n没有故障记录\n").into();
+        return i18n::client::NO_INCIDENTS.in_lang(style.lang).into();
     }
-    let mut text = style.lang.pick("\nincidents, newest first:\n", "\n故障记录（从新到旧）：\n").to_string();
+    let mut text = i18n::client::INCIDENTS_NEWEST_FIRST.in_lang(style.lang).to_string();
     for incident in all {
         let field = |key: &str| incident.get(key).and_then(Value::as_str).unwrap_or_default();
         let lasted = incident.get("duration_s").and_then(Value::as_f64).and_then(Span::from_secs_f64);
         let lasted = style.span(lasted.unwrap_or_default());
         let number = |key: &str| incident.get(key).and_then(Value::as_i64);
         let cause = match (field("cause"), number("exit_code"), number("signal")) {
-            ("silence", ..) => style.lang.pick("silence", "静默").to_string(),
+            ("silence", ..) => i18n::client::SILENCE.in_lang(style.lang).to_string(),
             ("fail", Some(code), _) => reason::exit(style.lang, Exit::Code(code)),
             ("fail", _, Some(number)) => {
                 reason::exit(style.lang, Exit::Signal(number.try_into().unwrap_or(0)))
             }
-            ("fail", ..) => style.lang.pick("failure", "失败").to_string(),
-            ("run_too_long", ..) => style.lang.pick("run too long", "运行时间过长").to_string(),
-            ("never_heard", ..) => style.lang.pick("no first beat in time", "首次心跳未到").to_string(),
+            ("fail", ..) => i18n::client::FAILURE.in_lang(style.lang).to_string(),
+            ("run_too_long", ..) => i18n::client::RUN_TOO_LONG.in_lang(style.lang).to_string(),
+            ("never_heard", ..) => i18n::client::NO_FIRST_BEAT_TIME.in_lang(style.lang).to_string(),
             (other, ..) => other.to_string(),
         };
         let open = incident.get("ended").is_none_or(Value::is_null);
-        let lasted = match (open, style.lang) {
-            (true, Lang::En) => format!("for {lasted}, not over"),
-            (true, Lang::Zh) => format!("已持续 {lasted}"),
-            (false, Lang::En) => format!("for {lasted}"),
-            (false, Lang::Zh) => format!("持续 {lasted}"),
+        let lasted = match open {
+            true => i18n::client::not_over(&lasted).in_lang(style.lang),
+
+            false => i18n::client::for_(&lasted).in_lang(style.lang),
         };
         text += &format!("  {}  {}  {lasted}\n", style.stamp(field("started")), one_line(&cause));
     }
     if are_more {
-        text +=
-            style.lang.pick("  … older ones: see the page of the monitor\n", "  ……更早的请见监控项的页面\n");
+        text += i18n::client::OLDER_ONES_SEE_PAGE.in_lang(style.lang);
     }
     text
 }
@@ -189,6 +181,7 @@ fn past(incidents: &Value, are_more: bool, style: TableStyle) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::lang::Lang;
     use crate::domain::time::Wall;
 
     #[test]

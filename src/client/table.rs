@@ -5,6 +5,7 @@
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::time::{Span, Wall};
+use crate::i18n;
 use crate::view::page;
 use crate::view::words::one_line;
 use serde::Deserialize;
@@ -127,14 +128,14 @@ impl TableStyle {
     pub fn ago(self, at: &str) -> String {
         let Some(at) = moment(at) else { return one_line(at).into_owned() };
         let span = self.span(Span(u64::try_from(self.now.0 - at.0).unwrap_or(0)));
-        self.lang.pick(format!("{span} ago"), format!("{span}前"))
+        i18n::client::ago(&span).in_lang(self.lang)
     }
 
     /// When a moment comes.
     pub fn ahead(self, at: &str) -> String {
         let Some(at) = moment(at) else { return one_line(at).into_owned() };
         let span = self.span(Span(u64::try_from(at.0 - self.now.0).unwrap_or(0).saturating_add(999)));
-        self.lang.pick(format!("in {span}"), format!("{span}后"))
+        i18n::client::in_(&span).in_lang(self.lang)
     }
 
     /// A span in its largest unit.
@@ -159,7 +160,7 @@ impl TableStyle {
     }
 
     fn never(self) -> &'static str {
-        self.lang.pick("never", "从未")
+        i18n::client::NEVER.in_lang(self.lang)
     }
 
     /// How many monitors are in each state that any are in, the worst first.
@@ -172,7 +173,7 @@ impl TableStyle {
             .filter(|(count, state)| *count > 0 || matches!(state, State::Down | State::Up));
         let parts: Vec<String> =
             parts.map(|(count, state)| format!("{count} {}", self.state(state.name()))).collect();
-        parts.join(self.lang.pick(", ", "，"))
+        parts.join(i18n::client::COMMA.in_lang(self.lang))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::server_url::{Endpoint, ServerProtocol, ServerUrl};
 use crate::domain::lang::Lang;
+use crate::i18n;
 use rustls::{CertificateError, Error};
 use std::io;
 
@@ -17,10 +18,7 @@ pub fn reason(error: &io::Error, target: &ServerUrl, lang: Lang) -> String {
                 ServerProtocol::WebSocket => "ws://",
                 ServerProtocol::Tcp => "tcp://",
             };
-            lang.pick(
-                format!("what answers there speaks no TLS; without it the URL begins with {plain}"),
-                format!("那里的应答不是 TLS；不用 TLS 时 URL 以 {plain} 开头"),
-            )
+            i18n::client::what_answers_speaks_no(&plain).in_lang(lang)
         }
         _ => error.to_string(),
     }
@@ -34,40 +32,23 @@ fn of_certificate(refused: &CertificateError, error: &io::Error, target: &Server
     };
     match refused {
         // BadSignature: a trusted authority has the issuer's name and another key.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => lang.pick(
-            format!(
-                "nobody known here has signed its certificate; name the authority that did with --ca FILE, or, where it \
-                 has signed itself, the certificate: openssl s_client -connect {server} </dev/null | openssl x509 > FILE"
-            ),
-            format!(
-                "其证书的签发者在此未知；请用 --ca 文件 指定签发机构，自签名证书则指定证书本身：\
-                 openssl s_client -connect {server} </dev/null | openssl x509 > 文件"
-            ),
-        ),
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => lang.pick(
-            "its certificate is that of an authority (CA:TRUE), as openssl req -x509 makes it; make the server's again \
-             with -addext basicConstraints=critical,CA:FALSE"
-                .to_string(),
-            "其证书是签发机构的证书（CA:TRUE），openssl req -x509 默认如此；请重新生成服务器证书，并加上 \
-             -addext basicConstraints=critical,CA:FALSE"
-                .to_string(),
-        ),
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            i18n::client::nobody_known_here_signed(&server).in_lang(lang)
+        }
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            i18n::client::CERTIFICATE_AUTHORITY_CA_TRUE.in_lang(lang).to_string()
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             let kind = if host.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
             let said = error.to_string();
-            lang.pick(
-                format!("{said}; use a name that it bears, or make it with -addext subjectAltName={kind}:{host}"),
-                format!("证书不是 {host} 的（{said}）；请用证书上的名称，或生成时加上 -addext subjectAltName={kind}:{host}"),
-            )
+            i18n::client::use_name_bears_make(&said, &kind, &host).in_lang(lang)
         }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => lang.pick(
-            format!("its certificate has expired: renew it at the server, or set the clock here ({error})"),
-            format!("其证书已过期：请在服务器上更新，或校准本机时钟（{error}）"),
-        ),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => lang.pick(
-            format!("its certificate is not valid yet: set the clock here or there ({error})"),
-            format!("其证书尚未生效：请校准本机或服务器时钟（{error}）"),
-        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            i18n::client::certificate_expired_renew_server(&error).in_lang(lang)
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            i18n::client::certificate_not_valid_yet(&error).in_lang(lang)
+        }
         _ => error.to_string(),
     }
 }

@@ -15,6 +15,7 @@ use super::query::{MonitorQuery, api_settings, read_monitors, table_style};
 use super::table::{MonitorLine, TableStyle, cut};
 use crate::domain::pattern;
 use crate::domain::time::Span;
+use crate::i18n;
 use crate::sys::terminal::{self, Canvas};
 use crate::view::words::one_line;
 use http_body_util::BodyExt;
@@ -148,10 +149,7 @@ fn describe(event: &ServerEvent, style: TableStyle) -> Option<String> {
             match silent.filter(|silent| silent.0 >= 1000 && matches!(text("to"), "late" | "down")) {
                 Some(silent) => {
                     let silent = style.span(silent);
-                    format!(
-                        "{from} → {to}{}",
-                        style.lang.pick(format!(", silent for {silent}"), format!("，静默 {silent}"))
-                    )
+                    format!("{from} → {to}{}", i18n::client::silent(&silent).in_lang(style.lang))
                 }
                 None => format!("{from} → {to}"),
             }
@@ -161,8 +159,7 @@ fn describe(event: &ServerEvent, style: TableStyle) -> Option<String> {
         "conflict" => say("two senders use this id", "有两个发送方使用此标识"),
         "missed" => {
             let count = event.data.get("count").and_then(Value::as_u64).unwrap_or(0);
-            let missed =
-                style.lang.pick(format!("{count} changes were missed"), format!("错过 {count} 个变化"));
+            let missed = i18n::client::changes_missed(&count).in_lang(style.lang);
             return Some(format!("{}  {missed}", style.stamp(text("at"))));
         }
         _ => return None,
@@ -244,8 +241,8 @@ impl WatchScreen {
         lines.extend(style.table(shown, Some(columns)));
         lines.resize(rows.saturating_sub(1).max(1), String::new());
         let foot = match &self.lost {
-            Some(why) => style.lang.pick(format!("{why}; trying again"), format!("{why}；正在重试")),
-            None if self.latest.is_empty() => style.lang.pick("q: quit", "按 q 退出").to_string(),
+            Some(why) => i18n::client::trying_again(&why).in_lang(style.lang),
+            None if self.latest.is_empty() => i18n::client::Q_QUIT.in_lang(style.lang).to_string(),
             None => self.latest.clone(),
         };
         let warning = if self.lost.is_some() && style.colours { "\x1b[33m" } else { "" };

@@ -5,7 +5,7 @@
 
 use crate::config::cli::Args;
 use crate::config::{Env, Settings};
-use crate::domain::lang::Lang;
+use crate::i18n;
 use std::io::Write;
 
 /// Checks and prints. Answers 0, or the exit code of the first fault: 64, 66, 74, 77 or 78; 74 too when the output
@@ -14,7 +14,7 @@ pub fn run(args: &Args, env: &Env, out: &mut dyn Write, err: &mut dyn Write) -> 
     const EX_IOERR: u8 = 74;
     let (code, written) = match Settings::load(args, env) {
         Ok(settings) => {
-            let warning = if settings.lang == Lang::Zh { "警告：" } else { "warning: " };
+            let warning = i18n::command::WARNING.in_lang(settings.lang);
             let warnings: String =
                 settings.warnings.iter().map(|text| format!("{warning}{text}\n")).collect();
             // -q: only what is wrong, for a unit whose output goes to the journal at every reload.

@@ -8,6 +8,7 @@ use crate::config::cli::{Args, Firewall, FirewallAction};
 use crate::config::{self, Env, Listen, Settings};
 use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::lang::Lang;
+use crate::i18n;
 use crate::sys::firewall::ask::Ask;
 use crate::sys::firewall::plan::{self, Backend, Call, Choice, Source};
 use crate::sys::firewall::{Remark, Scope, Standing, survey};
@@ -43,7 +44,7 @@ pub fn run(
     let (code, written) = match done {
         Ok(()) => (0, Ok(())),
         Err(failure) => {
-            (failure.exit_code, writeln!(err, "{}{}", lang.pick("error: ", "错误："), failure.sentence))
+            (failure.exit_code, writeln!(err, "{}{}", i18n::command::ERROR.in_lang(lang), failure.sentence))
         }
     };
     if written.and_then(|()| out.flush()).is_ok() { code } else { EX_IOERR }
@@ -59,10 +60,7 @@ fn attempt(
 ) -> Result<(), Failure> {
     let lang = config::language(args, env);
     if !env.is_root {
-        let sentence = lang.pick(
-            "reading and changing the firewall needs root: run it with sudo",
-            "查看和更改防火墙需要 root 权限：请用 sudo 运行",
-        );
+        let sentence = i18n::command::READING_CHANGING_FIREWALL_NEEDS.in_lang(lang);
         return Err(Failure { sentence: sentence.into(), exit_code: EX_NOPERM });
     }
     let everything = wish.action == FirewallAction::Close && !wish.http && !wish.tcp;
@@ -116,12 +114,7 @@ impl Job<'_> {
                     }
                 }
                 (None, address) if chosen && !self.everything => {
-                    let text = match self.lang {
-                        Lang::En => {
-                            format!("{address} ({protocol}) is for this machine only and needs no opening")
-                        }
-                        Lang::Zh => format!("{address}（{protocol}）仅供本机使用，无需开放"),
-                    };
+                    let text = i18n::command::machine_only_needs_no(&address, &protocol).in_lang(self.lang);
                     self.say(&text)?;
                 }
                 _ => {}
@@ -139,25 +132,18 @@ impl Job<'_> {
     fn change(&mut self) -> Result<(), Failure> {
         let opening = self.wish.action == FirewallAction::Open;
         if self.wanted.is_empty() && !self.everything {
-            let text = self.lang.pick("nothing to open or close", "没有需要开放或关闭的端口");
+            let text = i18n::command::NOTHING_OPEN_CLOSE.in_lang(self.lang);
             return self.say(text);
         }
         let standings = self.look(if opening { Scope::Working } else { Scope::All })?;
         let forced = self.wish.backend.unwrap_or_default().0;
         for standing in &standings {
             if forced == Some(Backend::Firewalld) && !standing.active {
-                let sentence = self.lang.pick(
-                    "firewalld does not run: start it, or choose another --backend",
-                    "firewalld 未运行：请先启动它，或选择其他 --backend",
-                );
+                let sentence = i18n::command::FIREWALLD_DOES_NOT_RUN.in_lang(self.lang);
                 return Err(Failure { sentence: sentence.into(), exit_code: EX_UNAVAILABLE });
             }
             if standing.backend == Backend::Socketfilterfw && !self.wish.from.is_empty() {
-                let sentence = self.lang.pick(
-                    "this firewall knows programs, not networks, so --from cannot be kept; use access.allow and \
-                     access.read of the configuration",
-                    "此防火墙只认程序，不认网络，无法满足 --from；请用配置中的 access.allow 和 access.read",
-                );
+                let sentence = i18n::command::FIREWALL_KNOWS_PROGRAMS_NOT.in_lang(self.lang);
                 return Err(Failure { sentence: sentence.into(), exit_code: EX_USAGE });
             }
         }
@@ -166,7 +152,7 @@ impl Job<'_> {
         }
         let calls = self.plan(&standings);
         if calls.is_empty() {
-            self.say(self.lang.pick("nothing to do", "无需更改"))?;
+            self.say(i18n::command::NOTHING_DO.in_lang(self.lang))?;
         }
         if self.wish.dry_run {
             for call in &calls {
@@ -178,24 +164,14 @@ impl Job<'_> {
             writeln!(self.out, "{call}").and_then(|()| self.out.flush()).map_err(unwritten)?;
             self.ask.must(call).map_err(|trouble| {
                 let (what, count) = (trouble.sentence(self.lang), calls.len());
-                let sentence = match self.lang {
-                    Lang::En => format!(
-                        "{what}\n{at} of {count} commands were carried out; run it again once that is mended"
-                    ),
-                    Lang::Zh => format!("{what}\n{count} 条命令中已执行 {at} 条；排除问题后请再次运行"),
-                };
+                let sentence = i18n::command::commands_carried_out_run(&what, &at, &count).in_lang(self.lang);
                 Failure { sentence, exit_code: trouble.exit_code() }
             })?;
         }
         let standings = self.look(if opening { Scope::Working } else { Scope::All })?;
         let left = self.plan(&standings);
         if let Some(call) = left.first() {
-            let sentence = match self.lang {
-                Lang::En => {
-                    format!("the firewall took every command, but it does not show; still missing: {call}")
-                }
-                Lang::Zh => format!("防火墙接受了所有命令，但没有生效；仍缺少：{call}"),
-            };
+            let sentence = i18n::command::firewall_took_every_command(&call).in_lang(self.lang);
             return Err(Failure { sentence, exit_code: EX_UNAVAILABLE });
         }
         self.report(&standings)
@@ -232,10 +208,7 @@ impl Job<'_> {
     }
 
     fn nothing_active(&mut self, standings: &[Standing]) -> Result<(), Failure> {
-        let text = self.lang.pick(
-            "no firewall is active on this machine: there is nothing to open",
-            "本机没有启用防火墙：无需开放",
-        );
+        let text = i18n::command::NO_FIREWALL_ACTIVE_MACHINE.in_lang(self.lang);
         self.say(text)?;
         self.remarks(standings)
     }
@@ -243,17 +216,14 @@ impl Job<'_> {
     /// How the ports stand, one line for each and each place that has to do with it.
     fn report(&mut self, standings: &[Standing]) -> Result<(), Failure> {
         if self.wish.action == FirewallAction::Status && !standings.iter().any(|standing| standing.active) {
-            let text = self.lang.pick(
-                "no firewall is active on this machine: it keeps nobody from these ports",
-                "本机没有启用防火墙：这些端口不受限制",
-            );
+            let text = i18n::command::NO_FIREWALL_ACTIVE_MACHINE_KEEPS.in_lang(self.lang);
             self.say(text)?;
         }
         let ours =
             standings.iter().flat_map(|s| &s.places).flat_map(|p| &p.ours).flat_map(|rule| &rule.grants);
         let left: BTreeSet<u16> =
             ours.map(|grant| grant.port).filter(|port| !self.ports.contains(port)).collect();
-        let unheard = self.lang.pick("not in the configuration", "不在配置中");
+        let unheard = i18n::command::NOT_CONFIGURATION.in_lang(self.lang);
         let rows: Vec<(u16, &str)> = self
             .wanted
             .iter()
@@ -269,13 +239,10 @@ impl Job<'_> {
                     }
                     let stands = self.stands(&granted, place.filters || standing.backend == Backend::Ufw);
                     let (backend, name) = (standing.backend.name(), &place.name);
-                    let line = match self.lang {
-                        Lang::En => format!("{port} ({what})  {backend}, {name}: {stands}"),
-                        Lang::Zh => format!("{port}（{what}）  {backend}，{name}：{stands}"),
-                    };
+                    let line = i18n::command::text(&port, &what, &backend, &name, &stands).in_lang(self.lang);
                     self.say(&line)?;
                     for other in place.others_on(port).take(OTHERS_SHOWN_MAX) {
-                        let about = self.lang.pick("    not ours: ", "    他人的规则：");
+                        let about = i18n::command::NOT_OURS.in_lang(self.lang);
                         self.say(&format!("{about}{}", other.text))?;
                     }
                 }
@@ -286,18 +253,15 @@ impl Job<'_> {
 
     fn stands(&self, granted: &BTreeSet<Source>, filters: bool) -> String {
         let networks: Vec<String> = granted.iter().map(Source::to_string).collect();
-        let all = self.lang.pick(", ", "、");
+        let all = i18n::command::COMMA.in_lang(self.lang);
         if granted.contains(&Source::Everyone) {
-            self.lang.pick("open to everyone", "对所有人开放").into()
+            i18n::command::OPEN_EVERYONE.in_lang(self.lang).into()
         } else if !granted.is_empty() {
-            match self.lang {
-                Lang::En => format!("open to {}", networks.join(all)),
-                Lang::Zh => format!("对 {} 开放", networks.join(all)),
-            }
+            i18n::command::open(&networks.join(all)).in_lang(self.lang)
         } else if filters {
-            self.lang.pick("not opened by heartbeat-server", "heartbeat-server 未开放").into()
+            i18n::command::NOT_OPENED_HEARTBEAT_SERVER.in_lang(self.lang).into()
         } else {
-            self.lang.pick("nothing is held back here", "此处不限制").into()
+            i18n::command::NOTHING_HELD_BACK_HERE.in_lang(self.lang).into()
         }
     }
 
@@ -307,7 +271,7 @@ impl Job<'_> {
         for remark in standings.iter().flat_map(|standing| &standing.remarks) {
             let idle = matches!(remark, Remark::Volatile(_) | Remark::OtherZone { .. } | Remark::BlocksAll);
             if !(closing && idle) {
-                let note = self.lang.pick("note: ", "注意：");
+                let note = i18n::command::NOTE.in_lang(self.lang);
                 self.say(&format!("{note}{}", remark.sentence(self.lang)))?;
             }
         }

@@ -6,6 +6,7 @@
 use crate::config::cli::Args;
 use crate::config::{Env, control_socket};
 use crate::domain::lang::Lang;
+use crate::i18n;
 use crate::notify::TIMEOUT_MAX;
 use crate::view::words::one_line;
 use http_body_util::{BodyExt, Empty, Limited};
@@ -45,29 +46,17 @@ pub fn run(name: &str, args: &Args, env: &Env, out: &mut dyn Write, err: &mut dy
         }
     };
     let outcome = match &socket {
-        None => Err(lang
-            .pick(
-                "there is no control socket: control.socket is off",
-                "没有控制套接字：control.socket 为 off",
-            )
-            .to_string()),
+        None => Err(i18n::command::NO_CONTROL_SOCKET.in_lang(lang).to_string()),
         Some(socket) => ask(socket, name, lang),
     };
     let (code, said) = match outcome {
         Ok((status, answer)) if status.is_success() => (0, sent(name, &answer, lang)),
-        Ok((StatusCode::NOT_FOUND, _)) => (
-            EX_USAGE,
-            lang.pick(
-                format!("no notifier {name}: the configuration of the daemon names none so ([[notifier]])"),
-                format!("没有名为 {name} 的通知渠道：守护进程的配置里没有（[[notifier]]）"),
-            ),
-        ),
+        Ok((StatusCode::NOT_FOUND, _)) => {
+            (EX_USAGE, i18n::command::no_notifier_configuration_daemon(&name).in_lang(lang))
+        }
         Ok((status, answer)) => {
             let reason = answer["error"].as_str().map_or_else(|| status.to_string(), str::to_string);
-            (
-                EX_TEMPFAIL,
-                lang.pick(format!("{name}: not sent: {reason}"), format!("{name}：未送出：{reason}")),
-            )
+            (EX_TEMPFAIL, i18n::command::not_sent(&name, &reason).in_lang(lang))
         }
         Err(reason) => (EX_UNAVAILABLE, reason),
     };
@@ -82,15 +71,9 @@ fn ask(socket: &Path, name: &str, lang: Lang) -> Result<(StatusCode, Value), Str
     let runtime = runtime.map_err(|error| error.to_string())?;
     let asked = async {
         match tokio::time::timeout(PATIENCE, exchange(socket, name)).await {
-            Ok(answer) => answer.map_err(|reason| {
-                lang.pick(
-                    format!(
-                        "no daemon answers at {place}: {reason}; is it running, and may you (root) ask it?"
-                    ),
-                    format!("{place} 没有守护进程应答：{reason}；它在运行吗？您有权（root）吗？"),
-                )
-            }),
-            Err(_) => Err(lang.pick(format!("{place} does not answer"), format!("{place} 没有应答"))),
+            Ok(answer) => answer
+                .map_err(|reason| i18n::command::no_daemon_answers_running(&place, &reason).in_lang(lang)),
+            Err(_) => Err(i18n::command::does_not_answer(&place).in_lang(lang)),
         }
     };
     runtime.block_on(asked)
@@ -128,13 +111,13 @@ fn sent(name: &str, answer: &Value, lang: Lang) -> String {
     let text = |value: &Value| one_line(value.as_str().unwrap_or_default()).into_owned();
     let left = list("not_told");
     if left.is_empty() {
-        return lang.pick(format!("{name}: sent"), format!("{name}：已发送"));
+        return i18n::command::sent(&name).in_lang(lang);
     }
-    let told = list("told").iter().map(text).collect::<Vec<_>>().join(lang.pick(", ", "、"));
-    let mut said = lang.pick(format!("{name}: sent to {told}"), format!("{name}：已发送给 {told}"));
+    let told = list("told").iter().map(text).collect::<Vec<_>>().join(i18n::command::COMMA.in_lang(lang));
+    let mut said = i18n::command::sent_to(&name, &told).in_lang(lang);
     for one in left {
         let (to, reason) = (text(&one["recipient"]), text(&one["reason"]));
-        said += &lang.pick(format!("; not to {to}: {reason}"), format!("；未送达 {to}：{reason}"));
+        said += &i18n::command::not(&to, &reason).in_lang(lang);
     }
     said
 }

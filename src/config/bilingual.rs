@@ -5,10 +5,13 @@
 use super::Env;
 use super::error::EX_USAGE;
 use super::language::choose_language;
+use crate::domain::id::IdError;
 use crate::domain::lang::Lang;
+use crate::i18n::{self, ParseError, Text};
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, Write};
 
 /// Why the program ends before it has begun.
@@ -46,14 +49,7 @@ pub(crate) struct Texts {
     pub(crate) usage_zh: &'static [(&'static str, &'static str)],
     /// Help texts in Chinese: command (empty: the program itself), argument (empty: the command), text.
     pub(crate) help_zh: &'static [(&'static str, &'static str, &'static str)],
-    /// Reasons of our own value parsers, from English.
-    pub(crate) reason_zh: fn(&str) -> Option<String>,
 }
-
-const TEMPLATE_ZH: &str = "{about-with-newline}
-用法：{usage}
-
-{all-args}{after-help}";
 
 impl Texts {
     /// A definition with its texts in one language.
@@ -70,10 +66,11 @@ impl Texts {
             self.help_zh.iter().find(|(p, a, _)| *p == path && *a == arg).map(|(_, _, text)| *text)
         };
         let mut command = command
-            .help_template(TEMPLATE_ZH)
-            .subcommand_help_heading("命令")
+            .help_template(i18n::cli::TEMPLATE_ZH)
+            .subcommand_help_heading(i18n::cli::COMMANDS_ZH)
             .mut_args(|arg| {
-                let heading = if arg.is_positional() { "参数" } else { "选项" };
+                let heading =
+                    if arg.is_positional() { i18n::cli::ARGUMENTS_ZH } else { i18n::cli::OPTIONS_ZH };
                 let help = text(arg.get_id().as_str());
                 let arg = arg.help_heading(heading);
                 match help {
@@ -107,50 +104,63 @@ impl Texts {
     }
 
     pub(crate) fn usage_error(&self, reason: &str, lang: Lang) -> CliExit {
-        let text = match lang {
-            Lang::En => format!(
-                "error: {reason}\n\nUsage: {}\n\nFor more information, try '--help'.\n",
-                self.usage_en
-            ),
-            Lang::Zh => {
-                format!("错误：{reason}\n\n用法：{}\n\n更多信息请用 --help 查看。\n", self.usage_zh[0].1)
-            }
-        };
+        let text = i18n::config::error_usage_more_information(&reason, &self.usage_en, &self.usage_zh[0].1)
+            .in_lang(lang);
         CliExit { code: EX_USAGE, text, to_stdout: false }
     }
     /// clap's complaint in Chinese, from its kind and what it says it is about.
     fn complaint_zh(&self, error: &clap::Error) -> String {
         let said = |kind| match error.get(kind) {
             Some(ContextValue::String(text)) => text.clone(),
-            Some(ContextValue::Strings(texts)) => texts.join("、"),
+            Some(ContextValue::Strings(texts)) => texts.join(i18n::config::COMMA.in_lang(Lang::Zh)),
             _ => String::new(),
         };
         let (arg, value) = (said(ContextKind::InvalidArg), said(ContextKind::InvalidValue));
+        use i18n::cli;
         match error.kind() {
-            ErrorKind::InvalidValue if value.is_empty() => format!("{arg} 缺少值"),
-            ErrorKind::InvalidValue => {
-                format!("{arg} 的值 '{value}' 无效，可用的值：{}", said(ContextKind::ValidValue))
-            }
+            ErrorKind::InvalidValue if value.is_empty() => cli::value_missing(&arg),
+            ErrorKind::InvalidValue => cli::value_not_among(&arg, &value, &said(ContextKind::ValidValue)),
             ErrorKind::ValueValidation => {
-                let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-                let cause = (self.reason_zh)(&cause).unwrap_or(cause);
-                format!("{arg} 的值 '{value}' 无效：{cause}")
+                let cause = std::error::Error::source(error).map(in_chinese).unwrap_or_default();
+                cli::value_wrong(&arg, &value, &cause)
             }
             ErrorKind::UnknownArgument => match said(ContextKind::SuggestedArg) {
-                near if near.is_empty() => format!("未知的参数 {arg}"),
-                near => format!("未知的参数 {arg}；是否想写 {near}？"),
+                near if near.is_empty() => cli::argument_unknown(&arg),
+                near => cli::argument_unknown_near(&arg, &near),
             },
-            ErrorKind::InvalidSubcommand => format!("未知的命令 {}", said(ContextKind::InvalidSubcommand)),
+            ErrorKind::InvalidSubcommand => cli::command_unknown(&said(ContextKind::InvalidSubcommand)),
             ErrorKind::ArgumentConflict => match said(ContextKind::PriorArg) {
-                prior if prior.is_empty() || prior == arg => format!("{arg} 不能重复"),
-                prior => format!("{arg} 不能与 {prior} 同时使用"),
+                prior if prior.is_empty() || prior == arg => cli::argument_twice(&arg),
+                prior => cli::argument_conflict(&arg, &prior),
             },
-            ErrorKind::MissingRequiredArgument => format!("缺少参数 {arg}"),
-            ErrorKind::MissingSubcommand => "缺少命令".to_string(),
+            ErrorKind::MissingRequiredArgument => cli::argument_missing(&arg),
+            ErrorKind::MissingSubcommand => cli::COMMAND_MISSING_ZH.to_string(),
             _ => error.render().to_string().lines().next().unwrap_or_default().replace("error: ", ""),
         }
     }
 }
+
+/// What a reader of ours says against a value.
+fn in_chinese(error: &(dyn std::error::Error + 'static)) -> String {
+    let known = |error: &(dyn std::error::Error + 'static)| -> Option<Text> {
+        let parse = error.downcast_ref::<ParseError>().map(|error| (*error).into());
+        let id = || error.downcast_ref::<IdError>().map(|error| error.word().into());
+        parse.or_else(id).or_else(|| error.downcast_ref::<TextError>().map(|error| error.0.clone()))
+    };
+    known(error).map_or_else(|| error.to_string(), |text| text.in_lang(Lang::Zh))
+}
+
+/// Why a value is not taken, in all languages.
+#[derive(Clone, Debug)]
+pub(crate) struct TextError(pub(crate) Text);
+
+impl fmt::Display for TextError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.say(Lang::En))
+    }
+}
+
+impl std::error::Error for TextError {}
 
 /// The language for help and complaints, which are wanted before anything is parsed.
 pub(crate) fn language_of(words: &[OsString], env: &Env) -> Lang {

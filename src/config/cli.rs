@@ -1,17 +1,16 @@
 //! The command line: what somebody typed, word by word, and nothing more.
 //!
 //! There is one definition, [`Args`]; help, manual and completions are made from it. The Chinese help is the same
-//! definition with its texts exchanged, see [`super::bilingual`] and [`super::words`]. Nothing here prints or exits: whoever calls gets either
+//! definition with its texts exchanged, see [`super::bilingual`] and [`server_help`]. Nothing here prints or exits: whoever calls gets either
 //! the arguments or a [`CliExit`] with the text, where it belongs, and the exit code.
 
 use super::Env;
 pub use super::bilingual::CliExit;
 use super::bilingual::{Texts, language_of};
-use super::error::Text;
 use super::language::LangChoice;
-use super::words;
 use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
+use crate::i18n::{self, ParseError, Text, server_help};
 use crate::sys::firewall::plan::Backend;
 use crate::sys::log::{Format, Target};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
@@ -252,37 +251,13 @@ const AFTER_HELP_EN: &str = "\
 Every option is also a variable of the environment: HEARTBEAT_HTTP for --http and so on.
 Manual: heartbeat-server(8), heartbeat-server.toml(5)";
 
-const AFTER_HELP_ZH: &str = "\
-每个选项也可用环境变量设置：--http 对应 HEARTBEAT_HTTP，依此类推。
-手册：heartbeat-server(8)、heartbeat-server.toml(5)";
-
-/// Usage lines in Chinese, by command.
-const USAGE_ZH: &[(&str, &str)] = &[
-    (
-        "",
-        "heartbeat-server [选项] [端口]
-      heartbeat-server [选项] check-config [文件]
-      heartbeat-server [选项] firewall open|close|status [--from CIDR]... [--dry-run]
-      heartbeat-server [选项] test-alert 名称
-      heartbeat-server generate man|completions SHELL|config",
-    ),
-    ("check-config", "heartbeat-server check-config [选项] [文件]"),
-    ("firewall", "heartbeat-server firewall [选项] open|close|status"),
-    ("test-alert", "heartbeat-server test-alert [选项] 名称"),
-    ("generate", "heartbeat-server generate man|completions SHELL|config"),
-    ("generate man", "heartbeat-server generate man"),
-    ("generate completions", "heartbeat-server generate completions bash|zsh|fish"),
-    ("generate config", "heartbeat-server generate config"),
-];
-
 /// Its other language.
 const TEXTS: Texts = Texts {
-    about_zh: words::ABOUT_ZH,
-    after_help_zh: AFTER_HELP_ZH,
+    about_zh: server_help::ABOUT_ZH,
+    after_help_zh: server_help::AFTER_HELP_ZH,
     usage_en: USAGE_EN,
-    usage_zh: USAGE_ZH,
-    help_zh: words::HELP_ZH,
-    reason_zh: |reason| words::domain_zh(reason).map(str::to_string),
+    usage_zh: server_help::USAGE_ZH,
+    help_zh: server_help::HELP_ZH,
 };
 
 /// Reads a command line; the first word is the program's name.
@@ -307,20 +282,14 @@ pub fn command(lang: Lang) -> Command {
 fn contradiction(args: &Args) -> Option<Text> {
     let off = |choices: &[ListenChoice]| choices.contains(&ListenChoice::Off) && choices.len() > 1;
     match &args.command {
-        _ if args.port.is_some() && !args.http.is_empty() => Some(Text::new(
-            "PORT and --http cannot be used together: write --http PORT",
-            "端口与 --http 不能同时使用：请写 --http 端口",
-        )),
-        Some(_) if args.port.is_some() => {
-            Some(Text::new("PORT cannot be used with a command", "端口不能与子命令同时使用"))
+        _ if args.port.is_some() && !args.http.is_empty() => Some(i18n::config::PORT_HTTP_CANNOT_USED.into()),
+        Some(_) if args.port.is_some() => Some(i18n::config::PORT_CANNOT_USED_COMMAND.into()),
+        Some(Task::CheckConfig { file: Some(_), .. }) if args.config.is_some() => {
+            Some(i18n::config::FILE_CONFIG_CANNOT_USED.into())
         }
-        Some(Task::CheckConfig { file: Some(_), .. }) if args.config.is_some() => Some(Text::new(
-            "FILE and --config cannot be used together: they name the same thing",
-            "文件参数与 --config 不能同时使用：二者含义相同",
-        )),
         Some(Task::Firewall(firewall)) => firewall.contradiction(),
-        _ if off(&args.http) => Some(Text::new("--http off stands alone", "--http off 只能单独使用")),
-        _ if off(&args.tcp) => Some(Text::new("--tcp off stands alone", "--tcp off 只能单独使用")),
+        _ if off(&args.http) => Some(i18n::config::HTTP_OFF_STANDS_ALONE.into()),
+        _ if off(&args.tcp) => Some(i18n::config::TCP_OFF_STANDS_ALONE.into()),
         _ => None,
     }
 }
@@ -328,42 +297,39 @@ fn contradiction(args: &Args) -> Option<Text> {
 impl Firewall {
     fn contradiction(&self) -> Option<Text> {
         if self.action == FirewallAction::Status && !self.from.is_empty() {
-            return Some(Text::new("--from goes with open and close", "--from 只能与 open 和 close 同用"));
+            return Some(i18n::config::FROM_GOES_OPEN_CLOSE.into());
         }
         if self.from.len() > FROM_MAX {
-            return Some(Text::new(
-                format!("at most {FROM_MAX} times --from"),
-                format!("--from 最多 {FROM_MAX} 个"),
-            ));
+            return Some(i18n::config::most_times_from(&FROM_MAX));
         }
         None
     }
 }
 
 /// A port alone: digits, not an address. What is neither was probably meant as a command.
-fn port(text: &str) -> Result<u16, &'static str> {
+fn port(text: &str) -> Result<u16, ParseError> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     match text.parse() {
         Ok(ListenAddress::Any(port)) if digits => Ok(port),
-        _ if !digits => Err("neither a port nor a command"),
-        _ => Err("not a port: write a number from 1 to 65535"),
+        _ if !digits => Err(ParseError::NotPortNorCommand),
+        _ => Err(ParseError::NotPort),
     }
 }
 
 /// A network, or an address as a network of one; what lies behind its length is cut off.
-fn network(text: &str) -> Result<IpNet, &'static str> {
+fn network(text: &str) -> Result<IpNet, ParseError> {
     let address = || text.parse::<IpAddr>().map(IpNet::from);
     match text.parse::<IpNet>().or_else(|_| address()) {
-        Ok(net) if net.prefix_len() == 0 => Err("that is everyone: leave --from out"),
+        Ok(net) if net.prefix_len() == 0 => Err(ParseError::EveryNetwork),
         Ok(net) => Ok(net.trunc()),
-        Err(_) => Err("not a network: write an address or a network such as 192.168.1.0/24"),
+        Err(_) => Err(ParseError::NotNetwork),
     }
 }
 
 impl FromStr for ListenChoice {
-    type Err = &'static str;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<ListenChoice, &'static str> {
+    fn from_str(text: &str) -> Result<ListenChoice, ParseError> {
         if text == "off" { Ok(ListenChoice::Off) } else { text.parse().map(ListenChoice::At) }
     }
 }

@@ -3,14 +3,14 @@
 
 use super::cli::{Args, Task};
 use super::declare::Given;
-use super::error::{EX_CONFIG, EX_USAGE, Findings, Place, Text};
+use super::error::{EX_CONFIG, EX_USAGE, Findings, Place};
 use super::schema::{
     AccessDraft, ConfineDraft, DefaultsDraft, GovernorDraft, LOG_TARGETS_MAX, LimitsDraft, LogDraft,
     THREADS_MAX, TargetDraft, TokenSource, WebSocketDraft,
 };
 use super::settings::{Confine, Process};
 use super::value::{Located, Origin};
-use super::{Env, monitor, tokens, words};
+use super::{Env, monitor, tokens};
 use crate::domain::access::Access;
 use crate::domain::governor::Terms;
 use crate::domain::host::Hosts;
@@ -22,6 +22,9 @@ use crate::domain::rules::Rules;
 use crate::domain::sentence::Audience;
 use crate::domain::time::Span;
 use crate::domain::zone::{UnknownLocal, Zone};
+use crate::i18n;
+use crate::i18n::ParseError;
+use crate::i18n::Text;
 use crate::sys::log::{Format, LogOptions, Target, TargetOptions};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -67,17 +70,11 @@ impl Resolver<'_> {
         for (target, beats, Origin { place, key }) in wishes {
             let code = code(&place);
             let reason = if targets.iter().any(|other| other.target == target) {
-                Text::new(format!("{target} is named twice"), format!("{target} 出现了两次"))
+                i18n::config::named_twice(&target)
             } else if targets.len() == LOG_TARGETS_MAX {
-                Text::new(
-                    format!("too many: at most {LOG_TARGETS_MAX}"),
-                    format!("过多：最多 {LOG_TARGETS_MAX} 个"),
-                )
+                i18n::config::too_many_most(&LOG_TARGETS_MAX)
             } else if daemon && target == Target::Stderr {
-                Text::new(
-                    "a daemon in the background has no stderr: log to syslog, journal or file:PATH",
-                    "后台守护进程没有 stderr：请改用 syslog、journal 或 file:路径",
-                )
+                i18n::config::DAEMON_BACKGROUND_NO_STDERR.into()
             } else {
                 targets.push(TargetOptions { target, beats });
                 continue;
@@ -124,10 +121,7 @@ impl Resolver<'_> {
         let xdg = self.env.get("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let home = || self.env.get("HOME").map(|home| PathBuf::from(home).join(".local/state"));
         let Some(base) = xdg.or_else(home) else {
-            let reason = Text::new(
-                "no place for state: $HOME is not set; give one with --state-dir",
-                "没有保存状态的位置：未设置 $HOME；请用 --state-dir 指定",
-            );
+            let reason = i18n::config::NO_PLACE_STATE_HOME.into();
             self.findings.reject(Place::Nowhere, "state.dir", reason);
             return PathBuf::new();
         };
@@ -144,12 +138,7 @@ impl Resolver<'_> {
         let long = |path: &Path| path.as_os_str().len() > SOCKET_PATH_BYTES_MAX;
         let reason = |path: &Path| {
             let path = path.display();
-            Text::new(
-                format!(
-                    "{path} is too long: the path of a unix socket has at most {SOCKET_PATH_BYTES_MAX} bytes"
-                ),
-                format!("{path} 过长：unix 套接字的路径最长 {SOCKET_PATH_BYTES_MAX} 字节"),
-            )
+            i18n::config::too_long_path_unix(&path, &SOCKET_PATH_BYTES_MAX)
         };
         if let Some(Located { value, origin }) = typed.or(file) {
             if let Some(path) = value.as_deref().filter(|path| long(path)) {
@@ -209,7 +198,7 @@ impl Resolver<'_> {
         // Without TZ and /etc/localtime it is UTC, as for every other program; that is a surprise only in a schedule.
         let unknown = unknown.filter(|unknown| *unknown != UnknownLocal::Unset || rules.go_by_local())?;
         let text = |lang| crate::view::words::unknown_local(lang, &unknown, Audience::Own);
-        self.findings.warn(&Place::Nowhere, "TZ", Text::new(text(Lang::En), text(Lang::Zh)));
+        self.findings.warn(&Place::Nowhere, "TZ", Text::of(text));
         Some(unknown)
     }
 
@@ -220,10 +209,7 @@ impl Resolver<'_> {
         let ping_interval = draft.ping_interval.or(fallback.ping_interval);
         let timeout = draft.timeout.or(fallback.timeout);
         if let Some(origin) = written.filter(|_| timeout <= ping_interval) {
-            let reason = Text::new(
-                format!("must be longer than websocket.ping_interval, which is {ping_interval}"),
-                format!("必须长于 websocket.ping_interval（{ping_interval}）"),
-            );
+            let reason = i18n::config::must_longer_than_websocket(&ping_interval);
             self.findings.reject(origin.place, "websocket.timeout", reason);
         }
         SocketTimes { ping_interval, timeout }
@@ -274,10 +260,7 @@ impl Resolver<'_> {
             match beat_origin {
                 Some(Origin { place, key }) => {
                     let most = super::value::size_text(limits.body_bytes as u64);
-                    let reason = Text::new(
-                        format!("a beat cannot be longer than a body: limits.body_bytes is {most}"),
-                        format!("单个心跳不能比请求体更长：limits.body_bytes 为 {most}"),
-                    );
+                    let reason = i18n::config::beat_cannot_longer_than(&most);
                     self.findings.reject(place, key, reason);
                 }
                 // Whoever makes bodies small need not know of beats.
@@ -297,7 +280,7 @@ impl Resolver<'_> {
         let daemon = self.args.daemon || self.one(None, "HEARTBEAT_DAEMON", yes).unwrap_or(false);
         let pid_file = self.path(self.args.pid_file.as_ref(), "HEARTBEAT_PID_FILE");
         if pid_file.is_some() && !daemon {
-            let text = Text::new("has no effect without --daemon", "没有 --daemon 时不起作用");
+            let text = i18n::config::NO_EFFECT_WITHOUT_DAEMON.into();
             self.findings.warn(&Place::Named("--pid-file"), "", text);
         }
         Process {
@@ -332,7 +315,7 @@ impl Resolver<'_> {
     fn variable(self, name: &'static str) -> Option<String> {
         let text = self.env.get(name)?.into_string();
         if text.is_err() {
-            self.findings.reject(Place::Named(name), "", Text::new("not UTF-8", "不是 UTF-8 编码"));
+            self.findings.reject(Place::Named(name), "", i18n::config::NOT_UTF_8.into());
         }
         text.ok()
     }
@@ -342,7 +325,7 @@ impl Resolver<'_> {
         self,
         flag: Option<T>,
         name: &'static str,
-        read: fn(&str) -> Result<T, &'static str>,
+        read: fn(&str) -> Result<T, ParseError>,
     ) -> Option<T> {
         flag.or_else(|| self.read(name, &self.variable(name)?, read))
     }
@@ -352,7 +335,7 @@ impl Resolver<'_> {
         self,
         flags: &[T],
         name: &'static str,
-        read: fn(&str) -> Result<T, &'static str>,
+        read: fn(&str) -> Result<T, ParseError>,
     ) -> Vec<T> {
         if !flags.is_empty() {
             return flags.to_vec();
@@ -362,11 +345,11 @@ impl Resolver<'_> {
         parts.filter_map(|part| self.read(name, part, read)).collect()
     }
 
-    fn read<T>(self, name: &'static str, text: &str, read: fn(&str) -> Result<T, &'static str>) -> Option<T> {
+    fn read<T>(self, name: &'static str, text: &str, read: fn(&str) -> Result<T, ParseError>) -> Option<T> {
         match read(text) {
             Ok(value) => Some(value),
             Err(reason) => {
-                self.findings.reject(Place::Named(name), "", words::domain(reason));
+                self.findings.reject(Place::Named(name), "", reason.into());
                 None
             }
         }
@@ -397,16 +380,16 @@ pub(super) fn governor(draft: GovernorDraft) -> Terms {
     }
 }
 
-fn yes(text: &str) -> Result<bool, &'static str> {
+fn yes(text: &str) -> Result<bool, ParseError> {
     match text {
         "1" | "true" | "yes" | "on" => Ok(true),
         "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err("not a switch: write 1 or 0"),
+        _ => Err(ParseError::NotSwitch),
     }
 }
 
-fn count(text: &str) -> Result<u8, &'static str> {
-    text.parse().map_err(|_| "not a count: write a number from 0 to 255")
+fn count(text: &str) -> Result<u8, ParseError> {
+    text.parse().map_err(|_| ParseError::NotCount)
 }
 /// This machine's name, as the system knows it.
 fn own_host() -> String {

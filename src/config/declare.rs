@@ -8,7 +8,7 @@
 //!     read: integer(8..=HEADER_LINES_MAX as u64),         a method of [`Given`], with its arguments
 //!     default: 64,                                        as TOML; `example: r#"…"#` where it is none or long
 //!     en: "Most header lines. {range}, default {default}.",
-//!     zh: "请求头最多几行。{range}，默认 {default}。",
+//!     zh: the same in Chinese,
 //! }
 //! ```
 //!
@@ -21,6 +21,7 @@ use super::Settings;
 use super::schema::section_of;
 use super::value::{Key, Located, Origin, Value, size_text};
 use crate::domain::time::Span;
+use crate::i18n::ParseError;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -80,7 +81,7 @@ impl<T> Given<T> {
 
     pub(super) fn parsed<'a>(&mut self, value: Value<'a>)
     where
-        T: FromStr<Err = &'static str>,
+        T: FromStr<Err = ParseError>,
     {
         self.by(value, Value::parsed);
     }

@@ -5,6 +5,8 @@
 //! wanted is known only when everything has been read.
 
 use crate::domain::lang::Lang;
+use crate::i18n;
+use crate::i18n::Text;
 use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::fmt;
@@ -25,13 +27,6 @@ pub(crate) const EX_CONFIG: u8 = 78;
 
 /// Most errors, and most warnings, that are kept: a person reads no more, and a file can hold a million.
 const FINDINGS_MAX: usize = 200;
-
-/// A sentence in both languages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Text {
-    en: String,
-    zh: String,
-}
 
 /// Where something was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,24 +109,6 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-impl Text {
-    pub(crate) fn new(en: impl Into<String>, zh: impl Into<String>) -> Text {
-        Text { en: en.into(), zh: zh.into() }
-    }
-
-    /// With more behind it.
-    pub(crate) fn and(self, more: &Text) -> Text {
-        Text::new(self.en + &more.en, self.zh + &more.zh)
-    }
-
-    pub(crate) fn say(&self, lang: Lang) -> &str {
-        match lang {
-            Lang::En => &self.en,
-            Lang::Zh => &self.zh,
-        }
-    }
-}
-
 impl KeyError {
     fn line(&self, lang: Lang) -> String {
         let mut line = match &self.place {
@@ -166,10 +143,7 @@ impl Findings {
 
     /// Notes that something was left unchecked, as it is not here.
     pub(crate) fn not_here(&self, place: &Place, key: &str, what: &str) {
-        let text = Text::new(
-            format!("{what} is not here and was not checked (--offline)"),
-            format!("{what} 不在本机，未检查（--offline）"),
-        );
+        let text = i18n::config::not_here_not_checked(&what);
         self.warn(place, key, text);
     }
 
@@ -186,7 +160,7 @@ impl Findings {
             Ordering::Equal => errors.push(KeyError {
                 place: Place::Nowhere,
                 key: String::new(),
-                reason: Text::new("too many faults; the rest is not told", "错误过多，其余从略"),
+                reason: i18n::config::TOO_MANY_FAULTS_REST.into(),
                 exit_code: EX_CONFIG,
             }),
             Ordering::Greater => {}
@@ -201,26 +175,15 @@ impl Findings {
     /// Notes that a file could not be read.
     pub(crate) fn unreadable(&self, place: Place, key: impl Into<String>, what: &Path, error: &io::Error) {
         let (why, exit_code) = match error.kind() {
-            io::ErrorKind::NotFound => (Text::new("no such file", "文件不存在"), EX_NOINPUT),
-            io::ErrorKind::PermissionDenied => (
-                Text::new(
-                    "no permission to read it; check its owner and mode",
-                    "没有读取权限；请检查其属主和权限",
-                ),
-                EX_NOPERM,
-            ),
-            io::ErrorKind::IsADirectory => {
-                (Text::new("is a directory, not a file", "是目录而不是文件"), EX_NOINPUT)
-            }
-            _ => (Text::new(format!("cannot read it: {error}"), format!("无法读取：{error}")), EX_IOERR),
+            io::ErrorKind::NotFound => (i18n::config::NO_SUCH_FILE.into(), EX_NOINPUT),
+            io::ErrorKind::PermissionDenied => (i18n::config::NO_PERMISSION_READ_CHECK.into(), EX_NOPERM),
+            io::ErrorKind::IsADirectory => (i18n::config::DIRECTORY_NOT_FILE.into(), EX_NOINPUT),
+            _ => (i18n::config::cannot_read(&error), EX_IOERR),
         };
         let reason = match &place {
             // The place already names the file.
             Place::File(file) if file == what => why,
-            _ => Text::new(
-                format!("{}: {}", what.display(), why.en),
-                format!("{}：{}", what.display(), why.zh),
-            ),
+            _ => i18n::config::file_fault(&what.display(), &why),
         };
         self.reject_with_code(place, key, reason, exit_code);
     }
@@ -234,7 +197,7 @@ impl Findings {
             let reason = text.clone();
             KeyError { place: place.clone(), key: key.into(), reason, exit_code: EX_CONFIG }.line(lang)
         };
-        self.warnings.borrow_mut().push(Text::new(line(Lang::En), line(Lang::Zh)));
+        self.warnings.borrow_mut().push(Text::of(line));
     }
 
     /// The warnings in one language; an error if there was any error. Faults of flags and variables come first, then

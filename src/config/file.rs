@@ -5,9 +5,10 @@
 //! every error the parser could find, and the next file is read all the same.
 
 use super::Env;
-use super::error::{EX_IOERR, Findings, Place, Text};
+use super::error::{EX_IOERR, Findings, Place};
 use super::schema::{self, FileDraft};
 use super::value::Document;
+use crate::i18n;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -58,10 +59,7 @@ pub(crate) fn parse(
     };
     if bytes.len() as u64 > FILE_BYTES_MAX {
         let most = super::value::size_text(FILE_BYTES_MAX);
-        let reason = Text::new(
-            format!("too long: a configuration file has at most {most} bytes"),
-            format!("文件过长：配置文件最多 {most} 字节"),
-        );
+        let reason = i18n::config::too_long_configuration_file(&most);
         return findings.reject(Place::File(path.into()), "", reason);
     }
     let (text, broken) = match std::str::from_utf8(&bytes) {
@@ -70,7 +68,7 @@ pub(crate) fn parse(
     };
     let document = Document::new(path, text, findings);
     if broken.is_some() {
-        let reason = Text::new("not UTF-8", "不是 UTF-8 编码");
+        let reason = i18n::config::NOT_UTF_8.into();
         return findings.reject(document.place(text.len()), "", reason);
     }
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -78,7 +76,7 @@ pub(crate) fn parse(
         let place = error.span().map_or(Place::File(path.into()), |span| document.place(span.start));
         // Some of the parser's messages have several lines; ours is one.
         let message = error.message().lines().map(str::trim).collect::<Vec<_>>().join(", ");
-        let reason = Text::new(format!("not TOML: {message}"), format!("不是有效的 TOML：{message}"));
+        let reason = i18n::config::not_toml(&message);
         findings.reject(place, "", reason);
     }
     if errors.is_empty() {
@@ -115,16 +113,13 @@ fn drop_ins(directory: &Path, findings: &Findings) -> Vec<PathBuf> {
                 }
             }
             Err(error) => {
-                let reason = Text::new(format!("cannot list it: {error}"), format!("无法列出目录：{error}"));
+                let reason = i18n::config::cannot_list(&error);
                 findings.reject_with_code(Place::File(directory.into()), "", reason, EX_IOERR);
                 return paths;
             }
         }
         if paths.len() > DROP_INS_MAX {
-            let reason = Text::new(
-                format!("too many files: at most {DROP_INS_MAX}"),
-                format!("文件过多：最多 {DROP_INS_MAX} 个"),
-            );
+            let reason = i18n::config::too_many_files_most(&DROP_INS_MAX);
             findings.reject(Place::File(directory.into()), "", reason);
             return Vec::new();
         }

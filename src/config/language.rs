@@ -2,6 +2,7 @@
 
 use super::Env;
 use crate::domain::lang::Lang;
+use crate::i18n::ParseError;
 use std::str::FromStr;
 
 /// A LANG.
@@ -24,14 +25,14 @@ impl LangChoice {
 }
 
 impl FromStr for LangChoice {
-    type Err = &'static str;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<LangChoice, &'static str> {
+    fn from_str(text: &str) -> Result<LangChoice, ParseError> {
         match text {
             "auto" => Ok(LangChoice::Auto),
             "en" => Ok(LangChoice::Fixed(Lang::En)),
             "zh" => Ok(LangChoice::Fixed(Lang::Zh)),
-            _ => Err("not a language: write auto, en or zh"),
+            _ => Err(ParseError::NotLanguage),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::cli::ListenChoice;
 use super::decide::Resolver;
-use super::error::{Place, Text};
+use super::error::Place;
 use super::schema::{ListenDraft, TcpDraft};
 use super::settings::Listen;
 use super::tls;
@@ -11,6 +11,7 @@ use super::value::{Located, Origin};
 use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::limits::LISTENERS_MAX;
 use crate::domain::policy::TcpTimes;
+use crate::i18n;
 use crate::sys::sockets::keepalive::KeepAlive;
 use crate::wire::forwarded::ProxyHeader;
 use std::str::FromStr;
@@ -84,10 +85,7 @@ impl Resolver<'_> {
             }
         }
         if let (true, Some(source)) = (listen.is_empty(), off) {
-            let reason = Text::new(
-                "nothing is left to listen on: give an address instead of off",
-                "没有可监听的地址：请给出地址而不是 off",
-            );
+            let reason = i18n::config::NOTHING_LEFT_LISTEN_GIVE.into();
             self.findings.reject(source, "", reason);
         }
         listen
@@ -103,20 +101,14 @@ impl Resolver<'_> {
         let by_protocol = header == Some(ProxyHeader::ProxyProtocol);
         if !draft.address.is_given() {
             let Origin { place, key } = &origin;
-            self.findings.reject(place.clone(), key, Text::new("address is missing", "缺少 address"));
+            self.findings.reject(place.clone(), key, i18n::config::ADDRESS_MISSING.into());
         }
         let reason = if protocol != Protocol::Http && has_fast_path.is_some() {
-            Some(Text::new("fast_path is for the protocol \"http\" only", "fast_path 仅用于 \"http\" 协议"))
+            Some(i18n::config::FAST_PATH_PROTOCOL_HTTP.into())
         } else if protocol != Protocol::Http && !by_protocol && (has_proxies || header.is_some()) {
-            Some(Text::new(
-                "raw TCP has no headers: proxies need proxy_header = \"proxy-protocol\" there",
-                "原始 TCP 没有 HTTP 头：proxies 在此需要 proxy_header = \"proxy-protocol\"",
-            ))
+            Some(i18n::config::RAW_TCP_NO_HEADERS.into())
         } else if !has_proxies && header.is_some_and(|header| header != ProxyHeader::XForwardedFor) {
-            Some(Text::new(
-                "proxy_header needs proxies = [\"ADDRESS\"]: whose word it is",
-                "proxy_header 需要 proxies = [\"地址\"]：信任谁的说法",
-            ))
+            Some(i18n::config::PROXY_HEADER_NEEDS_PROXIES.into())
         } else {
             None
         };
@@ -125,13 +117,7 @@ impl Resolver<'_> {
             return None;
         }
         if has_proxies && header.is_none() {
-            let reason = Text::new(
-                "proxies without proxy_header: X-Forwarded-For is read, and a request with Forwarded alone is refused; \
-                 write proxy_header = \"x-forwarded-for\", \"forwarded\", \"x-real-ip\" or \"proxy-protocol\", whichever the \
-                 proxy sets",
-                "有 proxies 而没有 proxy_header：读取 X-Forwarded-For，只带 Forwarded 的请求会被拒绝；请写明代理设置的是哪一个：\
-                 proxy_header = \"x-forwarded-for\"、\"forwarded\"、\"x-real-ip\" 或 \"proxy-protocol\"",
-            );
+            let reason = i18n::config::PROXIES_WITHOUT_PROXY_HEADER.into();
             self.findings.warn(&origin.place, "listen.proxies", reason);
         }
         let tls =
@@ -162,15 +148,9 @@ impl Resolver<'_> {
     ) {
         let twin = listen.iter().position(|other| other.address == one.address);
         let reason = if let Some(first) = twin.and_then(|index| places.get(index)) {
-            Text::new(
-                format!("{} is named twice, first at {first}", one.address),
-                format!("{} 出现了两次，第一次在 {first}", one.address),
-            )
+            i18n::config::named_twice_first(&one.address, &first)
         } else if listen.len() == LISTENERS_MAX {
-            Text::new(
-                format!("too many listeners: at most {LISTENERS_MAX}"),
-                format!("监听地址过多：最多 {LISTENERS_MAX} 个"),
-            )
+            i18n::config::too_many_listeners_most(&LISTENERS_MAX)
         } else {
             listen.push(one);
             places.push(place.clone());
@@ -207,10 +187,7 @@ impl Resolver<'_> {
             if let Some(Origin { place, key }) =
                 origin.or(of_interval.clone()).filter(|_| timeout <= interval)
             {
-                let reason = Text::new(
-                    format!("tcp.{name} ({timeout}) must be longer than tcp.ping_interval ({interval})"),
-                    format!("tcp.{name}（{timeout}）必须大于 tcp.ping_interval（{interval}）"),
-                );
+                let reason = i18n::config::tcp_must_longer_than(&name, &timeout, &interval);
                 self.findings.reject(place, key, reason);
             }
         }

@@ -15,6 +15,7 @@ mod describe;
 mod env;
 pub(crate) mod error;
 pub(crate) mod file;
+mod hints;
 pub(crate) mod language;
 mod listening;
 pub(crate) mod manual;
@@ -29,7 +30,6 @@ pub(crate) mod testing;
 mod tls;
 pub(crate) mod tokens;
 pub(crate) mod value;
-pub(crate) mod words;
 
 pub use crate::domain::policy::Defaults;
 pub use env::Env;

@@ -4,10 +4,10 @@
 //! rule, and some keys exclude each other.
 
 use super::declare::{Given, Section};
-use super::error::{Findings, Text};
+use super::error::Findings;
+use super::hints;
 use super::schema::{MonitorDraft, WindowDraft};
 use super::value::{Located, Moment, Origin};
-use super::words;
 use crate::domain::address::Peer;
 use crate::domain::limits::{RULES_MAX, WINDOWS_MAX};
 use crate::domain::policy::Defaults;
@@ -17,6 +17,8 @@ use crate::domain::time::Span;
 use crate::domain::tolerance::Early;
 use crate::domain::window::Window;
 use crate::domain::zone::Zone;
+use crate::i18n;
+use crate::i18n::Text;
 use crate::sys::clock;
 use std::collections::BTreeSet;
 
@@ -34,14 +36,11 @@ pub(super) fn rules(drafts: Vec<Located<MonitorDraft>>, defaults: &Defaults, fin
         let many = windows > WINDOWS_MAX;
         windows += rule.windows.len();
         if !many && windows > WINDOWS_MAX {
-            reject(Text::new(
-                format!("too many maintenance windows in all: at most {WINDOWS_MAX}"),
-                format!("维护窗口总数过多：最多 {WINDOWS_MAX} 个"),
-            ));
+            reject(i18n::config::too_many_maintenance_windows(&WINDOWS_MAX));
         }
-        let whom = words::whom(&rule.matches);
+        let whom = hints::whom(&rule.matches);
         if !named.insert(whom.clone()) {
-            reject(Text::new(format!("{whom} is named twice"), format!("{whom} 出现了两次")));
+            reject(i18n::config::is_named_twice(&whom));
         }
         let interval = rule.interval.unwrap_or(defaults.interval);
         let silence = interval.0.saturating_add(defaults.grace_for(Some(rule), interval).0);
@@ -66,11 +65,8 @@ pub(super) fn rules(drafts: Vec<Located<MonitorDraft>>, defaults: &Defaults, fin
         let place = rules.iter().position(|rule| rule.literal() == Some(id)).unwrap_or_default();
         if let (Some(origin), Some(first)) = (origins.get(place), rules.get(number)) {
             if usize::from(number) != place {
-                let first = words::whom(&first.matches);
-                let text = Text::new(
-                    format!("{id} goes by the rule for {first}, which stands before this one"),
-                    format!("{id} 适用排在此规则之前的 {first} 规则"),
-                );
+                let first = hints::whom(&first.matches);
+                let text = i18n::config::goes_rule_which_stands(&id, &first);
                 findings.warn(&origin.place, &origin.key, text);
             }
         }
@@ -86,10 +82,7 @@ fn idle(rule: &Rule, all: &Rules, defaults: &Defaults, findings: &Findings) -> V
         if let Window::Once { to, .. } = window {
             if *to <= now {
                 let to = to.rfc3339();
-                let text = Text::new(
-                    format!("a window that ended at {to} is of no use any more: remove it"),
-                    format!("已于 {to} 结束的维护窗口不再起作用：请删除"),
-                );
+                let text = i18n::config::window_ended_no_use(&to);
                 found.push(("monitor.maintenance", text));
             }
         }
@@ -97,29 +90,19 @@ fn idle(rule: &Rule, all: &Rules, defaults: &Defaults, findings: &Findings) -> V
     // Who beats from a network is known only when it beats.
     let is_open = findings.is_fragment() || all.iter().any(|rule| matches!(rule.matches, Match::Network(_)));
     for id in rule.after.iter().filter(|id| !is_open && all.find(id, Peer::Unix).is_none()) {
-        let text = Text::new(
-            format!("no [[monitor]] names {id}: check how it is written, or declare it"),
-            format!("没有 [[monitor]] 指明 {id}：请检查写法，或声明它"),
-        );
+        let text = i18n::config::no_monitor_names_check(&id);
         found.push(("monitor.after", text));
     }
     let Some(schedule) = &rule.schedule else { return found };
     if let Some(Early::For(span)) = rule.early.filter(|early| *early != defaults.early) {
         let most = Span(schedule.shortest_gap().0 / 2);
         if span > most {
-            let text = Text::new(
-                format!("only {most} of {span} count: half of the time between two slots"),
-                format!("{span} 中只有 {most} 有效：两个时刻之间的一半"),
-            );
+            let text = i18n::config::only_count_half_time(&most, &span);
             found.push(("monitor.early", text));
         }
     }
     if let Some((field, part)) = schedule.idle_step() {
-        let (name, zh) = (field.name(), words::field_zh(field));
-        let text = Text::new(
-            format!("the step of {part} is longer than the {name} goes on: only the first one is due"),
-            format!("{part} 的步长超出“{zh}”的范围：只有第一个有效"),
-        );
+        let text = i18n::config::step_too_long(&part, &field.word().into());
         found.push(("monitor.schedule", text));
     }
     found
@@ -127,12 +110,7 @@ fn idle(rule: &Rule, all: &Rules, defaults: &Defaults, findings: &Findings) -> V
 
 /// A warning where monitors would be forgotten before they are down after so long a silence.
 pub(super) fn hasty(forget: Span, silence: Span) -> Option<Text> {
-    (forget <= silence).then(|| {
-        Text::new(
-            format!("monitors are forgotten after {forget}, but down only after {silence}"),
-            format!("监控项在 {forget} 后即被遗忘，而 {silence} 后才会判为离线"),
-        )
-    })
+    (forget <= silence).then(|| i18n::config::monitors_forgotten_after_but(&forget, &silence))
 }
 
 /// The rule, if nothing in it is wrong that would make it another one.
@@ -143,33 +121,27 @@ fn finish(draft: Located<MonitorDraft>, findings: &Findings) -> Option<Located<R
         findings.reject(at.place.clone(), at.key.clone(), reason);
     };
     if !draft.r#match.is_given() {
-        let reason = Text::new(
-            "match is missing: name an id, a pattern such as \"web-*\" or a network",
-            "缺少 match：请写标识、模式（例如 \"web-*\"）或网段",
-        );
+        let reason = i18n::config::MATCH_MISSING_NAME_ID.into();
         reject_at(&None, reason);
     }
     let own_zone = draft.timezone.value.clone().unwrap_or_default();
     let mut rule = Rule::new(draft.r#match.value?);
     if let Some(expression) = &draft.schedule.value {
         if draft.interval.value.is_some() {
-            let reason = Text::new(
-                "a schedule and an interval exclude each other; leave one out",
-                "schedule 与 interval 不能同时使用；请去掉一个",
-            );
+            let reason = i18n::config::SCHEDULE_INTERVAL_EXCLUDE_EACH.into();
             reject_at(&draft.schedule.origin, reason);
         }
         match Schedule::in_zone(expression, own_zone.clone()) {
             Ok(schedule) => rule.schedule = Some(schedule),
-            Err(error) => reject_at(&draft.schedule.origin, words::schedule(&error)),
+            Err(error) => reject_at(&draft.schedule.origin, error.text()),
         }
     } else if draft.early.value.is_some() {
-        let reason = Text::new("has no effect without schedule", "没有 schedule 时不起作用");
+        let reason = i18n::config::NO_EFFECT_WITHOUT_SCHEDULE.into();
         reject_at(&draft.early.origin, reason);
     }
     let after = draft.after.or_default();
     if let Some(own) = after.iter().find(|id| Some(id.value.as_str()) == rule.literal()) {
-        let reason = Text::new("a monitor cannot depend on itself", "监控项不能依赖自身");
+        let reason = i18n::config::MONITOR_CANNOT_DEPEND_ITSELF.into();
         reject_at(&Some(own.origin.clone()), reason);
     }
     let windows = draft.maintenance.or_default().into_iter();
@@ -205,14 +177,14 @@ fn finish_window(
                     Moment::Shown(shown) => zone.instant(shown),
                 };
                 if found.is_none() {
-                    reject_at(&moment.origin, Text::new("too far in the future", "时间过于遥远"));
+                    reject_at(&moment.origin, i18n::config::TOO_FAR_FUTURE.into());
                 }
                 found
             };
             let (from, to) = (at(&draft.from), at(&draft.to));
             let window = Window::once(from?, to?);
             if window.is_none() {
-                reject_at(&draft.to.origin, Text::new("must be later than from", "必须晚于 from"));
+                reject_at(&draft.to.origin, i18n::config::MUST_LATER_THAN_FROM.into());
             }
             window
         }
@@ -224,15 +196,12 @@ fn finish_window(
         ["cron", "for"] => match (Schedule::in_zone(draft.cron.value.as_deref()?, zone), length?) {
             (Ok(schedule), length) => Some(Window::Recurring { schedule, length }),
             (Err(error), _) => {
-                reject_at(&draft.cron.origin, words::schedule(&error));
+                reject_at(&draft.cron.origin, error.text());
                 None
             }
         },
         _ => {
-            let reason = Text::new(
-                "a window has from and to, or weekly, at and for, or cron and for",
-                "维护窗口应写 from 和 to，或 weekly、at 和 for，或 cron 和 for",
-            );
+            let reason = i18n::config::WINDOW_FROM_WEEKLY_CRON.into();
             reject_at(&Some(origin), reason);
             None
         }
@@ -240,7 +209,7 @@ fn finish_window(
 }
 
 fn too_many(most: usize) -> Text {
-    Text::new(format!("too many: at most {most}"), format!("过多：最多 {most} 个"))
+    i18n::config::too_many_most(&most)
 }
 
 #[cfg(test)]

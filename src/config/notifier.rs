@@ -7,10 +7,12 @@
 mod assemble;
 
 use super::Env;
-use super::error::{Findings, Text};
+use super::error::Findings;
 use super::schema::NotifierDraft;
 use super::value::{Located, Origin};
 use crate::domain::alert::policy::{AlertPolicy, NOTIFIERS_MAX, Notifier};
+use crate::i18n;
+use crate::i18n::Text;
 use crate::notify::ChannelSettings;
 use assemble::Assembly;
 use std::collections::BTreeMap;
@@ -29,10 +31,7 @@ pub(super) fn resolve(
     for (index, Located { value: draft, origin }) in drafts.into_iter().enumerate() {
         let work = Assembly { origin: &origin, env, findings };
         if index == NOTIFIERS_MAX {
-            work.reject(Text::new(
-                format!("too many: at most {NOTIFIERS_MAX}"),
-                format!("过多：最多 {NOTIFIERS_MAX} 个"),
-            ));
+            work.reject(i18n::config::too_many_most(&NOTIFIERS_MAX));
             break;
         }
         fallbacks.extend(draft.fallback.clone().located());
@@ -40,10 +39,7 @@ pub(super) fn resolve(
         let first = name.as_ref().and_then(|name| places.get(name));
         if let (Some(name), Some(first)) = (&name, first) {
             let first: &Origin = first;
-            work.reject(Text::new(
-                format!("{name} is named twice, first at {}", first.place),
-                format!("{name} 出现了两次，第一次在 {}", first.place),
-            ));
+            work.reject(i18n::config::named_twice_first_at(&name, &first.place));
             continue;
         }
         if let Some(name) = &name {
@@ -61,7 +57,7 @@ pub(super) fn resolve(
         if notifier.fallback.as_ref() == Some(&notifier.name) {
             let own = fallbacks.iter().find(|name| name.value == notifier.name);
             if let Some(Located { origin, .. }) = own {
-                let reason = Text::new("a notifier is not its own fallback", "通知渠道不能以自身为后备");
+                let reason = i18n::config::NOTIFIER_NOT_OWN_FALLBACK.into();
                 findings.reject(origin.place.clone(), origin.key.clone(), reason);
             }
         }
@@ -84,14 +80,8 @@ fn known_one(name: &Located<String>, policy: &AlertPolicy, findings: &Findings) 
     }
     let all: Vec<&str> = policy.notifiers.iter().map(|notifier| notifier.name.as_str()).collect();
     let reason = match all.as_slice() {
-        [] => Text::new(
-            format!("there is no notifier {name:?}: there is none at all, write a [[notifier]]"),
-            format!("没有通知渠道 {name:?}：尚未定义任何渠道，请写 [[notifier]]"),
-        ),
-        _ => Text::new(
-            format!("there is no notifier {name:?}; there are: {}", all.join(", ")),
-            format!("没有通知渠道 {name:?}；现有：{}", all.join("、")),
-        ),
+        [] => i18n::config::no_notifier_none_all(&name),
+        _ => i18n::config::no_notifier(name, &Text::of(|lang| all.join(i18n::config::COMMA.in_lang(lang)))),
     };
     findings.reject(origin.place.clone(), origin.key.clone(), reason);
 }

@@ -15,34 +15,10 @@ use super::declare::KeyAbout;
 use super::manual::roff;
 use super::schema::SECTIONS;
 use crate::domain::lang::Lang;
+use crate::i18n::{self, manual};
 
 /// Longest line of the sample.
 const COLUMNS: usize = 120;
-
-/// What stands for a value, in Chinese.
-const PLACEHOLDERS_ZH: &[(&str, &str)] = &[
-    ("address", "地址"),
-    ("argument", "参数"),
-    ("host", "主机"),
-    ("id", "标识"),
-    ("name", "名称"),
-    ("network", "网络"),
-    ("number", "数字"),
-    ("password", "密码"),
-    ("path", "路径"),
-    ("pattern", "模式"),
-    ("port", "端口"),
-    ("program", "程序"),
-    ("schedule", "时间表"),
-    ("size", "大小"),
-    ("span", "时长"),
-    ("string", "字符串"),
-    ("target", "目标"),
-    ("template", "模板"),
-    ("user", "用户"),
-    ("window", "窗口"),
-    ("zone", "时区"),
-];
 
 /// heartbeat-server.toml(5) in roff.
 pub(crate) fn manual(template: &str, lang: Lang) -> String {
@@ -115,28 +91,31 @@ fn is_wanted(key: &KeyAbout, words: &str) -> bool {
 
 /// What the manual says of a key.
 fn text(key: &KeyAbout, lang: Lang) -> String {
-    let (text, between, to) = match lang {
-        Lang::En => (key.en, " ", " to "),
-        Lang::Zh => (key.zh, "", " 到 "),
+    let (text, between) = match lang {
+        Lang::En => (key.en, " "),
+        Lang::Zh => (key.zh, ""),
     };
     let mut text = text.lines().map(str::trim).collect::<Vec<_>>().join(between);
     text = text.replace("{default}", value(key));
     if let Some((low, high)) = key.kind.range() {
-        text = text.replace("{range}", &format!("{low}{to}{high}"));
+        text = text.replace("{range}", &format!("{low}{}{high}", manual::TO.in_lang(lang)));
     }
     let text = styled(&text);
     match lang {
         // A sentence a line.
         Lang::En => text.replace(". ", ".\n"),
         // A line may end behind this mark also where no Chinese follows.
-        Lang::Zh => text.replace("、\"", "、\\:\"").replace("、\\f", "、\\:\\f"),
+        Lang::Zh => ["\"", "\\f"].iter().fold(text, |text, next| {
+            let comma = i18n::config::COMMA.in_lang(lang);
+            text.replace(&format!("{comma}{next}"), &format!("{comma}\\:{next}"))
+        }),
     }
 }
 
 /// A form with the names of its placeholders in a language.
 fn in_language(form: &str, lang: Lang) -> String {
     let mut form = form.to_string();
-    for (en, zh) in PLACEHOLDERS_ZH.iter().filter(|_| lang == Lang::Zh) {
+    for (en, zh) in manual::PLACEHOLDERS_ZH.iter().filter(|_| lang == Lang::Zh) {
         form = form.replace(&format!("<{en}>"), &format!("<{zh}>"));
     }
     form

@@ -5,12 +5,13 @@
 
 use super::Settings;
 use super::declare::{KeyAbout, Section, section};
-use super::error::Text;
 use super::language::LangChoice;
 use super::value::{Document, Located, Value};
 use crate::domain::alert::policy::NOTIFIERS_MAX;
 use crate::domain::limits::{LISTENERS_MAX, RULES_MAX};
 use crate::domain::time::Span;
+use crate::i18n;
+use crate::i18n::Text;
 use std::path::PathBuf;
 use toml::de::DeTable;
 
@@ -149,10 +150,7 @@ pub(super) fn section_of(name: &str) -> Option<String> {
 /// A path, or a table that says where something is.
 pub(super) fn source(value: Value<'_>) -> Option<Located<TokenSource>> {
     if value.is_table() {
-        let nowhere = Text::new(
-            "say where it is: \"PATH\" or { credential = \"NAME\" }",
-            "请指明位置：\"路径\" 或 { credential = \"名称\" }",
-        );
+        let nowhere = i18n::config::SAY_WHERE_PATH_CREDENTIAL.into();
         return source_table(value, nowhere);
     }
     value.located(value.path().map(TokenSource::File))
@@ -177,7 +175,7 @@ pub(crate) fn credential(value: Value<'_>) -> Option<TokenSource> {
     let name = value.string()?;
     // The name is a file name in a directory that is not ours to leave.
     if name.is_empty() || name.contains(['/', '\0']) || matches!(name, "." | "..") {
-        value.reject(Text::new("not the name of a credential", "不是凭据名称"));
+        value.reject(i18n::config::NOT_NAME_CREDENTIAL.into());
         return None;
     }
     Some(TokenSource::Credential(name.to_string()))

@@ -4,14 +4,15 @@
 //! certificate that is about to end is told of whenever somebody looks.
 
 use super::Env;
-use super::error::{Findings, Text};
+use super::error::Findings;
 use super::file::{FILE_BYTES_MAX, fetch};
 use super::schema::{TlsDraft, TokenSource};
 use super::settings::ListenTls;
 use super::tokens::locate;
 use super::value::{Located, Origin};
-use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
+use crate::i18n;
+use crate::i18n::Text;
 use crate::sys::clock;
 use crate::transport::tls::certificate;
 use crate::transport::tls::server::{self, TlsFile, TlsFileError, TlsFiles};
@@ -29,14 +30,14 @@ pub(super) fn papers(
 ) -> Option<ListenTls> {
     for (given, name) in [(draft.cert.is_given(), "cert"), (draft.key.is_given(), "key")] {
         if !given {
-            let reason = Text::new(format!("{name} is missing"), format!("缺少 {name}"));
+            let reason = i18n::config::key_is_missing(&name);
             findings.reject(origin.place.clone(), origin.key.clone(), reason);
         }
     }
     let client_ca = draft.client_ca.value;
     let client_auth = draft.client_auth.located();
     if let (Some(Located { origin, .. }), None) = (&client_auth, &client_ca) {
-        let reason = Text::new("means nothing without client_ca", "没有 client_ca 时没有意义");
+        let reason = i18n::config::MEANS_NOTHING_WITHOUT_CLIENT.into();
         findings.reject(origin.place.clone(), origin.key.clone(), reason);
     }
     let (cert, key) = (draft.cert.value?, draft.key.value?);
@@ -70,22 +71,12 @@ pub(super) fn papers(
     let summary = certificate::summary(&own);
     if let Some(text) = summary.as_ref().and_then(|summary| ending(summary.ends, clock::wall())) {
         let path = cert_path.display();
-        let text =
-            Text::new(format!("{path} {}", text.say(Lang::En)), format!("{path} {}", text.say(Lang::Zh)));
+        let text = text.map(|text| format!("{path} {text}"));
         findings.warn(&cert.origin.place, &cert.origin.key, text);
     }
     if summary.as_ref().is_some_and(|summary| summary.is_authority) {
         let path = cert_path.display();
-        let text = Text::new(
-            format!(
-                "{path} is the certificate of an authority (CA:TRUE), which clients refuse from a server; make it with \
-                 -addext basicConstraints=critical,CA:FALSE"
-            ),
-            format!(
-                "{path} 是签发机构的证书（CA:TRUE），客户端会拒绝服务器出示它；请加 \
-                 -addext basicConstraints=critical,CA:FALSE 重新生成"
-            ),
-        );
+        let text = i18n::config::certificate_authority_ca_true(&path);
         findings.warn(&cert.origin.place, &cert.origin.key, text);
     }
     let clients = clients.map(|(path, _)| (path, auth));
@@ -119,7 +110,7 @@ fn fetch_paper(
 
 fn tell(origin: &Origin, path: &std::path::Path, fault: &TlsFileError, findings: &Findings) {
     let say = |lang| format!("{}: {}", path.display(), fault.sentence(lang));
-    let reason = Text::new(say(Lang::En), say(Lang::Zh));
+    let reason = Text::of(say);
     findings.reject(origin.place.clone(), origin.key.clone(), reason);
 }
 
@@ -128,19 +119,13 @@ fn ending(ends: Wall, now: Wall) -> Option<Text> {
     let left_ms = ends.0.saturating_sub(now.0);
     let day = day(ends);
     if left_ms <= 0 {
-        return Some(Text::new(
-            format!("expired on {day}: clients refuse it; renew it"),
-            format!("已于 {day} 过期：客户端会拒绝它；请更新证书"),
-        ));
+        return Some(i18n::config::expired_clients_refuse_renew(&day));
     }
     if left_ms > NOTICE_OF_END.0 as i64 {
         return None;
     }
     let days = left_ms / 86_400_000;
-    Some(Text::new(
-        format!("expires on {day}, in {days} days; renew it"),
-        format!("将于 {day}（{days} 天后）过期；请更新证书"),
-    ))
+    Some(i18n::config::expires_days_renew(&day, &days))
 }
 
 /// The day of a moment, in UTC as certificates have it.

@@ -5,13 +5,14 @@
 //! administrator meant to lock.
 
 use super::Env;
-use super::error::{EX_NOINPUT, Findings, Text};
+use super::error::{EX_NOINPUT, Findings};
 use super::file::{FILE_BYTES_MAX, fetch};
 use super::schema::TokenSource;
 use super::value::Located;
-use super::words;
 use crate::domain::access::Token;
 use crate::domain::limits::TOKENS_MAX;
+use crate::i18n;
+use crate::i18n::Text;
 use crate::notify::Secret;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -26,10 +27,7 @@ pub(crate) fn read(sources: &[Located<TokenSource>], env: &Env, findings: &Findi
         let Some(path) = locate(source, true, env, findings) else { continue };
         let found = read_file(&path, source, findings);
         if tokens.len() + found.len() > TOKENS_MAX {
-            let reason = Text::new(
-                format!("too many tokens: at most {TOKENS_MAX}"),
-                format!("令牌过多：最多 {TOKENS_MAX} 个"),
-            );
+            let reason = i18n::config::too_many_tokens_most(&TOKENS_MAX);
             findings.reject(source.origin.place.clone(), source.origin.key.clone(), reason);
             return tokens;
         }
@@ -59,10 +57,7 @@ pub(super) fn secret(source: &Located<TokenSource>, env: &Env, findings: &Findin
     let text = text.trim();
     if !(1..=SECRET_BYTES_MAX).contains(&text.len()) || text.contains(char::is_control) {
         let path = path.display();
-        let reason = Text::new(
-            format!("{path} is to hold one line of 1 to {SECRET_BYTES_MAX} bytes in UTF-8"),
-            format!("{path} 应只含一行 UTF-8 文本，1 到 {SECRET_BYTES_MAX} 字节"),
-        );
+        let reason = i18n::config::must_hold_one_line(&path, &SECRET_BYTES_MAX);
         findings.reject(origin.place.clone(), origin.key.clone(), reason);
         return None;
     }
@@ -83,10 +78,7 @@ pub(super) fn locate(
             let mode = std::fs::metadata(path).map_or(0, |meta| meta.permissions().mode());
             if secret && mode & 0o004 != 0 {
                 let path = path.display();
-                let text = Text::new(
-                    format!("{path} can be read by everybody on this machine; chmod o= {path}"),
-                    format!("本机所有用户都能读取 {path}；请执行 chmod o= {path}"),
-                );
+                let text = i18n::config::can_read_everybody_machine(&path);
                 findings.warn(&origin.place, &origin.key, text);
             }
             Some(path.clone())
@@ -97,14 +89,7 @@ pub(super) fn locate(
                     findings.not_here(&origin.place, &origin.key, &format!("credential {name:?}"));
                     return None;
                 }
-                let reason = Text::new(
-                    format!(
-                        "no credential \"{name}\": $CREDENTIALS_DIRECTORY is not set; add LoadCredential={name}:PATH to the unit"
-                    ),
-                    format!(
-                        "没有凭据 \"{name}\"：未设置 $CREDENTIALS_DIRECTORY；请在单元中加入 LoadCredential={name}:路径"
-                    ),
-                );
+                let reason = i18n::config::no_credential_credentials_directory(&name);
                 findings.reject_with_code(origin.place.clone(), origin.key.clone(), reason, EX_NOINPUT);
                 return None;
             };
@@ -117,7 +102,7 @@ fn read_file(path: &Path, source: &Located<TokenSource>, findings: &Findings) ->
     let origin = &source.origin;
     let reject = |place: String, reason: Text| {
         let say = |lang| format!("{place}: {}", reason.say(lang));
-        let reason = Text::new(say(crate::domain::lang::Lang::En), say(crate::domain::lang::Lang::Zh));
+        let reason = Text::of(say);
         findings.reject(origin.place.clone(), origin.key.clone(), reason);
     };
     let bytes = match fetch(path) {
@@ -134,11 +119,11 @@ fn read_file(path: &Path, source: &Located<TokenSource>, findings: &Findings) ->
     let text = match String::from_utf8(bytes) {
         Ok(text) if text.len() as u64 <= FILE_BYTES_MAX => text,
         Ok(_) => {
-            reject(path.display().to_string(), Text::new("too long", "文件过长"));
+            reject(path.display().to_string(), i18n::config::TOO_LONG.into());
             return Vec::new();
         }
         Err(_) => {
-            reject(path.display().to_string(), Text::new("not UTF-8", "不是 UTF-8 编码"));
+            reject(path.display().to_string(), i18n::config::NOT_UTF_8.into());
             return Vec::new();
         }
     };
@@ -152,14 +137,11 @@ fn read_file(path: &Path, source: &Located<TokenSource>, findings: &Findings) ->
         lines += 1;
         match Token::new(line) {
             Ok(token) => tokens.push(token),
-            Err(reason) => reject(format!("{}:{}", path.display(), index + 1), words::domain(reason)),
+            Err(reason) => reject(format!("{}:{}", path.display(), index + 1), reason.into()),
         }
     }
     if lines == 0 {
-        let reason = Text::new(
-            "holds no token; put one on a line, made with: openssl rand -hex 32",
-            "其中没有令牌；每行写一个，可用 openssl rand -hex 32 生成",
-        );
+        let reason = i18n::config::HOLDS_NO_TOKEN_PUT.into();
         reject(path.display().to_string(), reason);
     }
     tokens

@@ -3,9 +3,12 @@
 //! A reader that does not find what it wants notes an error with file, line and key, and answers `None`; reading then
 //! goes on, so that one run tells of all errors.
 
-use super::error::{Findings, Place, Text};
-use super::words;
+use super::error::{Findings, Place};
+use super::hints;
 use crate::domain::time::{Span, Wall};
+use crate::i18n;
+use crate::i18n::ParseError;
+use crate::i18n::Text;
 use ipnet::{IpNet, Ipv4Net};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -17,9 +20,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-
-/// A date in Chinese.
-const MOMENT_ZH: &str = "日期，例如 2026-12-24T18:00:00Z 或 2026-12-24T18:00:00";
 
 /// A file being read: its name, and where its lines begin.
 pub(crate) struct Document<'a> {
@@ -102,7 +102,7 @@ impl<'a> Document<'a> {
                 Some(key) => (key.read)(into, Value { document: self, key: &dotted, raw }),
                 None => {
                     let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
-                    let reason = words::unknown_key(name.get_ref(), &known, elsewhere);
+                    let reason = hints::unknown_key(name.get_ref(), &known, elsewhere);
                     self.findings.reject(self.place(name.span().start), dotted, reason);
                 }
             }
@@ -137,7 +137,7 @@ impl<'a> Value<'a> {
     pub(crate) fn string(self) -> Option<&'a str> {
         let found = self.raw.get_ref().as_str();
         if found.is_none() {
-            self.expected("a string", "字符串");
+            self.expected(i18n::config::TYPE_STRING);
         }
         found
     }
@@ -151,17 +151,17 @@ impl<'a> Value<'a> {
     pub(crate) fn boolean(self) -> Option<bool> {
         let found = self.raw.get_ref().as_bool();
         if found.is_none() {
-            self.expected("true or false", "true 或 false");
+            self.expected(i18n::config::TRUE_OR_FALSE);
         }
         found
     }
 
     /// A string that a type of the domain can read.
-    pub(crate) fn parsed<T: FromStr<Err = &'static str>>(self) -> Option<T> {
+    pub(crate) fn parsed<T: FromStr<Err = ParseError>>(self) -> Option<T> {
         match self.string()?.parse() {
             Ok(value) => Some(value),
             Err(reason) => {
-                self.reject(words::domain(reason));
+                self.reject(reason.into());
                 None
             }
         }
@@ -171,7 +171,7 @@ impl<'a> Value<'a> {
     pub(crate) fn path(self) -> Option<PathBuf> {
         match self.string()? {
             "" => {
-                self.reject(Text::new("a path is missing", "缺少路径"));
+                self.reject(i18n::config::PATH_MISSING.into());
                 None
             }
             path => Some(self.beside(Path::new(path))),
@@ -194,7 +194,7 @@ impl<'a> Value<'a> {
                 None
             }
             None => {
-                self.expected("a whole number", "整数");
+                self.expected(i18n::config::WHOLE_NUMBER);
                 None
             }
         }
@@ -208,7 +208,7 @@ impl<'a> Value<'a> {
         if self.raw.get_ref().is_integer() {
             return self.integer(bounds).map(Some);
         }
-        self.expected(&format!("a whole number or \"{word}\""), &format!("整数或 \"{word}\""));
+        self.expected(i18n::config::whole_number_or(&word));
         None
     }
 
@@ -221,10 +221,7 @@ impl<'a> Value<'a> {
         match bytes {
             Some(bytes) => self.within(bytes, bounds, size_text),
             None => {
-                self.reject(Text::new(
-                    "not a size: write bytes, or a number with K, M or G such as \"100M\"",
-                    "不是大小：请写字节数，或带 K、M、G 的数字，例如 \"100M\"",
-                ));
+                self.reject(i18n::config::NOT_SIZE_WRITE_BYTES.into());
                 None
             }
         }
@@ -241,7 +238,7 @@ impl<'a> Value<'a> {
         match Span::parse(&text) {
             Ok(span) => self.within(span, bounds, |s| s.to_string()),
             Err(reason) => {
-                self.reject(words::domain(reason));
+                self.reject(reason.into());
                 None
             }
         }
@@ -263,7 +260,7 @@ impl<'a> Value<'a> {
     /// A date, with a time or without, and with an offset or without.
     pub(crate) fn moment(self) -> Option<Moment> {
         let Some(written) = self.raw.get_ref().as_datetime().filter(|written| written.date.is_some()) else {
-            self.expected("a date such as 2026-12-24T18:00:00Z or 2026-12-24T18:00:00", MOMENT_ZH);
+            self.expected(i18n::config::DATE);
             return None;
         };
         let text = written.to_string();
@@ -273,7 +270,7 @@ impl<'a> Value<'a> {
         };
         if moment.is_none() {
             // TOML has seen to it that the calendar has such a day.
-            self.reject(Text::new("too far in the future", "时间过于遥远"));
+            self.reject(i18n::config::TOO_FAR_FUTURE.into());
         }
         moment
     }
@@ -284,15 +281,12 @@ impl<'a> Value<'a> {
         let own =
             raw.as_datetime().filter(|written| written.date.is_none()).map(|written| written.to_string());
         let Some(text) = raw.as_str().map(str::to_string).or(own) else {
-            self.expected("a time of the day such as \"02:30\"", "时刻，例如 \"02:30\"");
+            self.expected(i18n::config::TIME_OF_DAY);
             return None;
         };
         let time = parse_time(&text);
         if time.is_none() {
-            self.reject(Text::new(
-                format!("{text:?} is not a time of the day: write hour and minute such as \"02:30\""),
-                format!("{text:?} 不是时刻：请写时和分，例如 \"02:30\""),
-            ));
+            self.reject(i18n::config::not_time_day_write(&text));
         }
         time
     }
@@ -301,16 +295,13 @@ impl<'a> Value<'a> {
     pub(crate) fn elements(self, most: usize) -> Option<Vec<Value<'a>>> {
         let Some(array) = self.raw.get_ref().as_array() else {
             match self.raw.get_ref().is_table() && !self.key.contains('.') {
-                true => self.expected(
-                    &format!("a list, written as one block [[{}]] for each,", self.key),
-                    &format!("列表（每一项写成一块 [[{}]]）", self.key),
-                ),
-                false => self.expected("a list in [ ]", "用 [ ] 括起的列表"),
+                true => self.expected(i18n::config::blocks(&self.key)),
+                false => self.expected(i18n::config::LIST),
             }
             return None;
         };
         if array.len() > most {
-            self.reject(Text::new(format!("too many: at most {most}"), format!("过多：最多 {most} 个")));
+            self.reject(i18n::config::too_many_most(&most));
             return None;
         }
         Some(array.iter().map(|raw| Value { raw, ..self }).collect())
@@ -353,7 +344,7 @@ impl<'a> Value<'a> {
             return false;
         };
         if table.len() > most {
-            self.reject(Text::new(format!("too many: at most {most}"), format!("过多：最多 {most} 个")));
+            self.reject(i18n::config::too_many_most(&most));
             return false;
         }
         let mut entries: Vec<_> = table.iter().collect();
@@ -370,27 +361,21 @@ impl<'a> Value<'a> {
         let text = self.string()?;
         let single = || text.parse::<IpAddr>().map(IpNet::from).ok();
         let Some(net) = text.parse::<IpNet>().ok().or_else(single) else {
-            self.reject(Text::new(
-                format!("{text:?} is not a network: write 10.0.0.0/8, fd00::/8 or an address"),
-                format!("{text:?} 不是网段：请写 10.0.0.0/8、fd00::/8 或单个地址"),
-            ));
+            self.reject(i18n::config::not_a_network(&text));
             return None;
         };
         let net = canonical(net);
         let trunc = net.trunc();
         if trunc != net {
-            self.warn(Text::new(format!("{net} means {trunc}"), format!("{net} 即 {trunc}")));
+            self.warn(i18n::config::means(&net, &trunc));
         }
         Some(trunc)
     }
 
     /// Notes that something else was expected here.
-    pub(crate) fn expected(self, en: &str, zh: &str) {
-        let found = self.raw.get_ref().type_str();
-        self.reject(Text::new(
-            format!("{en} is expected, not {}", words::type_name(found).0),
-            format!("此处应为{zh}，而不是{}", words::type_name(found).1),
-        ));
+    pub(crate) fn expected(self, what: impl Into<Text>) {
+        let found = hints::type_name(self.raw.get_ref().type_str());
+        self.reject(i18n::config::expected(&what.into(), &found));
     }
 
     /// A table is expected: shows how one is written, by its first keys.
@@ -409,11 +394,8 @@ impl<'a> Value<'a> {
                 }
             }
         };
-        let found = words::type_name(self.raw.get_ref().type_str());
-        self.reject(Text::new(
-            format!("a table is expected, not {}: write {form}", found.0),
-            format!("此处应为表，而不是{}：请写 {form}", found.1),
-        ));
+        let found = hints::type_name(self.raw.get_ref().type_str());
+        self.reject(i18n::config::table_expected(&found, &form));
     }
 
     /// A non-negative integer, decimal or 0x, 0o, 0b.
@@ -454,10 +436,7 @@ pub(crate) fn size_text(bytes: u64) -> String {
 }
 
 fn out_of_range(value: impl Display, low: impl Display, high: impl Display) -> Text {
-    Text::new(
-        format!("{value} is out of range: {low} to {high}"),
-        format!("{value} 超出范围：应在 {low} 到 {high} 之间"),
-    )
+    i18n::config::out_range(&value, &low, &high)
 }
 
 /// `02:30`, or `02:30:00` as TOML prints its own.

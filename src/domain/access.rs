@@ -5,6 +5,7 @@
 
 use super::address::Peer;
 use super::host::Hosts;
+use crate::i18n::ParseError;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -159,13 +160,13 @@ impl Default for Access {
 
 impl Token {
     /// 16–512 bytes of visible ASCII: what an HTTP header can carry and nobody guesses.
-    pub fn new(secret: &str) -> Result<Token, &'static str> {
+    pub fn new(secret: &str) -> Result<Token, ParseError> {
         let secret = secret.trim_end_matches(['\r', '\n']);
         if !(16..=512).contains(&secret.len()) {
-            return Err("a token is 16 to 512 characters; make one with: openssl rand -hex 32");
+            return Err(ParseError::TokenLength);
         }
         if !secret.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err("a token is visible ASCII without spaces");
+            return Err(ParseError::TokenCharacters);
         }
         Ok(Token { secret: secret.as_bytes().into(), digest: TokenDigest::of(secret.as_bytes()) })
     }

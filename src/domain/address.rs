@@ -1,5 +1,6 @@
 //! Addresses: where a listener stands, and where a beat came from.
 
+use crate::i18n::ParseError;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -39,11 +40,11 @@ impl Protocol {
 }
 
 impl FromStr for Protocol {
-    type Err = &'static str;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Protocol, &'static str> {
+    fn from_str(text: &str) -> Result<Protocol, ParseError> {
         let known = [Protocol::Http, Protocol::Tcp].into_iter().find(|protocol| protocol.name() == text);
-        known.ok_or("not a protocol: write http or tcp")
+        known.ok_or(ParseError::NotProtocol)
     }
 }
 
@@ -60,35 +61,35 @@ impl ListenAddress {
 }
 
 impl FromStr for ListenAddress {
-    type Err = &'static str;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<ListenAddress, &'static str> {
-        const FORMS: &str = "not an address: write PORT, HOST:PORT, [IPV6]:PORT or unix:PATH";
-        const PORT: &str = "not a port: write a number from 1 to 65535";
+    fn from_str(text: &str) -> Result<ListenAddress, ParseError> {
+        const FORMS: ParseError = ParseError::NotAddress;
+        const PORT: ParseError = ParseError::NotPort;
         let port = |p: &str| {
             let digits = !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit());
             p.parse::<u16>().ok().filter(|p| digits && *p != 0).ok_or(PORT)
         };
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
-                "" => Err("unix: needs a path"),
-                p if p.len() > 107 => Err("the path of a unix socket is at most 107 bytes"),
-                p if p.contains('\0') => Err("a path holds no NUL"),
+                "" => Err(ParseError::NoUnixPath),
+                p if p.len() > 107 => Err(ParseError::LongUnixPath),
+                p if p.contains('\0') => Err(ParseError::NulInPath),
                 p => Ok(ListenAddress::Unix(p.into())),
             };
         }
         if let Some(rest) = text.strip_prefix('[') {
             let (host, p) = rest.split_once("]:").ok_or(FORMS)?;
-            let ip: Ipv6Addr = host.parse().map_err(|_| "not an IPv6 address between the brackets")?;
+            let ip: Ipv6Addr = host.parse().map_err(|_| ParseError::NotIpv6InBrackets)?;
             return Ok(ListenAddress::Ip(ip.into(), port(p)?));
         }
         match text.rsplit_once(':') {
             None if text.bytes().all(|b| b.is_ascii_digit()) => port(text).map(ListenAddress::Any),
             None => Err(FORMS),
-            Some((host, _)) if host.contains(':') => Err("an IPv6 address needs brackets: [::1]:7777"),
+            Some((host, _)) if host.contains(':') => Err(ParseError::Ipv6NeedsBrackets),
             Some(("" | "*", p)) => port(p).map(ListenAddress::Any),
             Some((host, p)) if host.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
-                let ip: Ipv4Addr = host.parse().map_err(|_| "not an IPv4 address")?;
+                let ip: Ipv4Addr = host.parse().map_err(|_| ParseError::NotIpv4)?;
                 Ok(ListenAddress::Ip(ip.into(), port(p)?))
             }
             Some((host, p)) => {
@@ -218,6 +219,6 @@ mod tests {
         }
         assert_eq!("http".parse(), Ok(Protocol::Http));
         assert_eq!("tcp".parse(), Ok(Protocol::Tcp));
-        assert_eq!("udp".parse::<Protocol>(), Err("not a protocol: write http or tcp"));
+        assert_eq!("udp".parse::<Protocol>(), Err(ParseError::NotProtocol));
     }
 }

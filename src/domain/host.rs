@@ -4,11 +4,11 @@
 //! after, and the page then sends its `Origin` and its `Host` alike. What it cannot have is an address, or a name that is
 //! not in the public DNS, or ours.
 
+use crate::i18n::ParseError;
 use std::net::IpAddr;
 
 /// What a list entry may look like.
-const FORM: &str =
-    "write a host name without scheme and port, such as heartbeat.example.org or *.example.org";
+const FORM: ParseError = ParseError::BareHostName;
 /// Ends of names that nobody can register: RFC 6761, 6762, 8375, ICANN's for private use, and what routers give.
 const NOT_PUBLIC: [&str; 6] = [".localhost", ".local", ".lan", ".internal", ".home.arpa", ".test"];
 
@@ -57,7 +57,7 @@ impl Hosts {
     ///
     /// # Errors
     /// When it is no host name.
-    pub fn entry(text: &str) -> Result<String, &'static str> {
+    pub fn entry(text: &str) -> Result<String, ParseError> {
         let name = text.strip_prefix("*.").unwrap_or(text);
         let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
         let is_name = (1..=253).contains(&name.len()) && name.bytes().all(fits) && !name.starts_with('.');

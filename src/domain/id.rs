@@ -1,6 +1,7 @@
 //! Names of monitors: what may be one, and a type that cannot hold anything else.
 
 use super::limits::ID_BYTES_MAX;
+use crate::i18n::{self, Lang, Word};
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
@@ -33,27 +34,43 @@ enum Bytes {
 pub struct IdRef<'a>(&'a str);
 
 /// Why a text cannot name a monitor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdError {
     /// No bytes at all.
-    #[error("must not be empty")]
     Empty,
     /// More than [`ID_BYTES_MAX`] bytes.
-    #[error("must be at most 128 bytes")]
     TooLong,
     /// A character that is not allowed.
-    #[error("must be letters, digits and marks of any script and . _ - : @ + = ~ , /")]
     Character,
     /// It would be taken for an option.
-    #[error("must not begin with -")]
     Dash,
     /// A path would swallow part of it.
-    #[error("must not begin or end with /, nor hold //, nor . or .. between two of them")]
     Segment,
     /// Not composed, see [`composed`].
-    #[error("must be in Unicode's form NFC")]
     Form,
 }
+
+impl IdError {
+    /// What an id must be.
+    pub fn word(self) -> Word {
+        match self {
+            IdError::Empty => i18n::domain::ID_EMPTY,
+            IdError::TooLong => i18n::domain::ID_TOO_LONG,
+            IdError::Character => i18n::domain::ID_CHARACTER,
+            IdError::Dash => i18n::domain::ID_DASH,
+            IdError::Segment => i18n::domain::ID_SEGMENT,
+            IdError::Form => i18n::domain::ID_FORM,
+        }
+    }
+}
+
+impl fmt::Display for IdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word().in_lang(Lang::En))
+    }
+}
+
+impl std::error::Error for IdError {}
 
 impl<'a> IdRef<'a> {
     /// Checks a text; costs one pass, and nothing but a table look-up a byte where it is ASCII.

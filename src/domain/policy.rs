@@ -11,6 +11,7 @@ use super::schedule::Schedule;
 use super::time::Span;
 use super::tolerance::{Early, fitting_grace};
 use super::zone::UnknownLocal;
+use crate::i18n::ParseError;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -125,11 +126,11 @@ impl Anonymous {
 }
 
 impl FromStr for Anonymous {
-    type Err = &'static str;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Anonymous, &'static str> {
+    fn from_str(text: &str) -> Result<Anonymous, ParseError> {
         let known = [Anonymous::Ip, Anonymous::IpPort].into_iter().find(|anonymous| anonymous.name() == text);
-        known.ok_or("not a way to name the nameless: write ip or ip:port")
+        known.ok_or(ParseError::NotAnonymous)
     }
 }
 
@@ -177,13 +178,13 @@ impl Sync {
 }
 
 impl FromStr for Sync {
-    type Err = &'static str;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Sync, &'static str> {
+    fn from_str(text: &str) -> Result<Sync, ParseError> {
         match text {
             "second" => Ok(Sync::Second),
             "always" => Ok(Sync::Always),
-            _ => Err("not a way to sync: write second or always"),
+            _ => Err(ParseError::NotSync),
         }
     }
 }

@@ -13,8 +13,10 @@
 use super::limits::INTERVAL_MAX;
 use super::time::{Span, Wall};
 use super::zone::{UnknownZone, Zone};
+use crate::i18n::{self, Lang, Text, Word};
 use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, Timestamp, ToSpan};
+use std::fmt;
 
 /// Longest expression in bytes.
 const EXPRESSION_BYTES_MAX: usize = 256;
@@ -49,22 +51,17 @@ pub struct Schedule {
 }
 
 /// Why an expression is no schedule.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScheduleError {
     /// The zone is unknown.
-    #[error(transparent)]
-    Zone(#[from] UnknownZone),
+    Zone(UnknownZone),
     /// More than 256 bytes.
-    #[error("too long: at most 256 bytes")]
     TooLong,
     /// Not five fields; how many there are.
-    #[error("five fields are expected, not {0}: minute, hour, day of the month, month, day of the week")]
     Fields(usize),
     /// An unknown `@` word.
-    #[error("unknown word: write @hourly, @daily, @weekly, @monthly or @yearly")]
     Word,
     /// Part of a field cannot be read, or is out of range.
-    #[error("{text:?} does not fit the {}: {low} to {high}, ranges 1-5, steps */15 or 0-30/10, lists 1,3", field.name())]
     Part {
         /// Which field.
         field: Field,
@@ -76,8 +73,38 @@ pub enum ScheduleError {
         high: u8,
     },
     /// No day is ever such, as 30 February.
-    #[error("no such day ever comes")]
     Never,
+}
+
+impl ScheduleError {
+    /// What is wrong, and what to write.
+    pub fn text(&self) -> Text {
+        match self {
+            ScheduleError::Zone(unknown) => unknown.word().into(),
+            ScheduleError::TooLong => i18n::domain::SCHEDULE_TOO_LONG.into(),
+            ScheduleError::Fields(count) => i18n::domain::schedule_fields(count),
+            ScheduleError::Word => i18n::domain::SCHEDULE_WORD.into(),
+            ScheduleError::Part { field, text, low, high } => {
+                let name = field.word();
+                i18n::domain::schedule_part(text, &name.in_lang(Lang::En), &name.in_lang(Lang::Zh), low, high)
+            }
+            ScheduleError::Never => i18n::domain::SCHEDULE_NEVER.into(),
+        }
+    }
+}
+
+impl fmt::Display for ScheduleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text().say(Lang::En))
+    }
+}
+
+impl std::error::Error for ScheduleError {}
+
+impl From<UnknownZone> for ScheduleError {
+    fn from(unknown: UnknownZone) -> ScheduleError {
+        ScheduleError::Zone(unknown)
+    }
 }
 
 /// A field of an expression.
@@ -96,14 +123,14 @@ pub enum Field {
 }
 
 impl Field {
-    /// What it is called in English.
-    pub fn name(self) -> &'static str {
+    /// What it is called.
+    pub fn word(self) -> Word {
         match self {
-            Field::Minute => "minute",
-            Field::Hour => "hour",
-            Field::Day => "day of the month",
-            Field::Month => "month",
-            Field::Weekday => "day of the week",
+            Field::Minute => i18n::domain::MINUTE,
+            Field::Hour => i18n::domain::HOUR,
+            Field::Day => i18n::domain::DAY,
+            Field::Month => i18n::domain::MONTH,
+            Field::Weekday => i18n::domain::WEEKDAY,
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock; `sys::clock` does, and hands out [`Now`].
 
+use crate::i18n::ParseError;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -80,8 +81,8 @@ impl Span {
     /// Reads `90s`, `1h30m`, `2d`, `500ms` or plain seconds (`90`, `1.5`).
     ///
     /// Units: ms, s, m, h, d, w. Returns a reason fit for an error message.
-    pub fn parse(text: &str) -> Result<Span, &'static str> {
-        const REASON: &str = "not a duration: write seconds or units such as 90s, 1h30m, 2d";
+    pub fn parse(text: &str) -> Result<Span, ParseError> {
+        const REASON: ParseError = ParseError::NotDuration;
         let text = text.trim();
         if text.is_empty() || text.len() > 32 {
             return Err(REASON);

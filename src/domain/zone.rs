@@ -4,6 +4,7 @@
 //! cases are decided here, once for all that asks.
 
 use super::time::Wall;
+use crate::i18n::{self, Lang, Word};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
@@ -29,12 +30,23 @@ pub enum UnknownLocal {
 }
 
 /// There is no such time zone, or this machine does not know it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "not a time zone of this machine: write local, UTC or a name such as Europe/Berlin; names need tzdata, old ones such as \
-     US/Eastern tzdata-legacy"
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownZone;
+
+impl UnknownZone {
+    /// What to write, and what may be missing.
+    pub fn word(self) -> Word {
+        i18n::domain::UNKNOWN_ZONE
+    }
+}
+
+impl fmt::Display for UnknownZone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word().in_lang(Lang::En))
+    }
+}
+
+impl std::error::Error for UnknownZone {}
 
 impl Zone {
     /// A zone by its IANA name, `UTC`, or `local` for the machine's own.

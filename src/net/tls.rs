@@ -4,6 +4,7 @@
 //! PEM bundle that somebody named. The cryptography is ring's.
 
 use crate::domain::lang::Lang;
+use crate::i18n;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
@@ -90,13 +91,10 @@ pub fn advice(error: &(dyn std::error::Error + 'static), lang: Lang) -> &'static
         let inner = wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>());
         if let Some(rustls::Error::InvalidCertificate(refused)) = inner.or(error.downcast_ref()) {
             return match refused {
-                CertificateError::UnknownIssuer => {
-                    lang.pick("; name its authority with ca", "；可用 ca 指定其签发机构")
+                CertificateError::UnknownIssuer => i18n::notify::NAME_AUTHORITY_CA.in_lang(lang),
+                CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+                    i18n::notify::CERTIFICATE_AUTHORITY_MAKE_SERVERS.in_lang(lang)
                 }
-                CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => lang.pick(
-                    "; it is the certificate of an authority, make the server's with -addext basicConstraints=CA:FALSE",
-                    "；这是签发机构的证书，服务器证书请加 -addext basicConstraints=CA:FALSE 生成",
-                ),
                 _ => "",
             };
         }
@@ -108,33 +106,26 @@ pub fn advice(error: &(dyn std::error::Error + 'static), lang: Lang) -> &'static
 impl TlsError {
     /// What is wrong and what to do.
     pub fn sentence(&self, lang: Lang) -> String {
-        match (self, lang) {
-            (TlsError::NoAuthorities, Lang::En) => {
-                "this system has no certificates of authorities: install ca-certificates, or name a bundle (ca)".into()
+        match self {
+            TlsError::NoAuthorities => {
+                i18n::notify::SYSTEM_NO_CERTIFICATES_AUTHORITIES.in_lang(lang).to_string()
             }
-            (TlsError::NoAuthorities, Lang::Zh) => {
-                "本系统没有根证书：请安装 ca-certificates，或指定证书文件（ca）".into()
+
+            TlsError::Unreadable(path, error) => {
+                i18n::notify::cannot_read(&path.display(), &error).in_lang(lang)
             }
-            (TlsError::Unreadable(path, error), Lang::En) => {
-                format!("cannot read {}: {error}", path.display())
+
+            TlsError::TooLong(path) => {
+                i18n::notify::too_long_bundle_most(&path.display(), &BUNDLE_BYTES_MAX).in_lang(lang)
             }
-            (TlsError::Unreadable(path, error), Lang::Zh) => {
-                format!("无法读取 {}：{error}", path.display())
+
+            TlsError::NoCertificate(path) => {
+                i18n::notify::holds_no_certificate_pem(&path.display()).in_lang(lang)
             }
-            (TlsError::TooLong(path), Lang::En) => {
-                format!("{} is too long: a bundle has at most {BUNDLE_BYTES_MAX} bytes", path.display())
+
+            TlsError::Refused(error) | TlsError::Identity(error) => {
+                i18n::notify::tls_not_available(&error).in_lang(lang)
             }
-            (TlsError::TooLong(path), Lang::Zh) => {
-                format!("{} 过长：证书文件最多 {BUNDLE_BYTES_MAX} 字节", path.display())
-            }
-            (TlsError::NoCertificate(path), Lang::En) => {
-                format!("{} holds no certificate in PEM format", path.display())
-            }
-            (TlsError::NoCertificate(path), Lang::Zh) => {
-                format!("{} 中没有 PEM 格式的证书", path.display())
-            }
-            (TlsError::Refused(error) | TlsError::Identity(error), Lang::En) => format!("TLS is not available: {error}"),
-            (TlsError::Refused(error) | TlsError::Identity(error), Lang::Zh) => format!("TLS 不可用：{error}"),
         }
     }
 }

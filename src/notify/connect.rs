@@ -1,6 +1,7 @@
 //! A TCP connection to a receiver, and why there is none.
 
 use crate::domain::lang::Lang;
+use crate::i18n;
 use crate::net::{authority, dial};
 use std::io;
 use tokio::net::TcpStream;
@@ -31,15 +32,9 @@ impl ConnectError {
     pub(super) fn sentence(&self, host: &str, port: u16, lang: Lang) -> String {
         let place = authority(host, port);
         match self {
-            ConnectError::Resolve(error) => {
-                lang.pick(format!("cannot resolve {host}: {error}"), format!("无法解析 {host}：{error}"))
-            }
-            ConnectError::NoAddress => {
-                lang.pick(format!("{host} has no address"), format!("{host} 没有地址"))
-            }
-            ConnectError::Refused(error) => {
-                lang.pick(format!("cannot connect to {place}: {error}"), format!("无法连接 {place}：{error}"))
-            }
+            ConnectError::Resolve(error) => i18n::notify::cannot_resolve(&host, &error).in_lang(lang),
+            ConnectError::NoAddress => i18n::notify::no_address(&host).in_lang(lang),
+            ConnectError::Refused(error) => i18n::notify::cannot_connect(&place, &error).in_lang(lang),
         }
     }
 }

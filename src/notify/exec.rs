@@ -7,6 +7,7 @@ use super::{Envelope, Outcome, Secrets};
 use crate::domain::lang::Lang;
 use crate::domain::sentence::Audience;
 use crate::domain::time::Span;
+use crate::i18n;
 use crate::sys::shelter;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -90,9 +91,7 @@ impl Exec {
         let child = match command.spawn() {
             Ok(child) => child,
             Err(error) => {
-                return Outcome::retry(
-                    lang.pick(format!("cannot start {name}: {error}"), format!("无法启动 {name}：{error}")),
-                );
+                return Outcome::retry(i18n::notify::cannot_start(&name, &error).in_lang(lang));
             }
         };
         let mut group = ProcessGroup(child.id());
@@ -103,16 +102,11 @@ impl Exec {
                 group.0 = None;
                 judge(name, status, &Secrets::default().answer(self.options.show_answers, &said, lang), lang)
             }
-            Ok(Err(error)) => Outcome::retry(
-                lang.pick(format!("cannot wait for {name}: {error}"), format!("无法等待 {name}：{error}")),
-            ),
+            Ok(Err(error)) => Outcome::retry(i18n::notify::cannot_wait(&name, &error).in_lang(lang)),
             Err(_) => {
                 let limit = self.options.timeout;
                 let advice = unprivileged(lang);
-                Outcome::retry(lang.pick(
-                    format!("{name} was not done within {limit} and was killed{advice}"),
-                    format!("{name} 未在 {limit} 内完成，已被终止{advice}"),
-                ))
+                Outcome::retry(i18n::notify::not_done_within_killed(&name, &limit, &advice).in_lang(lang))
             }
         }
     }
@@ -144,10 +138,7 @@ impl Exec {
 fn unprivileged(lang: Lang) -> &'static str {
     #[cfg(target_os = "linux")]
     if nix::sys::prctl::get_no_new_privs().unwrap_or(false) {
-        return lang.pick(
-            "; under NoNewPrivileges a program with set-user-ID or set-group-ID (sudo, sendmail's maildrop) does not get its rights: use type = \"mail\", or allow it in the unit and with [confine] enabled = false",
-            "；在 NoNewPrivileges 之下，带 set-user-ID 或 set-group-ID 的程序（sudo、sendmail 的 maildrop）得不到其权限：请用 type = \"mail\"，或在单元文件中放行并设 [confine] enabled = false",
-        );
+        return i18n::notify::UNDER_NONEWPRIVILEGES_PROGRAM_SET.in_lang(lang);
     }
     let _ = lang;
     ""
@@ -232,18 +223,14 @@ async fn read_start(stream: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) 
 fn judge(name: &str, status: ExitStatus, said: &str, lang: Lang) -> Outcome {
     match status.code() {
         Some(0) => Outcome::Sent,
-        Some(EX_TEMPFAIL) => Outcome::retry(lang.pick(
-            format!("{name} wants to be tried again later{said}"),
-            format!("{name} 要求稍后重试{said}"),
-        )),
-        Some(code) => Outcome::retry(lang.pick(
-            format!("{name} failed with exit status {code}{said}{}", unprivileged_failure(code, lang)),
-            format!("{name} 失败，退出码 {code}{said}{}", unprivileged_failure(code, lang)),
-        )),
-        None => Outcome::retry(lang.pick(
-            format!("{name} was ended by a signal ({status}){said}"),
-            format!("{name} 被信号终止（{status}）{said}"),
-        )),
+        Some(EX_TEMPFAIL) => {
+            Outcome::retry(i18n::notify::wants_tried_again_later(&name, &said).in_lang(lang))
+        }
+        Some(code) => Outcome::retry(
+            i18n::notify::failed_exit_status(&name, &code, &said, &unprivileged_failure(code, lang))
+                .in_lang(lang),
+        ),
+        None => Outcome::retry(i18n::notify::ended_signal(&name, &status, &said).in_lang(lang)),
     }
 }
 

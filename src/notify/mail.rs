@@ -9,6 +9,7 @@ use super::template::{Names, Template, TemplateScope};
 use super::{Envelope, Outcome, Recipients, Secret, Secrets};
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
+use crate::i18n;
 use crate::net::tls;
 use crate::sys::clock;
 pub use lettre::message::Mailbox;
@@ -139,10 +140,7 @@ impl Mail {
         let to = match self.recipients(envelope.to) {
             Ok(to) => to,
             Err(gone) => {
-                return Outcome::refused(lang.pick(
-                    format!("{gone} is not among its recipients any more"),
-                    format!("{gone} 已不在收件人之列"),
-                ));
+                return Outcome::refused(i18n::notify::not_among_recipients_any(&gone).in_lang(lang));
             }
         };
         if to.is_empty() {
@@ -151,10 +149,7 @@ impl Mail {
         let letter = match self.letter(envelope) {
             Ok(letter) => letter,
             Err(reason) => {
-                return Outcome::refused(lang.pick(
-                    format!("no mail can be made of it: {reason}"),
-                    format!("无法生成邮件：{reason}"),
-                ));
+                return Outcome::refused(i18n::notify::no_mail_can_made(&reason).in_lang(lang));
             }
         };
         let protection = match self.protection(lang) {
@@ -167,10 +162,7 @@ impl Mail {
         let letter = letter.formatted();
         match timeout_at(end, smtp::deliver(&self.options, protection, &letter, &to, end)).await {
             Ok(replies) => smtp::judge(&self.options, &to, replies, lang),
-            Err(_) => Outcome::retry(lang.pick(
-                format!("{host} did not take the mail within {limit}"),
-                format!("{host} 未在 {limit} 内接收邮件"),
-            )),
+            Err(_) => Outcome::retry(i18n::notify::did_not_take_mail(&host, &limit).in_lang(lang)),
         }
     }
 
@@ -198,7 +190,7 @@ impl Mail {
                 Some(template) => template.render(&scope),
                 None => own(text)?.render(&scope),
             };
-            rendered.map_err(|_| envelope.lang.pick("too long", "过长").to_string())
+            rendered.map_err(|_| i18n::notify::TOO_LONG.in_lang(envelope.lang).to_string())
         };
         let subject = fill(&self.options.subject, SUBJECT)?;
         let subject: String = subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();

@@ -24,6 +24,7 @@ pub use secret::{Secret, Secrets};
 use crate::domain::alert::Message;
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
+use crate::i18n;
 use crate::view::alert;
 use serde_json::Value;
 use std::sync::OnceLock;
@@ -215,6 +216,6 @@ fn quote(text: &str) -> String {
 fn quoted(lang: Lang, text: &str) -> String {
     match quote(text) {
         line if line.is_empty() => line,
-        line => format!("{}{line}", lang.pick(": ", "：")),
+        line => format!("{}{line}", i18n::notify::COLON.in_lang(lang)),
     }
 }

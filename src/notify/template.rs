@@ -21,6 +21,7 @@ mod render;
 use super::Secrets;
 pub use super::fields::TemplateField;
 use crate::domain::lang::Lang;
+use crate::i18n;
 pub use render::TemplateScope;
 use std::collections::BTreeMap;
 
@@ -191,17 +192,14 @@ impl TemplateError {
     /// What is wrong, with its place.
     pub fn sentence(&self, lang: Lang) -> String {
         let reason = self.kind.sentence(lang);
-        match lang {
-            Lang::En => format!("line {}, column {} of the template: {reason}", self.line, self.column),
-            Lang::Zh => format!("模板第 {} 行第 {} 列：{reason}", self.line, self.column),
-        }
+        i18n::notify::line_column_template(&self.line, &self.column, &reason).in_lang(lang)
     }
 }
 
 impl TemplateErrorKind {
     fn sentence(&self, lang: Lang) -> String {
         let zh = lang == Lang::Zh;
-        let known = || TemplateField::names().join(if zh { "、" } else { ", " });
+        let known = || TemplateField::names().join(i18n::notify::COMMA.in_lang(lang));
         match (self, zh) {
             (TemplateErrorKind::TooLong, false) => {
                 format!("a template has at most {TEMPLATE_BYTES_MAX} bytes")

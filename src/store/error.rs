@@ -2,6 +2,7 @@
 
 use crate::domain::lang::Lang;
 use crate::domain::sentence::{Audience, Sentence};
+use crate::i18n;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -107,23 +108,14 @@ impl StoreError {
     }
 
     fn to(&self, to: Audience, lang: Lang) -> String {
-        let what = match lang {
-            Lang::En => "cannot keep the state",
-            Lang::Zh => "无法保存状态",
+        let what = i18n::store::CANNOT_KEEP_STATE.in_lang(lang);
+        let advice = match self {
+            StoreError::Full { .. } => i18n::store::MAKE_ROOM_DISK,
+            StoreError::Denied { .. } => i18n::store::MAKE_WRITABLE_SERVICES_USER,
+            StoreError::Io { .. } => i18n::store::CHECK_DISK,
+            StoreError::Damaged { .. } => i18n::store::MOVE_FILE_AWAY_RESTORE,
+            StoreError::TooNew { .. } => i18n::store::INSTALL_VERSION_AGAIN,
         };
-        let (advice_en, advice_zh) = match self {
-            StoreError::Full { .. } => ("make room on that disk", "请清理该磁盘空间"),
-            StoreError::Denied { .. } => (
-                "make it writable for the service's user, or choose another directory with --state-dir",
-                "请让服务用户可以写入，或用 --state-dir 指定其他目录",
-            ),
-            StoreError::Io { .. } => ("check the disk", "请检查磁盘"),
-            StoreError::Damaged { .. } => ("move the file away and restore a copy", "请移走该文件并恢复备份"),
-            StoreError::TooNew { .. } => ("install that version again", "请重新安装该版本"),
-        };
-        match lang {
-            Lang::En => format!("{what}: {}; {advice_en}", self.fault_to(to)),
-            Lang::Zh => format!("{what}：{}；{advice_zh}", self.fault_to(to)),
-        }
+        i18n::store::what_and_advice(&what, &self.fault_to(to), &advice.into()).in_lang(lang)
     }
 }

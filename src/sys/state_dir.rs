@@ -1,6 +1,7 @@
 //! The state directory: made if missing, and held by one daemon at a time.
 
 use crate::domain::lang::Lang;
+use crate::i18n::{self, Text};
 use crate::sys::daemon::{DaemonError, PidFile};
 use crate::sys::folder::{Folder, Owned};
 use std::io;
@@ -86,49 +87,25 @@ impl StateError {
 
     /// What failed, where, and what to do.
     pub fn sentence(&self, lang: Lang) -> String {
-        match (self, lang) {
-            (StateError::Unusable { path, source }, Lang::En) => {
-                format!(
-                    "cannot use the state directory {}: {source}; choose another with --state-dir",
-                    path.display()
-                )
+        match self {
+            StateError::Unusable { path, source } => {
+                i18n::sys::cannot_use_state_directory(&path.display(), &source).in_lang(lang)
             }
-            (StateError::Unusable { path, source }, Lang::Zh) => {
-                format!("无法使用状态目录 {}：{source}；请用 --state-dir 指定其他目录", path.display())
+
+            StateError::Open { path, owner, mode } => {
+                i18n::sys::state_directory_not_ours(&path.display(), &owner, &format_args!("{mode:04o}"))
+                    .in_lang(lang)
             }
-            (StateError::Open { path, owner, mode }, Lang::En) => format!(
-                "the state directory {} is not ours alone (owner {owner}, mode {mode:04o}): others could change what is kept \
-                 there; `chown` it to the user of the server and `chmod 750` it, or choose another with --state-dir",
-                path.display()
-            ),
-            (StateError::Open { path, owner, mode }, Lang::Zh) => format!(
-                "状态目录 {} 不只属于本服务（所有者 {owner}，权限 {mode:04o}）：别人可以改动其中的内容；请用 chown 把它交给\
-                 运行服务的用户并执行 chmod 750，或用 --state-dir 指定其他目录",
-                path.display()
-            ),
-            (StateError::Replaced { path }, Lang::En) => format!(
-                "another directory was put in the place of the state directory {} while the server started: others may \
-                 rename the directories above it; choose one with --state-dir that only root and we can move",
-                path.display()
-            ),
-            (StateError::Replaced { path }, Lang::Zh) => format!(
-                "启动期间状态目录 {} 被换成了另一个目录：别人可以重命名它上层的目录；请用 --state-dir 指定只有 root 和本服务能移动的目录",
-                path.display()
-            ),
-            (StateError::InUse { path, pid }, Lang::En) => {
-                let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-                format!(
-                    "the state directory {} is in use by another heartbeat-server{pid}; stop that one, or give this one \
-                     its own --state-dir",
-                    path.display()
-                )
+
+            StateError::Replaced { path } => {
+                i18n::sys::another_directory_put_place(&path.display()).in_lang(lang)
             }
-            (StateError::InUse { path, pid }, Lang::Zh) => {
-                let pid = pid.map_or(" ".into(), |pid| format!("（进程号 {pid}）"));
-                format!(
-                    "状态目录 {} 正由另一个 heartbeat-server{pid}使用；请先停止它，或用 --state-dir 另指定一个目录",
-                    path.display()
-                )
+
+            StateError::InUse { path, pid } => {
+                // A Chinese word does not touch a Latin one.
+                let unknown = || Text::of(|lang| if lang == Lang::Zh { " ".into() } else { String::new() });
+                let pid = pid.map_or_else(unknown, |pid| i18n::sys::pid(&pid));
+                i18n::sys::state_in_use(&path.display(), &pid).in_lang(lang)
             }
         }
     }

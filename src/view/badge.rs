@@ -5,6 +5,7 @@
 
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
+use crate::i18n;
 use crate::view::page::{Percent, Untrusted, state_word};
 use maud::html;
 use std::fmt;
@@ -65,7 +66,7 @@ fn said(badge: &Badge<'_>) -> String {
     match (badge.state.map(|state| state_word(badge.lang, state).to_lowercase()), badge.uptime_day) {
         (Some(state), Some(up)) => format!("{state} {}", Percent(up)),
         (Some(state), None) => state,
-        (None, _) => badge.lang.pick("unknown", "未知").into(),
+        (None, _) => i18n::view::UNKNOWN.in_lang(badge.lang).into(),
     }
 }
 

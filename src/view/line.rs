@@ -12,6 +12,7 @@ use crate::domain::beat::Exit;
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::time::Wall;
+use crate::i18n::{self, ParseError, Word};
 use jiff::tz::TimeZone;
 use std::fmt::Display;
 use std::io::Write;
@@ -62,11 +63,11 @@ impl Format {
 }
 
 impl FromStr for Format {
-    type Err = &'static str;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Format, &'static str> {
+    fn from_str(text: &str) -> Result<Format, ParseError> {
         let known = Format::ALL.into_iter().find(|format| format.name() == text);
-        known.ok_or("not a log format: write classic, text or json")
+        known.ok_or(ParseError::NotLogFormat)
     }
 }
 
@@ -238,15 +239,9 @@ impl Lines {
 impl<'a> BeatLine<'a> {
     /// Appends the sentence without time stamp and line end, as the classic format, syslog and the journal say it.
     pub fn push_classic(&self, out: &mut Vec<u8>, lang: Lang) {
-        let [from, ip, id, status]: [&[u8]; 4] = match lang {
-            Lang::En => [b"heartbeat received - from: ", b", reported IP: ", b", id: ", b", status: "],
-            Lang::Zh => [
-                "收到心跳 - 来自: ".as_bytes(),
-                ", 报告IP: ".as_bytes(),
-                ", 标识: ".as_bytes(),
-                ", 状态: ".as_bytes(),
-            ],
-        };
+        let label = |word: Word| word.in_lang(lang).as_bytes();
+        let (from, ip) = (label(i18n::view::BEAT_FROM), label(i18n::view::BEAT_IP));
+        let (id, status) = (label(i18n::view::BEAT_ID), label(i18n::view::BEAT_STATUS));
         out.extend_from_slice(from);
         push_peer(out, self.peer);
         out.extend_from_slice(ip);

@@ -4,16 +4,28 @@ use super::signal::Signal;
 use crate::domain::alert::message::age;
 use crate::domain::beat::{Exit, Status};
 use crate::domain::lang::Lang;
+use crate::domain::notice::State;
 use crate::domain::record::{Cause, Reason};
 use crate::domain::time::{Span, Wall};
+use crate::i18n::{self, Word};
+
+/// A state as people call it.
+pub fn state(state: State) -> Word {
+    match state {
+        State::New => i18n::view::NEW,
+        State::Up => i18n::view::UP,
+        State::Late => i18n::view::LATE,
+        State::Down => i18n::view::DOWN,
+        State::Paused => i18n::view::PAUSED,
+    }
+}
 
 /// How a run ended that has failed: `exit code 11`, `killed by signal 9 (SIGKILL)`.
 pub fn exit(lang: Lang, exit: Exit) -> String {
-    match (lang, exit) {
-        (Lang::En, Exit::Code(code)) => format!("exit code {code}"),
-        (Lang::Zh, Exit::Code(code)) => format!("退出码 {code}"),
-        (Lang::En, Exit::Signal(number)) => format!("killed by {}", Signal(number)),
-        (Lang::Zh, Exit::Signal(number)) => format!("被{}终止", Signal(number).zh()),
+    match exit {
+        Exit::Code(code) => i18n::view::exit_code(&code).in_lang(lang),
+
+        Exit::Signal(number) => i18n::view::killed(&Signal(number).text()).in_lang(lang),
     }
 }
 
@@ -23,13 +35,12 @@ pub fn clause(lang: Lang, reason: &Reason, since: Wall) -> Option<String> {
     let text = match (reason.cause, reason.exit) {
         (Cause::Silence, _) => return None,
         (Cause::Fail, Some(how)) => exit(lang, how),
-        (Cause::Fail, None) => lang.pick("it reported a failure", "自报故障").into(),
+        (Cause::Fail, None) => i18n::view::REPORTED_FAILURE.in_lang(lang).into(),
         // It may have been heard since.
-        (Cause::NeverHeard, _) => lang.pick("no first beat in time", "未按时收到首次心跳").into(),
+        (Cause::NeverHeard, _) => i18n::view::NO_FIRST_BEAT_TIME.in_lang(lang).into(),
         (Cause::RunTooLong, _) => match reason.run_started.map(|started| whole_s(age(started, since))) {
-            Some(limit) if limit > Span(0) => lang
-                .pick(format!("its run takes longer than {limit}"), format!("任务运行超过 {limit} 仍未结束")),
-            _ => lang.pick("its run takes too long", "任务运行时间过长").into(),
+            Some(limit) if limit > Span(0) => i18n::view::run_longer_than(&limit).in_lang(lang),
+            _ => i18n::view::RUN_TAKES_TOO_LONG.in_lang(lang).into(),
         },
     };
     Some(text)
@@ -39,10 +50,10 @@ pub fn clause(lang: Lang, reason: &Reason, since: Wall) -> Option<String> {
 pub fn name(lang: Lang, reason: &Reason) -> String {
     match (reason.cause, reason.exit) {
         (Cause::Fail, Some(how)) => exit(lang, how),
-        (Cause::Fail, None) => lang.pick("reported failure", "报告失败").into(),
-        (Cause::Silence, _) => lang.pick("no beat in time", "未按时收到心跳").into(),
-        (Cause::RunTooLong, _) => lang.pick("run takes too long", "任务运行时间过长").into(),
-        (Cause::NeverHeard, _) => lang.pick("no first beat in time", "未按时收到首次心跳").into(),
+        (Cause::Fail, None) => i18n::view::REPORTED_FAILURE_2.in_lang(lang).into(),
+        (Cause::Silence, _) => i18n::view::NO_BEAT_TIME.in_lang(lang).into(),
+        (Cause::RunTooLong, _) => i18n::view::RUN_TAKES_TOO_LONG_2.in_lang(lang).into(),
+        (Cause::NeverHeard, _) => i18n::view::NO_FIRST_BEAT_TIME.in_lang(lang).into(),
     }
 }
 

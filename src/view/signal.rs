@@ -1,6 +1,6 @@
 //! A signal as people know it: by its number, and by its name where that is the same on every system that may have sent it.
 
-use std::fmt;
+use crate::i18n::{self, Text};
 
 /// The number of a signal: `signal 9 (SIGKILL)`.
 #[derive(Clone, Copy, Debug)]
@@ -29,20 +29,11 @@ impl Signal {
         NAMES.iter().find(|(number, _)| *number == self.0).map(|(_, name)| *name)
     }
 
-    /// The same in Chinese: `信号 9（SIGKILL）`.
-    pub fn zh(self) -> String {
+    /// Its number and its name.
+    pub fn text(self) -> Text {
         match self.name() {
-            Some(name) => format!("信号 {}（{name}）", self.0),
-            None => format!("信号 {}", self.0),
-        }
-    }
-}
-
-impl fmt::Display for Signal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => write!(f, "signal {} ({name})", self.0),
-            None => write!(f, "signal {}", self.0),
+            Some(name) => i18n::view::signal_named(&self.0, &name),
+            None => i18n::view::signal(&self.0),
         }
     }
 }
@@ -50,11 +41,12 @@ impl fmt::Display for Signal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::lang::Lang;
 
     #[test]
     fn a_name_stands_where_all_systems_agree_on_it() {
-        assert_eq!(Signal(9).to_string(), "signal 9 (SIGKILL)");
-        assert_eq!(Signal(9).zh(), "信号 9（SIGKILL）");
-        assert_eq!(Signal(7).to_string(), "signal 7");
+        assert_eq!(Signal(9).text().say(Lang::En), "signal 9 (SIGKILL)");
+        assert_eq!(Signal(9).text().say(Lang::Zh), "信号 9（SIGKILL）");
+        assert_eq!(Signal(7).text().say(Lang::En), "signal 7");
     }
 }

@@ -3,6 +3,7 @@
 use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::registry::Counts;
+use crate::i18n;
 
 /// What the line is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,28 +32,21 @@ pub fn line(lang: Lang, standing: &Standing) -> String {
     let (up, late, down) = (n(State::Up), n(State::Late), n(State::Down));
     let rate = standing.beats_per_second.round();
     let connections = standing.connections;
-    let mut line = match lang {
-        Lang::En => format!("{up} up, {late} late, {down} down; {rate} beats/s; {connections} connections"),
-        Lang::Zh => format!("在线 {up}，迟到 {late}，离线 {down}；每秒 {rate} 次心跳；{connections} 个连接"),
-    };
+    let mut line = i18n::view::up_late_down_beats(&up, &late, &down, &rate, &connections).in_lang(lang);
     if standing.log_lines_dropped > 0 {
         let lost = standing.log_lines_dropped;
-        line += &match lang {
-            Lang::En => format!("; {lost} log lines lost"),
-            Lang::Zh => format!("；丢失 {lost} 行日志"),
-        };
+        line += &i18n::view::log_lines_lost(&lost).in_lang(lang);
     }
     if !standing.failing.is_empty() {
         let failing = standing.failing.join(", ");
-        line += &match lang {
-            Lang::En => format!("; failing: {failing}"),
-            Lang::Zh => format!("；故障：{failing}"),
-        };
+        line += &i18n::view::failing(&failing).in_lang(lang);
     }
-    let (refused, wrong, colon, between) = match lang {
-        Lang::En => ("BEATS ARE REFUSED", "degraded", ": ", "; "),
-        Lang::Zh => ("拒绝接收心跳", "异常", "：", "；"),
-    };
+    let (refused, wrong, colon, between) = (
+        i18n::view::BEATS_REFUSED.in_lang(lang),
+        i18n::view::DEGRADED.in_lang(lang),
+        i18n::view::COLON.in_lang(lang),
+        i18n::view::SEMICOLON.in_lang(lang),
+    );
     // The service manager shows the beginning of a long line, so what matters most stands there.
     if let Some(reason) = &standing.refusing {
         line = format!("{refused}{colon}{reason}{between}{line}");

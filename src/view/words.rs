@@ -14,6 +14,7 @@ use crate::domain::registry::Conflict;
 use crate::domain::sentence::Audience;
 use crate::domain::time::{Span, Wall};
 use crate::domain::zone::UnknownLocal;
+use crate::i18n::{self, Text};
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
@@ -35,10 +36,7 @@ pub enum Value<'a> {
 
 /// The sentence for a notice: one line, no time stamp, at most [`TEXT_BYTES_MAX`] bytes.
 pub fn sentence(lang: Lang, notice: &Notice) -> String {
-    let text = match lang {
-        Lang::En => english(notice),
-        Lang::Zh => chinese(notice),
-    };
+    let text = whole(lang, notice);
     match one_line(&text) {
         Cow::Borrowed(_) => text,
         Cow::Owned(clean) => clean,
@@ -107,31 +105,14 @@ pub fn facts(notice: &Notice) -> Vec<(&'static str, Value<'_>)> {
 pub fn conflict(lang: Lang, id: &str, conflict: &Conflict) -> String {
     let [one, other] = conflict.addresses;
     match lang {
-        Lang::En if one == other => {
-            format!(
-                "two connections from {one} both send as {id}: one of them hides when the other fails; give each an id of its own"
-            )
-        }
-        Lang::En => {
-            format!(
-                "{one} and {other} both send as {id}: one of them hides when the other fails; give each an id of its own"
-            )
-        }
-        Lang::Zh if one == other => {
-            format!("来自 {one} 的两个连接都以 {id} 发送：其中一个会掩盖另一个的故障；请为它们设置不同的标识")
-        }
-        Lang::Zh => {
-            format!("{one} 与 {other} 都以 {id} 发送：其中一个会掩盖另一个的故障；请为它们设置不同的标识")
-        }
+        _ if one == other => i18n::view::two_connections_from_both(&one, &id).in_lang(lang),
+        _ => i18n::view::both_send_one_them(&one, &other, &id).in_lang(lang),
     }
 }
 
 /// What is said when more lines came than could be kept for the writer.
 pub fn lines_dropped(lang: Lang, lost: u64) -> String {
-    match lang {
-        Lang::En => format!("{lost} log lines lost: more came than could be written"),
-        Lang::Zh => format!("丢失 {lost} 行日志：来不及写入"),
-    }
+    i18n::view::log_lines_were_lost(&lost).in_lang(lang)
 }
 
 /// Why times go by UTC though nobody asked for that.
@@ -141,33 +122,20 @@ pub fn unknown_local(lang: Lang, unknown: &UnknownLocal, to: Audience) -> String
         path if path.starts_with('/') => one_line(&to.path(Path::new(path))).into_owned(),
         _ => one_line(name).into_owned(),
     };
-    match (lang, unknown) {
-        (Lang::En, UnknownLocal::Variable(name)) => format!(
-            "no such time zone on this machine: {}; times go by UTC: set TZ to a name such as Europe/Berlin and install \
-             tzdata (old names: tzdata-legacy)",
-            shown(name)
-        ),
-        (Lang::Zh, UnknownLocal::Variable(name)) => format!(
-            "本机没有时区 {}；时间按 UTC 计：请把 TZ 设为 Europe/Berlin 之类的名称，并安装 tzdata（旧名需要 tzdata-legacy）",
-            shown(name)
-        ),
-        (Lang::En, UnknownLocal::Unset) => "the time zone of this machine is not known, so schedules and maintenance go by \
-             UTC: set timezone in their rules, TZ or /etc/localtime"
-            .into(),
-        (Lang::Zh, UnknownLocal::Unset) => {
-            "不知道本机的时区，时间表和维护窗口按 UTC 计：请在规则中设置 timezone，或设置 TZ 或 /etc/localtime".into()
-        }
+    match unknown {
+        UnknownLocal::Variable(name) => i18n::view::no_such_time_zone(&shown(name)).in_lang(lang),
+
+        UnknownLocal::Unset => i18n::view::TIME_ZONE_MACHINE_NOT.in_lang(lang).to_string(),
     }
 }
 
 /// Which declared monitors were never heard though they should have been; `count` of them, the first by name.
 pub fn never_heard(lang: Lang, count: usize, first: &[String]) -> String {
-    let names = first.join(lang.pick(", ", "、"));
-    let more = if count > first.len() { lang.pick(", …", "……") } else { "" };
+    let names = first.join(i18n::view::LIST_COMMA.in_lang(lang));
+    let more = if count > first.len() { i18n::view::COMMA_MORE.in_lang(lang) } else { "" };
     match lang {
         Lang::En if count == 1 => format!("1 declared monitor was never heard: {names}"),
-        Lang::En => format!("{count} declared monitors were never heard: {names}{more}"),
-        Lang::Zh => format!("{count} 个已声明的监控项从未收到心跳：{names}{more}"),
+        _ => i18n::view::declared_monitors_never_heard(&count, &names, &more).in_lang(lang),
     }
 }
 
@@ -214,124 +182,72 @@ pub fn breaks_a_line(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-fn english(notice: &Notice) -> String {
+fn whole(lang: Lang, notice: &Notice) -> String {
     match notice {
-        Notice::Started { port: Some(port), .. } => format!("server started, listening on port {port}"),
-        Notice::Started { address, port: None } => format!("server started, listening on {address}"),
-        Notice::Stopping => "stopping: answering what has arrived".into(),
-        Notice::Stopped => "server stopped".into(),
-        Notice::Reloaded => "configuration reloaded".into(),
-        Notice::ReloadFailed { reason } => {
-            format!("configuration not reloaded, the old one stays in force: {reason}")
+        Notice::Started { port: Some(port), .. } => {
+            i18n::view::server_started_listening_port(&port).in_lang(lang)
         }
-        Notice::NeedsRestart { keys } => format!("changed, but in force only after a restart: {keys}"),
+        Notice::Started { address, port: None } => {
+            i18n::view::server_started_listening(&address).in_lang(lang)
+        }
+        Notice::Stopping => i18n::view::STOPPING_ANSWERING_WHAT_ARRIVED.in_lang(lang).to_string(),
+        Notice::Stopped => i18n::view::SERVER_STOPPED.in_lang(lang).to_string(),
+        Notice::Reloaded => i18n::view::CONFIGURATION_RELOADED.in_lang(lang).to_string(),
+        Notice::ReloadFailed { reason } => i18n::view::configuration_not_reloaded_old(&reason).in_lang(lang),
+        Notice::NeedsRestart { keys } => i18n::view::changed_but_force_only(&keys).in_lang(lang),
         Notice::Transition { monitor, from, to, silent, last_beat, reason, at } => match (from, to) {
             (_, State::Down) if is_no_silence(reason) => {
-                format!("{monitor} is down, {}", why(Lang::En, reason, *at))
+                i18n::view::monitor_down_at(&monitor, &why(lang, reason, *at)).in_lang(lang)
             }
             (_, State::Down) if last_beat.is_none() => {
-                format!("{monitor} is down, never heard in {}", shown(*silent))
+                i18n::view::down_never_heard(&monitor, &shown(*silent)).in_lang(lang)
             }
-            (_, State::Down) => format!("{monitor} is down, silent for {}", shown(*silent)),
-            (_, State::Late) => format!("{monitor} is late, silent for {}", shown(*silent)),
+            (_, State::Down) => i18n::view::down_silent(&monitor, &shown(*silent)).in_lang(lang),
+            (_, State::Late) => i18n::view::late_silent(&monitor, &shown(*silent)).in_lang(lang),
             (State::Down | State::Late, State::Up) if *silent < SILENCE || is_no_silence(reason) => {
-                format!("{monitor} is up again")
+                i18n::view::monitor_up_again(&monitor).in_lang(lang)
             }
             (State::Down | State::Late, State::Up) => {
-                format!("{monitor} is up again, after {} of silence", shown(*silent))
+                i18n::view::up_again_after_silence(&monitor, &shown(*silent)).in_lang(lang)
             }
-            (_, State::Up) => format!("{monitor} is up"),
-            (_, State::Paused) => format!("{monitor} is paused"),
-            (_, State::New) => format!("{monitor} is waiting for its first heartbeat"),
+            (_, State::Up) => i18n::view::up(&monitor).in_lang(lang),
+            (_, State::Paused) => i18n::view::paused(&monitor).in_lang(lang),
+            (_, State::New) => i18n::view::waiting_first_heartbeat(&monitor).in_lang(lang),
         },
-        Notice::LogTargetFailed { target, reason } => format!("log target {target} failed: {reason}"),
+        Notice::LogTargetFailed { target, reason } => {
+            i18n::view::log_target_failed(&target, &reason).in_lang(lang)
+        }
         Notice::LogTargetBack { target, lost } => {
-            format!("log target {target} works again; lines lost: {lost}")
+            i18n::view::log_target_works_again(&target, &lost).in_lang(lang)
         }
         Notice::TlsRefused { peer, address, reason } => {
-            format!("TLS refused: {peer} on {address}: {reason}")
+            i18n::view::tls_refused(&peer, &address, &reason).in_lang(lang)
         }
-        Notice::ProxyRefused { peer, address, reason } => format!(
-            "the proxy {peer} on {address} does not say legibly who its client is: {reason}; refused and counted \
-             (heartbeat_connections_refused_total), and said once an hour; see listen.proxy_header"
-        ),
-        // The words, grammar and all, are those that people grep for.
+        Notice::ProxyRefused { peer, address, reason } => {
+            i18n::view::proxy_does_not_say(&peer, &address, &reason).in_lang(lang)
+        }
+        // The English words, grammar and all, are those that people grep for.
         Notice::ClientGone { asked: false, peer, monitor } => {
-            format!("The client {peer} has be offline.{}", named(", id: ", monitor))
+            i18n::view::client_offline(&peer, &named(monitor)).in_lang(lang)
         }
         Notice::ClientGone { asked: true, peer, monitor } => {
-            format!("Client timeout, closing connection: {peer}{}", named(", id: ", monitor))
+            i18n::view::client_timeout_closing_connection(&peer, &named(monitor)).in_lang(lang)
         }
-        Notice::ClientConnected { peer } => format!("Client connected: {peer}"),
-        Notice::ClientDenied { peer, key } => format!("Client not allowed: {peer} ({key})"),
+        Notice::ClientConnected { peer } => i18n::view::client_connected(&peer).in_lang(lang),
+        Notice::ClientDenied { peer, key } => i18n::view::client_not_allowed(&peer, &key).in_lang(lang),
         Notice::ClientBroken { peer, kind, length } => {
-            format!("Client closed: {peer} sent a frame of type {kind} and length {length}")
+            i18n::view::client_closed_sent_frame(&peer, &kind, &length).in_lang(lang)
         }
         Notice::ClientDisconnected { peer, monitor } => {
-            format!("Client disconnected: {peer}{}", named(", id: ", monitor))
+            i18n::view::client_disconnected(&peer, &named(monitor)).in_lang(lang)
         }
         Notice::Summary { text } | Notice::Other { text, .. } => text.clone(),
     }
 }
 
 /// What is said behind an address of the monitor that it spoke for.
-fn named(label: &str, monitor: &Option<Arc<str>>) -> String {
-    monitor.as_ref().map(|monitor| format!("{label}{monitor}")).unwrap_or_default()
-}
-
-fn chinese(notice: &Notice) -> String {
-    match notice {
-        Notice::Started { port: Some(port), .. } => format!("服务器启动，监听端口 {port}"),
-        Notice::Started { address, port: None } => format!("服务器启动，监听 {address}"),
-        Notice::Stopping => "正在停止：先答复已收到的请求".into(),
-        Notice::Stopped => "服务器已停止".into(),
-        Notice::Reloaded => "配置已重新加载".into(),
-        Notice::ReloadFailed { reason } => format!("配置重新加载失败，继续使用原配置：{reason}"),
-        Notice::NeedsRestart { keys } => format!("以下配置已改动，重启后才生效：{keys}"),
-        Notice::Transition { monitor, from, to, silent, last_beat, reason, at } => match (from, to) {
-            (_, State::Down) if is_no_silence(reason) => {
-                format!("{monitor} 已下线，{}", why(Lang::Zh, reason, *at))
-            }
-            (_, State::Down) if last_beat.is_none() => {
-                format!("{monitor} 已失联，{} 内从未收到心跳", shown(*silent))
-            }
-            (_, State::Down) => format!("{monitor} 已失联，静默 {}", shown(*silent)),
-            (_, State::Late) => format!("{monitor} 心跳迟到，静默 {}", shown(*silent)),
-            (State::Down | State::Late, State::Up) if *silent < SILENCE || is_no_silence(reason) => {
-                format!("{monitor} 已恢复")
-            }
-            (State::Down | State::Late, State::Up) => {
-                format!("{monitor} 已恢复，此前静默 {}", shown(*silent))
-            }
-            (_, State::Up) => format!("{monitor} 在线"),
-            (_, State::Paused) => format!("{monitor} 已暂停监控"),
-            (_, State::New) => format!("{monitor} 等待首次心跳"),
-        },
-        Notice::LogTargetFailed { target, reason } => format!("日志目标 {target} 写入失败：{reason}"),
-        Notice::LogTargetBack { target, lost } => format!("日志目标 {target} 已恢复，丢失 {lost} 行"),
-        Notice::TlsRefused { peer, address, reason } => {
-            format!("TLS 握手被拒: {peer}，监听 {address}：{reason}")
-        }
-        Notice::ProxyRefused { peer, address, reason } => format!(
-            "监听 {address} 上的代理 {peer} 没有说清客户端是谁：{reason}；已拒绝并计数\
-             （heartbeat_connections_refused_total），每小时只说一次；见 listen.proxy_header"
-        ),
-        Notice::ClientGone { asked: false, peer, monitor } => {
-            format!("客户端 {peer} 已掉线{}", named(", 标识: ", monitor))
-        }
-        Notice::ClientGone { asked: true, peer, monitor } => {
-            format!("客户端超时，关闭连接: {peer}{}", named(", 标识: ", monitor))
-        }
-        Notice::ClientConnected { peer } => format!("客户端已连接: {peer}"),
-        Notice::ClientDenied { peer, key } => format!("客户端不被允许: {peer}（{key}）"),
-        Notice::ClientBroken { peer, kind, length } => {
-            format!("客户端连接已关闭: {peer} 发送了类型为 {kind}、长度为 {length} 的帧")
-        }
-        Notice::ClientDisconnected { peer, monitor } => {
-            format!("客户端已断开: {peer}{}", named(", 标识: ", monitor))
-        }
-        Notice::Summary { text } | Notice::Other { text, .. } => text.clone(),
-    }
+fn named(monitor: &Option<Arc<str>>) -> Text {
+    monitor.as_ref().map(|monitor| i18n::view::id_behind(monitor)).unwrap_or_default()
 }
 
 /// Whether something else than silence is the reason of an outage. Of one that was never heard it is said for how long.

@@ -8,6 +8,7 @@
 
 use crate::domain::access::covers;
 use crate::domain::address::Peer;
+use crate::i18n::ParseError;
 use crate::wire::head::Facts;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
@@ -56,13 +57,11 @@ impl ProxyHeader {
 }
 
 impl FromStr for ProxyHeader {
-    type Err = &'static str;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<ProxyHeader, &'static str> {
+    fn from_str(text: &str) -> Result<ProxyHeader, ParseError> {
         let known = ProxyHeader::ALL.into_iter().find(|header| header.name() == text);
-        known.ok_or(
-            "not a header that says who the client is: write x-forwarded-for, forwarded, x-real-ip or proxy-protocol",
-        )
+        known.ok_or(ParseError::NotProxyHeader)
     }
 }
 

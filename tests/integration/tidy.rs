@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Each module and the floor it stands on. A module imports from lower floors and from itself.
 const FLOORS: &[(&str, u8)] = &[
+    ("i18n", 0),
     ("domain", 0),
     ("wire", 1),
     ("view", 1),
@@ -22,6 +23,7 @@ const FLOORS: &[(&str, u8)] = &[
 
 /// Two that stand on the same floor or above and are imported all the same, with the reason.
 const ALLOWED: &[(&str, &str)] = &[
+    ("domain", "i18n"), // an error of the domain knows its text; the catalogue knows nothing of the domain
     ("command", "app"), // both are the top; main starts either
     ("app", "command"),
 ];
@@ -204,37 +206,102 @@ fn the_manual_and_the_sample_know_every_key() {
     }
 }
 
-/// Why a text cannot be read is said in English where it is read, and in Chinese in one table.
+/// What does not hold everywhere yet: `tests/tidy.txt`, a rule, a name and a number a line. It only ever gets shorter.
+fn not_yet(rule: &str) -> Vec<(String, usize)> {
+    let list = std::fs::read_to_string(project("tests/tidy.txt")).unwrap();
+    let lines = list.lines().filter(|line| !line.starts_with('#'));
+    let words = lines.map(|line| line.split(' ').collect::<Vec<_>>());
+    let of_rule = words.filter(|words| words[0] == rule);
+    of_rule.map(|words| (words[1].to_string(), words[2].parse().unwrap())).collect()
+}
+
+/// Fails for each that is found more often than the list has it.
+fn assert_shrinks(rule: &str, found: impl IntoIterator<Item = (String, usize)>) {
+    let known = not_yet(rule);
+    let more = |name: &str| known.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count);
+    let wrong: Vec<String> = found
+        .into_iter()
+        .filter(|(name, count)| *count > more(name))
+        .map(|(name, count)| format!("{rule} {name} {count} (at most {})", more(&name)))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn short(path: &Path) -> String {
+    path.strip_prefix(project("")).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+/// The part of a file that is no test; nothing of a file of tests.
+fn product(path: &Path, text: &str) -> String {
+    let is_test = short(path).ends_with("tests.rs") || short(path).contains("/tests/");
+    let before = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    if is_test { String::new() } else { before.to_string() }
+}
+
 #[test]
-fn every_reason_that_a_parser_gives_stands_in_chinese_too() {
-    let table = std::fs::read_to_string(project("src/config/words.rs")).unwrap();
-    let mut found = 0;
-    let mut wrong = Vec::new();
-    for folder in ["src/domain", "src/config", "src/client", "src/sys/log"] {
-        for (path, text) in sources(folder) {
-            let product = text.split("#[cfg(test)]").next().unwrap_or_default();
-            if path.to_string_lossy().ends_with("tests.rs") {
+fn files_have_at_most_500_lines() {
+    let all = ["src", "tests", "fuzz/fuzz_targets"].into_iter().flat_map(sources);
+    let long = all.map(|(path, text)| (short(&path), text.lines().count())).filter(|(_, lines)| *lines > 500);
+    assert_shrinks("long", long);
+}
+
+#[test]
+fn a_type_name_means_one_thing_and_errors_are_called_so() {
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    for (path, text) in sources("src") {
+        for line in product(&path, &text).lines() {
+            let mut words = line.split_whitespace().skip_while(|word| word.starts_with("pub"));
+            if !matches!(words.next(), Some("struct" | "enum" | "trait")) {
                 continue;
             }
-            for after in product.split("Err(").skip(1) {
-                let Some(reason) =
-                    after.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next())
-                else {
-                    continue;
-                };
-                // A word alone is a name, not a sentence.
-                if reason.contains(' ') {
-                    found += 1;
-                    if !table.contains(&format!("\"{reason}\"")) {
-                        wrong.push(format!(
-                            "{}: {reason:?} has no Chinese in src/config/words.rs",
-                            path.display()
-                        ));
-                    }
-                }
-            }
+            let name: String =
+                words.next().unwrap_or_default().chars().take_while(|c| c.is_alphanumeric()).collect();
+            *counts.entry(name).or_default() += 1;
         }
     }
-    assert!(found > 20, "only {found} reasons found");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_shrinks("twice", counts.clone().into_iter().filter(|(_, count)| *count > 1));
+    let bad = ["Fault", "Trouble", "Wrong", "Hitch", "Denied", "Turned"];
+    assert_shrinks(
+        "error-name",
+        counts.into_iter().filter(|(name, _)| bad.iter().any(|end| name.ends_with(end))),
+    );
+}
+
+/// Where texts stand with all their languages side by side: the catalogue, and what declares the configuration's keys.
+const CATALOGUE: &[&str] = &["src/i18n", "src/config/schema"];
+
+#[test]
+fn no_chinese_stands_outside_the_catalogue() {
+    let is_chinese = |c: char| matches!(c, '\u{3000}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}');
+    let outside = sources("src")
+        .into_iter()
+        .filter(|(path, _)| !CATALOGUE.iter().any(|in_it| short(path).starts_with(in_it)));
+    let lines = outside.map(|(path, text)| {
+        let lines = product(&path, &text).lines().filter(|line| line.contains(is_chinese)).count();
+        (short(&path), lines)
+    });
+    assert_shrinks("chinese", lines.filter(|(_, lines)| *lines > 0));
+}
+
+#[test]
+fn every_text_of_the_catalogue_is_used() {
+    let all: String = sources("src").into_iter().map(|(_, text)| text).collect();
+    for (path, text) in sources("src/i18n") {
+        let area = path.file_stem().unwrap().to_string_lossy().into_owned();
+        for line in text.lines().filter(|line| line.starts_with("    ") && !line.starts_with("     ")) {
+            let name: String = line.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let is_entry = line.trim()[name.len()..].starts_with([':', '(']) && line.contains(':');
+            if !is_entry
+                || name.chars().next().is_none_or(|c| !c.is_alphabetic())
+                || matches!(area.as_str(), "parse" | "lang" | "answers")
+            {
+                continue;
+            }
+            let used = all.contains(&format!("{area}::{name}"));
+            assert!(
+                used || name.chars().any(char::is_lowercase) && !line.contains("): "),
+                "i18n::{area}::{name} is used nowhere"
+            );
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
+use crate::i18n;
 use crate::sys::clock;
 use crate::sys::log::Log;
 use nix::sys::signal::{Signal, killpg};
@@ -51,10 +52,7 @@ impl Hooks {
                     Ok(said) => (Level::Info, said),
                     Err(why) => (Level::Warning, why),
                 };
-                let text = match lang {
-                    Lang::En => format!("on_{}: {}: {text}", hook.state, hook.command),
-                    Lang::Zh => format!("on_{}：{}：{text}", hook.state, hook.command),
-                };
+                let text = i18n::client::on(&hook.state, &hook.command, &text).in_lang(lang);
                 log.notice(clock::wall(), Notice::Other { level, kind: "hook", text });
             }
         });

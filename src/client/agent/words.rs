@@ -7,6 +7,7 @@ use crate::client::server_url::ServerProtocol;
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::time::Span;
+use crate::i18n;
 
 /// The notice for a tiding.
 pub fn notice(settings: &ClientSettings, report: &AgentReport) -> Notice {
@@ -94,10 +95,7 @@ fn is_mute(settings: &ClientSettings) -> bool {
 /// The first line of a run.
 pub fn started(settings: &ClientSettings, id: &str, every: Span) -> String {
     let url = &settings.to;
-    settings.lang.pick(
-        format!("agent started: beats of {id} to {url}, every {every}"),
-        format!("代理已启动：{id} 每 {every} 向 {url} 发送心跳"),
-    )
+    i18n::client::agent_started_beats_every(&id, &url, &every).in_lang(settings.lang)
 }
 
 /// Where things stand, in one line, for the service manager.
@@ -106,22 +104,17 @@ pub fn status(settings: &ClientSettings, status_now: &AgentStatus) -> String {
     let url = &settings.to;
     let lang = settings.lang;
     let mut line = match (alive, answered) {
-        (Some(true), _) if is_mute(settings) => {
-            lang.pick(format!("connected to {url}"), format!("已连接 {url}"))
-        }
-        (Some(true), Some(ago)) => lang.pick(
-            format!("{url} answers, last {} ago", shown(ago)),
-            format!("{url} 有应答，最近一次在 {} 前", shown(ago)),
-        ),
-        (Some(false), _) => lang.pick(format!("{url} is dead"), format!("{url} 挂了")),
-        _ => lang.pick(format!("waiting for {url}"), format!("等待 {url}")),
+        (Some(true), _) if is_mute(settings) => i18n::client::connected(&url).in_lang(lang),
+        (Some(true), Some(ago)) => i18n::client::answers_last_ago(&url, &shown(ago)).in_lang(lang),
+        (Some(false), _) => i18n::client::dead(&url).in_lang(lang),
+        _ => i18n::client::waiting(&url).in_lang(lang),
     };
-    line += &lang.pick(format!("; every {interval}"), format!("；间隔 {interval}"));
+    line += &i18n::client::every(&interval).in_lang(lang);
     if kept > 0 {
-        line += &lang.pick(format!("; {kept} beats kept"), format!("；保留 {kept} 次心跳"));
+        line += &i18n::client::beats_kept(&kept).in_lang(lang);
     }
     if dropped > 0 {
-        line += &lang.pick(format!("; {dropped} lost"), format!("；丢失 {dropped} 次"));
+        line += &i18n::client::lost(&dropped).in_lang(lang);
     }
     line
 }

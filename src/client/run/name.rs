@@ -1,8 +1,8 @@
 //! The id of a job whose id is invalid or missing: the nearest valid one.
 
-use crate::config::error::Text;
 use crate::domain::id::{Id, composed};
 use crate::domain::limits::ID_BYTES_MAX;
+use crate::i18n::{self, Text};
 use std::ffi::OsStr;
 use std::path::Path;
 
@@ -19,14 +19,9 @@ pub fn nearest(text: &str) -> Option<Id> {
         .or_else(|| new_id(&hyphenated(text, is_in_any_place)))
 }
 
-/// What follows on why an id is wrong, in front of the nearest one.
-pub(crate) const NEAREST_EN: &str = "; the nearest valid one: ";
-pub(crate) const NEAREST_ZH: &str = "；最接近的有效标识：";
-
 /// What follows on why an id is wrong: what to write in its place, if anything is near it.
 pub(crate) fn advice(text: &str) -> Text {
-    nearest(text)
-        .map_or(Text::new("", ""), |id| Text::new(format!("{NEAREST_EN}{id}"), format!("{NEAREST_ZH}{id}")))
+    nearest(text).map_or_else(Text::default, |id| i18n::client::nearest_valid(&id))
 }
 
 /// A name for a job that was given none: this machine's, because the same job may run on others, and the program's.

@@ -17,6 +17,7 @@ use crate::domain::beat::Status;
 use crate::domain::id::Id;
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
+use crate::i18n;
 use crate::sys::clock;
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -108,10 +109,7 @@ impl Sending {
     ) -> Result<(), ClientError> {
         let beat = beat_of(&self.id, &self.rid, end.status());
         let (seconds, end) = (ran.as_secs_f64(), end.describe(self.lang));
-        let line = match self.lang {
-            Lang::En => format!("[{end} after {seconds:.1}s]"),
-            Lang::Zh => format!("[{end}，历时 {seconds:.1} 秒]"),
-        };
+        let line = i18n::client::after_s(&end, &seconds).in_lang(self.lang);
         let separator = if output.is_empty() || output.ends_with('\n') { "" } else { "\n" };
         let long = format!("{}{separator}{line}", output);
         let with_duration = beat.clone().message(Some(&long));
@@ -264,10 +262,7 @@ impl Reporter {
             self.is_renamed = true;
             let refusal = outcome.into_client_error(to);
             let said = refusal.sentence(self.settings.lang);
-            complain(self.settings.lang.pick(
-                format!("{said}; the job is reported as {other}"),
-                format!("{said}；任务按 {other} 报告"),
-            ));
+            complain(i18n::client::job_reported(&said, &other).in_lang(self.settings.lang));
         };
         match outcome.error {
             None if outcome.rejected == 0 => {

@@ -3,10 +3,11 @@
 //! The words are compared with the definition of the command line. Options that it accepts stay, the rest is left out with a
 //! complaint, and the result is parsed as if it had been typed. Only without a job there is nothing to run.
 
-use super::name::{NEAREST_EN, NEAREST_ZH, nearest};
+use super::name::nearest;
 use crate::client::cli::{self, ClientArgs, ClientTask};
 use crate::config::Env;
 use crate::domain::lang::Lang;
+use crate::i18n;
 use clap::Arg;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
@@ -39,12 +40,9 @@ pub fn rescue(words: &[OsString], env: &Env) -> Option<Rescued> {
                     Some(id) => {
                         line.push(format!("--id={id}").into());
                         // The nearest id is named below.
-                        let near = error.find(scan.lang.pick(NEAREST_EN, NEAREST_ZH)).unwrap_or(error.len());
-                        let error = &error[..near];
-                        scan.complaints.push(
-                            scan.lang
-                                .pick(format!("{error}; taken as {id}"), format!("{error}；按 {id} 处理")),
-                        );
+                        let near = i18n::client::nearest_valid(&id).in_lang(scan.lang);
+                        let error = error.strip_suffix(near.as_str()).unwrap_or(&error);
+                        scan.complaints.push(i18n::client::taken_as(&error, &id).in_lang(scan.lang));
                     }
                     None => scan.complaints.push(error),
                 }
@@ -75,10 +73,7 @@ pub fn without_strays(args: &mut ClientArgs, env: &Env) -> Option<String> {
 }
 
 fn nothing_known(word: &str, lang: Lang) -> String {
-    lang.pick(
-        format!("{word}: not an option of run; left out (what holds blanks needs quotes)"),
-        format!("{word}：不是 run 的选项，已忽略（含空格的值需要引号）"),
-    )
+    i18n::client::not_option_run_left(&word).in_lang(lang)
 }
 
 /// Whether a word names something that can be run.
@@ -173,10 +168,7 @@ impl OptionScan<'_> {
         let before = self.kept.len();
         self.kept.retain(|(known, _)| *known != name);
         if self.kept.len() < before {
-            self.complaints.push(self.lang.pick(
-                format!("--{name} is given twice: the last counts"),
-                format!("--{name} 重复：以最后一个为准"),
-            ));
+            self.complaints.push(i18n::client::given_twice_last_counts(&name).in_lang(self.lang));
         }
         self.kept.push((name, option));
     }

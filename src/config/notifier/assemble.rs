@@ -1,11 +1,12 @@
 //! From what is written to a channel that has been tried out.
 
 use crate::config::declare::{Given, Section};
-use crate::config::error::{Findings, Text};
+use crate::config::error::Findings;
 use crate::config::schema::{NotifierDraft, NotifierKind, SecretUrl, TokenSource};
 use crate::config::value::{Located, Origin};
 use crate::config::{Env, tokens};
-use crate::domain::lang::Lang;
+use crate::i18n;
+use crate::i18n::Text;
 use crate::net::tls;
 use crate::notify::exec::ExecOptions;
 use crate::notify::local::LocalLog;
@@ -49,17 +50,14 @@ impl Assembly<'_> {
         // What is missing is then missing for a reason.
         let is_broken = own.iter().any(|(_, _, right)| !right);
         if draft.name.value.is_none() && !is_broken {
-            self.reject(Text::new("name is missing", "缺少 name"));
+            self.reject(i18n::config::NAME_MISSING.into());
         }
         let kind = match (draft.r#type.value, draft.preset.value) {
             (Some(kind), _) => kind,
             (None, Some(_)) => NotifierKind::Webhook,
             (None, None) => {
                 if !is_broken {
-                    self.reject(Text::new(
-                        "type is missing: write \"webhook\", \"mail\", \"exec\", \"journal\" or \"syslog\"",
-                        "缺少 type：请写 \"webhook\"、\"mail\"、\"exec\"、\"journal\" 或 \"syslog\"",
-                    ));
+                    self.reject(i18n::config::TYPE_MISSING_WRITE_WEBHOOK.into());
                 }
                 return None;
             }
@@ -67,18 +65,12 @@ impl Assembly<'_> {
         for (only, origin, _) in own {
             if !only.is_empty() && !only.contains(&kind.name()) {
                 let (whose, own) = (only.join(", "), kind.name());
-                self.reject_at(
-                    origin,
-                    Text::new(
-                        format!("is for {whose}, not for {own}"),
-                        format!("只用于 {whose}，不用于 {own}"),
-                    ),
-                );
+                self.reject_at(origin, i18n::config::not(&whose, &own));
             }
         }
         if let (Some(path), Some(origin)) = (&draft.ca.value, &draft.ca.origin) {
             if let Err(error) = tls::authorities(Some(path)) {
-                self.reject_at(origin, both(|lang| error.sentence(lang)));
+                self.reject_at(origin, Text::of(|lang| error.sentence(lang)));
                 return None;
             }
         }
@@ -160,7 +152,7 @@ impl Assembly<'_> {
                         .map(|header| &header.origin),
                     WebhookPart::Whole => None,
                 };
-                self.reject_at(origin.unwrap_or(self.origin), both(|lang| wrong.sentence(lang)));
+                self.reject_at(origin.unwrap_or(self.origin), Text::of(|lang| wrong.sentence(lang)));
                 None
             }
         }
@@ -182,13 +174,7 @@ impl Assembly<'_> {
         }
         let found = Proxy::parse(&text);
         if found.is_none() {
-            self.reject_at(
-                &origin,
-                Text::new(
-                    "not a proxy of HTTP: write \"http://HOST:PORT\", { file = \"PATH\" } where it has a password, or \"none\"",
-                    "不是 HTTP 代理：请写 \"http://主机:端口\"；含密码时写 { file = \"路径\" }；不用代理写 \"none\"",
-                ),
-            );
+            self.reject_at(&origin, i18n::config::NOT_PROXY_HTTP_WRITE.into());
         }
         found.map(|proxy| Some(Some(proxy)))
     }
@@ -198,10 +184,7 @@ impl Assembly<'_> {
         match Proxy::of_environment(variable, to.tls, &to.host, to.port) {
             Ok(found) => found,
             Err(name) => {
-                let text = Text::new(
-                    format!("{name} is no proxy of HTTP (http://HOST:PORT) and is ignored"),
-                    format!("{name} 不是 HTTP 代理（http://主机:端口），已忽略"),
-                );
+                let text = i18n::config::no_proxy_http_http(&name);
                 self.findings.warn(&self.origin.place, "notifier.proxy", text);
                 None
             }
@@ -210,7 +193,7 @@ impl Assembly<'_> {
 
     fn mail(&self, draft: NotifierDraft) -> Option<ChannelOptions> {
         let lacks = |what: &str| {
-            self.reject(Text::new(format!("{what} is missing"), format!("缺少 {what}")));
+            self.reject(i18n::config::missing(&what));
         };
         if !draft.smtp.is_given() {
             lacks("smtp");
@@ -229,21 +212,18 @@ impl Assembly<'_> {
         let login = match (draft.username.located(), &password) {
             (Some(user), Some(source)) => {
                 if tls == MailTls::Off && !is_neighbour(&host) {
-                    let text = Text::new(
-                        format!("with tls = \"none\" the password goes to {host} for everybody to read"),
-                        format!("tls = \"none\" 时密码以明文发往 {host}"),
-                    );
+                    let text = i18n::config::tls_none_password_goes(&host);
                     self.findings.warn(&user.origin.place, &user.origin.key, text);
                 }
                 Some((user.value, tokens::secret(source, self.env, self.findings)?))
             }
             (None, None) => None,
             (Some(user), None) => {
-                self.reject_at(&user.origin, Text::new("password_file is missing", "缺少 password_file"));
+                self.reject_at(&user.origin, i18n::config::PASSWORD_FILE_MISSING.into());
                 return None;
             }
             (None, Some(source)) => {
-                self.reject_at(&source.origin, Text::new("username is missing", "缺少 username"));
+                self.reject_at(&source.origin, i18n::config::USERNAME_MISSING.into());
                 return None;
             }
         };
@@ -267,13 +247,13 @@ impl Assembly<'_> {
 
     fn exec(&self, draft: NotifierDraft) -> Option<ChannelOptions> {
         let Some(command) = draft.command.value else {
-            self.reject(Text::new("command is missing", "缺少 command"));
+            self.reject(i18n::config::COMMAND_MISSING.into());
             return None;
         };
         let program = Path::new(command.first()?);
         if program.is_absolute() && !program.is_file() {
             let path = program.display();
-            let text = Text::new(format!("there is no program {path}"), format!("没有程序 {path}"));
+            let text = i18n::config::no_program(&path);
             self.findings.warn(&self.origin.place, "notifier.command", text);
         }
         Some(ChannelOptions::Exec(ExecOptions {
@@ -289,15 +269,11 @@ impl Assembly<'_> {
         match Template::parse(&text, Names::default()) {
             Ok(template) => Some(Some(template)),
             Err(error) => {
-                self.reject_at(&origin, both(|lang| error.sentence(lang)));
+                self.reject_at(&origin, Text::of(|lang| error.sentence(lang)));
                 None
             }
         }
     }
-}
-
-fn both(say: impl Fn(Lang) -> String) -> Text {
-    Text::new(say(Lang::En), say(Lang::Zh))
 }
 
 /// Whether a host is this machine, by how it is written.

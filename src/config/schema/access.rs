@@ -2,11 +2,10 @@
 
 use super::{TokenSource, source_table};
 use crate::config::declare::section;
-use crate::config::error::Text;
 use crate::config::value::{Located, Value};
-use crate::config::words;
 use crate::domain::host::Hosts;
 use crate::domain::limits::{NETWORKS_MAX, TOKENS_MAX};
+use crate::i18n;
 use ipnet::IpNet;
 
 section! {
@@ -97,18 +96,13 @@ fn networks(value: Value<'_>) -> Option<Vec<IpNet>> {
 fn hosts(value: Value<'_>) -> Option<Vec<String>> {
     let host = |element: Value<'_>| {
         let read = Hosts::entry(element.string()?);
-        read.map_err(|reason| element.reject(words::domain(reason))).ok()
+        read.map_err(|reason| element.reject(reason.into())).ok()
     };
     Some(value.elements(NETWORKS_MAX)?.into_iter().filter_map(host).collect())
 }
 
 fn token_sources(value: Value<'_>) -> Vec<Located<TokenSource>> {
-    let nowhere = || {
-        Text::new(
-            "say where the tokens are: { file = \"PATH\" } or { credential = \"NAME\" }",
-            "请指明令牌的位置：{ file = \"路径\" } 或 { credential = \"名称\" }",
-        )
-    };
+    let nowhere = || i18n::config::SAY_WHERE_TOKENS_FILE.into();
     let elements = value.elements(TOKENS_MAX).unwrap_or_default();
     elements.into_iter().filter_map(|element| source_table(element, nowhere())).collect()
 }

@@ -8,6 +8,7 @@ use crate::config::value::{Located, Value};
 use crate::domain::limits::{FORGET_MAX, FORGET_MIN, INTERVAL_MAX, INTERVAL_MIN};
 use crate::domain::time::Span;
 use crate::domain::tolerance::Early;
+use crate::i18n;
 
 /// Longest address of the page.
 const PAGE_URL_BYTES_MAX: usize = 1024;
@@ -102,9 +103,6 @@ fn page_url(value: Value<'_>) -> Option<String> {
     {
         return Some(text.to_string());
     }
-    value.expected(
-        "an address such as \"https://mon.example.org\"",
-        "形如 \"https://mon.example.org\" 的地址",
-    );
+    value.expected(i18n::config::WEB_ADDRESS);
     None
 }

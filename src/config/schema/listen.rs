@@ -2,12 +2,11 @@
 
 use super::{TIMEOUT_MAX, TIMEOUT_MIN, TokenSource, section_of, source};
 use crate::config::declare::{Section, section};
-use crate::config::error::Text;
 use crate::config::value::{Located, Value};
-use crate::config::words;
 use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::limits::NETWORKS_MAX;
 use crate::domain::time::Span;
+use crate::i18n;
 use crate::sys::sockets::keepalive::KeepAlive;
 use crate::transport::tls::server::ClientAuth;
 use crate::wire::forwarded::ProxyHeader;
@@ -152,7 +151,7 @@ fn listener_name(value: Value<'_>) -> Option<String> {
     let fits = (1..=64).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     if !fits {
-        value.reject(words::name());
+        value.reject(i18n::config::NAME.into());
         return None;
     }
     Some(name.to_string())
@@ -190,8 +189,7 @@ fn client_auth(value: Value<'_>) -> Option<ClientAuth> {
         "required" => Some(ClientAuth::Required),
         "optional" => Some(ClientAuth::Optional),
         _ => {
-            value
-                .reject(Text::new("write \"required\" or \"optional\"", "请写 \"required\" 或 \"optional\""));
+            value.reject(i18n::config::WRITE_REQUIRED_OPTIONAL.into());
             None
         }
     }

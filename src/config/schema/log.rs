@@ -2,9 +2,9 @@
 
 use super::LOG_TARGETS_MAX;
 use crate::config::declare::{Section, section};
-use crate::config::error::Text;
 use crate::config::value::{Located, Value};
 use crate::domain::notice::Level;
+use crate::i18n;
 use crate::sys::log::{Format, Target};
 use crate::sys::shelter;
 
@@ -70,10 +70,7 @@ section! {
 fn targets(value: Value<'_>) -> Option<Vec<Located<TargetDraft>>> {
     let elements = value.elements(LOG_TARGETS_MAX)?;
     if elements.is_empty() {
-        value.reject(Text::new(
-            "a log needs at least one target: \"stderr\", \"journal\", \"syslog\" or \"file:PATH\"",
-            "日志至少需要一个目标：\"stderr\"、\"journal\"、\"syslog\" 或 \"file:路径\"",
-        ));
+        value.reject(i18n::config::LOG_NEEDS_LEAST_ONE.into());
     }
     let mut all = Vec::new();
     for element in elements {
@@ -81,7 +78,7 @@ fn targets(value: Value<'_>) -> Option<Vec<Located<TargetDraft>>> {
         if !element.is_table() {
             draft.target.by(element, target);
         } else if element.section(TargetDraft::KEYS, |_| None, &mut draft) && !draft.target.is_given() {
-            element.reject(Text::new("target is missing", "缺少 target"));
+            element.reject(i18n::config::TARGET_MISSING.into());
         }
         all.extend(element.located(Some(draft)));
     }
@@ -100,10 +97,7 @@ fn level(value: Value<'_>) -> Option<Level> {
     let name = value.string()?;
     let found = ALL.into_iter().find(|level| level.name() == name);
     if found.is_none() {
-        value.reject(Text::new(
-            "not a level: write error, warning, notice, info or debug",
-            "不是级别：请写 error、warning、notice、info 或 debug",
-        ));
+        value.reject(i18n::config::NOT_LEVEL_WRITE_ERROR.into());
     }
     found
 }

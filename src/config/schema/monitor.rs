@@ -3,11 +3,9 @@
 use super::LENGTH_MIN;
 use super::notifier::notifier_names;
 use crate::config::declare::{Section, section};
-use crate::config::error::Text;
+use crate::config::hints;
 use crate::config::value::{Located, Moment, Value};
-use crate::config::words;
 use crate::domain::id::Id;
-use crate::domain::lang::Lang;
 use crate::domain::limits::{
     FORGET_MAX, FORGET_MIN, INTERVAL_MAX, INTERVAL_MIN, RULE_AFTER_MAX, RULE_WINDOWS_MAX, TAG_BYTES_MAX,
     TAGS_MAX, WINDOW_MAX,
@@ -18,6 +16,7 @@ use crate::domain::schedule::WEEKDAYS;
 use crate::domain::time::Span;
 use crate::domain::tolerance::Early;
 use crate::domain::zone::Zone;
+use crate::i18n;
 use std::net::IpAddr;
 
 section! {
@@ -177,10 +176,7 @@ pub(in crate::config::schema) fn early(value: Value<'_>) -> Option<Early> {
     let percent = percent.trim_end().parse().ok().filter(|percent| *percent <= Early::PERCENT_MAX);
     if percent.is_none() {
         let most = Early::PERCENT_MAX;
-        value.reject(Text::new(
-            format!("not a share: write 0% to {most}%, or a duration such as 30s"),
-            format!("不是比例：请写 0% 到 {most}%，或 30s 之类的时长"),
-        ));
+        value.reject(i18n::config::not_a_share(&most));
     }
     percent.map(Early::Percent)
 }
@@ -194,7 +190,7 @@ fn whom(value: Value<'_>) -> Option<Match> {
     match Pattern::parse(text) {
         Ok(pattern) => Some(Match::Id(pattern)),
         Err(error) => {
-            value.reject(words::id(error));
+            value.reject(error.word().into());
             None
         }
     }
@@ -205,14 +201,11 @@ fn zone(value: Value<'_>) -> Option<Zone> {
     match Zone::parse(name) {
         Ok(zone) => Some(zone),
         Err(error) => {
-            let reason = match words::near_zone(name) {
-                Some(near) => Text::new(format!("did you mean {near}?"), format!("是否想写 {near}？")),
-                None => words::zone(error),
+            let reason = match hints::near_zone(name) {
+                Some(near) => i18n::config::did_you_mean(&near),
+                None => error.word().into(),
             };
-            value.reject(Text::new(
-                format!("{name:?}: {}", reason.say(Lang::En)),
-                format!("{name:?}：{}", reason.say(Lang::Zh)),
-            ));
+            value.reject(i18n::config::quoted(&name, &reason));
             None
         }
     }
@@ -225,14 +218,11 @@ fn weekdays(value: Value<'_>) -> Option<Vec<&'static str>> {
         let Some(text) = element.string() else { continue };
         match WEEKDAYS.into_iter().find(|day| *day == text) {
             Some(day) => days.push(day),
-            None => element.reject(Text::new(
-                format!("{text:?} is not a day: write mon, tue, wed, thu, fri, sat or sun"),
-                format!("{text:?} 不是星期：请写 mon、tue、wed、thu、fri、sat 或 sun"),
-            )),
+            None => element.reject(i18n::config::not_day_write_mon(&text)),
         }
     }
     if elements.is_empty() {
-        value.reject(Text::new("a day is missing", "缺少星期"));
+        value.reject(i18n::config::DAY_MISSING.into());
     }
     Some(days)
 }
@@ -244,10 +234,7 @@ fn tags(value: Value<'_>) -> Option<Vec<String>> {
         if (1..=TAG_BYTES_MAX).contains(&tag.len()) && !tag.chars().any(char::is_control) {
             tags.push(tag.to_string());
         } else {
-            element.reject(Text::new(
-                format!("a tag is 1 to {TAG_BYTES_MAX} bytes without control characters"),
-                format!("标签应为 1 到 {TAG_BYTES_MAX} 字节，且不含控制字符"),
-            ));
+            element.reject(i18n::config::tag_1_bytes_without(&TAG_BYTES_MAX));
         }
     }
     Some(tags)
@@ -259,7 +246,7 @@ fn after(value: Value<'_>) -> Option<Vec<Located<String>>> {
         let Some(id) = element.string() else { continue };
         match Id::new(id) {
             Ok(id) => ids.extend(element.located(Some(id.to_string()))),
-            Err(error) => element.reject(words::id(error)),
+            Err(error) => element.reject(error.word().into()),
         }
     }
     Some(ids)

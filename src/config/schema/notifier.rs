@@ -2,13 +2,13 @@
 
 use super::{TokenSource, file, source_table};
 use crate::config::declare::section;
-use crate::config::error::Text;
 use crate::config::value::{Located, Value};
-use crate::config::words;
 use crate::domain::alert::policy::{
     GROUP_WAIT_MAX, MIN_DOWN_MAX, NOTIFY_MAX, Notifier, REMIND_MAX, REMIND_MIN, RETRY_FOR_MAX,
 };
 use crate::domain::time::Span;
+use crate::i18n;
+use crate::i18n::Text;
 use crate::notify::mail::{MailTls, Mailbox, is_whole_name};
 use crate::notify::preset::{self, PRESETS, Preset};
 use crate::notify::webhook::{HeaderName, Method};
@@ -385,10 +385,7 @@ pub(super) fn notifier_names(value: Value<'_>) -> Option<Vec<Located<String>>> {
 const OURS: [&str; 5] = ["host", "connection", "content-length", "transfer-encoding", "idempotency-key"];
 
 fn where_secret() -> Text {
-    Text::new(
-        "say where the secret is: { file = \"PATH\" } or { credential = \"NAME\" }",
-        "请指明密钥的位置：{ file = \"路径\" } 或 { credential = \"名称\" }",
-    )
+    i18n::config::SAY_WHERE_SECRET_FILE.into()
 }
 
 /// One of some words.
@@ -397,10 +394,7 @@ fn word<T: Copy>(value: Value<'_>, all: &[(&'static str, T)]) -> Option<T> {
     let found = all.iter().find(|(name, _)| *name == text).map(|(_, one)| *one);
     if found.is_none() {
         let names: Vec<String> = all.iter().map(|(name, _)| format!("{name:?}")).collect();
-        value.reject(Text::new(
-            format!("{text:?} is none of {}", names.join(", ")),
-            format!("{text:?} 不在可用值之中：{}", names.join("、")),
-        ));
+        value.reject(i18n::config::none(&text, &names.join(", "), &names.join("、")));
     }
     found
 }
@@ -410,17 +404,14 @@ fn notifier_name(value: Value<'_>) -> Option<String> {
     if Notifier::is_name(name) {
         return Some(name.to_string());
     }
-    value.reject(words::name());
+    value.reject(i18n::config::NAME.into());
     None
 }
 
 fn kind(value: Value<'_>) -> Option<NotifierKind> {
     if let Some(preset) = value.string().and_then(preset::find) {
         let name = preset.name;
-        value.reject(Text::new(
-            format!("{name:?} is a preset: write type = \"webhook\" and preset = {name:?}"),
-            format!("{name:?} 是预设：请写 type = \"webhook\" 和 preset = {name:?}"),
-        ));
+        value.reject(i18n::config::preset_write_type_webhook(&name));
         return None;
     }
     word(value, &NotifierKind::ALL.map(|kind| (kind.name(), kind)))
@@ -446,10 +437,7 @@ fn method(value: Value<'_>) -> Option<Method> {
     let text = value.string()?;
     let found = Method::from_bytes(text.as_bytes()).ok().filter(|method| *method != Method::CONNECT);
     if found.is_none() {
-        value.reject(Text::new(
-            format!("{text:?} is not a method such as POST"),
-            format!("{text:?} 不是 POST 之类的方法"),
-        ));
+        value.reject(i18n::config::not_method_such_post(&text));
     }
     found
 }
@@ -465,11 +453,11 @@ fn headers(value: Value<'_>) -> Option<Vec<Located<(HeaderName, String)>>> {
             }
             Ok(_) => {
                 right = false;
-                value.reject(Text::new("this header is set already", "此请求头已自动设置"));
+                value.reject(i18n::config::HEADER_SET_ALREADY.into());
             }
             Err(_) => {
                 right = false;
-                value.reject(Text::new("not the name of a header", "不是请求头名称"));
+                value.reject(i18n::config::NOT_NAME_HEADER.into());
             }
         }
     });
@@ -480,7 +468,7 @@ fn headers(value: Value<'_>) -> Option<Vec<Located<(HeaderName, String)>>> {
 fn plain_name(name: &str, value: Value<'_>) -> bool {
     let plain = Notifier::is_name(name);
     if !plain {
-        value.reject(words::name());
+        value.reject(i18n::config::NAME.into());
     }
     plain
 }
@@ -521,10 +509,7 @@ fn server(value: Value<'_>) -> Option<(String, Option<u16>)> {
     let number = port.map(|port| port.parse::<u16>().ok().filter(|port| *port > 0));
     let fits = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/');
     if !fits || number == Some(None) {
-        value.reject(Text::new(
-            format!("{text:?} is not a server: write host or host:port"),
-            format!("{text:?} 不是服务器：请写 主机 或 主机:端口"),
-        ));
+        value.reject(i18n::config::not_server_write_host(&text));
         return None;
     }
     Some((host.to_string(), number.flatten()))
@@ -540,10 +525,7 @@ fn helo(value: Value<'_>) -> Option<String> {
     if literal || is_whole_name(text) {
         return Some(text.to_string());
     }
-    value.reject(Text::new(
-        format!("{text:?} is no full host name: write \"mon.example.org\", or an address as \"[192.0.2.7]\""),
-        format!("{text:?} 不是完整主机名：请写 \"mon.example.org\"，或地址 \"[192.0.2.7]\""),
-    ));
+    value.reject(i18n::config::no_full_host_name(&text));
     None
 }
 
@@ -551,10 +533,7 @@ fn mailbox(value: Value<'_>) -> Option<Mailbox> {
     let text = value.string()?;
     let found = text.parse().ok();
     if found.is_none() {
-        value.reject(Text::new(
-            format!("{text:?} is not an address of mail: write ops@example.org or \"Ops <ops@example.org>\""),
-            format!("{text:?} 不是邮件地址：请写 ops@example.org 或 \"运维 <ops@example.org>\""),
-        ));
+        value.reject(i18n::config::not_address_mail_write(&text));
     }
     found
 }
@@ -570,17 +549,14 @@ fn mailboxes(value: Value<'_>) -> Option<Vec<Mailbox>> {
 
 fn command(value: Value<'_>) -> Option<Vec<String>> {
     if !value.is_list() {
-        value.reject(Text::new(
-            "write a list: [\"/path/program\", \"argument\"]; a shell is had with [\"sh\", \"-c\", \"…\"]",
-            "请写成列表：[\"/路径/程序\", \"参数\"]；需要 shell 时写 [\"sh\", \"-c\", \"…\"]",
-        ));
+        value.reject(i18n::config::WRITE_LIST_PATH_PROGRAM.into());
         return None;
     }
     let all = value.elements(LIST_MAX)?;
     let found: Vec<String> = all.iter().filter_map(|word| word.string().map(str::to_string)).collect();
     let empty = found.first().is_none_or(String::is_empty);
     if found.len() == all.len() && (empty || found.iter().any(|word| word.contains('\0'))) {
-        value.reject(Text::new("the program is missing", "缺少程序"));
+        value.reject(i18n::config::PROGRAM_MISSING.into());
         return None;
     }
     (found.len() == all.len()).then_some(found)

@@ -3,6 +3,7 @@
 
 use super::MailOptions;
 use crate::domain::lang::Lang;
+use crate::i18n;
 use crate::net::stream::ClientStream;
 use crate::net::tls;
 use crate::notify::connect::{ConnectError, connect};
@@ -168,7 +169,7 @@ pub(super) fn judge(
     }
     // No recipient got it, and all for one kind of reason.
     let named: Vec<String> = left.iter().map(|one| format!("{}: {}", one.to, one.reason)).collect();
-    let reason = named.join(lang.pick("; ", "；"));
+    let reason = named.join(i18n::notify::SEMICOLON.in_lang(lang));
     if refused > 0 { Outcome::refused(reason) } else { Outcome::retry(reason) }
 }
 
@@ -183,20 +184,14 @@ fn answered(
     let Some(code) = error.status() else {
         // No answer: the text is lettre's or the system's.
         let reason = super::chain(error);
-        return lang.pick(
-            format!("{host} did not take the mail: {reason}{}", tls::advice(error, lang)),
-            format!("{host} 未接收邮件：{reason}{}", tls::advice(error, lang)),
-        );
+        return i18n::notify::mail_not_taken_because(&host, &reason, &tls::advice(error, lang)).in_lang(lang);
     };
     let code = u16::from(code);
     let text = super::chain(error);
     let detail = enhanced(&text).map(|detail| format!(" {detail}")).unwrap_or_default();
     let class = class(step, code, lang);
     let said = options.secrets().answer(options.show_answers, &text, lang);
-    lang.pick(
-        format!("{host} did not take the mail: {code}{detail}, {class}{said}"),
-        format!("{host} 未接收邮件：{code}{detail}，{class}{said}"),
-    )
+    i18n::notify::mail_not_taken_with_code(&host, &code, &detail, &class, &said).in_lang(lang)
 }
 
 /// RFC 3463: class, subject and detail, if the answer has them.
@@ -215,24 +210,18 @@ fn enhanced(text: &str) -> Option<&str> {
 /// What a code means (RFC 5321, 4.2.3; RFC 4954, 6).
 fn class(step: SmtpStep, code: u16, lang: Lang) -> &'static str {
     match (step, code) {
-        (_, 421) => lang.pick("it is closing", "服务器正在关闭"),
-        (_, 530 | 534 | 535 | 538) | (SmtpStep::Login, 500..) => lang.pick(
-            "it refuses the login: see username and password_file",
-            "拒绝登录：请检查 username 和 password_file",
-        ),
-        (SmtpStep::Sender, 500..) => lang.pick("it refuses the sender: see from", "拒绝发件人：请检查 from"),
-        (SmtpStep::Recipient, 450 | 451) => lang.pick(
-            "the recipient is put off (greylisting, or its mailbox is busy)",
-            "收件人被推迟（灰名单，或邮箱繁忙）",
-        ),
-        (SmtpStep::Recipient, 452) => {
-            lang.pick("too many recipients at once, or no room", "收件人过多或空间不足")
+        (_, 421) => i18n::notify::CLOSING.in_lang(lang),
+        (_, 530 | 534 | 535 | 538) | (SmtpStep::Login, 500..) => {
+            i18n::notify::REFUSES_LOGIN_SEE_USERNAME.in_lang(lang)
         }
-        (SmtpStep::Recipient, 500..) => lang.pick("the recipient is refused", "拒绝该收件人"),
-        (_, 452 | 552) => lang.pick("no room, or too large", "空间不足或邮件过大"),
-        (_, 554) => lang.pick("its rules forbid it", "被其规则拒绝"),
-        (_, 400..=499) => lang.pick("not this time", "暂时拒绝"),
-        _ => lang.pick("refused", "拒绝"),
+        (SmtpStep::Sender, 500..) => i18n::notify::REFUSES_SENDER_SEE_FROM.in_lang(lang),
+        (SmtpStep::Recipient, 450 | 451) => i18n::notify::RECIPIENT_PUT_OFF_GREYLISTING.in_lang(lang),
+        (SmtpStep::Recipient, 452) => i18n::notify::TOO_MANY_RECIPIENTS_ONCE.in_lang(lang),
+        (SmtpStep::Recipient, 500..) => i18n::notify::RECIPIENT_REFUSED.in_lang(lang),
+        (_, 452 | 552) => i18n::notify::NO_ROOM_TOO_LARGE.in_lang(lang),
+        (_, 554) => i18n::notify::RULES_FORBID.in_lang(lang),
+        (_, 400..=499) => i18n::notify::NOT_TIME.in_lang(lang),
+        _ => i18n::notify::REFUSED.in_lang(lang),
     }
 }
 
@@ -241,10 +230,7 @@ impl SmtpError {
         let (host, port) = (&options.host, options.port);
         match self {
             SmtpError::Connect(error) => {
-                let advice = lang.pick(
-                    "; smtp = \"HOST:PORT\" and tls say where and how",
-                    "；可用 smtp = \"主机:端口\" 和 tls 指定",
-                );
+                let advice = i18n::notify::SMTP_HOST_PORT_TLS.in_lang(lang);
                 error.sentence(host, port, lang) + advice
             }
             SmtpError::Tls(error) => tls_failed(host, port, error, lang),
@@ -257,10 +243,7 @@ impl SmtpError {
 
 fn tls_failed(host: &str, port: u16, error: &(dyn Error + 'static), lang: Lang) -> String {
     let (reason, advice) = (super::chain(error), tls::advice(error, lang));
-    lang.pick(
-        format!("no TLS with {host}:{port}: {reason}{advice}"),
-        format!("无法与 {host}:{port} 建立 TLS：{reason}{advice}"),
-    )
+    i18n::notify::no_tls(&host, &port, &reason, &advice).in_lang(lang)
 }
 
 impl MailOptions {

@@ -4,6 +4,7 @@ use super::WebhookOptions;
 use super::http::HttpAnswer;
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
+use crate::i18n;
 use crate::notify::preset::Verdict;
 use crate::notify::{Envelope, Outcome, Secrets};
 use hyper::StatusCode;
@@ -25,14 +26,14 @@ pub(super) fn judge(
     let status = answer.status;
     let body = String::from_utf8_lossy(&answer.body);
     let said = secrets.answer(options.show_answers, &body, lang);
-    let answered = lang.pick(format!("{host} answered {status}"), format!("{host} 应答 {status}"));
+    let answered = i18n::notify::answered(&host, &status).in_lang(lang);
     if status.is_success() {
         return match options.verdict {
             Verdict::Status => Outcome::Sent,
             // The code in the body decides, and the body is incomplete.
-            Verdict::Code { .. } if answer.broken => Outcome::retry(
-                lang.pick(format!("the answer of {host} broke off"), format!("{host} 的应答中途中断")),
-            ),
+            Verdict::Code { .. } if answer.broken => {
+                Outcome::retry(i18n::notify::answer_broke_off(&host).in_lang(lang))
+            }
             Verdict::Code { .. } => judge_code(&body, options.verdict, host, &said, lang),
         };
     }
@@ -40,11 +41,8 @@ pub(super) fn judge(
     if status.is_redirection() {
         let to = answer.headers.get(LOCATION).and_then(|to| to.to_str().ok()).and_then(origin);
         let to = to.filter(|_| options.show_answers).map(|to| secrets.redact(&to));
-        let to = to.map(|to| lang.pick(format!(" to {to}"), format!("，指向 {to}"))).unwrap_or_default();
-        return Outcome::refused(lang.pick(
-            format!("{answered}{to}: redirects are not followed, write the final address as url"),
-            format!("{answered}{to}：不跟随重定向，请把最终地址写入 url"),
-        ));
+        let to = to.map(|to| i18n::notify::to(&to).in_lang(lang)).unwrap_or_default();
+        return Outcome::refused(i18n::notify::redirects_not_followed_write(&answered, &to).in_lang(lang));
     }
     let later = status.is_server_error()
         || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS]
@@ -68,17 +66,11 @@ fn judge_code(body: &str, verdict: Verdict, host: &str, said: &str, lang: Lang) 
             let (en, zh) = meaning.map_or((String::new(), String::new()), |meaning| {
                 (format!(": {}", meaning.en), format!("：{}", meaning.zh))
             });
-            let reason = lang.pick(
-                format!("{host} refuses it ({code}){en}{said}"),
-                format!("{host} 拒绝（{code}）{zh}{said}"),
-            );
+            let reason = i18n::notify::refuses_with_code(&host, &code, &en, &said, &zh).in_lang(lang);
             if busy.contains(&code) { Outcome::retry(reason) } else { Outcome::refused(reason) }
         }
         // The answer of a gateway, not of the service.
-        None => Outcome::retry(lang.pick(
-            format!("{host} does not say whether it took it{said}"),
-            format!("{host} 未说明是否已接收{said}"),
-        )),
+        None => Outcome::retry(i18n::notify::does_not_say_whether(&host, &said).in_lang(lang)),
     }
 }
 

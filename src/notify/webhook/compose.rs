@@ -4,6 +4,7 @@ use super::request::{self, RequestError};
 use super::{Secrets, WebhookOptions};
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
+use crate::i18n;
 use crate::notify::preset::Preset;
 use crate::notify::proxy::Proxy;
 use crate::notify::template::{Missing, Names, Template, TemplateError};
@@ -174,15 +175,13 @@ impl ComposeError {
         match &self.reason {
             ComposeErrorKind::Template(error) => error.sentence(lang),
             ComposeErrorKind::Request(error) => error.sentence(lang),
-            ComposeErrorKind::NoUrl => lang.pick("url is missing", "缺少 url").to_string(),
-            ComposeErrorKind::NoSecret { preset, name } => lang.pick(
-                format!("{preset} needs secrets = {{ {name} = {{ file = \"PATH\" }} }}, or {{ credential = \"NAME\" }}"),
-                format!("{preset} 需要 secrets = {{ {name} = {{ file = \"路径\" }} }}，或 {{ credential = \"名称\" }}"),
-            ),
-            ComposeErrorKind::NoParam { preset, name } => lang.pick(
-                format!("{preset} needs params = {{ {name} = \"…\" }}"),
-                format!("{preset} 需要 params = {{ {name} = \"…\" }}"),
-            ),
+            ComposeErrorKind::NoUrl => i18n::notify::URL_MISSING.in_lang(lang).to_string(),
+            ComposeErrorKind::NoSecret { preset, name } => {
+                i18n::notify::needs_secrets_file_path(&preset, &name).in_lang(lang)
+            }
+            ComposeErrorKind::NoParam { preset, name } => {
+                i18n::notify::needs_params(&preset, &name).in_lang(lang)
+            }
         }
     }
 }

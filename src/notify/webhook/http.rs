@@ -3,6 +3,7 @@
 use super::request::{Request, RequestTarget};
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
+use crate::i18n;
 use crate::net::http::HttpClientConnection;
 use crate::net::stream::ClientStream;
 use crate::net::tls;
@@ -125,7 +126,7 @@ impl ExchangeError {
             (ExchangeError::Connect(error), _) => match proxy {
                 Some(proxy) => {
                     let reason = error.sentence(&proxy.host, proxy.port, lang);
-                    lang.pick(format!("the proxy: {reason}"), format!("代理：{reason}"))
+                    i18n::notify::proxy(&reason).in_lang(lang)
                 }
                 None => error.sentence(host, port, lang),
             },
@@ -140,10 +141,7 @@ impl ExchangeError {
                     TunnelError::Answer(Some(status)) => (format!("it answered {status}"), format!("应答 {status}")),
                     TunnelError::Answer(None) => ("it is no proxy of HTTP".to_string(), "它不是 HTTP 代理".to_string()),
                 };
-                lang.pick(
-                    format!("the proxy {place} does not connect us to {host}: {en}"),
-                    format!("代理 {place} 未能连接到 {host}：{zh}"),
-                )
+                i18n::notify::proxy_does_not_connect_us(&place, &host, &en, &zh).in_lang(lang)
             }
             (ExchangeError::Tls(error), false) => {
                 format!("no TLS with {host}: {error}{}", tls::advice(error, lang))

@@ -2,6 +2,7 @@
 
 use super::WebhookOptions;
 use crate::domain::lang::Lang;
+use crate::i18n;
 use crate::notify::template::{OUTPUT_BYTES_MAX, Template, TemplateScope};
 use crate::notify::{Envelope, hostile};
 use bytes::Bytes;
@@ -173,24 +174,14 @@ impl RequestError {
         let text = match self {
             RequestError::TooLong => {
                 let most = OUTPUT_BYTES_MAX;
-                return lang.pick(
-                    format!("what the template yields is longer than {most} bytes; use cut"),
-                    format!("模板生成的内容超过 {most} 字节；请使用 cut"),
-                );
+                return i18n::notify::what_template_yields_longer(&most).in_lang(lang);
             }
             RequestError::Moving => (
                 "scheme, host and port of the address cannot come from the message: write them out, with a / behind them",
                 "地址的协议、主机和端口不能来自消息：请直接写出，并在其后加 /",
             ),
             RequestError::NotJson(line, column) => {
-                return lang.pick(
-                    format!(
-                        "with quotes, line breaks and the like in a message this is no JSON any more, at line {line}, column {column} of what it yields; outside of quotes write {{{{json text}}}}, inside them {{{{text}}}}"
-                    ),
-                    format!(
-                        "消息中含有引号、换行等字符时，生成的内容不再是 JSON（第 {line} 行第 {column} 列）；引号之外请写 {{{{json text}}}}，引号之内请写 {{{{text}}}}"
-                    ),
-                );
+                return i18n::notify::quotes_line_breaks_like(&line, &column).in_lang(lang);
             }
             RequestError::Url => {
                 ("not an address such as https://host/path", "不是形如 https://host/path 的地址")

@@ -4,6 +4,7 @@ use super::frame::file_name;
 use super::{Cut, Damage, FileJournal};
 use crate::domain::lang::Lang;
 use crate::domain::sentence::{Audience, Sentence};
+use crate::i18n;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -83,23 +84,13 @@ impl Damage {
     fn to(&self, to: Audience, lang: Lang) -> String {
         let Damage { file, offset, bytes, reason, kept, .. } = self;
         let file = to.path(file);
-        let reason = to.words(reason, lang.pick("not what was written", "内容与写入时不符"));
-        let kept = match (kept, lang) {
-            (Some(kept), Lang::En) => format!("; a copy is kept at {}", to.path(kept)),
-            (Some(kept), Lang::Zh) => format!("；副本保存在 {}", to.path(kept)),
-            (None, _) => String::new(),
+        let reason = to.words(reason, i18n::store::NOT_WHAT_WRITTEN.in_lang(lang));
+        let kept = match kept {
+            Some(kept) => i18n::store::copy_kept(&to.path(kept)).in_lang(lang),
+
+            None => String::new(),
         };
-        match lang {
-            Lang::En => format!(
-                "the journal is damaged: {file}: at byte {offset}, {bytes} bytes cannot be read: {reason}; everything else was \
-                 read{kept}"
-            ),
-            Lang::Zh => {
-                format!(
-                    "journal 文件损坏：{file}：第 {offset} 字节起的 {bytes} 字节无法读取：{reason}；其余内容均已读取{kept}"
-                )
-            }
-        }
+        i18n::store::journal_damaged_byte_bytes(&file, &offset, &bytes, &reason, &kept).in_lang(lang)
     }
 }
 
@@ -108,17 +99,7 @@ impl Cut {
     pub fn sentence(&self, lang: Lang) -> String {
         let Cut { file, offset, bytes } = self;
         let file = file.display();
-        match lang {
-            Lang::En => format!(
-                "the journal ends in an unfinished write, as after a power cut: {file}: {bytes} bytes from byte {offset} on were \
-                 left out"
-            ),
-            Lang::Zh => {
-                format!(
-                    "journal 末尾是未写完的内容（断电后常见）：{file}：第 {offset} 字节起的 {bytes} 字节已略去"
-                )
-            }
-        }
+        i18n::store::journal_ends_unfinished_write(&file, &bytes, &offset).in_lang(lang)
     }
 }
 
@@ -132,27 +113,9 @@ impl Rescue {
         let Rescue { file, reason, again, times } = self;
         let (file, again) = (to.path(file), to.path(again));
         let Some(reason) = reason else {
-            return match lang {
-                Lang::En => format!(
-                    "a file of the journal was removed while it was written: {file}; all of it was written again, to {again}, \
-                     and nothing is lost; stop the server before files of its state are removed"
-                ),
-                Lang::Zh => format!(
-                    "journal 文件在写入期间被删除：{file}；其内容已全部重新写入 {again}，没有丢失；删除状态文件前请先停止服务器"
-                ),
-            };
+            return i18n::store::file_journal_removed_while(&file, &again).in_lang(lang);
         };
-        let reason = to.words(reason, lang.pick("it failed", "失败"));
-        match lang {
-            Lang::En => format!(
-                "the disk could not be told to keep what was written: {file}: fdatasync: {reason}; all of it was written again, \
-                 to {again}, and nothing is lost ({times} times since the start); check the disk"
-            ),
-            Lang::Zh => {
-                format!(
-                    "数据未能落盘：{file}：fdatasync：{reason}；相关内容已全部重新写入 {again}，没有丢失（启动以来第 {times} 次）；请检查磁盘"
-                )
-            }
-        }
+        let reason = to.words(reason, i18n::store::FAILED.in_lang(lang));
+        i18n::store::disk_could_not_told(&file, &reason, &again, &times).in_lang(lang)
     }
 }

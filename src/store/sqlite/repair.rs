@@ -9,6 +9,7 @@ use super::{Use, connect, salvage, sorted, wal};
 use crate::domain::lang::Lang;
 use crate::domain::sentence::Audience;
 use crate::domain::time::Wall;
+use crate::i18n;
 use crate::store::StoreError;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions};
@@ -52,49 +53,18 @@ impl Repair {
     /// What was wrong, where, and what to do.
     pub fn sentence(&self, to: Audience, lang: Lang) -> String {
         let shown = |path: &Path| to.path(path);
-        let because = |reason| to.words(reason, lang.pick("not what was written", "内容与写入时不符"));
-        match (self, lang) {
-            (Repair::SetAside { path, aside, reason, monitors, complete }, Lang::En) => {
-                let rest = if *complete { "nothing is missing" } else { "the rest could not be read" };
-                format!(
-                    "{} was damaged ({}) and is kept as {}; {monitors} monitors were read out of it, {rest}; \
-                     check the disk",
-                    shown(path),
-                    because(reason),
-                    shown(aside)
-                )
+        let because = |reason| to.words(reason, i18n::store::NOT_WHAT_WRITTEN.in_lang(lang));
+        match self {
+            Repair::SetAside { path, aside, reason, monitors, complete } => {
+                let rest =
+                    if *complete { i18n::store::NOTHING_MISSING } else { i18n::store::REST_UNREADABLE };
+                let (path, because, aside) = (shown(path), because(reason), shown(aside));
+                i18n::store::set_aside(&path, &because, &aside, monitors, &rest.into()).in_lang(lang)
             }
-            (Repair::SetAside { path, aside, reason, monitors, complete }, Lang::Zh) => {
-                let rest = if *complete { "没有缺失" } else { "其余内容无法读取" };
-                format!(
-                    "{} 已损坏（{}），已另存为 {}；从中读出 {monitors} 个监控项，{rest}；请检查磁盘",
-                    shown(path),
-                    because(reason),
-                    shown(aside)
-                )
-            }
-            (Repair::Empty { path }, Lang::En) => format!(
-                "{} was an empty file: if anything stood in it, that is lost; monitors come back from the journal or with \
-                 their next beat",
-                shown(path)
-            ),
-            (Repair::Empty { path }, Lang::Zh) => {
-                format!(
-                    "{} 是空文件：若其中曾有内容则已丢失；监控项会从 journal 或随下一次心跳恢复",
-                    shown(path)
-                )
-            }
-            (Repair::Row { path, number, reason }, Lang::En) => format!(
-                "{}: monitors, number {number}: {}; the row is passed over, correct or delete it",
-                shown(path),
-                because(reason)
-            ),
-            (Repair::Row { path, number, reason }, Lang::Zh) => {
-                format!(
-                    "{}：表 monitors，编号 {number}：{}；已跳过该行，请更正或删除",
-                    shown(path),
-                    because(reason)
-                )
+            Repair::Empty { path } => i18n::store::empty_file_if_anything(&shown(path)).in_lang(lang),
+
+            Repair::Row { path, number, reason } => {
+                i18n::store::monitors_number_row_passed(&shown(path), &number, &because(reason)).in_lang(lang)
             }
         }
     }

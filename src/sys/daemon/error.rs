@@ -1,6 +1,7 @@
 //! Why a daemon cannot go into the background, as sentences.
 
 use crate::domain::lang::Lang;
+use crate::i18n;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -49,47 +50,22 @@ impl DaemonError {
 
     /// The sentence for the person who started us.
     pub fn sentence(&self, lang: Lang) -> String {
-        match (self, lang) {
-            (DaemonError::Supervised, Lang::En) => "--daemon cannot be used under a service manager (systemd, launchd): \
-                it would lose sight of the server; leave --daemon out of its unit"
-                .into(),
-            (DaemonError::Supervised, Lang::Zh) => {
-                "--daemon 不能在服务管理器（systemd、launchd）下使用，否则它会失去对服务的掌控；请从其单元中去掉 --daemon".into()
+        match self {
+            DaemonError::Supervised => i18n::sys::DAEMON_CANNOT_USED_UNDER.in_lang(lang).to_string(),
+
+            DaemonError::Locked { path, pid } => {
+                let pid = pid.map(|pid| i18n::sys::pid(&pid)).unwrap_or_default();
+                i18n::sys::pid_file_held(&path.display(), &pid).in_lang(lang)
             }
-            (DaemonError::Locked { path, pid }, Lang::En) => {
-                let pid = pid.map(|p| format!(" (pid {p})")).unwrap_or_default();
-                format!(
-                    "pid file {}: another server{pid} holds it; stop that one, or give this one its own --pid-file",
-                    path.display()
-                )
+            DaemonError::PidFile { path, source } => {
+                i18n::sys::pid_file_choose_another(&path.display(), &source).in_lang(lang)
             }
-            (DaemonError::Locked { path, pid }, Lang::Zh) => {
-                let pid = pid.map(|p| format!("（进程号 {p}）")).unwrap_or_default();
-                format!(
-                    "进程号文件 {}：已被另一个服务{pid}占用；请停止它，或用 --pid-file 另指定一个文件",
-                    path.display()
-                )
+
+            DaemonError::NoDirectory { path } => {
+                i18n::sys::current_directory_gone_write(&path.display()).in_lang(lang)
             }
-            (DaemonError::PidFile { path, source }, Lang::En) => format!(
-                "pid file {}: {source}; choose another --pid-file in a directory that exists and is writable",
-                path.display()
-            ),
-            (DaemonError::PidFile { path, source }, Lang::Zh) => format!(
-                "进程号文件 {}：{source}；请用 --pid-file 指定一个存在且可写的目录中的文件",
-                path.display()
-            ),
-            (DaemonError::NoDirectory { path }, Lang::En) => {
-                format!("{}: the current directory is gone; write the path from / on", path.display())
-            }
-            (DaemonError::NoDirectory { path }, Lang::Zh) => {
-                format!("{}：当前目录已不存在；请写以 / 开头的完整路径", path.display())
-            }
-            (DaemonError::System { reason }, Lang::En) => {
-                format!("cannot go into the background: {reason}; run without --daemon to see more")
-            }
-            (DaemonError::System { reason }, Lang::Zh) => {
-                format!("无法转入后台：{reason}；请去掉 --daemon 运行以查看详情")
-            }
+
+            DaemonError::System { reason } => i18n::sys::cannot_go_into_background(&reason).in_lang(lang),
         }
     }
 }

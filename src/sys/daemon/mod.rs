@@ -21,6 +21,7 @@ pub use error::DaemonError;
 pub use pid_file::PidFile;
 
 use crate::domain::lang::Lang;
+use crate::i18n;
 use crate::sys::service;
 use daemonize::{Daemonize, Outcome};
 use nix::sys::stat::{Mode, umask};
@@ -150,13 +151,7 @@ fn wait_for_word(pipe: UnixStream, lang: Lang) -> u8 {
 }
 
 fn died(lang: Lang) -> &'static str {
-    match lang {
-        Lang::En => {
-            "the server died in the background before it was ready and left no word; \
-             run it without --daemon to see why"
-        }
-        Lang::Zh => "服务在后台就绪之前意外退出，未留下任何信息；请去掉 --daemon 运行以查看原因",
-    }
+    i18n::sys::SERVER_DIED_BACKGROUND_BEFORE.in_lang(lang)
 }
 
 #[cfg(test)]

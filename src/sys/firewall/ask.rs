@@ -6,6 +6,7 @@
 use super::plan::Call;
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
+use crate::i18n;
 use crate::sys::clock;
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
@@ -205,22 +206,15 @@ impl Trouble {
 
     /// What failed, and what to do.
     pub fn sentence(&self, lang: Lang) -> String {
-        match (self, lang) {
-            (Trouble::Missing { program }, Lang::En) => format!("there is no {program} on this machine"),
-            (Trouble::Missing { program }, Lang::Zh) => format!("本机没有 {program}"),
-            (Trouble::Unheard { call, reason }, Lang::En) => format!("cannot run `{call}`: {reason}"),
-            (Trouble::Unheard { call, reason }, Lang::Zh) => format!("无法运行 `{call}`：{reason}"),
-            (Trouble::Silent { call }, Lang::En) => format!(
-                "`{call}` did not end in time and was stopped; try it by hand to see what it waits for"
-            ),
-            (Trouble::Silent { call }, Lang::Zh) => {
-                format!("`{call}` 没有按时结束，已被终止；请手动运行，看它在等待什么")
-            }
-            (Trouble::Failed { call, answer }, Lang::En) => {
-                format!("`{call}` ended with {}:\n{}", answer.code, answer.said())
-            }
-            (Trouble::Failed { call, answer }, Lang::Zh) => {
-                format!("`{call}` 以 {} 结束：\n{}", answer.code, answer.said())
+        match self {
+            Trouble::Missing { program } => i18n::sys::no_machine(&program).in_lang(lang),
+
+            Trouble::Unheard { call, reason } => i18n::sys::cannot_run(&call, &reason).in_lang(lang),
+
+            Trouble::Silent { call } => i18n::sys::did_not_end_time(&call).in_lang(lang),
+
+            Trouble::Failed { call, answer } => {
+                i18n::sys::ended(&call, &answer.code, &answer.said()).in_lang(lang)
             }
         }
     }

@@ -17,6 +17,7 @@ mod socketfilterfw;
 mod ufw;
 
 use crate::domain::lang::Lang;
+use crate::i18n;
 use ask::{Ask, Trouble};
 use plan::{Backend, Place};
 
@@ -116,63 +117,28 @@ pub fn survey(
 impl Remark {
     /// As a person reads it.
     pub fn sentence(&self, lang: Lang) -> String {
-        match (self, lang) {
-            (Remark::Off(Backend::Firewalld), Lang::En) => {
-                "firewalld is installed but does not run; what its files say was not looked at".into()
+        match self {
+            Remark::Off(Backend::Firewalld) => {
+                i18n::sys::FIREWALLD_INSTALLED_BUT_DOES.in_lang(lang).to_string()
             }
-            (Remark::Off(Backend::Firewalld), Lang::Zh) => {
-                "firewalld 已安装但未运行；未查看其配置文件中的内容".into()
+
+            Remark::Off(backend) => i18n::sys::off_rules_count_once(&backend.name()).in_lang(lang),
+
+            Remark::Volatile(Backend::Nft) => i18n::sys::RULES_NFT_GONE_AFTER.in_lang(lang).to_string(),
+
+            Remark::Volatile(backend) => i18n::sys::rules_gone_after_restart(&backend.name()).in_lang(lang),
+
+            Remark::LeftOut { program, reason } => {
+                i18n::sys::left_out_because_does(&program, &reason).in_lang(lang)
             }
-            (Remark::Off(backend), Lang::En) => {
-                format!("{} is off; its rules count once it is turned on", backend.name())
+
+            Remark::OtherZone { zone, default } => {
+                i18n::sys::only_default_zone_opened(&default, &zone).in_lang(lang)
             }
-            (Remark::Off(backend), Lang::Zh) => format!("{} 未启用；启用后其规则才生效", backend.name()),
-            (Remark::Volatile(Backend::Nft), Lang::En) => {
-                "rules of nft are gone after a restart of the machine or a reload of the ruleset; to keep them, write \
-                 them into /etc/nftables.conf, or wherever yours comes from"
-                    .into()
-            }
-            (Remark::Volatile(Backend::Nft), Lang::Zh) => {
-                "nft 的规则在机器重启或重新加载规则集后消失；要保留，请写入 /etc/nftables.conf 或您的规则文件".into()
-            }
-            (Remark::Volatile(backend), Lang::En) => format!(
-                "rules of {} are gone after a restart of the machine; to keep them, save them as you save the others, \
-                 for example by netfilter-persistent save",
-                backend.name()
-            ),
-            (Remark::Volatile(backend), Lang::Zh) => format!(
-                "{} 的规则在机器重启后消失；要保留，请像保存其他规则一样保存，例如 netfilter-persistent save",
-                backend.name()
-            ),
-            (Remark::LeftOut { program, reason }, Lang::En) => {
-                format!("left out, because {program} does not answer: {reason}")
-            }
-            (Remark::LeftOut { program, reason }, Lang::Zh) => {
-                format!("{program} 没有回答，已略过：{reason}")
-            }
-            (Remark::OtherZone { zone, default }, Lang::En) => format!(
-                "only the default zone, {default}, is opened; what comes in by the zone {zone} is not: if it should \
-                 be, firewall-cmd --permanent --zone={zone} --add-service=heartbeat-server and firewall-cmd --reload"
-            ),
-            (Remark::OtherZone { zone, default }, Lang::Zh) => format!(
-                "只开放默认区域 {default}；经区域 {zone} 进入的连接不受影响。如需开放：firewall-cmd --permanent \
-                 --zone={zone} --add-service=heartbeat-server，然后 firewall-cmd --reload"
-            ),
-            (Remark::PerProgram, Lang::En) => {
-                "this firewall knows programs only: everything that heartbeat-server listens on is open or none of it"
-                    .into()
-            }
-            (Remark::PerProgram, Lang::Zh) => {
-                "此防火墙只认程序：heartbeat-server 监听的端口要么全部开放，要么全部不开放".into()
-            }
-            (Remark::BlocksAll, Lang::En) => {
-                "it is set to block all incoming connections, whatever is allowed; see System Settings, Network, \
-                 Firewall, Options"
-                    .into()
-            }
-            (Remark::BlocksAll, Lang::Zh) => {
-                "它被设为阻止所有传入连接，无论允许了什么；见“系统设置”-“网络”-“防火墙”-“选项”".into()
-            }
+
+            Remark::PerProgram => i18n::sys::FIREWALL_KNOWS_PROGRAMS_ONLY.in_lang(lang).to_string(),
+
+            Remark::BlocksAll => i18n::sys::SET_BLOCK_ALL_INCOMING.in_lang(lang).to_string(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::options::Target;
 use crate::domain::lang::Lang;
+use crate::i18n;
 use crate::sys::shelter;
 use crate::view::words::one_line;
 use std::io::{self, ErrorKind};
@@ -31,10 +32,7 @@ impl LogError {
     /// What failed, where, why, and what to do about it; several are joined by `; `.
     pub fn sentence(&self, lang: Lang) -> String {
         let all: Vec<String> = self.faults.iter().map(|fault| fault.sentence(lang)).collect();
-        let joined = all.join(match lang {
-            Lang::En => "; ",
-            Lang::Zh => "；",
-        });
+        let joined = all.join(i18n::sys::SEMICOLON.in_lang(lang));
         one_line(&joined).into_owned()
     }
 
@@ -55,19 +53,14 @@ impl Fault {
     }
 
     fn sentence(&self, lang: Lang) -> String {
-        match (self, lang) {
-            (Fault::Target(target, error), Lang::En) => {
-                format!("cannot open log target {target}: {error}; {}", advice(target, error, lang))
+        match self {
+            Fault::Target(target, error) => {
+                i18n::sys::cannot_open_log_target(&target, &error, &advice(target, error, lang)).in_lang(lang)
             }
-            (Fault::Target(target, error), Lang::Zh) => {
-                format!("无法打开日志目标 {target}：{error}；{}", advice(target, error, lang))
-            }
-            (Fault::Thread(error), Lang::En) => {
-                format!("cannot start the thread that writes the log: {error}; raise the limit on tasks")
-            }
-            (Fault::Thread(error), Lang::Zh) => format!("无法启动日志写入线程：{error}；请提高任务数上限"),
-            (Fault::Closed, Lang::En) => "the log is closed: the server is stopping".into(),
-            (Fault::Closed, Lang::Zh) => "日志已关闭：服务器正在停止".into(),
+
+            Fault::Thread(error) => i18n::sys::cannot_start_thread_writes(&error).in_lang(lang),
+
+            Fault::Closed => i18n::sys::LOG_CLOSED_SERVER_STOPPING.in_lang(lang).to_string(),
         }
     }
 }
@@ -78,38 +71,25 @@ fn advice(target: &Target, error: &io::Error, lang: Lang) -> String {
         _ => String::new(),
     };
     let no_reader = error.raw_os_error() == Some(nix::libc::ENXIO);
-    match (target, error.kind(), lang) {
-        (Target::File(_), ErrorKind::NotFound, Lang::En) => {
-            format!("create the directory {folder} or choose another file under [log] targets")
+    match (target, error.kind()) {
+        (Target::File(_), ErrorKind::NotFound) => {
+            i18n::sys::create_directory_choose_another(&folder).in_lang(lang)
         }
-        (Target::File(_), ErrorKind::NotFound, Lang::Zh) => {
-            format!("请创建目录 {folder}，或在 [log] targets 中另选文件")
+
+        (Target::File(path), ErrorKind::PermissionDenied) if !shelter::admits_writing(path) => {
+            i18n::sys::LOG_CONFINED.in_lang(lang).into()
         }
-        (Target::File(path), ErrorKind::PermissionDenied, lang) if !shelter::admits_writing(path) => lang
-            .pick(
-                "the server has confined itself (Landlock) to the folders that it had at its start: \
-                 restart it to log there",
-                "服务器启动时已用 Landlock 将自身限制在当时的目录内：请重启后再写入该处",
-            )
-            .into(),
-        (_, ErrorKind::PermissionDenied, Lang::En) => {
-            "let the user the server runs as write there, or choose another target".into()
-        }
-        (_, ErrorKind::PermissionDenied, Lang::Zh) => "请授予服务器运行用户写权限，或另选日志目标".into(),
-        (Target::File(_), _, Lang::En) if no_reader => "start the reader of the FIFO first".into(),
-        (Target::File(_), _, Lang::Zh) if no_reader => "请先启动该 FIFO 的读取程序".into(),
-        (Target::File(_), _, Lang::En) => "choose a plain file under [log] targets".into(),
-        (Target::File(_), _, Lang::Zh) => "请在 [log] targets 中指定普通文件".into(),
-        (Target::Syslog, _, Lang::En) => {
-            "start a syslog service such as rsyslog, or choose another target".into()
-        }
-        (Target::Syslog, _, Lang::Zh) => "请启动 syslog 服务（如 rsyslog），或另选日志目标".into(),
-        (Target::Journal, _, Lang::En) => {
-            "this needs systemd's journal; without it choose stderr or file:PATH".into()
-        }
-        (Target::Journal, _, Lang::Zh) => "需要 systemd 日志服务；没有时请选 stderr 或 file:路径".into(),
-        (Target::Stderr, _, Lang::En) => "choose another target".into(),
-        (Target::Stderr, _, Lang::Zh) => "请另选日志目标".into(),
+        (_, ErrorKind::PermissionDenied) => i18n::sys::LET_USER_SERVER_RUNS.in_lang(lang).to_string(),
+
+        (Target::File(_), _) if no_reader => i18n::sys::START_READER_FIFO_FIRST.in_lang(lang).to_string(),
+
+        (Target::File(_), _) => i18n::sys::CHOOSE_PLAIN_FILE_UNDER.in_lang(lang).to_string(),
+
+        (Target::Syslog, _) => i18n::sys::START_SYSLOG_SERVICE_SUCH.in_lang(lang).to_string(),
+
+        (Target::Journal, _) => i18n::sys::NEEDS_SYSTEMDS_JOURNAL_WITHOUT.in_lang(lang).to_string(),
+
+        (Target::Stderr, _) => i18n::sys::CHOOSE_ANOTHER_TARGET.in_lang(lang).to_string(),
     }
 }
 
@@ -155,7 +135,7 @@ mod tests {
         assert_eq!(error("journal", EACCES).exit_code(), 77);
         assert_eq!(
             error("syslog", ENOENT).sentence(Lang::Zh),
-            "无法打开日志目标 syslog：No such file or directory (os error 2)；\
+            "无法打开日志目标 syslog：文件或目录不存在 (os error 2)；\
              请启动 syslog 服务（如 rsyslog），或另选日志目标"
         );
     }

@@ -2,6 +2,7 @@
 
 use crate::domain::lang::Lang;
 use crate::domain::notice::Level;
+use crate::i18n::ParseError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -65,16 +66,16 @@ impl LogOptions {
 }
 
 impl FromStr for Target {
-    type Err = &'static str;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Target, &'static str> {
+    fn from_str(text: &str) -> Result<Target, ParseError> {
         match text {
             "stderr" => Ok(Target::Stderr),
             "journal" => Ok(Target::Journal),
             "syslog" => Ok(Target::Syslog),
             _ => match text.strip_prefix("file:") {
                 Some(path) if !path.is_empty() => Ok(Target::File(path.into())),
-                _ => Err("not a log target: write stderr, journal, syslog or file:PATH"),
+                _ => Err(ParseError::NotLogTarget),
             },
         }
     }

@@ -8,6 +8,7 @@ use super::options::{Target, TargetOptions};
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::time::{Mono, Span};
+use crate::i18n;
 use crate::view::line::BeatLine;
 use std::io;
 
@@ -236,14 +237,12 @@ pub(super) fn is_slowness(error: &io::Error) -> bool {
 
 fn reason(error: &io::Error, lang: Lang) -> String {
     let stuck = error.get_ref().and_then(|e| e.downcast_ref::<StuckAtBound>());
-    match (stuck, lang) {
-        (Some(StuckAtBound(error)), Lang::En) => {
-            format!("it is as long as it may be and cannot be set aside for a new one: {error}")
-        }
-        (Some(StuckAtBound(error)), Lang::Zh) => format!("已达大小上限，且无法改名另建新文件：{error}"),
-        (None, Lang::En) if is_slowness(error) => "full, nobody reads it fast enough".into(),
-        (None, Lang::Zh) if is_slowness(error) => "缓冲区已满，读取方跟不上".into(),
-        (None, _) => error.to_string(),
+    match stuck {
+        Some(StuckAtBound(error)) => i18n::sys::long_may_cannot_set(&error).in_lang(lang),
+
+        None if is_slowness(error) => i18n::sys::FULL_NOBODY_READS_FAST.in_lang(lang).to_string(),
+
+        None => error.to_string(),
     }
 }
 

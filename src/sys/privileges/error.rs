@@ -1,6 +1,7 @@
 //! Why privileges cannot be given up, as sentences.
 
 use crate::domain::lang::Lang;
+use crate::i18n;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -59,60 +60,24 @@ impl PrivilegeError {
 
     /// The sentence for the person who started us.
     pub fn sentence(&self, lang: Lang) -> String {
-        match (self, lang) {
-            (PrivilegeError::NotRoot, Lang::En) => {
-                "--user and --group need root; start as root, or leave them out and start as that user".into()
+        match self {
+            PrivilegeError::NotRoot => i18n::sys::USER_GROUP_NEED_ROOT.in_lang(lang).to_string(),
+
+            PrivilegeError::UnknownUser { user } => i18n::sys::user_no_such_account(&user).in_lang(lang),
+
+            PrivilegeError::UnknownGroup { group } => i18n::sys::group_no_such_group(&group).in_lang(lang),
+
+            PrivilegeError::NoGroup { user } => i18n::sys::user_number_without_account(&user).in_lang(lang),
+
+            PrivilegeError::NotDropped => i18n::sys::ROOT_COULD_REGAINED_AFTER.in_lang(lang).to_string(),
+
+            PrivilegeError::Own { path, source } => {
+                i18n::sys::cannot_give_user_user(&path.display(), &source).in_lang(lang)
             }
-            (PrivilegeError::NotRoot, Lang::Zh) => {
-                "--user 和 --group 需要 root 权限；请以 root 身份启动，或去掉它们并直接以该用户启动".into()
+
+            PrivilegeError::System { step, source } => {
+                i18n::sys::cannot_give_up_root(&step, &source).in_lang(lang)
             }
-            (PrivilegeError::UnknownUser { user }, Lang::En) => {
-                format!(
-                    "user {user}: no such account; make it (useradd --system {user}) or name another with --user"
-                )
-            }
-            (PrivilegeError::UnknownUser { user }, Lang::Zh) => {
-                format!("用户 {user} 不存在；请创建它（useradd --system {user}）或用 --user 指定其他用户")
-            }
-            (PrivilegeError::UnknownGroup { group }, Lang::En) => {
-                format!(
-                    "group {group}: no such group; make it (groupadd --system {group}) or name another with --group"
-                )
-            }
-            (PrivilegeError::UnknownGroup { group }, Lang::Zh) => {
-                format!(
-                    "用户组 {group} 不存在；请创建它（groupadd --system {group}）或用 --group 指定其他用户组"
-                )
-            }
-            (PrivilegeError::NoGroup { user }, Lang::En) => {
-                format!("user {user}: a number without an account has no group of its own; add --group")
-            }
-            (PrivilegeError::NoGroup { user }, Lang::Zh) => {
-                format!("用户 {user}：没有账户的编号没有所属用户组；请加上 --group")
-            }
-            (PrivilegeError::NotDropped, Lang::En) => {
-                "root could be regained after it was given up; not going on: \
-                 check the security policy of this system, or start as the user itself"
-                    .into()
-            }
-            (PrivilegeError::NotDropped, Lang::Zh) => {
-                "放弃 root 权限后仍可恢复，已停止启动；请检查系统的安全策略，或直接以该用户启动".into()
-            }
-            (PrivilegeError::Own { path, source }, Lang::En) => format!(
-                "cannot give {} to the user of --user: {source}; put it on a file system where root may do that",
-                path.display()
-            ),
-            (PrivilegeError::Own { path, source }, Lang::Zh) => format!(
-                "无法把 {} 交给 --user 指定的用户：{source}；请把它放在 root 可以更改属主的文件系统上",
-                path.display()
-            ),
-            (PrivilegeError::System { step, source }, Lang::En) => format!(
-                "cannot give up root: {step}: {source}; a container or security policy may forbid it: \
-                 start as the user itself, without --user"
-            ),
-            (PrivilegeError::System { step, source }, Lang::Zh) => format!(
-                "无法放弃 root 权限：{step}：{source}；可能是容器或安全策略不允许：请去掉 --user，直接以该用户启动"
-            ),
         }
     }
 }

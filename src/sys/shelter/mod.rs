@@ -18,6 +18,7 @@ mod walls;
 
 use crate::domain::lang::Lang;
 use crate::domain::notice::Level;
+use crate::i18n;
 use crate::sys::privileges::Account;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::path::{Path, PathBuf};
@@ -65,11 +66,11 @@ enum Means {
 impl Means {
     fn name(self, lang: Lang) -> &'static str {
         match self {
-            Means::NoNewPrivileges => lang.pick("new privileges", "新权限"),
-            Means::Capabilities => lang.pick("capabilities", "特权"),
-            Means::Files => lang.pick("files", "文件"),
-            Means::SystemCalls => lang.pick("system calls", "系统调用"),
-            Means::Programs => lang.pick("programs of notifiers", "通知程序"),
+            Means::NoNewPrivileges => i18n::sys::NEW_PRIVILEGES.in_lang(lang),
+            Means::Capabilities => i18n::sys::CAPABILITIES.in_lang(lang),
+            Means::Files => i18n::sys::FILES.in_lang(lang),
+            Means::SystemCalls => i18n::sys::SYSTEM_CALLS.in_lang(lang),
+            Means::Programs => i18n::sys::PROGRAMS_NOTIFIERS.in_lang(lang),
         }
     }
 }
@@ -197,19 +198,14 @@ impl Shelter {
     pub fn summary(&self, lang: Lang) -> String {
         let named = |ours: bool| {
             let those = self.held.iter().filter(|(_, by_us)| *by_us == ours);
-            those.map(|(means, _)| means.name(lang)).collect::<Vec<_>>().join(lang.pick(", ", "、"))
+            those.map(|(means, _)| means.name(lang)).collect::<Vec<_>>().join(i18n::sys::COMMA.in_lang(lang))
         };
         let (ours, others) = (named(true), named(false));
         match (ours.is_empty(), others.is_empty()) {
-            (true, true) => lang.pick("not confined", "未受限制").to_string(),
-            (false, true) => lang.pick(format!("confined by itself: {ours}"), format!("自我限制：{ours}")),
-            (true, false) => {
-                lang.pick(format!("confined from outside: {others}"), format!("由外部限制：{others}"))
-            }
-            (false, false) => lang.pick(
-                format!("confined by itself: {ours}; from outside: {others}"),
-                format!("自我限制：{ours}；由外部限制：{others}"),
-            ),
+            (true, true) => i18n::sys::NOT_CONFINED.in_lang(lang).to_string(),
+            (false, true) => i18n::sys::confined_itself(&ours).in_lang(lang),
+            (true, false) => i18n::sys::confined_from_outside(&others).in_lang(lang),
+            (false, false) => i18n::sys::confined_itself_from_outside(&ours, &others).in_lang(lang),
         }
     }
 
@@ -217,30 +213,18 @@ impl Shelter {
     pub fn remark(&self, lang: Lang) -> Option<(Level, String)> {
         if !self.trouble.is_empty() {
             let what = self.trouble.join("; ");
-            return Some((
-                Level::Warning,
-                lang.pick(
-                    format!("going on less confined than wished: {what}"),
-                    format!("未能完全限制自身，继续运行：{what}"),
-                ),
-            ));
+            return Some((Level::Warning, i18n::sys::going_less_confined_than(&what).in_lang(lang)));
         }
         if self.unasked {
             return None;
         }
         let Some(walls) = &self.walls else {
-            let text = lang.pick(
-                "this kernel has no Landlock, or has it switched off: \
-                 what may be written is a matter of the user's rights alone",
-                "内核没有或未启用 Landlock：可写入的位置仅由运行用户的权限决定",
-            );
+            let text = i18n::sys::KERNEL_NO_LANDLOCK_SWITCHED.in_lang(lang);
             return Some((Level::Info, text.into()));
         };
         let folders: Vec<String> = walls.0.iter().map(|path| path.display().to_string()).collect();
-        let text = lang.pick(
-            format!("confined: writes only below {}", folders.join(", ")),
-            format!("已限制自身：仅可写入 {}", folders.join("、")),
-        );
+        let text = i18n::sys::confined_writes_only_below(&folders.join(i18n::sys::COMMA.in_lang(lang)))
+            .in_lang(lang);
         Some((Level::Debug, text))
     }
 }

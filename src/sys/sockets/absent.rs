@@ -11,6 +11,7 @@ use super::listening::{Listening, Wanted};
 use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
 use crate::domain::sentence::{Audience, Sentence};
+use crate::i18n;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -166,37 +167,19 @@ fn is_on_an_interface(ip: IpAddr) -> bool {
 /// Why is a matter of this machine: what runs there, and where.
 fn words_of_unbound(lang: Lang, wanted: &Wanted, reason: &SocketError, to: Audience) -> String {
     let name = &wanted.name;
-    match (lang, to) {
-        (Lang::En, Audience::Stranger) => format!("listener {name} is not there yet and is tried again"),
-        (Lang::Zh, Audience::Stranger) => format!("监听器 {name} 尚未就绪，会继续重试"),
-        (Lang::En, Audience::Own) => {
-            format!("listener {name} is not there yet and is tried again: {}", reason.sentence(lang))
-        }
-        (Lang::Zh, Audience::Own) => {
-            format!("监听器 {name} 尚未就绪，会继续重试：{}", reason.sentence(lang))
-        }
+    match to {
+        Audience::Stranger => i18n::sys::listener_not_yet_tried(&name).in_lang(lang),
+
+        Audience::Own => i18n::sys::listener_not_yet_tried_again(&name, &reason.sentence(lang)).in_lang(lang),
     }
 }
 
 fn words_of_unreachable(lang: Lang, name: &str, address: SocketAddr) -> String {
-    match lang {
-        Lang::En => format!(
-            "listener {name} waits for its address: no network interface of this machine has {}; \
-             it serves {address} as soon as one has",
-            address.ip()
-        ),
-        Lang::Zh => format!(
-            "监听器 {name} 在等待它的地址：本机还没有网络接口拥有 {}；一旦出现就在 {address} 上提供服务",
-            address.ip()
-        ),
-    }
+    i18n::sys::listener_waits_address_no(&name, &address.ip(), &address).in_lang(lang)
 }
 
 fn words_of_arrival(lang: Lang, name: &str, address: &str) -> String {
-    match lang {
-        Lang::En => format!("listener {name}: {address} is there now"),
-        Lang::Zh => format!("监听器 {name}：{address} 现在可用了"),
-    }
+    i18n::sys::listener_now(&name, &address).in_lang(lang)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::holder::Holder;
 use crate::domain::lang::Lang;
+use crate::i18n::{self, Text};
 use nix::errno::Errno;
 use std::fmt;
 use std::io;
@@ -87,149 +88,60 @@ impl SocketError {
 
     /// The sentence for the person who started us.
     pub fn sentence(&self, lang: Lang) -> String {
-        match lang {
-            Lang::En => self.english(),
-            Lang::Zh => self.chinese(),
-        }
-    }
-
-    fn english(&self) -> String {
         match self {
             SocketError::InUse { address, port, holder } => {
-                let by = holder.as_ref().map(|h| format!(", held by {h}")).unwrap_or_default();
+                let by = held_by(holder, lang);
                 let advice = match (port, is_socket_unit(holder)) {
-                    _ if is_ours(holder) => "two of the configured listeners want it: remove one of them".to_string(),
-                    (_, true) => "a socket unit has it: start the service with `systemctl start heartbeat-server.service`, \
-                        or stop the unit first (`systemctl list-sockets` names it)"
-                        .to_string(),
-                    (Some(port), _) => format!(
-                        "stop that program or choose another PORT; `ss -ltnp` or `lsof -i :{port}` shows who it is"
-                    ),
-                    (None, _) => "stop that program or choose another path".to_string(),
+                    _ if is_ours(holder) => {
+                        i18n::sys::TWO_CONFIGURED_LISTENERS_WANT.in_lang(lang).to_string()
+                    }
+                    (_, true) => i18n::sys::SOCKET_UNIT_START_SERVICE.in_lang(lang).to_string(),
+                    (Some(port), _) => i18n::sys::stop_program_choose_another(&port).in_lang(lang),
+                    (None, _) => i18n::sys::STOP_PROGRAM_CHOOSE_ANOTHER.in_lang(lang).to_string(),
                 };
-                format!("cannot listen on {address}: the address is in use{by}; {advice}")
+                i18n::sys::cannot_listen_address_use(&address, &by, &advice).in_lang(lang)
             }
-            SocketError::NotOurs { address } => format!(
-                "cannot listen on {address}: no network interface of this machine has that address; \
-                 `ip address` or `ifconfig` lists those it has, and a bare PORT listens on all of them"
-            ),
-            SocketError::Unresolvable { host, reason } => format!(
-                "cannot listen on {host}: the name does not resolve ({reason}); check its spelling or write an IP address"
-            ),
-            SocketError::Denied { address, port, managed } => {
-                let advice = match (port, managed) {
-                    (Some(0..=1023), true) => {
-                        "under systemd let the socket unit open it: set ListenStream= in \
-                        heartbeat-server.socket, then `systemctl stop heartbeat-server.service` and \
-                        `systemctl enable --now heartbeat-server.socket`"
-                    }
-                    (Some(0..=1023), false) => {
-                        "ports below 1024 are for root: choose a higher port, start as root with \
-                        --user, or grant it with `setcap cap_net_bind_service=+ep` on the program"
-                    }
-                    (Some(_), _) => {
-                        "a security policy (SELinux, AppArmor, a container) forbids it: allow the port there \
-                        or choose another"
-                    }
-                    (None, _) => {
-                        "the user the server runs as needs write permission in that directory: change it or \
-                        choose another path"
-                    }
-                };
-                format!("cannot listen on {address}: permission denied; {advice}")
-            }
-            SocketError::NotASocket { path } => format!(
-                "cannot listen on unix:{0}: {0} exists and is not a socket; remove it yourself or choose another path",
-                path.display()
-            ),
-            SocketError::Inheritance { reason } => format!(
-                "cannot take over the sockets of the service manager: {reason}; start the service through its units, \
-                 or unset LISTEN_FDS and LISTEN_PID"
-            ),
-            SocketError::NothingThere { address } => format!(
-                "there is nothing to listen on yet: no network interface of this machine has the address of {address}, \
-                 or its name does not resolve; `ip address` or `ifconfig` lists the addresses, and a bare PORT listens on \
-                 all of them; start again when it is there"
-            ),
-            SocketError::TooMany { count } => format!(
-                "cannot listen on {count} addresses: {} are the most; remove some [[listen]] entries",
-                crate::domain::limits::LISTENERS_MAX
-            ),
-            SocketError::Other { address, source } => {
-                format!("cannot listen on {address}: {source}; mend that or choose another address")
-            }
-        }
-    }
-
-    fn chinese(&self) -> String {
-        match self {
-            SocketError::InUse { address, port, holder } => {
-                let by = holder
-                    .as_ref()
-                    .map(|h| format!("，占用者是 {}（进程号 {}）", h.name, h.numbers(" 或 ")))
-                    .unwrap_or_default();
-                let advice = match (port, is_socket_unit(holder)) {
-                    _ if is_ours(holder) => "配置中有两个监听器使用它：请去掉其中一个".to_string(),
-                    (_, true) => {
-                        "它属于某个 socket 单元：请用 systemctl start heartbeat-server.service 启动服务，\
-                        或先停止该单元（systemctl list-sockets 可查到名称）"
-                            .to_string()
-                    }
-                    (Some(port), _) => {
-                        format!("请停止该程序或换一个端口；用 ss -ltnp 或 lsof -i :{port} 可查看占用者")
-                    }
-                    (None, _) => "请停止该程序或换一个路径".to_string(),
-                };
-                format!("无法监听 {address}：地址已被占用{by}；{advice}")
-            }
-            SocketError::NotOurs { address } => format!(
-                "无法监听 {address}：本机没有这个地址；用 ip address 或 ifconfig 查看本机地址，只写端口则监听全部地址"
-            ),
+            SocketError::NotOurs { address } => i18n::sys::cannot_listen_no_network(&address).in_lang(lang),
             SocketError::Unresolvable { host, reason } => {
-                format!("无法监听 {host}：域名无法解析（{reason}）；请检查拼写或改写 IP 地址")
+                i18n::sys::cannot_listen_name_does(&host, &reason).in_lang(lang)
             }
             SocketError::Denied { address, port, managed } => {
                 let advice = match (port, managed) {
-                    (Some(0..=1023), true) => {
-                        "在 systemd 下请由 socket 单元打开端口：在 heartbeat-server.socket 中设置 \
-                        ListenStream=，然后执行 systemctl stop heartbeat-server.service 和 \
-                        systemctl enable --now heartbeat-server.socket"
-                    }
-                    (Some(0..=1023), false) => {
-                        "1024 以下的端口只有 root 可用：请换一个更大的端口，或以 root 身份加 --user \
-                        启动，或用 setcap cap_net_bind_service=+ep 授权本程序"
-                    }
-                    (Some(_), _) => {
-                        "安全策略（SELinux、AppArmor 或容器）不允许：请在策略中放行该端口，或换一个端口"
-                    }
-                    (None, _) => "运行本服务的用户需要对该目录有写权限：请修改权限或换一个路径",
+                    (Some(0..=1023), true) => i18n::sys::UNDER_SYSTEMD_LET_SOCKET.in_lang(lang),
+                    (Some(0..=1023), false) => i18n::sys::PORTS_BELOW_1024_ROOT.in_lang(lang),
+                    (Some(_), _) => i18n::sys::SECURITY_POLICY_SELINUX_APPARMOR.in_lang(lang),
+                    (None, _) => i18n::sys::USER_SERVER_RUNS_NEEDS.in_lang(lang),
                 };
-                format!("无法监听 {address}：权限不足；{advice}")
+                i18n::sys::cannot_listen_permission_denied(&address, &advice).in_lang(lang)
             }
             SocketError::NotASocket { path } => {
-                format!("无法监听 unix:{0}：{0} 已存在且不是套接字；请自行删除它或换一个路径", path.display())
+                i18n::sys::cannot_listen_unix_exists(&path.display()).in_lang(lang)
             }
-            SocketError::Inheritance { reason } => format!(
-                "无法接管服务管理器传来的套接字：{reason}；请通过其单元启动服务，或清除环境变量 LISTEN_FDS 和 LISTEN_PID"
-            ),
-            SocketError::NothingThere { address } => format!(
-                "目前没有可监听的地址：本机没有 {address} 这个地址，或域名无法解析；用 ip address 或 ifconfig \
-                 查看本机地址，只写端口则监听全部地址；等它出现后再启动"
-            ),
-            SocketError::TooMany { count } => format!(
-                "无法监听 {count} 个地址：最多 {} 个；请删减 [[listen]] 条目",
-                crate::domain::limits::LISTENERS_MAX
-            ),
+            SocketError::Inheritance { reason } => i18n::sys::cannot_take_over_sockets(&reason).in_lang(lang),
+            SocketError::NothingThere { address } => i18n::sys::nothing_listen_yet_no(&address).in_lang(lang),
+            SocketError::TooMany { count } => {
+                i18n::sys::cannot_listen_addresses_most(&count, &crate::domain::limits::LISTENERS_MAX)
+                    .in_lang(lang)
+            }
             SocketError::Other { address, source } => {
-                format!("无法监听 {address}：{source}；请排除该问题或换一个地址")
+                i18n::sys::cannot_listen_mend_choose(&address, &source).in_lang(lang)
             }
         }
     }
 }
 
+/// Who has the address, where that is known.
+fn held_by(holder: &Option<Holder>, lang: Lang) -> String {
+    let by = |holder: &Holder| {
+        let numbers = Text::of(|lang| holder.numbers(i18n::sys::OR_PID.in_lang(lang)));
+        i18n::sys::held_by(&holder.name, &numbers).in_lang(lang)
+    };
+    holder.as_ref().map(by).unwrap_or_default()
+}
+
 impl fmt::Display for SocketError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.english())
+        f.write_str(&self.sentence(Lang::En))
     }
 }
 
@@ -259,46 +171,24 @@ pub(super) enum Warning {
 
 impl Warning {
     pub(super) fn sentence(&self, lang: Lang) -> String {
-        match (self, lang) {
-            (Warning::Differs { name, inherited, configured }, Lang::En) => format!(
-                "listener {name}: the service manager's socket on {} is used, not the configured {}; make the two agree",
-                inherited.join(", "),
-                configured.join(", ")
-            ),
-            (Warning::Differs { name, inherited, configured }, Lang::Zh) => format!(
-                "监听器 {name}：使用服务管理器传来的 {}，而非配置中的 {}；请使两者一致",
-                inherited.join("、"),
-                configured.join("、")
-            ),
-            (Warning::Unwanted { name, address }, Lang::En) => format!(
-                "the inherited socket {name} on {address} belongs to no configured listener and was closed; \
-                 set FileDescriptorName= in its unit to the name of a listener"
-            ),
-            (Warning::Unwanted { name, address }, Lang::Zh) => format!(
-                "传入的套接字 {name}（{address}）不对应任何已配置的监听器，已关闭；\
-                 请在其单元中把 FileDescriptorName= 设为监听器的名称"
-            ),
-            (Warning::Unusable { name }, Lang::En) => format!(
-                "the inherited descriptor {name} is not a listening stream socket and was closed; \
-                 its unit needs ListenStream= and Accept=no"
-            ),
-            (Warning::Unusable { name }, Lang::Zh) => format!(
-                "传入的描述符 {name} 不是监听中的流套接字，已关闭；其单元需要 ListenStream= 和 Accept=no"
-            ),
-            (Warning::DoneWithout { name, error }, Lang::En) => {
-                format!(
-                    "going on without the listener {name}, as nobody asked for it: {}",
-                    error.sentence(lang)
-                )
+        match self {
+            Warning::Differs { name, inherited, configured } => {
+                let all = |addresses: &[String]| addresses.join(i18n::sys::COMMA.in_lang(lang));
+                i18n::sys::listener_differs(name, &all(inherited), &all(configured)).in_lang(lang)
             }
-            (Warning::DoneWithout { name, error }, Lang::Zh) => {
-                format!("监听器 {name} 并非明确要求，将不使用它而继续运行：{}", error.sentence(lang))
+
+            Warning::Unwanted { name, address } => {
+                i18n::sys::inherited_socket_belongs_no(&name, &address).in_lang(lang)
             }
-            (Warning::OneOfName { host, error }, Lang::En) => {
-                format!("of the addresses of {host} one is not served: {}", error.sentence(lang))
+
+            Warning::Unusable { name } => i18n::sys::inherited_descriptor_not_listening(&name).in_lang(lang),
+
+            Warning::DoneWithout { name, error } => {
+                i18n::sys::going_without_listener_nobody(&name, &error.sentence(lang)).in_lang(lang)
             }
-            (Warning::OneOfName { host, error }, Lang::Zh) => {
-                format!("{host} 有一个地址未能监听：{}", error.sentence(lang))
+
+            Warning::OneOfName { host, error } => {
+                i18n::sys::addresses_one_not_served(&host, &error.sentence(lang)).in_lang(lang)
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::domain::notice::{Level, Notice};
 use crate::engine::Engine;
+use crate::i18n;
 use crate::sys::clock;
 use std::io;
 use std::time::Duration;
@@ -12,10 +13,7 @@ const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 /// Ends the process as a panic does, and says why.
 pub fn give_up(engine: &Engine, error: &io::Error) -> ! {
     let lang = engine.policy().page_lang;
-    let text = lang.pick(
-        format!("the system does not say any more which connections are ready ({error}): giving up"),
-        format!("系统不再报告哪些连接就绪（{error}）：进程终止"),
-    );
+    let text = i18n::engine::system_does_not_say(&error).in_lang(lang);
     engine.log().notice(clock::wall(), Notice::Other { level: Level::Error, kind: "gave_up", text });
     // A log that takes nothing at the moment does not keep the process alive.
     let (log, (done, written)) = (engine.log().clone(), std::sync::mpsc::channel());

@@ -1,6 +1,7 @@
 //! What a listener needs for TLS: its certificate and key, whom it lets in, and the whole of it replaced while it runs.
 
 use crate::domain::lang::Lang;
+use crate::i18n;
 use crate::transport::tls::TlsSession;
 use arc_swap::ArcSwap;
 use rustls::crypto::ring::{self, Ticketer};
@@ -91,28 +92,13 @@ pub enum TlsFileError {
 impl TlsFileError {
     /// What is wrong and what to do.
     pub fn sentence(&self, lang: Lang) -> String {
-        let en = lang == Lang::En;
         match self {
-            TlsFileError::Pem(why) if en => format!("not PEM: {why}"),
-            TlsFileError::Pem(why) => format!("不是有效的 PEM：{why}"),
-            TlsFileError::Nothing if en => {
-                "nothing of the kind is in it: PEM with BEGIN and END lines is wanted".into()
-            }
-            TlsFileError::Nothing => "其中没有所需内容：应为带 BEGIN 和 END 行的 PEM".into(),
-            TlsFileError::TooMany if en => format!("too many certificates: at most {CERTIFICATES_MAX}"),
-            TlsFileError::TooMany => format!("证书过多：最多 {CERTIFICATES_MAX} 个"),
-            TlsFileError::Encrypted if en => {
-                "the key is under a passphrase, which nobody could type at a start; store it without: \
-                 openssl pkey -in KEY -out NEW"
-                    .into()
-            }
-            TlsFileError::Encrypted => {
-                "私钥受口令保护，启动时无人输入；请去除口令：openssl pkey -in 私钥 -out 新文件".into()
-            }
-            TlsFileError::Mismatch if en => "the key does not belong to the certificate".into(),
-            TlsFileError::Mismatch => "私钥与证书不匹配".into(),
-            TlsFileError::Unusable(why) if en => format!("cannot be used: {why}"),
-            TlsFileError::Unusable(why) => format!("无法使用：{why}"),
+            TlsFileError::Pem(why) => i18n::engine::not_pem(why).in_lang(lang),
+            TlsFileError::Nothing => i18n::engine::PEM_NOTHING.in_lang(lang).into(),
+            TlsFileError::TooMany => i18n::engine::too_many_certificates(&CERTIFICATES_MAX).in_lang(lang),
+            TlsFileError::Encrypted => i18n::engine::KEY_ENCRYPTED.in_lang(lang).into(),
+            TlsFileError::Mismatch => i18n::engine::KEY_MISMATCH.in_lang(lang).into(),
+            TlsFileError::Unusable(why) => i18n::engine::pem_unusable(why).in_lang(lang),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::domain::lang::Lang;
 use crate::domain::record::{Cause, Reason};
 use crate::domain::time::{Span, Wall};
 use crate::domain::zone::Zone;
+use crate::i18n::{self, Text};
 use crate::view::reason;
 use crate::view::words::{lines, one_line};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -21,31 +22,26 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 /// A few words: the subject of a mail, the head of a card.
 pub fn title(lang: Lang, message: &Message) -> String {
     if let Some((up, gone)) = parted(message) {
-        let (en, zh) = (up_again(up), format!("{up} 个监控已恢复，{gone} 个已移除"));
-        return lang.pick(format!("{en}, {}", were_removed(gone)), zh);
+        return i18n::view::up_and_removed(&up_again(up), &were_removed(gone), &up, &gone).in_lang(lang);
     }
     let whom = match (message.first(), message.count) {
         (Some(one), 0 | 1) => one_line(&one.id).into_owned(),
-        (_, count) => lang.pick(format!("{count} monitors"), format!("{count} 个监控")),
+        (_, count) => i18n::view::monitors(&count).in_lang(lang),
     };
     let be = if message.count > 1 { "are" } else { "is" };
     match message.kind {
-        Kind::Down => lang.pick(format!("{whom} {be} down"), format!("{whom} 已下线")),
+        Kind::Down => i18n::view::down(&whom, &be).in_lang(lang),
         Kind::Recovered if all_removed(message) => {
             let were = if message.count > 1 { "were" } else { "was" };
-            lang.pick(format!("{whom} {were} removed"), format!("{whom} 已移除"))
+            i18n::view::removed(&whom, &were).in_lang(lang)
         }
-        Kind::Recovered => lang.pick(format!("{whom} {be} up again"), format!("{whom} 已恢复")),
-        Kind::Reminder if has_failed_again(message) => {
-            lang.pick(format!("{whom} failed again"), format!("{whom} 再次失败"))
-        }
-        Kind::Reminder => lang.pick(format!("{whom} {be} still down"), format!("{whom} 仍未恢复")),
-        Kind::Flapping => lang.pick(format!("{whom} {be} flapping"), format!("{whom} 状态反复")),
-        Kind::Own if is_of_disk(message) => {
-            lang.pick("the disk of heartbeat-server is full", "heartbeat-server 的磁盘已满").into()
-        }
-        Kind::Own => lang.pick("heartbeat-server suspects itself", "heartbeat-server 怀疑自身故障").into(),
-        Kind::Test => lang.pick("a test: nothing is wrong", "测试：一切正常").into(),
+        Kind::Recovered => i18n::view::up_again(&whom, &be).in_lang(lang),
+        Kind::Reminder if has_failed_again(message) => i18n::view::failed_again(&whom).in_lang(lang),
+        Kind::Reminder => i18n::view::still_down(&whom, &be).in_lang(lang),
+        Kind::Flapping => i18n::view::flapping(&whom, &be).in_lang(lang),
+        Kind::Own if is_of_disk(message) => i18n::view::DISK_HEARTBEAT_SERVER_FULL.in_lang(lang).into(),
+        Kind::Own => i18n::view::HEARTBEAT_SERVER_SUSPECTS_ITSELF.in_lang(lang).into(),
+        Kind::Test => i18n::view::TEST_NOTHING_WRONG.in_lang(lang).into(),
     }
 }
 
@@ -66,25 +62,24 @@ pub fn details(lang: Lang, message: &Message) -> String {
     let local = |at: Wall| shown_in(&zone, at);
     let one = message.first().filter(|_| message.count <= 1);
     match one {
-        Some(Subject { since, ended: Some(ended), .. }) => parts.push(lang.pick(
-            format!("from {} to {}", local(*since), local(*ended)),
-            format!("{} 至 {}", local(*since), local(*ended)),
-        )),
+        Some(Subject { since, ended: Some(ended), .. }) => {
+            parts.push(i18n::view::from(&local(*since), &local(*ended)).in_lang(lang))
+        }
         _ if message.first().is_some() => {
             let since = local(message.since());
-            parts.push(lang.pick(format!("since {since}"), format!("开始于 {since}")));
+            parts.push(i18n::view::since(&since).in_lang(lang));
         }
         _ => parts.push(local(message.made)),
     }
     if let Some(address) = one.and_then(|one| one.address.as_ref()) {
         let address = one_line(address);
-        parts.push(lang.pick(format!("last heard from {address}"), format!("最后来自 {address}")));
+        parts.push(i18n::view::last_heard_from(&address).in_lang(lang));
     }
     if !message.server.name.is_empty() {
         let name = one_line(&message.server.name);
-        parts.push(lang.pick(format!("told by {name}"), format!("由 {name} 通知")));
+        parts.push(i18n::view::told(&name).in_lang(lang));
     }
-    let text = parts.join(lang.pick("; ", "；"));
+    let text = parts.join(i18n::view::SEMICOLON.in_lang(lang));
     link(message).map_or(text.clone(), |link| format!("{text}\n{link}"))
 }
 
@@ -110,21 +105,13 @@ pub(super) fn shown_in(zone: &Zone, at: Wall) -> String {
 }
 
 fn said_whole(lang: Lang, message: &Message) -> String {
-    let mut text = match lang {
-        Lang::En => english(message),
-        Lang::Zh => chinese(message),
-    };
+    let mut text = undelayed(lang, message);
     if message.delayed > Span(0) {
         let late = shown(message.delayed);
-        text.push_str(
-            &lang.pick(format!(" (this message is {late} late)"), format!("（本消息延迟 {late} 送达）")),
-        );
+        text.push_str(&i18n::view::message_late(&late).in_lang(lang));
     }
     if message.unstored {
-        text.push_str(lang.pick(
-            " (not stored, since this server cannot write to its disk: after a restart it may be told again)",
-            "（未能存盘：本服务器无法写入磁盘，重启后可能重复通知）",
-        ));
+        text.push_str(i18n::view::NOT_STORED_SINCE_SERVER.in_lang(lang));
     }
     text
 }
@@ -134,174 +121,91 @@ fn is_of_disk(message: &Message) -> bool {
     matches!(message.doubt, Some((SuspicionCause::Disk, _)))
 }
 
-fn english(message: &Message) -> String {
+/// The sentence but for how late it is.
+fn undelayed(lang: Lang, message: &Message) -> String {
     let lasted = shown(message.duration());
     let mut text = match (message.kind, message.first()) {
-        (Kind::Test, _) => format!("a test of the notifier {}: nothing is wrong", message.notifier),
-        (Kind::Own, _) if is_of_disk(message) => {
-            "the disk of this server is full: what happens now is known in memory only and lost with the process; alerts \
-             go on and say that they are not stored; make room on that disk"
-                .to_string()
-        }
+        (Kind::Test, _) => i18n::view::test_notifier_nothing_wrong(&message.notifier).in_lang(lang),
+        (Kind::Own, _) if is_of_disk(message) => i18n::view::DISK_SERVER_FULL_WHAT.in_lang(lang).to_string(),
         (Kind::Own, _) => {
             let (doubt, all) = message.doubt.unwrap_or((SuspicionCause::Restart, message.count));
             let event = match doubt {
-                SuspicionCause::Network => "this machine lost its network",
-                SuspicionCause::Restart | SuspicionCause::Disk => "this server was started again or stood still",
+                SuspicionCause::Network => i18n::view::MACHINE_LOST_NETWORK.in_lang(lang),
+                SuspicionCause::Restart | SuspicionCause::Disk => {
+                    i18n::view::SERVER_STARTED_AGAIN_STOOD.in_lang(lang)
+                }
             };
-            format!(
-                "{} of {all} monitors have not been heard since {event}: the fault is probably on this side; \
-                 who stays silent is told of in some minutes",
-                message.count
-            )
+            i18n::view::monitors_not_been_heard(&message.count, &all, &event).in_lang(lang)
         }
-        (_, None) => title(Lang::En, message),
+        (_, None) => title(lang, message),
         (kind, Some(one)) if message.count <= 1 => {
             let id = &one.id;
             match kind {
                 Kind::Down if message.flaps.is_some() => {
-                    format!("{id} does not flap any more, it is down, for {lasted}")
+                    i18n::view::does_not_flap_any(&id, &lasted).in_lang(lang)
                 }
-                Kind::Down => match (clause(Lang::En, one), one.last_beat) {
+                Kind::Down => match (clause(lang, one), one.last_beat) {
                     _ if one.slot.is_some() => {
-                        format!("{id} is down{}", slot::missed(Lang::En, one, message.now))
+                        i18n::view::alert_down(&id, &slot::missed(lang, one, message.now)).in_lang(lang)
                     }
-                    (Some(why), _) => format!("{id} is down, {why}"),
+                    (Some(why), _) => i18n::view::alert_down_why(&id, &why).in_lang(lang),
                     (None, Some(last)) => {
-                        format!("{id} is down, silent for {}", shown(silence(last, one, message.now)))
+                        i18n::view::alert_down_silent(&id, &shown(silence(last, one, message.now)))
+                            .in_lang(lang)
                     }
-                    (None, None) => format!("{id} is down, never heard"),
+                    (None, None) => i18n::view::alert_down_never_heard(&id).in_lang(lang),
                 },
-                Kind::Recovered if one.removed => format!("{id} was removed, it had been down for {lasted}"),
+                Kind::Recovered if one.removed => i18n::view::removed_been_down(&id, &lasted).in_lang(lang),
                 Kind::Recovered if message.flaps.is_some() => {
-                    format!("{id} does not flap any more, it is up and steady")
+                    i18n::view::does_not_flap_any_more(&id).in_lang(lang)
                 }
-                Kind::Recovered => format!("{id} is up again, it was down for {lasted}"),
+                Kind::Recovered => i18n::view::up_again_down(&id, &lasted).in_lang(lang),
                 Kind::Flapping => {
                     let (times, within) = message.flaps.unwrap_or((2, Span::secs(3600)));
-                    format!(
-                        "{id} is flapping: down {times} times within {}; nothing more is said until it is steady",
-                        shown(within)
-                    )
+                    i18n::view::flapping_down_times_within(&id, &times, &shown(within)).in_lang(lang)
                 }
-                _ if one.failures > 0 => format!("{id} {}, down for {lasted}", failed_again(Lang::En, one)),
+                _ if one.failures > 0 => {
+                    i18n::view::alert_again_down_for(&id, &failed_again(lang, one), &lasted).in_lang(lang)
+                }
                 _ if one.slot.is_some() => {
-                    format!("{id} is still down, for {lasted}{}", slot::missed(Lang::En, one, message.now))
+                    i18n::view::alert_still_down(&id, &lasted, &slot::missed(lang, one, message.now))
+                        .in_lang(lang)
                 }
-                _ => match clause(Lang::En, one) {
-                    Some(why) => format!("{id} is still down, for {lasted}, {why}"),
-                    None => format!("{id} is still down, for {lasted}"),
+                _ => match clause(lang, one) {
+                    Some(why) => i18n::view::alert_still_down_why(&id, &lasted, &why).in_lang(lang),
+                    None => i18n::view::alert_still_down_for(&id, &lasted).in_lang(lang),
                 },
             }
         }
         (kind, Some(_)) => {
             let what = match kind {
-                Kind::Recovered if all_removed(message) => format!("were removed, down for up to {lasted}"),
-                Kind::Recovered => format!("are up again, down for up to {lasted}"),
+                Kind::Recovered if all_removed(message) => i18n::view::removed_down_up(&lasted).in_lang(lang),
+                Kind::Recovered => i18n::view::up_again_down_up(&lasted).in_lang(lang),
                 Kind::Reminder if has_failed_again(message) => {
-                    format!("failed again, down for up to {lasted}")
+                    i18n::view::failed_again_down_up(&lasted).in_lang(lang)
                 }
-                Kind::Reminder => format!("are still down, for up to {lasted}"),
-                Kind::Flapping => "are flapping; nothing more is said until they are steady".to_string(),
-                _ => "are down".to_string(),
+                Kind::Reminder => i18n::view::still_down_up(&lasted).in_lang(lang),
+                Kind::Flapping => i18n::view::FLAPPING_NOTHING_MORE_SAID.in_lang(lang).to_string(),
+                _ => i18n::view::DOWN_2.in_lang(lang).to_string(),
             };
             let lead = match &message.shared {
-                Some(Shared::After(id)) => format!("behind {id}: "),
-                Some(Shared::Network(network)) => format!("in {network}: "),
+                Some(Shared::After(id)) => i18n::view::behind(&id).in_lang(lang),
+                Some(Shared::Network(network)) => i18n::view::in_network(&network).in_lang(lang),
                 None => String::new(),
             };
             match parted(message) {
-                Some(parted) => format!("{lead}{}", both(Lang::En, message, parted)),
-                None => format!("{lead}{} monitors {what}: {}", message.count, names(Lang::En, message)),
+                Some(parted) => i18n::view::lead_and_parts(&lead, &both(lang, message, parted)).in_lang(lang),
+                None => i18n::view::alert_of_several(&lead, &message.count, &what, &names(lang, message))
+                    .in_lang(lang),
             }
         }
     };
     if let Some(said) = said(message) {
-        text.push_str(&format!(": {said}"));
+        text.push_str(&i18n::view::after_colon(&said).in_lang(lang));
     }
     if message.dependants_count > 0 {
-        let named = some(&message.dependants, message.dependants_count, Lang::En);
-        text.push_str(&format!("; silent behind it: {named}"));
-    }
-    text
-}
-
-fn chinese(message: &Message) -> String {
-    let lasted = shown(message.duration());
-    let mut text = match (message.kind, message.first()) {
-        (Kind::Test, _) => format!("通知渠道 {} 的测试消息：一切正常", message.notifier),
-        (Kind::Own, _) if is_of_disk(message) => {
-            "本服务器磁盘已满：此刻发生的事情只在内存中，进程结束即丢失；告警照常发出，并注明未能存盘；请清理该磁盘空间".to_string()
-        }
-        (Kind::Own, _) => {
-            let (doubt, all) = message.doubt.unwrap_or((SuspicionCause::Restart, message.count));
-            let event = match doubt {
-                SuspicionCause::Network => "本机网络中断",
-                SuspicionCause::Restart | SuspicionCause::Disk => "本服务器重启或停顿",
-            };
-            format!(
-                "{event}后，{all} 个监控中有 {} 个未再收到心跳：故障很可能在本机；仍然静默者将在数分钟后通知",
-                message.count
-            )
-        }
-        (_, None) => title(Lang::Zh, message),
-        (kind, Some(one)) if message.count <= 1 => {
-            let id = &one.id;
-            match kind {
-                Kind::Down if message.flaps.is_some() => format!("{id} 不再反复，已下线 {lasted}"),
-                Kind::Down => match (clause(Lang::Zh, one), one.last_beat) {
-                    _ if one.slot.is_some() => {
-                        format!("{id} 已下线{}", slot::missed(Lang::Zh, one, message.now))
-                    }
-                    (Some(why), _) => format!("{id} 已下线，{why}"),
-                    (None, Some(last)) => {
-                        format!("{id} 已失联，静默 {}", shown(silence(last, one, message.now)))
-                    }
-                    (None, None) => format!("{id} 已失联，从未收到心跳"),
-                },
-                Kind::Recovered if one.removed => format!("{id} 已移除，此前下线 {lasted}"),
-                Kind::Recovered if message.flaps.is_some() => format!("{id} 不再反复，已稳定恢复"),
-                Kind::Recovered => format!("{id} 已恢复，此前下线 {lasted}"),
-                Kind::Flapping => {
-                    let (times, within) = message.flaps.unwrap_or((2, Span::secs(3600)));
-                    format!("{id} 状态反复：{} 内下线 {times} 次；稳定之前不再通知", shown(within))
-                }
-                _ if one.failures > 0 => format!("{id} {}，已下线 {lasted}", failed_again(Lang::Zh, one)),
-                _ if one.slot.is_some() => {
-                    format!("{id} 仍未恢复，已持续 {lasted}{}", slot::missed(Lang::Zh, one, message.now))
-                }
-                _ => match clause(Lang::Zh, one) {
-                    Some(why) => format!("{id} 仍未恢复，已持续 {lasted}，{why}"),
-                    None => format!("{id} 仍未恢复，已持续 {lasted}"),
-                },
-            }
-        }
-        (kind, Some(_)) => {
-            let what = match kind {
-                Kind::Recovered if all_removed(message) => format!("已移除，此前最长下线 {lasted}"),
-                Kind::Recovered => format!("已恢复，此前最长下线 {lasted}"),
-                Kind::Reminder if has_failed_again(message) => format!("再次失败，最长已下线 {lasted}"),
-                Kind::Reminder => format!("仍未恢复，最长已持续 {lasted}"),
-                Kind::Flapping => "状态反复，稳定之前不再通知".to_string(),
-                _ => "已下线".to_string(),
-            };
-            let lead = match &message.shared {
-                Some(Shared::After(id)) => format!("依赖 {id} 的"),
-                Some(Shared::Network(network)) => format!("网段 {network} 的"),
-                None => String::new(),
-            };
-            match parted(message) {
-                Some(parted) => format!("{lead} {}", both(Lang::Zh, message, parted)),
-                None => format!("{lead} {} 个监控{what}：{}", message.count, names(Lang::Zh, message)),
-            }
-        }
-    };
-    if let Some(said) = said(message) {
-        text.push_str(&format!("：{said}"));
-    }
-    if message.dependants_count > 0 {
-        let named = some(&message.dependants, message.dependants_count, Lang::Zh);
-        text.push_str(&format!("；依赖它而同时静默：{named}"));
+        let named = some(&message.dependants, message.dependants_count, lang);
+        text.push_str(&i18n::view::silent_behind(&named).in_lang(lang));
     }
     text.trim_start().to_string()
 }
@@ -323,15 +227,13 @@ fn has_failed_again(message: &Message) -> bool {
 
 fn failed_again(lang: Lang, one: &Subject) -> String {
     let how = one.exit.map(|exit| reason::exit(lang, exit));
-    let (en, zh) = match (one.failures, how) {
-        (1, None) => ("failed again".to_string(), "再次失败".to_string()),
-        (1, Some(how)) => (format!("failed again, {how}"), format!("再次失败，{how}")),
-        (times, None) => (format!("failed {times} more times"), format!("又失败 {times} 次")),
-        (times, Some(how)) => {
-            (format!("failed {times} more times, last: {how}"), format!("又失败 {times} 次，最近一次：{how}"))
-        }
+    let text: Text = match (one.failures, how) {
+        (1, None) => i18n::view::FAILED_AGAIN.into(),
+        (1, Some(how)) => i18n::view::failed_again_how(&how),
+        (times, None) => i18n::view::failed_more_times(&times),
+        (times, Some(how)) => i18n::view::failed_more_times_last(&times, &how),
     };
-    lang.pick(en, zh)
+    text.in_lang(lang)
 }
 
 /// Why it is down, where that is something else than silence.
@@ -367,17 +269,14 @@ fn both(lang: Lang, message: &Message, (up, gone): (u64, u64)) -> String {
         // Of more than are listed there may be none to name.
         match ids.is_empty() {
             true => String::new(),
-            false => lang.pick(": ", "：").to_string() + &some(&ids, count, lang),
+            false => i18n::view::COLON.in_lang(lang).to_string() + &some(&ids, count, lang),
         }
     });
     let lasted = message.monitors.iter().filter(|one| !one.removed);
     let lasted = lasted.map(|one| age(one.since, one.ended.unwrap_or(message.now))).max();
     let lasted = shown(lasted.unwrap_or_default());
     let (up_again, were_removed) = (up_again(up), were_removed(gone));
-    lang.pick(
-        format!("{up_again}, down for up to {lasted}{back}; {were_removed}{removed}"),
-        format!("{up} 个监控已恢复，此前最长下线 {lasted}{back}；{gone} 个已移除{removed}"),
-    )
+    i18n::view::down_up(&up_again, &lasted, &back, &were_removed, &removed, &up, &gone).in_lang(lang)
 }
 
 fn up_again(count: u64) -> String {
@@ -398,15 +297,16 @@ fn names(lang: Lang, message: &Message) -> String {
     // What is over says no more how it began.
     let tells = matches!(message.kind, Kind::Down | Kind::Reminder) && named().any(|one| one.exit.is_some());
     let name = |one: &Subject| match one.exit.filter(|_| tells) {
-        Some(how) => format!("{}{}{}", one.id, lang.pick(", ", "，"), reason::exit(lang, how)),
+        Some(how) => format!("{}{}{}", one.id, i18n::view::COMMA.in_lang(lang), reason::exit(lang, how)),
         None => one.id.clone(),
     };
-    let between = if tells { lang.pick("; ", "；") } else { lang.pick(", ", "、") };
+    let between =
+        if tells { i18n::view::SEMICOLON.in_lang(lang) } else { i18n::view::LIST_COMMA.in_lang(lang) };
     parted_by(between, &named().map(name).collect::<Vec<_>>(), message.count, lang)
 }
 
 fn some<T: AsRef<str>>(names: &[T], count: u64, lang: Lang) -> String {
-    parted_by(lang.pick(", ", "、"), names, count, lang)
+    parted_by(i18n::view::LIST_COMMA.in_lang(lang), names, count, lang)
 }
 
 fn parted_by<T: AsRef<str>>(between: &str, names: &[T], count: u64, lang: Lang) -> String {
@@ -414,7 +314,7 @@ fn parted_by<T: AsRef<str>>(between: &str, names: &[T], count: u64, lang: Lang) 
     let text = named.join(between);
     match count.saturating_sub(named.len() as u64) {
         0 => text,
-        more => lang.pick(format!("{text} and {more} more"), format!("{text} 等（另有 {more} 个）")),
+        more => i18n::view::more(&text, &more).in_lang(lang),
     }
 }
 

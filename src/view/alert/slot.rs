@@ -4,6 +4,7 @@ use crate::domain::alert::message::Subject;
 use crate::domain::lang::Lang;
 use crate::domain::time::Wall;
 use crate::domain::zone::Zone;
+use crate::i18n;
 use jiff::civil::DateTime;
 
 /// When it was expected, by which zone, and which beat came last, to be put behind `X is down`. Of one that came nearer to
@@ -17,18 +18,12 @@ pub(super) fn missed(lang: Lang, one: &Subject, now: Wall) -> String {
     let at = moment(slot, zone.civil(now));
     let name = zone.public_name(wall);
     let last = one.last_beat.and_then(|last| zone.civil(last)).map(|last| moment(last, Some(slot)));
-    match (lang, last) {
-        (Lang::En, Some(last)) => {
-            let none = if one.near { " and did not count for it" } else { "" };
-            format!(", expected at {at} {name}; the last beat was at {last}{none}")
-        }
-        (Lang::En, None) => format!(", no first beat in time, expected at {at} {name}"),
-        (Lang::Zh, Some(last)) => {
-            let none = if one.near { "，不计入这一次" } else { "" };
-            format!("，应于 {at}（{name}）收到心跳；最近一次心跳在 {last}{none}")
-        }
-        (Lang::Zh, None) => format!("，未按时收到首次心跳，应于 {at}（{name}）收到"),
-    }
+    let text = match last {
+        Some(last) if one.near => i18n::view::expected_and_near(&at, &name, &last),
+        Some(last) => i18n::view::expected_and_last(&at, &name, &last),
+        None => i18n::view::no_first_beat_time(&at, &name),
+    };
+    text.in_lang(lang)
 }
 
 /// The time of day, and the date where it is another than that of `near`.

@@ -5,6 +5,7 @@
 use super::words::{Amount, Words};
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
+use crate::i18n;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
@@ -132,10 +133,14 @@ pub fn exact(span: Span, lang: Lang) -> String {
 }
 
 fn unit(lang: Lang, nth: usize) -> &'static str {
-    match lang {
-        Lang::En => ["d", "h", "min", "s", "ms"][nth],
-        Lang::Zh => ["天", "小时", "分钟", "秒", "毫秒"][nth],
-    }
+    let units = [
+        i18n::view::UNIT_D,
+        i18n::view::UNIT_H,
+        i18n::view::UNIT_MIN,
+        i18n::view::UNIT_S,
+        i18n::view::UNIT_MS,
+    ];
+    units[nth].in_lang(lang)
 }
 
 #[cfg(test)]

@@ -5,13 +5,12 @@ use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::record::PausedBy;
 use crate::domain::registry::Counts;
+use crate::i18n;
 use crate::view::reason;
 use std::fmt;
 
-mod texts;
-
-pub use texts::Words;
-use texts::{EN, ZH};
+pub use crate::i18n::page::PageWords as Words;
+use crate::i18n::page::{EN, ZH};
 
 impl Words {
     /// The words of a language.
@@ -24,18 +23,7 @@ impl Words {
 
     /// The word for a state.
     pub fn state(&self, state: State) -> &'static str {
-        match (self.lang, state) {
-            (Lang::En, State::New) => "New",
-            (Lang::En, State::Up) => "Up",
-            (Lang::En, State::Late) => "Late",
-            (Lang::En, State::Down) => "Down",
-            (Lang::En, State::Paused) => "Paused",
-            (Lang::Zh, State::New) => "待上线",
-            (Lang::Zh, State::Up) => "在线",
-            (Lang::Zh, State::Late) => "迟到",
-            (Lang::Zh, State::Down) => "离线",
-            (Lang::Zh, State::Paused) => "已暂停",
-        }
+        reason::state(state).in_lang(self.lang)
     }
 
     /// `3 up`, as the title has it.
@@ -54,82 +42,58 @@ impl Words {
         let (ups, lates, downs, all) = (Grouped(up), Grouped(late), Grouped(down), Grouped(total));
         let are = |n: u64| if n == 1 { "monitor is" } else { "monitors are" };
         match self.lang {
-            Lang::En if total == 0 => "Waiting for the first heartbeat".into(),
-            Lang::En if down > 0 && late > 0 => format!("{downs} {} down, {lates} late", are(down)),
-            Lang::En if down > 0 => format!("{downs} {} down", are(down)),
-            Lang::En if late > 0 => format!("{lates} {} late", are(late)),
-            Lang::En if up == 1 && total == 1 => "The only monitor is up".into(),
-            Lang::En if up == total => format!("All {all} monitors are up"),
-            Lang::En if up > 0 => format!("{ups} of {all} monitors are up"),
-            Lang::En => "No monitor is up".into(),
-            Lang::Zh if total == 0 => "等待第一个心跳".into(),
-            Lang::Zh if down > 0 && late > 0 => format!("{downs} 个监控项离线，{lates} 个迟到"),
-            Lang::Zh if down > 0 => format!("{downs} 个监控项离线"),
-            Lang::Zh if late > 0 => format!("{lates} 个监控项迟到"),
-            Lang::Zh if up == 1 && total == 1 => "唯一的监控项在线".into(),
-            Lang::Zh if up == total => format!("全部 {all} 个监控项在线"),
-            Lang::Zh if up > 0 => format!("{all} 个监控项中 {ups} 个在线"),
-            Lang::Zh => "没有监控项在线".into(),
+            _ if total == 0 => i18n::view::WAITING_FIRST_HEARTBEAT.in_lang(self.lang).to_string(),
+            _ if down > 0 && late > 0 => i18n::view::down_late(&downs, &are(down), &lates).in_lang(self.lang),
+            _ if down > 0 => i18n::view::some_down(&downs, &are(down)).in_lang(self.lang),
+            _ if late > 0 => i18n::view::late(&lates, &are(late)).in_lang(self.lang),
+            _ if up == 1 && total == 1 => i18n::view::ONLY_MONITOR_UP.in_lang(self.lang).to_string(),
+            _ if up == total => i18n::view::all_monitors_up(&all).in_lang(self.lang),
+            _ if up > 0 => i18n::view::monitors_up(&ups, &all).in_lang(self.lang),
+            _ => i18n::view::NO_MONITOR_UP.in_lang(self.lang).to_string(),
         }
     }
 
     /// What a beat said about its sender, where that is more than "well".
     pub fn said(&self, status: Status) -> String {
-        match (self.lang, status) {
-            (_, Status::Ok | Status::Exit(0) | Status::Log) => String::new(),
-            (Lang::En, Status::Fail) => "reported failure".into(),
-            (lang, Status::Exit(code)) => reason::exit(lang, Exit::Code(code)),
-            (lang, Status::Signal(number)) => reason::exit(lang, Exit::Signal(number)),
-            (Lang::En, Status::Start) => "run started".into(),
-            (Lang::Zh, Status::Fail) => "报告失败".into(),
-            (Lang::Zh, Status::Start) => "任务已开始".into(),
+        match status {
+            Status::Ok | Status::Exit(0) | Status::Log => String::new(),
+            Status::Fail => i18n::view::REPORTED_FAILURE_2.in_lang(self.lang).to_string(),
+            Status::Exit(code) => reason::exit(self.lang, Exit::Code(code)),
+            Status::Signal(number) => reason::exit(self.lang, Exit::Signal(number)),
+            Status::Start => i18n::view::RUN_STARTED.in_lang(self.lang).to_string(),
         }
     }
 
     /// `12 s ago`.
     pub fn ago(&self, span: Amount) -> String {
-        match self.lang {
-            Lang::En => format!("{span} ago"),
-            Lang::Zh => format!("{span}前"),
-        }
+        i18n::view::ago(&span).in_lang(self.lang)
     }
 
     /// `in 12 s`.
     pub fn until(&self, span: Amount) -> String {
-        match self.lang {
-            Lang::En => format!("in {span}"),
-            Lang::Zh => format!("{span}后"),
-        }
+        i18n::view::in_(&span).in_lang(self.lang)
     }
 
     /// `for 12 s`.
     pub fn lasting(&self, span: Amount) -> String {
-        match self.lang {
-            Lang::En => format!("for {span}"),
-            Lang::Zh => format!("持续 {span}"),
-        }
+        i18n::view::for_(&span).in_lang(self.lang)
     }
 
     /// `3 missing`: beats that the sender's counter proves lost.
     pub fn missing(&self, gaps: u64) -> String {
-        match self.lang {
-            Lang::En => format!("{} missing", Grouped(gaps)),
-            Lang::Zh => format!("缺 {} 个", Grouped(gaps)),
-        }
+        i18n::view::missing(&Grouped(gaps)).in_lang(self.lang)
     }
 
     /// The last 24 hours in words: `Last 24 h: 99.2 % up, down twice`. `up` is `None` where nothing is known.
     pub fn day(&self, up: Option<f64>, downs: usize) -> String {
         let Some(up) = up.map(Percent) else {
-            return self.lang.pick("Last 24 h: no history yet", "最近 24 小时：尚无历史").into();
+            return i18n::view::LAST_24_H_NO.in_lang(self.lang).into();
         };
         match (self.lang, downs) {
-            (Lang::En, 0) => format!("Last 24 h: {up} up, never down"),
+            (_, 0) => i18n::view::last_24_h_up(&up).in_lang(self.lang),
             (Lang::En, 1) => format!("Last 24 h: {up} up, down once"),
             (Lang::En, 2) => format!("Last 24 h: {up} up, down twice"),
-            (Lang::En, n) => format!("Last 24 h: {up} up, down {n} times"),
-            (Lang::Zh, 0) => format!("最近 24 小时：在线率 {up}，未曾离线"),
-            (Lang::Zh, n) => format!("最近 24 小时：在线率 {up}，离线 {n} 次"),
+            (_, n) => i18n::view::last_24_h_up_down(&up, &n).in_lang(self.lang),
         }
     }
 
@@ -143,63 +107,45 @@ impl Words {
 
     /// What its state would be but for the pause.
     pub fn otherwise(&self, state: State) -> String {
-        match self.lang {
-            Lang::En => format!("otherwise {}", state.name()),
-            Lang::Zh => format!("否则{}", self.state(state)),
-        }
+        i18n::view::otherwise(&state.name(), &self.state(state)).in_lang(self.lang)
     }
 
     /// How many runs are under way, where there is more than one; what follows is how long the oldest has lasted.
     pub fn running(&self, runs: usize) -> String {
-        match (self.lang, runs) {
-            (Lang::En, ..=1) => "running ".into(),
-            (Lang::En, n) => format!("{n} runs, the oldest "),
-            (Lang::Zh, ..=1) => "运行中，".into(),
-            (Lang::Zh, n) => format!("{n} 个运行中，最早的"),
+        match runs {
+            ..=1 => i18n::view::RUNNING.in_lang(self.lang).to_string(),
+            n => i18n::view::runs_oldest(&n).in_lang(self.lang),
         }
     }
 
     /// How far a clock is from ours.
     pub fn skew(&self, ahead: bool, span: &str) -> String {
-        match (self.lang, ahead) {
-            (Lang::En, true) => format!("{span} ahead of ours"),
-            (Lang::En, false) => format!("{span} behind ours"),
-            (Lang::Zh, true) => format!("比本机快 {span}"),
-            (Lang::Zh, false) => format!("比本机慢 {span}"),
+        match ahead {
+            true => i18n::view::ahead_ours(&span).in_lang(self.lang),
+            false => i18n::view::behind_ours(&span).in_lang(self.lang),
         }
     }
 
     /// Beats that the sender's counter proves to have come twice.
     pub fn repeated(&self, repeats: u64) -> String {
-        match self.lang {
-            Lang::En => format!("{} repeated", Grouped(repeats)),
-            Lang::Zh => format!("重复 {} 个", Grouped(repeats)),
-        }
+        i18n::view::repeated(&Grouped(repeats)).in_lang(self.lang)
     }
 
     /// There are more monitors down than incidents shown.
     pub fn more_down(&self, down: u64) -> String {
-        match self.lang {
-            Lang::En => format!("Show all {} that are down", Grouped(down)),
-            Lang::Zh => format!("显示全部 {} 个离线项", Grouped(down)),
-        }
+        i18n::view::show_all_down(&Grouped(down)).in_lang(self.lang)
     }
 
     /// How often the page loads itself again.
     pub fn refreshes(&self, seconds: u32) -> String {
-        match self.lang {
-            Lang::En => format!("refreshes every {seconds}\u{a0}s"),
-            Lang::Zh => format!("每 {seconds} 秒刷新"),
-        }
+        i18n::view::refreshes_every(&seconds).in_lang(self.lang)
     }
 
     /// How many monitors stand on this page, and of how many, where that is known and more.
     pub fn shown(&self, rows: usize, all: Option<u64>) -> String {
-        match (self.lang, all.filter(|all| *all > rows as u64).map(Grouped)) {
-            (Lang::En, None) => format!("{rows} shown"),
-            (Lang::En, Some(all)) => format!("{rows} of {all} shown"),
-            (Lang::Zh, None) => format!("显示 {rows} 个"),
-            (Lang::Zh, Some(all)) => format!("显示 {all} 个中的 {rows} 个"),
+        match all.filter(|all| *all > rows as u64).map(Grouped) {
+            None => i18n::view::shown(&rows).in_lang(self.lang),
+            Some(all) => i18n::view::shown_of(&rows, &all).in_lang(self.lang),
         }
     }
 
@@ -207,8 +153,7 @@ impl Words {
     pub fn beats(&self, beats: u64) -> String {
         match (self.lang, beats) {
             (Lang::En, 1) => "1 beat received".into(),
-            (Lang::En, n) => format!("{} beats received", Grouped(n)),
-            (Lang::Zh, n) => format!("收到 {} 个心跳", Grouped(n)),
+            (_, n) => i18n::view::beats_received(&Grouped(n)).in_lang(self.lang),
         }
     }
 
@@ -216,8 +161,7 @@ impl Words {
     pub fn connections(&self, connections: u64) -> String {
         match (self.lang, connections) {
             (Lang::En, 1) => "1 connection".into(),
-            (Lang::En, n) => format!("{} connections", Grouped(n)),
-            (Lang::Zh, n) => format!("{} 个连接", Grouped(n)),
+            (_, n) => i18n::view::connections(&Grouped(n)).in_lang(self.lang),
         }
     }
 }

@@ -1,15 +1,15 @@
-//! The command line of the client in Chinese.
+//! Texts: the command line of the client in Chinese. Its English stands in the definition, `client/cli.rs`.
 
 /// What the program is.
-pub(super) const ABOUT_ZH: &str = "发送心跳，用心跳包裹任务，并向服务器查询谁还活着";
+pub const ABOUT_ZH: &str = "发送心跳，用心跳包裹任务，并向服务器查询谁还活着";
 
 /// The last lines of its help.
-pub(super) const AFTER_HELP_ZH: &str = "\
+pub const AFTER_HELP_ZH: &str = "\
 未给出 --to 时依次使用：$HEARTBEAT_URL、配置文件、http://localhost:7777。
 手册：heartbeat(1)";
 
 /// Usage lines, by command.
-pub(super) const USAGE_ZH: &[(&str, &str)] = &[
+pub const USAGE_ZH: &[(&str, &str)] = &[
     (
         "",
         "heartbeat send [--id 标识] [--status 状态] [-m 文本]
@@ -34,7 +34,7 @@ pub(super) const USAGE_ZH: &[(&str, &str)] = &[
 ];
 
 /// Help texts: command (empty: the program itself), argument (empty: the command), text.
-pub(super) const HELP_ZH: &[(&str, &str, &str)] = &[
+pub const HELP_ZH: &[(&str, &str, &str)] = &[
     ("", "to", "服务器：http://、https://、tcp://、tls://、ws:// 或 wss:// 加 主机[:端口]，或 unix:路径"),
     ("", "config", "读取此配置文件；默认 /etc/heartbeat-client/heartbeat-client.toml"),
     ("", "timeout", "等待应答的最长时间；默认 10s"),
