@@ -43,8 +43,8 @@ pub trait DiskFile: Send + Sync {
     fn truncate(&self, bytes: u64) -> io::Result<()>;
     /// Waits until what was written is durable, the length included: fdatasync(2).
     fn sync_data(&self) -> io::Result<()>;
-    /// Whether it has no name any more: what is in it goes when it is closed.
-    fn is_removed(&self) -> bool;
+    /// What it is on its disk, whatever its name: device and inode; `None` where that cannot be told.
+    fn identity(&self) -> Option<(u64, u64)>;
 }
 
 /// Where damaged files are kept, inside the directory.
@@ -171,8 +171,8 @@ impl DiskFile for File {
         File::sync_data(self)
     }
 
-    fn is_removed(&self) -> bool {
-        self.metadata().is_ok_and(|file| file.nlink() == 0)
+    fn identity(&self) -> Option<(u64, u64)> {
+        self.metadata().ok().map(|file| (file.dev(), file.ino()))
     }
 }
 

@@ -166,24 +166,30 @@ impl FileJournal {
         }
     }
 
-    /// Where the file that is written has been removed, a new segment takes all that is in it.
+    /// Where the file that is written has been removed or another one has its name, a new segment takes all that is in it.
     fn replace_removed(&self, inner: &mut Inner, now: Wall) -> Result<(), StoreError> {
-        let Some(Writing { number, file, end, .. }) = inner.writing.clone() else { return Ok(()) };
-        if !file.is_removed() {
+        let Some(writing) = inner.writing.clone() else { return Ok(()) };
+        let name = file_name(writing.number);
+        let is_there = match self.disk.open(&name) {
+            Ok(named) => named.identity() == writing.file.identity(),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        };
+        if is_there {
             return Ok(());
         }
-        let path = self.disk.path(&file_name(number));
-        let bytes = (end - SEGMENT_HEADER_BYTES) as usize;
-        let mut window = Window::new(file, end, bytes);
-        let frames = window.get(SEGMENT_HEADER_BYTES, bytes).map_err(|e| StoreError::io(&path, "read", e))?;
-        if let Some(first) = FrameHeader::decode_own(frames) {
-            inner.synced_sequence = first.sequence;
-        }
-        inner.synced = Position { segment: number, offset: SEGMENT_HEADER_BYTES };
-        inner.syncing.clear();
-        inner.fresh = Unsynced { bytes: frames.to_vec(), since: Some(now) };
+        let reason = match read_back(&writing, inner.next_sequence) {
+            Some((first_sequence, bytes)) => {
+                inner.synced_sequence = first_sequence;
+                inner.synced = Position { segment: writing.number, offset: SEGMENT_HEADER_BYTES };
+                inner.syncing.clear();
+                inner.fresh = Unsynced { bytes, since: Some(now) };
+                None
+            }
+            // What is in memory is written again, as after a failed fdatasync.
+            None => Some("it was removed, and not all of it can be read any more".to_string()),
+        };
         inner.writing = None;
-        inner.unsaid = Some((path, None));
+        inner.unsaid = Some((self.disk.path(&name), reason));
         self.begin(inner, now)
     }
 
@@ -292,4 +298,25 @@ fn readdress(frames: &mut [u8], to: &SegmentHeader, segment: &mut Segment) {
         at += frame.frame_bytes() as usize;
         sequence += 1;
     }
+}
+
+/// All frames of the segment that is written, and the sequence of the first; `None` where they are not all there and good.
+fn read_back(writing: &Writing, next_sequence: u64) -> Option<(u64, Vec<u8>)> {
+    let bytes = (writing.end - SEGMENT_HEADER_BYTES) as usize;
+    let mut window = Window::new(writing.file.clone(), writing.end, bytes);
+    let frames = window.get(SEGMENT_HEADER_BYTES, bytes).ok()?;
+    let mut next = None;
+    let mut rest = frames;
+    while !rest.is_empty() {
+        let frame = FrameHeader::decode(rest.get(..FRAME_HEADER_BYTES)?, writing.nonce)?;
+        let (whole, behind) = rest.split_at_checked(frame.frame_bytes() as usize)?;
+        let is_next = frame.segment == writing.number && next.is_none_or(|next| next == frame.sequence);
+        if !is_next || crc32fast::hash(whole.get(FRAME_HEADER_BYTES..)?) != frame.payload_crc {
+            return None;
+        }
+        next = Some(frame.sequence + 1);
+        rest = behind;
+    }
+    let first = FrameHeader::decode(frames.get(..FRAME_HEADER_BYTES)?, writing.nonce)?.sequence;
+    (next == Some(next_sequence)).then(|| (first, frames.to_vec()))
 }

@@ -60,7 +60,8 @@ fn first_rotten(mut log: impl Read) -> io::Result<Option<u64>> {
         if is_first_bad {
             bad = Some(offset);
         }
-        is_after_commit = (is_ours || is_first_bad) && word(header, 4) != 0;
+        // A bad frame's own word proves nothing: of one written in part, it may be that of an earlier generation.
+        is_after_commit = is_good && word(header, 4) != 0;
         offset += frame.len() as u64;
     }
     Ok(None)
@@ -137,10 +138,11 @@ mod tests {
             broken[bit / 8] ^= 1 << (bit % 8);
             let frame = (bit / 8).checked_sub(HEADER_BYTES).map_or(0, |at| frame_at(at / FRAME_BYTES));
             let found = rotten(&broken);
-            // The stored checksum, or the mark of a commit, of the last frame before the last transaction: as if that one
-            // had been under way.
-            let within = bit / 8 - frame;
-            let is_unproven = frame + FRAME_BYTES == before.len() && matches!(within, 4..8 | 16..24);
+            // The last frame before the last transaction, or the checksum from which it goes on: as if that one had been under
+            // way.
+            let behind = before.len() - frame;
+            let is_unproven =
+                behind == FRAME_BYTES || behind == 2 * FRAME_BYTES && matches!(bit / 8 - frame, 16..24);
             assert!(found == Some(frame as u64) || is_unproven && found.is_none(), "bit {bit}: {found:?}");
         }
     }

@@ -94,8 +94,8 @@ impl DiskFile for FaultyFile {
         })?;
         self.file.sync_data()
     }
-    fn is_removed(&self) -> bool {
-        self.file.is_removed()
+    fn identity(&self) -> Option<(u64, u64)> {
+        self.file.identity()
     }
 }
 
