@@ -62,7 +62,7 @@ texts! {
     job_no_name_reported(id: Shown):
         "the job has no name and is reported as {id}: give it one with --id",
         "任务没有名称，按 {id} 报告：请用 --id 指定";
-    after_s(end: Shown, seconds: Shown): "[{end} after {seconds:.1}s]", "[{end}，历时 {seconds:.1} 秒]";
+    after_s(end: Shown, seconds: Shown): "[{end} after {seconds}s]", "[{end}，历时 {seconds} 秒]";
     job_reported(said: Shown, other: Shown): "{said}; the job is reported as {other}", "{said}；任务按 {other} 报告";
     not_option_run_left(word: Shown):
         "{word}: not an option of run; left out (what holds blanks needs quotes)",

@@ -36,7 +36,7 @@ impl fmt::Display for InLang<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.1 {
             Lang::En => self.0.fmt(f),
-            lang => f.pad(&system_reason(&self.0.to_string(), lang)),
+            lang => f.write_str(&system_reason(&self.0.to_string(), lang)),
         }
     }
 }
@@ -92,6 +92,13 @@ fn in_chinese(errno: Errno) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_whole_in_every_language() {
+        let said = crate::i18n::client::after_s(&"exit code 1", &format!("{:.1}", 125.304));
+        assert_eq!(said.clone().in_lang(Lang::En), "[exit code 1 after 125.3s]");
+        assert_eq!(said.in_lang(Lang::Zh), "[exit code 1，历时 125.3 秒]");
+    }
 
     #[test]
     fn what_the_system_says_is_said_in_the_language_of_the_reader() {

@@ -108,7 +108,7 @@ impl Sending {
         wait: Duration,
     ) -> Result<(), ClientError> {
         let beat = beat_of(&self.id, &self.rid, end.status());
-        let (seconds, end) = (ran.as_secs_f64(), end.describe(self.lang));
+        let (seconds, end) = (format!("{:.1}", ran.as_secs_f64()), end.describe(self.lang));
         let line = i18n::client::after_s(&end, &seconds).in_lang(self.lang);
         let separator = if output.is_empty() || output.ends_with('\n') { "" } else { "\n" };
         let long = format!("{}{separator}{line}", output);
