@@ -75,7 +75,11 @@ macro_rules! forward {
 
 impl AsyncRead for ClientStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        forward!(self, inner => inner.poll_read(cx, into))
+        match forward!(self, inner => inner.poll_read(cx, into)) {
+            // Over TLS: the other side closed without close_notify, as many do. What is cut short shows where it is read.
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+            read => read,
+        }
     }
 }
 

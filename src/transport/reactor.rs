@@ -168,6 +168,11 @@ impl Reactor {
             ending: self.lifecycle.ending(),
         };
         engine.stats().busy(now.mono);
+        // First: what a denied client has sent by now is not taken any more.
+        if self.judged_by.generation != policy.generation {
+            self.judged_by = Arc::clone(&policy);
+            self.slots.keys(|_| true).into_iter().for_each(|key| self.judge(key, true, &turn));
+        }
         for key in std::mem::take(&mut self.again) {
             self.turn(key, &turn);
         }
@@ -195,11 +200,6 @@ impl Reactor {
         self.commit_and_answer(&turn);
         self.sweep(&turn);
         self.commit_and_answer(&turn);
-        if self.judged_by.generation != policy.generation {
-            self.judged_by = Arc::clone(&policy);
-            self.slots.keys(|_| true).into_iter().for_each(|key| self.judge(key, true, &turn));
-            self.commit_and_answer(&turn);
-        }
         if self.lifecycle == Lifecycle::MakingRoom {
             let parting = self.slots.iter().filter(|(_, connection)| !connection.can_park()).count();
             self.gauge.parting.store(parting, Ordering::Release);

@@ -166,10 +166,8 @@ impl Conversation for HttpConversation {
             let mut all = std::mem::take(&mut self.carry);
             all.extend_from_slice(bytes);
             let used = self.take_beats(&all, turn, host);
-            if used < all.len() {
-                all.drain(..used);
-                self.carry = all;
-            }
+            // A copy: what is kept has the size that is accounted for, not that of the whole reading.
+            self.carry = all[used..].to_vec();
         }
         if host.has_answers() { Flow::Continue } else { self.proceed(turn) }
     }

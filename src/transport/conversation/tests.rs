@@ -150,3 +150,18 @@ fn an_answer_goes_to_the_ticket_that_was_issued_for_it() {
     }
     assert_eq!(out, b"hello clientPONG");
 }
+
+#[test]
+fn what_is_kept_of_a_request_is_no_larger_than_it_is_accounted_for() {
+    let policy = Policy::default();
+    let turn = turn_at(&policy, 0);
+    let mut host = TestHost::new(&Arc::new(Claims::default()));
+    let mut http = http::HttpConversation::new(Vec::new(), &turn);
+    http.receive(&mut HTTP[0][..1].to_vec(), &turn, &mut host);
+    let mut reading = HTTP[0][1..].to_vec();
+    (0..500).for_each(|_| reading.extend_from_slice(HTTP[0]));
+    reading.extend_from_slice(b"POST");
+    http.receive(&mut reading, &turn, &mut host);
+    assert_eq!(http.kept_bytes(), 4);
+    assert!(http.into_unread().capacity() < 64);
+}

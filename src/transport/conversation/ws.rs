@@ -28,7 +28,7 @@ enum WsStage {
     /// A close was sent; the other end has not sent one.
     Parting,
     /// All is said; what is not sent yet must be.
-    EndReason,
+    Ending,
     /// All is sent; the other end is heard out so that it gets to read it.
     Lingering,
 }
@@ -181,7 +181,7 @@ impl WsConversation {
         match ws.stage {
             WsStage::Open => ws.set_due(),
             WsStage::Parting => ws.due = turn.second_after(SOCKET_PARTING_MAX),
-            WsStage::EndReason => ws.due = ws.stalled,
+            WsStage::Ending => ws.due = ws.stalled,
             WsStage::Lingering => ws.due = turn.second_after(LINGER_MAX),
         }
         Some(ws)
@@ -235,7 +235,7 @@ impl WsConversation {
     fn close_frame(&mut self, code: Code, reason: &str) -> Vec<u8> {
         let mut out = Vec::new();
         self.session.close(code, reason, None, &mut out);
-        self.stage = WsStage::EndReason;
+        self.stage = WsStage::Ending;
         out
     }
 }
@@ -288,7 +288,7 @@ impl Conversation for WsConversation {
     }
 
     fn is_paused(&self, _: &TurnContext<'_>) -> bool {
-        self.stage == WsStage::EndReason
+        self.stage == WsStage::Ending
     }
 
     fn rest(&mut self, turn: &TurnContext<'_>, host: &mut dyn Host) -> Flow {
@@ -308,12 +308,12 @@ impl Conversation for WsConversation {
         self.stalled = turn.stalled_after(self.stalled, sent);
         match self.stage {
             WsStage::Open => self.set_due(),
-            WsStage::EndReason if !sent.is_blocked => {
+            WsStage::Ending if !sent.is_blocked => {
                 self.stage = WsStage::Lingering;
                 self.due = turn.second_after(LINGER_MAX);
                 return Flow::Linger;
             }
-            WsStage::EndReason => self.due = self.stalled,
+            WsStage::Ending => self.due = self.stalled,
             WsStage::Parting | WsStage::Lingering => {}
         }
         let is_full = sent.is_blocked && sent.unsent_bytes > SOCKET_UNSENT_BYTES_MAX;

@@ -14,7 +14,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 /// States as versions 0.4 and 0.5 write them, and what becomes of them here.
-const STATES: [(&str, &str); 8] = [
+const STATES: [(&str, &str); 9] = [
     (r#"{"http":{"carry":"","then":"Read","stage":"Idle","heard_bytes":0}}"#, ""),
     (r#"{"http":{"carry":"UE9TVCAv","then":"Read","stage":"Head","heard_bytes":0}}"#, ""),
     (r#"{"http":{"carry":"","then":"Linger","stage":"Lingering","heard_bytes":17}}"#, ""),
@@ -37,6 +37,10 @@ const STATES: [(&str, &str); 8] = [
     (
         r#"{"ws":{"session":{"inbound":{"role":"Server","over":true,"message":null,"unchecked":0,"head_bytes":0,"head":[0,0,0,0,0,0,0,0,0,0,0,0,0,0],"taken":0,"pending":""},"close_sent":true},"claim":null,"named":false,"well":true,"echo":false,"stage":"Lingering","ahead":"","heard_bytes":3,"client":null}}"#,
         r#"{"ws":{"session":{"inbound":{"role":"Server","over":true,"message":null,"unchecked":0,"head_bytes":0,"head":[0,0,0,0,0,0,0,0,0,0,0,0,0,0],"taken":0,"pending":""},"close_sent":true},"claim":null,"named":false,"well":true,"echo":false,"stage":"Lingering","ahead":"","heard_bytes":3,"client":null,"shown":"believed"}}"#,
+    ),
+    (
+        r#"{"ws":{"session":{"inbound":{"role":"Server","over":true,"message":null,"unchecked":0,"head_bytes":0,"head":[0,0,0,0,0,0,0,0,0,0,0,0,0,0],"taken":0,"pending":""},"close_sent":true},"claim":null,"named":false,"well":true,"echo":false,"stage":"Ending","ahead":"","heard_bytes":0,"client":null,"shown":"nothing"}}"#,
+        "",
     ),
 ];
 

@@ -52,7 +52,7 @@ impl WsConversation {
         self.session.reply(&event, None, &mut owed);
         Some(match event {
             WsEvent::Close { .. } => {
-                self.stage = WsStage::EndReason;
+                self.stage = WsStage::Ending;
                 PendingAnswer::WsFrames(owed, 0)
             }
             _ if self.stage != WsStage::Open => return None,
