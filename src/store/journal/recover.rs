@@ -78,8 +78,8 @@ pub(super) fn recover(disk: &dyn Disk, booted_at: Option<Wall>) -> Result<Found,
     // What the last segment says is durable; it was not begun before everything earlier was.
     let mut durable =
         scans.last().map_or(1, |scan: &SegmentScan| scan.mark.sequence.max(scan.header.first_sequence));
-    let uncut = scans.last().is_some_and(|scan| is_same_boot(scan.header.booted_at, booted_at));
-    if let (true, Some(scan)) = (uncut, scans.last()) {
+    let uncut = scans.last().filter(|scan| is_same_boot(scan.header.booted_at, booted_at));
+    if let Some(scan) = uncut {
         // The next segment begins behind a hole that stays, else it would seem to hold again what is missing there. So
         // what is before the hole is made durable where it is; a disk that cannot do that tells its next writer too.
         if let Some(behind) = scan.holes.iter().rev().find_map(|hole| hole.after).filter(|s| *s > durable) {
@@ -87,6 +87,7 @@ pub(super) fn recover(disk: &dyn Disk, booted_at: Option<Wall>) -> Result<Found,
             durable = behind;
         }
     }
+    let uncut = uncut.is_some();
     let mut limits = Vec::new();
     let mut limit = durable;
     for scan in scans.iter().rev() {

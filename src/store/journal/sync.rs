@@ -7,6 +7,7 @@ use super::frame::{
     FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader, SyncMark, file_name,
 };
 use super::lasting_error::LastingError;
+use super::scan::scan;
 use super::segment::Segment;
 use super::window::Window;
 use crate::domain::time::Wall;
@@ -302,21 +303,11 @@ fn readdress(frames: &mut [u8], to: &SegmentHeader, segment: &mut Segment) {
 
 /// All frames of the segment that is written, and the sequence of the first; `None` where they are not all there and good.
 fn read_back(writing: &Writing, next_sequence: u64) -> Option<(u64, Vec<u8>)> {
+    let found = scan(writing.file.clone(), writing.end).ok()?.ok()?;
+    if !found.holes.is_empty() || found.reached.next_sequence != next_sequence {
+        return None;
+    }
     let bytes = (writing.end - SEGMENT_HEADER_BYTES) as usize;
     let mut window = Window::new(writing.file.clone(), writing.end, bytes);
-    let frames = window.get(SEGMENT_HEADER_BYTES, bytes).ok()?;
-    let mut next = None;
-    let mut rest = frames;
-    while !rest.is_empty() {
-        let frame = FrameHeader::decode(rest.get(..FRAME_HEADER_BYTES)?, writing.nonce)?;
-        let (whole, behind) = rest.split_at_checked(frame.frame_bytes() as usize)?;
-        let is_next = frame.segment == writing.number && next.is_none_or(|next| next == frame.sequence);
-        if !is_next || crc32fast::hash(whole.get(FRAME_HEADER_BYTES..)?) != frame.payload_crc {
-            return None;
-        }
-        next = Some(frame.sequence + 1);
-        rest = behind;
-    }
-    let first = FrameHeader::decode(frames.get(..FRAME_HEADER_BYTES)?, writing.nonce)?.sequence;
-    (next == Some(next_sequence)).then(|| (first, frames.to_vec()))
+    Some((found.header.first_sequence, window.get(SEGMENT_HEADER_BYTES, bytes).ok()?.to_vec()))
 }
