@@ -5,7 +5,7 @@ use crate::domain::history::{Incident, Past};
 use crate::domain::id::IdRef;
 use crate::domain::limits::LIST_MAX;
 use crate::domain::notice::State;
-use crate::domain::registry::{Counts, Cursor, MonitorEvent, MonitorView, Order, Seat, Snapshot};
+use crate::domain::registry::{Counts, Cursor, MonitorEvent, MonitorView, Order, Registry, Seat, Snapshot};
 use crate::domain::sentence::Sentence;
 use crate::domain::time::{Now, Wall};
 use crate::store::{Entry, IncidentQuery, Mark, StoreError};
@@ -86,17 +86,9 @@ impl Engine {
         wanted: impl Fn(&MonitorView<'_>) -> bool,
     ) -> (Vec<Snapshot>, Option<Cursor>) {
         let (now, limit) = (clock::now(), limit.min(LIST_MAX));
-        let mut rows = Vec::new();
         let by = |a: &Snapshot, b: &Snapshot| (a.key(order), &a.id).cmp(&(b.key(order), &b.id));
-        for shard in &self.shards {
-            rows.extend(lock(shard).list(now, order, after, limit + 1, &wanted));
-            if rows.len() > 2 * (limit + 1) {
-                keep_first(&mut rows, limit + 1, by);
-            }
-        }
-        keep_first(&mut rows, limit + 1, by);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
+        let of_shard = |_, registry: &Registry, most| registry.list(now, order, after, most, &wanted);
+        let (rows, more) = self.first_of_all(limit, of_shard, by);
         let rows: Vec<Snapshot> = rows.into_iter().map(|row| self.named(row)).collect();
         let next = rows.last().filter(|_| more).map(|row| Cursor { key: row.key(order), id: row.id.clone() });
         (rows, next)
@@ -112,20 +104,35 @@ impl Engine {
         wanted: impl Fn(&MonitorView<'_>) -> bool,
     ) -> (Vec<MonitorPlace>, Option<Cursor>) {
         let (now, limit) = (clock::now(), limit.min(LIST_MAX));
-        let mut places: Vec<(Cursor, MonitorPlace)> = Vec::new();
         let by = |a: &(Cursor, MonitorPlace), b: &(Cursor, MonitorPlace)| a.0.cmp(&b.0);
-        for (number, shard) in self.shards.iter().enumerate() {
-            let seats = lock(shard).seats(now, order, after, limit + 1, &wanted).into_iter();
-            places.extend(seats.map(|(cursor, seat)| (cursor, MonitorPlace { shard: number as u8, seat })));
-            if places.len() > 2 * (limit + 1) {
-                keep_first(&mut places, limit + 1, by);
-            }
-        }
-        keep_first(&mut places, limit + 1, by);
-        let more = places.len() > limit;
-        places.truncate(limit);
+        let of_shard = |shard, registry: &Registry, most| {
+            let seats = registry.seats(now, order, after, most, &wanted).into_iter();
+            seats.map(move |(cursor, seat)| (cursor, MonitorPlace { shard, seat })).collect()
+        };
+        let (places, more) = self.first_of_all(limit, of_shard, by);
         let next = places.last().filter(|_| more).map(|(cursor, _)| cursor.clone());
         (places.into_iter().map(|(_, place)| place).collect(), next)
+    }
+
+    /// The first `limit` of what the shards give, each at most the number that it is asked for, and whether there are more.
+    /// One shard is locked at a time.
+    fn first_of_all<T>(
+        &self,
+        limit: usize,
+        of_shard: impl Fn(u8, &Registry, usize) -> Vec<T>,
+        compare: impl Fn(&T, &T) -> Ordering,
+    ) -> (Vec<T>, bool) {
+        let mut found = Vec::new();
+        for (number, shard) in self.shards.iter().enumerate() {
+            found.extend(of_shard(number as u8, &lock(shard), limit + 1));
+            if found.len() > 2 * (limit + 1) {
+                keep_first(&mut found, limit + 1, &compare);
+            }
+        }
+        keep_first(&mut found, limit + 1, &compare);
+        let more = found.len() > limit;
+        found.truncate(limit);
+        (found, more)
     }
 
     /// The monitor that lies there, unless it is gone.
