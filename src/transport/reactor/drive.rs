@@ -1,7 +1,7 @@
 //! What a reactor does with its connections: it gives them turns, commits and answers, and does what they come to.
 
 use super::connection::{Connection, ConnectionStage};
-use super::scratch::Action;
+use super::scratch::{Action, Scratch};
 use super::slots::Awaiting;
 use super::{ACCEPTS_MAX, Lifecycle, Reactor};
 use crate::engine::SenderRefusal;
@@ -54,12 +54,23 @@ impl Reactor {
         self.give_first_turn(next, is_known, turn);
     }
 
-    /// Judges a connection by the policy in force.
-    pub(super) fn judge(&mut self, key: usize, has_changed: bool, turn: &TurnContext<'_>) {
+    /// Has an open connection do something, and does what that comes to.
+    fn act(
+        &mut self,
+        key: usize,
+        turn: &TurnContext<'_>,
+        call: impl FnOnce(&mut Connection, &mut Scratch, &TurnContext<'_>) -> Action,
+    ) {
         let Some(connection) = self.slots.open(key) else { return };
         let turn = &connection.context(turn);
-        let action = connection.judge(has_changed, &mut self.scratch, turn);
+        let action = call(connection, &mut self.scratch, turn);
+        self.quiets.extend(connection.note_quiet().map(|at_ms| (at_ms, key)));
         self.apply(key, action, turn);
+    }
+
+    /// Judges a connection by the policy in force.
+    pub(super) fn judge(&mut self, key: usize, has_changed: bool, turn: &TurnContext<'_>) {
+        self.act(key, turn, |connection, scratch, turn| connection.judge(has_changed, scratch, turn));
     }
 
     /// Does what a connection can do now.
@@ -67,11 +78,7 @@ impl Reactor {
         if self.slots.awaits_commit(key) {
             return self.again.push(key);
         }
-        let Some(connection) = self.slots.open(key) else { return };
-        let turn = &connection.context(turn);
-        let action = connection.turn(&mut self.scratch, turn);
-        self.quiets.extend(connection.note_quiet().map(|at_ms| (at_ms, key)));
-        self.apply(key, action, turn);
+        self.act(key, turn, Connection::turn);
     }
 
     /// Has connections that have sent nothing for a while take for whole what they have sent. What came meanwhile was read
@@ -83,11 +90,7 @@ impl Reactor {
                 self.quiets.push_back((turn.now_ms + 1, key));
                 continue;
             }
-            let Some(connection) = self.slots.open(key) else { continue };
-            let turn = &connection.context(turn);
-            let action = connection.end_quiet(&mut self.scratch, turn);
-            self.quiets.extend(connection.note_quiet().map(|at_ms| (at_ms, key)));
-            self.apply(key, action, turn);
+            self.act(key, turn, Connection::end_quiet);
         }
     }
 
@@ -214,10 +217,8 @@ impl Reactor {
         self.gauge.pulse.fetch_add(1, Ordering::Relaxed);
         let must_shed = |connection: &Connection| connection.io.permit.held.shed_host().is_some();
         for key in self.slots.keys(|connection| connection.is_due(turn) || must_shed(connection)) {
-            if let Some(connection) = self.slots.open(key).filter(|connection| connection.is_due(turn)) {
-                let turn = &connection.context(turn);
-                let action = connection.time_out(&mut self.scratch, turn);
-                self.apply(key, action, turn);
+            if self.slots.open(key).is_some_and(|connection| connection.is_due(turn)) {
+                self.act(key, turn, Connection::time_out);
             }
             if self.slots.open(key).is_some_and(|connection| must_shed(connection)) {
                 self.shed(key, Turned::Shed, turn);
