@@ -143,9 +143,9 @@ struct Daemon {
     log: Log,
     engine: Arc<Engine>,
     /// Until its thread has it.
-    keeper: Option<Checkpointer>,
+    checkpointer: Option<Checkpointer>,
     /// While it runs.
-    courier: Option<DeliveryThread>,
+    delivery: Option<DeliveryThread>,
     permits: Arc<ConnectionLimits>,
     /// What TLS needs, and the listener of the configuration that it is for.
     acceptors: Vec<(usize, Arc<Acceptor>)>,
@@ -197,7 +197,7 @@ impl Daemon {
         engine
             .recover_with(started, &before.monitors())
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
-        let keeper = Checkpointer::new(started, clock::asleep(), settings.state.history);
+        let checkpointer = Checkpointer::new(started, clock::asleep(), settings.state.history);
         for text in settings.warnings.iter().chain(&warnings) {
             warn(&log, "configuration", text.clone());
         }
@@ -217,8 +217,8 @@ impl Daemon {
             control,
             log,
             engine,
-            keeper: Some(keeper),
-            courier: None,
+            checkpointer: Some(checkpointer),
+            delivery: None,
             permits,
             acceptors: Vec::new(),
             started,
@@ -262,10 +262,13 @@ impl Daemon {
         // A signal that finds no room has been sent many times already.
         let signals = signals::watch(move |event| _ = post.try_send(event));
         let started = signals.and_then(|_| {
-            let keeper =
-                self.keeper.take().map(|keeper| StorageThreads::start(&self.engine, keeper)).transpose()?;
-            self.courier = Some(DeliveryThread::start(&self.engine, channels_of(&self.settings))?);
-            Ok((keeper, Threads::start(self.settings.threads, &self.engine)?))
+            let checkpointer = self
+                .checkpointer
+                .take()
+                .map(|checkpointer| StorageThreads::start(&self.engine, checkpointer))
+                .transpose()?;
+            self.delivery = Some(DeliveryThread::start(&self.engine, channels_of(&self.settings))?);
+            Ok((checkpointer, Threads::start(self.settings.threads, &self.engine)?))
         });
         let (upkeep, mut threads) = match started {
             Ok(started) => started,
@@ -345,8 +348,8 @@ impl Daemon {
             () = stopped => 0,
             () = hurried => STOPPED_NOW,
         };
-        if let Some(courier) = self.courier.take() {
-            courier.stop();
+        if let Some(delivery) = self.delivery.take() {
+            delivery.stop();
         }
         if let Some(upkeep) = upkeep {
             upkeep.stop();
@@ -377,8 +380,8 @@ impl Daemon {
                     warn(&self.log, "configuration", text.clone());
                 }
                 self.engine.set_policy(clock::now(), Arc::new(policy_of(&new)));
-                if let Some(courier) = &self.courier {
-                    courier.set_channels(channels_of(&new));
+                if let Some(delivery) = &self.delivery {
+                    delivery.set_channels(channels_of(&new));
                 }
                 self.renew_certificates(&new);
                 self.settings.lang = new.lang;

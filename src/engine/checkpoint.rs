@@ -257,7 +257,7 @@ impl Engine {
         }
     }
 
-    /// Hears a followed of the journal, and puts it on record if that can be done. `all`: the present moment, if that is all
+    /// Hears what was read of the journal, and puts it on record if that can be done. `all`: the present moment, if that is all
     /// there is, and whether the journal has taken everything.
     fn take_in(
         &self,

@@ -1,5 +1,5 @@
 //! A connection's byte stream, TCP or unix, plain or under TLS, in the three forms it takes: with the reactor's loop, on
-//! its way between threads, and with a HTTP worker's runtime.
+//! its way between threads, and with an HTTP worker's runtime.
 
 use crate::domain::id::IdRef;
 use crate::transport::tls::{Tls, TlsSession};
@@ -213,7 +213,7 @@ impl StdStream {
     }
 }
 
-/// A stream with the runtime of a HTTP worker.
+/// A stream with the runtime of an HTTP worker.
 #[derive(Debug)]
 pub enum Stream {
     /// TCP.

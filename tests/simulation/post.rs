@@ -1,8 +1,8 @@
-//! The courier in simulated time: a receiver that fails for an hour, or for a day, in each way that receivers fail.
+//! The delivery in simulated time: a receiver that fails for an hour, or for a day, in each way that receivers fail.
 //!
 //! What a failure looks like is not made up: a real channel, made from a real configuration, meets each of them once over
 //! the loopback, and what it says then is what the simulated post says for as long as the failure lasts. The engine, the
-//! outbox and the courier's round are the real ones; only the thread and the waiting are not.
+//! outbox and the delivery's round are the real ones; only the thread and the waiting are not.
 
 mod crowd;
 mod faults;

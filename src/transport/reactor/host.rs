@@ -28,7 +28,7 @@ pub struct ConnectionHost<'a> {
     pub transport: Transport,
     /// The circumstances.
     pub turn: &'a TurnContext<'a>,
-    /// Where it goes what the turn brings about.
+    /// What the turn brings about.
     pub output: &'a mut TurnOutput,
 }
 

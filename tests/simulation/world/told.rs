@@ -1,4 +1,4 @@
-//! The courier in the world: it is asked every second what is to be sent, receivers take it or not, sooner or later, and
+//! The delivery in the world: it is asked every second what is to be sent, receivers take it or not, sooner or later, and
 //! the program may die while something is on its way.
 
 use super::*;
@@ -28,7 +28,7 @@ pub(super) fn everything() -> OutboxQuery {
 const QUIET_MINUTES: u64 = 7 * 60;
 
 impl World {
-    /// A turn of the courier.
+    /// A turn of the delivery.
     pub(super) fn bring(&mut self) -> Checked {
         let now = self.now();
         let mut landed = Vec::new();
@@ -53,7 +53,7 @@ impl World {
         for dispatch in dispatches {
             self.send(dispatch);
         }
-        self.after("the courier")
+        self.after("the delivery")
     }
 
     fn send(&mut self, dispatch: Dispatch) {
@@ -214,7 +214,7 @@ impl World {
         self.say("hours of quiet".into());
         self.ill.clear();
         for _ in 0..QUIET_MINUTES {
-            // Only the checkpointer and the courier go on, so that nobody falls silent in that time.
+            // Only the checkpointer and the delivery go on, so that nobody falls silent in that time.
             self.real_ms += 60_000;
             self.keep()?;
             for _ in 0..3 {

@@ -336,7 +336,7 @@ impl World {
         self.log.push((self.monitors[n].clone(), self.now, Change::Removed));
     }
 
-    /// A turn of the keeper; killed before it has put on record what came out, if so wished.
+    /// A turn of the checkpointer; killed before it has put on record what came out, if so wished.
     pub(super) fn turn(&mut self, kill: bool) {
         for (monitor, at, change) in &self.log[self.read..] {
             self.machine.hear(&monitor.record(*at, *change));

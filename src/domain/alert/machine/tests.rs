@@ -205,7 +205,7 @@ fn an_outage_that_was_over_before_we_went_away_is_told_and_one_that_ends_with_th
         world.down(0, Cause::Silence);
         world.pass(1);
         for _ in 0..lasted {
-            // The keeper gets no turn.
+            // The checkpointer gets no turn.
             world.now = after(world.now, Span::secs(1));
         }
         if before {
