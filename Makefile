@@ -139,7 +139,8 @@ lint:
 	set -e; for script in packaging/debian*/preinst packaging/debian*/postinst packaging/debian*/prerm packaging/debian*/postrm; do sh -n $$script; done
 	set -e; for script in packaging/rpm*/* packaging/debian/tests/smoke packaging/debian/tests/client packaging/static/install.sh; do sh -n $$script; done
 	set -e; for script in packaging/launchd/install.sh packaging/openrc/heartbeat-server packaging/freebsd/heartbeat_server; do sh -n $$script; done
-	set -e; for script in .ci/run tests/system/needs packaging/macos/check packaging/cross/*; do bash -n $$script; done
+	set -e; for script in .ci/run tests/system/needs packaging/macos/check tests/system/manuals packaging/cross/*; do bash -n $$script; done
+	tests/system/manuals
 	if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; fi
 
 bench: build

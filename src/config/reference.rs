@@ -105,10 +105,17 @@ fn text(key: &KeyAbout, lang: Lang) -> String {
         // A sentence a line.
         Lang::En => text.replace(". ", ".\n"),
         // A line may end behind this mark also where no Chinese follows.
-        Lang::Zh => ["\"", "\\f"].iter().fold(text, |text, next| {
+        Lang::Zh => {
             let comma = i18n::config::COMMA.in_lang(lang);
-            text.replace(&format!("{comma}{next}"), &format!("{comma}\\:{next}"))
-        }),
+            let mut parts = text.split(comma);
+            let mut page = parts.next().unwrap_or_default().to_string();
+            for part in parts {
+                page.push_str(comma);
+                page.push_str(if part.starts_with(|first: char| first.is_ascii()) { "\\:" } else { "" });
+                page.push_str(part);
+            }
+            page
+        }
     }
 }
 
