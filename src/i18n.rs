@@ -126,11 +126,6 @@ impl Text {
         Text { en: change(self.en), zh: change(self.zh) }
     }
 
-    /// From a pair that does not stand in the catalogue yet; see tests/tidy.txt.
-    pub fn new(en: impl Into<String>, zh: impl Into<String>) -> Text {
-        Text { en: en.into(), zh: zh.into() }
-    }
-
     /// The words of somebody else, which are the same whoever reads them.
     pub fn foreign(text: impl Into<String>) -> Text {
         let text = text.into();

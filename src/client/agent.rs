@@ -22,7 +22,7 @@ use crate::config::Env;
 use crate::domain::id::Id;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::time::Span;
-use crate::i18n;
+use crate::i18n::{self, Text};
 use crate::sys::clock;
 use crate::sys::log::{Format, Log, LogOptions, Target, TargetOptions};
 use crate::sys::service::Service;
@@ -59,14 +59,11 @@ pub fn run(args: &ClientArgs, env: &Env, settings: &ClientSettings) -> Result<u8
     let service = Service::from_env();
     let id = settings.id_or_host()?;
     let dialer = Dialer::new(settings)?;
-    let log = Log::open(log_options(args, env, settings)).map_err(|error| {
-        let say = |lang| error.sentence(lang);
-        ClientError::new(EX_IOERR, say(crate::domain::lang::Lang::En), say(crate::domain::lang::Lang::Zh))
-    })?;
+    let log = Log::open(log_options(args, env, settings))
+        .map_err(|error| ClientError::new(EX_IOERR, Text::of(|lang| error.sentence(lang))))?;
     let (post, signals_seen) = channel(WISHES_MAX);
-    signals::watch(move |signal| _ = post.try_send(signal)).map_err(|error| {
-        ClientError::new(EX_OSERR, format!("cannot watch signals: {error}"), format!("无法监听信号：{error}"))
-    })?;
+    signals::watch(move |signal| _ = post.try_send(signal))
+        .map_err(|error| ClientError::new(EX_OSERR, i18n::client::cannot_watch_signals(&error)))?;
     let done = super::until_done(async {
         let core = AgentCore::new(clock::now(), plan(settings), Rng::new());
         let agent = RunningAgent {
@@ -239,9 +236,10 @@ impl RunningAgent {
 async fn event_of(connection: &mut Option<AgentConnection>, settings: &ClientSettings) -> AgentEvent {
     match connection {
         // The task sends Lost before it ends; this is for one that panicked.
-        Some(connection) => {
-            connection.next_event().await.unwrap_or_else(|| AgentEvent::Lost(no_answer(&settings.to, "lost")))
-        }
+        Some(connection) => connection
+            .next_event()
+            .await
+            .unwrap_or_else(|| AgentEvent::Lost(no_answer(&settings.to, i18n::client::CONNECTION_LOST))),
         None => std::future::pending().await,
     }
 }

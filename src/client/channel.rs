@@ -5,13 +5,14 @@ use super::beat::{OutgoingBeat, json};
 use super::config::ClientSettings;
 use super::dial::Dialer;
 use super::error::{ClientError, EX_DATAERR, EX_NOPERM, EX_TEMPFAIL};
-use super::http::{ApiConnection, ApiReply, ApiRequest, not_ours, reason_zh, silent};
+use super::http::{ApiConnection, ApiReply, ApiRequest, not_ours, reason_text, silent};
 use super::line::{LineAnswer, LineClient};
 use super::run::name::advice;
 use super::server_url::{ServerProtocol, ServerUrl};
 use super::websocket::WebSocketClient;
 use crate::domain::access::Token;
 use crate::domain::time::Span;
+use crate::i18n::{self, Text};
 use crate::view::words::one_line;
 use serde_json::Value;
 use std::time::Duration;
@@ -73,7 +74,7 @@ impl DeliveryError {
             | DeliveryError::Refused(failure)
             | DeliveryError::Unfit(failure) => failure,
             DeliveryError::Later(failure, _) => failure,
-            DeliveryError::Pings => not_ours(target, "it says ping", "它说 ping"),
+            DeliveryError::Pings => not_ours(target, i18n::client::SAYS_PING),
         }
     }
 }
@@ -133,7 +134,7 @@ impl BeatChannel {
 
     /// Waits while nothing is under way: for the end of the connection, or a `ping`.
     pub async fn idle(&mut self, target: &ServerUrl) -> DeliveryError {
-        let closed = || super::http::no_answer(target, "the connection was closed");
+        let closed = || super::http::no_answer(target, i18n::client::CONNECTION_CLOSED);
         match self {
             BeatChannel::Http(connection) => {
                 connection.closed().await;
@@ -257,21 +258,13 @@ fn of_reply(reply: &ApiReply, sent: usize, target: &ServerUrl) -> BatchOutcome {
     if reply.status == 200 {
         let mut outcome = match reply.json(target) {
             Ok(value) => of_json(&value, sent, target),
-            Err(_) => BatchOutcome::failed(DeliveryError::Refused(not_ours(
-                target,
-                "its answer is no JSON",
-                "应答不是 JSON",
-            ))),
+            Err(failure) => BatchOutcome::failed(DeliveryError::Refused(failure)),
         };
         outcome.interval = seconds("heartbeat-interval").or(outcome.interval);
         return outcome;
     }
     let Err(failure) = reply.clone().ok(target) else {
-        return BatchOutcome::failed(DeliveryError::Refused(not_ours(
-            target,
-            "its answer is no JSON",
-            "应答不是 JSON",
-        )));
+        return BatchOutcome::failed(DeliveryError::Refused(not_ours(target, i18n::client::ANSWER_NO_JSON)));
     };
     let is_ours = serde_json::from_slice::<Value>(&reply.body).is_ok_and(|said| said.get("error").is_some());
     BatchOutcome::failed(match reply.status {
@@ -297,8 +290,8 @@ fn of_json(said: &Value, sent: usize, target: &ServerUrl) -> BatchOutcome {
         };
         let wait = seconds("retry_after_s").or(seconds("retry_after"));
         let failure = |code| {
-            let zh = reason_zh(&reason, said.get("key").and_then(Value::as_str));
-            ClientError::new(code, format!("{target} refuses: {reason}"), format!("{target} 拒绝：{zh}"))
+            let reason = reason_text(&reason, said.get("key").and_then(Value::as_str));
+            ClientError::new(code, i18n::client::refuses(target, &reason))
         };
         return BatchOutcome::failed(match said.get("key") {
             _ if wait.is_some() => DeliveryError::Later(failure(EX_TEMPFAIL), wait),
@@ -310,11 +303,8 @@ fn of_json(said: &Value, sent: usize, target: &ServerUrl) -> BatchOutcome {
     let is_ok = said.get("status").and_then(Value::as_str) == Some("ok");
     let accepted = said.get("accepted").and_then(Value::as_u64);
     if !is_ok && accepted.is_none() {
-        return BatchOutcome::failed(DeliveryError::Refused(not_ours(
-            target,
-            "its answer acknowledges nothing",
-            "应答没有确认任何心跳",
-        )));
+        let nothing = not_ours(target, i18n::client::ANSWER_ACKNOWLEDGES_NOTHING);
+        return BatchOutcome::failed(DeliveryError::Refused(nothing));
     }
     let mut outcome = BatchOutcome { settled: sent, interval, ..BatchOutcome::default() };
     for item in said.get("rejected").and_then(Value::as_array).into_iter().flatten().take(sent) {
@@ -339,12 +329,9 @@ fn is_of_id(reason: &str) -> bool {
 
 /// The server will never accept it.
 fn rejected(target: &ServerUrl, reasons: &[String]) -> ClientError {
-    let zh: Vec<String> = reasons.iter().map(|reason| reason_zh(reason, None)).collect();
-    ClientError::new(
-        EX_DATAERR,
-        format!("{target} rejects the beat: {}", reasons.join("; ")),
-        format!("{target} 不接受此心跳：{}", zh.join("；")),
-    )
+    let reasons: Vec<Text> = reasons.iter().map(|reason| reason_text(reason, None)).collect();
+    let reasons = Text::joined(&reasons, i18n::client::SEMICOLON);
+    ClientError::new(EX_DATAERR, i18n::client::rejects_beat(target, &reasons))
 }
 
 #[cfg(test)]

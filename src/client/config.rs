@@ -244,11 +244,7 @@ impl ClientSettings {
         let host = nix::unistd::gethostname().unwrap_or_default();
         Id::new(&host.to_string_lossy()).map_err(|error| {
             let host = host.to_string_lossy();
-            ClientError::new(
-                EX_USAGE,
-                format!("the host name {host:?} cannot name a monitor ({error}): give one with --id"),
-                format!("主机名 {host:?} 不能用作标识：请用 --id 指定"),
-            )
+            ClientError::new(EX_USAGE, i18n::client::host_name_unfit(&host, &error))
         })
     }
 }

@@ -7,8 +7,7 @@ use super::config::ClientSettings;
 use super::error::{ClientError, EX_PROTOCOL, EX_UNAVAILABLE};
 use super::server_url::{Endpoint, ServerUrl};
 use super::{tls, tls_error};
-use crate::domain::lang::Lang;
-use crate::i18n;
+use crate::i18n::{self, Text};
 use crate::net::dial::{connect, resolve};
 use crate::net::stream::ClientStream;
 use crate::sys::clock;
@@ -67,10 +66,7 @@ impl Dialer {
         match &self.target.place {
             Endpoint::Unix(path) => match timeout_at(deadline, UnixStream::connect(path)).await {
                 Ok(Ok(stream)) => Ok(ClientStream::Unix(stream)),
-                Ok(Err(error)) => {
-                    let [en, zh] = no_socket(path, &error);
-                    Err(self.unreachable(&en, &zh))
-                }
+                Ok(Err(error)) => Err(self.unreachable(no_socket(path, &error))),
                 Err(_) => Err(self.too_slow(within)),
             },
             Endpoint::Net { host, port } => {
@@ -93,17 +89,10 @@ impl Dialer {
         let found = match timeout_at(deadline, resolve(host, port)).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
-                let reason = said(&error);
-                return Err(self.unreachable(
-                    &format!("{host} cannot be resolved: {reason}"),
-                    &format!("无法解析 {host}：{reason}"),
-                ));
+                return Err(self.unreachable(i18n::client::cannot_resolve(&host, &said(&error))));
             }
             Err(_) => {
-                return Err(self.unreachable(
-                    &format!("{host} is not resolved within {within:?}"),
-                    &format!("在 {within:?} 内未能解析 {host}"),
-                ));
+                return Err(self.unreachable(i18n::client::not_resolved_within(&host, &within)));
             }
         };
         let failed = match connect(&found, deadline).await {
@@ -115,8 +104,8 @@ impl Dialer {
         };
         let why: Vec<_> = failed.iter().map(|(address, error)| (*address, said(error))).collect();
         match why.is_empty() {
-            true => Err(self.unreachable(&format!("{host} has no address"), &format!("{host} 没有地址"))),
-            false => Err(self.unreachable(&tried(&why, Lang::En), &tried(&why, Lang::Zh))),
+            true => Err(self.unreachable(i18n::client::no_address(&host))),
+            false => Err(self.unreachable(tried(&why))),
         }
     }
 
@@ -131,25 +120,19 @@ impl Dialer {
         match timeout_at(deadline, ClientStream::encrypted(stream, config, host)).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidInput => {
-                Err(self.no_tls(&error.to_string(), &error.to_string()))
+                Err(self.no_tls(&Text::foreign(error.to_string())))
             }
             Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                let say = |lang| tls_error::reason(&error, &self.target, lang);
-                Err(self.no_tls(&say(Lang::En), &say(Lang::Zh)))
+                Err(self.no_tls(&tls_error::reason(&error, &self.target)))
             }
-            Ok(Err(error)) => Err(self.unreachable(&said(&error), &said(&error))),
+            Ok(Err(error)) => Err(self.unreachable(said(&error))),
             Err(_) => Err(self.too_slow(within)),
         }
     }
 
     /// The server's certificate is not accepted, or it speaks no TLS.
-    fn no_tls(&self, en: &str, zh: &str) -> ClientError {
-        let target = &self.target;
-        ClientError::new(
-            EX_PROTOCOL,
-            format!("no TLS with {target}: {en}"),
-            format!("无法与 {target} 建立 TLS：{zh}"),
-        )
+    fn no_tls(&self, why: &Text) -> ClientError {
+        ClientError::new(EX_PROTOCOL, i18n::client::no_tls(&self.target, why))
     }
 
     /// Sets socket options. One that the system refuses is left out.
@@ -170,117 +153,87 @@ impl Dialer {
         let _ = (socket, self.unacknowledged_max);
     }
 
-    fn unreachable(&self, en: &str, zh: &str) -> ClientError {
-        if self.is_default {
-            let en = format!(
-                "{en}; nobody has said where the server is: give --to, HEARTBEAT_URL or the configuration's to"
-            );
-            let zh = format!("{}；没有指定服务器：请用 --to、HEARTBEAT_URL 或配置中的 to", in_chinese(zh));
-            return unreachable(&self.target, &en, &zh);
-        }
-        unreachable(&self.target, en, zh)
+    fn unreachable(&self, why: Text) -> ClientError {
+        let why = if self.is_default { i18n::client::server_not_named(&why) } else { why };
+        unreachable(&self.target, &why)
     }
 
     fn too_slow(&self, within: Duration) -> ClientError {
-        self.unreachable(&format!("no connection within {within:?}"), &format!("在 {within:?} 内未能连接"))
+        self.unreachable(i18n::client::no_connection_within(&within))
     }
 }
 
 /// The first addresses that were tried with their errors; addresses with the same error share it.
-fn tried(why: &[(SocketAddr, String)], lang: Lang) -> String {
-    let mut fates: Vec<(String, &str)> = Vec::new();
+fn tried(why: &[(SocketAddr, Text)]) -> Text {
+    let mut fates: Vec<(String, &Text)> = Vec::new();
     for (address, reason) in why.iter().take(ADDRESSES_TOLD_MAX) {
-        match fates.iter_mut().find(|(_, known)| known == reason) {
+        match fates.iter_mut().find(|(_, known)| *known == reason) {
             Some((all, _)) => *all += &format!(", {address}"),
             None => fates.push((address.to_string(), reason)),
         }
     }
-    let say = |reason: &str| match lang {
-        Lang::En => reason.to_string(),
-        Lang::Zh => in_chinese(reason),
-    };
-    let mut told =
-        fates.iter().map(|(all, reason)| format!("{all}: {}", say(reason))).collect::<Vec<_>>().join("; ");
-    if let Some(more) = why.len().checked_sub(ADDRESSES_TOLD_MAX).filter(|more| *more > 0) {
-        told += &i18n::client::more_addresses(&more).in_lang(lang);
+    let told: Vec<Text> =
+        fates.iter().map(|(all, reason)| i18n::client::addresses_failed(all, reason)).collect();
+    let told = Text::joined(&told, i18n::client::BETWEEN_ADDRESSES);
+    match why.len().saturating_sub(ADDRESSES_TOLD_MAX) {
+        0 => told,
+        more => told.and(&i18n::client::more_addresses(&more)),
     }
-    told
 }
 
 /// The server cannot be reached.
-pub fn unreachable(target: &ServerUrl, en: &str, zh: &str) -> ClientError {
-    let zh = in_chinese(zh);
-    ClientError::new(
-        EX_UNAVAILABLE,
-        format!("cannot reach {target}: {en}"),
-        format!("无法连接 {target}：{zh}"),
-    )
+pub fn unreachable(target: &ServerUrl, why: &Text) -> ClientError {
+    ClientError::new(EX_UNAVAILABLE, i18n::client::cannot_reach(target, why))
 }
 
-/// The usual errors of connections in Chinese; others of the system stay English.
-const REASONS_ZH: [(&str, &str); 4] = [
-    ("connection refused", "连接被拒绝"),
-    ("timed out", "超时"),
-    ("the connection was closed", "连接已关闭"),
-    ("nothing is heard any more", "再也听不到任何消息"),
-];
-
-/// A reason, perhaps behind an address, for a Chinese sentence.
-pub fn in_chinese(reason: &str) -> String {
-    let known = REASONS_ZH.iter().find_map(|(en, zh)| Some(reason.strip_suffix(en)?.to_string() + zh));
-    known.unwrap_or_else(|| reason.to_string())
-}
-
-/// An error of the system without its errno.
-pub fn said(error: &io::Error) -> String {
+/// An error of the system; the usual ones of connections without their errno.
+pub fn said(error: &io::Error) -> Text {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused".to_string(),
-        io::ErrorKind::TimedOut => "timed out".to_string(),
-        io::ErrorKind::UnexpectedEof => "the connection was closed".to_string(),
-        _ => error.to_string(),
+        io::ErrorKind::ConnectionRefused => i18n::client::CONNECTION_REFUSED.into(),
+        io::ErrorKind::TimedOut => i18n::client::TIMED_OUT.into(),
+        io::ErrorKind::UnexpectedEof => i18n::client::CONNECTION_CLOSED.into(),
+        _ => i18n::system_error(error),
     }
 }
 
-/// Why a unix socket cannot be connected, in both languages.
-fn no_socket(path: &Path, error: &io::Error) -> [String; 2] {
-    let shown = path.display();
+/// Why a unix socket cannot be connected.
+fn no_socket(path: &Path, error: &io::Error) -> Text {
     match error.kind() {
-        io::ErrorKind::NotFound => [
-            format!("there is no socket {shown}; is the server running?"),
-            format!("没有套接字 {shown}；服务器在运行吗？"),
-        ],
-        _ => [said(error), said(error)],
+        io::ErrorKind::NotFound => i18n::client::no_socket(&path.display()),
+        _ => said(error),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::lang::Lang;
+    use crate::i18n::Word;
 
     #[test]
     fn every_address_that_was_tried_is_told_with_its_port() {
-        let at = |text: &str, why: &str| (text.parse::<SocketAddr>().unwrap(), why.to_string());
-        let (refused, late) = ("connection refused", "timed out");
-        let two = [at("[::1]:7777", refused), at("127.0.0.1:7777", refused)];
-        assert_eq!(tried(&two, Lang::En), "[::1]:7777, 127.0.0.1:7777: connection refused");
-        assert_eq!(tried(&two, Lang::Zh), "[::1]:7777, 127.0.0.1:7777: 连接被拒绝");
-        let three = [at("[::1]:1", late), at("10.0.0.1:1", refused), at("10.0.0.2:1", late)];
-        assert_eq!(tried(&three, Lang::En), "[::1]:1, 10.0.0.2:1: timed out; 10.0.0.1:1: connection refused");
+        let at = |text: &str, why: Word| (text.parse::<SocketAddr>().unwrap(), Text::from(why));
+        let (refused, late) = (i18n::client::CONNECTION_REFUSED, i18n::client::TIMED_OUT);
+        let two = tried(&[at("[::1]:7777", refused), at("127.0.0.1:7777", refused)]);
+        assert_eq!(two.say(Lang::En), "[::1]:7777, 127.0.0.1:7777: connection refused");
+        assert_eq!(two.say(Lang::Zh), "[::1]:7777, 127.0.0.1:7777: 连接被拒绝");
+        let three = tried(&[at("[::1]:1", late), at("10.0.0.1:1", refused), at("10.0.0.2:1", late)]);
+        assert_eq!(three.say(Lang::En), "[::1]:1, 10.0.0.2:1: timed out; 10.0.0.1:1: connection refused");
         let many: Vec<_> = (1..=9).map(|n| at(&format!("10.0.0.{n}:1"), late)).collect();
-        assert!(tried(&many, Lang::En).ends_with("10.0.0.4:1: timed out; 5 more addresses"));
-        assert_eq!(tried(&[], Lang::En), "");
+        assert!(tried(&many).say(Lang::En).ends_with("10.0.0.4:1: timed out; 5 more addresses"));
+        assert_eq!(tried(&[]).say(Lang::En), "");
     }
 
     #[test]
     fn what_connections_end_of_is_said_in_the_language_of_the_sentence() {
         let target: ServerUrl = "http://127.0.0.1:7777".parse().unwrap();
+        let address = "127.0.0.1:7777".parse().unwrap();
         for (kind, en, zh) in [
             (io::ErrorKind::ConnectionRefused, "connection refused", "连接被拒绝"),
             (io::ErrorKind::TimedOut, "timed out", "超时"),
             (io::ErrorKind::UnexpectedEof, "the connection was closed", "连接已关闭"),
         ] {
-            let reason = format!("127.0.0.1:7777: {}", said(&kind.into()));
-            let failure = unreachable(&target, &reason, &reason);
+            let failure = unreachable(&target, &tried(&[(address, said(&kind.into()))]));
             assert!(failure.sentence(Lang::En).ends_with(&format!(": 127.0.0.1:7777: {en}")), "{failure}");
             assert!(failure.sentence(Lang::Zh).ends_with(&format!("：127.0.0.1:7777: {zh}")), "{failure:?}");
         }

@@ -35,10 +35,10 @@ pub struct ClientError {
 }
 
 impl ClientError {
-    /// With the sentence in English and in Chinese. Texts of a server in it are made safe for a terminal.
-    pub fn new(exit_code: u8, en: impl Into<String>, zh: impl Into<String>) -> ClientError {
+    /// With its sentence. Texts of a server in it are made safe for a terminal.
+    pub fn new(exit_code: u8, text: impl Into<Text>) -> ClientError {
         let still = |text: String| text.split('\n').map(one_line).collect::<Vec<_>>().join("\n");
-        ClientError { exit_code, text: Text::new(still(en.into()), still(zh.into())) }
+        ClientError { exit_code, text: text.into().map(still) }
     }
 
     /// The same as a mistake of the command line, with what to write there instead.
@@ -46,7 +46,12 @@ impl ClientError {
         ClientError { exit_code: EX_USAGE, text: self.text.and(advice) }
     }
 
-    /// The sentence: what failed, where, and what to do.
+    /// What failed, where, and what to do.
+    pub fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// The same in a language.
     pub fn sentence(&self, lang: Lang) -> &str {
         self.text.say(lang)
     }

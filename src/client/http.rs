@@ -1,14 +1,14 @@
 //! Requests to the server's API, one at a time over a connection, with bounds on the time and the size of each answer.
 
 use super::config::ClientSettings;
-use super::dial::{Dialer, in_chinese, said};
+use super::dial::{Dialer, said};
 use super::error::{
     ClientError, EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_PROTOCOL, EX_TEMPFAIL, EX_UNAVAILABLE,
 };
 use super::sanitize;
 use super::server_url::ServerUrl;
 use crate::domain::access::Token;
-use crate::i18n::answers::in_chinese as domain_zh;
+use crate::i18n::{self, Text};
 use crate::net::http::HttpClientConnection;
 use crate::net::stream::ClientStream;
 use crate::view::words::one_line;
@@ -39,20 +39,13 @@ pub struct ApiConnection {
     token: Option<Token>,
 }
 
-/// A server's error in Chinese, as far as it is known: `reason` alone, or behind the name of its field. `key` is the key of
-/// the server's configuration that forbids the request.
-pub fn reason_zh(reason: &str, key: Option<&str>) -> String {
+/// A server's error, in Chinese as far as it is known. `key` is the key of the server's configuration that forbids the request.
+pub fn reason_text(reason: &str, key: Option<&str>) -> Text {
     match key {
-        Some(key) if key.ends_with("_tokens") => return format!("需要令牌（{}）", one_line(key)),
-        Some(key) => return format!("不允许来自此地址（见配置 {}）", one_line(key)),
-        None => {}
+        Some(key) if key.ends_with("_tokens") => i18n::client::token_needed(&reason, &one_line(key)),
+        Some(key) => i18n::client::address_not_allowed(&reason, &one_line(key)),
+        None => i18n::answers::text(reason),
     }
-    let known = |said: &str| domain_zh(said).map(str::to_string);
-    let field = |at: &str| {
-        let (field, said) = reason.split_once(at).filter(|(field, _)| !field.contains(' '))?;
-        Some(format!("{field}：{}", domain_zh(said)?))
-    };
-    known(reason).or_else(|| field(": ")).or_else(|| field(" ")).unwrap_or_else(|| reason.to_string())
 }
 
 /// One request.
@@ -141,9 +134,9 @@ impl ApiConnection {
             let (parts, body) = self.send(request).await?;
             let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|e| {
                 if e.is::<LengthLimitError>() {
-                    return not_ours(&target, "the answer is too long", "应答过长");
+                    return not_ours(&target, i18n::client::ANSWER_TOO_LONG);
                 }
-                no_answer(&target, &e.to_string())
+                no_answer(&target, Text::foreign(e.to_string()))
             })?;
             Ok(ApiReply { status: parts.status.as_u16(), headers: parts.headers, body: body.to_bytes() })
         };
@@ -169,10 +162,11 @@ impl ApiConnection {
         let has_body = request.body.is_some();
         let mut sent = Request::new(Full::new(request.body.unwrap_or_default()));
         *sent.method_mut() = request.method;
-        *sent.uri_mut() = path.parse().map_err(|e| no_answer(target, &format!("{path}: {e}")))?;
+        let unfit = |why: String| no_answer(target, Text::foreign(why));
+        *sent.uri_mut() = path.parse().map_err(|e| unfit(format!("{path}: {e}")))?;
         let headers = sent.headers_mut();
         let host = HeaderValue::from_str(&target.authority());
-        headers.insert(HOST, host.map_err(|e| no_answer(target, &e.to_string()))?);
+        headers.insert(HOST, host.map_err(|e| unfit(e.to_string()))?);
         headers.insert(USER_AGENT, AGENT);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         if has_body {
@@ -180,7 +174,7 @@ impl ApiConnection {
         }
         if let Some(token) = &self.token {
             let shown = [b"Bearer ", token.reveal()].concat();
-            let mut value = HeaderValue::from_bytes(&shown).map_err(|e| no_answer(target, &e.to_string()))?;
+            let mut value = HeaderValue::from_bytes(&shown).map_err(|e| unfit(e.to_string()))?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
@@ -198,7 +192,6 @@ impl ApiReply {
         if (200..300).contains(&self.status) {
             return Ok(self);
         }
-        let reason = self.reason();
         let code = match self.status {
             401 | 403 => EX_NOPERM,
             404 => EX_NOINPUT,
@@ -207,21 +200,17 @@ impl ApiReply {
             300..=399 => EX_PROTOCOL,
             _ => EX_DATAERR,
         };
-        let status = self.status;
-        Err(ClientError::new(
-            code,
-            format!("{target} refuses: {status} {reason}"),
-            format!("{target} 拒绝：{status} {}", self.reason_zh()),
-        ))
+        let text = i18n::client::refuses_with_status(target, &self.status, &self.reason_text());
+        Err(ClientError::new(code, text))
     }
 
-    /// Its error in Chinese: servers send English, and known texts are translated.
-    pub fn reason_zh(&self) -> String {
+    /// Its error: servers send English, and known texts are translated.
+    pub fn reason_text(&self) -> Text {
         let json: Option<Value> = serde_json::from_slice(&self.body).ok();
-        reason_zh(&self.reason(), json.as_ref().and_then(|json| json.get("key")?.as_str()))
+        reason_text(&self.reason(), json.as_ref().and_then(|json| json.get("key")?.as_str()))
     }
 
-    /// Its error in one line.
+    /// Its error in one line, as it came.
     pub fn reason(&self) -> String {
         let json: Option<Value> = serde_json::from_slice(&self.body).ok();
         let said = json.as_ref().and_then(|json| json.get("error")?.as_str());
@@ -251,48 +240,35 @@ impl ApiReply {
     /// # Errors
     /// As [`ApiReply::json`].
     pub fn raw_json(&self, target: &ServerUrl) -> Result<Value, ClientError> {
-        serde_json::from_slice(&self.body)
-            .map_err(|_| not_ours(target, "its answer is no JSON", "应答不是 JSON"))
+        serde_json::from_slice(&self.body).map_err(|_| not_ours(target, i18n::client::ANSWER_NO_JSON))
     }
 }
 
 /// The peer does not speak our protocol.
-pub fn not_ours(target: &ServerUrl, en: &str, zh: &str) -> ClientError {
-    ClientError::new(
-        EX_PROTOCOL,
-        format!("{target} does not speak like a heartbeat-server: {en}"),
-        format!("{target} 不像是 heartbeat-server：{zh}"),
-    )
+pub fn not_ours(target: &ServerUrl, why: impl Into<Text>) -> ClientError {
+    ClientError::new(EX_PROTOCOL, i18n::client::speaks_not_like_server(target, &why.into()))
 }
 
 /// The connection is open, but no answer came in time.
 pub fn silent(target: &ServerUrl, within: Duration) -> ClientError {
-    ClientError::new(
-        EX_UNAVAILABLE,
-        format!("no answer from {target} within {within:?}"),
-        format!("{target} 在 {within:?} 内没有应答"),
-    )
+    ClientError::new(EX_UNAVAILABLE, i18n::client::no_answer_within(target, &within))
 }
 
 /// The connection ended before the answer.
-pub fn no_answer(target: &ServerUrl, reason: &str) -> ClientError {
-    ClientError::new(
-        EX_UNAVAILABLE,
-        format!("no answer from {target}: {reason}"),
-        format!("{target} 没有应答：{}", in_chinese(reason)),
-    )
+pub fn no_answer(target: &ServerUrl, why: impl Into<Text>) -> ClientError {
+    ClientError::new(EX_UNAVAILABLE, i18n::client::no_answer(target, &why.into()))
 }
 
 fn broken(target: &ServerUrl, error: &hyper::Error) -> ClientError {
     if error.is_parse() {
-        return not_ours(target, "its answer is not HTTP", "应答不是 HTTP");
+        return not_ours(target, i18n::client::ANSWER_NOT_HTTP);
     }
     let cause = std::error::Error::source(error).and_then(|e| e.downcast_ref::<io::Error>());
     match cause {
-        Some(cause) => no_answer(target, &said(cause)),
+        Some(cause) => no_answer(target, said(cause)),
         None if error.is_incomplete_message() || error.is_canceled() || error.is_closed() => {
-            no_answer(target, &said(&io::ErrorKind::UnexpectedEof.into()))
+            no_answer(target, i18n::client::CONNECTION_CLOSED)
         }
-        None => no_answer(target, &error.to_string()),
+        None => no_answer(target, Text::foreign(error.to_string())),
     }
 }

@@ -14,6 +14,7 @@ use super::print;
 use super::server_url::ServerProtocol;
 use crate::config::Env;
 use crate::domain::time::Span;
+use crate::i18n::{self, Text};
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -38,11 +39,7 @@ pub async fn install(
 ) -> Result<u8, ClientError> {
     let env = Env::of_process();
     if !env.is_root {
-        return Err(ClientError::new(
-            EX_NOPERM,
-            "installing writes to /etc and starts a service: run it as root, for example with sudo",
-            "安装需要写入 /etc 并启动服务：请以 root 身份运行，例如使用 sudo",
-        ));
+        return Err(ClientError::new(EX_NOPERM, i18n::client::INSTALL_NEEDS_ROOT));
     }
     let id = settings.id_or_host()?;
     let every = settings.every.unwrap_or(EVERY);
@@ -52,8 +49,8 @@ pub async fn install(
     say(
         settings,
         match written {
-            true => (format!("wrote {shown}"), format!("已写入 {shown}")),
-            false => (format!("{shown} says so already"), format!("{shown} 已是如此")),
+            true => i18n::client::file_written(&shown),
+            false => i18n::client::file_says_so_already(&shown),
         },
     )?;
     start(settings, &path)?;
@@ -64,14 +61,7 @@ pub async fn install(
         return Ok(0);
     }
     send_one(settings, OutgoingBeat::of(&id).every(Some(every))).await?;
-    let (id, to) = (id.as_str(), &settings.to);
-    say(
-        settings,
-        (
-            format!("{to} has answered the first beat of {id}; there will be one every {every}"),
-            format!("{to} 已应答 {id} 的第一次心跳；此后每 {every} 一次"),
-        ),
-    )?;
+    say(settings, i18n::client::first_beat_answered(&settings.to, &id, &every))?;
     Ok(0)
 }
 
@@ -99,14 +89,8 @@ fn wishes(
 
 /// Sets the keys in the file; false where they had these values already.
 fn configure(path: &Path, wishes: &[(&str, String)]) -> Result<bool, ClientError> {
-    let failed = |error: &io::Error| {
-        let shown = path.display();
-        ClientError::new(
-            EX_IOERR,
-            format!("cannot write {shown}: {error}"),
-            format!("无法写入 {shown}：{error}"),
-        )
-    };
+    let failed =
+        |error: &io::Error| ClientError::new(EX_IOERR, i18n::client::cannot_write(&path.display(), error));
     let known = match fs::read_to_string(path) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -114,10 +98,8 @@ fn configure(path: &Path, wishes: &[(&str, String)]) -> Result<bool, ClientError
     };
     let mut text = known.clone().unwrap_or_else(|| SAMPLE_CONFIG.to_string());
     for (key, value) in wishes {
-        text = set(&text, key, value).map_err(|()| {
-            let shown = path.display();
-            ClientError::new(EX_CONFIG, format!("{shown} is not TOML"), format!("{shown} 不是 TOML"))
-        })?;
+        text = set(&text, key, value)
+            .map_err(|()| ClientError::new(EX_CONFIG, i18n::client::not_toml(&path.display())))?;
     }
     if known.as_ref() == Some(&text) {
         return Ok(false);
@@ -147,79 +129,53 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 
 /// Enables and starts the service, or prints what to run where that cannot be done.
 fn start(settings: &ClientSettings, path: &Path) -> Result<(), ClientError> {
-    let shown = path.display();
     if path != Path::new(DEFAULT_FILE) {
-        return say(
-            settings,
-            (
-                format!(
-                    "the service reads {DEFAULT_FILE}; with this file run: heartbeat agent --config {shown}"
-                ),
-                format!("服务读取的是 {DEFAULT_FILE}；要使用此文件请运行：heartbeat agent --config {shown}"),
-            ),
-        );
+        return say(settings, i18n::client::service_reads_other_file(&DEFAULT_FILE, &path.display()));
     }
     if cfg!(target_os = "macos") {
         return launchd(settings);
     }
     if !Path::new("/run/systemd/system").is_dir() {
-        return say(
-            settings,
-            (
-                "there is no systemd here; let whatever starts services run: heartbeat agent".to_string(),
-                "此处没有 systemd；请让启动服务的程序运行：heartbeat agent".to_string(),
-            ),
-        );
+        return say(settings, i18n::client::NO_SYSTEMD_HERE);
     }
-    let hint = (
-        format!("; the package heartbeat-client brings {UNIT}, and journalctl -u {UNIT} tells more"),
-        format!("；{UNIT} 由软件包 heartbeat-client 提供，详情见 journalctl -u {UNIT}"),
-    );
+    let hint = i18n::client::unit_of_package(&UNIT);
     // Enabled first, so that it comes back though it cannot start now.
     run("systemctl", &["enable", "--quiet", UNIT], &hint)?;
     run("systemctl", &["restart", UNIT], &hint)?;
-    say(settings, (format!("{UNIT} is enabled and running"), format!("{UNIT} 已启用并正在运行")))
+    say(settings, i18n::client::service_runs(&UNIT))
 }
 
 /// The same with launchd, which is given the program as it was called.
 fn launchd(settings: &ClientSettings) -> Result<(), ClientError> {
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/usr/local/bin/heartbeat"));
     let plist = PLIST.replace("/usr/local/bin/heartbeat", &program.to_string_lossy());
-    write(Path::new(PLIST_FILE), &plist).map_err(|error| {
-        ClientError::new(
-            EX_IOERR,
-            format!("cannot write {PLIST_FILE}: {error}"),
-            format!("无法写入 {PLIST_FILE}：{error}"),
-        )
-    })?;
-    let hint = (String::new(), String::new());
+    write(Path::new(PLIST_FILE), &plist)
+        .map_err(|error| ClientError::new(EX_IOERR, i18n::client::cannot_write(&PLIST_FILE, &error)))?;
+    let hint = Text::default();
     // bootout fails where it is not loaded.
     let _ = run("launchctl", &["bootout", LABEL], &hint);
     run("launchctl", &["enable", LABEL], &hint)?;
     run("launchctl", &["bootstrap", "system", PLIST_FILE], &hint)?;
-    say(settings, (format!("{LABEL} is enabled and running"), format!("{LABEL} 已启用并正在运行")))
+    say(settings, i18n::client::service_runs(&LABEL))
 }
 
-fn run(program: &str, arguments: &[&str], hint: &(String, String)) -> Result<(), ClientError> {
+fn run(program: &str, arguments: &[&str], hint: &Text) -> Result<(), ClientError> {
     let line = format!("{program} {}", arguments.join(" "));
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().map_err(|error| {
-        ClientError::new(EX_OSERR, format!("cannot run {line}: {error}"), format!("无法运行 {line}：{error}"))
-    })?;
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| ClientError::new(EX_OSERR, i18n::client::cannot_run(&line, &error)))?;
     if output.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
-    let (en, zh) = hint;
-    Err(ClientError::new(
-        EX_UNAVAILABLE,
-        format!("{line} failed: {said}{en}"),
-        format!("{line} 失败：{said}{zh}"),
-    ))
+    Err(ClientError::new(EX_UNAVAILABLE, i18n::client::command_failed(&line, &said, hint)))
 }
 
-fn say(settings: &ClientSettings, (en, zh): (String, String)) -> Result<(), ClientError> {
-    print(&(settings.lang.pick(en, zh) + "\n"))
+fn say(settings: &ClientSettings, text: impl Into<Text>) -> Result<(), ClientError> {
+    print(&(text.into().in_lang(settings.lang) + "\n"))
 }
 
 #[cfg(test)]

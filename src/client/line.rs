@@ -6,10 +6,11 @@
 use super::buffered_stream::BufferedStream;
 use super::dial::{Dialer, said};
 use super::error::{ClientError, EX_NOPERM};
-use super::http::{no_answer, not_ours, silent};
+use super::http::{no_answer, not_ours, reason_text, silent};
 use super::server_url::ServerUrl;
 use crate::domain::access::Token;
 use crate::domain::time::Span;
+use crate::i18n::{self, Text};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -62,7 +63,7 @@ impl LineClient {
             match timeout(within, answer).await {
                 Ok(Ok(LineAnswer::Ok(..))) => {}
                 Ok(Ok(LineAnswer::Err(reason))) => return Err(refused(&lines.target, &reason)),
-                Ok(Ok(LineAnswer::Ping)) => return Err(not_ours(&lines.target, "it says ping", "它说 ping")),
+                Ok(Ok(LineAnswer::Ping)) => return Err(not_ours(&lines.target, i18n::client::SAYS_PING)),
                 Ok(Err(failure)) => return Err(failure),
                 Err(_) => return Err(silent(&lines.target, within)),
             }
@@ -76,7 +77,7 @@ impl LineClient {
     /// When the connection is broken.
     pub async fn send(&mut self, lines: &str) -> Result<(), ClientError> {
         self.pipe.out.extend_from_slice(lines.as_bytes());
-        self.pipe.flush().await.map_err(|e| no_answer(&self.target, &said(&e)))
+        self.pipe.flush().await.map_err(|e| no_answer(&self.target, said(&e)))
     }
 
     /// The next answer.
@@ -92,16 +93,15 @@ impl LineClient {
                     return Ok(heard);
                 }
                 LineParse::Skip(used) => _ = self.pipe.take_input(used),
-                LineParse::Wrong(en, zh) => return Err(not_ours(&self.target, &en, &zh)),
-                LineParse::More => self.pipe.fill().await.map_err(|e| no_answer(&self.target, &said(&e)))?,
+                LineParse::Wrong(why) => return Err(not_ours(&self.target, why)),
+                LineParse::More => self.pipe.fill().await.map_err(|e| no_answer(&self.target, said(&e)))?,
             }
         }
     }
 }
 
 fn refused(target: &ServerUrl, reason: &str) -> ClientError {
-    let (en, zh) = (format!("{target} refuses: {reason}"), format!("{target} 拒绝：{reason}"));
-    ClientError::new(EX_NOPERM, en, zh)
+    ClientError::new(EX_NOPERM, i18n::client::refuses(target, &reason_text(reason, None)))
 }
 
 /// The first answer in the input, and its length in bytes.
@@ -109,7 +109,7 @@ fn refused(target: &ServerUrl, reason: &str) -> ClientError {
 enum LineParse {
     Heard(LineAnswer, usize),
     Skip(usize),
-    Wrong(String, String),
+    Wrong(Text),
     More,
 }
 
@@ -120,7 +120,7 @@ fn parse_answer(input: &[u8], may_ping: bool) -> LineParse {
     }
     let Some(end) = input.iter().position(|byte| *byte == b'\n') else {
         if input.len() > LINE_BYTES_MAX {
-            return LineParse::Wrong("a line does not end".into(), "行过长".into());
+            return LineParse::Wrong(i18n::client::LINE_DOES_NOT_END.into());
         }
         return LineParse::More;
     };
@@ -138,7 +138,7 @@ fn parse_answer(input: &[u8], may_ping: bool) -> LineParse {
         _ => {
             let mut shown: String = line.chars().take(40).collect();
             shown += if line.chars().nth(40).is_some() { "…" } else { "" };
-            LineParse::Wrong(format!("it says {shown:?}"), format!("它说 {shown:?}"))
+            LineParse::Wrong(i18n::client::says(&shown))
         }
     }
 }

@@ -35,6 +35,7 @@ mod websocket;
 pub use error::ClientError;
 
 use crate::config::Env;
+use crate::i18n;
 use cli::{ClientArgs, ClientTask};
 use config::ClientSettings;
 use error::{EX_IOERR, EX_OSERR};
@@ -112,13 +113,7 @@ fn perform(args: &ClientArgs, env: &Env, settings: &ClientSettings) -> Result<u8
 pub(crate) fn until_done<T>(future: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
     let built =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_MAX).build();
-    let runtime = built.map_err(|error| {
-        ClientError::new(
-            EX_OSERR,
-            format!("the system gives no event queue: {error}; see ulimit -n"),
-            format!("系统无法提供事件队列：{error}；请检查 ulimit -n"),
-        )
-    })?;
+    let runtime = built.map_err(|error| ClientError::new(EX_OSERR, i18n::client::no_event_queue(&error)))?;
     let done = runtime.block_on(future);
     runtime.shutdown_background();
     done
@@ -131,11 +126,9 @@ pub(crate) fn until_done<T>(future: impl Future<Output = Result<T, ClientError>>
 pub(crate) fn print(text: &str) -> Result<(), ClientError> {
     let mut out = io::stdout();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(ClientError::new(
-            EX_IOERR,
-            format!("cannot write to standard output: {error}"),
-            format!("无法写入标准输出：{error}"),
-        )),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(ClientError::new(EX_IOERR, i18n::client::cannot_print(&error)))
+        }
         _ => Ok(()),
     }
 }

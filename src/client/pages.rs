@@ -3,6 +3,7 @@
 use super::error::ClientError;
 use super::http::not_ours;
 use super::server_url::ServerUrl;
+use crate::i18n;
 
 /// Most rows of a list.
 const ROWS_MAX: usize = 10_000_000;
@@ -27,14 +28,10 @@ impl Pages {
     pub fn turn(&mut self, rows: usize, next: Option<String>, to: &ServerUrl) -> Result<bool, ClientError> {
         self.rows += rows;
         if self.rows > ROWS_MAX {
-            return Err(not_ours(
-                to,
-                &format!("its list does not end after {ROWS_MAX} monitors"),
-                &format!("其列表超过 {ROWS_MAX} 个监控项仍未结束"),
-            ));
+            return Err(not_ours(to, i18n::client::list_does_not_end(&ROWS_MAX)));
         }
         if next.is_some() && (next == self.mark || next == self.after) {
-            return Err(not_ours(to, "its list begins again and again", "其列表反复从头开始"));
+            return Err(not_ours(to, i18n::client::LIST_BEGINS_AGAIN));
         }
         self.after = next;
         self.turns += 1;

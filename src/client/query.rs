@@ -13,7 +13,7 @@ use super::server_url::{Endpoint, ServerProtocol, ServerUrl};
 use super::table::{MonitorLine, TableStyle};
 use super::{complain, print};
 use crate::config::Env;
-use crate::i18n;
+use crate::i18n::{self, Text};
 use crate::sys::clock;
 use hyper::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -103,8 +103,7 @@ impl MonitorQuery<'_> {
 /// The monitors of a page.
 pub fn read_monitors(page: &Value, settings: &ClientSettings) -> Result<Vec<MonitorLine>, ClientError> {
     let rows = page.get("monitors").map(Vec::<MonitorLine>::deserialize);
-    rows.and_then(Result::ok)
-        .ok_or_else(|| not_ours(&settings.to, "its list holds no monitors", "其列表中没有监控项"))
+    rows.and_then(Result::ok).ok_or_else(|| not_ours(&settings.to, i18n::client::LIST_HOLDS_NO_MONITORS))
 }
 
 /// `heartbeat pause`.
@@ -114,13 +113,11 @@ pub async fn pause(settings: &ClientSettings, pause: &PauseArgs) -> Result<u8, C
         send_order(settings, Method::POST, pause.id.as_str(), "/pause", Some(query)).await?;
     let (id, style) = (pause.id.as_str(), table_style(&settings));
     let until = monitor.get("paused_until").and_then(Value::as_str).map(|until| style.stamp(until));
-    print(&match until {
-        Some(until) => i18n::client::paused_until(&id, &until).in_lang(style.lang),
-        None => style
-            .lang
-            .pick(format!("{id} is paused until it is resumed\n"), format!("{id} 已暂停，直到恢复\n")),
-    })
-    .map(|()| 0)
+    let said = match until {
+        Some(until) => i18n::client::paused_until(&id, &until),
+        None => i18n::client::paused_until_resumed(&id),
+    };
+    print(said.say(style.lang)).map(|()| 0)
 }
 
 /// `heartbeat resume`.
@@ -166,11 +163,7 @@ pub async fn request_monitor(
 ) -> Result<ApiReply, ClientError> {
     let to = &settings.to;
     request_ok(settings, question).await.map_err(|failure| match failure.exit_code {
-        EX_NOINPUT => ClientError::new(
-            EX_NOINPUT,
-            format!("no such monitor at {to}: {id}; heartbeat list names those that are"),
-            format!("{to} 上没有监控项 {id}；heartbeat list 会列出现有的"),
-        ),
+        EX_NOINPUT => ClientError::new(EX_NOINPUT, i18n::client::no_such_monitor(to, &id)),
         _ => failure,
     })
 }
@@ -178,29 +171,17 @@ pub async fn request_monitor(
 /// The answer if its status is 2xx, else an error with what to do about it.
 pub async fn request_ok(settings: &ClientSettings, question: ApiRequest) -> Result<ApiReply, ClientError> {
     let reply = request(settings, question).await?;
-    let (to, status) = (&settings.to, reply.status);
-    let (reason, zh) = (reply.reason(), reply.reason_zh());
-    // Root asks at the usual places only about the usual server.
-    let (which, which_zh) = match is_here(to) && !is_own(to) {
-        true => (
-            " with HEARTBEAT_CONTROL naming its control socket",
-            "（并用 HEARTBEAT_CONTROL 指明其控制套接字）",
-        ),
-        false => ("", ""),
-    };
-    match status {
-        401 | 403 => Err(ClientError::new(
-            EX_NOPERM,
-            format!(
-                "{to} does not allow it: {reason}; give a token with --token-file, or ask as root on the server's machine\
-                 {which}"
-            ),
-            format!(
-                "{to} 不允许：{zh}；请用 --token-file 提供令牌，或在服务器所在机器上以 root 身份执行{which_zh}"
-            ),
-        )),
+    let (to, reason) = (&settings.to, reply.reason_text());
+    match reply.status {
+        401 | 403 => {
+            // Root asks at the usual places only about the usual server.
+            let is_named = is_here(to) && !is_own(to);
+            let named = is_named.then_some(i18n::client::WITH_CONTROL_NAMED).map(Text::from);
+            let text = i18n::client::not_allowed(to, &reason, &named.unwrap_or_default());
+            Err(ClientError::new(EX_NOPERM, text))
+        }
         404 if reply.json(to).is_ok() => {
-            Err(ClientError::new(EX_NOINPUT, format!("{to}: {reason}"), format!("{to}：{zh}")))
+            Err(ClientError::new(EX_NOINPUT, i18n::client::server_says(to, &reason)))
         }
         _ => reply.ok(to),
     }

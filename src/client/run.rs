@@ -238,22 +238,12 @@ fn lacks_room(error: &std::io::Error) -> bool {
 }
 
 fn no_room(error: &std::io::Error) -> ClientError {
-    ClientError::new(
-        EX_OSERR,
-        format!("the system has no room to watch the job: {error}; see ulimit -a"),
-        format!("系统没有余力看护任务：{error}；请检查 ulimit -a"),
-    )
+    ClientError::new(EX_OSERR, i18n::client::no_room_for_job(error))
 }
 
 /// The id of a job without one: not the host name alone, under which several jobs would be one monitor.
 fn name_for(program: &OsStr, lang: Lang) -> Result<Id, ClientError> {
-    let id = name_of(program).ok_or_else(|| {
-        ClientError::new(
-            EX_USAGE,
-            "the job is not reported: it needs a name, give one with --id",
-            "任务不报告：需要名称，请用 --id 指定",
-        )
-    })?;
+    let id = name_of(program).ok_or_else(|| ClientError::new(EX_USAGE, i18n::client::JOB_NEEDS_NAME))?;
     complain(i18n::client::job_no_name_reported(&id).in_lang(lang));
     Ok(id)
 }

@@ -10,7 +10,7 @@ use super::sanitize;
 use super::table::{TableStyle, facts, percent};
 use crate::domain::beat::Exit;
 use crate::domain::time::Span;
-use crate::i18n;
+use crate::i18n::{self, Word};
 use crate::view::reason;
 use crate::view::words::one_line;
 use percent_encoding::utf8_percent_encode;
@@ -48,96 +48,99 @@ fn about(monitor: &Value, style: TableStyle) -> String {
         let all = monitor.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         all.iter().filter_map(Value::as_str).map(String::from).collect::<Vec<_>>()
     };
-    let say = |en, zh| style.lang.pick(en, zh);
+    let say = |word: Word| word.in_lang(style.lang);
     let when = |at: &str| format!("{} ({})", style.stamp(at), style.ago(at));
     let mut rows: Vec<(&str, String)> = vec![
-        (say("monitor", "监控项"), text("id").into()),
-        (say("state", "状态"), {
-            format!("{}{}{}", style.state(text("state")), say(" since ", "，自 "), when(text("since")))
+        (say(i18n::client::ABOUT_MONITOR), text("id").into()),
+        (say(i18n::client::ABOUT_STATE), {
+            format!("{}{}{}", style.state(text("state")), say(i18n::client::ABOUT_SINCE), when(text("since")))
         }),
     ];
     let mut row = |name, value: String| rows.extend((!value.is_empty()).then_some((name, value)));
     row(
-        say("last beat", "上次心跳"),
+        say(i18n::client::ABOUT_LAST_BEAT),
         match text("last_beat") {
-            "" => say("never", "从未").into(),
+            "" => say(i18n::client::NEVER).into(),
             at => when(at),
         },
     );
     let from = [text("address"), text("transport"), text("reported_ip")];
     row(
-        say("from", "来自"),
-        match (from, style.lang) {
-            (["", ..], _) => String::new(),
-            ([address, transport, ""], _) => format!("{address} ({transport})"),
-            ([address, transport, ip], _) => format!("{address} ({transport}), IP {ip}"),
+        say(i18n::client::ABOUT_FROM),
+        match from {
+            ["", ..] => String::new(),
+            [address, transport, ""] => format!("{address} ({transport})"),
+            [address, transport, ip] => format!("{address} ({transport}), IP {ip}"),
         },
     );
     let exit = number("signal").and_then(|number| number.try_into().ok()).map(Exit::Signal);
     let exit =
         exit.or(monitor.get("exit_code").and_then(Value::as_i64).filter(|code| *code != 0).map(Exit::Code));
     row(
-        say("status", "状态报告"),
+        say(i18n::client::ABOUT_STATUS),
         exit.map_or_else(|| text("status").into(), |exit| reason::exit(style.lang, exit)),
     );
     row(
-        say("message", "消息"),
+        say(i18n::client::ABOUT_MESSAGE),
         match text("message_at") {
             "" => text("message").into(),
             at => format!("{} ({})", text("message"), style.stamp(at)),
         },
     );
-    row(say("tags", "标签"), list("tags").join(", "));
+    row(say(i18n::client::ABOUT_TAGS), list("tags").join(", "));
     if monitor.get("schedule").is_some_and(Value::is_string) {
-        row(say("schedule", "计划"), format!("{} ({})", text("schedule"), text("timezone")));
+        row(say(i18n::client::ABOUT_SCHEDULE), format!("{} ({})", text("schedule"), text("timezone")));
     } else {
         let asked = span("asked_interval_s").map(|asked| i18n::client::asked(&asked).in_lang(style.lang));
         row(
-            say("interval", "间隔"),
+            say(i18n::client::ABOUT_INTERVAL),
             format!("{}{}", span("interval_s").unwrap_or_default(), asked.unwrap_or_default()),
         );
     }
-    row(say("grace", "宽限"), span("grace_s").unwrap_or_default().to_string());
+    row(say(i18n::client::ABOUT_GRACE), span("grace_s").unwrap_or_default().to_string());
     row(
-        say("next deadline", "下次期限"),
+        say(i18n::client::ABOUT_NEXT_DEADLINE),
         match text("next_deadline") {
             "" => String::new(),
             at => format!("{} ({})", style.stamp(at), style.ahead(at)),
         },
     );
     row(
-        say("paused until", "暂停至"),
+        say(i18n::client::ABOUT_PAUSED_UNTIL),
         match (text("state"), text("paused_until")) {
-            ("paused", "") => say("somebody resumes it", "有人恢复它").into(),
+            ("paused", "") => say(i18n::client::ABOUT_RESUMED_BY_SOMEBODY).into(),
             ("paused", at) => format!("{} ({})", style.stamp(at), style.ahead(at)),
             _ => String::new(),
         },
     );
-    row(say("beats", "心跳数"), number("beats").unwrap_or_default().to_string());
+    row(say(i18n::client::ABOUT_BEATS), number("beats").unwrap_or_default().to_string());
     if let Some(seq) = number("seq") {
         let (gaps, repeats) = (number("gaps").unwrap_or(0), number("repeats").unwrap_or(0));
         row(
-            say("counter", "序号"),
+            say(i18n::client::ABOUT_COUNTER),
             i18n::client::missing_repeated(&seq, &gaps, &repeats).in_lang(style.lang),
         );
     }
     row(
-        say("runs since", "运行开始于"),
+        say(i18n::client::ABOUT_RUNS_SINCE),
         list("runs").iter().map(|at| when(at)).collect::<Vec<_>>().join("\n"),
     );
     row(
-        say("last run took", "上次运行耗时"),
+        say(i18n::client::ABOUT_LAST_RUN_TOOK),
         span("run_took_s").map(|took| took.to_string()).unwrap_or_default(),
     );
     let uptimes = [
-        ("uptime_24h", say("24 h", "24 小时")),
-        ("uptime_7d", say("7 d", "7 天")),
-        ("uptime_90d", say("90 d", "90 天")),
+        ("uptime_24h", say(i18n::client::ABOUT_24_HOURS)),
+        ("uptime_7d", say(i18n::client::ABOUT_7_DAYS)),
+        ("uptime_90d", say(i18n::client::ABOUT_90_DAYS)),
     ];
     let uptimes = uptimes.map(|(key, name)| {
         monitor.get(key).and_then(Value::as_f64).map(|share| format!("{} ({name})", percent(share)))
     });
-    row(say("uptime", "在线率"), uptimes.into_iter().flatten().collect::<Vec<_>>().join(say(", ", "，")));
+    row(
+        say(i18n::client::ABOUT_UPTIME),
+        uptimes.into_iter().flatten().collect::<Vec<_>>().join(say(i18n::client::COMMA)),
+    );
     facts(&rows)
 }
 

@@ -50,12 +50,15 @@ pub struct TableStyle {
 impl TableStyle {
     /// The heads of the columns.
     fn heads(self) -> [String; 6] {
-        self.lang
-            .pick(
-                ["STATE", "ID", "LAST BEAT", "INTERVAL", "ADDRESS", "UPTIME 24H"],
-                ["状态", "标识", "上次心跳", "间隔", "来源地址", "24 小时在线率"],
-            )
-            .map(String::from)
+        let heads = [
+            i18n::client::HEAD_STATE,
+            i18n::client::HEAD_ID,
+            i18n::client::HEAD_LAST_BEAT,
+            i18n::client::HEAD_INTERVAL,
+            i18n::client::HEAD_ADDRESS,
+            i18n::client::HEAD_UPTIME,
+        ];
+        heads.map(|head| head.in_lang(self.lang).to_string())
     }
 
     fn cells(self, monitor: &MonitorLine) -> [String; 6] {
@@ -141,14 +144,13 @@ impl TableStyle {
     /// A span in its largest unit.
     pub fn span(self, span: Span) -> String {
         let seconds = span.0 / 1000;
-        let (amount, nth) = match seconds {
-            0..60 => (seconds, 0),
-            60..3600 => (seconds / 60, 1),
-            3600..172_800 => (seconds / 3600, 2),
-            _ => (seconds / 86_400, 3),
+        let (amount, unit) = match seconds {
+            0..60 => (seconds, i18n::view::UNIT_S),
+            60..3600 => (seconds / 60, i18n::view::UNIT_MIN),
+            3600..172_800 => (seconds / 3600, i18n::view::UNIT_H),
+            _ => (seconds / 86_400, i18n::view::UNIT_D),
         };
-        let unit = self.lang.pick(["s", "min", "h", "d"], ["秒", "分钟", "小时", "天"])[nth];
-        format!("{amount} {unit}")
+        format!("{amount} {}", unit.in_lang(self.lang))
     }
 
     /// A moment by the clock of this machine.

@@ -3,7 +3,7 @@
 use super::config::TlsFiles;
 use super::error::ClientError;
 use crate::config::file::{FILE_BYTES_MAX, fetch};
-use crate::domain::lang::Lang;
+use crate::i18n::{self, Text};
 use crate::net::tls::{Identity, TlsError, config};
 use crate::transport::tls::server::{TlsFileError, certificates, key};
 use rustls::{ClientConfig, Error};
@@ -42,9 +42,7 @@ pub fn prepare(files: &TlsFiles) -> Result<Arc<ClientConfig>, ClientError> {
                 (error, _) => TlsFilesError::Config(error),
             })
         });
-    made.map_err(|error| {
-        ClientError::new(error.exit_code(), error.sentence(Lang::En), error.sentence(Lang::Zh))
-    })
+    made.map_err(|error| ClientError::new(error.exit_code(), error.text()))
 }
 
 fn read_identity(certificate: &Path, secret: &Path) -> Result<Identity, TlsFilesError> {
@@ -60,26 +58,15 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsFilesError> {
 
 impl TlsFilesError {
     /// What is wrong and what to do.
-    fn sentence(&self, lang: Lang) -> String {
-        let (en, zh) = match self {
-            TlsFilesError::File(path, error) => {
-                let path = path.display();
-                (format!("cannot read {path}: {error}"), format!("无法读取 {path}：{error}"))
-            }
-            TlsFilesError::TooLong(path) => {
-                let path = path.display();
-                (
-                    format!("{path} is too long: at most {FILE_BYTES_MAX} bytes"),
-                    format!("{path} 过长：最多 {FILE_BYTES_MAX} 字节"),
-                )
-            }
+    fn text(&self) -> Text {
+        match self {
+            TlsFilesError::File(path, error) => i18n::client::cannot_read(&path.display(), error),
+            TlsFilesError::TooLong(path) => i18n::client::file_too_long(&path.display(), &FILE_BYTES_MAX),
             TlsFilesError::Content(path, fault) => {
-                let (path, fault) = (path.display(), fault.sentence(lang));
-                (format!("{path}: {fault}"), format!("{path}：{fault}"))
+                i18n::client::file_unfit(&path.display(), &Text::of(|lang| fault.sentence(lang)))
             }
-            TlsFilesError::Config(error) => return error.sentence(lang),
-        };
-        lang.pick(en, zh)
+            TlsFilesError::Config(error) => Text::of(|lang| error.sentence(lang)),
+        }
     }
 
     /// The code of sysexits(3).

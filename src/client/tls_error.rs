@@ -1,16 +1,15 @@
 //! Errors of TLS with a server as sentences, with what the user can do about them.
 
 use super::server_url::{Endpoint, ServerProtocol, ServerUrl};
-use crate::domain::lang::Lang;
-use crate::i18n;
+use crate::i18n::{self, Text};
 use rustls::{CertificateError, Error};
 use std::io;
 
-/// The error as a sentence.
-pub fn reason(error: &io::Error, target: &ServerUrl, lang: Lang) -> String {
+/// What the error means, and what the user can do.
+pub fn reason(error: &io::Error, target: &ServerUrl) -> Text {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     match inner {
-        Some(Error::InvalidCertificate(refused)) => of_certificate(refused, error, target, lang),
+        Some(Error::InvalidCertificate(refused)) => of_certificate(refused, error, target),
         // The first bytes were no TLS record.
         Some(Error::InvalidMessage(_)) => {
             let plain = match target.protocol {
@@ -18,13 +17,13 @@ pub fn reason(error: &io::Error, target: &ServerUrl, lang: Lang) -> String {
                 ServerProtocol::WebSocket => "ws://",
                 ServerProtocol::Tcp => "tcp://",
             };
-            i18n::client::what_answers_speaks_no(&plain).in_lang(lang)
+            i18n::client::what_answers_speaks_no(&plain)
         }
-        _ => error.to_string(),
+        _ => Text::foreign(error.to_string()),
     }
 }
 
-fn of_certificate(refused: &CertificateError, error: &io::Error, target: &ServerUrl, lang: Lang) -> String {
+fn of_certificate(refused: &CertificateError, error: &io::Error, target: &ServerUrl) -> Text {
     let server = target.authority();
     let host = match &target.place {
         Endpoint::Net { host, .. } => host.as_str(),
@@ -33,36 +32,36 @@ fn of_certificate(refused: &CertificateError, error: &io::Error, target: &Server
     match refused {
         // BadSignature: a trusted authority has the issuer's name and another key.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            i18n::client::nobody_known_here_signed(&server).in_lang(lang)
+            i18n::client::nobody_known_here_signed(&server)
         }
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            i18n::client::CERTIFICATE_AUTHORITY_CA_TRUE.in_lang(lang).to_string()
+            i18n::client::CERTIFICATE_AUTHORITY_CA_TRUE.into()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             let kind = if host.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
-            let said = error.to_string();
-            i18n::client::use_name_bears_make(&said, &kind, &host).in_lang(lang)
+            i18n::client::use_name_bears_make(&error, &kind, &host)
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            i18n::client::certificate_expired_renew_server(&error).in_lang(lang)
+            i18n::client::certificate_expired_renew_server(&error)
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            i18n::client::certificate_not_valid_yet(&error).in_lang(lang)
+            i18n::client::certificate_not_valid_yet(&error)
         }
-        _ => error.to_string(),
+        _ => Text::foreign(error.to_string()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::lang::Lang;
     use rustls::OtherError;
     use std::sync::Arc;
 
     fn said(error: Error, to: &str) -> [String; 2] {
         let error = io::Error::new(io::ErrorKind::InvalidData, error);
         let target: ServerUrl = to.parse().unwrap();
-        [Lang::En, Lang::Zh].map(|lang| reason(&error, &target, lang))
+        [Lang::En, Lang::Zh].map(|lang| reason(&error, &target).in_lang(lang))
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::query::{MonitorQuery, api_settings, read_monitors, table_style};
 use super::table::{MonitorLine, TableStyle, cut};
 use crate::domain::pattern;
 use crate::domain::time::Span;
-use crate::i18n;
+use crate::i18n::{self, Text, Word};
 use crate::sys::terminal::{self, Canvas};
 use crate::view::words::one_line;
 use http_body_util::BodyExt;
@@ -72,20 +72,20 @@ impl EventStream {
             drop((connection, body));
             super::query::request_ok(settings, ApiRequest::get("/api/v1/status")).await?;
             let status = parts.status;
-            return Err(no_answer(&settings.to, &format!("/api/v1/events: {status}")));
+            return Err(no_answer(&settings.to, Text::foreign(format!("/api/v1/events: {status}"))));
         }
         Ok(EventStream { _connection: connection, body, parser: EventParser::default() })
     }
 
     /// The next events.
     async fn next(&mut self, settings: &ClientSettings) -> Result<Vec<ServerEvent>, ClientError> {
-        let closed = || no_answer(&settings.to, "the connection was closed");
+        let closed = || no_answer(&settings.to, i18n::client::CONNECTION_CLOSED);
         match timeout(SILENCE_MAX, self.body.frame()).await {
             Ok(Some(Ok(frame))) => {
                 Ok(frame.data_ref().map(|bytes| self.parser.parse(bytes)).unwrap_or_default())
             }
             Ok(_) => Err(closed()),
-            Err(_) => Err(no_answer(&settings.to, "nothing is heard any more")),
+            Err(_) => Err(no_answer(&settings.to, i18n::client::NOTHING_HEARD)),
         }
     }
 }
@@ -141,7 +141,7 @@ async fn follow(settings: ClientSettings, first: EventStream, post: mpsc::Sender
 fn describe(event: &ServerEvent, style: TableStyle) -> Option<String> {
     let text = |key: &str| event.data.get(key).and_then(Value::as_str).unwrap_or_default();
     let id = one_line(text("monitor")).into_owned();
-    let say = |en: &str, zh: &str| style.lang.pick(en, zh).to_string();
+    let say = |word: Word| word.in_lang(style.lang).to_string();
     let what = match event.name.as_str() {
         "change" => {
             let (from, to) = (one_line(style.state(text("from"))), one_line(style.state(text("to"))));
@@ -154,9 +154,9 @@ fn describe(event: &ServerEvent, style: TableStyle) -> Option<String> {
                 None => format!("{from} → {to}"),
             }
         }
-        "made" => say("first heard", "首次收到"),
-        "removed" => say("removed", "已移除"),
-        "conflict" => say("two senders use this id", "有两个发送方使用此标识"),
+        "made" => say(i18n::client::FIRST_HEARD),
+        "removed" => say(i18n::client::REMOVED),
+        "conflict" => say(i18n::client::TWO_SENDERS),
         "missed" => {
             let count = event.data.get("count").and_then(Value::as_u64).unwrap_or(0);
             let missed = i18n::client::changes_missed(&count).in_lang(style.lang);
@@ -396,7 +396,7 @@ enum WatchSignal {
 
 fn cannot_draw(error: &io::Error) -> ClientError {
     let code = if error.kind() == ErrorKind::Other { EX_OSERR } else { EX_IOERR };
-    ClientError::new(code, format!("cannot use the terminal: {error}"), format!("无法使用终端：{error}"))
+    ClientError::new(code, i18n::client::cannot_use_terminal(error))
 }
 
 #[cfg(test)]
@@ -458,7 +458,11 @@ mod tests {
             assert!(lines.iter().all(|line| line.width() <= columns), "{columns}: {lines:?}");
         }
         assert!(live.lines(STYLE, (80, 24))[0].ends_with("0 down, 50 up"));
-        live.apply(WatchInput::Lost(ClientError::new(69, "gone", "断了")), &MonitorFilter::default(), STYLE);
+        live.apply(
+            WatchInput::Lost(ClientError::new(69, Text::foreign("gone"))),
+            &MonitorFilter::default(),
+            STYLE,
+        );
         assert_eq!(live.lines(STYLE, (80, 24))[23], "gone; trying again");
         live.apply(WatchInput::Event(change("web", "late", "down")), &MonitorFilter::default(), STYLE);
         let hello = ServerEvent { name: "hello".into(), data: json!({ "monitors": { "down": 1 } }) };

@@ -8,6 +8,7 @@ use super::rng::unguessable;
 use super::sanitize;
 use super::server_url::ServerUrl;
 use crate::domain::access::Token;
+use crate::i18n::{self, Text};
 use crate::wire::ws::handshake::{self, HandshakeKey, NotOpened};
 use crate::wire::ws::{Code, Mask, Opcode, Role, Session, WsEvent};
 use serde_json::Value;
@@ -44,14 +45,14 @@ impl WebSocketClient {
             let path = if target.path.is_empty() { PATH } else { &target.path };
             let bearer = token.map(|token| String::from_utf8_lossy(token.reveal()).into_owned());
             pipe.out = handshake::request(&target.authority(), path, bearer.as_deref(), key);
-            pipe.flush().await.map_err(|e| no_answer(&target, &said(&e)))?;
+            pipe.flush().await.map_err(|e| no_answer(&target, said(&e)))?;
             loop {
                 match handshake::check(&pipe.input, key) {
                     Ok(Some(head)) => {
                         pipe.take_input(head);
                         return Ok(pipe);
                     }
-                    Ok(None) => pipe.fill().await.map_err(|e| no_answer(&target, &said(&e)))?,
+                    Ok(None) => pipe.fill().await.map_err(|e| no_answer(&target, said(&e)))?,
                     Err(why) => return Err(not_opened(&target, why)),
                 }
             }
@@ -81,7 +82,7 @@ impl WebSocketClient {
             match self.next_event() {
                 Progress::Heard(message) => return Ok(message),
                 Progress::On => {}
-                Progress::More => self.pipe.fill().await.map_err(|e| no_answer(&self.target, &said(&e)))?,
+                Progress::More => self.pipe.fill().await.map_err(|e| no_answer(&self.target, said(&e)))?,
                 Progress::Over(failure) => {
                     let _ = self.pipe.flush().await;
                     return Err(failure);
@@ -103,7 +104,8 @@ impl WebSocketClient {
                         .map_or(Progress::On, |said| Progress::Heard(sanitize::value(said))),
                     Some(WsEvent::Close { code, reason }) => {
                         let code = code.map(|code| format!(" {}", code.0)).unwrap_or_default();
-                        Progress::Over(no_answer(&self.target, format!("closed{code} {reason}").trim_end()))
+                        let why = format!("{code} {reason}");
+                        Progress::Over(no_answer(&self.target, i18n::client::closed(&why.trim_end())))
                     }
                     Some(_) => Progress::On,
                     None => Progress::More,
@@ -113,7 +115,7 @@ impl WebSocketClient {
             Err(fault) => {
                 let reason = fault.reason().into_owned();
                 self.session.close(fault.code(), &reason, Some(mask()), &mut self.pipe.out);
-                (0, Progress::Over(not_ours(&self.target, &reason, &reason)))
+                (0, Progress::Over(not_ours(&self.target, Text::foreign(reason))))
             }
         };
         input.drain(..used.min(input.len()));
@@ -128,7 +130,7 @@ impl WebSocketClient {
     }
 
     async fn flush(&mut self) -> Result<(), ClientError> {
-        self.pipe.flush().await.map_err(|e| no_answer(&self.target, &said(&e)))
+        self.pipe.flush().await.map_err(|e| no_answer(&self.target, said(&e)))
     }
 }
 
@@ -148,14 +150,10 @@ fn not_opened(target: &ServerUrl, why: NotOpened) -> ClientError {
     let code = match why {
         NotOpened::Status(401 | 403) => EX_NOPERM,
         NotOpened::Status(429 | 503) => EX_TEMPFAIL,
-        NotOpened::Status(500..) => return no_answer(target, &why.to_string()),
+        NotOpened::Status(500..) => return no_answer(target, Text::foreign(why.to_string())),
         _ => EX_PROTOCOL,
     };
-    ClientError::new(
-        code,
-        format!("no WebSocket at {target}: {why}"),
-        format!("{target} 没有打开 WebSocket：{why}"),
-    )
+    ClientError::new(code, i18n::client::no_web_socket(target, &Text::foreign(why.to_string())))
 }
 
 fn key() -> HandshakeKey {

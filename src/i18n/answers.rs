@@ -1,7 +1,7 @@
 //! Texts: what servers answer. An answer over the network is English, whoever reads it; the client shows it in Chinese where
 //! it knows the answer, and as it came where a later server says something else.
 
-use super::{ParseError, Word, domain, words};
+use super::{ParseError, Text, Word, domain, words};
 
 words! {
     MUST_BE_TEXT: "must be a text", "应为文本";
@@ -38,7 +38,17 @@ const ANSWERS: &[Word] = &[
     DECLARED,
 ];
 
-/// A known answer in Chinese.
-pub fn in_chinese(answer: &str) -> Option<&'static str> {
+/// A server's answer as it came, and in Chinese where it is known: alone, or behind the name of its field.
+pub fn text(answer: &str) -> Text {
+    let of_field = |at: &str| {
+        let (field, said) = answer.split_once(at).filter(|(field, _)| !field.contains(' '))?;
+        Some(format!("{field}：{}", in_chinese(said)?))
+    };
+    let known = in_chinese(answer).map(str::to_string);
+    let zh = known.or_else(|| of_field(": ")).or_else(|| of_field(" ")).unwrap_or_else(|| answer.to_string());
+    Text { en: answer.to_string(), zh }
+}
+
+fn in_chinese(answer: &str) -> Option<&'static str> {
     ANSWERS.iter().find(|word| word.en == answer).map(|word| word.zh)
 }

@@ -46,6 +46,14 @@ impl Lang {
         best.map(|(_, lang)| lang)
     }
 
+    /// Its name in options and links.
+    pub fn name(self) -> &'static str {
+        match self {
+            Lang::En => "en",
+            Lang::Zh => "zh",
+        }
+    }
+
     /// The BCP 47 tag, for `lang=` in HTML and `Content-Language`.
     pub fn tag(self) -> &'static str {
         match self {

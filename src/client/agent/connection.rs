@@ -141,7 +141,7 @@ impl ConnectionTask {
         let failure = loop {
             match timeout(self.within, pipe.flush()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => break no_answer(&self.target, &said(&error)),
+                Ok(Err(error)) => break no_answer(&self.target, said(&error)),
                 Err(_) => break silent(&self.target, self.within),
             }
             tokio::select! {
@@ -156,7 +156,7 @@ impl ConnectionTask {
                             self.emit(AgentEvent::Heard).await;
                         }
                     }
-                    Err(error) => break no_answer(&self.target, &said(&error)),
+                    Err(error) => break no_answer(&self.target, said(&error)),
                 },
                 send_order = self.orders.recv() => match send_order {
                     Some(ConnectionOrder::Speak) if mode == ExchangeMode::Hello => pipe.out.extend_from_slice(HELLO),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::client::server_url::ServerUrl;
 use crate::domain::time::Wall;
+use crate::i18n::Text;
 
 const EVERY: Span = Span::secs(30);
 const TIMEOUT: Span = Span::secs(10);
@@ -35,7 +36,7 @@ struct Story {
 }
 
 fn failure() -> ClientError {
-    crate::client::http::no_answer(&ServerUrl::default(), "gone")
+    crate::client::http::no_answer(&ServerUrl::default(), Text::foreign("gone"))
 }
 
 fn plan(mode: ExchangeMode) -> AgentPlan {

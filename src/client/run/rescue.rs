@@ -175,14 +175,16 @@ impl OptionScan<'_> {
 
     /// The error of an option by itself.
     fn error_of(&self, option: &[OsString]) -> Option<String> {
-        let lang = OsString::from(self.lang.pick("--lang=en", "--lang=zh"));
+        let lang = OsString::from(format!("--lang={}", self.lang.name()));
         // Given twice it would be refused for that.
         let is_lang = option.iter().any(|word| word.to_string_lossy().starts_with("--lang"));
         let front = ["heartbeat".into(), "run".into()].into_iter().chain((!is_lang).then_some(lang));
         let line = front.chain(option.iter().cloned()).chain(["--".into(), "true".into()]);
         let exit = cli::parse(line, self.env).err()?;
         let first = exit.text.lines().next().unwrap_or_default();
-        Some(first.trim_start_matches("error: ").trim_start_matches("错误：").to_string())
+        let unmarked =
+            |text: &str, lang| text.trim_start_matches(i18n::command::ERROR.in_lang(lang)).to_string();
+        Some([Lang::En, Lang::Zh].iter().fold(first.to_string(), |text, lang| unmarked(&text, *lang)))
     }
 }
 
