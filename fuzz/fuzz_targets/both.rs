@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use heartbeat_server::domain::limits::Limits;
 use heartbeat_server::wire::head::{BEAT_PATHS, Facts, HeadStep, next};
+use heartbeat_server::wire::url_beat::{UrlBeat, wants_json};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -45,8 +46,20 @@ fuzz_target!(|data: &[u8]| {
     let understood = through_hyper(data, &limits);
     assert!(understood.len() >= plain.len(), "hyper read {} of {}", understood.len(), plain.len());
     for (beat, request) in plain.iter().zip(&understood) {
-        assert_eq!(request.method, "POST");
-        assert!(BEAT_PATHS.contains(&request.path.as_str()), "{request:?}");
+        match beat.url {
+            None => {
+                assert_eq!(request.method, "POST");
+                assert!(BEAT_PATHS.contains(&request.path.as_str()), "{request:?}");
+            }
+            Some(url) => {
+                assert!(matches!(request.method.as_str(), "GET" | "POST"), "{request:?}");
+                let uri: hyper::Uri = request.path.parse().unwrap();
+                assert_eq!(UrlBeat::of(uri.path(), uri.query().unwrap_or_default()), Some(url.beat));
+                let accept = request.headers.iter().find(|(name, _)| name == "accept");
+                let accept = accept.and_then(|(_, value)| std::str::from_utf8(value).ok()).unwrap_or_default();
+                assert_eq!(wants_json(accept), url.json, "{request:?}");
+            }
+        }
         assert_eq!(request.version, hyper::Version::HTTP_11);
         assert_eq!(request.body, beat.body);
         let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()));

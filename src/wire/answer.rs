@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 /// JSON, as all programs are answered.
 pub const JSON: &str = "application/json";
+/// A word or two, for people and scripts.
+pub const TEXT: &str = "text/plain; charset=utf-8";
 
 /// One answer. Length, date and `Connection` are added by whoever writes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,9 +167,14 @@ impl Answer {
 
     /// Whether it is just [`Answer::ok`].
     pub fn is_plain_ok(&self) -> bool {
+        self.is_just(OK_BODY)
+    }
+
+    /// Whether it says that a beat was taken and no more, by this body.
+    pub fn is_just(&self, body: &'static [u8]) -> bool {
         self.status == 200
             && !self.close
-            && matches!(self.body, Cow::Borrowed(body) if std::ptr::eq(body, OK_BODY))
+            && matches!(self.body, Cow::Borrowed(own) if std::ptr::eq(own, body))
     }
 
     /// This answer, and the end of the connection.
@@ -242,6 +249,7 @@ fn reason_of(status: u16) -> &'static str {
         101 => "Switching Protocols",
         200 => "OK",
         201 => "Created",
+        202 => "Accepted",
         204 => "No Content",
         400 => "Bad Request",
         401 => "Unauthorized",

@@ -1,10 +1,11 @@
 //! Request heads: what of a head matters to us, and the fast path's reading of a plain beat.
 //!
-//! Two readers look at heads: hyper, which understands all of HTTP/1, and [`next`], which understands only a plain beat
-//! and calls everything else [`HeadStep::Other`] so that hyper may judge it from its first byte. They cannot disagree on
+//! Two readers look at heads: hyper, which understands all of HTTP/1, and [`next`], which understands only a plain beat,
+//! as JSON or as a URL, and calls everything else [`HeadStep::Other`] so that hyper may judge it from its first byte. They cannot disagree on
 //! what a request means, because whatever is refused or odd is never decided here, and because both hand their headers
 //! to the same [`Facts::collect`].
 
+use super::url_beat::{self, UrlBeat};
 use crate::domain::limits::{FAST_BODY_BYTES_MAX, Limits};
 use std::mem::MaybeUninit;
 
@@ -130,11 +131,14 @@ pub enum HeadStep<'a> {
     Other,
 }
 
-/// A plain beat: `POST / HTTP/1.1` or `POST /api/v1/beats HTTP/1.1` with a `Content-Length` and its body.
+/// A plain beat: `POST / HTTP/1.1` or `POST /api/v1/beats HTTP/1.1` with a `Content-Length` and its body, or `GET` or
+/// `POST` of a URL that is a beat, with or without a body.
 #[derive(Debug, PartialEq)]
 pub struct Plain<'a> {
     /// What its head says.
     pub facts: Facts<'a>,
+    /// The URL, where that is the beat.
+    pub url: Option<PlainUrl<'a>>,
     /// Its body.
     pub body: &'a [u8],
     /// Bytes of head and body together.
@@ -143,15 +147,28 @@ pub struct Plain<'a> {
     pub close: bool,
 }
 
+/// A beat that a URL tells, and how it is asked to be answered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlainUrl<'a> {
+    /// The path, as it was sent.
+    pub path: &'a str,
+    /// What it says.
+    pub beat: UrlBeat<'a>,
+    /// Whether JSON is wanted.
+    pub json: bool,
+}
+
 /// The paths that take beats.
 pub const BEAT_PATHS: [&str; 2] = ["/", "/api/v1/beats"];
 
 /// Looks at the beginning of `buffer`.
 pub fn next<'a>(buffer: &'a [u8], limits: &Limits) -> HeadStep<'a> {
-    // Without this, half a GET would be waited for here.
-    const START: &[u8] = b"POST /";
-    let seen = buffer.len().min(START.len());
-    if buffer[..seen] != START[..seen] {
+    // Without this, half of any other request would be waited for here.
+    let begins = |start: &[u8]| {
+        let seen = buffer.len().min(start.len());
+        buffer[..seen] == start[..seen]
+    };
+    if !begins(b"POST /") && !begins(b"GET /ping/") {
         return HeadStep::Other;
     }
     // Left as it is on the stack: emptying four kilobytes first would cost more than the parsing.
@@ -165,18 +182,37 @@ pub fn next<'a>(buffer: &'a [u8], limits: &Limits) -> HeadStep<'a> {
         }
         _ => return HeadStep::Other,
     };
-    let plain_path = request.path.is_some_and(|path| BEAT_PATHS.contains(&path));
-    if request.method != Some("POST") || request.version != Some(1) || !plain_path {
+    let (Some(method), Some(path), Some(1)) = (request.method, request.path, request.version) else {
         return HeadStep::Other;
-    }
+    };
+    let mut url = match method {
+        "POST" if BEAT_PATHS.contains(&path) => None,
+        "POST" | "GET" => match plain_url(path) {
+            Some(url) => Some(url),
+            None => return HeadStep::Other,
+        },
+        _ => return HeadStep::Other,
+    };
     let mut facts = Facts::default();
     let mut length = None;
     let mut close = None;
+    let mut accepts = false;
     for header in request.headers.iter() {
         let (name, value) = (header.name, header.value);
         let odd = match name.len() {
             2 => name.eq_ignore_ascii_case("te"),
             6 if name.eq_ignore_ascii_case("expect") => true,
+            6 if name.eq_ignore_ascii_case("accept") => {
+                if let Some(url) = &mut url {
+                    let Ok(accept) = std::str::from_utf8(value) else { return HeadStep::Other };
+                    // Of several hyper shall say which one counts.
+                    if std::mem::replace(&mut accepts, true) {
+                        return HeadStep::Other;
+                    }
+                    url.json = url_beat::wants_json(accept);
+                }
+                false
+            }
             7 => name.eq_ignore_ascii_case("upgrade") || name.eq_ignore_ascii_case("trailer"),
             10 if name.eq_ignore_ascii_case("connection") => {
                 let wish = match value {
@@ -202,15 +238,32 @@ pub fn next<'a>(buffer: &'a [u8], limits: &Limits) -> HeadStep<'a> {
     if facts.host.is_none() {
         return HeadStep::Other;
     }
+    // Without a length there is no body (RFC 9112, 6.3), but a beat as JSON without one is a mistake that hyper explains.
+    let length = if url.is_some() { length.or(Some(0)) } else { length };
     let Some(length) = length.filter(|bytes| *bytes <= FAST_BODY_BYTES_MAX.min(limits.body_bytes)) else {
         return HeadStep::Other;
     };
     match buffer.get(head_bytes..head_bytes + length) {
-        Some(body) => {
-            HeadStep::Beat(Plain { facts, body, bytes: head_bytes + length, close: close.unwrap_or(false) })
-        }
+        Some(body) => HeadStep::Beat(Plain {
+            facts,
+            url,
+            body,
+            bytes: head_bytes + length,
+            close: close.unwrap_or(false),
+        }),
         None => HeadStep::Partial { in_body: true },
     }
+}
+
+/// A target that is a beat, in the form that hyper reads in the same way: a path and perhaps a query, of characters that
+/// need no look (RFC 3986, 3.3).
+fn plain_url(target: &str) -> Option<PlainUrl<'_>> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-:@+=~,%?&!$'()*;".contains(&b);
+    if !target.starts_with(url_beat::PREFIX) || !target.bytes().all(is_plain) {
+        return None;
+    }
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    UrlBeat::of(path, query).map(|beat| PlainUrl { path, beat, json: false })
 }
 
 /// A length of one to five digits and nothing else; whatever else may be meant is not plain.
@@ -244,6 +297,42 @@ mod tests {
         }
         let two = format!("{CURL}{CURL}");
         assert!(matches!(look(&two), HeadStep::Beat(Plain { bytes, .. }) if bytes == CURL.len()));
+    }
+
+    #[test]
+    fn a_url_is_plain_with_and_without_a_body() {
+        let get = "GET /ping/backup/fail?a=b%20c HTTP/1.1\r\nHost: hb\r\nAccept: application/json\r\n\r\n";
+        let HeadStep::Beat(plain) = look(get) else { panic!("{:?}", look(get)) };
+        let url = plain.url.unwrap();
+        assert_eq!(
+            (url.path, url.json, plain.body, plain.bytes),
+            ("/ping/backup/fail", true, &b""[..], get.len())
+        );
+        assert_eq!((url.beat.id, url.beat.status, url.beat.query), ("backup", Some("fail"), "a=b%20c"));
+        for cut in 0..get.len() {
+            assert!(matches!(look(&get[..cut]), HeadStep::Partial { .. }), "cut at {cut}");
+        }
+        for (method, length) in [("GET", "Content-Length: 2\r\n"), ("POST", "Content-Length: 2\r\n")] {
+            let text = format!("{method} /ping/x HTTP/1.1\r\nHost: hb\r\n{length}\r\nhi");
+            assert!(matches!(look(&text), HeadStep::Beat(Plain { body: b"hi", url: Some(_), .. })), "{text}");
+        }
+        for (from, to) in [
+            ("GET", "HEAD"),
+            ("GET", "PUT"),
+            ("/ping/backup/fail", "/ping/"),
+            ("/ping/backup/fail", "/pings/a"),
+            ("/ping/", "http://hb/ping/"),
+            ("backup", "back#up"),
+            ("backup", "back\u{e9}"),
+            ("backup", "back\"up"),
+            ("Host", "Accept: */*\r\nHost"),
+            ("Host", "Upgrade: websocket\r\nHost"),
+            ("Host", "Content-Encoding: gzip\r\nHost"),
+            ("Host: hb\r\n", ""),
+        ] {
+            let text = get.replacen(from, to, 1);
+            assert_eq!(look(&text), HeadStep::Other, "{to}");
+        }
     }
 
     #[test]

@@ -15,4 +15,5 @@ pub mod line;
 pub mod origin;
 pub mod proxy_protocol;
 pub mod query;
+pub mod url_beat;
 pub mod ws;

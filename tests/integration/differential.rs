@@ -60,6 +60,8 @@ const LINES: &[&str] = &[
     "NoColon\r\n",
     "X : y\r\n",
     "X:\ty \r\n",
+    "Accept: application/json\r\n",
+    "Accept: */*\r\n",
     "\n",
     "\r\n",
 ];
@@ -78,8 +80,22 @@ const BODIES: &[&str] = &[
     "[1,2,3,4,5,6]",
 ];
 
-const TARGETS: &[&str] =
-    &["/", "/api/v1/beats", "/?x", "/nowhere", "http://hb/", "/api/v1/beats/", "*", "//"];
+const TARGETS: &[&str] = &[
+    "/",
+    "/api/v1/beats",
+    "/?x",
+    "/nowhere",
+    "http://hb/",
+    "/api/v1/beats/",
+    "*",
+    "//",
+    "/ping/d7",
+    "/ping/d7/fail?message=a+b",
+    "/ping/ns/pod/3?interval=5m&x",
+    "/ping/%",
+    "/ping/a%2Fb/",
+    "http://hb/ping/d7",
+];
 const METHODS: &[&str] = &["POST", "GET", "HEAD", "post", "PUT", "POST ", ""];
 const VERSIONS: &[&str] = &["HTTP/1.1", "HTTP/1.0", "HTTP/1.2", "HTTP/2", "http/1.1"];
 
@@ -91,7 +107,9 @@ fn spoiled(dice: &mut Dice) -> Vec<u8> {
     }
     let body = dice.pick(BODIES);
     let mut request = match dice.roll(12) {
-        0 => get(dice.pick(&["/healthz", "/nowhere", "/api/v1/monitors/d%201"])),
+        0 => get(dice.pick(&["/healthz", "/nowhere", "/api/v1/monitors/d%201", "/ping", "/ping//x"])),
+        2 => get(dice.pick(&["/ping/d8", "/ping/d8/start?rid=1", "/ping/%ff", "/ping/d\"8", "/ping/d8?a=?"]))
+            .replace("Host", &format!("{extra}Host")),
         1 => format!(
             "POST / HTTP/1.1\r\nHost: hb\r\n{extra}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
             body.len()

@@ -52,4 +52,5 @@ mod states;
 mod tcp;
 mod tidy;
 mod tls;
+mod url_beats;
 mod ws;

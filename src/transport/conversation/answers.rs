@@ -6,6 +6,7 @@
 use crate::domain::time::{Now, Span, Wall};
 use crate::wire::answer::{Answer, http_date};
 use crate::wire::line::LineReply;
+use crate::wire::url_beat;
 use crate::wire::ws::{Opcode, frame};
 
 /// One answer.
@@ -141,29 +142,39 @@ impl Dates {
     }
 }
 
-/// The `Date` header and the most frequent HTTP answer, as they were last written.
+/// The `Date` header and the most frequent HTTP answers, as they were last written.
 #[derive(Default)]
 pub struct AnswerCache {
     dates: Dates,
+    json: LastWritten,
+    text: LastWritten,
+}
+
+/// An answer that is always the same but for these.
+#[derive(Default)]
+struct LastWritten {
     interval: Span,
     unix_s: i64,
-    ok: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 impl AnswerCache {
     /// Writes an answer, copying the last one where it would be the same.
     fn write(&mut self, answer: &Answer, now: Now, out: &mut Vec<u8>) {
         let (unix_s, date) = self.dates.at(now.wall);
-        match answer.interval {
-            Some(interval) if answer.is_plain_ok() => {
-                if (interval, unix_s) != (self.interval, self.unix_s) || self.ok.is_empty() {
-                    (self.interval, self.unix_s) = (interval, unix_s);
-                    self.ok.clear();
-                    answer.write(&mut self.ok, date);
-                }
-                out.extend_from_slice(&self.ok);
-            }
-            _ => answer.write(out, date),
+        let last = if answer.is_plain_ok() {
+            &mut self.json
+        } else if answer.is_just(url_beat::OK) {
+            &mut self.text
+        } else {
+            return answer.write(out, date);
+        };
+        let Some(interval) = answer.interval else { return answer.write(out, date) };
+        if (interval, unix_s) != (last.interval, last.unix_s) || last.bytes.is_empty() {
+            (last.interval, last.unix_s) = (interval, unix_s);
+            last.bytes.clear();
+            answer.write(&mut last.bytes, date);
         }
+        out.extend_from_slice(&last.bytes);
     }
 }

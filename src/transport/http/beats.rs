@@ -2,21 +2,22 @@
 
 use crate::domain::access::{Denied, Wish};
 use crate::domain::address::Peer;
-use crate::domain::beat::Transport;
+use crate::domain::beat::{Transport, Warnings};
 use crate::domain::id::{Id, IdRef};
 use crate::domain::policy::Policy;
 use crate::domain::time::{Mono, Now, Span};
 use crate::engine::stats::BeatResult;
 use crate::engine::{NotStoredError, Pending, SenderRefusal};
 use crate::sys::clock;
-use crate::transport::beat_body::take_body;
+use crate::transport::beat_body::{refusal, take_body};
 use crate::transport::intake::BeatIntake;
 use crate::transport::listener_context::ListenerContext;
 use crate::wire::answer::Answer;
 use crate::wire::forwarded::Unreadable;
-use crate::wire::head::Facts;
+use crate::wire::head::{BEAT_PATHS, Facts};
 use crate::wire::origin::{host_asked_for, is_cross_site};
 use crate::wire::query;
+use crate::wire::url_beat::{self, UrlBeat};
 use std::sync::Arc;
 
 /// Decides by the head alone whether its sender may bring beats, and who that is.
@@ -103,13 +104,42 @@ pub fn check_host(
     ))
 }
 
-/// What was sent: a query, whose fields hold where a beat does not say them, and a body.
+/// What was sent.
 #[derive(Clone, Copy)]
 pub struct SentBeats<'a> {
-    /// What stood behind `?`.
-    pub query: &'a str,
+    /// In which form.
+    pub form: BeatForm<'a>,
     /// The body.
     pub body: &'a [u8],
+}
+
+/// The forms in which requests bring beats.
+#[derive(Clone, Copy)]
+pub enum BeatForm<'a> {
+    /// JSON in the body.
+    Json {
+        /// What stood behind `?`, whose fields hold where a beat does not say them.
+        query: &'a str,
+    },
+    /// The URL, with or without a message in the body.
+    Url {
+        /// What it says.
+        beat: UrlBeat<'a>,
+        /// Whether the answer is to be JSON.
+        json: bool,
+    },
+}
+
+impl<'a> BeatForm<'a> {
+    /// The form of a request; `None` where it brings none.
+    pub fn of(method: &str, path: &'a str, query: &'a str, accept: &str) -> Option<BeatForm<'a>> {
+        if BEAT_PATHS.contains(&path) {
+            return (method == "POST").then_some(BeatForm::Json { query });
+        }
+        let beat = UrlBeat::of(path, query)?;
+        let takes = url_beat::METHODS.split(", ").any(|one| one == method);
+        takes.then(|| BeatForm::Url { beat, json: url_beat::wants_json(accept) })
+    }
 }
 
 /// Takes the beats that were sent, and keeps them before it answers.
@@ -158,9 +188,22 @@ pub fn take(
     let engine = &context.engine;
     let mut intake =
         BeatIntake { engine, policy, now, client, transport, follows_interval: true, pending, nameless };
-    let elsewhere = (!sent.query.is_empty()).then(|| query::beat(sent.query));
-    take_body(&policy.limits, sent.body, elsewhere.as_ref(), |follows_interval, beat| {
-        intake.follows_interval = follows_interval;
-        intake.take(beat).map(|receipt| receipt.interval)
-    })
+    match sent.form {
+        BeatForm::Json { query } => {
+            let elsewhere = (!query.is_empty()).then(|| query::beat(query));
+            take_body(&policy.limits, sent.body, elsewhere.as_ref(), |follows_interval, beat| {
+                intake.follows_interval = follows_interval;
+                intake.take(beat).map(|receipt| receipt.interval)
+            })
+        }
+        BeatForm::Url { beat, json } => {
+            let mut fields = beat.fields(sent.body);
+            let beat = fields.beat();
+            let warnings = beat.as_ref().map_or(Warnings::NONE, |beat| beat.warnings);
+            match intake.take(beat) {
+                Ok(receipt) => url_beat::taken(receipt.interval, warnings, json),
+                Err(fault) => refusal(&fault),
+            }
+        }
+    }
 }

@@ -5,29 +5,29 @@
 //! refusal, and a JSON reason where hyper itself refuses a head (it would answer with a bare status line).
 
 mod answer_body;
+mod beat_request;
 mod hyper_io;
 mod phase;
 
 use crate::domain::address::Peer;
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{CONTROL_BODY_BYTES_MAX, LINGER_MAX, UNCOUNTED_BYTES};
-use crate::domain::policy::Policy;
 use crate::engine::SenderRefusal;
 use crate::engine::stats::Turned;
 use crate::sys::clock;
 use crate::transport::budget::{self, Held, ShedSignal};
 use crate::transport::conversation::ws::WebSocketOpening;
 use crate::transport::deadline::{Deadline, Wakeup};
-use crate::transport::http::beats;
+use crate::transport::http::beats::{self, BeatForm};
 use crate::transport::http::io::{finish, leave, linger};
 use crate::transport::http::routes::{self, Caller, RouteReply, RouteRequest};
 use crate::transport::http::upgrade;
-use crate::transport::intake::named_by;
 use crate::transport::listener_context::ListenerContext;
 use crate::transport::stream::Stream;
 use crate::wire::answer::Answer;
-use crate::wire::head::{BEAT_PATHS, Facts};
+use crate::wire::head::Facts;
 use answer_body::{StreamedBody, response, switching};
+use beat_request::{bring, not_as_it_is, read_body};
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Incoming};
 use hyper::header::{HeaderValue, UPGRADE};
@@ -269,10 +269,11 @@ async fn answer(
     let path = head.uri.path();
     let header = |name: &str| head.headers.get(name).map(HeaderValue::as_bytes);
     let coded = header("content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case(b"identity"));
-    if head.method == Method::POST && BEAT_PATHS.contains(&path) {
-        let query = head.uri.query().unwrap_or_default();
+    let query = head.uri.query().unwrap_or_default();
+    let text = |name: &str| header(name).and_then(|v| std::str::from_utf8(v).ok()).unwrap_or_default();
+    if let Some(form) = BeatForm::of(head.method.as_str(), path, query, text("accept")) {
         let who = (peer, name, shed);
-        return RouteReply::Whole(bring(context, &policy, who, caller, &facts, (coded, query), body).await);
+        return RouteReply::Whole(bring(context, &policy, who, caller, &facts, (form, coded), body).await);
     }
     if head.method == Method::GET && upgrade::is_wanted(path, headers()) {
         return match upgrade::open(context, &policy, caller, path, &facts, headers()) {
@@ -284,11 +285,10 @@ async fn answer(
             Err(refused) => RouteReply::Whole(refused.closing()),
         };
     }
-    let text = |name: &str| header(name).and_then(|v| std::str::from_utf8(v).ok()).unwrap_or_default();
     let request = RouteRequest {
         method: head.method.as_str(),
         path,
-        query: head.uri.query().unwrap_or_default(),
+        query,
         accept: text("accept"),
         language: text("accept-language"),
         facts: &facts,
@@ -342,84 +342,5 @@ fn within_budget(
             context.engine.stats().turned(why);
             budget::refusal(why)
         }
-    }
-}
-
-/// Takes beats.
-async fn bring(
-    context: &Arc<ListenerContext>,
-    policy: &Policy,
-    (peer, name, shed): (Peer, Option<Id>, &Arc<ShedSignal>),
-    caller: Caller,
-    facts: &Facts<'_>,
-    (coded, query): (bool, &str),
-    body: Incoming,
-) -> Answer {
-    let admitted = match caller {
-        Caller::Network(peer) => beats::admit(context, policy, peer, facts),
-        Caller::Control => Ok(peer),
-        Caller::Stranger => Err(Caller::refused()),
-    };
-    let client = match admitted {
-        Ok(client) => client,
-        Err(refused) => return refused,
-    };
-    if coded {
-        return not_as_it_is();
-    }
-    let mut held = Held::of(context.permits.budget.clone(), client, shed);
-    let most = (policy.limits.body_bytes, "limits.body_bytes");
-    match read_body(context, body, most, policy, &mut held).await {
-        Ok(body) => {
-            let name = named_by(name.as_ref().map(Id::as_ref), peer, client);
-            beats::bring(context, policy, client, name, beats::SentBeats { query, body: &body }).await
-        }
-        Err(refused) => refused,
-    }
-}
-
-fn not_as_it_is() -> Answer {
-    Answer::error(415, "send the body as it is: Content-Encoding must be identity").closing()
-}
-
-/// Reads a body within its limits of size, which has a name, and time.
-async fn read_body(
-    context: &ListenerContext,
-    mut body: Incoming,
-    (bytes_max, named): (usize, &str),
-    policy: &Policy,
-    held: &mut Held,
-) -> Result<BytesMut, Answer> {
-    let limits = &policy.limits;
-    let too_large =
-        || Answer::error(413, &format!("the body is larger than {bytes_max} bytes ({named})")).closing();
-    if body.size_hint().lower() > bytes_max as u64 {
-        return Err(too_large());
-    }
-    let reading = async {
-        let mut whole = BytesMut::new();
-        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-            let frame = frame
-                .map_err(|_| Answer::error(400, "the body ended early or its chunks are broken").closing())?;
-            if let Some(data) = frame.data_ref() {
-                if whole.len() + data.len() > bytes_max {
-                    return Err(too_large());
-                }
-                // It grows by doubling.
-                let room = 2 * (whole.len() + data.len());
-                if room > UNCOUNTED_BYTES && room > held.bytes() {
-                    held.set(room, limits.memory).map_err(|why| {
-                        context.engine.stats().turned(why);
-                        budget::refusal(why).closing()
-                    })?;
-                }
-                whole.extend_from_slice(data);
-            }
-        }
-        Ok(whole)
-    };
-    match tokio::time::timeout(Duration::from_millis(limits.body_timeout.0), reading).await {
-        Ok(read) => read,
-        Err(_) => Err(Answer::timed_out(true).closing()),
     }
 }

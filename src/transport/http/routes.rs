@@ -23,6 +23,7 @@ use crate::transport::http::beats::{check_host, client_of};
 use crate::transport::listener_context::ListenerContext;
 use crate::wire::answer::Answer;
 use crate::wire::origin::is_cross_site;
+use crate::wire::url_beat::{self, UrlBeat};
 pub use events::{BodyStream, Broken};
 pub use reply::RouteReply;
 pub use request::{Caller, Pass, RouteRequest, VERSION};
@@ -41,6 +42,8 @@ pub enum Route<'a> {
     Badge(&'a str),
     /// Beats, which are taken elsewhere: here for its other methods.
     Beats,
+    /// A beat as a URL: the same.
+    UrlBeat,
     /// WebSockets, which are opened elsewhere: the same.
     Socket,
     /// All monitors.
@@ -119,6 +122,9 @@ impl<'a> Route<'a> {
         if let Some(rest) = path.strip_prefix("/monitors/") {
             return id(rest).map(Route::MonitorPage);
         }
+        if UrlBeat::of(path, "").is_some() {
+            return Some(Route::UrlBeat);
+        }
         id(path.strip_prefix("/badge/")?.strip_suffix(".svg")?).map(Route::Badge)
     }
 
@@ -127,6 +133,7 @@ impl<'a> Route<'a> {
         match self {
             Route::Page => "GET, HEAD, POST",
             Route::Socket => "GET",
+            Route::UrlBeat => url_beat::METHODS,
             Route::Beats
             | Route::Pause(_)
             | Route::Resume(_)
@@ -233,7 +240,7 @@ pub async fn answer(
         Route::Script => pages::script(),
         Route::Badge(id) => pages::badge(context, policy, id, request).await,
         // Whoever brings beats is not sent here.
-        Route::Beats | Route::Socket => Answer::method_not_allowed(admitted.route.allow()),
+        Route::Beats | Route::UrlBeat | Route::Socket => Answer::method_not_allowed(admitted.route.allow()),
         Route::Monitors => return monitors::list(context, policy, admitted.client, request).await,
         Route::Monitor(id) if request.method == "PUT" => monitors::declare(context, id, body).await,
         Route::Monitor(id) if changes => monitors::remove(context, id).await,
@@ -294,6 +301,8 @@ mod tests {
             ("/api/v1/monitors/x/resume", Route::Resume("x")),
             ("/api/v1/incidents/7-3/acknowledge", Route::Acknowledge("7-3")),
             ("/api/v1/alerts/test/ops", Route::TestAlert("ops")),
+            ("/ping/backup", Route::UrlBeat),
+            ("/ping/ns/pod/fail", Route::UrlBeat),
         ] {
             assert_eq!(Route::of(path), Some(route), "{path}");
         }
@@ -320,17 +329,17 @@ mod tests {
         let document: serde_json::Value = serde_json::from_str(&crate::view::openapi::document("0")).unwrap();
         let paths = document["paths"].as_object().unwrap();
         for (path, item) in paths {
-            let example = path.replace("{id}", "x-1").replace("{name}", "ops");
+            let example = path.replace("{id}", "x-1").replace("{name}", "ops").replace("{status}", "fail");
             let route = Route::of(&example).unwrap_or_else(|| panic!("{path} leads nowhere"));
             let mut methods: Vec<String> =
                 item.as_object().unwrap().keys().map(|m| m.to_uppercase()).collect();
-            methods.retain(|m| m != "PARAMETERS" && m != "HEAD");
+            methods.retain(|m| !matches!(m.as_str(), "PARAMETERS" | "DESCRIPTION" | "HEAD"));
             let mut allowed: Vec<&str> = route.allow().split(", ").filter(|m| *m != "HEAD").collect();
             methods.sort();
             allowed.sort();
             assert_eq!(methods, allowed, "{path}");
         }
-        let routes = 20;
+        let routes = 22;
         assert_eq!(paths.len(), routes, "a path is missing, or this number is old");
     }
 }

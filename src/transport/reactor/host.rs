@@ -13,11 +13,11 @@ use crate::engine::stats::{BeatResult, Turned};
 use crate::transport::connection_io::ConnectionIo;
 use crate::transport::conversation::answers::PendingAnswer;
 use crate::transport::conversation::{Host, TurnContext};
-use crate::transport::http::beats;
+use crate::transport::http::beats::{self, BeatForm, SentBeats};
 use crate::transport::intake::{BeatIntake, IntakeError, named_by};
 use crate::wire::answer::Answer;
 use crate::wire::fields::BeatError;
-use crate::wire::head::Plain;
+use crate::wire::head::{Plain, PlainUrl};
 use std::sync::Arc;
 
 /// The outside of one connection's conversation in one turn.
@@ -75,7 +75,11 @@ impl Host for ConnectionHost<'_> {
             Ok(client) => {
                 let nameless = named_by(stream.name(), *peer, client);
                 let nameless = nameless.as_ref().map(Id::as_ref);
-                let sent = beats::SentBeats { query: "", body: plain.body };
+                let form = match plain.url {
+                    None => BeatForm::Json { query: "" },
+                    Some(PlainUrl { beat, json, .. }) => BeatForm::Url { beat, json },
+                };
+                let sent = SentBeats { form, body: plain.body };
                 beats::take(context, policy, now, client, nameless, sent, &mut self.output.pending)
             }
             Err(refused) => refused,

@@ -2,6 +2,7 @@
 //! the same, and afterwards the daemon must be as it was.
 
 mod table;
+mod urls;
 
 use crate::client::{Conn, Reply, beat};
 use crate::harness::{Daemon, daemon, until};

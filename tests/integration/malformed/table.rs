@@ -15,6 +15,12 @@ pub struct Case {
 
 /// All rows.
 pub fn table() -> Vec<Case> {
+    let mut table = bodies_and_heads();
+    table.extend(super::urls::table());
+    table
+}
+
+fn bodies_and_heads() -> Vec<Case> {
     let mut table = Vec::new();
     let mut row = |name, bytes: &dyn AsRef<[u8]>, statuses, word| {
         table.push(Case { name, bytes: bytes.as_ref().to_vec(), statuses, word });

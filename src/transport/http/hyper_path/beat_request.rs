@@ -1,0 +1,100 @@
+//! Requests that bring beats, read as hyper reads them: who may is judged by the head, then the body is read within its
+//! limits, then the beats are taken.
+
+use crate::domain::address::Peer;
+use crate::domain::id::Id;
+use crate::domain::limits::UNCOUNTED_BYTES;
+use crate::domain::policy::Policy;
+use crate::transport::budget::{self, Held, ShedSignal};
+use crate::transport::http::beats::{self, BeatForm, SentBeats};
+use crate::transport::http::routes::Caller;
+use crate::transport::intake::named_by;
+use crate::transport::listener_context::ListenerContext;
+use crate::wire::answer::Answer;
+use crate::wire::head::Facts;
+use bytes::BytesMut;
+use hyper::body::{Body, Incoming};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Takes beats, in whichever form.
+pub(super) async fn bring(
+    context: &Arc<ListenerContext>,
+    policy: &Policy,
+    (peer, name, shed): (Peer, Option<Id>, &Arc<ShedSignal>),
+    caller: Caller,
+    facts: &Facts<'_>,
+    (form, coded): (BeatForm<'_>, bool),
+    body: Incoming,
+) -> Answer {
+    let admitted = match caller {
+        Caller::Network(peer) => beats::admit(context, policy, peer, facts),
+        Caller::Control => Ok(peer),
+        Caller::Stranger => Err(Caller::refused()),
+    };
+    let client = match admitted {
+        Ok(client) => client,
+        Err(refused) => return refused,
+    };
+    if coded {
+        return not_as_it_is();
+    }
+    let mut held = Held::of(context.permits.budget.clone(), client, shed);
+    let most = (policy.limits.body_bytes, "limits.body_bytes");
+    match read_body(context, body, most, policy, &mut held).await {
+        Ok(body) => {
+            let name = named_by(name.as_ref().map(Id::as_ref), peer, client);
+            beats::bring(context, policy, client, name, SentBeats { form, body: &body }).await
+        }
+        Err(refused) => refused,
+    }
+}
+
+/// What is answered to a body that is packed.
+pub(super) fn not_as_it_is() -> Answer {
+    Answer::error(415, "send the body as it is: Content-Encoding must be identity").closing()
+}
+
+/// Reads a body within its limits of size, which has a name, and time.
+pub(super) async fn read_body(
+    context: &ListenerContext,
+    mut body: Incoming,
+    (bytes_max, named): (usize, &str),
+    policy: &Policy,
+    held: &mut Held,
+) -> Result<BytesMut, Answer> {
+    let limits = &policy.limits;
+    let too_large =
+        || Answer::error(413, &format!("the body is larger than {bytes_max} bytes ({named})")).closing();
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(too_large());
+    }
+    let reading = async {
+        let mut whole = BytesMut::new();
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            let frame = frame
+                .map_err(|_| Answer::error(400, "the body ended early or its chunks are broken").closing())?;
+            if let Some(data) = frame.data_ref() {
+                if whole.len() + data.len() > bytes_max {
+                    return Err(too_large());
+                }
+                // It grows by doubling.
+                let room = 2 * (whole.len() + data.len());
+                if room > UNCOUNTED_BYTES && room > held.bytes() {
+                    held.set(room, limits.memory).map_err(|why| {
+                        context.engine.stats().turned(why);
+                        budget::refusal(why).closing()
+                    })?;
+                }
+                whole.extend_from_slice(data);
+            }
+        }
+        Ok(whole)
+    };
+    match tokio::time::timeout(Duration::from_millis(limits.body_timeout.0), reading).await {
+        Ok(read) => read,
+        Err(_) => Err(Answer::timed_out(true).closing()),
+    }
+}
