@@ -17,6 +17,7 @@ use crate::domain::policy::{Policy, Sync};
 pub use crate::domain::registry::MonitorEvent;
 use crate::domain::registry::{Name, Registry};
 use crate::domain::time::{Now, Wall};
+use crate::i18n::Text;
 use crate::store::{Journal, Storage, Store};
 use crate::sys::log::Log;
 use arc_swap::ArcSwap;
@@ -187,7 +188,8 @@ impl Engine {
         ((hash >> 32) as usize % SHARDS, Name { id, hash: hash as u32 })
     }
 
-    fn notice(&self, at: Wall, level: Level, kind: &'static str, text: String) {
+    fn notice(&self, at: Wall, level: Level, kind: &'static str, text: impl Into<Text>) {
+        let text = text.into().in_lang(self.policy().page_lang);
         self.log.notice(at, Notice::Other { level, kind, text });
     }
 }

@@ -62,10 +62,8 @@ impl TlsFilesError {
         match self {
             TlsFilesError::File(path, error) => i18n::client::cannot_read(&path.display(), error),
             TlsFilesError::TooLong(path) => i18n::client::file_too_long(&path.display(), &FILE_BYTES_MAX),
-            TlsFilesError::Content(path, fault) => {
-                i18n::client::file_unfit(&path.display(), &Text::of(|lang| fault.sentence(lang)))
-            }
-            TlsFilesError::Config(error) => Text::of(|lang| error.sentence(lang)),
+            TlsFilesError::Content(path, fault) => i18n::client::file_unfit(&path.display(), &fault.text()),
+            TlsFilesError::Config(error) => error.text(),
         }
     }
 

@@ -109,8 +109,7 @@ fn fetch_paper(
 }
 
 fn tell(origin: &Origin, path: &std::path::Path, fault: &TlsFileError, findings: &Findings) {
-    let say = |lang| format!("{}: {}", path.display(), fault.sentence(lang));
-    let reason = Text::of(say);
+    let reason = i18n::config::file_unfit(&path.display(), &fault.text());
     findings.reject(origin.place.clone(), origin.key.clone(), reason);
 }
 

@@ -13,6 +13,7 @@ use super::{Engine, Pending, SHARDS, lock};
 use crate::domain::notice::Level;
 use crate::domain::record::Record;
 use crate::domain::time::{Mono, Now, Span, Wall};
+use crate::i18n::{self, Text};
 use crate::store::{Batch, Entry, Mark, Position, SnapshotRow, StoreError, Wanted};
 use std::collections::HashSet;
 
@@ -130,7 +131,7 @@ impl Engine {
         let _ = self.commit(now.wall, &mut pending);
         self.declare(now, &self.policy());
         if let Some(cut) = self.journal.cut(self.policy().page_lang) {
-            self.notice(now.wall, Level::Notice, "cut", cut);
+            self.notice(now.wall, Level::Notice, "cut", Text::foreign(cut));
         }
         self.report_damage(now.wall);
         Ok(monitors)
@@ -142,7 +143,7 @@ impl Engine {
         let mut damage = self.journal.take_damage(lang);
         damage.extend(self.store.take_damage(lang));
         for one in &damage {
-            self.notice(now, Level::Error, "damaged", one.own().to_string());
+            self.notice(now, Level::Error, "damaged", Text::foreign(one.own()));
         }
         let known = &mut lock(&self.trouble).damage;
         known.extend(damage);
@@ -183,7 +184,7 @@ impl Engine {
                 let sentence = error.said(self.policy().page_lang);
                 let text = sentence.own().to_string();
                 if trouble.tables.replace(sentence).is_none() {
-                    self.notice(now.wall, Level::Error, "not_stored", text);
+                    self.notice(now.wall, Level::Error, "not_stored", Text::foreign(text));
                 }
             }
         }
@@ -349,11 +350,7 @@ impl Engine {
         let has_room =
             lock(&self.unstored).has_room() && checkpointer.alerts.unremembered() < UNREMEMBERED_MAX;
         if !has_room && !std::mem::replace(&mut checkpointer.is_mute, true) {
-            let text = self.policy().page_lang.pick(
-                "too many alerts cannot be stored: of what changes now is told when the disk takes something again",
-                "未能存盘的告警过多：此后的变化待磁盘恢复写入后再通知",
-            );
-            self.notice(now, Level::Error, "not_stored", text.to_string());
+            self.notice(now, Level::Error, "not_stored", i18n::delivery::DECIDED_UNSTORED_TOO_MANY);
         }
         !has_room
     }
@@ -420,9 +417,8 @@ impl Engine {
         // The beats of the meantime are in memory only; the snapshot has them.
         checkpointer.snapshot_due = now.mono;
         checkpointer.retry_due = Mono(0);
-        let text = self.policy().page_lang.pick("beats are kept again", "心跳已恢复保存").to_string();
         drop(trouble);
-        self.notice(now.wall, Level::Notice, "stored_again", text);
+        self.notice(now.wall, Level::Notice, "stored_again", i18n::engine::STORED_AGAIN);
     }
 
     fn forget(&self, checkpointer: &mut Checkpointer, now: Now) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use crate::domain::record::{Change, Record};
 use crate::domain::registry::Registry;
 use crate::domain::sentence::Sentence;
 use crate::domain::time::{Now, Wall};
+use crate::i18n::Text;
 use crate::store::{Batch, StoreError};
 
 /// Changes of state, encoded, that wait for a journal that takes nothing at the moment, and those that wait to be told of.
@@ -107,7 +108,7 @@ impl Engine {
         let known = trouble.reason.replace(sentence);
         drop(trouble);
         if known.is_none() {
-            self.notice(now, Level::Error, "not_stored", text);
+            self.notice(now, Level::Error, "not_stored", Text::foreign(text));
         }
     }
 

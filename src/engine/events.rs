@@ -9,6 +9,7 @@ use super::{Engine, Pending, lock};
 use crate::domain::notice::{Level, Notice};
 use crate::domain::registry::{MonitorEvent, Registry};
 use crate::domain::time::Now;
+use crate::i18n::Text;
 use crate::view::words;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -109,7 +110,7 @@ impl Engine {
             MonitorEvent::Made(_) => {}
             MonitorEvent::Conflict(id, conflict) => {
                 let text = words::conflict(self.policy().page_lang, id.as_str(), conflict);
-                self.notice(now.wall, Level::Warning, "conflict", text);
+                self.notice(now.wall, Level::Warning, "conflict", Text::foreign(text));
             }
             MonitorEvent::Removed(_) => {
                 self.intake.release();

@@ -5,13 +5,13 @@ use super::{Engine, Pending, SHARDS, lock};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Source, Transport};
 use crate::domain::id::{Id, IdError, IdRef};
-use crate::domain::lang::Lang;
 use crate::domain::limits::exempt_until;
 use crate::domain::meter::Meter;
 use crate::domain::policy::Policy;
 use crate::domain::record::Record;
 use crate::domain::registry::{Arrival, CommandRefusal, Control, Receipt, Snapshot, Unknown};
 use crate::domain::time::{Mono, Now, Span};
+use crate::i18n::Text;
 use claims::Claims;
 use guesses::Guesses;
 use refusals::RefusalLog;
@@ -145,8 +145,8 @@ impl Intake {
     }
 
     /// What is refused, in sentences.
-    pub(super) fn refused(&self, now: Mono, lang: Lang) -> Vec<String> {
-        lock(&self.refusals).sentences(now, lang)
+    pub(super) fn refused(&self, now: Mono) -> Vec<Text> {
+        lock(&self.refusals).sentences(now)
     }
 
     /// Forgets refusals that a new configuration may have made good.

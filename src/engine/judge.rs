@@ -14,6 +14,7 @@
 use super::{Engine, Pending, SHARDS, lock};
 use crate::domain::notice::Level;
 use crate::domain::time::{Mono, Now, Span, Wall};
+use crate::i18n;
 use crate::sys::clock;
 use gaps::{Gap, GapFinder};
 use govern::Governing;
@@ -157,11 +158,7 @@ impl Engine {
             gaps.away = Span(gaps.away.0.saturating_add(stuck.0));
             gaps.until = now.wall;
         }
-        let text = self.policy().page_lang.pick(
-            format!("nothing could be heard for {away}; nobody is held to that time"),
-            format!("有 {away} 无法接收心跳；这段时间不计入任何监控"),
-        );
-        self.notice(now.wall, Level::Notice, "absence", text);
+        self.notice(now.wall, Level::Notice, "absence", i18n::engine::heard_nothing_for(&away));
     }
 
     fn follow_clock(&self, judge: &mut Judge, now: Now) {

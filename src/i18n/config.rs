@@ -382,4 +382,5 @@ texts! {
         "at {text} ({shown}) for {length}",
         "{text}（{shown}）起 {length}";
     tls_until(subject: Shown, ends: Shown): "; TLS as {subject} until {ends}", "，TLS：{subject}，有效至 {ends}";
+    file_unfit(path: Shown, why: Told): "{path}: {why}", "{path}: {why}";
 }

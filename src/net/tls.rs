@@ -3,8 +3,7 @@
 //! The authorities are those of this system (wherever it keeps them; `SSL_CERT_FILE` moves them), or only those of one
 //! PEM bundle that somebody named. The cryptography is ring's.
 
-use crate::domain::lang::Lang;
-use crate::i18n;
+use crate::i18n::{self, Text};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
@@ -83,7 +82,7 @@ pub fn config(bundle: Option<&Path>, identity: Option<Identity>) -> Result<Arc<C
 }
 
 /// What to do about a certificate that was refused, if a person can do something about it: to be appended to the reason.
-pub fn advice(error: &(dyn std::error::Error + 'static), lang: Lang) -> &'static str {
+pub fn advice(error: &(dyn std::error::Error + 'static)) -> Text {
     let mut next = Some(error);
     while let Some(error) = next {
         // What an io::Error wraps is not its source.
@@ -91,41 +90,27 @@ pub fn advice(error: &(dyn std::error::Error + 'static), lang: Lang) -> &'static
         let inner = wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>());
         if let Some(rustls::Error::InvalidCertificate(refused)) = inner.or(error.downcast_ref()) {
             return match refused {
-                CertificateError::UnknownIssuer => i18n::notify::NAME_AUTHORITY_CA.in_lang(lang),
+                CertificateError::UnknownIssuer => i18n::notify::NAME_AUTHORITY_CA.into(),
                 CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-                    i18n::notify::CERTIFICATE_AUTHORITY_MAKE_SERVERS.in_lang(lang)
+                    i18n::notify::CERTIFICATE_AUTHORITY_MAKE_SERVERS.into()
                 }
-                _ => "",
+                _ => Text::default(),
             };
         }
         next = error.source();
     }
-    ""
+    Text::default()
 }
 
 impl TlsError {
     /// What is wrong and what to do.
-    pub fn sentence(&self, lang: Lang) -> String {
+    pub fn text(&self) -> Text {
         match self {
-            TlsError::NoAuthorities => {
-                i18n::notify::SYSTEM_NO_CERTIFICATES_AUTHORITIES.in_lang(lang).to_string()
-            }
-
-            TlsError::Unreadable(path, error) => {
-                i18n::notify::cannot_read(&path.display(), &error).in_lang(lang)
-            }
-
-            TlsError::TooLong(path) => {
-                i18n::notify::too_long_bundle_most(&path.display(), &BUNDLE_BYTES_MAX).in_lang(lang)
-            }
-
-            TlsError::NoCertificate(path) => {
-                i18n::notify::holds_no_certificate_pem(&path.display()).in_lang(lang)
-            }
-
-            TlsError::Refused(error) | TlsError::Identity(error) => {
-                i18n::notify::tls_not_available(&error).in_lang(lang)
-            }
+            TlsError::NoAuthorities => i18n::notify::SYSTEM_NO_CERTIFICATES_AUTHORITIES.into(),
+            TlsError::Unreadable(path, error) => i18n::notify::cannot_read(&path.display(), error),
+            TlsError::TooLong(path) => i18n::notify::too_long_bundle_most(&path.display(), &BUNDLE_BYTES_MAX),
+            TlsError::NoCertificate(path) => i18n::notify::holds_no_certificate_pem(&path.display()),
+            TlsError::Refused(error) | TlsError::Identity(error) => i18n::notify::tls_not_available(error),
         }
     }
 }
@@ -133,6 +118,7 @@ impl TlsError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::lang::Lang;
 
     #[test]
     fn a_bundle_is_read_and_what_is_none_is_named() {
@@ -144,7 +130,7 @@ mod tests {
         std::fs::write(&bad, "not a certificate").unwrap();
         assert_eq!(authorities(Some(&good)).unwrap().len(), 2);
         assert!(config(Some(&good), None).is_ok());
-        let said = |path: &Path, lang| config(Some(path), None).unwrap_err().sentence(lang);
+        let said = |path: &Path, lang| config(Some(path), None).unwrap_err().text().in_lang(lang);
         assert!(said(&bad, Lang::En).ends_with("bad.pem holds no certificate in PEM format"));
         assert!(said(&dir.join("none.pem"), Lang::Zh).starts_with("无法读取 "));
         // Nothing is cut: a certificate at the end of the longest bundle is found, and what is longer is refused.

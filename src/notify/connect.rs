@@ -1,7 +1,6 @@
 //! A TCP connection to a receiver, and why there is none.
 
-use crate::domain::lang::Lang;
-use crate::i18n;
+use crate::i18n::{self, Text};
 use crate::net::{authority, dial};
 use std::io;
 use tokio::net::TcpStream;
@@ -29,12 +28,11 @@ pub(super) async fn connect(host: &str, port: u16, end: Instant) -> Result<TcpSt
 
 impl ConnectError {
     /// What failed, with the port that was tried.
-    pub(super) fn sentence(&self, host: &str, port: u16, lang: Lang) -> String {
-        let place = authority(host, port);
+    pub(super) fn text(&self, host: &str, port: u16) -> Text {
         match self {
-            ConnectError::Resolve(error) => i18n::notify::cannot_resolve(&host, &error).in_lang(lang),
-            ConnectError::NoAddress => i18n::notify::no_address(&host).in_lang(lang),
-            ConnectError::Refused(error) => i18n::notify::cannot_connect(&place, &error).in_lang(lang),
+            ConnectError::Resolve(error) => i18n::notify::cannot_resolve(&host, error),
+            ConnectError::NoAddress => i18n::notify::no_address(&host),
+            ConnectError::Refused(error) => i18n::notify::cannot_connect(&authority(host, port), error),
         }
     }
 }

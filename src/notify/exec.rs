@@ -4,10 +4,9 @@
 //! names one. At the time limit the program's process group is killed.
 
 use super::{Envelope, Outcome, Secrets};
-use crate::domain::lang::Lang;
 use crate::domain::sentence::Audience;
 use crate::domain::time::Span;
-use crate::i18n;
+use crate::i18n::{self, Text};
 use crate::sys::shelter;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -82,7 +81,6 @@ impl Exec {
 
     /// Starts it once and waits for its end.
     pub async fn send(&self, envelope: &Envelope<'_>) -> Outcome {
-        let lang = envelope.lang;
         let mut command = self.command(envelope.json());
         // Reasons are shown by the API, so they hold the program's name without its path.
         let path = self.options.command.first().map(Path::new);
@@ -90,9 +88,7 @@ impl Exec {
         let name = name.as_str();
         let child = match command.spawn() {
             Ok(child) => child,
-            Err(error) => {
-                return Outcome::retry(i18n::notify::cannot_start(&name, &error).in_lang(lang));
-            }
+            Err(error) => return Outcome::retry(i18n::notify::cannot_start(&name, &error)),
         };
         let mut group = ProcessGroup(child.id());
         let input = envelope.json().to_string();
@@ -100,13 +96,12 @@ impl Exec {
         match tokio::time::timeout(Duration::from_millis(self.options.timeout.0), run).await {
             Ok(Ok((status, said))) => {
                 group.0 = None;
-                judge(name, status, &Secrets::default().answer(self.options.show_answers, &said, lang), lang)
+                judge(name, status, &Secrets::default().answer(self.options.show_answers, &said))
             }
-            Ok(Err(error)) => Outcome::retry(i18n::notify::cannot_wait(&name, &error).in_lang(lang)),
+            Ok(Err(error)) => Outcome::retry(i18n::notify::cannot_wait(&name, &error)),
             Err(_) => {
                 let limit = self.options.timeout;
-                let advice = unprivileged(lang);
-                Outcome::retry(i18n::notify::not_done_within_killed(&name, &limit, &advice).in_lang(lang))
+                Outcome::retry(i18n::notify::not_done_within_killed(&name, &limit, &unprivileged()))
             }
         }
     }
@@ -135,18 +130,17 @@ impl Exec {
 
 /// A hint at NoNewPrivileges (prctl PR_GET_NO_NEW_PRIVS): a program with set-user-ID or set-group-ID (sudo, ping, the
 /// maildrop of sendmail) does not get its rights then, and may wait for ever.
-fn unprivileged(lang: Lang) -> &'static str {
+fn unprivileged() -> Text {
     #[cfg(target_os = "linux")]
     if nix::sys::prctl::get_no_new_privs().unwrap_or(false) {
-        return i18n::notify::UNDER_NONEWPRIVILEGES_PROGRAM_SET.in_lang(lang);
+        return i18n::notify::UNDER_NONEWPRIVILEGES_PROGRAM_SET.into();
     }
-    let _ = lang;
-    ""
+    Text::default()
 }
 
 /// The same for exit codes that mean missing rights: sysexits' EX_NOPERM, EX_OSERR and EX_CANTCREAT.
-fn unprivileged_failure(code: i32, lang: Lang) -> &'static str {
-    if matches!(code, 71 | 73 | 77) { unprivileged(lang) } else { "" }
+fn unprivileged_failure(code: i32) -> Text {
+    if matches!(code, 71 | 73 | 77) { unprivileged() } else { Text::default() }
 }
 
 /// A value as a variable may hold it.
@@ -220,17 +214,15 @@ async fn read_start(stream: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) 
     }
 }
 
-fn judge(name: &str, status: ExitStatus, said: &str, lang: Lang) -> Outcome {
+fn judge(name: &str, status: ExitStatus, said: &Text) -> Outcome {
     match status.code() {
         Some(0) => Outcome::Sent,
-        Some(EX_TEMPFAIL) => {
-            Outcome::retry(i18n::notify::wants_tried_again_later(&name, &said).in_lang(lang))
+        Some(EX_TEMPFAIL) => Outcome::retry(i18n::notify::wants_tried_again_later(&name, said)),
+        Some(code) => {
+            let advice = unprivileged_failure(code);
+            Outcome::retry(i18n::notify::failed_exit_status(&name, &code, said, &advice))
         }
-        Some(code) => Outcome::retry(
-            i18n::notify::failed_exit_status(&name, &code, &said, &unprivileged_failure(code, lang))
-                .in_lang(lang),
-        ),
-        None => Outcome::retry(i18n::notify::ended_signal(&name, &status, &said).in_lang(lang)),
+        None => Outcome::retry(i18n::notify::ended_signal(&name, &status, said)),
     }
 }
 

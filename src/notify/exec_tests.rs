@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::alert::Kind;
-use crate::notify::testing::{message, retried, wait};
+use crate::domain::lang::Lang;
+use crate::notify::testing::{message, reason_in, retried, wait};
 use crate::sys::clock;
 
 fn run(script: &str, timeout: Span) -> Outcome {
@@ -45,8 +46,8 @@ fn its_exit_status_and_its_words_are_told() {
         show_answers: true,
     });
     let test = message(Kind::Test, &[]);
-    let (_, reason) = retried(wait(none.send(&Envelope::new(Lang::Zh, &test))));
-    assert!(reason.starts_with("无法启动 program："), "{reason}");
+    let outcome = wait(none.send(&Envelope::new(Lang::Zh, &test)));
+    assert!(reason_in(Lang::Zh, &outcome).starts_with("无法启动 program："), "{outcome:?}");
 }
 
 #[test]

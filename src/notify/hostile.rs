@@ -4,9 +4,8 @@ use crate::domain::alert::message::Subject;
 use crate::domain::alert::{Kind, Message};
 use crate::domain::record::Cause;
 use crate::domain::time::{Span, Wall};
+use crate::i18n::samples::{HAN, ODD};
 
-/// Quotes, backslashes, line breaks, marks of markup, other scripts and an emoji.
-pub(crate) const ODD: &str = "\"quotes\" 'and' \\ {{braces}}, a\r\nline\tbreak, <b>&amp;</b>, é 中文 🫀";
 /// What a control character may do.
 const CONTROL: &str = "\u{0}\u{7}\u{1b}[2J\u{7f}\u{202e}";
 /// Bytes of a long text.
@@ -30,7 +29,8 @@ fn subject(id: &str, said: &str, kind: Kind) -> Subject {
 
 /// Every kind with every text, of none, one and several monitors.
 pub(crate) fn messages(notifier: &str) -> Vec<Message> {
-    let texts = [String::new(), ODD.to_string(), CONTROL.to_string(), "长\"\\".repeat(LONG_BYTES / 5)];
+    let texts =
+        [String::new(), ODD.to_string(), CONTROL.to_string(), format!("{HAN}\"\\").repeat(LONG_BYTES / 5)];
     let kinds = [Kind::Down, Kind::Recovered, Kind::Reminder, Kind::Flapping, Kind::Own, Kind::Test];
     let mut all = Vec::new();
     for kind in kinds {

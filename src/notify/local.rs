@@ -4,6 +4,7 @@
 
 use super::{Envelope, Outcome};
 use crate::domain::alert::Kind;
+use crate::i18n;
 use crate::sys::log::{IDENTIFIER, JOURNAL_PATH, MESSAGE_IDS, SYSLOG_PATH, push_field};
 use crate::view::alert;
 use jiff::Timestamp;
@@ -68,11 +69,7 @@ impl Local {
                     LocalLog::Journal => "journal",
                     LocalLog::Syslog => "syslog",
                 };
-                Outcome::retry(
-                    envelope
-                        .lang
-                        .pick(format!("cannot write to {log}: {error}"), format!("无法写入 {log}：{error}")),
-                )
+                Outcome::retry(i18n::notify::cannot_write_to_log(&log, &error))
             }
         }
     }

@@ -7,9 +7,8 @@ mod smtp;
 
 use super::template::{Names, Template, TemplateScope};
 use super::{Envelope, Outcome, Recipients, Secret, Secrets};
-use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
-use crate::i18n;
+use crate::i18n::{self, Text};
 use crate::net::tls;
 use crate::sys::clock;
 pub use lettre::message::Mailbox;
@@ -27,31 +26,6 @@ use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::time::timeout_at;
 
-/// The default text, with the list of monitors.
-const BODY_EN: &str = "{{text}}
-{{details}}
-
-{{#each monitors 200}}{{id}}
-  since {{since}}{{#if ended}} until {{ended}}{{/if}}{{#if cause fail}} (it reported a failure){{/if}}
-{{#if last_beat}}  last beat {{last_beat}}{{#if address}} from {{address}}{{/if}}
-{{/if}}{{#if tags}}  tags {{tags}}
-{{/if}}{{#if message}}  it said: {{message}}
-{{/if}}{{/each}}
--- 
-heartbeat-server, {{key}}
-";
-const BODY_ZH: &str = "{{text}}
-{{details}}
-
-{{#each monitors 200}}{{id}}
-  开始于 {{since}}{{#if ended}}，结束于 {{ended}}{{/if}}{{#if cause fail}}（自报故障）{{/if}}
-{{#if last_beat}}  最后心跳 {{last_beat}}{{#if address}}，来自 {{address}}{{/if}}
-{{/if}}{{#if tags}}  标签 {{tags}}
-{{/if}}{{#if message}}  其消息：{{message}}
-{{/if}}{{/each}}
--- 
-heartbeat-server, {{key}}
-";
 const SUBJECT: &str = "{{cut 200 title}}";
 
 /// How the connection is encrypted.
@@ -136,23 +110,18 @@ impl Mail {
 
     /// Tries once.
     pub async fn send(&self, envelope: &Envelope<'_>) -> Outcome {
-        let lang = envelope.lang;
         let to = match self.recipients(envelope.to) {
             Ok(to) => to,
-            Err(gone) => {
-                return Outcome::refused(i18n::notify::not_among_recipients_any(&gone).in_lang(lang));
-            }
+            Err(gone) => return Outcome::refused(i18n::notify::not_among_recipients_any(&gone)),
         };
         if to.is_empty() {
             return Outcome::Partly { told: Vec::new(), left: Vec::new() };
         }
         let letter = match self.letter(envelope) {
             Ok(letter) => letter,
-            Err(reason) => {
-                return Outcome::refused(i18n::notify::no_mail_can_made(&reason).in_lang(lang));
-            }
+            Err(reason) => return Outcome::refused(i18n::notify::no_mail_can_made(&reason)),
         };
-        let protection = match self.protection(lang) {
+        let protection = match self.protection() {
             Ok(protection) => protection,
             Err(reason) => return Outcome::retry(reason),
         };
@@ -161,8 +130,8 @@ impl Mail {
         let end = clock::timer_now() + Duration::from_millis(limit.0);
         let letter = letter.formatted();
         match timeout_at(end, smtp::deliver(&self.options, protection, &letter, &to, end)).await {
-            Ok(replies) => smtp::judge(&self.options, &to, replies, lang),
-            Err(_) => Outcome::retry(i18n::notify::did_not_take_mail(&host, &limit).in_lang(lang)),
+            Ok(replies) => smtp::judge(&self.options, &to, replies),
+            Err(_) => Outcome::retry(i18n::notify::did_not_take_mail(&host, &limit)),
         }
     }
 
@@ -181,20 +150,20 @@ impl Mail {
         }
     }
 
-    fn letter(&self, envelope: &Envelope<'_>) -> Result<Letter, String> {
+    fn letter(&self, envelope: &Envelope<'_>) -> Result<Letter, Text> {
         let (secrets, params) = (Secrets::default(), BTreeMap::new());
         let scope = TemplateScope::new(envelope, &secrets, &params);
-        let own = |text: &str| Template::parse(text, Names::default()).map_err(|e| e.sentence(envelope.lang));
-        let fill = |template: &Option<Template>, text: &str| -> Result<String, String> {
+        let own = |text: &str| Template::parse(text, Names::default()).map_err(|e| e.text());
+        let fill = |template: &Option<Template>, text: &str| -> Result<String, Text> {
             let rendered = match template {
                 Some(template) => template.render(&scope),
                 None => own(text)?.render(&scope),
             };
-            rendered.map_err(|_| i18n::notify::TOO_LONG.in_lang(envelope.lang).to_string())
+            rendered.map_err(|_| i18n::notify::TOO_LONG.into())
         };
         let subject = fill(&self.options.subject, SUBJECT)?;
         let subject: String = subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let body = fill(&self.options.body, envelope.lang.pick(BODY_EN, BODY_ZH))?;
+        let body = fill(&self.options.body, i18n::notify::MAIL_BODY.in_lang(envelope.lang))?;
         let Wall(ms) = envelope.now();
         let at = UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or(0));
         let id = message_id(&envelope.message.key, self.options.from.email.domain());
@@ -207,33 +176,33 @@ impl Mail {
             .message_id(Some(id))
             .header(AutoSubmitted)
             .header(ContentType::TEXT_PLAIN);
-        builder.body(body).map_err(|error| error.to_string())
+        builder.body(body).map_err(|error| Text::foreign(error.to_string()))
     }
 
-    fn protection(&self, lang: Lang) -> Result<Protection, String> {
+    fn protection(&self) -> Result<Protection, Text> {
         Ok(match self.options.tls {
-            MailTls::StartTls => Protection::StartTls(self.tls(lang)?),
-            MailTls::Tls => Protection::Tls(
-                tls::config(self.options.ca.as_deref(), None).map_err(|error| error.sentence(lang))?,
-            ),
+            MailTls::StartTls => Protection::StartTls(self.tls()?),
+            MailTls::Tls => {
+                Protection::Tls(tls::config(self.options.ca.as_deref(), None).map_err(|error| error.text())?)
+            }
             MailTls::Off => Protection::Clear,
         })
     }
 
-    fn tls(&self, lang: Lang) -> Result<TlsParameters, String> {
+    fn tls(&self) -> Result<TlsParameters, Text> {
         if let Some(made) = self.tls.get() {
             return Ok(made.clone());
         }
         let mut builder =
             TlsParameters::builder(self.options.host.clone()).certificate_store(CertificateStore::None);
-        let authorities = tls::authorities(self.options.ca.as_deref()).map_err(|e| e.sentence(lang))?;
+        let authorities = tls::authorities(self.options.ca.as_deref()).map_err(|e| e.text())?;
         for authority in authorities {
             // One that cannot be parsed is left out, as by add_parsable_certificates.
             if let Ok(certificate) = Certificate::from_der(authority.to_vec()) {
                 builder = builder.add_root_certificate(certificate);
             }
         }
-        let made = builder.build_rustls().map_err(|error| chain(&error))?;
+        let made = builder.build_rustls().map_err(|error| Text::foreign(chain(&error)))?;
         Ok(self.tls.get_or_init(|| made).clone())
     }
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::domain::alert::Kind;
-use crate::notify::testing::{Receiver, message, refused, retried, wait};
+use crate::domain::lang::Lang;
+use crate::notify::testing::{Receiver, message, reason_in, refused, retried, wait};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -259,7 +260,7 @@ fn what_the_server_says_decides_what_comes_of_it() {
     }
     let server = SmtpServer::start(MailTls::Off, &[("MAIL", "hang")]);
     let options = MailOptions { timeout: Span(500), ..server.options(MailTls::Off) };
-    assert!(retried(send(options, Lang::Zh)).1.starts_with("localhost 未"));
+    assert!(reason_in(Lang::Zh, &send(options, Lang::Zh)).starts_with("localhost 未"));
 }
 
 /// Who was asked and who had the content, in one conversation.

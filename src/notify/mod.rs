@@ -1,8 +1,7 @@
 //! Channels: how a message is delivered, one module for each way.
 //!
 //! A channel makes one attempt within its own time limit and returns its outcome: sent, to be tried again, or refused.
-//! Which messages are sent, when and how often is decided elsewhere. Reasons are sentences in the configured language, and
-//! never hold a secret.
+//! Which messages are sent, when and how often is decided elsewhere. Reasons never hold a secret.
 
 mod connect;
 pub mod exec;
@@ -24,7 +23,7 @@ pub use secret::{Secret, Secrets};
 use crate::domain::alert::Message;
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
-use crate::i18n;
+use crate::i18n::{self, Text};
 use crate::view::alert;
 use serde_json::Value;
 use std::sync::OnceLock;
@@ -45,7 +44,7 @@ const QUOTE_CHARS_MAX: usize = 200;
 pub struct Envelope<'a> {
     /// The message; its `now` is the present moment.
     pub message: &'a Message,
-    /// The language of its sentences and of reasons.
+    /// The language of its sentences.
     pub lang: Lang,
     /// Which of the channel's recipients get it; only mail has several.
     pub to: Recipients<'a>,
@@ -72,7 +71,7 @@ pub struct Left {
     /// Whether it is refused for good.
     pub is_refused: bool,
     /// Why.
-    pub reason: String,
+    pub reason: Text,
 }
 
 /// The outcome of an attempt.
@@ -92,12 +91,12 @@ pub enum Outcome {
         /// How long the receiver asks to wait.
         after: Option<Span>,
         /// Why.
-        reason: String,
+        reason: Text,
     },
     /// Refused for good.
     Refused {
         /// Why.
-        reason: String,
+        reason: Text,
     },
 }
 
@@ -188,11 +187,11 @@ impl<'a> Envelope<'a> {
 }
 
 impl Outcome {
-    fn retry(reason: String) -> Outcome {
+    fn retry(reason: Text) -> Outcome {
         Outcome::Retry { after: None, reason }
     }
 
-    fn refused(reason: String) -> Outcome {
+    fn refused(reason: Text) -> Outcome {
         Outcome::Refused { reason }
     }
 }
@@ -213,9 +212,9 @@ fn quote(text: &str) -> String {
 }
 
 /// `: ` and a receiver's answer, if there is one.
-fn quoted(lang: Lang, text: &str) -> String {
+fn quoted(text: &str) -> Text {
     match quote(text) {
-        line if line.is_empty() => line,
-        line => format!("{}{line}", i18n::notify::COLON.in_lang(lang)),
+        line if line.is_empty() => Text::default(),
+        line => i18n::notify::answer_quoted(&line),
     }
 }

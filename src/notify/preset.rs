@@ -3,6 +3,8 @@
 //! What a preset sets a key of the configuration replaces. A service's credential is `secrets.token`, the key of its
 //! signature `secrets.sign`; the addressee is in `params`. The tests name the source of each fact.
 
+use crate::i18n::{self, Word};
+
 /// A service that is known by name.
 #[derive(Debug)]
 pub struct Preset {
@@ -55,54 +57,25 @@ pub struct Meaning {
     /// The number.
     pub code: i64,
     /// What it means and what to do.
-    pub en: &'static str,
-    /// The same in Chinese.
-    pub zh: &'static str,
+    pub word: Word,
 }
 
-const fn means(code: i64, en: &'static str, zh: &'static str) -> Meaning {
-    Meaning { code, en, zh }
+const fn means(code: i64, word: Word) -> Meaning {
+    Meaning { code, word }
 }
 
-const DINGTALK: &[Meaning] = &[
-    means(
-        310_000,
-        "a security setting of the robot is not met: its keyword is not in the text, the signature is wrong (secrets.sign, or \
-         the clock here), or this address is not on its IP list",
-        "不符合机器人的安全设置：消息不含其关键词，签名不对（secrets.sign 或本机时钟），或本机地址不在其 IP 白名单中",
-    ),
-    means(
-        300_001,
-        "there is no such robot: the token is wrong, or the robot was removed",
-        "没有这个机器人：令牌不对，或机器人已被移除",
-    ),
-];
+const DINGTALK: &[Meaning] =
+    &[means(310_000, i18n::notify::DINGTALK_SECURITY), means(300_001, i18n::notify::DINGTALK_NO_ROBOT)];
 const WECOM: &[Meaning] = &[
-    means(
-        93_000,
-        "there is no such group robot: the key is wrong, or the robot was removed from the group",
-        "没有这个群机器人：key 不对，或机器人已被移出群",
-    ),
-    means(93_004, "the group robot is switched off", "群机器人已被停用"),
-    means(93_008, "the group robot is not in that group", "群机器人不在该群中"),
+    means(93_000, i18n::notify::WECOM_NO_ROBOT),
+    means(93_004, i18n::notify::WECOM_SWITCHED_OFF),
+    means(93_008, i18n::notify::WECOM_NOT_IN_GROUP),
 ];
 const FEISHU: &[Meaning] = &[
-    means(
-        19_001,
-        "there is no such robot: the token is wrong, or the robot was removed from the group",
-        "没有这个机器人：令牌不对，或机器人已被移出群",
-    ),
-    means(
-        19_021,
-        "the signature is wrong, or the clock here is off by more than an hour: see secrets.sign",
-        "签名不对，或本机时钟相差一小时以上：请检查 secrets.sign",
-    ),
-    means(19_022, "this address is not on the robot's IP list", "本机地址不在机器人的 IP 白名单中"),
-    means(
-        19_024,
-        "the robot's keyword is not in the text: choose one that every message has, or write it into body",
-        "消息不含机器人的关键词：请选用每条消息都有的词，或把它写进 body",
-    ),
+    means(19_001, i18n::notify::FEISHU_NO_ROBOT),
+    means(19_021, i18n::notify::FEISHU_SIGNATURE),
+    means(19_022, i18n::notify::FEISHU_ADDRESS),
+    means(19_024, i18n::notify::FEISHU_KEYWORD),
 ];
 
 /// The default: the JSON of the message, or `body`.

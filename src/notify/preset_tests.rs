@@ -187,7 +187,9 @@ fn sent(published: &Published, message: &Message) -> Vec<(String, String, Value)
         timeout: Span::secs(60),
     }
     .compose(&names, &keys)
-    .unwrap_or_else(|wrong| panic!("{}: {}", preset.name, wrong.sentence(crate::domain::lang::Lang::En)));
+    .unwrap_or_else(|wrong| {
+        panic!("{}: {}", preset.name, wrong.text().in_lang(crate::domain::lang::Lang::En))
+    });
     assert_eq!(wait(Webhook::new(options).send(&envelope(message))), Outcome::Sent, "{}", preset.name);
     let mut requests = Vec::new();
     while let Ok(request) = receiver.heard.try_recv() {

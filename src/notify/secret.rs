@@ -4,7 +4,7 @@
 //! SMTP AUTH line (base64), whole or in part. So answers are shown only with `show_answers`, and then without any six
 //! characters in a row of one of those forms.
 
-use crate::domain::lang::Lang;
+use crate::i18n::{self, Text};
 use crate::notify::quoted;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -105,20 +105,18 @@ impl Secrets {
     }
 
     /// What a reason quotes of an answer: a hint, or the answer without secrets.
-    pub(super) fn answer(&self, is_shown: bool, text: &str, lang: Lang) -> String {
+    pub(super) fn answer(&self, is_shown: bool, text: &str) -> Text {
         if text.trim().is_empty() {
-            return String::new();
+            return Text::default();
         }
         if !is_shown {
-            return lang
-                .pick("; show_answers = true shows its words", "；show_answers = true 可显示其原话")
-                .into();
+            return i18n::notify::SHOW_ANSWERS_HINT.into();
         }
         let mut end = text.len().min(ANSWER_BYTES_MAX);
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        quoted(lang, &self.redact(&text[..end]))
+        quoted(&self.redact(&text[..end]))
     }
 }
 
@@ -160,6 +158,7 @@ fn forms(secret: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::lang::Lang;
     use base64::engine::general_purpose::{STANDARD, URL_SAFE};
     use proptest::prelude::*;
 
@@ -180,10 +179,11 @@ mod tests {
     #[test]
     fn words_are_shown_only_where_that_is_asked_for() {
         let secrets = secrets("hunter2hunter2");
-        assert_eq!(secrets.answer(true, "bad token hunter2hunter2\n", Lang::En), ": bad token …");
-        let said = secrets.answer(false, "bad token hunter2hunter2", Lang::En);
-        assert!(!said.contains("bad") && said.contains("show_answers"), "{said}");
-        assert_eq!(secrets.answer(false, " \n", Lang::En), "");
+        let said = |is_shown, text: &str| secrets.answer(is_shown, text).in_lang(Lang::En);
+        assert_eq!(said(true, "bad token hunter2hunter2\n"), ": bad token …");
+        let hint = said(false, "bad token hunter2hunter2");
+        assert!(!hint.contains("bad") && hint.contains("show_answers"), "{hint}");
+        assert_eq!(said(false, " \n"), "");
     }
 
     proptest! {

@@ -20,8 +20,7 @@ mod render;
 
 use super::Secrets;
 pub use super::fields::TemplateField;
-use crate::domain::lang::Lang;
-use crate::i18n;
+use crate::i18n::{self, Text};
 pub use render::TemplateScope;
 use std::collections::BTreeMap;
 
@@ -190,57 +189,30 @@ impl TemplateError {
     }
 
     /// What is wrong, with its place.
-    pub fn sentence(&self, lang: Lang) -> String {
-        let reason = self.kind.sentence(lang);
-        i18n::notify::line_column_template(&self.line, &self.column, &reason).in_lang(lang)
+    pub fn text(&self) -> Text {
+        i18n::notify::line_column_template(&self.line, &self.column, &self.kind.text())
     }
 }
 
 impl TemplateErrorKind {
-    fn sentence(&self, lang: Lang) -> String {
-        let zh = lang == Lang::Zh;
-        let known = || TemplateField::names().join(i18n::notify::COMMA.in_lang(lang));
-        match (self, zh) {
-            (TemplateErrorKind::TooLong, false) => {
-                format!("a template has at most {TEMPLATE_BYTES_MAX} bytes")
-            }
-            (TemplateErrorKind::TooLong, true) => format!("模板最多 {TEMPLATE_BYTES_MAX} 字节"),
-            (TemplateErrorKind::TooDeep, false) => format!("blocks are nested at most {DEPTH_MAX} deep"),
-            (TemplateErrorKind::TooDeep, true) => format!("块最多嵌套 {DEPTH_MAX} 层"),
-            (TemplateErrorKind::Unclosed, false) => "{{ without }}; write {{\"{{\"}} for two braces".into(),
-            (TemplateErrorKind::Unclosed, true) => "{{ 缺少对应的 }}；要写出两个花括号请用 {{\"{{\"}}".into(),
-            (TemplateErrorKind::Quote, false) => "a text in quotes without its end".into(),
-            (TemplateErrorKind::Quote, true) => "引号中的文本没有结束".into(),
-            (TemplateErrorKind::Empty, false) => format!("a field is missing; there are: {}", known()),
-            (TemplateErrorKind::Empty, true) => format!("缺少字段；可用：{}", known()),
-            (TemplateErrorKind::Word(word), false) => {
-                format!("unknown field {word:?}; there are: {}", known())
-            }
-            (TemplateErrorKind::Word(word), true) => format!("未知的字段 {word:?}；可用：{}", known()),
-            (TemplateErrorKind::Secret(name), false) => format!("no secret {name:?}: name it under secrets"),
-            (TemplateErrorKind::Secret(name), true) => format!("没有密钥 {name:?}：请在 secrets 中写明"),
-            (TemplateErrorKind::Param(name), false) => format!("no parameter {name:?}: name it under params"),
-            (TemplateErrorKind::Param(name), true) => format!("没有参数 {name:?}：请在 params 中写明"),
-            (TemplateErrorKind::Block(word), false) => {
-                format!("unknown block {word:?}; there are each, if, unless and the filters")
-            }
-            (TemplateErrorKind::Block(word), true) => {
-                format!("未知的块 {word:?}；可用：each、if、unless 和各过滤器")
-            }
-            (TemplateErrorKind::End(Some(open)), false) => format!("here {{{{/{open}}}}} is expected"),
-            (TemplateErrorKind::End(Some(open)), true) => format!("此处应为 {{{{/{open}}}}}"),
-            (TemplateErrorKind::End(None), false) => "no block is open here".into(),
-            (TemplateErrorKind::End(None), true) => "此处没有打开的块".into(),
-            (TemplateErrorKind::Open(block), false) => {
-                format!("the block {block} has no end: {{{{/{block}}}}}")
-            }
-            (TemplateErrorKind::Open(block), true) => format!("块 {block} 没有结束：{{{{/{block}}}}}"),
-            (TemplateErrorKind::Number(word), false) => format!("after {word} comes a whole number from 1"),
-            (TemplateErrorKind::Number(word), true) => format!("{word} 之后应为不小于 1 的整数"),
-            (TemplateErrorKind::Outside(field), false) => format!("{field} stands only inside each"),
-            (TemplateErrorKind::Outside(field), true) => format!("{field} 只能用在 each 之内"),
-            (TemplateErrorKind::Nested, false) => "each does not stand inside each".into(),
-            (TemplateErrorKind::Nested, true) => "each 之内不能再有 each".into(),
+    fn text(&self) -> Text {
+        let known = || Text::of(|lang| TemplateField::names().join(i18n::notify::COMMA.in_lang(lang)));
+        match self {
+            TemplateErrorKind::TooLong => i18n::notify::template_too_long(&TEMPLATE_BYTES_MAX),
+            TemplateErrorKind::TooDeep => i18n::notify::template_too_deep(&DEPTH_MAX),
+            TemplateErrorKind::Unclosed => i18n::notify::TEMPLATE_UNCLOSED.into(),
+            TemplateErrorKind::Quote => i18n::notify::TEMPLATE_QUOTE.into(),
+            TemplateErrorKind::Empty => i18n::notify::template_field_missing(&known()),
+            TemplateErrorKind::Word(word) => i18n::notify::template_unknown_field(word, &known()),
+            TemplateErrorKind::Secret(name) => i18n::notify::template_no_secret(name),
+            TemplateErrorKind::Param(name) => i18n::notify::template_no_param(name),
+            TemplateErrorKind::Block(word) => i18n::notify::template_unknown_block(word),
+            TemplateErrorKind::End(Some(open)) => i18n::notify::template_end_expected(open),
+            TemplateErrorKind::End(None) => i18n::notify::TEMPLATE_NO_BLOCK_OPEN.into(),
+            TemplateErrorKind::Open(block) => i18n::notify::template_block_open(block),
+            TemplateErrorKind::Number(word) => i18n::notify::template_number(word),
+            TemplateErrorKind::Outside(field) => i18n::notify::template_outside(field),
+            TemplateErrorKind::Nested => i18n::notify::TEMPLATE_NESTED.into(),
         }
     }
 }

@@ -47,7 +47,15 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
 /// Why it is to be tried again.
 pub(crate) fn retried(outcome: Outcome) -> (Option<Span>, String) {
     match outcome {
-        Outcome::Retry { after, reason } => (after, reason),
+        Outcome::Retry { after, reason } => (after, reason.in_lang(Lang::En)),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Why it was not taken, in a language.
+pub(crate) fn reason_in(lang: Lang, outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Retry { reason, .. } | Outcome::Refused { reason } => reason.say(lang),
         other => panic!("{other:?}"),
     }
 }
@@ -55,7 +63,7 @@ pub(crate) fn retried(outcome: Outcome) -> (Option<Span>, String) {
 /// Why it is refused.
 pub(crate) fn refused(outcome: Outcome) -> String {
     match outcome {
-        Outcome::Refused { reason } => reason,
+        Outcome::Refused { reason } => reason.in_lang(Lang::En),
         other => panic!("{other:?}"),
     }
 }

@@ -94,21 +94,20 @@ impl Webhook {
     }
 
     async fn request(&self, envelope: &Envelope<'_>) -> Outcome {
-        let lang = envelope.lang;
         let request = match request::make(&self.options, envelope) {
             Ok(request) => request,
-            Err(error) => return Outcome::refused(error.sentence(lang)),
+            Err(error) => return Outcome::refused(error.text()),
         };
         let (host, port) = (request.target.host.clone(), request.target.port);
         let tls = match request.target.tls.then(|| self.tls()).transpose() {
             Ok(tls) => tls,
-            Err(error) => return Outcome::retry(error.sentence(lang)),
+            Err(error) => return Outcome::retry(error.text()),
         };
         // The answer may repeat the path, which is often a secret itself.
         let secrets = self.options.secrets.with([request.target.path.clone()]);
         match http::exchange(request, tls, self.options.proxy.as_ref(), self.options.timeout).await {
             Ok(answer) => answer::judge(&answer, &self.options, &host, &secrets, envelope),
-            Err(failure) => Outcome::retry(failure.sentence(&host, port, self.options.proxy.as_ref(), lang)),
+            Err(failure) => Outcome::retry(failure.text(&host, port, self.options.proxy.as_ref())),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::domain::record::{
     Cause, Change, Details, OpenIncident, Pause, PausedBy, Reason, Record, Run, Sequence,
 };
 use crate::domain::time::{Span, Wall};
+use crate::i18n::samples::HAN;
 use std::sync::Arc;
 
 mod incidents;
@@ -177,7 +178,7 @@ fn a_snapshot_gives_back_what_was_put(store: &dyn Store) {
             message: Some("a \"message\"\nof two lines\u{1F980}"),
             message_at: Some(at(8)),
             message_beat: 41,
-            tags: vec!["web", "数据库"],
+            tags: vec!["web", HAN],
             skew_ms: Some(-1500),
             run_took: Some(Span(1234)),
             runs,

@@ -5,6 +5,7 @@
 //! again does nothing and people can see what was told. Its meaning belongs to `domain::alert`.
 
 use crate::domain::time::Wall;
+use crate::i18n::Text;
 use std::fmt;
 
 /// A message to a notifier.
@@ -102,24 +103,24 @@ pub enum Settled {
     /// It was told to some; for each of the others a message of its own stands in its stead.
     Split {
         /// Who they are, and why.
-        reason: String,
+        reason: Text,
     },
     /// It is to be tried again.
     Retry {
         /// Not before that.
         due: Wall,
         /// Why it was not taken.
-        reason: String,
+        reason: Text,
     },
     /// It is tried no more.
     Failed {
         /// Why it was not taken.
-        reason: String,
+        reason: Text,
     },
     /// The same, without this having been a try.
     GivenUp {
         /// Why.
-        reason: String,
+        reason: Text,
     },
 }
 
@@ -132,7 +133,7 @@ pub struct OutboxMessage {
     pub outgoing: Outgoing,
     /// How it stands.
     pub delivery: DeliveryStatus,
-    /// Why it was not taken the last time.
+    /// Why it was not taken the last time, in English; where 0.5 or older has noted it, in the language that it spoke.
     pub reason: Option<String>,
 }
 

@@ -299,7 +299,7 @@ fn an_hour_without_a_receiver_loses_nothing_repeats_nothing_and_is_said_to_be_la
         let (Outcome::Retry { after, reason }, want) = (outcome, fault.words()) else {
             panic!("{fault:?} is not tried again: {outcome:?}");
         };
-        assert!(reason.contains(want), "{fault:?}: {reason}");
+        assert!(reason.say(Lang::En).contains(want), "{fault:?}: {reason:?}");
         let asked = (*fault == Fault::AsksForPatience).then_some(Span::secs(PATIENCE_S));
         assert_eq!(*after, asked, "{fault:?}");
     }

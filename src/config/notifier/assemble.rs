@@ -70,7 +70,7 @@ impl Assembly<'_> {
         }
         if let (Some(path), Some(origin)) = (&draft.ca.value, &draft.ca.origin) {
             if let Err(error) = tls::authorities(Some(path)) {
-                self.reject_at(origin, Text::of(|lang| error.sentence(lang)));
+                self.reject_at(origin, error.text());
                 return None;
             }
         }
@@ -152,7 +152,7 @@ impl Assembly<'_> {
                         .map(|header| &header.origin),
                     WebhookPart::Whole => None,
                 };
-                self.reject_at(origin.unwrap_or(self.origin), Text::of(|lang| wrong.sentence(lang)));
+                self.reject_at(origin.unwrap_or(self.origin), wrong.text());
                 None
             }
         }
@@ -269,7 +269,7 @@ impl Assembly<'_> {
         match Template::parse(&text, Names::default()) {
             Ok(template) => Some(Some(template)),
             Err(error) => {
-                self.reject_at(&origin, Text::of(|lang| error.sentence(lang)));
+                self.reject_at(&origin, error.text());
                 None
             }
         }

@@ -5,6 +5,7 @@ use super::Checkpointer;
 use crate::domain::notice::Level;
 use crate::domain::time::Wall;
 use crate::engine::{Engine, lock};
+use crate::i18n;
 use crate::sys::{clock, network};
 use std::io;
 use std::sync::Arc;
@@ -78,11 +79,8 @@ impl Engine {
         // Whoever reads it does so several times a second; more than these are the last ones again.
         network.truncate(NETWORK_MAX);
         network.push(there);
-        let text = self.policy().page_lang.pick(
-            if there { "this machine has a network again" } else { "this machine has lost its network" },
-            if there { "本机网络已恢复" } else { "本机网络已中断" },
-        );
-        self.notice(clock::wall(), Level::Warning, "network", text.to_string());
+        let text = if there { i18n::engine::NETWORK_BACK } else { i18n::engine::NETWORK_LOST };
+        self.notice(clock::wall(), Level::Warning, "network", text);
     }
 
     /// Leaves a sign of life in the journal and makes durable what is not yet.

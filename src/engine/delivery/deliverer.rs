@@ -8,9 +8,9 @@ use super::stats::AlertResult;
 use crate::domain::alert::message::age;
 use crate::domain::alert::{Kind, Message, Notifier};
 use crate::domain::notice::Level;
-use crate::domain::policy::Policy;
 use crate::domain::time::{Mono, Now, Span, Wall};
 use crate::engine::{Engine, lock};
+use crate::i18n::{self, Text};
 use crate::notify::{Left, Outcome};
 use crate::store::{DeliveryStatus, Entry, Lane, Mark, OutboxQuery, Outgoing, Settled, StoreError};
 use crate::view::alert;
@@ -99,7 +99,9 @@ impl Engine {
                         let Some(outgoing) = self.next(deliverer, lane, now.mono)? else { break };
                         match self.wrap(deliverer, outgoing.clone(), &lagging, now.wall) {
                             Some(dispatch) => dispatches.push(dispatch),
-                            None => self.give_up_unreadable(&outgoing, &policy, now.wall),
+                            None => {
+                                self.give_up(&outgoing, i18n::delivery::UNREADABLE.into(), None, now.wall);
+                            }
                         }
                     }
                 }
@@ -163,11 +165,13 @@ impl Engine {
         let lane = outgoing.lane();
         let mut settled = deliverer.state(&lane).judge(notifier, &outgoing, outcome, once, now);
         if !without.is_empty() {
-            let waiting = waiting(&without, policy.page_lang);
+            let waiting = waiting(&without);
             match &mut settled {
                 Settled::Sent => settled = Settled::Split { reason: waiting },
-                Settled::Split { reason } if reason.is_empty() => *reason = waiting,
-                Settled::Split { reason } => *reason += &format!("; {waiting}"),
+                Settled::Split { reason } if *reason == Text::default() => *reason = waiting,
+                Settled::Split { reason } => {
+                    *reason = Text::joined(&[std::mem::take(reason), waiting], i18n::notify::SEMICOLON);
+                }
                 Settled::Retry { .. } | Settled::Failed { .. } | Settled::GivenUp { .. } => {}
             }
         }
@@ -221,7 +225,7 @@ impl Engine {
         now: Now,
     ) -> Result<(), StoreError> {
         let state = deliverer.state(lane);
-        let Some(reason) = state.failing().map(str::to_string) else { return Ok(()) };
+        let Some(reason) = state.failing().cloned() else { return Ok(()) };
         for outgoing in self.waiting(lane, TOO_OLD_AT_ONCE)?.open() {
             if !state.carries(&outgoing.key) && left(outgoing, notifier, now.wall) == Span(0) {
                 let fallback = handed_on(outgoing, notifier, now.wall);
@@ -240,16 +244,11 @@ impl Engine {
         most: usize,
         now: Wall,
     ) -> Result<(), StoreError> {
-        let reason = self
-            .policy()
-            .page_lang
-            .pick("too many are waiting for this notifier", "等待该通知渠道的消息过多")
-            .to_string();
         let state = deliverer.state(lane);
         let mut oldest = self.store.outbox_next(lane, most + state.busy())?;
         oldest.retain(|one| !state.carries(&one.key));
         oldest.truncate(most);
-        let settled = Settled::GivenUp { reason };
+        let settled = Settled::GivenUp { reason: i18n::delivery::TOO_MANY_WAITING.into() };
         let fallbacks: Vec<Option<Outgoing>> =
             oldest.iter().map(|one| handed_on(one, notifier, now)).collect();
         let mut entries = Vec::with_capacity(oldest.len());
@@ -264,13 +263,8 @@ impl Engine {
         Ok(())
     }
 
-    fn give_up_unreadable(&self, outgoing: &Outgoing, policy: &Policy, now: Wall) {
-        let reason = policy.page_lang.pick("the message cannot be read", "无法读取该消息").to_string();
-        self.give_up(outgoing, reason, None, now);
-    }
-
     /// Lets go of a message without a try.
-    fn give_up(&self, outgoing: &Outgoing, reason: String, fallback: Option<&Outgoing>, now: Wall) {
+    fn give_up(&self, outgoing: &Outgoing, reason: Text, fallback: Option<&Outgoing>, now: Wall) {
         let settled = Settled::GivenUp { reason };
         self.note(outgoing, now, &settled, fallback.map(std::slice::from_ref).unwrap_or_default());
         self.tell_of_given_up(outgoing, &settled, fallback, now);
@@ -296,62 +290,47 @@ impl Engine {
         fallback: Option<&Outgoing>,
         now: Wall,
     ) {
-        let lang = self.policy().page_lang;
         let (lane, name) = (outgoing.lane(), &outgoing.notifier);
         let to = &lane.to_string();
         let tries = outgoing.tries + u32::from(!matches!(settled, Settled::GivenUp { .. }));
-        let what = message.map_or_else(|| outgoing.key.clone(), |message| alert::sentence(lang, message));
+        let what = match message {
+            Some(message) => Text::of(|lang| alert::sentence(lang, message)),
+            None => Text::foreign(&outgoing.key),
+        };
         let (result, level, kind, text) = match settled {
-            Settled::Sent => (
-                AlertResult::Sent,
-                Level::Info,
-                "alert_sent",
-                lang.pick(format!("told {to}: {what}"), format!("已通知 {to}：{what}")),
-            ),
+            Settled::Sent => (AlertResult::Sent, Level::Info, "alert_sent", i18n::delivery::told(to, &what)),
             Settled::Split { reason } => (
                 AlertResult::Sent,
                 Level::Warning,
                 "alert_delayed",
                 match message {
-                    Some(message) if message.kind == Kind::Test => lang.pick(
-                        format!("told {to}, but not all: {reason}; {what}"),
-                        format!("已通知 {to}，但未全部送达：{reason}；{what}"),
-                    ),
-                    _ => lang.pick(
-                        format!("told {to}, but not all: {reason}; they are tried again: {what}"),
-                        format!("已通知 {to}，但未全部送达：{reason}；将分别重试：{what}"),
-                    ),
+                    Some(message) if message.kind == Kind::Test => {
+                        i18n::delivery::told_in_part(to, reason, &what)
+                    }
+                    _ => i18n::delivery::told_in_part_tried_again(to, reason, &what),
                 },
             ),
             Settled::Retry { reason, .. } => (
                 AlertResult::Retried,
                 if tries == 1 { Level::Warning } else { Level::Debug },
                 "alert_delayed",
-                lang.pick(
-                    format!("{to} did not take an alert and is tried again: {reason}; {what}"),
-                    format!("{to} 未接收告警，将重试：{reason}；{what}"),
-                ),
+                i18n::delivery::not_taken_tried_again(to, reason, &what),
             ),
             Settled::Failed { reason } | Settled::GivenUp { reason } => {
                 if message.is_none_or(|message| message.kind != Kind::Test) {
                     self.post.gave_up(now, lane);
                 }
-                let then = match fallback {
-                    Some(other) => lang.pick(
-                        format!("; it goes to {} instead", other.notifier),
-                        format!("；改由 {} 通知", other.notifier),
-                    ),
-                    None => String::new(),
+                let instead = fallback.map(|other| i18n::delivery::goes_instead(&other.notifier));
+                let instead = instead.unwrap_or_default();
+                let tried = match tries {
+                    1 => i18n::delivery::ONE_TRY.into(),
+                    _ => i18n::delivery::tries(&tries),
                 };
-                let tried = if tries == 1 { "1 try".to_string() } else { format!("{tries} tries") };
                 (
                     AlertResult::Failed,
                     Level::Error,
                     "alert_failed",
-                    lang.pick(
-                        format!("{to} was not told, after {tried}: {reason}; {what}{then}"),
-                        format!("尝试 {tries} 次后仍未能通知 {to}：{reason}；{what}{then}"),
-                    ),
+                    i18n::delivery::not_told(to, &tried, reason, &what, &instead),
                 )
             }
         };
@@ -376,12 +355,11 @@ impl Engine {
         });
         deliverer.states.values_mut().for_each(|state| state.tidy(now.mono));
         self.post.keep_only(|name| policy.alerts.notifier(name).is_some());
-        let lang = policy.page_lang;
         for (lane, _) in self.all_waiting()? {
             if policy.alerts.notifier(&lane.notifier).is_some() {
                 continue;
             }
-            let reason = lang.pick("there is no such notifier any more", "该通知渠道已不存在").to_string();
+            let reason = Text::from(i18n::delivery::NO_SUCH_NOTIFIER);
             for outgoing in self.waiting(&lane, SWEPT_AT_ONCE)?.open() {
                 if deliverer.states.get(&lane).is_none_or(|state| !state.carries(&outgoing.key)) {
                     self.give_up(outgoing, reason.clone(), None, now.wall);
@@ -417,7 +395,7 @@ impl Engine {
         let sentence = error.said(self.policy().page_lang);
         let text = sentence.own().to_string();
         if lock(&self.trouble).outbox.replace(sentence).is_none() {
-            self.notice(now, Level::Error, "not_stored", text);
+            self.notice(now, Level::Error, "not_stored", Text::foreign(text));
         }
     }
 
@@ -431,12 +409,7 @@ impl Engine {
             deliverer.is_stuck = false;
         }
         if is_stuck && !std::mem::replace(&mut deliverer.is_stuck, true) {
-            let text = self.policy().page_lang.pick(
-                "too many alerts were told without that being stored: of those stored earlier the others go out when the \
-                 disk takes something again",
-                "已发出但未能存盘的告警过多：此前已存盘的其余告警待磁盘恢复写入后再发出",
-            );
-            self.notice(now, Level::Error, "not_stored", text.to_string());
+            self.notice(now, Level::Error, "not_stored", i18n::delivery::SENT_UNNOTED_TOO_MANY);
         }
     }
 

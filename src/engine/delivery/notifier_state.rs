@@ -5,8 +5,8 @@
 
 use crate::domain::alert::message::age;
 use crate::domain::alert::{Message, Notifier};
-use crate::domain::lang::Lang;
 use crate::domain::time::{Mono, Now, Span, Wall};
+use crate::i18n::{self, Text};
 use crate::notify::{Left, Outcome};
 use crate::store::{Outgoing, Settled};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -39,7 +39,7 @@ pub(super) struct NotifierState {
     under_way: BTreeSet<String>,
     /// Tries that failed since one succeeded, and what was said the last time.
     failures: u32,
-    reason: String,
+    reason: Text,
     /// It is left alone until then.
     closed_until: Mono,
     /// Messages that have failed, and until when each is left alone.
@@ -65,8 +65,8 @@ impl NotifierState {
     }
 
     /// Whether it takes nothing at the moment, and why.
-    pub(super) fn failing(&self) -> Option<&str> {
-        (self.failures > 0).then_some(self.reason.as_str())
+    pub(super) fn failing(&self) -> Option<&Text> {
+        (self.failures > 0).then_some(&self.reason)
     }
 
     /// Whether a message is on its way.
@@ -247,20 +247,20 @@ pub(super) fn parts(outgoing: &Outgoing, left: &[Left], without: &[String], now:
 }
 
 /// Who did not take a message, and why.
-pub(super) fn reasons(left: &[Left]) -> String {
-    let named: Vec<String> =
-        left.iter().take(NAMED_MAX).map(|one| format!("{}: {}", one.to, one.reason)).collect();
-    let more = if left.len() > NAMED_MAX { format!("; +{}", left.len() - NAMED_MAX) } else { String::new() };
-    named.join("; ") + &more
+pub(super) fn reasons(left: &[Left]) -> Text {
+    let named = left.iter().take(NAMED_MAX);
+    let named: Vec<Text> = named.map(|one| i18n::notify::recipient_reason(&one.to, &one.reason)).collect();
+    let named = Text::joined(&named, i18n::notify::SEMICOLON);
+    match left.len().saturating_sub(NAMED_MAX) {
+        0 => named,
+        more => named.and(&i18n::delivery::more_recipients(&more)),
+    }
 }
 
 /// Why those were not asked who have earlier messages to hear.
-pub(super) fn waiting(without: &[String], lang: Lang) -> String {
+pub(super) fn waiting(without: &[String]) -> Text {
     let names = without.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
-    lang.pick(
-        format!("{names}: an earlier message is still to be taken"),
-        format!("{names}：更早的消息尚未被接收"),
-    )
+    i18n::delivery::earlier_to_be_taken(&names)
 }
 
 /// How long the pause after some failures is, give or take a quarter, so that those that failed together do not come

@@ -1,6 +1,8 @@
 use super::*;
 use crate::domain::alert::Kind;
 use crate::domain::alert::message::Subject;
+use crate::domain::lang::Lang;
+use crate::i18n::Text;
 
 fn about(key: &str, ids: &[&str]) -> Outgoing {
     let mut message = Message::new(Kind::Down, key.into(), "ops", Wall(0));
@@ -25,7 +27,7 @@ fn at(s: u64) -> Now {
 }
 
 fn failed(after: Option<u64>) -> Outcome {
-    Outcome::Retry { after: after.map(Span::secs), reason: "no".into() }
+    Outcome::Retry { after: after.map(Span::secs), reason: Text::foreign("no") }
 }
 
 fn chosen(state: &mut NotifierState, waiting: &[Outgoing], s: u64) -> Option<String> {
@@ -55,7 +57,7 @@ fn what_is_handed_on_never_comes_back() {
 
 #[test]
 fn what_some_have_not_heard_is_for_each_of_them_alone() {
-    let left = |to: &str, is_refused| Left { to: to.into(), is_refused, reason: "no".into() };
+    let left = |to: &str, is_refused| Left { to: to.into(), is_refused, reason: Text::foreign("no") };
     let asked = [left("a@x.org", true), left("b c~>@x.org", false)];
     let parts = parts(&tried(2), &asked, &["d@x.org".to_string()], Wall(7));
     let seen: Vec<_> =
@@ -74,7 +76,8 @@ fn what_some_have_not_heard_is_for_each_of_them_alone() {
     let mut state = NotifierState::default();
     let partly = Outcome::Partly { told: Vec::new(), left: asked.to_vec() };
     let settled = state.judge(None, &tried(0), &partly, false, at(0));
-    assert_eq!(settled, Settled::Split { reason: "a@x.org: no; b c~>@x.org: no".into() });
+    let Settled::Split { reason } = settled else { panic!("{settled:?}") };
+    assert_eq!(reason.say(Lang::En), "a@x.org: no; b c~>@x.org: no");
     assert!(state.is_open(&Notifier::new("ops"), 1, at(0).mono), "the notifier works");
     let once = state.judge(None, &tried(0), &partly, true, at(0));
     assert!(matches!(once, Settled::Failed { .. }), "nobody got the test");
@@ -150,7 +153,7 @@ fn one_that_keeps_failing_lets_others_be_tried_and_all_of_them_in_turn() {
 fn as_long_as_it_asks_it_is_left_alone_with_everything() {
     let (mut state, ops) = (NotifierState::default(), Notifier::new("ops"));
     let settled = state.judge(Some(&ops), &tried(0), &failed(Some(900)), false, at(10));
-    assert_eq!(settled, Settled::Retry { due: at(910).wall, reason: "no".into() });
+    assert_eq!(settled, Settled::Retry { due: at(910).wall, reason: Text::foreign("no") });
     assert!(!state.is_open(&ops, 1, at(909).mono) && state.is_open(&ops, 1, at(910).mono));
     // Several that fail together count for one failure.
     let (mut one, mut two) = (NotifierState::default(), NotifierState::default());
@@ -165,8 +168,8 @@ fn a_try_after_its_time_is_the_last() {
     let (mut state, ops) = (NotifierState::default(), Notifier::new("ops"));
     let late = Now { wall: Wall(86_400_000), ..at(9) };
     let settled = state.judge(Some(&ops), &tried(3), &failed(None), false, late);
-    assert_eq!(settled, Settled::Failed { reason: "no".into() });
-    assert_eq!(state.failing(), Some("no"));
+    assert_eq!(settled, Settled::Failed { reason: Text::foreign("no") });
+    assert_eq!(state.failing(), Some(&Text::foreign("no")));
     // A test is tried once, and says nothing of the notifier.
     let mut state = NotifierState::default();
     state.judge(Some(&ops), &tried(0), &failed(None), true, at(1));

@@ -3,11 +3,11 @@
 use crate::domain::alert::message::{Subject, age};
 use crate::domain::alert::policy::NOTIFIERS_MAX;
 use crate::domain::alert::{Kind, Message};
-use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
 use crate::engine::{Engine, lock};
+use crate::i18n::samples::ODD;
+use crate::i18n::{self, Text};
 use crate::notify::Left;
-use crate::notify::hostile::ODD;
 use crate::store::{Entry, Lane, Mark, Outgoing};
 use crate::sys::clock;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -56,7 +56,7 @@ pub(in crate::engine) struct Test {
 }
 
 /// What came of a test: who was told of several recipients and who was not, empty where there is but one; or why nobody was.
-pub type Tested = Result<Partly, String>;
+pub type Tested = Result<Partly, Text>;
 
 /// Who of several recipients has heard a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub enum AlertTestError {
     /// There is no such notifier.
     Unknown,
     /// It did not take the message; why.
-    NotTaken(String),
+    NotTaken(Text),
     /// Nobody carries messages at the moment, or too many tests wait.
     Busy,
 }
@@ -165,45 +165,24 @@ impl DeliveryStats {
 
     /// What is wrong, a sentence each: who takes nothing, and what was given up in the last day. Said to everybody who asks,
     /// so neither addresses are in it nor what receivers say; the log has them.
-    pub(in crate::engine) fn troubles(&self, now: Wall, lang: Lang) -> Vec<String> {
+    pub(in crate::engine) fn troubles(&self, now: Wall) -> Vec<Text> {
         let mut untold: BTreeMap<String, usize> = BTreeMap::new();
         for Lane { notifier, recipient } in lock(&self.failing).iter() {
             *untold.entry(notifier.clone()).or_default() += usize::from(recipient.is_some());
         }
-        let again = lang.pick("they are tried again; see the log", "正在重试；详见日志");
-        let mut all: Vec<String> = untold
-            .iter()
-            .map(|(name, recipients)| match recipients {
-                0 => lang.pick(
-                    format!("alerts do not reach {name}, {again}"),
-                    format!("告警无法送达 {name}，{again}"),
-                ),
-                1 => lang.pick(
-                    format!("alerts do not reach a recipient of {name}, {again}"),
-                    format!("告警无法送达 {name} 的一个收件人，{again}"),
-                ),
-                count => lang.pick(
-                    format!("alerts do not reach {count} recipients of {name}, {again}"),
-                    format!("告警无法送达 {name} 的 {count} 个收件人，{again}"),
-                ),
-            })
-            .collect();
+        let again = Text::from(i18n::delivery::TRIED_AGAIN);
+        let trouble = |(name, recipients): (&String, &usize)| match recipients {
+            0 => i18n::delivery::unreachable(name, &again),
+            1 => i18n::delivery::recipient_unreachable(name, &again),
+            count => i18n::delivery::recipients_unreachable(count, name, &again),
+        };
+        let mut all: Vec<Text> = untold.iter().map(trouble).collect();
         let mut failed = lock(&self.failed);
         while failed.front().is_some_and(|(at, ..)| age(*at, now) > FAILED_SHOWN) {
             failed.pop_front();
         }
         if let Some((_, Lane { notifier, .. })) = failed.back() {
-            let count = failed.len();
-            all.push(lang.pick(
-                format!(
-                    "alerts could not be told in the last 24 hours: {count}, the last one by {notifier}; see \
-                     /api/v1/alerts?state=failed"
-                ),
-                format!(
-                    "最近 24 小时有 {count} 条告警未能送达，最后一条的渠道为 {notifier}；详见 \
-                     /api/v1/alerts?state=failed"
-                ),
-            ));
+            all.push(i18n::delivery::untold_lately(&failed.len(), notifier));
         }
         all
     }

@@ -5,6 +5,7 @@
 //! record when there is room. A crash before that loses it: then the changes that the journal has are heard again, and the
 //! same messages are decided again, under the same names.
 
+use crate::domain::lang::Lang;
 use crate::domain::time::Wall;
 use crate::engine::{Engine, lock};
 use crate::store::{
@@ -286,7 +287,7 @@ fn mark(posted: &mut OutboxMessage, settled: &Settled, at: Wall) {
         Settled::Split { reason }
         | Settled::Retry { reason, .. }
         | Settled::Failed { reason }
-        | Settled::GivenUp { reason } => Some(reason.clone()),
+        | Settled::GivenUp { reason } => Some(reason.say(Lang::En).to_string()),
     };
 }
 

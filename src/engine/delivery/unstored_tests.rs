@@ -5,6 +5,7 @@ use crate::domain::alert::{Kind, Message, Notifier};
 use crate::domain::policy::Policy;
 use crate::engine::delivery::Deliverer;
 use crate::engine::testing;
+use crate::i18n::Text;
 use crate::notify::Outcome;
 
 fn message(key: &str, to: &str) -> Outgoing {
@@ -47,14 +48,14 @@ fn what_was_told_from_here_is_put_into_the_outbox_and_noted_there_and_not_told_a
 fn a_try_that_failed_counts_and_who_is_told_instead_is_told_from_here() {
     let mut unstored = Unstored::default();
     unstored.hold([message("a", "ops")]);
-    let again = Settled::Retry { due: Wall(9), reason: "ill".into() };
+    let again = Settled::Retry { due: Wall(9), reason: Text::foreign("ill") };
     unstored.settle(&message("a", "ops"), Wall(5), &again, &[]);
     let waiting = unstored.of(&Lane::all("ops"), 9).held;
     assert_eq!((waiting[0].tries, waiting[0].due), (1, Wall(9)));
     // One in the outbox waits there as before; one that failed for good is handed on.
     unstored.settle(&message("old", "ops"), Wall(5), &again, &[]);
     assert!(unstored.settled.is_empty());
-    let failed = Settled::Failed { reason: "no".into() };
+    let failed = Settled::Failed { reason: Text::foreign("no") };
     unstored.settle(&message("old", "ops"), Wall(5), &failed, &[message("old~mail", "mail")]);
     assert_eq!(keys(&unstored.of(&Lane::all("mail"), 9).held), ["old~mail"]);
     let part = unstored.of(&Lane::all("ops"), 9);
@@ -72,7 +73,7 @@ fn it_has_bounds() {
     unstored.settle(
         &message("l0", "ops"),
         Wall(5),
-        &Settled::Failed { reason: "no".into() },
+        &Settled::Failed { reason: Text::foreign("no") },
         &[message("l0~mail", "mail")],
     );
     assert!(unstored.of(&Lane::all("mail"), 9).held.is_empty());
@@ -226,7 +227,7 @@ fn what_was_told_without_being_noted_makes_no_list_of_what_waits_too_short() {
     let engine = engine();
     put(&engine, ["a".into(), "b".into(), "c".into(), "d".into()]);
     settle(&engine, "d", &Settled::Sent);
-    settle(&engine, "c", &Settled::Failed { reason: "no".into() });
+    settle(&engine, "c", &Settled::Failed { reason: Text::foreign("no") });
     assert_eq!(names(&listed(&engine, Some(DeliveryStatus::Pending), None, 2)), ["b", "a"]);
     let all = listed(&engine, None, None, 9);
     assert_eq!(
@@ -243,7 +244,7 @@ fn what_was_told_without_being_noted_is_listed_as_told_in_its_place() {
     put_sent(&engine, "c");
     settle(&engine, "d", &Settled::Sent);
     settle(&engine, "a", &Settled::Sent);
-    settle(&engine, "b", &Settled::Failed { reason: "no".into() });
+    settle(&engine, "b", &Settled::Failed { reason: Text::foreign("no") });
     hold(&engine, ["e".into(), "f".into()]);
     settle(&engine, "e", &Settled::Sent);
     let sent = |before, limit| listed(&engine, Some(DeliveryStatus::Sent), before, limit);
@@ -266,7 +267,7 @@ fn what_the_outbox_has_is_not_told_once_more_from_here() {
     put_sent(&engine, "k~ops");
     // While the disk is full another recipient fails for good; the fallback was told on behalf of the first.
     hold(&engine, ["waits".into()]);
-    let failed = Settled::Failed { reason: "no".into() };
+    let failed = Settled::Failed { reason: Text::foreign("no") };
     engine.note(
         &message("a", "ops"),
         Wall(5),

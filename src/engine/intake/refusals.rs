@@ -6,11 +6,11 @@
 
 use super::BeatRefusal;
 use crate::domain::address::Peer;
-use crate::domain::lang::Lang;
 use crate::domain::limits::TOKEN_WAIT;
 use crate::domain::notice::Level;
 use crate::domain::time::{Mono, Now, Span};
 use crate::engine::{Engine, lock};
+use crate::i18n::{self, Text};
 
 /// Between two lines in the log on the same kind.
 const SAID_EVERY: Span = Span::secs(600);
@@ -59,38 +59,15 @@ impl SenderRefusal {
         }
     }
 
-    fn words(self, lang: Lang) -> String {
-        let (en, zh) = match self {
-            SenderRefusal::Token(key) => {
-                return lang.pick(
-                    format!("a wrong token or none (see {key})"),
-                    format!("令牌错误或缺失（见 {key}）"),
-                );
-            }
-            SenderRefusal::Guesses => {
-                let wait = TOKEN_WAIT.as_secs_ceil();
-                return lang.pick(
-                    format!("many wrong tokens from one address: each token from there waits {wait} s"),
-                    format!("同一地址出示了大量错误令牌，来自该处的令牌一律等待 {wait} 秒再受理"),
-                );
-            }
-            SenderRefusal::Newcomer => (
-                "too many new monitors from one address (limits.new_monitors_per_hour)",
-                "同一地址新增的监控项过多（limits.new_monitors_per_hour）",
-            ),
-            SenderRefusal::Full => {
-                ("no room for another monitor (limits.monitors)", "监控项数量已达上限（limits.monitors）")
-            }
-            SenderRefusal::Rate => (
-                "too many beats from one address (limits.beats_per_second)",
-                "同一地址的心跳过多（limits.beats_per_second）",
-            ),
-            SenderRefusal::Memory => (
-                "it held most when the memory for clients was used up (limits.memory)",
-                "客户端内存用尽时其占用最多（limits.memory）",
-            ),
-        };
-        lang.pick(en, zh).to_string()
+    fn text(self) -> Text {
+        match self {
+            SenderRefusal::Token(key) => i18n::engine::wrong_token(&key),
+            SenderRefusal::Guesses => i18n::engine::many_wrong_tokens(&TOKEN_WAIT.as_secs_ceil()),
+            SenderRefusal::Newcomer => i18n::engine::TOO_MANY_NEW_FROM_ONE.into(),
+            SenderRefusal::Full => i18n::engine::MONITORS_FULL.into(),
+            SenderRefusal::Rate => i18n::engine::TOO_MANY_BEATS_FROM_ONE.into(),
+            SenderRefusal::Memory => i18n::engine::HELD_MOST_MEMORY.into(),
+        }
     }
 }
 
@@ -108,16 +85,9 @@ impl RefusalLog {
     }
 
     /// What goes on, in sentences.
-    pub(super) fn sentences(&self, now: Mono, lang: Lang) -> Vec<String> {
+    pub(super) fn sentences(&self, now: Mono) -> Vec<Text> {
         let lasting = self.0.iter().flatten().filter(|tally| now.since(tally.last) <= SHOWN);
-        let sentence = |tally: &Tally| {
-            let (count, words) = (tally.count, tally.why.words(lang));
-            lang.pick(
-                format!("{count} refused lately: {words}; the log says from where"),
-                format!("近期已拒绝 {count} 次：{words}；来源见日志"),
-            )
-        };
-        lasting.map(sentence).collect()
+        lasting.map(|tally| i18n::engine::refused_lately(&tally.count, &tally.why.text())).collect()
     }
 
     /// Forgets what a new configuration may have made good.
@@ -130,14 +100,9 @@ impl Engine {
     /// Notes that a sender was refused, and says so now and then.
     pub fn note_refused(&self, now: Now, why: SenderRefusal, peer: Peer) {
         let Some(count) = lock(&self.intake.refusals).note(now.mono, why) else { return };
-        let lang = self.policy().page_lang;
-        let words = why.words(lang);
         let text = match count {
-            1 => lang.pick(format!("refused {peer}: {words}"), format!("已拒绝 {peer}：{words}")),
-            _ => lang.pick(
-                format!("refused {count} times since this was last said, last {peer}: {words}"),
-                format!("自上次记录以来已拒绝 {count} 次，最近一次为 {peer}：{words}"),
-            ),
+            1 => i18n::engine::refused(&peer, &why.text()),
+            _ => i18n::engine::refused_times(&count, &peer, &why.text()),
         };
         self.notice(now.wall, Level::Warning, "refused", text);
     }
@@ -158,6 +123,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::lang::Lang;
 
     #[test]
     fn a_flood_is_a_line_now_and_then_and_one_sentence_while_it_lasts() {
@@ -168,12 +134,12 @@ mod tests {
         for ms in 0..1000 {
             assert_eq!(refusals.note(Mono(ms), token), None);
         }
-        assert_eq!(refusals.sentences(Mono(1000), Lang::En).len(), 2);
+        assert_eq!(refusals.sentences(Mono(1000)).len(), 2);
         let later = Mono(SAID_EVERY.0 + 1);
         assert_eq!(refusals.note(later, token), Some(1001));
-        let shown = refusals.sentences(Mono(SHOWN.0 + 5), Lang::Zh);
-        assert!(matches!(&shown[..], [one] if one.contains("1002 次")), "{shown:?}");
-        assert!(refusals.sentences(later.after(SHOWN).after(Span(1)), Lang::En).is_empty());
+        let shown = refusals.sentences(Mono(SHOWN.0 + 5));
+        assert!(matches!(&shown[..], [one] if one.say(Lang::Zh).contains("1002 次")), "{shown:?}");
+        assert!(refusals.sentences(later.after(SHOWN).after(Span(1))).is_empty());
         assert_eq!(refusals.note(later.after(SHOWN).after(Span(1)), token), Some(1));
     }
 }

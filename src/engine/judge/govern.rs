@@ -5,6 +5,7 @@ use crate::domain::governor::{Governor, Load, Step};
 use crate::domain::notice::Level;
 use crate::domain::time::{Mono, Now, Span};
 use crate::engine::{Engine, lock};
+use crate::i18n;
 use std::sync::atomic::Ordering;
 
 /// Stretched so much, it is worth a line in the log.
@@ -58,18 +59,9 @@ impl Engine {
         let says = if governing.said { times > 1.0 } else { times >= NOTABLE };
         if says != governing.said {
             governing.said = says;
-            let lang = self.policy().page_lang;
-            let most = terms.beats_per_second.unwrap_or_default();
-            let text = if says {
-                lang.pick(
-                    format!("more than {most} beats/s: senders are asked for longer intervals"),
-                    format!("每秒心跳超过 {most} 个：请求发送方延长间隔"),
-                )
-            } else {
-                lang.pick(
-                    "the load is over: senders are asked for their own intervals again".to_string(),
-                    "负载已降低：恢复各发送方自己的间隔".to_string(),
-                )
+            let text = match says {
+                true => i18n::engine::load_over_limit(&terms.beats_per_second.unwrap_or_default()),
+                false => i18n::engine::LOAD_OVER.into(),
             };
             self.notice(now.wall, Level::Notice, "governor", text);
         }

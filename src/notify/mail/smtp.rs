@@ -2,8 +2,7 @@
 //! not affect the others.
 
 use super::MailOptions;
-use crate::domain::lang::Lang;
-use crate::i18n;
+use crate::i18n::{self, Text, Word};
 use crate::net::stream::ClientStream;
 use crate::net::tls;
 use crate::notify::connect::{ConnectError, connect};
@@ -140,13 +139,12 @@ pub(super) fn judge(
     options: &MailOptions,
     to: &[Address],
     replies: Result<Vec<RecipientReply>, SmtpError>,
-    lang: Lang,
 ) -> Outcome {
     let replies = match replies {
         Ok(replies) => replies,
         Err(error) => {
             let is_final = matches!(&error, SmtpError::Said(_, said) if said.is_permanent());
-            let reason = error.sentence(options, lang);
+            let reason = error.text(options);
             return if is_final { Outcome::refused(reason) } else { Outcome::retry(reason) };
         }
     };
@@ -155,7 +153,7 @@ pub(super) fn judge(
         .zip(&replies)
         .filter_map(|(to, reply)| {
             let error = reply.as_ref().err()?;
-            let reason = answered(options, SmtpStep::Recipient, error, lang);
+            let reason = answered(options, SmtpStep::Recipient, error);
             Some(Left { to: to.to_string(), is_refused: error.is_permanent(), reason })
         })
         .collect();
@@ -168,30 +166,26 @@ pub(super) fn judge(
         return Outcome::Partly { told: told.map(|(to, _)| to.to_string()).collect(), left };
     }
     // No recipient got it, and all for one kind of reason.
-    let named: Vec<String> = left.iter().map(|one| format!("{}: {}", one.to, one.reason)).collect();
-    let reason = named.join(i18n::notify::SEMICOLON.in_lang(lang));
+    let named: Vec<Text> =
+        left.iter().map(|one| i18n::notify::recipient_reason(&one.to, &one.reason)).collect();
+    let reason = Text::joined(&named, i18n::notify::SEMICOLON);
     if refused > 0 { Outcome::refused(reason) } else { Outcome::retry(reason) }
 }
 
 /// A server's answer: the code, its meaning, and with `show_answers` its text.
-fn answered(
-    options: &MailOptions,
-    step: SmtpStep,
-    error: &lettre::transport::smtp::Error,
-    lang: Lang,
-) -> String {
+fn answered(options: &MailOptions, step: SmtpStep, error: &lettre::transport::smtp::Error) -> Text {
     let host = &options.host;
     let Some(code) = error.status() else {
         // No answer: the text is lettre's or the system's.
         let reason = super::chain(error);
-        return i18n::notify::mail_not_taken_because(&host, &reason, &tls::advice(error, lang)).in_lang(lang);
+        return i18n::notify::mail_not_taken_because(&host, &reason, &tls::advice(error));
     };
     let code = u16::from(code);
     let text = super::chain(error);
     let detail = enhanced(&text).map(|detail| format!(" {detail}")).unwrap_or_default();
-    let class = class(step, code, lang);
-    let said = options.secrets().answer(options.show_answers, &text, lang);
-    i18n::notify::mail_not_taken_with_code(&host, &code, &detail, &class, &said).in_lang(lang)
+    let class = class(step, code).into();
+    let said = options.secrets().answer(options.show_answers, &text);
+    i18n::notify::mail_not_taken_with_code(&host, &code, &detail, &class, &said)
 }
 
 /// RFC 3463: class, subject and detail, if the answer has them.
@@ -208,42 +202,36 @@ fn enhanced(text: &str) -> Option<&str> {
 }
 
 /// What a code means (RFC 5321, 4.2.3; RFC 4954, 6).
-fn class(step: SmtpStep, code: u16, lang: Lang) -> &'static str {
+fn class(step: SmtpStep, code: u16) -> Word {
     match (step, code) {
-        (_, 421) => i18n::notify::CLOSING.in_lang(lang),
-        (_, 530 | 534 | 535 | 538) | (SmtpStep::Login, 500..) => {
-            i18n::notify::REFUSES_LOGIN_SEE_USERNAME.in_lang(lang)
-        }
-        (SmtpStep::Sender, 500..) => i18n::notify::REFUSES_SENDER_SEE_FROM.in_lang(lang),
-        (SmtpStep::Recipient, 450 | 451) => i18n::notify::RECIPIENT_PUT_OFF_GREYLISTING.in_lang(lang),
-        (SmtpStep::Recipient, 452) => i18n::notify::TOO_MANY_RECIPIENTS_ONCE.in_lang(lang),
-        (SmtpStep::Recipient, 500..) => i18n::notify::RECIPIENT_REFUSED.in_lang(lang),
-        (_, 452 | 552) => i18n::notify::NO_ROOM_TOO_LARGE.in_lang(lang),
-        (_, 554) => i18n::notify::RULES_FORBID.in_lang(lang),
-        (_, 400..=499) => i18n::notify::NOT_TIME.in_lang(lang),
-        _ => i18n::notify::REFUSED.in_lang(lang),
+        (_, 421) => i18n::notify::CLOSING,
+        (_, 530 | 534 | 535 | 538) | (SmtpStep::Login, 500..) => i18n::notify::REFUSES_LOGIN_SEE_USERNAME,
+        (SmtpStep::Sender, 500..) => i18n::notify::REFUSES_SENDER_SEE_FROM,
+        (SmtpStep::Recipient, 450 | 451) => i18n::notify::RECIPIENT_PUT_OFF_GREYLISTING,
+        (SmtpStep::Recipient, 452) => i18n::notify::TOO_MANY_RECIPIENTS_ONCE,
+        (SmtpStep::Recipient, 500..) => i18n::notify::RECIPIENT_REFUSED,
+        (_, 452 | 552) => i18n::notify::NO_ROOM_TOO_LARGE,
+        (_, 554) => i18n::notify::RULES_FORBID,
+        (_, 400..=499) => i18n::notify::NOT_TIME,
+        _ => i18n::notify::REFUSED,
     }
 }
 
 impl SmtpError {
-    fn sentence(&self, options: &MailOptions, lang: Lang) -> String {
+    fn text(&self, options: &MailOptions) -> Text {
         let (host, port) = (&options.host, options.port);
         match self {
-            SmtpError::Connect(error) => {
-                let advice = i18n::notify::SMTP_HOST_PORT_TLS.in_lang(lang);
-                error.sentence(host, port, lang) + advice
-            }
-            SmtpError::Tls(error) => tls_failed(host, port, error, lang),
-            SmtpError::Said(step, error) if error.status().is_some() => answered(options, *step, error, lang),
-            SmtpError::Said(_, error) if error.is_tls() => tls_failed(host, port, error, lang),
-            SmtpError::Said(step, error) => answered(options, *step, error, lang),
+            SmtpError::Connect(error) => error.text(host, port).and(&i18n::notify::SMTP_HOST_PORT_TLS.into()),
+            SmtpError::Tls(error) => tls_failed(host, port, error),
+            SmtpError::Said(step, error) if error.status().is_some() => answered(options, *step, error),
+            SmtpError::Said(_, error) if error.is_tls() => tls_failed(host, port, error),
+            SmtpError::Said(step, error) => answered(options, *step, error),
         }
     }
 }
 
-fn tls_failed(host: &str, port: u16, error: &(dyn Error + 'static), lang: Lang) -> String {
-    let (reason, advice) = (super::chain(error), tls::advice(error, lang));
-    i18n::notify::no_tls(&host, &port, &reason, &advice).in_lang(lang)
+fn tls_failed(host: &str, port: u16, error: &(dyn Error + 'static)) -> Text {
+    i18n::notify::no_tls(&host, &port, &super::chain(error), &tls::advice(error))
 }
 
 impl MailOptions {

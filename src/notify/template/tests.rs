@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::alert::Kind;
+use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
 use crate::notify::testing::{NOW, envelope, message};
 use crate::notify::{Envelope, Secret, Secrets};
@@ -13,7 +14,7 @@ fn fill(text: &str, envelope: &Envelope<'_>) -> String {
     let secrets = Secrets::new([("token".into(), secret("t k&")), ("sign".into(), secret("SECabc"))].into());
     let params: BTreeMap<_, _> = [("room".to_string(), "!a:b".to_string())].into();
     let template =
-        Template::parse(text, NAMES).unwrap_or_else(|e| panic!("{text}: {}", e.sentence(Lang::En)));
+        Template::parse(text, NAMES).unwrap_or_else(|e| panic!("{text}: {}", e.text().in_lang(Lang::En)));
     template.render(&TemplateScope::new(envelope, &secrets, &params)).unwrap()
 }
 
@@ -117,9 +118,14 @@ fn what_is_wrong_is_told_with_its_place() {
         ("{{ { }}", 1, 4, "unknown field \"{\""),
     ] {
         let error = Template::parse(template, NAMES).expect_err(template);
-        assert_eq!((error.line, error.column), (line, column), "{template}: {}", error.sentence(Lang::En));
-        assert!(error.sentence(Lang::En).contains(part), "{}", error.sentence(Lang::En));
-        let zh = error.sentence(Lang::Zh);
+        assert_eq!(
+            (error.line, error.column),
+            (line, column),
+            "{template}: {}",
+            error.text().in_lang(Lang::En)
+        );
+        assert!(error.text().in_lang(Lang::En).contains(part), "{}", error.text().in_lang(Lang::En));
+        let zh = error.text().in_lang(Lang::Zh);
         assert!(zh.starts_with(&format!("模板第 {line} 行第 {column} 列：")), "{zh}");
     }
     let long = "x".repeat(TEMPLATE_BYTES_MAX + 1);

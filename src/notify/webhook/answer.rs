@@ -2,9 +2,8 @@
 
 use super::WebhookOptions;
 use super::http::HttpAnswer;
-use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
-use crate::i18n;
+use crate::i18n::{self, Text};
 use crate::notify::preset::Verdict;
 use crate::notify::{Envelope, Outcome, Secrets};
 use hyper::StatusCode;
@@ -22,28 +21,25 @@ pub(super) fn judge(
     secrets: &Secrets,
     envelope: &Envelope<'_>,
 ) -> Outcome {
-    let lang = envelope.lang;
     let status = answer.status;
     let body = String::from_utf8_lossy(&answer.body);
-    let said = secrets.answer(options.show_answers, &body, lang);
-    let answered = i18n::notify::answered(&host, &status).in_lang(lang);
+    let said = secrets.answer(options.show_answers, &body);
+    let answered = i18n::notify::answered(&host, &status);
     if status.is_success() {
         return match options.verdict {
             Verdict::Status => Outcome::Sent,
             // The code in the body decides, and the body is incomplete.
-            Verdict::Code { .. } if answer.broken => {
-                Outcome::retry(i18n::notify::answer_broke_off(&host).in_lang(lang))
-            }
-            Verdict::Code { .. } => judge_code(&body, options.verdict, host, &said, lang),
+            Verdict::Code { .. } if answer.broken => Outcome::retry(i18n::notify::answer_broke_off(&host)),
+            Verdict::Code { .. } => judge_code(&body, options.verdict, host, &said),
         };
     }
-    let reason = format!("{answered}{said}");
     if status.is_redirection() {
         let to = answer.headers.get(LOCATION).and_then(|to| to.to_str().ok()).and_then(origin);
         let to = to.filter(|_| options.show_answers).map(|to| secrets.redact(&to));
-        let to = to.map(|to| i18n::notify::to(&to).in_lang(lang)).unwrap_or_default();
-        return Outcome::refused(i18n::notify::redirects_not_followed_write(&answered, &to).in_lang(lang));
+        let to = to.map(|to| i18n::notify::to(&to)).unwrap_or_default();
+        return Outcome::refused(i18n::notify::redirects_not_followed_write(&answered, &to));
     }
+    let reason = answered.and(&said);
     let later = status.is_server_error()
         || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS]
             .contains(&status);
@@ -55,7 +51,7 @@ pub(super) fn judge(
     Outcome::Retry { after: after.map(|after| after.min(LEFT_ALONE_MAX)), reason }
 }
 
-fn judge_code(body: &str, verdict: Verdict, host: &str, said: &str, lang: Lang) -> Outcome {
+fn judge_code(body: &str, verdict: Verdict, host: &str, said: &Text) -> Outcome {
     let Verdict::Code { keys, busy, refusals } = verdict else { return Outcome::Sent };
     let json: Value = serde_json::from_str(body).unwrap_or_default();
     let code = keys.iter().find_map(|key| json.get(key)).and_then(Value::as_i64);
@@ -63,14 +59,12 @@ fn judge_code(body: &str, verdict: Verdict, host: &str, said: &str, lang: Lang) 
         Some(0) => Outcome::Sent,
         Some(code) => {
             let meaning = refusals.iter().find(|meaning| meaning.code == code);
-            let (en, zh) = meaning.map_or((String::new(), String::new()), |meaning| {
-                (format!(": {}", meaning.en), format!("：{}", meaning.zh))
-            });
-            let reason = i18n::notify::refuses_with_code(&host, &code, &en, &said, &zh).in_lang(lang);
+            let meaning = meaning.map(|meaning| i18n::notify::code_means(&meaning.word.into()));
+            let reason = i18n::notify::refuses_with_code(&host, &code, &meaning.unwrap_or_default(), said);
             if busy.contains(&code) { Outcome::retry(reason) } else { Outcome::refused(reason) }
         }
         // The answer of a gateway, not of the service.
-        None => Outcome::retry(i18n::notify::does_not_say_whether(&host, &said).in_lang(lang)),
+        None => Outcome::retry(i18n::notify::does_not_say_whether(&host, said)),
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::request::{self, RequestError};
 use super::{Secrets, WebhookOptions};
-use crate::domain::lang::Lang;
 use crate::domain::time::Span;
-use crate::i18n;
+use crate::i18n::{self, Text};
 use crate::notify::preset::Preset;
 use crate::notify::proxy::Proxy;
 use crate::notify::template::{Missing, Names, Template, TemplateError};
@@ -171,17 +170,15 @@ fn preset_error(preset: &Preset, error: TemplateError) -> ComposeError {
 
 impl ComposeError {
     /// What is wrong and what to write.
-    pub fn sentence(&self, lang: Lang) -> String {
+    pub fn text(&self) -> Text {
         match &self.reason {
-            ComposeErrorKind::Template(error) => error.sentence(lang),
-            ComposeErrorKind::Request(error) => error.sentence(lang),
-            ComposeErrorKind::NoUrl => i18n::notify::URL_MISSING.in_lang(lang).to_string(),
+            ComposeErrorKind::Template(error) => error.text(),
+            ComposeErrorKind::Request(error) => error.text(),
+            ComposeErrorKind::NoUrl => i18n::notify::URL_MISSING.into(),
             ComposeErrorKind::NoSecret { preset, name } => {
-                i18n::notify::needs_secrets_file_path(&preset, &name).in_lang(lang)
+                i18n::notify::needs_secrets_file_path(preset, name)
             }
-            ComposeErrorKind::NoParam { preset, name } => {
-                i18n::notify::needs_params(&preset, &name).in_lang(lang)
-            }
+            ComposeErrorKind::NoParam { preset, name } => i18n::notify::needs_params(preset, name),
         }
     }
 }

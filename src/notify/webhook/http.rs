@@ -1,9 +1,8 @@
 //! One request and its answer over a connection of its own, all within one time.
 
 use super::request::{Request, RequestTarget};
-use crate::domain::lang::Lang;
 use crate::domain::time::Span;
-use crate::i18n;
+use crate::i18n::{self, Text};
 use crate::net::http::HttpClientConnection;
 use crate::net::stream::ClientStream;
 use crate::net::tls;
@@ -118,41 +117,25 @@ async fn read(response: Response<Incoming>) -> HttpAnswer {
 }
 
 impl ExchangeError {
-    pub(super) fn sentence(&self, host: &str, port: u16, proxy: Option<&Proxy>, lang: Lang) -> String {
-        let zh = lang == Lang::Zh;
-        match (self, zh) {
-            (ExchangeError::Timeout(span), false) => format!("{host} did not answer within {span}"),
-            (ExchangeError::Timeout(span), true) => format!("{host} 在 {span} 内没有应答"),
-            (ExchangeError::Connect(error), _) => match proxy {
-                Some(proxy) => {
-                    let reason = error.sentence(&proxy.host, proxy.port, lang);
-                    i18n::notify::proxy(&reason).in_lang(lang)
-                }
-                None => error.sentence(host, port, lang),
+    pub(super) fn text(&self, host: &str, port: u16, proxy: Option<&Proxy>) -> Text {
+        match self {
+            ExchangeError::Timeout(span) => i18n::notify::no_answer_within(&host, span),
+            ExchangeError::Connect(error) => match proxy {
+                Some(proxy) => i18n::notify::proxy(&error.text(&proxy.host, proxy.port)),
+                None => error.text(host, port),
             },
-            (ExchangeError::Tunnel(error), _) => {
+            ExchangeError::Tunnel(error) => {
                 let place = proxy.map(|proxy| format!("{}:{}", proxy.host, proxy.port)).unwrap_or_default();
-                let (en, zh) = match error {
-                    TunnelError::Io(error) => (format!("the connection broke: {error}"), format!("连接中断：{error}")),
-                    TunnelError::Answer(Some(407)) => (
-                        "407, it wants a user and a password: proxy = \"http://USER:PASSWORD@HOST:PORT\" from a file".to_string(),
-                        "407，需要用户名和密码：请用文件写 proxy = \"http://用户:密码@主机:端口\"".to_string(),
-                    ),
-                    TunnelError::Answer(Some(status)) => (format!("it answered {status}"), format!("应答 {status}")),
-                    TunnelError::Answer(None) => ("it is no proxy of HTTP".to_string(), "它不是 HTTP 代理".to_string()),
+                let why = match error {
+                    TunnelError::Io(error) => i18n::notify::proxy_connection_broke(error),
+                    TunnelError::Answer(Some(407)) => i18n::notify::PROXY_WANTS_LOGIN.into(),
+                    TunnelError::Answer(Some(status)) => i18n::notify::proxy_answered(status),
+                    TunnelError::Answer(None) => i18n::notify::NO_HTTP_PROXY.into(),
                 };
-                i18n::notify::proxy_does_not_connect_us(&place, &host, &en, &zh).in_lang(lang)
+                i18n::notify::proxy_does_not_connect_us(&place, &host, &why)
             }
-            (ExchangeError::Tls(error), false) => {
-                format!("no TLS with {host}: {error}{}", tls::advice(error, lang))
-            }
-            (ExchangeError::Tls(error), true) => {
-                format!("无法与 {host} 建立 TLS：{error}{}", tls::advice(error, lang))
-            }
-            (ExchangeError::Broken(error), false) => {
-                format!("the connection to {host} broke before it answered: {error}")
-            }
-            (ExchangeError::Broken(error), true) => format!("与 {host} 的连接在应答前中断：{error}"),
+            ExchangeError::Tls(error) => i18n::notify::no_tls_with(&host, error, &tls::advice(error)),
+            ExchangeError::Broken(error) => i18n::notify::connection_broke(&host, error),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::WebhookOptions;
 use crate::domain::lang::Lang;
-use crate::i18n;
+use crate::i18n::{self, Text};
 use crate::notify::template::{OUTPUT_BYTES_MAX, Template, TemplateScope};
 use crate::notify::{Envelope, hostile};
 use bytes::Bytes;
@@ -170,30 +170,14 @@ fn value(text: &str) -> HeaderValue {
 
 impl RequestError {
     /// What is wrong and what to do.
-    pub fn sentence(self, lang: Lang) -> String {
-        let text = match self {
-            RequestError::TooLong => {
-                let most = OUTPUT_BYTES_MAX;
-                return i18n::notify::what_template_yields_longer(&most).in_lang(lang);
-            }
-            RequestError::Moving => (
-                "scheme, host and port of the address cannot come from the message: write them out, with a / behind them",
-                "地址的协议、主机和端口不能来自消息：请直接写出，并在其后加 /",
-            ),
-            RequestError::NotJson(line, column) => {
-                return i18n::notify::quotes_line_breaks_like(&line, &column).in_lang(lang);
-            }
-            RequestError::Url => {
-                ("not an address such as https://host/path", "不是形如 https://host/path 的地址")
-            }
-            RequestError::Scheme => {
-                ("an address begins with http:// or https://", "地址须以 http:// 或 https:// 开头")
-            }
-            RequestError::UserInfo => (
-                "no user or password in the address; write headers = { Authorization = \"Basic {{base64 \\\"USER:\\\" secret.token}}\" }",
-                "地址中不能含有用户名或密码；请写 headers = { Authorization = \"Basic {{base64 \\\"用户:\\\" secret.token}}\" }",
-            ),
-        };
-        lang.pick(text.0, text.1).to_string()
+    pub fn text(self) -> Text {
+        match self {
+            RequestError::TooLong => i18n::notify::what_template_yields_longer(&OUTPUT_BYTES_MAX),
+            RequestError::Moving => i18n::notify::ADDRESS_MOVES.into(),
+            RequestError::NotJson(line, column) => i18n::notify::quotes_line_breaks_like(&line, &column),
+            RequestError::Url => i18n::notify::NOT_ADDRESS.into(),
+            RequestError::Scheme => i18n::notify::ADDRESS_SCHEME.into(),
+            RequestError::UserInfo => i18n::notify::USER_IN_ADDRESS.into(),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{NOW, at};
 use crate::domain::alert::AlertState;
+use crate::i18n::{self, Text};
 use crate::store::{DeliveryStatus, Entry, Lane, Mark, OutboxMessage, OutboxQuery, Outgoing, Settled, Store};
 
 /// A message to `ops`, due some seconds after [`NOW`].
@@ -30,7 +31,7 @@ fn settle(store: &dyn Store, key: &str, settled: Settled) {
 }
 
 fn retry(due: u64) -> Settled {
-    Settled::Retry { due: at(due), reason: "refused".into() }
+    Settled::Retry { due: at(due), reason: Text::foreign("refused") }
 }
 
 pub(super) fn what_is_to_be_told_comes_in_order_and_once(store: &dyn Store) {
@@ -75,7 +76,7 @@ pub(super) fn what_is_to_be_told_comes_in_order_and_once(store: &dyn Store) {
 pub(super) fn what_fails_goes_to_another_in_the_same_step(store: &dyn Store) {
     tell(store, &[outgoing("a", 0), outgoing("b", 0), outgoing("c", 0)]);
     let instead = Outgoing { notifier: "other".into(), ..outgoing("b-other", 0) };
-    let failed = Settled::Failed { reason: "404".into() };
+    let failed = Settled::Failed { reason: i18n::notify::answered(&"hook", &404) };
     for _ in 0..2 {
         settle_with(store, "b", 1, &failed, std::slice::from_ref(&instead));
     }
@@ -86,9 +87,9 @@ pub(super) fn what_fails_goes_to_another_in_the_same_step(store: &dyn Store) {
     let of = |posted: &OutboxMessage| {
         (posted.reason.clone().unwrap_or_default(), posted.outgoing.due, posted.outgoing.tries)
     };
-    assert_eq!(of(&posted[0]), ("404".into(), at(1), 1));
+    assert_eq!(of(&posted[0]), ("hook answered 404".into(), at(1), 1), "in English, whoever reads it");
     settle(store, "a", retry(9));
-    settle(store, "a", Settled::GivenUp { reason: "too late".into() });
+    settle(store, "a", Settled::GivenUp { reason: Text::foreign("too late") });
     let posted = store.outbox_list(&query).unwrap();
     assert_eq!(of(&posted[1]), ("too late".into(), at(7), 1), "that was no try");
     assert_eq!(next(store), Some(("c".into(), 0)));
@@ -98,7 +99,7 @@ pub(super) fn a_recipient_is_told_by_itself(store: &dyn Store) {
     tell(store, &[outgoing("a", 0), outgoing("b", 0)]);
     let part = |key: &str, to: &str| Outgoing { recipient: Some(to.into()), tries: 1, ..outgoing(key, 2) };
     let parts = [part("a>x", "x@example.org"), part("a>y", "y@example.org")];
-    let split = Settled::Split { reason: "x and y have not heard".into() };
+    let split = Settled::Split { reason: Text::foreign("x and y have not heard") };
     for _ in 0..2 {
         settle_with(store, "a", 1, &split, &parts);
     }
@@ -120,7 +121,7 @@ pub(super) fn many_are_let_go_of_in_one_step(store: &dyn Store) {
     settle(store, "a", Settled::Sent);
     let instead = |key: &str| Some(Outgoing { notifier: "other".into(), ..outgoing(key, 0) });
     let all = [("a", instead("a-other")), ("b", instead("b-other")), ("c", None)];
-    let settled = Settled::GivenUp { reason: "too many".into() };
+    let settled = Settled::GivenUp { reason: Text::foreign("too many") };
     let entries = all.each_ref().map(|(key, instead)| Entry::Settled {
         key,
         at: at(5),

@@ -9,6 +9,7 @@ use super::{
     OwnedRecord, Position, Settled, Store, StoreError, Wanted,
 };
 use crate::domain::history::StateChange;
+use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::record::{Change, OpenIncident, Reason, Record};
 use crate::domain::time::Wall;
@@ -327,10 +328,12 @@ impl Inner {
         posted.outgoing.tries += u32::from(!matches!(settled, Settled::GivenUp { .. }));
         (posted.delivery, posted.outgoing.due, posted.reason) = match settled {
             Settled::Sent => (DeliveryStatus::Sent, now, None),
-            Settled::Split { reason } => (DeliveryStatus::Sent, now, Some(reason.clone())),
-            Settled::Retry { due, reason } => (DeliveryStatus::Pending, *due, Some(reason.clone())),
+            Settled::Split { reason } => (DeliveryStatus::Sent, now, Some(reason.say(Lang::En).to_string())),
+            Settled::Retry { due, reason } => {
+                (DeliveryStatus::Pending, *due, Some(reason.say(Lang::En).to_string()))
+            }
             Settled::Failed { reason } | Settled::GivenUp { reason } => {
-                (DeliveryStatus::Failed, now, Some(reason.clone()))
+                (DeliveryStatus::Failed, now, Some(reason.say(Lang::En).to_string()))
             }
         };
         self.put_messages(instead);

@@ -2,6 +2,7 @@
 
 use super::{int, number};
 use crate::domain::alert::AlertState;
+use crate::domain::lang::Lang;
 use crate::domain::time::Wall;
 use crate::store::outbox::{DeliveryStatus, Lane, OutboxMessage, OutboxQuery, Outgoing, Settled};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -79,6 +80,7 @@ pub(super) fn settle(
         Settled::Failed { reason } => (DeliveryStatus::Failed, now, Some(reason), 1),
         Settled::GivenUp { reason } => (DeliveryStatus::Failed, now, Some(reason), 0),
     };
+    let reason = reason.map(|reason| reason.say(Lang::En));
     let mut update = connection.prepare_cached(
         "UPDATE outbox SET state = ?2, due_ms = ?3, reason = ?4, tries = tries + ?5
          WHERE key = ?1 AND state = 'pending'",

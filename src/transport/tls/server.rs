@@ -1,7 +1,6 @@
 //! What a listener needs for TLS: its certificate and key, whom it lets in, and the whole of it replaced while it runs.
 
-use crate::domain::lang::Lang;
-use crate::i18n;
+use crate::i18n::{self, Text};
 use crate::transport::tls::TlsSession;
 use arc_swap::ArcSwap;
 use rustls::crypto::ring::{self, Ticketer};
@@ -91,14 +90,14 @@ pub enum TlsFileError {
 
 impl TlsFileError {
     /// What is wrong and what to do.
-    pub fn sentence(&self, lang: Lang) -> String {
+    pub fn text(&self) -> Text {
         match self {
-            TlsFileError::Pem(why) => i18n::engine::not_pem(why).in_lang(lang),
-            TlsFileError::Nothing => i18n::engine::PEM_NOTHING.in_lang(lang).into(),
-            TlsFileError::TooMany => i18n::engine::too_many_certificates(&CERTIFICATES_MAX).in_lang(lang),
-            TlsFileError::Encrypted => i18n::engine::KEY_ENCRYPTED.in_lang(lang).into(),
-            TlsFileError::Mismatch => i18n::engine::KEY_MISMATCH.in_lang(lang).into(),
-            TlsFileError::Unusable(why) => i18n::engine::pem_unusable(why).in_lang(lang),
+            TlsFileError::Pem(why) => i18n::engine::not_pem(why),
+            TlsFileError::Nothing => i18n::engine::PEM_NOTHING.into(),
+            TlsFileError::TooMany => i18n::engine::too_many_certificates(&CERTIFICATES_MAX),
+            TlsFileError::Encrypted => i18n::engine::KEY_ENCRYPTED.into(),
+            TlsFileError::Mismatch => i18n::engine::KEY_MISMATCH.into(),
+            TlsFileError::Unusable(why) => i18n::engine::pem_unusable(why),
         }
     }
 }

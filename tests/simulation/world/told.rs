@@ -7,6 +7,7 @@ use crate::telling::{Made, numbers};
 use heartbeat_server::domain::alert::Kind;
 use heartbeat_server::domain::notice::State;
 use heartbeat_server::engine::delivery::Dispatch;
+use heartbeat_server::i18n::Text;
 use heartbeat_server::notify::Outcome;
 use heartbeat_server::store::{DeliveryStatus, OutboxMessage, OutboxQuery};
 
@@ -60,9 +61,9 @@ impl World {
         let to = &dispatch.outgoing.notifier;
         let outcome = if self.ill.contains(to) {
             let after = self.random.one_in(4).then(|| Span::secs(self.random.between(1, 600)));
-            Outcome::Retry { after, reason: "it is ill".into() }
+            Outcome::Retry { after, reason: Text::foreign("it is ill") }
         } else if self.random.one_in(40) {
-            Outcome::Retry { after: None, reason: "by chance".into() }
+            Outcome::Retry { after: None, reason: Text::foreign("by chance") }
         } else {
             Outcome::Sent
         };

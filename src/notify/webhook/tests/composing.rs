@@ -59,8 +59,8 @@ fn what_is_written_wrongly_is_told_with_its_key() {
     ] {
         let wrong = wrong.unwrap_err();
         assert_eq!(wrong.part, part);
-        assert!(wrong.sentence(Lang::En).contains(reason), "{}", wrong.sentence(Lang::En));
-        assert_ne!(wrong.sentence(Lang::Zh), wrong.sentence(Lang::En));
+        assert!(wrong.text().in_lang(Lang::En).contains(reason), "{}", wrong.text().in_lang(Lang::En));
+        assert_ne!(wrong.text().in_lang(Lang::Zh), wrong.text().in_lang(Lang::En));
     }
 }
 
@@ -99,8 +99,8 @@ fn a_body_that_is_json_stays_json_whatever_a_message_holds() {
     for body in [r#"{"t":"{{text}}",}"#, r#"{"t":{{text}}"#, r#"{"a":1 "b":"{{text}}"}"#] {
         let wrong = compose(&preset::PLAIN, Some(&url), &[], Some(body), &[], &[]).unwrap_err();
         assert_eq!(wrong.part, WebhookPart::Body);
-        assert!(wrong.sentence(Lang::En).contains("no JSON"), "{}", wrong.sentence(Lang::En));
-        assert!(wrong.sentence(Lang::Zh).contains("JSON"));
+        assert!(wrong.text().in_lang(Lang::En).contains("no JSON"), "{}", wrong.text().in_lang(Lang::En));
+        assert!(wrong.text().in_lang(Lang::Zh).contains("JSON"));
     }
 }
 
@@ -123,6 +123,6 @@ fn whom_a_message_goes_to_is_not_for_the_message_to_say() {
         "http://h?{{url text}}",
     ] {
         let options = compose(&preset::PLAIN, Some(url), &[], None, &secrets, &[]);
-        assert!(options.is_ok(), "{url}: {:?}", options.map_err(|wrong| wrong.sentence(Lang::En)));
+        assert!(options.is_ok(), "{url}: {:?}", options.map_err(|wrong| wrong.text().in_lang(Lang::En)));
     }
 }

@@ -1,6 +1,7 @@
 //! Whatever is done to it, the file means what memory means, and is of use whatever is spoiled in it.
 
 use super::*;
+use crate::i18n::Text;
 
 /// Something done to tables, and to be done to others alike.
 #[derive(Clone, Debug)]
@@ -71,7 +72,7 @@ fn done(tables: &dyn Store, act: &Act, step: u64) -> String {
             Ok(Applied { acknowledged: more.into() })
         }
         Act::Acknowledge(number, beats) => {
-            let reason = "r".to_string();
+            let reason = Text::foreign("r");
             let settled = &match number {
                 1 => Settled::Sent,
                 2 => Settled::Failed { reason },

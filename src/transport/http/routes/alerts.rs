@@ -86,11 +86,11 @@ fn shown(lang: Lang, now: Wall, row: &OutboxMessage) -> Value {
 }
 
 /// Has a test sent and waits for what comes of it.
-pub async fn test(context: &ListenerContext, coded: &str) -> Answer {
+pub async fn test(context: &ListenerContext, lang: Lang, coded: &str) -> Answer {
     let name = percent_decode_str(coded).decode_utf8_lossy().into_owned();
     match context.engine.test_alert(&name).await {
         Ok(Partly { told, left }) => {
-            let left: Vec<(&str, &str)> = left.iter().map(|one| (&*one.to, &*one.reason)).collect();
+            let left: Vec<(&str, &str)> = left.iter().map(|one| (&*one.to, one.reason.say(lang))).collect();
             Answer::json(200, &alert::tested(&name, &told, &left))
         }
         Err(AlertTestError::Unknown) => Answer::wrong(
@@ -98,7 +98,7 @@ pub async fn test(context: &ListenerContext, coded: &str) -> Answer {
             "no such notifier: the configuration names none so ([[notifier]])",
             Some("name"),
         ),
-        Err(AlertTestError::NotTaken(reason)) => Answer::error(502, &reason),
+        Err(AlertTestError::NotTaken(reason)) => Answer::error(502, reason.say(lang)),
         Err(AlertTestError::Busy) => {
             Answer::unavailable("too many tests are under way, or the server is stopping", Span::secs(5))
         }
