@@ -37,9 +37,9 @@ use std::str::FromStr;
     after_help = AFTER_HELP_EN
 )]
 pub struct ClientArgs {
-    /// The server: http://, https://, tcp://, tls://, ws:// or wss:// and HOST[:PORT], or unix:PATH
+    /// The server: http://, https://, tcp://, tls://, ws:// or wss:// and HOST[:PORT], or unix:PATH; repeatable
     #[arg(long, value_name = "URL", global = true, value_hint = ValueHint::Url)]
-    pub to: Option<ServerUrl>,
+    pub to: Vec<ServerUrl>,
 
     /// Read this configuration [default: /etc/heartbeat-client/heartbeat-client.toml]
     #[arg(short, long, value_name = "FILE", global = true, value_hint = ValueHint::FilePath)]
@@ -214,9 +214,9 @@ pub struct RunArgs {
 /// `heartbeat install`.
 #[derive(Clone, Debug, Default, PartialEq, Group)]
 pub struct InstallArgs {
-    /// The server, as with --to
+    /// The server, as with --to; or several
     #[arg(value_name = "URL", value_hint = ValueHint::Url, conflicts_with = "to")]
-    pub server: Option<ServerUrl>,
+    pub servers: Vec<ServerUrl>,
 
     /// The monitor [default: this machine's host name]
     #[arg(long, value_name = "ID", value_parser = job_id)]
@@ -350,7 +350,7 @@ const STATES: [&str; 5] = ["new", "up", "late", "down", "paused"];
 const USAGE_EN: &str = "heartbeat send [--id ID] [--status STATUS] [-m TEXT]
        heartbeat agent [--id ID] [--every 30s] [--on-down CMD] [--on-up CMD]
        heartbeat run [--id ID] -- COMMAND...
-       heartbeat install [URL] [--every 60s]
+       heartbeat install [URL...] [--every 60s]
        heartbeat list | show ID | watch | pause ID [--for 2h] | resume ID | remove ID";
 
 const AFTER_HELP_EN: &str = "\

@@ -27,6 +27,8 @@ use std::str::FromStr;
 /// The file that is read when none is named, if it exists.
 pub const DEFAULT_FILE: &str = "/etc/heartbeat-client/heartbeat-client.toml";
 
+/// Most servers in the file.
+const SERVERS_MAX: usize = 8;
 /// The default time limit of an answer.
 pub const TIMEOUT: Span = Span::secs(10);
 /// The agent's default interval.
@@ -39,8 +41,10 @@ pub struct ClientSettings {
     pub file: PathBuf,
     /// The language of output, log and messages.
     pub lang: Lang,
-    /// The server.
+    /// The server; of several the first.
     pub to: ServerUrl,
+    /// The other servers that every beat goes to as well; none for most.
+    pub also: Vec<ServerUrl>,
     /// Whether that is the default.
     pub to_is_default: bool,
     /// The monitor, if it is named.
@@ -81,7 +85,8 @@ pub struct TlsFiles {
 /// The keys of the file; `None` where one is absent.
 #[derive(Default)]
 struct FileSettings {
-    to: Option<ServerUrl>,
+    /// Of `to` or `servers`; empty where neither is given.
+    to: Vec<ServerUrl>,
     id: Option<Id>,
     every: Option<Span>,
     interval_max: Option<Span>,
@@ -102,7 +107,18 @@ pub fn keys() -> Vec<&'static str> {
 }
 
 const KEYS: &[Key<FileSettings>] = &[
-    Key { name: "to", read: |draft, value| draft.to = value.parsed() },
+    Key { name: "to", read: |draft, value| set_servers(draft, value, value.parsed().into_iter().collect()) },
+    Key {
+        name: "servers",
+        read: |draft, value| {
+            let servers: Option<Vec<ServerUrl>> =
+                value.elements(SERVERS_MAX).and_then(|all| all.into_iter().map(Value::parsed).collect());
+            match servers {
+                Some(none) if none.is_empty() => value.reject(i18n::client::SERVERS_EMPTY.into()),
+                servers => set_servers(draft, value, servers.unwrap_or_default()),
+            }
+        },
+    },
     Key {
         name: "id",
         read: |draft, value| {
@@ -129,6 +145,13 @@ const KEYS: &[Key<FileSettings>] = &[
     Key { name: "key", read: |draft, value| draft.key = value.path() },
     Key { name: "lang", read: |draft, value| draft.lang = value.parsed() },
 ];
+
+fn set_servers(draft: &mut FileSettings, value: Value<'_>, servers: Vec<ServerUrl>) {
+    if !draft.to.is_empty() {
+        return value.reject(i18n::client::TO_SERVERS_EXCLUDE.into());
+    }
+    draft.to = servers;
+}
 
 fn set_token(draft: &mut FileSettings, value: Value<'_>, source: Option<TokenSource>) {
     if draft.token.is_some() {
@@ -157,7 +180,7 @@ impl ClientSettings {
         let settings = ClientSettings::decide(args, env, &findings);
         let may_name_it = |place: &Place, key: &str| match place {
             Place::Named(name) => *name == "HEARTBEAT_URL",
-            Place::Line(..) => key.is_empty() || key == "to",
+            Place::Line(..) => matches!(key, "" | "to" | "servers"),
             Place::File(_) => true,
             Place::Nowhere => false,
         };
@@ -172,12 +195,22 @@ impl ClientSettings {
         let path = env.absolute(named.as_deref().unwrap_or(&env.default_file));
         // With a server named elsewhere a file without read permission (EACCES) is skipped; otherwise it may name the server.
         let flags = CommandFlags::of(&args.command);
-        let flagged = args.to.clone().or_else(|| flags.to.clone());
+        let flagged = if args.to.is_empty() { flags.to.clone() } else { args.to.clone() };
+        let flagged = (!flagged.is_empty()).then_some(flagged);
         let named_server = flagged.is_some() || env.get("HEARTBEAT_URL").is_some();
         let draft = read(&path, named.is_some(), named_server, findings);
         let choice = resolver.parsed(args.lang, "HEARTBEAT_LANG", LangChoice::from_str);
         let lang = choose_language(choice, draft.lang, env);
-        let to = resolver.parsed(flagged, "HEARTBEAT_URL", ServerUrl::from_str).or(draft.to);
+        let mut servers = resolver.parsed(flagged, "HEARTBEAT_URL", servers_of).unwrap_or(draft.to);
+        let mut known = Vec::new();
+        servers.retain(|server| {
+            !known.contains(server) && {
+                known.push(server.clone());
+                true
+            }
+        });
+        let also = servers.split_off(servers.len().min(1));
+        let to = servers.pop();
         let token = match resolver.path(args.token_file.as_deref(), "--token-file", "HEARTBEAT_TOKEN_FILE") {
             Some((name, path)) => Some(Located {
                 value: TokenSource::File(path),
@@ -211,6 +244,7 @@ impl ClientSettings {
             lang,
             to_is_default: to.is_none(),
             to: to.unwrap_or_default(),
+            also,
             job: id.clone(),
             id: id.or(draft.id),
             every: resolver.parsed(flags.every, "HEARTBEAT_EVERY", interval).or(draft.every),
@@ -231,6 +265,25 @@ impl ClientSettings {
             tls,
             warnings: Vec::new(),
         }
+    }
+
+    /// Whether beats go to more than one server.
+    pub fn has_several(&self) -> bool {
+        !self.also.is_empty()
+    }
+
+    /// All servers, in the order in which they were named.
+    pub fn servers(&self) -> impl Iterator<Item = &ServerUrl> {
+        std::iter::once(&self.to).chain(&self.also)
+    }
+
+    /// The settings for each server by itself: [`ClientSettings::to`] is that one, the rest stays.
+    pub fn per_server(&self) -> Vec<ClientSettings> {
+        let alone = |own: &ServerUrl| {
+            let also = self.servers().filter(|server| *server != own).cloned().collect();
+            ClientSettings { to: own.clone(), also, ..self.clone() }
+        };
+        self.servers().map(alone).collect()
     }
 
     /// The monitor for which beats are sent: the one named, else this machine's host name.
@@ -257,7 +310,7 @@ pub fn language(args: &ClientArgs, env: &Env) -> Lang {
 /// The flags that only some commands have.
 #[derive(Default)]
 struct CommandFlags {
-    to: Option<ServerUrl>,
+    to: Vec<ServerUrl>,
     id: Option<Id>,
     every: Option<Span>,
     interval_max: Option<Span>,
@@ -272,13 +325,13 @@ impl CommandFlags {
             ClientTask::Send(send) => CommandFlags { id: send.id, ..CommandFlags::default() },
             ClientTask::Run(run) => CommandFlags { id: run.id, ..CommandFlags::default() },
             ClientTask::Install(install) => CommandFlags {
-                to: install.server,
+                to: install.servers,
                 id: install.id,
                 every: install.every,
                 ..CommandFlags::default()
             },
             ClientTask::Agent(agent) => CommandFlags {
-                to: None,
+                to: Vec::new(),
                 id: agent.id,
                 every: agent.every,
                 interval_max: agent.interval_max,
@@ -288,6 +341,17 @@ impl CommandFlags {
             },
             _ => CommandFlags::default(),
         }
+    }
+}
+
+/// Servers with white space between them. A unix path may hold some, so what is one URL as it stands is that one.
+fn servers_of(text: &str) -> Result<Vec<ServerUrl>, ParseError> {
+    match text.parse() {
+        Ok(one) => Ok(vec![one]),
+        Err(_) if text.split_whitespace().nth(1).is_some() => {
+            text.split_whitespace().map(str::parse).collect()
+        }
+        Err(error) => Err(error),
     }
 }
 

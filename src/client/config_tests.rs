@@ -47,8 +47,30 @@ fn every_key_is_read() {
     assert_eq!(settings.tls, TlsFiles { ca: beside("ca"), cert: beside("c"), key: beside("k") });
     assert_eq!(settings.lang, Lang::Zh);
     for key in keys() {
-        assert!(key == "credential" || text.contains(&format!("{key} = ")), "{key} is not tried");
+        assert!(
+            matches!(key, "credential" | "servers") || text.contains(&format!("{key} = ")),
+            "{key} is not tried"
+        );
     }
+}
+
+#[test]
+fn several_servers_are_named_by_flags_a_variable_or_the_file() {
+    let dir = Dir::new();
+    let servers = |text: &str, line: &str, variables: &[(&str, &str)]| {
+        let settings = load(&dir, text, line, variables).unwrap();
+        settings.servers().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let both = ["http://a:7777", "tcp://b:7778"];
+    assert_eq!(servers("servers = [\"a\", \"tcp://b\"]", "send", &[]), both);
+    assert_eq!(servers("to = \"c\"", "send --to a --to tcp://b --to a", &[]), both);
+    assert_eq!(servers("to = \"c\"", "install a tcp://b", &[]), both);
+    assert_eq!(servers("to = \"c\"", "send", &[("HEARTBEAT_URL", " a:7777  tcp://b ")]), both);
+    assert_eq!(servers("servers = [\"c\"]", "send", &[("HEARTBEAT_URL", "unix:/a b")]), ["unix:/a b"]);
+    let settings = load(&dir, "servers = [\"a\", \"tcp://b\"]", "send", &[]).unwrap();
+    let each: Vec<String> = settings.per_server().iter().map(|one| one.to.to_string()).collect();
+    assert_eq!(each, both);
+    assert!(settings.per_server().iter().all(ClientSettings::has_several));
 }
 
 #[test]
@@ -57,6 +79,9 @@ fn faults_name_file_line_and_key() {
     for (text, says) in [
         ("\nevry = 3\n", "client.toml:2: evry: unknown key; did you mean every?"),
         ("to = \"ftp://x\"\n", "client.toml:1: to: not a URL"),
+        ("servers = [\"a\", \"ftp://x\"]\n", "client.toml:1: servers: not a URL"),
+        ("servers = []\n", "client.toml:1: servers: must name at least one server"),
+        ("to = \"a\"\nservers = [\"b\"]\n", "client.toml:2: servers: to and servers exclude each other"),
         ("id = \"a b\"\n", "client.toml:1: id: must be letters, digits and marks of any script"),
         ("every = 0\n", "client.toml:1: every: 0s is out of range"),
         ("cert = \"x\"\n", "cert and key belong together"),

@@ -32,6 +32,21 @@ pub fn set(text: &str, key: &str, value: &str) -> Result<String, ()> {
     Ok(format!("{before}{newline}{line}{after}"))
 }
 
+/// The text without a key of the top level: the lines on which it stands go.
+///
+/// # Errors
+/// When the text is not TOML.
+pub fn remove(text: &str, key: &str) -> Result<String, ()> {
+    let table = DeTable::parse(text).map_err(|_| ())?;
+    let Some((name, value)) = table.get_ref().iter().find(|(name, _)| name.get_ref() == key) else {
+        return Ok(text.to_string());
+    };
+    let start = text[..name.span().start].rfind('\n').map_or(0, |at| at + 1);
+    let behind = value.span().end;
+    let end = text[behind..].find('\n').map_or(text.len(), |at| behind + at + 1);
+    Ok(format!("{}{}", &text[..start], &text[end..]))
+}
+
 /// A text as TOML writes it. TOML reads JSON's escapes, and needs one more (U+007F).
 pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
@@ -65,6 +80,15 @@ mod tests {
         let hook = "on_down = '''\nto = \"x\"\n'''\n";
         assert_eq!(set(hook, "to", "y"), format!("{hook}to = \"y\"\n"));
         assert!(super::set("to = ", "to", "1").is_err());
+    }
+
+    #[test]
+    fn a_key_is_removed_with_its_lines_and_nothing_else() {
+        let text = "# The servers.\nservers = [\n  \"a\", # one\n  \"b\"\n] # both\nid = \"x\"\n";
+        assert_eq!(super::remove(text, "servers").unwrap(), "# The servers.\nid = \"x\"\n");
+        assert_eq!(super::remove(text, "to").unwrap(), text);
+        assert_eq!(super::remove("to = \"a\"", "to").unwrap(), "");
+        assert!(super::remove("to = ", "to").is_err());
     }
 
     proptest! {

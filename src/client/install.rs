@@ -8,9 +8,10 @@ use super::beat::OutgoingBeat;
 use super::channel::send_one;
 use super::cli::{ClientArgs, DialectChoice, InstallArgs};
 use super::config::{ClientSettings, DEFAULT_FILE};
-use super::edit::{quoted, set};
+use super::edit::{quoted, remove, set};
 use super::error::{ClientError, EX_CONFIG, EX_IOERR, EX_NOPERM, EX_OSERR, EX_UNAVAILABLE};
 use super::print;
+use super::send::{all_of, any_of};
 use super::server_url::ServerProtocol;
 use crate::config::Env;
 use crate::domain::time::Span;
@@ -54,14 +55,19 @@ pub async fn install(
         },
     )?;
     start(settings, &path)?;
-    if settings.to.protocol == ServerProtocol::Tcp
-        && !matches!(settings.dialect, DialectChoice::Auto | DialectChoice::Line)
-    {
-        // A beat of its own would need an id, which these dialects do not carry.
-        return Ok(0);
+    // A beat of its own would need an id, which these dialects do not carry.
+    let carries_id = matches!(settings.dialect, DialectChoice::Auto | DialectChoice::Line);
+    let sending = settings
+        .per_server()
+        .into_iter()
+        .filter(|one| one.to.protocol != ServerProtocol::Tcp || carries_id)
+        .map(|one| {
+            let beat = OutgoingBeat::of(&id).every(Some(every));
+            async move { send_one(&one, beat).await.map(|_| one.to) }
+        });
+    for to in any_of(all_of(sending).await, settings.lang)? {
+        say(settings, i18n::client::first_beat_answered(&to, &id, &every))?;
     }
-    send_one(settings, OutgoingBeat::of(&id).every(Some(every))).await?;
-    say(settings, i18n::client::first_beat_answered(&settings.to, &id, &every))?;
     Ok(0)
 }
 
@@ -74,8 +80,13 @@ fn wishes(
 ) -> Vec<(&'static str, String)> {
     let path = |path: &PathBuf| quoted(&env.absolute(path).to_string_lossy());
     let every = wanted.every.or((settings.every.is_none()).then_some(EVERY));
+    let servers: Vec<String> = settings.servers().map(|server| quoted(&server.to_string())).collect();
+    let servers = match servers.as_slice() {
+        [one] => ("to", Some(one.clone())),
+        several => ("servers", Some(format!("[{}]", several.join(", ")))),
+    };
     let all = [
-        ("to", Some(quoted(&settings.to.to_string()))),
+        servers,
         ("id", wanted.id.as_ref().map(|id| quoted(id.as_str()))),
         ("every", every.map(|every| quoted(&every.to_string()))),
         ("timeout", args.timeout.map(|timeout| quoted(&timeout.to_string()))),
@@ -97,9 +108,15 @@ fn configure(path: &Path, wishes: &[(&str, String)]) -> Result<bool, ClientError
         Err(error) => return Err(failed(&error)),
     };
     let mut text = known.clone().unwrap_or_else(|| SAMPLE_CONFIG.to_string());
+    let no_toml = |()| ClientError::new(EX_CONFIG, i18n::client::not_toml(&path.display()));
     for (key, value) in wishes {
-        text = set(&text, key, value)
-            .map_err(|()| ClientError::new(EX_CONFIG, i18n::client::not_toml(&path.display())))?;
+        // One of the two names the servers.
+        match *key {
+            "to" => text = remove(&text, "servers").map_err(no_toml)?,
+            "servers" => text = remove(&text, "to").map_err(no_toml)?,
+            _ => {}
+        }
+        text = set(&text, key, value).map_err(no_toml)?;
     }
     if known.as_ref() == Some(&text) {
         return Ok(false);
@@ -211,6 +228,15 @@ mod tests {
         );
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing else is left there");
+        let several = [("servers", "[\"http://a:7777\", \"http://b:7777\"]".to_string())];
+        assert_eq!(configure(&path, &several), Ok(true));
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains("servers = [\"http://a:7777\", \"http://b:7777\"]\n"), "{text}");
+        assert!(!text.contains("to = "), "the one server is not named any more: {text}");
+        assert_eq!(configure(&path, &several), Ok(false));
+        assert_eq!(configure(&path, &wish("http://b:7777")), Ok(true));
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains("to = \"http://b:7777\"\n") && !text.contains("servers"), "{text}");
         fs::write(&path, "to = ").unwrap();
         assert!(configure(&path, &wish("http://a")).is_err_and(|failure| failure.exit_code == EX_CONFIG));
     }

@@ -6,26 +6,33 @@
 use super::cli::{ListArgs, MonitorArgs, MonitorFilter, PauseArgs};
 use super::config::ClientSettings;
 use super::error::{ClientError, EX_NOINPUT, EX_NOPERM};
-use super::http::{ApiReply, ApiRequest, not_ours, request};
+use super::http::{ApiReply, ApiRequest, no_answer, not_ours, request};
 use super::pages::Pages;
 use super::sanitize;
+use super::send::{all_of, any_of};
 use super::server_url::{Endpoint, ServerProtocol, ServerUrl};
 use super::table::{MonitorLine, TableStyle};
 use super::{complain, print};
 use crate::config::Env;
 use crate::i18n::{self, Text};
 use crate::sys::clock;
+use bytes::Bytes;
 use hyper::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 /// What stands in a URL as it is (RFC 3986, 2.3).
 pub const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Monitors asked for at once.
 const PAGE: usize = 1000;
+/// How long a server may take to answer before the next is asked as well.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// The default ports of a server.
 const USUAL_PORTS: [(ServerProtocol, u16); 2] = [(ServerProtocol::Http, 7777), (ServerProtocol::Tcp, 7778)];
 
@@ -135,7 +142,11 @@ pub async fn remove(settings: &ClientSettings, named: &MonitorArgs) -> Result<u8
     print(&i18n::client::removed(&id).in_lang(settings.lang)).map(|()| 0)
 }
 
-/// Sends an order about a monitor; its state afterwards, `null` where it is removed.
+/// Sends an order about a monitor to each server, for each judges by itself; the state afterwards at the first that has
+/// followed it, `null` where it is removed. Who has not is said on standard error.
+///
+/// # Errors
+/// When none has.
 async fn send_order(
     settings: &ClientSettings,
     method: Method,
@@ -143,11 +154,22 @@ async fn send_order(
     what: &str,
     body: Option<Value>,
 ) -> Result<(ClientSettings, Value), ClientError> {
-    let settings = api_settings(settings).await;
-    let body = body.map(|body| body.to_string().into());
-    let reply = request_monitor(&settings, id, ApiRequest { method, path: path_of(id, what), body }).await?;
-    let monitor = if reply.body.is_empty() { Value::Null } else { reply.json(&settings.to)? };
-    Ok((settings, monitor))
+    let body: Option<Bytes> = body.map(|body| body.to_string().into());
+    let to_server = |one: ClientSettings| {
+        let (id, order) = (
+            id.to_string(),
+            ApiRequest { method: method.clone(), path: path_of(id, what), body: body.clone() },
+        );
+        async move {
+            let one = api_of(&one).await;
+            let reply = request_monitor(&one, &id, order).await?;
+            let monitor = if reply.body.is_empty() { Value::Null } else { reply.json(&one.to)? };
+            Ok((one, monitor))
+        }
+    };
+    let followed = all_of(settings.per_server().into_iter().map(to_server)).await;
+    let followed = any_of(followed, settings.lang)?.into_iter().next();
+    followed.ok_or_else(|| no_answer(&settings.to, i18n::client::CONNECTION_LOST))
 }
 
 /// The path of a monitor in the API, with what follows it.
@@ -193,8 +215,41 @@ pub fn table_style(settings: &ClientSettings) -> TableStyle {
     TableStyle { now: clock::wall(), lang: settings.lang, colours }
 }
 
-/// The settings with the URL or socket of the API.
+/// The settings with the URL or socket of the API; of several servers, of the first that answers. One that is slow keeps
+/// the next from being asked only for a moment.
 pub async fn api_settings(settings: &ClientSettings) -> ClientSettings {
+    if !settings.has_several() {
+        return api_of(settings).await;
+    }
+    let mut waiting = settings.per_server().into_iter();
+    let mut asked = JoinSet::new();
+    loop {
+        match waiting.next() {
+            Some(one) => _ = asked.spawn(answering(one)),
+            // Nobody answers: the first is asked once more, for its error.
+            None if asked.is_empty() => return api_of(settings).await,
+            None => {}
+        }
+        tokio::select! {
+            done = asked.join_next() => if let Some(Ok(Some((url, found)))) = done {
+                if url != settings.to {
+                    complain(i18n::client::another_was_asked(&settings.to, &url).in_lang(settings.lang));
+                }
+                return found;
+            },
+            () = sleep(PATIENCE), if waiting.len() > 0 => {}
+        }
+    }
+}
+
+/// The server, and the settings for its API, if it answers.
+async fn answering(one: ClientSettings) -> Option<(ServerUrl, ClientSettings)> {
+    let api = api_of(&one).await;
+    let reply = request(&api, ApiRequest::get("/api/v1/status")).await.ok()?;
+    (reply.status < 500).then_some((one.to, api))
+}
+
+async fn api_of(settings: &ClientSettings) -> ClientSettings {
     let at = |to: ServerUrl| ClientSettings { to, ..settings.clone() };
     let env = Env::of_process();
     let named = named_control_socket(&env);

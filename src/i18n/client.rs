@@ -15,6 +15,8 @@ words! {
     TOKEN_FILE_CREDENTIAL_EXCLUDE:
         "token_file and credential exclude each other",
         "token_file 与 credential 只能选其一";
+    TO_SERVERS_EXCLUDE: "to and servers exclude each other", "to 与 servers 只能选其一";
+    SERVERS_EMPTY: "must name at least one server", "须至少写一个服务器";
     CERT_KEY_BELONG_TOGETHER: "cert and key belong together: give both", "cert 与 key 须同时给出";
     JOB_RUNS_BUT_NOT:
         "the job runs, but is not reported: no server is known",
@@ -85,6 +87,9 @@ words! {
 }
 
 texts! {
+    another_was_asked(silent: Shown, url: Shown):
+        "{silent} does not answer; this is from {url}",
+        "{silent} 没有应答；以下来自 {url}";
     taken_as(fault: Shown, id: Shown): "{fault}; taken as {id}", "{fault}；按 {id} 处理";
     nearest_valid(id: Shown): "; the nearest valid one: {id}", "；最接近的有效标识：{id}";
     not_run_too_many(state: Shown): "on_{state} is not run: too many are waiting", "未运行 on_{state}：等待的过多";

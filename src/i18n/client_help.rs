@@ -15,7 +15,7 @@ pub const USAGE_ZH: &[(&str, &str)] = &[
         "heartbeat send [--id 标识] [--status 状态] [-m 文本]
       heartbeat agent [--id 标识] [--every 30s] [--on-down 命令] [--on-up 命令]
       heartbeat run [--id 标识] -- 命令...
-      heartbeat install [URL] [--every 60s]
+      heartbeat install [URL...] [--every 60s]
       heartbeat list | show 标识 | watch | pause 标识 [--for 2h] | resume 标识 | remove 标识",
     ),
     ("send", "heartbeat send [选项]"),
@@ -35,7 +35,11 @@ pub const USAGE_ZH: &[(&str, &str)] = &[
 
 /// Help texts: command (empty: the program itself), argument (empty: the command), text.
 pub const HELP_ZH: &[(&str, &str, &str)] = &[
-    ("", "to", "服务器：http://、https://、tcp://、tls://、ws:// 或 wss:// 加 主机[:端口]，或 unix:路径"),
+    (
+        "",
+        "to",
+        "服务器：http://、https://、tcp://、tls://、ws:// 或 wss:// 加 主机[:端口]，或 unix:路径；可重复",
+    ),
     ("", "config", "读取此配置文件；默认 /etc/heartbeat-client/heartbeat-client.toml"),
     ("", "timeout", "等待应答的最长时间；默认 10s"),
     ("", "token_file", "向服务器出示此文件中的令牌"),
@@ -67,7 +71,7 @@ pub const HELP_ZH: &[(&str, &str, &str)] = &[
     ("run", "retry_for", "报告结果时最长重试多久；默认 10s"),
     ("run", "command", "任务及其参数；不经过 shell"),
     ("install", "", "让本机开始发送心跳：配置、服务、第一次心跳"),
-    ("install", "server", "服务器，与 --to 相同"),
+    ("install", "servers", "服务器，与 --to 相同；可写多个"),
     ("install", "id", "监控项；默认为本机主机名"),
     ("install", "every", "发送间隔；默认 60s"),
     ("list", "", "列出监控项"),

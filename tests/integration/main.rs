@@ -45,6 +45,7 @@ mod schedules;
 mod secrets;
 mod seed0;
 mod send;
+mod servers;
 mod service;
 #[cfg(target_os = "linux")] // elsewhere there is no /proc to ask, and little to confine with
 mod shelter;

@@ -10,6 +10,7 @@ use crate::client::dial::{Dialer, said};
 use crate::client::http::{no_answer, silent};
 use crate::client::server_url::ServerUrl;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
@@ -59,8 +60,8 @@ impl AgentConnection {
     }
 
     /// The next event; `None` after the last.
-    pub async fn next_event(&mut self) -> Option<AgentEvent> {
-        self.events.recv().await
+    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<AgentEvent>> {
+        self.events.poll_recv(cx)
     }
 
     /// Queues an order; false when the task has ended or its queue is full.

@@ -25,8 +25,17 @@ pub fn notice(settings: &ClientSettings, report: &AgentReport) -> Notice {
     Notice::Other { level, kind, text: sentence(settings, report) }
 }
 
-/// The same as a sentence.
+/// The same as a sentence. Of several servers it always says which.
 pub fn sentence(settings: &ClientSettings, report: &AgentReport) -> String {
+    let plain = sentence_of_one(settings, report);
+    let url = settings.to.to_string();
+    match settings.has_several() && !plain.contains(&url) {
+        true => format!("{url}: {plain}"),
+        false => plain,
+    }
+}
+
+fn sentence_of_one(settings: &ClientSettings, report: &AgentReport) -> String {
     let url = &settings.to;
     let text = match report {
         AgentReport::Answers if is_mute(settings) => i18n::client::agent_connected(url),
@@ -55,7 +64,7 @@ fn is_mute(settings: &ClientSettings) -> bool {
 
 /// The first line of a run.
 pub fn started(settings: &ClientSettings, id: &str, every: Span) -> String {
-    let url = &settings.to;
+    let url = settings.servers().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     i18n::client::agent_started_beats_every(&id, &url, &every).in_lang(settings.lang)
 }
 

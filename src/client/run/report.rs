@@ -11,7 +11,7 @@ use crate::client::dial::Dialer;
 use crate::client::error::ClientError;
 use crate::client::http::silent;
 use crate::client::rng::Rng;
-use crate::client::send::warned;
+use crate::client::send::{all_of, any_of, warned};
 use crate::client::server_url::ServerUrl;
 use crate::domain::beat::Status;
 use crate::domain::id::Id;
@@ -67,26 +67,40 @@ impl Report {
     }
 
     fn begin_report(self, start: bool) -> Sending {
-        let (result, wanted) = oneshot::channel();
         let Report { settings, id, other, rid } = self;
-        let (lang, to) = (settings.lang, settings.to.clone());
         let start = start.then(|| beat_of(&id, &rid, Status::Start));
-        let task = tokio::spawn(Reporter::new(settings, other).run(start, wanted));
-        Sending { result, task, id, rid, lang, to }
+        let to_server = |one: ClientSettings| {
+            let (result, wanted) = oneshot::channel();
+            let to = one.to.clone();
+            let task = tokio::spawn(Reporter::new(one, other.clone()).run(start.clone(), wanted));
+            ServerReport { result, task, to }
+        };
+        Sending {
+            servers: settings.per_server().into_iter().map(to_server).collect(),
+            id,
+            rid,
+            lang: settings.lang,
+        }
     }
 }
 
 /// A report under way.
 pub struct Sending {
-    result: oneshot::Sender<JobResult>,
-    task: JoinHandle<Result<(), ClientError>>,
+    servers: Vec<ServerReport>,
     id: Id,
     rid: String,
     lang: Lang,
+}
+
+/// The report to one server.
+struct ServerReport {
+    result: oneshot::Sender<JobResult>,
+    task: JoinHandle<Result<(), ClientError>>,
     to: ServerUrl,
 }
 
 /// The result of a job, to be reported.
+#[derive(Clone)]
 struct JobResult {
     beat: OutgoingBeat,
     /// The same with the duration in its message, where the start did not arrive in time.
@@ -96,10 +110,11 @@ struct JobResult {
 }
 
 impl Sending {
-    /// Reports the result, trying for that long.
+    /// Reports the result to each server, trying for that long. Where only some could be told, who was not is said on
+    /// standard error.
     ///
     /// # Errors
-    /// When it could not be reported.
+    /// When it could not be reported to any.
     pub async fn finish(
         self,
         end: JobEnd,
@@ -115,7 +130,15 @@ impl Sending {
         let with_duration = beat.clone().message(Some(&long));
         let until = clock::timer_now() + wait;
         let outcome = JobResult { beat: beat.message(Some(output)), with_duration, until };
-        let Sending { result, mut task, to, .. } = self;
+        let finish = |server: ServerReport| server.finish(outcome.clone(), wait);
+        let told: Vec<_> = self.servers.into_iter().map(finish).collect();
+        any_of(all_of(told.into_iter()).await, self.lang).map(|_| ())
+    }
+}
+
+impl ServerReport {
+    async fn finish(self, outcome: JobResult, wait: Duration) -> Result<(), ClientError> {
+        let ServerReport { result, mut task, to } = self;
         let _ = result.send(outcome);
         match timeout(wait + GUARD, &mut task).await {
             Ok(told) => told.unwrap_or(Ok(())),

@@ -8,7 +8,7 @@ use crate::client::cli::{self, ClientArgs, ClientTask};
 use crate::config::Env;
 use crate::domain::lang::Lang;
 use crate::i18n;
-use clap::Arg;
+use clap::{Arg, ArgAction};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -166,7 +166,9 @@ impl OptionScan<'_> {
             }
         }
         let before = self.kept.len();
-        self.kept.retain(|(known, _)| *known != name);
+        if !matches!(arg.get_action(), ArgAction::Append) {
+            self.kept.retain(|(known, _)| *known != name);
+        }
         if self.kept.len() < before {
             self.complaints.push(i18n::client::given_twice_last_counts(&name).in_lang(self.lang));
         }
@@ -245,6 +247,23 @@ mod tests {
             assert!(!lost, "{line:?}");
         }
         assert!(rescued(&["run", "--to", "ftp://x", "--id", "a", "--", "sh"]).3);
+        let several = [
+            "run",
+            "--to",
+            "http://a",
+            "--to",
+            "ftp://x",
+            "--to=http://b",
+            "--id",
+            "a",
+            "--",
+            "sh",
+            "-x",
+            "-y",
+        ];
+        let found = rescue(&words(&several), &env(&[("PATH", "/bin:/usr/bin")])).unwrap();
+        let servers: Vec<String> = found.args.to.iter().map(ToString::to_string).collect();
+        assert_eq!(servers, ["http://a:7777", "http://b:7777"], "{:?}", found.complaints);
         let zh = rescued(&["--lang", "zh", "run", "--id", "a b", "--", "sh"]).2;
         assert!(
             zh.starts_with("--id <ID> 的值 'a b' 无效：只能由") && zh.ends_with("组成；按 a-b 处理"),
