@@ -1,70 +1,73 @@
 //! The engine: all shards of the registry, what keeps them, and the loop that owns time.
 //!
+//! - `shards`: the monitors.
 //! - `intake`: what changes a monitor from outside. A thread that has read beats calls [`Engine::beat`] for each, which
 //!   holds one shard's lock for the length of one table look-up and writes down in the thread's own [`Pending`] how the
 //!   monitor then stands.
 //! - `commit`: before the thread answers anybody it calls [`Engine::commit`], which puts that into the journal by one
-//!   write. Only then does anybody hear of a change (`events`).
+//!   write. Only then does anybody hear of a change (`events`, `record_first`).
 //! - `judge`: the loop that finds whose time is up, what it asks of senders under load, and the machine of the alerts.
 //! - `checkpoint`: brings what the journal holds into the tables that people query, and puts the engine together again
 //!   after a start.
 //! - `delivery`: brings out what is to be told.
 
-use crate::domain::id::IdRef;
 use crate::domain::instance::Instance;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::policy::{Policy, Sync};
 pub use crate::domain::registry::MonitorEvent;
-use crate::domain::registry::{Name, Registry};
 use crate::domain::time::{Now, Wall};
 use crate::i18n::Text;
 use crate::store::{Journal, Storage, Store};
 use crate::sys::log::Log;
 use arc_swap::ArcSwap;
-use intake::claims::Claims;
-use std::hash::BuildHasher;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio::sync::{broadcast, watch as latest};
 
 pub mod checkpoint;
 mod commit;
 pub mod delivery;
 mod events;
+mod health;
 pub mod intake;
 pub mod judge;
+mod mutex;
+mod pending;
 mod query;
+mod record_first;
 pub mod seed;
+mod shards;
 pub mod stats;
 #[cfg(test)]
 pub mod testing;
 
 use checkpoint::catch_up::CatchUp;
-use commit::StorageTrouble;
-pub use commit::{NotStoredError, Pending};
 use delivery::stats::DeliveryStats;
 use delivery::unstored::Unstored;
-use events::EventQueue;
-use intake::Intake;
-pub use intake::{BeatRefusal, ControlRefusal, Incoming, SenderRefusal, id_of_peer};
-use judge::Alarm;
-use judge::alerts::{Gaps, Recovered};
-pub use query::{Health, MonitorPlace};
+use events::EventQueues;
+pub use health::Health;
+use health::StorageTrouble;
+use intake::admission::Intake;
+pub use intake::admission::{BeatRefusal, ControlRefusal, Incoming, id_of_peer};
+use intake::claims::Claims;
+pub use intake::refusals::SenderRefusal;
+use judge::alarm::Alarm;
+use judge::alerts::JudgeInbox;
+use mutex::lock;
+pub use pending::{NotStoredError, Pending};
 use seed::Seed;
+pub use shards::MonitorPlace;
+use shards::{SHARDS, Shards};
 use stats::Stats;
 
-/// Shards of the registry: enough that cores seldom meet in one.
-const SHARDS: usize = 64;
 /// MonitorEvent kept for a watcher that is slow.
 const EVENTS_MAX: usize = 1024;
 
 /// See the module.
 pub struct Engine {
-    shards: Box<[Mutex<Registry>]>,
-    /// Of each shard, what is on its way to being told.
-    event_queues: Box<[Mutex<EventQueue>]>,
-    /// Hashes ids for the shards and inside them; seeded anew in every process.
-    hasher: Seed,
+    shards: Shards,
+    /// What is on its way to being told.
+    event_queues: EventQueues,
     policy: ArcSwap<Policy>,
     log: Log,
     stats: Stats,
@@ -77,10 +80,8 @@ pub struct Engine {
     alarm: Alarm,
     events: broadcast::Sender<Arc<MonitorEvent>>,
     trouble: Mutex<StorageTrouble>,
-    /// What has happened to time, for the machine of the alerts.
-    gaps: Mutex<Gaps>,
-    /// What was found at the start, until the machine has it.
-    recovered: Mutex<Option<Recovered>>,
+    /// What the judge of the alerts has yet to hear.
+    judge_inbox: Mutex<JudgeInbox>,
     post: DeliveryStats,
     /// What is told while it cannot be put on record.
     unstored: Mutex<Unstored>,
@@ -101,15 +102,9 @@ impl Engine {
         storage: Storage,
         sync: Sync,
     ) -> Engine {
-        let shard = || {
-            let mut registry = Registry::new(now, policy.defaults, policy.rules.clone());
-            registry.bound_messages(policy.limits.messages / SHARDS);
-            Mutex::new(registry)
-        };
         Engine {
-            shards: (0..SHARDS).map(|_| shard()).collect(),
-            event_queues: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher: Seed::random(),
+            shards: Shards::new(now, &policy),
+            event_queues: EventQueues::default(),
             log,
             stats: Stats::new(threads),
             instance: Arc::new(storage.tables.instance()),
@@ -120,8 +115,7 @@ impl Engine {
             alarm: Alarm::default(),
             events: broadcast::Sender::new(EVENTS_MAX),
             trouble: Mutex::default(),
-            gaps: Mutex::default(),
-            recovered: Mutex::default(),
+            judge_inbox: Mutex::default(),
             post: DeliveryStats::default(),
             unstored: Mutex::default(),
             catch_up: CatchUp::default(),
@@ -133,7 +127,7 @@ impl Engine {
 
     /// The same engine with a seed of its hashes that is known; before it has any monitors.
     pub fn hashing_by(mut self, seed: Seed) -> Engine {
-        self.hasher = seed;
+        self.shards.hash_by(seed);
         self
     }
 
@@ -154,7 +148,7 @@ impl Engine {
         let mut pending = Pending::new();
         for shard in 0..SHARDS {
             self.change(now, shard, &mut pending, |registry, keep| {
-                registry.bound_messages(policy.limits.messages / SHARDS);
+                registry.bound_messages(shards::messages_max(&policy));
                 registry.set_policy(now, &policy, keep);
             });
             // A failure has been noted and will be made good.
@@ -182,19 +176,8 @@ impl Engine {
         &self.log
     }
 
-    /// The shard of an id, by one half of its hash, and its name inside it, by the other.
-    fn place_of<'a>(&self, id: IdRef<'a>) -> (usize, Name<'a>) {
-        let hash = self.hasher.hash_one(id.as_str());
-        ((hash >> 32) as usize % SHARDS, Name { id, hash: hash as u32 })
-    }
-
     fn notice(&self, at: Wall, level: Level, kind: &'static str, text: impl Into<Text>) {
         let text = text.into().in_lang(self.policy().page_lang);
         self.log.notice(at, Notice::Other { level, kind, text });
     }
-}
-
-/// A lock whose holder panicked still guards whole values: every change under it is made by assignments.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

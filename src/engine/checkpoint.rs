@@ -8,16 +8,22 @@
 //! Alerts do not wait for the tables. While these take nothing, or the journal does not, changes are heard all the same, and
 //! what is to be told of them leaves from memory (`unstored`).
 
-use super::judge::alerts::{Alerts, outgoing};
-use super::{Engine, Pending, SHARDS, lock};
+use super::Engine;
+use super::judge::alerts::{AlertJudge, Clocks};
+use super::mutex::lock;
+use super::pending::Pending;
+use super::record_first::on_record_first;
+use super::shards::SHARDS;
+use crate::domain::alert::{AlertOutput, Message};
 use crate::domain::notice::Level;
 use crate::domain::record::Record;
 use crate::domain::time::{Mono, Now, Span, Wall};
 use crate::i18n::{self, Text};
-use crate::store::{Batch, Entry, Mark, Position, SnapshotRow, StoreError, Wanted};
+use crate::store::{Batch, Entry, Mark, Outgoing, Position, SnapshotRow, StoreError, Wanted};
 use std::collections::HashSet;
 
 pub(super) mod catch_up;
+mod judging;
 pub mod threads;
 
 /// Journal bytes after which a snapshot is due.
@@ -48,6 +54,8 @@ pub struct Checkpointer {
     heard: Option<Position>,
     /// Changes that the journal has not taken, until they are heard.
     unheard: Batch,
+    /// When this process began.
+    started: Clocks,
     /// How long the machine has slept since it was booted.
     asleep: Span,
     /// How long history is kept.
@@ -56,7 +64,7 @@ pub struct Checkpointer {
     forget_due: Mono,
     retry_due: Mono,
     /// What is to be told of the changes.
-    alerts: Alerts,
+    judge: Option<AlertJudge>,
     /// The tables have no room.
     is_full: bool,
     /// It was said that no more alerts can be made.
@@ -70,12 +78,13 @@ impl Checkpointer {
             followed: None,
             heard: None,
             unheard: Batch::new(),
+            started: Clocks { now, asleep },
             asleep,
             history,
             snapshot_due: now.mono.after(SNAPSHOT_EVERY),
             forget_due: now.mono,
             retry_due: Mono(0),
-            alerts: Alerts::new(now, asleep),
+            judge: None,
             is_full: false,
             is_mute: false,
         }
@@ -105,19 +114,16 @@ impl Engine {
         let mut last_number = self.store.last_number()?;
         let mut load = |record: &Record<'_>, saved: bool| {
             last_number = last_number.max(record.number);
-            let (shard, name) = self.place_of(record.id);
-            lock(&self.shards[shard]).load(now, name, record, saved);
+            self.shards.load(now, record, saved);
         };
         let from = self.store.snapshot(&mut |row| match row {
             // Of one that is gone only the number is known, so not where it was.
-            SnapshotRow::Removed(number) => {
-                self.shards.iter().for_each(|shard| lock(shard).mark_removed(number))
-            }
+            SnapshotRow::Removed(number) => self.shards.mark_removed(number),
             SnapshotRow::Monitor(record) => load(record, true),
         })?;
         self.journal.read(from, Wanted::All, &mut |_, record| load(record, false))?;
         let last_sign = self.journal.last_sign();
-        self.find_unremembered(now)?;
+        self.compare_alerts(now)?;
         let mut pending = Pending::new();
         let mut monitors = 0;
         for shard in 0..SHARDS {
@@ -216,7 +222,7 @@ impl Engine {
         most: usize,
         on_record: bool,
     ) -> Result<(Position, bool), StoreError> {
-        self.ready_alerts(&mut checkpointer.alerts, now)?;
+        self.ready_judge(checkpointer, now)?;
         if checkpointer.followed.is_none() {
             checkpointer.followed = self.store.marks()?.changes;
             checkpointer.heard = checkpointer.followed;
@@ -268,22 +274,16 @@ impl Engine {
         all: Option<(Now, bool)>,
     ) -> Result<(), StoreError> {
         let mut records = followed.records.records();
-        self.hear_alerts(&mut checkpointer.alerts, records.get(followed.heard..).unwrap_or_default())?;
-        if let Some((now, is_whole)) = all {
-            self.hear_unstored(checkpointer, is_whole)?;
-            let is_full = checkpointer.is_full || lock(&self.trouble).is_full;
-            self.advance_alerts(&mut checkpointer.alerts, now, checkpointer.asleep, is_full)?;
-        }
+        let new = records.get(followed.heard..).unwrap_or_default();
+        let told = self.judge(checkpointer, new, all, followed.on_record)?;
         checkpointer.heard = checkpointer.heard.max(upto);
-        if followed.on_record {
-            // Those of one monitor stay in their order.
-            records.sort_by_key(|record| record.number);
-            match self.transit(checkpointer, &records, upto) {
-                Ok(()) => checkpointer.followed = upto,
-                Err(error) => (followed.on_record, followed.failed) = (false, Some(error)),
-            }
-        } else {
-            self.hold_unstored(outgoing(&checkpointer.alerts.take_messages()));
+        // Those of one monitor stay in their order.
+        records.sort_by_key(|record| record.number);
+        let mark = followed.on_record.then(|| mark_behind(upto));
+        match self.tell_alerts(checkpointer, &records, told, mark) {
+            Ok(()) if followed.on_record => checkpointer.followed = upto,
+            Ok(()) => {}
+            Err(error) => (followed.on_record, followed.failed) = (false, Some(error)),
         }
         drop(records);
         followed.records.clear();
@@ -291,54 +291,51 @@ impl Engine {
         Ok(())
     }
 
-    /// Hears the changes that the journal has not taken. When it takes them they are heard again, which changes nothing.
-    fn hear_unstored(&self, checkpointer: &mut Checkpointer, is_whole: bool) -> Result<(), StoreError> {
-        if checkpointer.unheard.is_empty() {
-            checkpointer.unheard = std::mem::take(&mut lock(&self.trouble).unheard);
-        }
-        checkpointer.alerts.expect_twins(!is_whole || !checkpointer.unheard.is_empty());
-        self.hear_alerts(&mut checkpointer.alerts, &checkpointer.unheard.records())?;
-        checkpointer.unheard.clear();
-        Ok(())
-    }
-
-    /// Puts changes on record, with all that is to be told. What cannot be is told all the same.
-    fn transit(
+    /// Tells what has come of changes, on record first: the changes, what is to be told of them and what is to be remembered, in
+    /// one step, with the place in the journal that this reaches. What cannot be put on record is told all the same. `mark`
+    /// `None`: it is not to be tried.
+    fn tell_alerts(
         &self,
         checkpointer: &mut Checkpointer,
         records: &[Record<'_>],
-        upto: Option<Position>,
+        told: AlertOutput,
+        mark: Option<Mark>,
     ) -> Result<(), StoreError> {
-        let step = checkpointer.alerts.take();
-        let messages = outgoing(&step.messages);
+        let messages = outgoing(&told.messages);
+        let Some(mark) = mark else {
+            self.hold_unstored(messages);
+            return Ok(());
+        };
         let unstored = lock(&self.unstored).messages();
-        if records.is_empty() && step.is_empty() && unstored.is_empty() {
+        if records.is_empty() && told.is_empty() && unstored.is_empty() {
             return Ok(());
         }
         let outbox = [unstored, messages.clone()].concat();
-        let records = records.iter().map(Entry::Record);
-        let told = outbox.iter().map(Entry::Message).chain(step.alert_states.iter().map(Entry::AlertState));
-        let entries: Vec<Entry<'_>> = records.chain(told).collect();
-        match self.store.apply(&entries, upto.map_or(Mark::None, Mark::Changes)) {
-            Ok(_) => {
-                lock(&self.unstored).are_put(&outbox);
-                if !outbox.is_empty() {
-                    self.post.bell.notify_one();
-                }
-                Ok(())
-            }
-            Err(error) => {
-                checkpointer.alerts.put_back(&step.alert_states);
+        let put = || {
+            let records = records.iter().map(Entry::Record);
+            let alert_states = told.alert_states.iter().map(Entry::AlertState);
+            let entries: Vec<Entry<'_>> =
+                records.chain(outbox.iter().map(Entry::Message)).chain(alert_states).collect();
+            self.store.apply(&entries, mark).map(drop)
+        };
+        on_record_first(put, |is_on_record| {
+            if !is_on_record {
+                checkpointer.judge.iter_mut().for_each(|judge| judge.put_back(&told.alert_states));
                 self.hold_unstored(messages);
-                Err(error)
+                return;
             }
-        }
+            lock(&self.unstored).are_put(&outbox);
+            if !outbox.is_empty() {
+                self.post.bell.notify_one();
+            }
+        })
     }
 
     /// Puts on record what waits for that: first what was decided, so that a crash does not have it decided again.
     fn store_unstored(&self, checkpointer: &mut Checkpointer) -> Result<(), StoreError> {
         if !lock(&self.unstored).is_empty() {
-            self.transit(checkpointer, &[], checkpointer.followed)?;
+            let told = checkpointer.judge.as_mut().map(AlertJudge::take).unwrap_or_default();
+            self.tell_alerts(checkpointer, &[], told, Some(mark_behind(checkpointer.followed)))?;
             self.record_settled()?;
         }
         checkpointer.is_mute = false;
@@ -347,8 +344,8 @@ impl Engine {
 
     /// Whether there is no room for more of what cannot be put on record; that is said once.
     fn is_mute(&self, checkpointer: &mut Checkpointer, now: Wall) -> bool {
-        let has_room =
-            lock(&self.unstored).has_room() && checkpointer.alerts.unremembered() < UNREMEMBERED_MAX;
+        let unremembered = checkpointer.judge.as_ref().map_or(0, AlertJudge::unremembered);
+        let has_room = lock(&self.unstored).has_room() && unremembered < UNREMEMBERED_MAX;
         if !has_room && !std::mem::replace(&mut checkpointer.is_mute, true) {
             self.notice(now, Level::Error, "not_stored", i18n::delivery::DECIDED_UNSTORED_TOO_MANY);
         }
@@ -370,7 +367,7 @@ impl Engine {
             Ok(true) => {}
             Ok(false) => return Ok(()),
             Err(error) => {
-                self.shards.iter().for_each(|shard| lock(shard).mark_unsaved());
+                self.shards.mark_unsaved();
                 return Err(error);
             }
         }
@@ -378,15 +375,12 @@ impl Engine {
     }
 
     fn save_from(&self, now: Now) -> Result<(), StoreError> {
-        let mut places: Vec<Option<usize>> = vec![Some(0); self.shards.len()];
+        let mut places = [Some(0); SHARDS];
         let mut held = Batch::new();
         let mut below = 0;
         while places.iter().any(Option::is_some) {
             below += NUMBERS_AT_ONCE;
-            for (shard, place) in self.shards.iter().zip(&mut places) {
-                let Some(from) = *place else { continue };
-                *place = lock(shard).unsaved(now, from, below, &mut |record| held.push(record));
-            }
+            self.shards.unsaved(now, &mut places, below, &mut |record| held.push(record));
             let mut records = held.records();
             records.sort_unstable_by_key(|record| record.number);
             if !records.is_empty() {
@@ -430,4 +424,26 @@ impl Engine {
         checkpointer.forget_due = if more { now.mono } else { now.mono.after(FORGET_EVERY) };
         Ok(())
     }
+}
+
+/// That the changes before a place in the journal are on record.
+fn mark_behind(upto: Option<Position>) -> Mark {
+    upto.map_or(Mark::None, Mark::Changes)
+}
+
+/// The machine's messages as the outbox takes them.
+fn outgoing(messages: &[Message]) -> Vec<Outgoing> {
+    let post = |message: &Message| {
+        Some(Outgoing {
+            key: message.key.clone(),
+            notifier: message.notifier.clone(),
+            recipient: None,
+            made: message.made,
+            due: message.made,
+            tries: 0,
+            // A value of plain fields always has a JSON.
+            message: serde_json::to_string(message).ok()?,
+        })
+    };
+    messages.iter().filter_map(post).collect()
 }

@@ -1,77 +1,34 @@
 //! Putting on record what has changed, before anybody hears of it.
 
-use super::{Engine, lock};
-use crate::domain::notice::Level;
+use super::Engine;
+use super::mutex::lock;
+use super::pending::{Keep, NotStoredError, Pending};
+use super::record_first::on_record_first;
+use crate::domain::notice::{Level, Notice};
 use crate::domain::policy::Sync;
-use crate::domain::record::{Change, Record};
-use crate::domain::registry::Registry;
-use crate::domain::sentence::Sentence;
+use crate::domain::record::Change;
+use crate::domain::registry::{MonitorEvent, Registry};
 use crate::domain::time::{Now, Wall};
 use crate::i18n::Text;
 use crate::store::{Batch, StoreError};
+use crate::view::words;
+use std::sync::Arc;
 
 /// Changes of state, encoded, that wait for a journal that takes nothing at the moment, and those that wait to be told of.
 const BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// Where a registry puts how a monitor stands.
-pub(super) type Keep<'a> = &'a mut dyn FnMut(&Record<'_>);
-
-/// The changes of one thread since it last committed.
-#[derive(Debug, Default)]
-pub struct Pending {
-    /// How the monitors stand that have changed.
-    pub(super) batch: Batch,
-    /// Which events wait for that to be on record.
-    pub(super) tickets: Vec<super::events::EventTicket>,
-}
-
-/// What was to be kept is not; beats are known and would be lost with the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotStoredError;
-
-/// What the journal would not take.
-#[derive(Default)]
-pub(super) struct StorageTrouble {
-    /// Why, while it lasts.
-    pub(super) reason: Option<Sentence>,
-    /// Whether that is for want of room.
-    pub(super) is_full: bool,
-    /// Changes of state since; the beats among them are in memory only.
-    pub(super) backlog: Batch,
-    /// Those of them that the machine of the alerts has yet to hear, since it does not find them in the journal.
-    pub(super) unheard: Batch,
-    /// What is wrong with the tables, as the checkpointer finds them.
-    pub(super) tables: Option<Sentence>,
-    /// What is wrong with the outbox, as the delivery finds it.
-    pub(super) outbox: Option<Sentence>,
-    /// What was found damaged since the start.
-    pub(super) damage: Vec<Sentence>,
-    /// Listeners that are not there yet.
-    pub(super) absent: Vec<Sentence>,
-}
-
-impl Pending {
-    /// Nothing has changed.
-    pub fn new() -> Pending {
-        Pending::default()
-    }
-
-    /// Whether nothing has changed.
-    pub fn is_empty(&self) -> bool {
-        self.batch.is_empty() && self.tickets.is_empty()
-    }
-}
 
 impl Engine {
     /// Puts what a thread has changed into the journal, as safely as was configured, and then tells of it. On failure the
     /// changes of state among it are kept for later and told nevertheless; nothing is pending either way.
     pub fn commit(&self, now: Wall, pending: &mut Pending) -> Result<(), NotStoredError> {
-        let kept =
-            if pending.batch.is_empty() { Ok(()) } else { self.put_on_record(now, &mut pending.batch) };
-        if !pending.tickets.is_empty() {
-            self.tell_events(pending);
-        }
-        kept
+        let Pending { batch, tickets } = pending;
+        let put = || if batch.is_empty() { Ok(()) } else { self.put_on_record(now, batch) };
+        // The log and the streams of events do not mark what is not on record: that is said once, by `has_failed`.
+        on_record_first(put, |_| {
+            if !tickets.is_empty() {
+                self.event_queues.take_told(tickets, |at, event| self.tell_event(at, event));
+            }
+        })
     }
 
     fn put_on_record(&self, now: Wall, batch: &mut Batch) -> Result<(), NotStoredError> {
@@ -125,10 +82,54 @@ impl Engine {
         pending: &mut Pending,
         change: impl FnOnce(&mut Registry, &mut Keep<'_>) -> T,
     ) -> T {
-        let mut registry = lock(&self.shards[shard]);
+        let mut registry = self.shards.lock(shard);
         let mut keep: Keep<'_> = &mut |record| self.catch_up.push(&mut pending.batch, record);
         let changed = change(&mut registry, &mut keep);
-        self.note_events(now, shard, &mut registry, pending);
+        self.event_queues.note(now, shard, &mut registry, &mut pending.tickets);
         changed
     }
+
+    /// Tells everybody who listens.
+    fn tell_event(&self, now: Now, event: MonitorEvent) {
+        match &event {
+            MonitorEvent::Change(change) => {
+                self.stats.transition(change.to);
+                if let Some(deadline) = change.deadline {
+                    self.stats.detected(now.mono.since(deadline));
+                }
+                if change.muted {
+                    self.stats.muted();
+                } else {
+                    self.log.notice(
+                        change.at,
+                        Notice::Transition {
+                            monitor: change.monitor.as_str().into(),
+                            from: change.from,
+                            to: change.to,
+                            last_beat: change.last_beat,
+                            silent: change.silent,
+                            reason: change.reason,
+                            at: change.at,
+                        },
+                    );
+                }
+            }
+            MonitorEvent::Made(_) => {}
+            MonitorEvent::Conflict(id, conflict) => {
+                let text = words::conflict(self.policy().page_lang, id.as_str(), conflict);
+                self.notice(now.wall, Level::Warning, "conflict", Text::foreign(text));
+            }
+            MonitorEvent::Removed(_) => {
+                self.intake.release();
+            }
+        }
+        if self.events.receiver_count() > 0 {
+            // Without a receiver there is nobody to tell.
+            let _ = self.events.send(Arc::new(event));
+        }
+    }
 }
+
+#[cfg(test)]
+#[path = "events_tests.rs"]
+mod tests;

@@ -1,18 +1,15 @@
-//! What is told of changes: to the log, to streams of events, to the metrics.
+//! What is told of changes, to the log, to streams of events, to the metrics, waits here until it may be told.
 //!
-//! One rule for everything that changes a monitor: first the journal, then everybody else. So a change is noted twice: its
-//! record goes into the thread's own [`Pending`], and the event into the queue of its shard, where it waits until
-//! [`Engine::commit`] has written that record. Threads commit in any order, but the events of one monitor are told in the
-//! order in which they happened: behind one that waits, all wait.
+//! A change is noted twice: its record goes into the thread's own [`Pending`](super::Pending), and the event into the queue of
+//! its shard, where it waits until [`Engine::commit`](super::Engine::commit) has written that record. Threads commit in any
+//! order, but the events of one monitor are told in the order in which they happened: behind one that waits, all wait.
 
-use super::{Engine, Pending, lock};
-use crate::domain::notice::{Level, Notice};
+use super::mutex::lock;
+use super::shards::SHARDS;
 use crate::domain::registry::{MonitorEvent, Registry};
 use crate::domain::time::Now;
-use crate::i18n::Text;
-use crate::view::words;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::Mutex;
 
 /// The place of an event in the queue of a shard.
 #[derive(Clone, Copy, Debug)]
@@ -21,9 +18,11 @@ pub(super) struct EventTicket {
     number: u64,
 }
 
-/// The events of one shard that nobody has been told of.
+/// Of each shard, the events that nobody has been told of.
+pub(super) struct EventQueues(Box<[Mutex<EventQueue>]>);
+
 #[derive(Debug, Default)]
-pub(super) struct EventQueue {
+struct EventQueue {
     waiting: VecDeque<QueuedEvent>,
     /// The number of the first.
     first: u64,
@@ -33,96 +32,70 @@ pub(super) struct EventQueue {
 struct QueuedEvent {
     at: Now,
     event: MonitorEvent,
-    on_record: bool,
+    may_be_told: bool,
 }
 
-impl Engine {
+impl Default for EventQueues {
+    fn default() -> EventQueues {
+        EventQueues((0..SHARDS).map(|_| Mutex::default()).collect())
+    }
+}
+
+impl EventQueues {
     /// Takes over what a shard has to tell. Called before its lock is given back, or another thread would take that for
     /// events of its own and tell it with its own commit.
     #[inline]
-    pub(super) fn note_events(&self, now: Now, shard: usize, registry: &mut Registry, pending: &mut Pending) {
+    pub(super) fn note(
+        &self,
+        now: Now,
+        shard: usize,
+        registry: &mut Registry,
+        tickets: &mut Vec<EventTicket>,
+    ) {
         // An ordinary beat has none.
         if let Some(first) = registry.poll_event() {
-            self.queue_events(now, shard, first, registry, pending);
+            self.queue(now, shard, first, registry, tickets);
         }
     }
 
     #[cold]
-    fn queue_events(
+    fn queue(
         &self,
         at: Now,
         shard: usize,
         first: MonitorEvent,
         registry: &mut Registry,
-        pending: &mut Pending,
+        tickets: &mut Vec<EventTicket>,
     ) {
-        let mut queue = lock(&self.event_queues[shard]);
+        let mut queue = lock(&self.0[shard]);
         let mut next = Some(first);
         while let Some(event) = next {
-            pending.tickets.push(EventTicket { shard, number: queue.first + queue.waiting.len() as u64 });
-            queue.waiting.push_back(QueuedEvent { at, event, on_record: false });
+            tickets.push(EventTicket { shard, number: queue.first + queue.waiting.len() as u64 });
+            queue.waiting.push_back(QueuedEvent { at, event, may_be_told: false });
             next = registry.poll_event();
         }
     }
 
-    /// Tells what a commit has put on record, and what has only waited for that.
-    pub(super) fn tell_events(&self, pending: &mut Pending) {
-        for EventTicket { shard, number } in pending.tickets.drain(..) {
+    /// Tells the events of these tickets, and what has only waited for them.
+    pub(super) fn take_told(&self, tickets: &mut Vec<EventTicket>, mut tell: impl FnMut(Now, MonitorEvent)) {
+        for EventTicket { shard, number } in tickets.drain(..) {
             // Held while it is told, so that another thread cannot overtake.
-            let mut queue = lock(&self.event_queues[shard]);
+            let mut queue = lock(&self.0[shard]);
             let place = number.checked_sub(queue.first).and_then(|place| usize::try_from(place).ok());
             if let Some(event) = place.and_then(|place| queue.waiting.get_mut(place)) {
-                event.on_record = true;
+                event.may_be_told = true;
             }
-            while queue.waiting.front().is_some_and(|event| event.on_record) {
+            while queue.waiting.front().is_some_and(|event| event.may_be_told) {
                 let Some(event) = queue.waiting.pop_front() else { break };
                 queue.first += 1;
-                self.tell(event.at, event.event);
+                tell(event.at, event.event);
             }
         }
     }
 
-    /// Tells everybody who listens.
-    fn tell(&self, now: Now, event: MonitorEvent) {
-        match &event {
-            MonitorEvent::Change(change) => {
-                self.stats.transition(change.to);
-                if let Some(deadline) = change.deadline {
-                    self.stats.detected(now.mono.since(deadline));
-                }
-                if change.muted {
-                    self.stats.muted();
-                } else {
-                    self.log.notice(
-                        change.at,
-                        Notice::Transition {
-                            monitor: change.monitor.as_str().into(),
-                            from: change.from,
-                            to: change.to,
-                            last_beat: change.last_beat,
-                            silent: change.silent,
-                            reason: change.reason,
-                            at: change.at,
-                        },
-                    );
-                }
-            }
-            MonitorEvent::Made(_) => {}
-            MonitorEvent::Conflict(id, conflict) => {
-                let text = words::conflict(self.policy().page_lang, id.as_str(), conflict);
-                self.notice(now.wall, Level::Warning, "conflict", Text::foreign(text));
-            }
-            MonitorEvent::Removed(_) => {
-                self.intake.release();
-            }
-        }
-        if self.events.receiver_count() > 0 {
-            // Without a receiver there is nobody to tell.
-            let _ = self.events.send(Arc::new(event));
-        }
+    /// Whether a shard's queue holds nothing.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self, shard: usize) -> bool {
+        lock(&self.0[shard]).waiting.is_empty()
     }
 }
-
-#[cfg(test)]
-#[path = "events_tests.rs"]
-mod tests;

@@ -11,16 +11,20 @@
 //! ([`Stats::busy`](super::stats::Stats::busy)), and as long as one takes more than a second nobody is judged; after it
 //! everybody has a whole interval again.
 
-use super::{Engine, Pending, SHARDS, lock};
+use super::Engine;
+use super::mutex::lock;
+use super::pending::Pending;
+use super::shards::SHARDS;
 use crate::domain::notice::Level;
+use crate::domain::policy::Policy;
 use crate::domain::time::{Mono, Now, Span, Wall};
 use crate::i18n;
 use crate::sys::clock;
 use gaps::{Gap, GapFinder};
 use govern::Governing;
-use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::Notify;
+use std::sync::atomic::Ordering;
 
+pub(super) mod alarm;
 pub(super) mod alerts;
 mod gaps;
 mod govern;
@@ -35,18 +39,17 @@ const PATIENCE: Span = Span(50);
 /// What the loop remembers from one turn to the next.
 pub struct Judge {
     clocks: GapFinder,
-    /// When a maintenance window next begins, and the generation of the policy that this was found for.
-    boundary: Option<Wall>,
-    boundary_of: Option<u64>,
+    windows: Windows,
     governing: Governing,
     pending: Pending,
 }
 
-/// Wakes the loop before the time that it has named.
-pub(super) struct Alarm {
-    /// When the loop means to wake, in milliseconds of the monotonic clock; `u64::MAX` while it is busy.
-    armed: AtomicU64,
-    wake: Notify,
+/// When maintenance windows begin.
+#[derive(Default)]
+struct Windows {
+    /// When the next one does, and the generation of the policy that this was found for.
+    boundary: Option<Wall>,
+    boundary_of: Option<u64>,
 }
 
 /// How to go on.
@@ -63,32 +66,28 @@ impl Judge {
     pub fn new(now: Now, asleep: Span) -> Judge {
         Judge {
             clocks: GapFinder::new(now, asleep, now.mono.after(REST)),
-            boundary: None,
-            boundary_of: None,
+            windows: Windows::default(),
             governing: Governing::new(now.mono),
             pending: Pending::new(),
         }
     }
 }
 
-impl Default for Alarm {
-    fn default() -> Alarm {
-        Alarm { armed: AtomicU64::new(u64::MAX), wake: Notify::new() }
-    }
-}
-
-impl Alarm {
-    /// Wakes the loop.
-    pub(super) fn ring(&self) {
-        self.wake.notify_one();
+impl Windows {
+    /// Whether monitors are to be looked through for windows that have begun.
+    fn is_due(&self, now: Wall, policy: &Policy) -> bool {
+        self.boundary_of != Some(policy.generation) || self.boundary.is_some_and(|boundary| boundary <= now)
     }
 
-    /// Wakes it if it means to sleep for longer.
-    #[inline]
-    pub(super) fn ring_before(&self, deadline: Option<Mono>) {
-        if deadline.is_some_and(|deadline| deadline.0 < self.armed.load(Ordering::Acquire)) {
-            self.wake.notify_one();
-        }
+    /// They were.
+    fn plan(&mut self, now: Wall, policy: &Policy) {
+        self.boundary = policy.rules.next_boundary(now);
+        self.boundary_of = Some(policy.generation);
+    }
+
+    /// The clock was set: every boundary may lie elsewhere.
+    fn forget(&mut self) {
+        self.boundary_of = None;
     }
 }
 
@@ -108,12 +107,12 @@ impl Engine {
 
     /// Waits until a turn is wanted before the time that the last one named.
     pub async fn woken(&self) {
-        self.alarm.wake.notified().await;
+        self.alarm.rung().await;
     }
 
     /// One turn of the loop, at the moment `now`.
     pub fn turn(&self, judge: &mut Judge, now: Now, asleep: Span) -> NextTurn {
-        self.alarm.armed.store(u64::MAX, Ordering::Release);
+        self.alarm.disarm();
         if judge.clocks.is_stuck(now.mono, self.stats.busy_since()) {
             judge.clocks.plan(now.mono.after(REST));
             return NextTurn::At(now.mono.after(PATIENCE));
@@ -133,7 +132,7 @@ impl Engine {
             // A failure has been noted and will be made good.
             let _ = self.commit(now.wall, pending);
         }
-        if let Some(boundary) = judge.boundary {
+        if let Some(boundary) = judge.windows.boundary {
             next = next.min(now.mono_of(boundary).max(now.mono.after(Span(1))));
         }
         // What is left over is due already; that it is late is nobody's absence.
@@ -141,8 +140,7 @@ impl Engine {
         if more {
             return NextTurn::Now;
         }
-        // A deadline inserted since its shard was looked at compares with u64::MAX above or with this, and wakes us.
-        self.alarm.armed.store(next.0, Ordering::Release);
+        self.alarm.arm(next);
         NextTurn::At(next)
     }
 
@@ -154,16 +152,14 @@ impl Engine {
         }
         let away = Span(slept.0.saturating_add(stuck.0));
         if stuck > Span(0) {
-            let gaps = &mut lock(&self.gaps);
-            gaps.away = Span(gaps.away.0.saturating_add(stuck.0));
-            gaps.until = now.wall;
+            lock(&self.judge_inbox).gaps.add(stuck, now.wall);
         }
         self.notice(now.wall, Level::Notice, "absence", i18n::engine::heard_nothing_for(&away));
     }
 
     fn follow_clock(&self, judge: &mut Judge, now: Now) {
         let Some(step_ms) = judge.clocks.step_ms(now) else { return };
-        judge.boundary_of = None;
+        judge.windows.forget();
         for shard in 0..SHARDS {
             let pending = &mut judge.pending;
             self.change(now, shard, pending, |registry, keep| registry.clock_stepped(now, step_ms, keep));
@@ -172,15 +168,31 @@ impl Engine {
 
     fn hold_windows(&self, judge: &mut Judge, now: Now) {
         let policy = self.policy();
-        let is_known = judge.boundary_of == Some(policy.generation);
-        if is_known && judge.boundary.is_none_or(|boundary| now.wall < boundary) {
+        if !judge.windows.is_due(now.wall, &policy) {
             return;
         }
         for shard in (0..SHARDS).filter(|_| !policy.rules.is_empty()) {
             let pending = &mut judge.pending;
             self.change(now, shard, pending, |registry, keep| registry.hold_windows(now, keep));
         }
-        judge.boundary = policy.rules.next_boundary(now.wall);
-        judge.boundary_of = Some(policy.generation);
+        judge.windows.plan(now.wall, &policy);
+    }
+
+    fn govern(&self, judge: &mut Judge, now: Now) {
+        let terms = self.policy().governor;
+        let Some(governed) = judge.governing.turn(now.mono, terms, &self.shards) else { return };
+        self.stretch_permille.store((governed.times * 1000.0).round() as u32, Ordering::Relaxed);
+        if let Some(says) = governed.says {
+            let text = match says {
+                true => i18n::engine::load_over_limit(&terms.beats_per_second.unwrap_or_default()),
+                false => i18n::engine::LOAD_OVER.into(),
+            };
+            self.notice(now.wall, Level::Notice, "governor", text);
+        }
+    }
+
+    /// How many times intervals are stretched.
+    pub fn stretch(&self) -> f64 {
+        f64::from(self.stretch_permille.load(Ordering::Relaxed)) / 1000.0
     }
 }

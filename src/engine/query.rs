@@ -1,54 +1,29 @@
 //! What can be asked of the engine: how monitors stand, their past, whether all is well.
 
-use super::{Engine, SHARDS, lock};
+use super::Engine;
+use super::health::Health;
+use super::mutex::lock;
+use super::shards::MonitorPlace;
 use crate::domain::history::{Incident, Past};
 use crate::domain::id::IdRef;
 use crate::domain::limits::LIST_MAX;
 use crate::domain::notice::State;
-use crate::domain::registry::{Counts, Cursor, MonitorEvent, MonitorView, Order, Registry, Seat, Snapshot};
+use crate::domain::registry::{Counts, Cursor, MonitorEvent, MonitorView, Order, Registry, Snapshot};
 use crate::domain::sentence::Sentence;
 use crate::domain::time::{Now, Wall};
 use crate::store::{Entry, IncidentQuery, Mark, StoreError};
 use crate::sys::clock;
 use crate::view::words;
-use std::cmp::Ordering;
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
 /// Monitors that are named of those that were never heard.
 const NEVER_HEARD_NAMED: usize = 5;
 
-/// Where a monitor lies.
-#[derive(Clone, Copy, Debug)]
-pub struct MonitorPlace {
-    shard: u8,
-    seat: Seat,
-}
-
-const _: () = assert!(SHARDS <= 1 << u8::BITS);
-
-/// Whether beats are taken and kept.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Health {
-    /// Why beats are refused; `None`: they are not.
-    pub refusing: Option<Sentence>,
-    /// What else is wrong, in words for people.
-    pub degraded: Vec<Sentence>,
-    /// Bytes in the journal.
-    pub journal_bytes: u64,
-    /// Age of the oldest beat that a power cut would lose, in seconds.
-    pub unsynced_s: f64,
-}
-
 impl Engine {
     /// How many monitors are in each state.
     pub fn counts(&self) -> Counts {
-        let mut total = Counts::default();
-        for shard in &self.shards {
-            let counts = lock(shard).counts();
-            total.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
-        }
-        total
+        self.shards.counts()
     }
 
     /// One monitor.
@@ -58,9 +33,7 @@ impl Engine {
 
     /// One monitor, its deadline told by the clocks of `now`.
     pub fn get_at(&self, now: Now, id: IdRef<'_>) -> Option<Snapshot> {
-        let (shard, name) = self.place_of(id);
-        let found = lock(&self.shards[shard]).get(now, name);
-        found.map(|found| self.named(found))
+        self.shards.get_at(now, id).map(|found| self.named(found))
     }
 
     /// With its incident under the name that it has in the world.
@@ -87,8 +60,8 @@ impl Engine {
     ) -> (Vec<Snapshot>, Option<Cursor>) {
         let (now, limit) = (clock::now(), limit.min(LIST_MAX));
         let by = |a: &Snapshot, b: &Snapshot| (a.key(order), &a.id).cmp(&(b.key(order), &b.id));
-        let of_shard = |_, registry: &Registry, most| registry.list(now, order, after, most, &wanted);
-        let (rows, more) = self.first_of_all(limit, of_shard, by);
+        let of_shard = |_: usize, registry: &Registry, most| registry.list(now, order, after, most, &wanted);
+        let (rows, more) = self.shards.first_of_all(limit, of_shard, by);
         let rows: Vec<Snapshot> = rows.into_iter().map(|row| self.named(row)).collect();
         let next = rows.last().filter(|_| more).map(|row| Cursor { key: row.key(order), id: row.id.clone() });
         (rows, next)
@@ -105,40 +78,18 @@ impl Engine {
     ) -> (Vec<MonitorPlace>, Option<Cursor>) {
         let (now, limit) = (clock::now(), limit.min(LIST_MAX));
         let by = |a: &(Cursor, MonitorPlace), b: &(Cursor, MonitorPlace)| a.0.cmp(&b.0);
-        let of_shard = |shard, registry: &Registry, most| {
+        let of_shard = |shard: usize, registry: &Registry, most| {
             let seats = registry.seats(now, order, after, most, &wanted).into_iter();
-            seats.map(move |(cursor, seat)| (cursor, MonitorPlace { shard, seat })).collect()
+            seats.map(move |(cursor, seat)| (cursor, MonitorPlace::new(shard, seat))).collect()
         };
-        let (places, more) = self.first_of_all(limit, of_shard, by);
+        let (places, more) = self.shards.first_of_all(limit, of_shard, by);
         let next = places.last().filter(|_| more).map(|(cursor, _)| cursor.clone());
         (places.into_iter().map(|(_, place)| place).collect(), next)
     }
 
-    /// The first `limit` of what the shards give, each at most the number that it is asked for, and whether there are more.
-    /// One shard is locked at a time.
-    fn first_of_all<T>(
-        &self,
-        limit: usize,
-        of_shard: impl Fn(u8, &Registry, usize) -> Vec<T>,
-        compare: impl Fn(&T, &T) -> Ordering,
-    ) -> (Vec<T>, bool) {
-        let mut found = Vec::new();
-        for (number, shard) in self.shards.iter().enumerate() {
-            found.extend(of_shard(number as u8, &lock(shard), limit + 1));
-            if found.len() > 2 * (limit + 1) {
-                keep_first(&mut found, limit + 1, &compare);
-            }
-        }
-        keep_first(&mut found, limit + 1, &compare);
-        let more = found.len() > limit;
-        found.truncate(limit);
-        (found, more)
-    }
-
     /// The monitor that lies there, unless it is gone.
     pub fn at(&self, place: MonitorPlace) -> Option<Snapshot> {
-        let found = lock(self.shards.get(usize::from(place.shard))?).at(clock::now(), place.seat);
-        found.map(|found| self.named(found))
+        self.shards.at(clock::now(), place).map(|found| self.named(found))
     }
 
     /// Changes of state and the like as they happen, for whoever watches live. One that reads too slowly is told how
@@ -183,16 +134,7 @@ impl Engine {
 
     /// How many declared monitors have not been heard for longer than their interval, and the first of them; `None`: none.
     pub fn never_heard(&self) -> Option<(usize, Vec<String>)> {
-        let now = clock::now();
-        let mut count = 0;
-        let mut first: Vec<String> = Vec::new();
-        for shard in &self.shards {
-            let (more, ids) = lock(shard).never_heard(now, NEVER_HEARD_NAMED);
-            count += more;
-            first.extend(ids);
-        }
-        first.sort_unstable();
-        first.truncate(NEVER_HEARD_NAMED);
+        let (count, first) = self.shards.never_heard(clock::now(), NEVER_HEARD_NAMED);
         (count > 0).then_some((count, first))
     }
 
@@ -222,9 +164,4 @@ impl Engine {
             unsynced_s: condition.unsynced_ms as f64 / 1000.0,
         }
     }
-}
-
-fn keep_first<T>(rows: &mut Vec<T>, count: usize, compare: impl Fn(&T, &T) -> Ordering) {
-    rows.sort_unstable_by(compare);
-    rows.truncate(count);
 }

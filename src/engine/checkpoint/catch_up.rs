@@ -7,7 +7,7 @@
 
 use crate::domain::record::{Change, Record};
 use crate::domain::time::Span;
-use crate::engine::lock;
+use crate::engine::mutex::lock;
 use crate::store::Batch;
 use crate::sys::clock;
 use std::sync::atomic::{AtomicU64, Ordering};

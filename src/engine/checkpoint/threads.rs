@@ -4,7 +4,8 @@
 use super::Checkpointer;
 use crate::domain::notice::Level;
 use crate::domain::time::Wall;
-use crate::engine::{Engine, lock};
+use crate::engine::Engine;
+use crate::engine::mutex::lock;
 use crate::i18n;
 use crate::sys::{clock, network};
 use std::io;
@@ -75,7 +76,7 @@ impl Engine {
         if known.replace(there).is_none_or(|known| known == there) {
             return;
         }
-        let network = &mut lock(&self.gaps).network;
+        let network = &mut lock(&self.judge_inbox).gaps.network;
         // Whoever reads it does so several times a second; more than these are the last ones again.
         network.truncate(NETWORK_MAX);
         network.push(there);

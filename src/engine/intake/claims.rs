@@ -9,7 +9,7 @@
 
 use crate::domain::address::Peer;
 use crate::domain::id::{Id, IdRef};
-use crate::engine::lock;
+use crate::engine::mutex::lock;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::collections::HashMap;

@@ -4,12 +4,11 @@
 //! who guesses has so many guesses in that time as the host may have connections, and whoever shares the address with him
 //! is late and not shut out. It ends by itself as soon as the guesses do.
 
-use super::SenderRefusal;
 use crate::domain::address::Peer;
 use crate::domain::limits::{GUESS_WINDOW, GUESSES_PER_HOST_MAX, TOKEN_WAIT};
 use crate::domain::meter::Meter;
-use crate::domain::time::{Mono, Now, Span};
-use crate::engine::{Engine, lock};
+use crate::domain::time::{Mono, Span};
+use crate::engine::mutex::lock;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,31 +22,17 @@ pub(super) struct Guesses {
 
 impl Guesses {
     /// Counts one; whether it was one of many.
-    fn note(&self, now: Mono, peer: Peer) -> bool {
+    pub(super) fn note(&self, now: Mono, peer: Peer) -> bool {
         self.until.fetch_max(now.after(GUESS_WINDOW).0, Ordering::Relaxed);
         lock(&self.meter).check(now, peer, GUESSES_PER_HOST_MAX, GUESS_WINDOW).is_err()
     }
 
-    fn wait(&self, now: Mono, peer: Peer) -> Option<Span> {
+    pub(super) fn wait(&self, now: Mono, peer: Peer) -> Option<Span> {
         if now.0 > self.until.load(Ordering::Relaxed) {
             return None;
         }
         let spent = lock(&self.meter).is_spent(now, peer, GUESSES_PER_HOST_MAX, GUESS_WINDOW);
         spent.then_some(TOKEN_WAIT)
-    }
-}
-
-impl Engine {
-    /// Counts a token that is none of those under `key`, and says so now and then.
-    pub fn note_wrong_token(&self, now: Now, key: &'static str, peer: Peer) {
-        self.stats().wrong_token();
-        let many = self.intake.guesses.note(now.mono, peer);
-        self.note_refused(now, if many { SenderRefusal::Guesses } else { SenderRefusal::Token(key) }, peer);
-    }
-
-    /// How long a token that comes from there must wait before it is looked at, if it must.
-    pub fn token_wait(&self, now: Mono, peer: Peer) -> Option<Span> {
-        self.intake.guesses.wait(now, peer)
     }
 }
 

@@ -4,12 +4,8 @@
 //! once in [`SAID_EVERY`] with how many there were, and as long as it goes on as a reason why the server is degraded. What
 //! is remembered is one tally for each kind, however many are refused.
 
-use super::BeatRefusal;
-use crate::domain::address::Peer;
 use crate::domain::limits::TOKEN_WAIT;
-use crate::domain::notice::Level;
-use crate::domain::time::{Mono, Now, Span};
-use crate::engine::{Engine, lock};
+use crate::domain::time::{Mono, Span};
 use crate::i18n::{self, Text};
 
 /// Between two lines in the log on the same kind.
@@ -59,7 +55,7 @@ impl SenderRefusal {
         }
     }
 
-    fn text(self) -> Text {
+    pub(super) fn text(self) -> Text {
         match self {
             SenderRefusal::Token(key) => i18n::engine::wrong_token(&key),
             SenderRefusal::Guesses => i18n::engine::many_wrong_tokens(&TOKEN_WAIT.as_secs_ceil()),
@@ -73,7 +69,7 @@ impl SenderRefusal {
 
 impl RefusalLog {
     /// Counts one; how many are to be said now, if any.
-    fn note(&mut self, now: Mono, why: SenderRefusal) -> Option<u64> {
+    pub(super) fn note(&mut self, now: Mono, why: SenderRefusal) -> Option<u64> {
         let tally = &mut self.0[why.place()];
         let known = tally.filter(|tally| now.since(tally.last) <= SHOWN);
         let known = known.unwrap_or(Tally { why, count: 0, last: now, said: Mono(0), unsaid: 0 });
@@ -93,30 +89,6 @@ impl RefusalLog {
     /// Forgets what a new configuration may have made good.
     pub(super) fn forget(&mut self) {
         *self = RefusalLog::default();
-    }
-}
-
-impl Engine {
-    /// Notes that a sender was refused, and says so now and then.
-    pub fn note_refused(&self, now: Now, why: SenderRefusal, peer: Peer) {
-        let Some(count) = lock(&self.intake.refusals).note(now.mono, why) else { return };
-        let text = match count {
-            1 => i18n::engine::refused(&peer, &why.text()),
-            _ => i18n::engine::refused_times(&count, &peer, &why.text()),
-        };
-        self.notice(now.wall, Level::Warning, "refused", text);
-    }
-
-    /// The same for a beat that [`Engine::beat`] would not have.
-    pub fn note_refusal(&self, now: Now, refusal: BeatRefusal, peer: Peer) {
-        let why = match refusal {
-            BeatRefusal::TooManyBeats(_) => SenderRefusal::Rate,
-            BeatRefusal::TooManyNew(_) => SenderRefusal::Newcomer,
-            BeatRefusal::Full => SenderRefusal::Full,
-            // A wrong name is no limit; its sender is told.
-            BeatRefusal::Id(_) => return,
-        };
-        self.note_refused(now, why, peer);
     }
 }
 

@@ -1,12 +1,8 @@
 //! The governor's place in the loop: once a second it adds up what has come, and tells the shards what to ask for.
 
-use super::Judge;
-use crate::domain::governor::{Governor, Load, Step};
-use crate::domain::notice::Level;
-use crate::domain::time::{Mono, Now, Span};
-use crate::engine::{Engine, lock};
-use crate::i18n;
-use std::sync::atomic::Ordering;
+use crate::domain::governor::{Governor, Step, Terms};
+use crate::domain::time::{Mono, Span};
+use crate::engine::shards::Shards;
 
 /// Stretched so much, it is worth a line in the log.
 const NOTABLE: f64 = 1.5;
@@ -21,49 +17,37 @@ pub(in crate::engine) struct Governing {
     said: bool,
 }
 
+/// What the governor has come to.
+pub(in crate::engine) struct Governed {
+    /// How many times intervals are stretched.
+    pub(in crate::engine) times: f64,
+    /// The log is to say that they are, or that they are no more.
+    pub(in crate::engine) says: Option<bool>,
+}
+
 impl Governing {
     pub(in crate::engine) fn new(now: Mono) -> Governing {
         Governing { law: Governor::default(), counted: now, wish: None, said: false }
     }
-}
 
-impl Engine {
-    /// How many times intervals are stretched.
-    pub fn stretch(&self) -> f64 {
-        f64::from(self.stretch_permille.load(Ordering::Relaxed)) / 1000.0
-    }
-
-    /// Once a second, where there is a governor.
-    pub(in crate::engine) fn govern(&self, judge: &mut Judge, now: Now) {
-        let governing = &mut judge.governing;
-        let span = now.mono.since(governing.counted);
+    /// Once a second, where there is a governor: how much is asked for now.
+    pub(in crate::engine) fn turn(&mut self, now: Mono, terms: Terms, shards: &Shards) -> Option<Governed> {
+        let span = now.since(self.counted);
         if span < Span::secs(1) {
-            return;
+            return None;
         }
-        governing.counted = now.mono;
-        let terms = self.policy().governor;
-        if terms.beats_per_second.is_none() && governing.wish.is_none() {
-            return;
+        self.counted = now;
+        if terms.beats_per_second.is_none() && self.wish.is_none() {
+            return None;
         }
-        let mut load = Load::default();
-        for shard in &self.shards {
-            load.add(lock(shard).take_load());
-        }
-        let times = governing.law.count(load, span, terms);
+        let times = self.law.count(shards.take_load(), span, terms);
         let wish = terms.beats_per_second.map(|_| Step::of(times, terms.stretch_max));
-        if wish != governing.wish {
-            governing.wish = wish;
-            self.shards.iter().for_each(|shard| lock(shard).ask(wish));
+        if wish != self.wish {
+            self.wish = wish;
+            shards.ask(wish);
         }
-        self.stretch_permille.store((times * 1000.0).round() as u32, Ordering::Relaxed);
-        let says = if governing.said { times > 1.0 } else { times >= NOTABLE };
-        if says != governing.said {
-            governing.said = says;
-            let text = match says {
-                true => i18n::engine::load_over_limit(&terms.beats_per_second.unwrap_or_default()),
-                false => i18n::engine::LOAD_OVER.into(),
-            };
-            self.notice(now.wall, Level::Notice, "governor", text);
-        }
+        let says = if self.said { times > 1.0 } else { times >= NOTABLE };
+        let changed = std::mem::replace(&mut self.said, says) != says;
+        Some(Governed { times, says: changed.then_some(says) })
     }
 }
