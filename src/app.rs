@@ -70,9 +70,9 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
         Some(Task::CheckConfig { .. }) => {
             command::check::run(&args, &env, &mut io::stdout(), &mut io::stderr())
         }
-        Some(Task::Firewall(wish)) => {
+        Some(Task::Firewall(options)) => {
             let mut system = firewall::ask::System::default();
-            command::firewall::run(&args, wish, &env, &mut system, &mut io::stdout(), &mut io::stderr())
+            command::firewall::run(&args, options, &env, &mut system, &mut io::stdout(), &mut io::stderr())
         }
         Some(Task::TestAlert { name }) => {
             command::test_alert::run(name, &args, &env, &mut io::stdout(), &mut io::stderr())

@@ -60,7 +60,7 @@ fn main() {
             };
             let (shard, monitor) = shards.place(id);
             let create = create.then_some(n as u64 + 1);
-            let arrival = Arrival { monitor, beat: &beat, source, hears: true, create };
+            let arrival = Arrival { monitor, beat: &beat, source, follows_interval: true, create };
             let registry = &mut shards.all[shard];
             let _ = registry.handle(at(ms), arrival, &mut |record| batch.push(record));
             while registry.poll_event().is_some() {}

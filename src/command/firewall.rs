@@ -29,18 +29,18 @@ struct Failure {
     exit_code: u8,
 }
 
-/// Does what `wish` says. Answers 0; 77 without root; 69 when a firewall cannot be asked or changed; 64 when it cannot
+/// Does what `options` says. Answers 0; 77 without root; 69 when a firewall cannot be asked or changed; 64 when it cannot
 /// do what is wished; what the configuration asks for when that is wrong; 74 when nothing can be printed.
 pub fn run(
     args: &Args,
-    wish: &Firewall,
+    options: &Firewall,
     env: &Env,
     ask: &mut dyn Ask,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> u8 {
     let lang = config::language(args, env);
-    let done = attempt(args, wish, env, ask, out, err);
+    let done = attempt(args, options, env, ask, out, err);
     let (code, written) = match done {
         Ok(()) => (0, Ok(())),
         Err(failure) => {
@@ -52,7 +52,7 @@ pub fn run(
 
 fn attempt(
     args: &Args,
-    wish: &Firewall,
+    options: &Firewall,
     env: &Env,
     ask: &mut dyn Ask,
     out: &mut dyn Write,
@@ -63,7 +63,7 @@ fn attempt(
         let sentence = i18n::command::READING_CHANGING_FIREWALL_NEEDS.in_lang(lang);
         return Err(Failure { sentence: sentence.into(), exit_code: EX_NOPERM });
     }
-    let everything = wish.action == FirewallAction::Close && !wish.http && !wish.tcp;
+    let everything = options.action == FirewallAction::Close && !options.http && !options.tcp;
     let settings = match Settings::load(args, env) {
         Ok(settings) => Some(settings),
         // A configuration that is wrong keeps nobody from closing what is open.
@@ -74,9 +74,10 @@ fn attempt(
     };
     let lang = settings.as_ref().map_or(lang, |settings| settings.lang);
     let listeners = settings.map(|settings| settings.listen).unwrap_or_default();
-    let mut job = Job { wish, lang, everything, wanted: BTreeMap::new(), ports: Vec::new(), ask, out, err };
+    let mut job =
+        Job { options, lang, everything, wanted: BTreeMap::new(), ports: Vec::new(), ask, out, err };
     job.choose(&listeners)?;
-    match wish.action {
+    match options.action {
         FirewallAction::Status => job.status(),
         FirewallAction::Open | FirewallAction::Close => job.change(),
     }
@@ -84,7 +85,7 @@ fn attempt(
 
 /// One run of the command.
 struct Job<'a> {
-    wish: &'a Firewall,
+    options: &'a Firewall,
     lang: Lang,
     /// Close whatever is ours, ports of an earlier configuration included.
     everything: bool,
@@ -102,8 +103,8 @@ impl Job<'_> {
     fn choose(&mut self, listeners: &[Listen]) -> Result<(), Failure> {
         for listen in listeners {
             let chosen = match listen.protocol {
-                Protocol::Tcp => self.wish.tcp || !self.wish.http,
-                Protocol::Http => self.wish.http || !self.wish.tcp,
+                Protocol::Tcp => self.options.tcp || !self.options.http,
+                Protocol::Http => self.options.http || !self.options.tcp,
             };
             let protocol = listen.protocol.name();
             match (port_to_open(&listen.address), &listen.address) {
@@ -130,19 +131,19 @@ impl Job<'_> {
 
     /// Opens or closes.
     fn change(&mut self) -> Result<(), Failure> {
-        let opening = self.wish.action == FirewallAction::Open;
+        let opening = self.options.action == FirewallAction::Open;
         if self.wanted.is_empty() && !self.everything {
             let text = i18n::command::NOTHING_OPEN_CLOSE.in_lang(self.lang);
             return self.say(text);
         }
         let standings = self.look(if opening { Scope::Working } else { Scope::All })?;
-        let forced = self.wish.backend.unwrap_or_default().0;
+        let forced = self.options.backend.unwrap_or_default().0;
         for standing in &standings {
             if forced == Some(Backend::Firewalld) && !standing.active {
                 let sentence = i18n::command::FIREWALLD_DOES_NOT_RUN.in_lang(self.lang);
                 return Err(Failure { sentence: sentence.into(), exit_code: EX_UNAVAILABLE });
             }
-            if standing.backend == Backend::Socketfilterfw && !self.wish.from.is_empty() {
+            if standing.backend == Backend::Socketfilterfw && !self.options.from.is_empty() {
                 let sentence = i18n::command::FIREWALL_KNOWS_PROGRAMS_NOT.in_lang(self.lang);
                 return Err(Failure { sentence: sentence.into(), exit_code: EX_USAGE });
             }
@@ -154,7 +155,7 @@ impl Job<'_> {
         if calls.is_empty() {
             self.say(i18n::command::NOTHING_DO.in_lang(self.lang))?;
         }
-        if self.wish.dry_run {
+        if self.options.dry_run {
             for call in &calls {
                 writeln!(self.out, "{call}").map_err(unwritten)?;
             }
@@ -178,7 +179,7 @@ impl Job<'_> {
     }
 
     fn look(&mut self, scope: Scope) -> Result<Vec<Standing>, Failure> {
-        let scope = self.wish.backend.unwrap_or_default().0.map_or(scope, Scope::Only);
+        let scope = self.options.backend.unwrap_or_default().0.map_or(scope, Scope::Only);
         let program = std::env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default();
         survey(self.ask, scope, &program.to_string_lossy(), &self.ports).map_err(|trouble| Failure {
             sentence: trouble.sentence(self.lang),
@@ -193,12 +194,12 @@ impl Job<'_> {
         for standing in standings {
             let whole = standing.backend == Backend::Socketfilterfw;
             for place in &standing.places {
-                calls.extend(match self.wish.action {
+                calls.extend(match self.options.action {
                     FirewallAction::Open if whole => plan::open(place, &self.ports, &[]),
-                    FirewallAction::Open => plan::open(place, &ports, &self.wish.from),
+                    FirewallAction::Open => plan::open(place, &ports, &self.options.from),
                     FirewallAction::Close => {
                         let ports = (!self.everything && !whole).then(|| ports.clone());
-                        plan::close(place, &Choice { ports, from: self.wish.from.clone() })
+                        plan::close(place, &Choice { ports, from: self.options.from.clone() })
                     }
                     FirewallAction::Status => Vec::new(),
                 });
@@ -215,7 +216,8 @@ impl Job<'_> {
 
     /// How the ports stand, one line for each and each place that has to do with it.
     fn report(&mut self, standings: &[Standing]) -> Result<(), Failure> {
-        if self.wish.action == FirewallAction::Status && !standings.iter().any(|standing| standing.active) {
+        if self.options.action == FirewallAction::Status && !standings.iter().any(|standing| standing.active)
+        {
             let text = i18n::command::NO_FIREWALL_ACTIVE_MACHINE_KEEPS.in_lang(self.lang);
             self.say(text)?;
         }
@@ -267,7 +269,7 @@ impl Job<'_> {
 
     /// What people should know. Somebody who closes need not hear how long an opening lasts.
     fn remarks(&mut self, standings: &[Standing]) -> Result<(), Failure> {
-        let closing = self.wish.action == FirewallAction::Close;
+        let closing = self.options.action == FirewallAction::Close;
         for remark in standings.iter().flat_map(|standing| &standing.remarks) {
             let idle = matches!(remark, Remark::Volatile(_) | Remark::OtherZone { .. } | Remark::BlocksAll);
             if !(closing && idle) {
@@ -280,7 +282,7 @@ impl Job<'_> {
 
     /// Says something to the person, out of the way of the commands of a dry run.
     fn say(&mut self, text: &str) -> Result<(), Failure> {
-        let to = if self.wish.dry_run { &mut *self.err } else { &mut *self.out };
+        let to = if self.options.dry_run { &mut *self.err } else { &mut *self.out };
         writeln!(to, "{text}").map_err(unwritten)
     }
 }

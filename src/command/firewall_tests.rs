@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::cli::BackendChoice;
 use crate::config::testing::{Dir, env};
-use crate::sys::firewall::ask::{Answer, Trouble};
+use crate::sys::firewall::ask::{Answer, FirewallError};
 
 /// ufw, and nothing else.
 #[derive(Default)]
@@ -20,9 +20,9 @@ struct Ufw {
 }
 
 impl Ask for Ufw {
-    fn ask(&mut self, call: &Call) -> Result<Answer, Trouble> {
+    fn ask(&mut self, call: &Call) -> Result<Answer, FirewallError> {
         if call.program != "ufw" {
-            return Err(Trouble::Missing { program: call.program });
+            return Err(FirewallError::Missing { program: call.program });
         }
         let answer = |code, out: &str| Ok(Answer { code, out: out.into(), err: String::new() });
         let words: Vec<&str> = call.arguments.iter().map(String::as_str).collect();
@@ -51,12 +51,12 @@ impl Ask for Ufw {
     }
 }
 
-fn wish(action: FirewallAction) -> Firewall {
+fn options(action: FirewallAction) -> Firewall {
     Firewall { action, http: false, tcp: false, backend: None, from: Vec::new(), dry_run: false }
 }
 
 fn open() -> Firewall {
-    wish(FirewallAction::Open)
+    options(FirewallAction::Open)
 }
 
 fn active() -> Ufw {
@@ -64,11 +64,11 @@ fn active() -> Ufw {
 }
 
 /// Runs the command with a configuration; its exit code and both outputs.
-fn run_with(config: &str, wish: &Firewall, ufw: &mut Ufw) -> (u8, String, String) {
+fn run_with(config: &str, options: &Firewall, ufw: &mut Ufw) -> (u8, String, String) {
     let dir = Dir::new();
     let args = Args { config: Some(dir.write("main.toml", config)), ..Args::default() };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let code = run(&args, wish, &env(&[]), ufw, &mut out, &mut err);
+    let code = run(&args, options, &env(&[]), ufw, &mut out, &mut err);
     (code, String::from_utf8(out).unwrap(), dir.strip(&String::from_utf8(err).unwrap()))
 }
 
@@ -87,7 +87,7 @@ fn open_twice_and_close_twice() {
     );
     let (code, out, _) = run_with(ONE, &open(), &mut ufw);
     assert_eq!((code, out.lines().next()), (0, Some("nothing to do")));
-    let close = wish(FirewallAction::Close);
+    let close = options(FirewallAction::Close);
     let (code, out, _) = run_with(ONE, &close, &mut ufw);
     assert_eq!((code, out.lines().next()), (0, Some("ufw delete allow 7777/tcp")));
     let (code, out, _) = run_with(ONE, &close, &mut ufw);
@@ -153,10 +153,11 @@ fn what_only_this_machine_reaches_needs_no_opening() {
 fn close_takes_ports_of_an_earlier_configuration_too() {
     let mut ufw = active();
     run_with(ONE, &open(), &mut ufw);
-    let (_, out, _) = run_with("[[listen]]\naddress = \"8080\"\n", &wish(FirewallAction::Status), &mut ufw);
+    let (_, out, _) =
+        run_with("[[listen]]\naddress = \"8080\"\n", &options(FirewallAction::Status), &mut ufw);
     assert!(out.contains("7777 (not in the configuration)  ufw, user rules: open to everyone"), "{out}");
     // Even when the configuration cannot be read.
-    let (code, ..) = run_with("x = 1", &wish(FirewallAction::Close), &mut ufw);
+    let (code, ..) = run_with("x = 1", &options(FirewallAction::Close), &mut ufw);
     assert_eq!((code, ufw.rules), (0, active().rules));
 }
 
@@ -225,7 +226,7 @@ fn it_speaks_chinese_throughout() {
     let config = format!("lang = \"zh\"\n{ONE}");
     let mut ufw = active();
     for action in [FirewallAction::Open, FirewallAction::Status, FirewallAction::Close] {
-        let (code, out, err) = run_with(&config, &wish(action), &mut ufw);
+        let (code, out, err) = run_with(&config, &options(action), &mut ufw);
         assert_eq!(code, 0, "{err}");
         for line in out.lines().filter(|line| !line.starts_with("ufw ")) {
             assert!(!line.is_ascii(), "{line}");

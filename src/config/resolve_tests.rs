@@ -5,7 +5,7 @@ use crate::config::cli::ListenChoice;
 use crate::config::testing::{Dir, env};
 use crate::config::{Process, State};
 use crate::domain::access::Access;
-use crate::domain::access::Wish;
+use crate::domain::access::Permission;
 use crate::domain::address::Peer;
 use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::governor::Terms;
@@ -514,12 +514,12 @@ fn tokens_come_from_files_and_credentials_and_never_show() {
     let local = Peer::Unix;
     for name in ["t", "u", "c"] {
         assert_eq!(
-            settings.access.check(Wish::Beat, local, Some(name.repeat(20).as_bytes())),
+            settings.access.check(Permission::Beat, local, Some(name.repeat(20).as_bytes())),
             Ok(()),
             "{name}"
         );
     }
-    assert!(settings.access.check(Wish::Beat, local, Some(b"another-token-altogether")).is_err());
+    assert!(settings.access.check(Permission::Beat, local, Some(b"another-token-altogether")).is_err());
     let shown = format!("{}{settings:?}", settings.describe(Lang::En));
     assert!(shown.contains("with a token (2 known)"), "{shown}");
     assert!(!shown.contains("tttttttt") && !shown.contains("cccccccc"), "{shown}");

@@ -56,7 +56,7 @@ pub enum Shown {
 
 /// What somebody wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum Permission {
     /// Send beats.
     Beat,
     /// See the page, the API, the metrics.
@@ -67,7 +67,7 @@ pub enum Wish {
 
 /// Why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denied {
+pub enum AccessRefusal {
     /// Not from that network; the configuration key that says so.
     Network(&'static str),
     /// A token is needed and none, or an unknown one, was shown; the key that lists them.
@@ -76,42 +76,54 @@ pub enum Denied {
 
 impl Access {
     /// Decides. `bearer` is what stood behind `Authorization: Bearer `, if anything did.
-    pub fn check(&self, wish: Wish, peer: Peer, bearer: Option<&[u8]>) -> Result<(), Denied> {
+    pub fn check(
+        &self,
+        permission: Permission,
+        peer: Peer,
+        bearer: Option<&[u8]>,
+    ) -> Result<(), AccessRefusal> {
         match bearer {
-            Some(shown) => self.judge(wish, peer, |token| token.matches(shown)),
-            None => self.judge(wish, peer, |_| false),
+            Some(shown) => self.judge(permission, peer, |token| token.matches(shown)),
+            None => self.judge(permission, peer, |_| false),
         }
     }
 
     /// Decides anew about a connection that was let in before.
-    pub fn check_again(&self, wish: Wish, peer: Peer, shown: Shown) -> Result<(), Denied> {
-        match self.judge(wish, peer, |token| shown == Shown::Token(token.digest)) {
-            Err(Denied::Token(_)) if shown == Shown::Believed => Ok(()),
+    pub fn check_again(&self, permission: Permission, peer: Peer, shown: Shown) -> Result<(), AccessRefusal> {
+        match self.judge(permission, peer, |token| shown == Shown::Token(token.digest)) {
+            Err(AccessRefusal::Token(_)) if shown == Shown::Believed => Ok(()),
             judged => judged,
         }
     }
 
-    fn judge(&self, wish: Wish, peer: Peer, is_shown: impl Fn(&Token) -> bool) -> Result<(), Denied> {
+    fn judge(
+        &self,
+        permission: Permission,
+        peer: Peer,
+        is_shown: impl Fn(&Token) -> bool,
+    ) -> Result<(), AccessRefusal> {
         if let Peer::Ip(ip) = peer {
-            match wish {
-                _ if covers(&self.deny, ip) => return Err(Denied::Network("access.deny")),
-                Wish::Beat if !covers(&self.allow, ip) => return Err(Denied::Network("access.allow")),
-                Wish::Read | Wish::Admin if !covers(&self.read, ip) => {
-                    return Err(Denied::Network("access.read"));
+            match permission {
+                _ if covers(&self.deny, ip) => return Err(AccessRefusal::Network("access.deny")),
+                Permission::Beat if !covers(&self.allow, ip) => {
+                    return Err(AccessRefusal::Network("access.allow"));
+                }
+                Permission::Read | Permission::Admin if !covers(&self.read, ip) => {
+                    return Err(AccessRefusal::Network("access.read"));
                 }
                 _ => {}
             }
         }
-        let (tokens, key, needed) = match wish {
-            Wish::Beat => (&self.beat_tokens, "access.beat_tokens", !self.beat_tokens.is_empty()),
-            Wish::Read => (&self.read_tokens, "access.read_tokens", !self.read_tokens.is_empty()),
-            Wish::Admin => (&self.admin_tokens, "access.admin_tokens", true),
+        let (tokens, key, needed) = match permission {
+            Permission::Beat => (&self.beat_tokens, "access.beat_tokens", !self.beat_tokens.is_empty()),
+            Permission::Read => (&self.read_tokens, "access.read_tokens", !self.read_tokens.is_empty()),
+            Permission::Admin => (&self.admin_tokens, "access.admin_tokens", true),
         };
         if !needed {
             return Ok(());
         }
         let known = tokens.iter().chain(&self.admin_tokens).any(is_shown);
-        if known { Ok(()) } else { Err(Denied::Token(key)) }
+        if known { Ok(()) } else { Err(AccessRefusal::Token(key)) }
     }
 
     /// Who may read where nobody says so: of the local networks those that may send beats.
@@ -248,26 +260,36 @@ mod tests {
             "fd00::1",
             "::ffff:10.0.0.1",
         ] {
-            assert_eq!(access.check(Wish::Beat, peer(ip), None), Ok(()), "{ip}");
+            assert_eq!(access.check(Permission::Beat, peer(ip), None), Ok(()), "{ip}");
         }
         for ip in ["8.8.8.8", "172.32.0.1", "2001:db8::1"] {
             assert_eq!(
-                access.check(Wish::Beat, peer(ip), None),
-                Err(Denied::Network("access.allow")),
+                access.check(Permission::Beat, peer(ip), None),
+                Err(AccessRefusal::Network("access.allow")),
                 "{ip}"
             );
-            assert_eq!(access.check(Wish::Read, peer(ip), None), Err(Denied::Network("access.read")), "{ip}");
+            assert_eq!(
+                access.check(Permission::Read, peer(ip), None),
+                Err(AccessRefusal::Network("access.read")),
+                "{ip}"
+            );
         }
-        assert_eq!(access.check(Wish::Beat, Peer::Unix, None), Ok(()));
-        assert!(access.check(Wish::Admin, Peer::Ip(IpAddr::from([127, 0, 0, 1])), None).is_err());
+        assert_eq!(access.check(Permission::Beat, Peer::Unix, None), Ok(()));
+        assert!(access.check(Permission::Admin, Peer::Ip(IpAddr::from([127, 0, 0, 1])), None).is_err());
     }
 
     #[test]
     fn deny_wins_over_allow() {
         let access = Access { deny: vec!["10.0.0.0/8".parse().unwrap()], ..Access::default() };
-        assert_eq!(access.check(Wish::Beat, peer("10.0.0.1"), None), Err(Denied::Network("access.deny")));
-        assert_eq!(access.check(Wish::Read, peer("10.0.0.1"), None), Err(Denied::Network("access.deny")));
-        assert_eq!(access.check(Wish::Read, peer("192.168.1.1"), None), Ok(()));
+        assert_eq!(
+            access.check(Permission::Beat, peer("10.0.0.1"), None),
+            Err(AccessRefusal::Network("access.deny"))
+        );
+        assert_eq!(
+            access.check(Permission::Read, peer("10.0.0.1"), None),
+            Err(AccessRefusal::Network("access.deny"))
+        );
+        assert_eq!(access.check(Permission::Read, peer("192.168.1.1"), None), Ok(()));
     }
 
     #[test]
@@ -287,16 +309,19 @@ mod tests {
         let access = Access { beat_tokens: vec![token("beat-beat-beat-beat")], ..Access::default() };
         let me = peer("127.0.0.1");
         let shown = Shown::of(Some(b"beat-beat-beat-beat"));
-        assert_eq!(access.check_again(Wish::Beat, me, shown), Ok(()));
+        assert_eq!(access.check_again(Permission::Beat, me, shown), Ok(()));
         let revoked = Access { beat_tokens: vec![token("another-another-another")], ..access.clone() };
-        let denied = Err(Denied::Token("access.beat_tokens"));
-        assert_eq!(revoked.check_again(Wish::Beat, me, shown), denied);
-        assert_eq!(revoked.check_again(Wish::Beat, me, Shown::Nothing), denied);
-        assert_eq!(revoked.check_again(Wish::Beat, me, Shown::Believed), Ok(()));
-        assert_eq!(revoked.check_again(Wish::Beat, me, Shown::Believed.under_another_policy()), denied);
+        let denied = Err(AccessRefusal::Token("access.beat_tokens"));
+        assert_eq!(revoked.check_again(Permission::Beat, me, shown), denied);
+        assert_eq!(revoked.check_again(Permission::Beat, me, Shown::Nothing), denied);
+        assert_eq!(revoked.check_again(Permission::Beat, me, Shown::Believed), Ok(()));
+        assert_eq!(revoked.check_again(Permission::Beat, me, Shown::Believed.under_another_policy()), denied);
         let shut = Access { deny: vec!["127.0.0.0/8".parse().unwrap()], ..access };
-        assert_eq!(shut.check_again(Wish::Beat, me, shown), Err(Denied::Network("access.deny")));
-        assert_eq!(shut.check_again(Wish::Beat, me, Shown::Believed), Err(Denied::Network("access.deny")));
+        assert_eq!(shut.check_again(Permission::Beat, me, shown), Err(AccessRefusal::Network("access.deny")));
+        assert_eq!(
+            shut.check_again(Permission::Beat, me, Shown::Believed),
+            Err(AccessRefusal::Network("access.deny"))
+        );
         assert!(!format!("{shown:?}").contains("98"), "no part of it is printed");
     }
 
@@ -309,14 +334,17 @@ mod tests {
             ..Access::default()
         };
         let me = peer("127.0.0.1");
-        assert_eq!(access.check(Wish::Beat, me, None), Err(Denied::Token("access.beat_tokens")));
-        assert_eq!(access.check(Wish::Beat, me, Some(b"wrong")), Err(Denied::Token("access.beat_tokens")));
-        assert_eq!(access.check(Wish::Beat, me, Some(b"beat-beat-beat-beat")), Ok(()));
-        assert_eq!(access.check(Wish::Beat, me, Some(b"admin-admin-admin-admin")), Ok(()));
+        assert_eq!(access.check(Permission::Beat, me, None), Err(AccessRefusal::Token("access.beat_tokens")));
         assert_eq!(
-            access.check(Wish::Admin, me, Some(b"beat-beat-beat-beat")),
-            Err(Denied::Token("access.admin_tokens"))
+            access.check(Permission::Beat, me, Some(b"wrong")),
+            Err(AccessRefusal::Token("access.beat_tokens"))
         );
-        assert_eq!(access.check(Wish::Read, me, None), Ok(()));
+        assert_eq!(access.check(Permission::Beat, me, Some(b"beat-beat-beat-beat")), Ok(()));
+        assert_eq!(access.check(Permission::Beat, me, Some(b"admin-admin-admin-admin")), Ok(()));
+        assert_eq!(
+            access.check(Permission::Admin, me, Some(b"beat-beat-beat-beat")),
+            Err(AccessRefusal::Token("access.admin_tokens"))
+        );
+        assert_eq!(access.check(Permission::Read, me, None), Ok(()));
     }
 }

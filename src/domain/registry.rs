@@ -31,7 +31,7 @@ use super::time::{Mono, Now, Span, Wall};
 use super::wheel::Wheel;
 pub use commands::CommandRefusal;
 use messages::Messages;
-pub use query::{Control, Cursor, Declaration, MonitorView, Order, Seat, Snapshot};
+pub use query::{Control, Cursor, Declaration, ListPosition, MonitorView, Order, Snapshot};
 use recover::Loading;
 pub use rivals::Conflict;
 use rivals::Evidence;
@@ -59,7 +59,7 @@ pub struct Arrival<'a> {
     /// Where it came from.
     pub source: Source,
     /// Whether its sender is told the interval that we want of it.
-    pub hears: bool,
+    pub follows_interval: bool,
     /// The number of the monitor to be made where the id is unknown; `None`: none may be made.
     pub create: Option<u64>,
 }
@@ -168,7 +168,7 @@ impl Registry {
         arrival: Arrival<'_>,
         keep: &mut impl FnMut(&Record<'_>),
     ) -> Result<Receipt, Unknown> {
-        let Arrival { monitor, beat, source, hears, create } = arrival;
+        let Arrival { monitor, beat, source, follows_interval, create } = arrival;
         let (key, created) = match (self.find(monitor), create) {
             (Some(key), _) => (key, false),
             (None, Some(number)) => (self.create(now, monitor, number, source, keep), true),
@@ -200,7 +200,7 @@ impl Registry {
             let by_interval = rule.is_none_or(|rule| rule.schedule.is_none())
                 && row.interval <= STRETCHED_INTERVAL_MAX
                 && !(ended || beat.rid.is_some() || row.is_running());
-            let may = hears && verdict == Some(true) && by_interval;
+            let may = follows_interval && verdict == Some(true) && by_interval;
             let sight = Sight { gap: now.mono.since(last), told, interval, beats: row.beats, may };
             self.load.add(row.asked.beat(sight, self.wish.unwrap_or_default()));
         }

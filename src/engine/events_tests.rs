@@ -110,7 +110,7 @@ fn beat(engine: &Engine, now: Now, id: &str, status: Status, pending: &mut Pendi
     let peer = Peer::from_ip("192.0.2.1".parse().unwrap());
     let source = Source { peer, transport: Transport::Tcp };
     let monitor = IdRef::new(id).unwrap();
-    let incoming = Incoming { now, monitor, beat: &beat, source, hears: false };
+    let incoming = Incoming { now, monitor, beat: &beat, source, follows_interval: false };
     engine.beat(&incoming, &engine.policy(), pending, || {}).unwrap();
 }
 

@@ -34,7 +34,7 @@ impl Engine {
         let (shard, monitor) = self.shards.place_of(monitor);
         let mut registry = self.shards.lock(shard);
         let mut keep = |record: &Record<'_>| self.catch_up.push(&mut pending.batch, record);
-        let known = Arrival { monitor, beat, source, hears, create: None };
+        let known = Arrival { monitor, beat, source, follows_interval, create: None };
         let receipt = match registry.handle(now, known, &mut keep) {
             Ok(receipt) => receipt,
             Err(Unknown) => {

@@ -43,9 +43,9 @@ impl BeatResult {
     }
 }
 
-/// Why a connection was turned away; the `reason` of `heartbeat_connections_refused_total`.
+/// Why a connection was refused; the `reason` of `heartbeat_connections_refused_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turned {
+pub enum ConnectionRefusal {
     /// As many as there may be.
     Total,
     /// As many from its address as there may be.
@@ -78,44 +78,44 @@ pub enum Turned {
     Shed,
 }
 
-impl Turned {
+impl ConnectionRefusal {
     /// All of them.
-    pub const ALL: [Turned; 15] = [
-        Turned::Total,
-        Turned::Address,
-        Turned::Timeout,
-        Turned::Tls,
-        Turned::Protocol,
-        Turned::Unread,
-        Turned::Proxy,
-        Turned::ForeignHttp,
-        Turned::ForeignTls,
-        Turned::ForeignSsh,
-        Turned::ForeignSmb,
-        Turned::Token,
-        Turned::Memory,
-        Turned::MemoryTotal,
-        Turned::Shed,
+    pub const ALL: [ConnectionRefusal; 15] = [
+        ConnectionRefusal::Total,
+        ConnectionRefusal::Address,
+        ConnectionRefusal::Timeout,
+        ConnectionRefusal::Tls,
+        ConnectionRefusal::Protocol,
+        ConnectionRefusal::Unread,
+        ConnectionRefusal::Proxy,
+        ConnectionRefusal::ForeignHttp,
+        ConnectionRefusal::ForeignTls,
+        ConnectionRefusal::ForeignSsh,
+        ConnectionRefusal::ForeignSmb,
+        ConnectionRefusal::Token,
+        ConnectionRefusal::Memory,
+        ConnectionRefusal::MemoryTotal,
+        ConnectionRefusal::Shed,
     ];
 
     /// Its name in metrics.
     pub fn name(self) -> &'static str {
         match self {
-            Turned::Total => "connections",
-            Turned::Address => "connections_per_address",
-            Turned::Timeout => "timeout",
-            Turned::Tls => "tls",
-            Turned::Protocol => "protocol",
-            Turned::Unread => "unread",
-            Turned::Proxy => "proxy_header",
-            Turned::ForeignHttp => "foreign_http",
-            Turned::ForeignTls => "foreign_tls",
-            Turned::ForeignSsh => "foreign_ssh",
-            Turned::ForeignSmb => "foreign_smb",
-            Turned::Token => "token",
-            Turned::Memory => "memory_per_address",
-            Turned::MemoryTotal => "memory",
-            Turned::Shed => "memory_shed",
+            ConnectionRefusal::Total => "connections",
+            ConnectionRefusal::Address => "connections_per_address",
+            ConnectionRefusal::Timeout => "timeout",
+            ConnectionRefusal::Tls => "tls",
+            ConnectionRefusal::Protocol => "protocol",
+            ConnectionRefusal::Unread => "unread",
+            ConnectionRefusal::Proxy => "proxy_header",
+            ConnectionRefusal::ForeignHttp => "foreign_http",
+            ConnectionRefusal::ForeignTls => "foreign_tls",
+            ConnectionRefusal::ForeignSsh => "foreign_ssh",
+            ConnectionRefusal::ForeignSmb => "foreign_smb",
+            ConnectionRefusal::Token => "token",
+            ConnectionRefusal::Memory => "memory_per_address",
+            ConnectionRefusal::MemoryTotal => "memory",
+            ConnectionRefusal::Shed => "memory_shed",
         }
     }
 }
@@ -127,7 +127,7 @@ struct Set {
     beats: [[AtomicU64; BeatResult::ALL.len()]; Transport::ALL.len()],
     fast: AtomicU64,
     transitions: [AtomicU64; State::ALL.len()],
-    turned: [AtomicU64; Turned::ALL.len()],
+    refused_connections: [AtomicU64; ConnectionRefusal::ALL.len()],
     unstored: AtomicU64,
     /// Since when the thread is at work on what it has read; 0: it waits.
     busy_since: AtomicU64,
@@ -184,9 +184,9 @@ impl Stats {
         self.mine().transitions[to as usize].fetch_add(1, Relaxed);
     }
 
-    /// Counts a connection turned away.
-    pub fn turned(&self, why: Turned) {
-        self.mine().turned[why as usize].fetch_add(1, Relaxed);
+    /// Counts a refused connection.
+    pub fn count_refused(&self, why: ConnectionRefusal) {
+        self.mine().refused_connections[why as usize].fetch_add(1, Relaxed);
     }
 
     /// Counts beats that are known and not kept.
@@ -245,7 +245,7 @@ impl Stats {
         for set in &self.sets {
             sum.beats.iter_mut().zip(&set.beats).for_each(|(sum, beats)| add(sum, beats));
             add(&mut sum.transitions, &set.transitions);
-            add(&mut sum.turned, &set.turned);
+            add(&mut sum.refused_connections, &set.refused_connections);
             sum.fast += set.fast.load(Relaxed);
             sum.unstored += set.unstored.load(Relaxed);
         }
@@ -266,8 +266,8 @@ pub struct Sum {
     pub fast: u64,
     /// Changes of state by [`State::ALL`].
     pub transitions: [u64; State::ALL.len()],
-    /// Connections turned away by [`Turned::ALL`].
-    pub turned: [u64; Turned::ALL.len()],
+    /// Refused connections, by [`ConnectionRefusal::ALL`].
+    pub refused_connections: [u64; ConnectionRefusal::ALL.len()],
     /// Connections open now, by [`Transport::ALL`].
     pub connections: [u64; Transport::ALL.len()],
     /// Beats that are known and were not kept.

@@ -5,7 +5,7 @@
 
 use super::sign;
 use super::template::TemplateScope;
-use crate::domain::alert::Kind;
+use crate::domain::alert::MessageKind;
 use crate::domain::time::Wall;
 use serde_json::Value as Json;
 use std::borrow::Cow;
@@ -105,12 +105,12 @@ const KNOWN: &[KnownField] = &[
 ];
 
 /// What is seen before anything is read.
-fn icon(kind: Kind) -> &'static str {
+fn icon(kind: MessageKind) -> &'static str {
     match kind {
-        Kind::Down | Kind::Reminder => "🔴",
-        Kind::Recovered => "🟢",
-        Kind::Flapping | Kind::Own => "🟡",
-        Kind::Test => "🔵",
+        MessageKind::Down | MessageKind::Reminder => "🔴",
+        MessageKind::Recovered => "🟢",
+        MessageKind::Flapping | MessageKind::Own => "🟡",
+        MessageKind::Test => "🔵",
     }
 }
 

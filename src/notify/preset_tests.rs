@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::domain::alert::message::SAID_BYTES_MAX;
-use crate::domain::alert::{Kind, Message};
+use crate::domain::alert::{Message, MessageKind};
 use crate::domain::record::Cause;
 use crate::domain::time::{Span, Wall};
 use crate::notify::testing::{NOW, Receiver, answer, envelope, message, wait};
@@ -252,23 +252,23 @@ fn fits(schema: &Value, found: &Value) -> Result<(), String> {
 fn messages() -> Vec<Message> {
     let ids: Vec<String> = (0..1000).map(|n| format!("监控项-{n}-{}", "x".repeat(100))).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let mut failed = message(Kind::Down, &["job"]);
+    let mut failed = message(MessageKind::Down, &["job"]);
     failed.monitors[0].cause = Some(Cause::Fail);
     failed.monitors[0].said = Some("\"\\\n\u{7}<@all> & <at user_id=\"all\">监".repeat(100));
     failed.monitors[0].said.as_mut().unwrap().truncate(SAID_BYTES_MAX - 10);
-    let mut unheard = message(Kind::Down, &["new"]);
+    let mut unheard = message(MessageKind::Down, &["new"]);
     (unheard.monitors[0].address, unheard.monitors[0].last_beat) = (None, None);
     vec![
-        message(Kind::Down, &["web-1"]),
+        message(MessageKind::Down, &["web-1"]),
         failed,
         unheard,
-        message(Kind::Down, &["web-1", "web-2"]),
-        message(Kind::Recovered, &["web-1"]),
-        message(Kind::Reminder, &["web-1"]).at(Wall(NOW.0), Span(0)),
-        message(Kind::Flapping, &["web-1"]),
-        message(Kind::Own, &ids),
-        message(Kind::Test, &[]),
-        message(Kind::Down, &ids[..50]),
+        message(MessageKind::Down, &["web-1", "web-2"]),
+        message(MessageKind::Recovered, &["web-1"]),
+        message(MessageKind::Reminder, &["web-1"]).at(Wall(NOW.0), Span(0)),
+        message(MessageKind::Flapping, &["web-1"]),
+        message(MessageKind::Own, &ids),
+        message(MessageKind::Test, &[]),
+        message(MessageKind::Down, &ids[..50]),
     ]
 }
 
@@ -306,7 +306,7 @@ fn every_body_is_what_the_service_publishes() {
 
 #[test]
 fn nobody_is_mentioned_by_what_a_monitor_says() {
-    let mut failed = message(Kind::Down, &["@all"]);
+    let mut failed = message(MessageKind::Down, &["@all"]);
     failed.monitors[0].cause = Some(Cause::Fail);
     failed.monitors[0].said = Some("<!channel> @everyone <at user_id=\"all\">x</at> <@userid>".into());
     for published in published() {
@@ -333,7 +333,7 @@ fn nobody_is_mentioned_by_what_a_monitor_says() {
 fn what_opens_an_alert_is_what_ends_it() {
     let all = published();
     let named = |name: &str| all.iter().find(|published| published.preset == name).unwrap();
-    let (down, up) = (message(Kind::Down, &["a", "b"]), message(Kind::Recovered, &["b"]));
+    let (down, up) = (message(MessageKind::Down, &["a", "b"]), message(MessageKind::Recovered, &["b"]));
     let pagerduty = named("pagerduty");
     let (opened, ended) = (sent(pagerduty, &down), sent(pagerduty, &up));
     assert_eq!((opened.len(), ended.len()), (2, 1));

@@ -2,7 +2,7 @@
 
 use super::{Envelope, Outcome};
 use crate::domain::alert::message::Subject;
-use crate::domain::alert::{Kind, Message};
+use crate::domain::alert::{Message, MessageKind};
 use crate::domain::lang::Lang;
 use crate::domain::record::Cause;
 use crate::domain::time::{Span, Wall};
@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(crate) const NOW: Wall = Wall(1_770_521_420_000);
 
 /// A message about these monitors.
-pub(crate) fn message(kind: Kind, ids: &[&str]) -> Message {
+pub(crate) fn message(kind: MessageKind, ids: &[&str]) -> Message {
     let mut message = Message::new(kind, format!("{}-7-3-ops", kind.name()), "ops", NOW);
     message.monitors = ids
         .iter()
@@ -23,7 +23,7 @@ pub(crate) fn message(kind: Kind, ids: &[&str]) -> Message {
             id: id.to_string(),
             incident: Some(format!("7-{id}")),
             since: Wall(NOW.0 - 60_000),
-            ended: (kind == Kind::Recovered).then_some(NOW),
+            ended: (kind == MessageKind::Recovered).then_some(NOW),
             cause: Some(Cause::Silence),
             last_beat: Some(Wall(NOW.0 - 90_000)),
             address: Some("10.0.3.7".into()),

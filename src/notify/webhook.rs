@@ -13,7 +13,7 @@ use super::preset::Verdict;
 use super::proxy::Proxy;
 use super::template::Template;
 use super::{Envelope, Outcome, Secrets};
-use crate::domain::alert::{Kind, Message};
+use crate::domain::alert::{Message, MessageKind};
 use crate::domain::time::Span;
 use crate::net::tls;
 pub use compose::{ComposeError, WebhookPart, Written};
@@ -76,7 +76,7 @@ impl Webhook {
     /// for each monitor, so repeats do no harm.
     pub async fn send(&self, envelope: &Envelope<'_>) -> Outcome {
         let message = envelope.message;
-        let of_monitors = !matches!(message.kind, Kind::Own | Kind::Test);
+        let of_monitors = !matches!(message.kind, MessageKind::Own | MessageKind::Test);
         if !self.options.each || !of_monitors || message.monitors.len() < 2 {
             return self.request(envelope).await;
         }

@@ -17,7 +17,7 @@
 use crate::domain::address::Peer;
 use crate::domain::limits::{FAIR_BYTES, exempt_until};
 use crate::domain::time::Span;
-use crate::engine::stats::Turned;
+use crate::engine::stats::ConnectionRefusal;
 use crate::wire::answer::Answer;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -104,13 +104,13 @@ impl BudgetAccount {
 
 impl Ledger {
     /// Whether an account of `host` may come to `own` bytes and all to `used`.
-    fn admit(host: Peer, own: usize, used: usize, max: usize) -> Result<(), Turned> {
+    fn admit(host: Peer, own: usize, used: usize, max: usize) -> Result<(), ConnectionRefusal> {
         let free = max.saturating_sub(used);
         let bound = host != Peer::Unix || used > exempt_until(max);
         if bound && own > free.max(FAIR_BYTES) {
-            return Err(Turned::Memory);
+            return Err(ConnectionRefusal::Memory);
         }
-        if used > max { Err(Turned::MemoryTotal) } else { Ok(()) }
+        if used > max { Err(ConnectionRefusal::MemoryTotal) } else { Ok(()) }
     }
 
     /// Sees to it that a connection may hold `after` bytes on an account by a thing that held `before`.
@@ -121,12 +121,12 @@ impl Ledger {
         before: usize,
         after: usize,
         max: usize,
-    ) -> Result<(), Turned> {
+    ) -> Result<(), ConnectionRefusal> {
         let key = Arc::as_ptr(signal) as usize;
         loop {
             // It may be the one that is ended for this.
             if signal.shed_host().is_some() {
-                return Err(Turned::Shed);
+                return Err(ConnectionRefusal::Shed);
             }
             let entry = self.by_account.get(&account);
             let own = entry.map_or(0, |entry| entry.bytes) - before + after;
@@ -212,7 +212,7 @@ impl Budget {
         before: usize,
         after: usize,
         max: usize,
-    ) -> Result<(), Turned> {
+    ) -> Result<(), ConnectionRefusal> {
         let mut books = self.books();
         if after > before {
             books.find_room(account, signal, before, after, max)?;
@@ -229,11 +229,11 @@ impl Budget {
         signal: &Arc<ShedSignal>,
         bytes: usize,
         max: Option<usize>,
-    ) -> Result<(), Turned> {
+    ) -> Result<(), ConnectionRefusal> {
         let mut books = self.books();
         // What it holds is noted where it leaves.
         if signal.shed_host().is_some() {
-            return Err(Turned::Shed);
+            return Err(ConnectionRefusal::Shed);
         }
         books.note(from, signal, bytes, 0);
         let room = max.map_or(Ok(()), |max| books.find_room(to, signal, 0, bytes, max));
@@ -275,7 +275,7 @@ impl Held {
     }
 
     /// Has the host of `peer` pay for it from now on, if that may hold so much.
-    pub fn charge(&mut self, peer: Peer, max: usize) -> Result<(), Turned> {
+    pub fn charge(&mut self, peer: Peer, max: usize) -> Result<(), ConnectionRefusal> {
         self.pay((peer.host(), false), Some(max))
     }
 
@@ -285,7 +285,7 @@ impl Held {
         let _ = self.pay((peer.host(), true), None);
     }
 
-    fn pay(&mut self, (host, alone): (Peer, bool), max: Option<usize>) -> Result<(), Turned> {
+    fn pay(&mut self, (host, alone): (Peer, bool), max: Option<usize>) -> Result<(), ConnectionRefusal> {
         if (host, alone) == (self.host, self.alone) {
             return Ok(());
         }
@@ -315,14 +315,14 @@ impl Held {
 
     /// Says that it is so much now, of a budget of `max`. Less always goes.
     #[inline]
-    pub fn set(&mut self, bytes: usize, max: usize) -> Result<(), Turned> {
+    pub fn set(&mut self, bytes: usize, max: usize) -> Result<(), ConnectionRefusal> {
         // Nearly always: nothing before, nothing now.
         if bytes == self.bytes as usize { Ok(()) } else { self.change(bytes, max) }
     }
 
-    fn change(&mut self, bytes: usize, max: usize) -> Result<(), Turned> {
+    fn change(&mut self, bytes: usize, max: usize) -> Result<(), ConnectionRefusal> {
         let before = self.bytes as usize;
-        let after = u32::try_from(bytes).map_err(|_| Turned::Memory)?;
+        let after = u32::try_from(bytes).map_err(|_| ConnectionRefusal::Memory)?;
         let signal = self.signal.get_or_insert_default();
         let account = BudgetAccount::of(self.host, self.alone, signal);
         self.budget.change(account, signal, before, bytes, max)?;
@@ -343,19 +343,21 @@ impl Drop for Held {
 }
 
 /// Why there is no room for somebody.
-pub fn reason(why: Turned) -> &'static str {
+pub fn reason(why: ConnectionRefusal) -> &'static str {
     match why {
-        Turned::Memory => "this address makes the server hold too much (limits.memory)",
-        Turned::Shed => "the server holds as much as it may, and most of it for this client (limits.memory)",
+        ConnectionRefusal::Memory => "this address makes the server hold too much (limits.memory)",
+        ConnectionRefusal::Shed => {
+            "the server holds as much as it may, and most of it for this client (limits.memory)"
+        }
         _ => "the server holds as much as it may (limits.memory)",
     }
 }
 
 /// What somebody is told over HTTP for whom there is no room.
-pub fn refusal(why: Turned) -> Answer {
+pub fn refusal(why: ConnectionRefusal) -> Answer {
     let reason = reason(why);
     match why {
-        Turned::Memory => {
+        ConnectionRefusal::Memory => {
             Answer::too_often(&format!("{reason}: read what it sends, or ask for less"), Span::secs(5))
         }
         _ => Answer::unavailable(reason, Span::secs(5)),

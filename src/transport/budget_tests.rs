@@ -8,7 +8,7 @@ fn peer(ip: &str) -> Peer {
 }
 
 /// What somebody gets who takes all he can.
-fn fill(budget: &Arc<Budget>, ip: &str) -> (Vec<Held>, Turned) {
+fn fill(budget: &Arc<Budget>, ip: &str) -> (Vec<Held>, ConnectionRefusal) {
     let mut all = Vec::new();
     loop {
         let mut one = Held::new(budget.clone(), peer(ip));
@@ -29,7 +29,7 @@ fn who_holds_most_is_refused_and_who_holds_little_is_not() {
     let budget = Arc::<Budget>::default();
     let used = || budget.books().used;
     let (first, why) = fill(&budget, "2001:db8::1");
-    assert_eq!((first.len() * PIECE, why), (MAX / 2, Turned::Memory));
+    assert_eq!((first.len() * PIECE, why), (MAX / 2, ConnectionRefusal::Memory));
     assert!(Held::new(budget.clone(), peer("2001:db8::2")).set(PIECE, MAX).is_err(), "a /64 is one host");
     let (second, _) = fill(&budget, "203.0.113.2");
     assert_eq!(second.len() * PIECE, MAX / 4);
@@ -62,10 +62,10 @@ fn who_holds_little_is_given_room_at_the_cost_of_who_holds_most() {
     assert_eq!((shed.len(), shed[0].shed_host()), (1, Some(peer("198.51.100.0"))), "and no more than that");
     // Whoever would hold as much as the greatest pushes nobody out.
     let (more, why) = fill(&budget, "203.0.113.2");
-    assert_eq!((more.len(), why), (0, Turned::Memory));
+    assert_eq!((more.len(), why), (0, ConnectionRefusal::Memory));
     // What must go holds no more than before, and counts until it is gone.
     let shed = greedy.iter_mut().flatten().find(|held| held.shed_host().is_some()).unwrap();
-    assert_eq!(shed.set(2 * PIECE, MAX), Err(Turned::Shed));
+    assert_eq!(shed.set(2 * PIECE, MAX), Err(ConnectionRefusal::Shed));
     assert_eq!(shed.set(PIECE / 2, MAX), Ok(()));
     assert_eq!(budget.books().leaving, PIECE / 2);
     let crowd: Vec<_> = (0..250).map(|n| fill(&budget, &format!("192.0.2.{n}")).0).collect();
@@ -82,14 +82,14 @@ fn of_one_host_a_connection_that_holds_much_makes_way_for_one_that_needs_little(
     let budget = Arc::<Budget>::default();
     let (first, _) = fill(&budget, "203.0.113.2");
     let mut one = Held::new(budget.clone(), peer("203.0.113.2"));
-    assert_eq!(one.set(PIECE / 2, MAX), Err(Turned::Memory), "half as much is not little");
+    assert_eq!(one.set(PIECE / 2, MAX), Err(ConnectionRefusal::Memory), "half as much is not little");
     assert!(first.iter().all(|held| held.shed_host().is_none()));
     let mut one = Held::new(budget.clone(), peer("203.0.113.2"));
     assert_eq!(one.set(PIECE / OWN_SHARE, MAX), Ok(()));
     assert_eq!(first.iter().filter(|held| held.shed_host().is_some()).count(), 1);
     // Two things of one connection are one.
     let mut other = Held::of(budget.clone(), peer("203.0.113.2"), one.signal());
-    assert_eq!(other.set(PIECE, MAX), Err(Turned::Memory));
+    assert_eq!(other.set(PIECE, MAX), Err(ConnectionRefusal::Memory));
     assert_eq!(other.set(PIECE / 8, MAX), Ok(()));
     assert_eq!(other.set(PIECE / 4, MAX), Ok(()), "there was room left of what has gone");
 }
@@ -118,7 +118,7 @@ fn what_a_proxy_brings_stands_alone_until_it_is_known_who_pays() {
     assert!(proxied.iter().all(|held| held.shed_host().is_none() && held.bytes() == PIECE / 8));
     // Who holds as much as he may gets no more by a proxy, whose connection keeps what it has.
     let mut more = enter(PIECE / 2);
-    assert_eq!(more.charge(peer("198.51.100.0"), MAX), Err(Turned::Memory));
+    assert_eq!(more.charge(peer("198.51.100.0"), MAX), Err(ConnectionRefusal::Memory));
     assert!(more.alone && more.bytes() == PIECE / 2);
     drop((proxied, greedy, more));
     assert_nothing_is_held(&budget);
@@ -128,8 +128,8 @@ fn what_a_proxy_brings_stands_alone_until_it_is_known_who_pays() {
 fn what_is_little_is_granted_as_long_as_there_is_any() {
     let budget = Arc::<Budget>::default();
     let mut one = Held::new(budget.clone(), peer("203.0.113.2"));
-    assert_eq!(one.set(MAX + 1, MAX), Err(Turned::Memory));
+    assert_eq!(one.set(MAX + 1, MAX), Err(ConnectionRefusal::Memory));
     assert_eq!((one.set(FAIR_BYTES, MAX), one.set(100, MAX), one.bytes()), (Ok(()), Ok(()), 100));
-    assert_eq!(one.set(200, 150), Err(Turned::MemoryTotal), "the budget was cut by a reload");
+    assert_eq!(one.set(200, 150), Err(ConnectionRefusal::MemoryTotal), "the budget was cut by a reload");
     assert_eq!(one.set(50, 10), Ok(()), "less always goes");
 }

@@ -6,7 +6,7 @@
 
 use crate::domain::address::Peer;
 use crate::domain::limits::{LINGER_BYTES_MAX, counted_bytes};
-use crate::engine::stats::Turned;
+use crate::engine::stats::ConnectionRefusal;
 use crate::transport::connection_limits::ConnectionPermit;
 use crate::transport::conversation::{Sent, TurnContext};
 use crate::transport::listener_context::ListenerContext;
@@ -86,7 +86,7 @@ impl ConnectionIo {
     }
 
     /// Says how much is kept for it, `kept` bytes besides what waits for its socket; an error where that is too much.
-    pub fn account(&mut self, kept: usize, memory_max: usize) -> Result<(), Turned> {
+    pub fn account(&mut self, kept: usize, memory_max: usize) -> Result<(), ConnectionRefusal> {
         let bytes = self.unsent.len() + kept + self.stream.kept_bytes();
         self.permit.held.set(counted_bytes(bytes), memory_max)
     }

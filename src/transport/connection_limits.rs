@@ -6,7 +6,7 @@
 
 use crate::domain::address::Peer;
 use crate::domain::limits::{EVENT_STREAMS_MAX, RESERVED_FILES, exempt_until};
-use crate::engine::stats::Turned;
+use crate::engine::stats::ConnectionRefusal;
 use crate::transport::budget::{Budget, Held};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,21 +51,21 @@ impl PermitCount {
         PermitCount { total: AtomicUsize::new(0), total_max, by_host: Mutex::default() }
     }
 
-    fn enter(&self, host: Peer, per_host_max: usize) -> Result<(), Turned> {
+    fn enter(&self, host: Peer, per_host_max: usize) -> Result<(), ConnectionRefusal> {
         let before = self.total.fetch_add(1, Ordering::Relaxed);
         let refused = |why| {
             self.total.fetch_sub(1, Ordering::Relaxed);
             Err(why)
         };
         if before >= self.total_max {
-            return refused(Turned::Total);
+            return refused(ConnectionRefusal::Total);
         }
         let bound = host != Peer::Unix || before >= exempt_until(self.total_max);
         let mut by_host = self.by_host.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_host.entry(host).or_insert(0);
         if bound && *count >= per_host_max {
             drop(by_host);
-            return refused(Turned::Address);
+            return refused(ConnectionRefusal::Address);
         }
         *count += 1;
         Ok(())
@@ -103,7 +103,7 @@ impl ConnectionLimits {
         self: &Arc<ConnectionLimits>,
         peer: Peer,
         per_host_max: usize,
-    ) -> Result<ConnectionPermit, Turned> {
+    ) -> Result<ConnectionPermit, ConnectionRefusal> {
         let host = peer.host();
         self.connections.enter(host, per_host_max)?;
         Ok(ConnectionPermit { held: Held::new(self.budget.clone(), peer), permits: self.clone(), host })
@@ -114,7 +114,7 @@ impl ConnectionLimits {
         self: &Arc<ConnectionLimits>,
         peer: Peer,
         per_host_max: usize,
-    ) -> Result<StreamPermit, Turned> {
+    ) -> Result<StreamPermit, ConnectionRefusal> {
         let host = peer.host();
         self.streams.enter(host, per_host_max)?;
         Ok(StreamPermit { permits: self.clone(), host })
@@ -154,7 +154,7 @@ mod tests {
         for host in ["203.0.113.1", "2001:db8::1"] {
             let held: Vec<ConnectionPermit> =
                 (0..3).map(|_| permits.acquire(peer(host), 3).unwrap()).collect();
-            assert_eq!(permits.acquire(peer(host), 3).unwrap_err(), Turned::Address);
+            assert_eq!(permits.acquire(peer(host), 3).unwrap_err(), ConnectionRefusal::Address);
             assert!(permits.acquire(peer("203.0.113.2"), 3).is_ok());
             drop(held);
             assert!(permits.acquire(peer(host), 3).is_ok());
@@ -162,7 +162,7 @@ mod tests {
         let _one = [permits.acquire(peer("2001:db8::1"), 1).unwrap()];
         assert_eq!(
             permits.acquire(peer("2001:db8::ffff:2"), 1).unwrap_err(),
-            Turned::Address,
+            ConnectionRefusal::Address,
             "a /64 is one host"
         );
         assert!(permits.acquire(peer("2001:db8:0:1::2"), 1).is_ok());
@@ -177,7 +177,7 @@ mod tests {
         let own: Vec<ConnectionPermit> =
             std::iter::from_fn(|| permits.acquire(peer("127.0.0.1"), 3).ok()).collect();
         assert_eq!(own.len(), 90);
-        assert_eq!(permits.acquire(Peer::Unix, 3).unwrap_err(), Turned::Address);
+        assert_eq!(permits.acquire(Peer::Unix, 3).unwrap_err(), ConnectionRefusal::Address);
         assert!(permits.acquire(peer("203.0.113.2"), 3).is_ok());
     }
 
@@ -186,7 +186,7 @@ mod tests {
         let permits = Arc::new(ConnectionLimits::new(Some(1_000_000), 256 + 20));
         let held: Vec<ConnectionPermit> =
             (0..20).map(|_| permits.acquire(Peer::Unix, 100).unwrap()).collect();
-        assert_eq!(permits.acquire(Peer::Unix, 100).unwrap_err(), Turned::Total);
+        assert_eq!(permits.acquire(Peer::Unix, 100).unwrap_err(), ConnectionRefusal::Total);
         assert_eq!((held.len(), permits.connections.total.load(Ordering::Relaxed)), (20, 20));
     }
 
@@ -197,12 +197,12 @@ mod tests {
             |host: &str, most| std::iter::from_fn(|| permits.acquire_stream(peer(host), most).ok()).collect();
         let held: Vec<StreamPermit> = streams("203.0.113.1", 8);
         assert_eq!(held.len(), 3);
-        assert_eq!(permits.acquire_stream(peer("203.0.113.2"), 8).unwrap_err(), Turned::Total);
+        assert_eq!(permits.acquire_stream(peer("203.0.113.2"), 8).unwrap_err(), ConnectionRefusal::Total);
         drop(held);
         let held: Vec<StreamPermit> = streams("203.0.113.1", 2);
         assert_eq!(
             (held.len(), permits.acquire_stream(peer("203.0.113.1"), 2).unwrap_err()),
-            (2, Turned::Address)
+            (2, ConnectionRefusal::Address)
         );
         let many = Arc::new(ConnectionLimits::new(None, 1_000_000));
         let all: Vec<StreamPermit> =

@@ -28,7 +28,7 @@ use crate::domain::registry::Receipt;
 use crate::domain::time::{Now, Span};
 use crate::engine::SenderRefusal;
 use crate::engine::intake::claims::Claims;
-use crate::engine::stats::{BeatResult, Turned};
+use crate::engine::stats::{BeatResult, ConnectionRefusal};
 use crate::transport::intake::IntakeError;
 use crate::wire::answer::Answer;
 use crate::wire::fields::BeatError;
@@ -91,7 +91,7 @@ pub trait Host {
     /// Notes that the client was refused.
     fn note_refused(&mut self, why: SenderRefusal);
     /// Counts why a connection ends.
-    fn count(&mut self, why: Turned);
+    fn count(&mut self, why: ConnectionRefusal);
     /// Counts a beat that did not come to [`Host::beat`].
     fn count_beat(&mut self, result: BeatResult);
     /// Writes to the log.

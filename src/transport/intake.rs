@@ -75,7 +75,7 @@ impl BeatIntake<'_> {
             exit: beat.status.failure(),
         };
         let source = Source { peer: client, transport };
-        let incoming = Incoming { now, monitor, beat, source, hears: follows_interval };
+        let incoming = Incoming { now, monitor, beat, source, follows_interval };
         let log = || engine.log().beat(now.wall, &line);
         engine.beat(&incoming, policy, self.pending, log)
     }

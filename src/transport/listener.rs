@@ -3,7 +3,7 @@
 use crate::domain::address::{Peer, Protocol};
 use crate::domain::notice::{Level, Notice};
 use crate::domain::time::{Span, Wall};
-use crate::engine::stats::Turned;
+use crate::engine::stats::ConnectionRefusal;
 use crate::sys::clock;
 use crate::sys::sockets::{Socket, keepalive};
 use crate::transport::listener_context::{ListenerContext, ListenerOptions};
@@ -110,13 +110,13 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Sends why a connection is one too many, as far as the socket takes it at once, and closes it.
-pub fn reject(mut stream: ReactorStream, options: &ListenerOptions, why: Turned, now: Wall) {
+pub fn reject(mut stream: ReactorStream, options: &ListenerOptions, why: ConnectionRefusal, now: Wall) {
     if options.protocol != Protocol::Http || options.tls.is_some() {
         // The dialect of the client is not known yet, and a TLS handshake would cost more than it is worth.
         return;
     }
     let answer = match why {
-        Turned::Address => Answer::too_often(
+        ConnectionRefusal::Address => Answer::too_often(
             "too many connections from this address (limits.connections_per_address)",
             Span::secs(10),
         ),

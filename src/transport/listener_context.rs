@@ -4,7 +4,7 @@ use crate::domain::address::{Peer, Protocol};
 use crate::domain::notice::Notice;
 use crate::domain::time::{Mono, Now, Span};
 use crate::engine::Engine;
-use crate::engine::stats::Turned;
+use crate::engine::stats::ConnectionRefusal;
 use crate::sys::sockets::keepalive::KeepAlive;
 use crate::transport::connection_limits::ConnectionLimits;
 use crate::transport::tls::server::Acceptor;
@@ -101,7 +101,7 @@ impl ListenerContext {
 
     /// Counts a request or connection of a trusted proxy that does not say legibly whose it is, and says so once an hour.
     pub fn refuse_proxied(&self, peer: Peer, reason: &'static str, now: Now) {
-        self.engine.stats().turned(Turned::Proxy);
+        self.engine.stats().count_refused(ConnectionRefusal::Proxy);
         if is_due(&self.proxy_logged_at, Span::secs(3_600), now) {
             let address = self.options.address.clone();
             self.engine.log().notice(now.wall, Notice::ProxyRefused { peer, address, reason });

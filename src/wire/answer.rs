@@ -1,6 +1,6 @@
 //! Answers to HTTP requests, as values that both the fast path and hyper turn into the same bytes.
 
-use crate::domain::access::Denied;
+use crate::domain::access::AccessRefusal;
 use crate::domain::beat::{Warning, Warnings};
 use crate::domain::time::{Span, Wall};
 use serde_json::{Value, json};
@@ -113,13 +113,13 @@ impl Answer {
     }
 
     /// Not allowed, naming the configuration key that says so.
-    pub fn denied(denied: Denied, client: &str) -> Answer {
+    pub fn denied(denied: AccessRefusal, client: &str) -> Answer {
         match denied {
-            Denied::Network(key) => Answer::json(
+            AccessRefusal::Network(key) => Answer::json(
                 403,
                 &json!({ "error": format!("not allowed from {client}: see {key} in the configuration"), "key": key }),
             ),
-            Denied::Token(key) => Answer {
+            AccessRefusal::Token(key) => Answer {
                 authenticate: true,
                 ..Answer::json(
                     401,
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn refusals_name_their_key() {
-        let answer = Answer::denied(Denied::Network("access.allow"), "8.8.8.8");
+        let answer = Answer::denied(AccessRefusal::Network("access.allow"), "8.8.8.8");
         assert_eq!(answer.status, 403);
         assert!(String::from_utf8_lossy(&answer.body).contains("\"key\":\"access.allow\""));
     }

@@ -438,7 +438,7 @@ fn a_selection_takes_who_fits_all_that_it_says() {
         let monitor = Name { id: IdRef::new(id).unwrap(), hash: number as u32 };
         let source = Source { peer: Peer::Unix, transport: Transport::Http };
         let beat = &Beat { status, ..Beat::default() };
-        let arrival = Arrival { monitor, beat, source, hears: false, create: Some(number) };
+        let arrival = Arrival { monitor, beat, source, follows_interval: false, create: Some(number) };
         registry.handle(Now::default(), arrival, &mut |_| {}).unwrap();
     }
     for (query, ids) in [

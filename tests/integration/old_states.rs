@@ -2,7 +2,7 @@
 //! served.
 
 use crate::harness::{Daemon, Setup, project};
-use heartbeat_server::domain::alert::{Kind, Message};
+use heartbeat_server::domain::alert::{Message, MessageKind};
 use heartbeat_server::domain::beat::Status;
 use heartbeat_server::domain::record::{Cause, Change, Record};
 use heartbeat_server::domain::time::Wall;
@@ -16,11 +16,11 @@ use std::process::Command;
 
 const VERSIONS: [&str; 3] = ["0.2", "0.3", "0.4"];
 /// Of the versions that told anybody, what waited: the key, and whom it is about.
-const WAITING: [(&str, Kind, &[&str]); 4] = [
-    ("down-4-1-ops", Kind::Down, &["failed", "mended"]),
-    ("down-3-1-ops", Kind::Down, &["silent"]),
-    ("down-8-1-ops", Kind::Down, &["late-comer"]),
-    ("recovered-5-1-ops", Kind::Recovered, &["mended"]),
+const WAITING: [(&str, MessageKind, &[&str]); 4] = [
+    ("down-4-1-ops", MessageKind::Down, &["failed", "mended"]),
+    ("down-3-1-ops", MessageKind::Down, &["silent"]),
+    ("down-8-1-ops", MessageKind::Down, &["late-comer"]),
+    ("recovered-5-1-ops", MessageKind::Recovered, &["mended"]),
 ];
 /// Id, number, state, beats.
 const MONITORS: [(&str, u64, &str, u64); 7] = [

@@ -32,7 +32,7 @@ pub struct Said {
     pub rid: Option<String>,
     pub ip: Option<String>,
     /// Whether its sender hears the answer.
-    pub hears: bool,
+    pub follows_interval: bool,
 }
 
 /// A change of state that somebody is told of.
@@ -244,7 +244,7 @@ impl Mon {
         let interval = interval.filter(|wish| !fixed && Some(*wish) != self.asked).unwrap_or(self.interval);
         let runs = said.rid.is_some() || !self.details.runs.is_empty();
         let scheduled = rule.is_some_and(|rule| rule.schedule.is_some());
-        let well = said.hears && said.status.verdict() == Some(true);
+        let well = said.follows_interval && said.status.verdict() == Some(true);
         let may = well && !runs && !scheduled && interval <= Span::secs(3600);
         told == interval || may && told > interval && told.0 <= 101 * interval.0
     }

@@ -11,7 +11,7 @@ use crate::store::{Probe, SimJournal, SimTables};
 use faults::{FAULTS, Fault, OUTCOMES, PATIENCE_S, settings};
 use heartbeat_server::config::Settings;
 use heartbeat_server::domain::address::Peer;
-use heartbeat_server::domain::alert::Kind;
+use heartbeat_server::domain::alert::MessageKind;
 use heartbeat_server::domain::beat::{Beat, Source, Status, Transport};
 use heartbeat_server::domain::id::IdRef;
 use heartbeat_server::domain::lang::Lang;
@@ -127,8 +127,13 @@ impl Town {
     fn beat(&mut self, id: &str, status: Status) {
         let beat = Beat { status, ..Beat::default() };
         let source = Source { peer: Peer::Ip([127, 0, 0, 1].into()), transport: Transport::Http };
-        let incoming =
-            Incoming { now: self.now(), monitor: IdRef::new(id).unwrap(), beat: &beat, source, hears: true };
+        let incoming = Incoming {
+            now: self.now(),
+            monitor: IdRef::new(id).unwrap(),
+            beat: &beat,
+            source,
+            follows_interval: true,
+        };
         let mut pending = Pending::new();
         self.engine.beat(&incoming, &self.policy, &mut pending, || {}).unwrap();
         // A full disk is noted, and the beat is known.
@@ -510,14 +515,14 @@ fn a_message_that_a_receiver_chokes_on_does_not_keep_the_others() {
         town.beat(&format!("m{n}"), Status::Fail);
         others += 1;
         for _ in 0..MINUTE {
-            town.tick_with(|dispatch| dispatch.message.kind == Kind::Recovered);
+            town.tick_with(|dispatch| dispatch.message.kind == MessageKind::Recovered);
         }
     }
     let heard = town.heard_by("ops");
     assert_eq!(heard.len(), 1 + others, "{heard:#?}");
     let latest = heard.iter().map(|one| one.s - one.made_s).max().unwrap();
     assert!(latest <= 2 * MINUTE, "{latest}");
-    (0..HOUR).for_each(|_| town.tick_with(|dispatch| dispatch.message.kind == Kind::Recovered));
+    (0..HOUR).for_each(|_| town.tick_with(|dispatch| dispatch.message.kind == MessageKind::Recovered));
     assert_eq!((town.rows(DeliveryStatus::Failed).len(), town.rows(DeliveryStatus::Pending).len()), (1, 0));
 }
 

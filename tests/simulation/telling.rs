@@ -4,7 +4,7 @@
 //! doubtful. Whatever is put into the outbox is looked at when it is made, whatever arrives when it arrives, and in the
 //! end all of it together, incident by incident.
 
-use heartbeat_server::domain::alert::{Kind, Message};
+use heartbeat_server::domain::alert::{Message, MessageKind};
 use heartbeat_server::domain::history::Incident;
 use heartbeat_server::domain::record::Cause;
 use heartbeat_server::domain::time::Span;
@@ -172,7 +172,8 @@ impl Telling {
     /// What was made for a notifier about a monitor, reminders apart.
     fn about(&self, to: &str, number: u64) -> Vec<(&Made, (u64, u64))> {
         let news = self.made.iter().filter(|made| {
-            made.message.notifier == to && !matches!(made.message.kind, Kind::Reminder | Kind::Own)
+            made.message.notifier == to
+                && !matches!(made.message.kind, MessageKind::Reminder | MessageKind::Own)
         });
         let named = news.flat_map(|made| {
             let incidents = made.message.monitors.iter().filter_map(|one| one.incident.as_deref());
@@ -188,10 +189,10 @@ impl Telling {
         let mut known = None;
         for (made, incident) in &about {
             match made.message.kind {
-                Kind::Recovered if known.take() != Some(*incident) => {
+                MessageKind::Recovered if known.take() != Some(*incident) => {
                     return say("the end of what nobody knew");
                 }
-                Kind::Recovered => {}
+                MessageKind::Recovered => {}
                 _ => known = Some(*incident),
             }
         }
@@ -239,10 +240,12 @@ impl Telling {
             let covered_now = parents.iter().any(|parent| parent.1.is_none());
             match (down, last) {
                 _ if paused_now => {}
-                (None, Some(kind)) if kind != Kind::Recovered => {
+                (None, Some(kind)) if kind != MessageKind::Recovered => {
                     return say("that it is up again was not told".into());
                 }
-                (Some((_, one)), None | Some(Kind::Recovered)) if !(behind(&one.monitor) && covered_now) => {
+                (Some((_, one)), None | Some(MessageKind::Recovered))
+                    if !(behind(&one.monitor) && covered_now) =>
+                {
                     return say(format!("{} is down and nobody knows", one.monitor));
                 }
                 _ => {}
@@ -265,12 +268,12 @@ impl Telling {
                 if others.clone().any(|(made, _)| made.at_ms + APART_MS > stretch.0) {
                     continue;
                 }
-                let of_it: Vec<Kind> = about
+                let of_it: Vec<MessageKind> = about
                     .iter()
                     .filter(|(_, incident)| *incident == (*number, *beats))
                     .map(|(made, _)| made.message.kind)
                     .collect();
-                let full = [Kind::Down, Kind::Recovered];
+                let full = [MessageKind::Down, MessageKind::Recovered];
                 let should = if one.ended.is_some() { &full[..] } else { &full[..1] };
                 let right = match want {
                     Want::Told => of_it == should,

@@ -2,7 +2,7 @@
 
 use super::entry::MonitorAlert;
 use super::machine::Lookup;
-use super::message::{Kind, LISTED_BYTES_MAX, LISTED_MAX, SAID_BYTES_MAX, Shared, Subject, age};
+use super::message::{LISTED_BYTES_MAX, LISTED_MAX, MessageKind, SAID_BYTES_MAX, Shared, Subject, age};
 use crate::domain::instance::Instance;
 use crate::domain::record::{Cause, incident_id};
 use crate::domain::schedule::Schedule;
@@ -53,7 +53,7 @@ pub(super) fn name(entries: &[&MonitorAlert], to: &str, instance: &Instance) -> 
 
 /// As many of them as a message lists.
 pub(super) fn subjects(
-    kind: Kind,
+    kind: MessageKind,
     entries: &[&MonitorAlert],
     to: &str,
     instance: &Instance,
@@ -64,7 +64,8 @@ pub(super) fn subjects(
     for entry in entries.iter().take(LISTED_MAX) {
         let mut subject = subject(entry, thread(entry, to, instance), lookup);
         // Of silence that is told as such a failed run is other news.
-        let tells = kind == Kind::Reminder || kind == Kind::Down && entry.reason.cause == Cause::Fail;
+        let tells =
+            kind == MessageKind::Reminder || kind == MessageKind::Down && entry.reason.cause == Cause::Fail;
         if let (true, Some(failure), Some(line)) = (tells, entry.told_failure(to), entry.line(to)) {
             subject.failures = line.tells;
             (subject.exit, subject.said) = (failure.exit, failure.said.clone());
@@ -207,7 +208,7 @@ mod tests {
             let (monitor, beat) =
                 (Name { id: IdRef::new("a").unwrap(), hash: 0 }, Beat { status, message, ..Beat::default() });
             let source = Source { peer: Peer::Unix, transport: Transport::Http };
-            let arrival = Arrival { monitor, beat: &beat, source, hears: true, create: Some(1) };
+            let arrival = Arrival { monitor, beat: &beat, source, follows_interval: true, create: Some(1) };
             let mut entry = None;
             let keep = &mut |record: &Record<'_>| {
                 entry = record
@@ -249,7 +250,7 @@ mod tests {
         let mut world = World(Registry::new(Now::default(), Defaults::default(), Arc::default()));
         let entry = world.says(Status::Fail, Some(&"x".repeat(SAID_BYTES_MAX))).unwrap();
         let listed = |count: usize| {
-            subjects(Kind::Down, &vec![&entry; count], "ops", &Instance::default(), &world).len()
+            subjects(MessageKind::Down, &vec![&entry; count], "ops", &Instance::default(), &world).len()
         };
         // Each takes its id and what it said.
         let room = LISTED_BYTES_MAX / (1 + SAID_BYTES_MAX);

@@ -20,7 +20,7 @@ pub const SAID_BYTES_MAX: usize = 1_000;
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum MessageKind {
     /// Monitors went down.
     Down,
     /// They are up again, or gone.
@@ -36,22 +36,22 @@ pub enum Kind {
     Test,
 }
 
-impl Kind {
+impl MessageKind {
     /// The word for it: `down`, `recovered`, `reminder`, `flapping`, `self`, `test`.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Down => "down",
-            Kind::Recovered => "recovered",
-            Kind::Reminder => "reminder",
-            Kind::Flapping => "flapping",
-            Kind::Own => "self",
-            Kind::Test => "test",
+            MessageKind::Down => "down",
+            MessageKind::Recovered => "recovered",
+            MessageKind::Reminder => "reminder",
+            MessageKind::Flapping => "flapping",
+            MessageKind::Own => "self",
+            MessageKind::Test => "test",
         }
     }
 
     /// Whether it says that something is wrong; the others say that all is well again, or nothing.
     pub fn is_bad(self) -> bool {
-        matches!(self, Kind::Down | Kind::Reminder | Kind::Flapping | Kind::Own)
+        matches!(self, MessageKind::Down | MessageKind::Reminder | MessageKind::Flapping | MessageKind::Own)
     }
 }
 
@@ -134,7 +134,7 @@ pub enum SuspicionCause {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// What it is about.
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// Its name, the same each time that it is tried; no two messages have the same. Printable ASCII without spaces.
     pub key: String,
     /// The notifier it was made for; a fallback that gets it in its place is not named here.
@@ -158,10 +158,10 @@ pub struct Message {
     /// How many there are, named or not.
     #[serde(default)]
     pub dependants_count: u64,
-    /// With [`Kind::Flapping`], and when that is over: how often it went down, and within which time.
+    /// With [`MessageKind::Flapping`], and when that is over: how often it went down, and within which time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flaps: Option<(u32, Span)>,
-    /// With [`Kind::Own`]: why, and how many monitors there are in all, where some are silent for that.
+    /// With [`MessageKind::Own`]: why, and how many monitors there are in all, where some are silent for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<(SuspicionCause, u64)>,
     /// When it was to be told, and how late that is by now: whoever delivers it sets it.
@@ -189,7 +189,7 @@ pub struct Server {
 
 impl Message {
     /// A message of no monitors yet.
-    pub fn new(kind: Kind, key: String, notifier: &str, made: Wall) -> Message {
+    pub fn new(kind: MessageKind, key: String, notifier: &str, made: Wall) -> Message {
         Message {
             kind,
             key,
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_message_is_kept_whole_but_for_what_only_its_delivery_decides() {
-        let mut message = Message::new(Kind::Own, "self-7-3-ops".into(), "ops", Wall(5_000));
+        let mut message = Message::new(MessageKind::Own, "self-7-3-ops".into(), "ops", Wall(5_000));
         message.doubt = Some((SuspicionCause::Network, 9));
         message.shared = Some(Shared::Network("10.1.2.0/24".into()));
         message.flaps = Some((3, Span(1)));

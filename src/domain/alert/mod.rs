@@ -8,5 +8,5 @@ pub mod policy;
 
 pub use entry::Remembered;
 pub use machine::{AlertOutput, AlertState, Lookup, Machine};
-pub use message::{Kind, Message};
+pub use message::{Message, MessageKind};
 pub use policy::{AlertPolicy, Notifier};

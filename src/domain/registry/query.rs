@@ -133,7 +133,7 @@ pub struct Cursor {
 
 /// Where a monitor lies in its registry, and which one it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seat {
+pub struct ListPosition {
     row: u32,
     number: u64,
 }
@@ -219,14 +219,14 @@ impl Registry {
         after: Option<&Cursor>,
         limit: usize,
         wanted: impl Fn(&MonitorView<'_>) -> bool,
-    ) -> Vec<(Cursor, Seat)> {
+    ) -> Vec<(Cursor, ListPosition)> {
         let rows = self.first(now, order, after, limit, wanted).into_iter();
-        let seat = |row: u32| Seat { row, number: self.monitors[row as usize].number };
+        let seat = |row: u32| ListPosition { row, number: self.monitors[row as usize].number };
         rows.map(|(key, id, row)| (Cursor { key, id: id.into() }, seat(row))).collect()
     }
 
     /// The monitor that lies there, unless it is gone.
-    pub fn at(&self, now: Now, seat: Seat) -> Option<Snapshot> {
+    pub fn at(&self, now: Now, seat: ListPosition) -> Option<Snapshot> {
         let row = self.monitors.get(seat.row as usize)?;
         (row.number == seat.number).then(|| row.snapshot(now, &self.rules))
     }

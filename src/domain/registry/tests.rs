@@ -47,7 +47,8 @@ fn ruled(rules: Rules) -> Registry {
 }
 
 fn beat(registry: &mut Registry, ms: u64, id: &str, beat: &Beat<'_>) -> Receipt {
-    let arrival = Arrival { monitor: name(id), beat, source: source(), hears: true, create: Some(ms + 1) };
+    let arrival =
+        Arrival { monitor: name(id), beat, source: source(), follows_interval: true, create: Some(ms + 1) };
     registry.handle(at(ms), arrival, &mut |_| {}).unwrap()
 }
 
@@ -92,8 +93,13 @@ fn the_first_beat_makes_the_monitor_and_silence_makes_it_late_then_down() {
 #[test]
 fn a_stranger_is_not_made_where_none_may_be() {
     let mut r = registry();
-    let arrival =
-        Arrival { monitor: name("a"), beat: &Beat::default(), source: source(), hears: true, create: None };
+    let arrival = Arrival {
+        monitor: name("a"),
+        beat: &Beat::default(),
+        source: source(),
+        follows_interval: true,
+        create: None,
+    };
     assert_eq!(r.handle(at(0), arrival, &mut |_| {}), Err(Unknown));
     assert!(r.is_empty());
 }

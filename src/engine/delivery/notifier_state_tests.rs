@@ -1,11 +1,11 @@
 use super::*;
-use crate::domain::alert::Kind;
+use crate::domain::alert::MessageKind;
 use crate::domain::alert::message::Subject;
 use crate::domain::lang::Lang;
 use crate::i18n::Text;
 
 fn about(key: &str, ids: &[&str]) -> Outgoing {
-    let mut message = Message::new(Kind::Down, key.into(), "ops", Wall(0));
+    let mut message = Message::new(MessageKind::Down, key.into(), "ops", Wall(0));
     message.monitors = ids.iter().map(|id| Subject { id: id.to_string(), ..Subject::default() }).collect();
     Outgoing {
         key: key.into(),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::alert::message::Subject;
 use crate::domain::alert::policy::AlertPolicy;
-use crate::domain::alert::{Kind, Message, Notifier};
+use crate::domain::alert::{Message, MessageKind, Notifier};
 use crate::domain::policy::Policy;
 use crate::engine::delivery::Deliverer;
 use crate::engine::testing;
@@ -172,7 +172,7 @@ fn what_waits_in_a_lane_comes_in_its_order_and_says_whether_it_is_all() {
 
 /// A message about a monitor.
 fn about(key: &str, id: &str) -> Outgoing {
-    let mut said = Message::new(Kind::Down, key.into(), "ops", Wall(1));
+    let mut said = Message::new(MessageKind::Down, key.into(), "ops", Wall(1));
     said.monitors = vec![Subject { id: id.into(), ..Subject::default() }];
     Outgoing { message: serde_json::to_string(&said).unwrap(), ..message(key, "ops") }
 }

@@ -52,13 +52,13 @@ pub struct Claim {
 
 /// A claim as it is left to the next process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct StoredClaim {
     kind: u8,
     id: String,
     holds: bool,
 }
 
-impl Kept {
+impl StoredClaim {
     /// The id.
     pub fn id(&self) -> &str {
         &self.id
@@ -68,7 +68,7 @@ impl Kept {
 impl Claims {
     /// A claim of the process before us; `None` where its id is none. In whatever order they come back, the one that held
     /// holds.
-    pub fn resume(self: &Arc<Claims>, kept: &Kept) -> Option<Claim> {
+    pub fn resume(self: &Arc<Claims>, kept: &StoredClaim) -> Option<Claim> {
         let id = IdRef::new(&kept.id).ok()?.to_id();
         Some(self.enter(kept.kind, id.as_ref(), kept.holds.then_some(None)))
     }
@@ -108,8 +108,8 @@ impl Claim {
     }
 
     /// As it is left to the next process.
-    pub fn keep(&self) -> Kept {
-        Kept { kind: self.key.0, id: self.id().as_str().into(), holds: self.holds() }
+    pub fn keep(&self) -> StoredClaim {
+        StoredClaim { kind: self.key.0, id: self.id().as_str().into(), holds: self.holds() }
     }
 
     /// Says that its connection speaks for the id now, from that address. Where it did so before, and another one has

@@ -2,7 +2,7 @@
 
 use super::super::fields::{FieldValue, value};
 use super::{Filter, InsertPart, Node, OUTPUT_BYTES_MAX, TemplateField, TooLong};
-use crate::domain::alert::{Kind, Message};
+use crate::domain::alert::{Message, MessageKind};
 use crate::domain::lang::Lang;
 use crate::domain::time::Wall;
 use crate::notify::{Envelope, Secrets};
@@ -115,7 +115,7 @@ pub(super) fn beginning(nodes: &[Node]) -> Option<char> {
 
 /// Whether a template yields JSON for a message without anything odd in it.
 pub(super) fn is_json(nodes: &[Node]) -> bool {
-    let message = Message::new(Kind::Test, "test".into(), "test", Wall(0));
+    let message = Message::new(MessageKind::Test, "test".into(), "test", Wall(0));
     let envelope = Envelope::new(Lang::En, &message);
     let (secrets, params) = (Secrets::default(), BTreeMap::new());
     let text = render(nodes, true, &TemplateScope::new(&envelope, &secrets, &params));

@@ -56,7 +56,7 @@ fn plain(receiver: &Receiver) -> WebhookOptions {
 }
 
 fn send(options: WebhookOptions) -> Outcome {
-    let down = message(Kind::Down, &["web-1"]);
+    let down = message(MessageKind::Down, &["web-1"]);
     wait(Webhook::new(options).send(&envelope(&down)))
 }
 
@@ -97,7 +97,7 @@ fn everything_of_a_request_can_be_written() {
         compose(&preset::PLAIN, Some(&url), &headers, Some("{{kind}}: {{text}}"), &[("token", "abcd")], &[])
             .unwrap();
     options.method = Method::PUT;
-    let mut down = message(Kind::Down, &["web-1"]);
+    let mut down = message(MessageKind::Down, &["web-1"]);
     down.monitors[0].said = Some("a\r\nX-Evil: 监".into());
     assert_eq!(wait(Webhook::new(options).send(&envelope(&down))), Outcome::Sent);
     let (head, body) = receiver.request();
@@ -277,7 +277,7 @@ fn chat_services_say_in_the_body_whether_they_took_it() {
 fn where_a_service_keeps_states_each_monitor_has_a_request_of_its_own() {
     let receiver = Receiver::answering(answer("202 Accepted", "", "{}"));
     let webhook = Webhook::new(written(preset::find("pagerduty").unwrap(), &receiver.url()));
-    let mut down = message(Kind::Down, &["a", "b"]);
+    let mut down = message(MessageKind::Down, &["a", "b"]);
     down.count = 2;
     assert_eq!(wait(webhook.send(&envelope(&down))), Outcome::Sent);
     let requests = [receiver.request(), receiver.request()];
@@ -289,7 +289,7 @@ fn where_a_service_keeps_states_each_monitor_has_a_request_of_its_own() {
     }
     assert!(receiver.heard.try_recv().is_err());
     // That many suspect us together is one matter.
-    let own = message(Kind::Own, &["a", "b", "c"]).at(Wall(NOW.0), Span::secs(60));
+    let own = message(MessageKind::Own, &["a", "b", "c"]).at(Wall(NOW.0), Span::secs(60));
     assert_eq!(wait(webhook.send(&envelope(&own))), Outcome::Sent);
     assert!(receiver.request().1.contains(r#""dedup_key":"heartbeat:self""#));
     assert!(receiver.heard.try_recv().is_err());

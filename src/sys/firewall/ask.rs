@@ -34,7 +34,7 @@ pub struct Answer {
 
 /// Why a firewall could not be asked or changed.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum FirewallError {
     /// There is no such program.
     Missing {
         /// The program.
@@ -67,16 +67,16 @@ pub trait Ask {
     ///
     /// # Errors
     /// When it cannot be run. That it ends with an error is an answer.
-    fn ask(&mut self, call: &Call) -> Result<Answer, Trouble>;
+    fn ask(&mut self, call: &Call) -> Result<Answer, FirewallError>;
 
     /// The same, where anything but success is trouble; answers what was printed.
     ///
     /// # Errors
-    /// [`Trouble::Failed`] too.
-    fn must(&mut self, call: &Call) -> Result<String, Trouble> {
+    /// [`FirewallError::Failed`] too.
+    fn must(&mut self, call: &Call) -> Result<String, FirewallError> {
         match self.ask(call)? {
             Answer { code: 0, out, .. } => Ok(out),
-            answer => Err(Trouble::Failed { call: call.clone(), answer }),
+            answer => Err(FirewallError::Failed { call: call.clone(), answer }),
         }
     }
 }
@@ -95,8 +95,9 @@ impl Default for System {
 }
 
 impl Ask for System {
-    fn ask(&mut self, call: &Call) -> Result<Answer, Trouble> {
-        let unheard = |error: io::Error| Trouble::Unheard { call: call.clone(), reason: error.to_string() };
+    fn ask(&mut self, call: &Call) -> Result<Answer, FirewallError> {
+        let unheard =
+            |error: io::Error| FirewallError::Unheard { call: call.clone(), reason: error.to_string() };
         let mut path = std::env::var_os("PATH").unwrap_or_default();
         if !path.is_empty() {
             path.push(":");
@@ -115,7 +116,7 @@ impl Ask for System {
             .spawn();
         let mut child = match started {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Trouble::Missing { program: call.program });
+                return Err(FirewallError::Missing { program: call.program });
             }
             other => other.map_err(unheard)?,
         };
@@ -132,7 +133,7 @@ impl Ask for System {
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     end(&mut child);
-                    return Err(Trouble::Silent { call: call.clone() });
+                    return Err(FirewallError::Silent { call: call.clone() });
                 }
             }
         }
@@ -145,7 +146,7 @@ impl Ask for System {
                 }
                 None if clock::mono() > until => {
                     end(&mut child);
-                    return Err(Trouble::Silent { call: call.clone() });
+                    return Err(FirewallError::Silent { call: call.clone() });
                 }
                 None => std::thread::sleep(Duration::from_millis(5)),
             }
@@ -198,7 +199,7 @@ impl Answer {
     }
 }
 
-impl Trouble {
+impl FirewallError {
     /// The exit code of sysexits(3): the firewall is not to be had.
     pub fn exit_code(&self) -> u8 {
         69
@@ -207,13 +208,13 @@ impl Trouble {
     /// What failed, and what to do.
     pub fn sentence(&self, lang: Lang) -> String {
         match self {
-            Trouble::Missing { program } => i18n::sys::no_machine(&program).in_lang(lang),
+            FirewallError::Missing { program } => i18n::sys::no_machine(&program).in_lang(lang),
 
-            Trouble::Unheard { call, reason } => i18n::sys::cannot_run(&call, &reason).in_lang(lang),
+            FirewallError::Unheard { call, reason } => i18n::sys::cannot_run(&call, &reason).in_lang(lang),
 
-            Trouble::Silent { call } => i18n::sys::did_not_end_time(&call).in_lang(lang),
+            FirewallError::Silent { call } => i18n::sys::did_not_end_time(&call).in_lang(lang),
 
-            Trouble::Failed { call, answer } => {
+            FirewallError::Failed { call, answer } => {
                 i18n::sys::ended(&call, &answer.code, &answer.said()).in_lang(lang)
             }
         }
@@ -238,14 +239,14 @@ pub(super) mod testing {
     }
 
     impl Ask for Script {
-        fn ask(&mut self, call: &Call) -> Result<Answer, Trouble> {
+        fn ask(&mut self, call: &Call) -> Result<Answer, FirewallError> {
             let line = call.to_string();
             match self.0.iter().find(|(known, ..)| *known == line) {
                 Some((_, code, out)) => Ok(Answer { code: *code, out: out.clone(), err: String::new() }),
                 None if self.0.iter().any(|(known, ..)| known.split(' ').next() == Some(call.program)) => {
                     panic!("nobody said what `{line}` answers")
                 }
-                None => Err(Trouble::Missing { program: call.program }),
+                None => Err(FirewallError::Missing { program: call.program }),
             }
         }
     }
@@ -275,7 +276,7 @@ mod tests {
         let answer = System::default().ask(&Call::new("sh", ["-c", much])).unwrap();
         assert_eq!((answer.out.len(), answer.err.len()), (300_000, 300_000));
         let refused = System::default().ask(&Call::new("sh", ["-c", "exec cat /dev/zero"])).unwrap_err();
-        assert!(matches!(refused, Trouble::Unheard { .. }), "{refused:?}");
+        assert!(matches!(refused, FirewallError::Unheard { .. }), "{refused:?}");
     }
 
     #[test]
@@ -284,7 +285,7 @@ mod tests {
         let waits = format!("sleep 600 & echo $! > {0}.new; mv {0}.new {0}; wait", file.display());
         let call = Call::new("sh", ["-c".to_string(), waits]);
         let silent = System { within: Span::secs(2) }.ask(&call).unwrap_err();
-        assert_eq!(silent, Trouble::Silent { call });
+        assert_eq!(silent, FirewallError::Silent { call });
         if let Ok(pid) = std::fs::read_to_string(&file) {
             let _ = std::fs::remove_file(&file);
             // Killed it may still wait for somebody to collect it.
@@ -302,6 +303,6 @@ mod tests {
     #[test]
     fn a_program_that_is_not_there_is_named() {
         let missing = System::default().ask(&Call::new("heartbeat-no-such-program", ["x"])).unwrap_err();
-        assert_eq!(missing, Trouble::Missing { program: "heartbeat-no-such-program" });
+        assert_eq!(missing, FirewallError::Missing { program: "heartbeat-no-such-program" });
     }
 }

@@ -6,7 +6,7 @@
 //! service of our name and the rich rules of a priority that nobody else would choose. It is above zero, so that a zone
 //! which refuses somebody goes on refusing him.
 
-use super::ask::{Answer, Ask, Trouble};
+use super::ask::{Answer, Ask, FirewallError};
 use super::plan::{Backend, Call, Grant, MARK, Other, Place, Rule, Source, Way, network, ports, words};
 use super::{Remark, Standing};
 use ipnet::IpNet;
@@ -18,18 +18,18 @@ const PRIORITY: &str = "priority=\"7777\"";
 const NOT_RUNNING: i32 = 252;
 
 /// How firewalld stands; `None` where it is not installed.
-pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, Trouble> {
+pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, FirewallError> {
     let call = Call::new("firewall-cmd", ["--state"]);
     let mut standing =
         Standing { backend: Backend::Firewalld, active: true, places: Vec::new(), remarks: Vec::new() };
     match ask.ask(&call) {
-        Err(Trouble::Missing { .. }) => return Ok(None),
+        Err(FirewallError::Missing { .. }) => return Ok(None),
         Ok(Answer { code: 0, .. }) => {}
         Ok(Answer { code: NOT_RUNNING, .. }) => {
             (standing.active, standing.remarks) = (false, vec![Remark::Off(Backend::Firewalld)]);
             return Ok(Some(standing));
         }
-        Ok(answer) => return Err(Trouble::Failed { call, answer }),
+        Ok(answer) => return Err(FirewallError::Failed { call, answer }),
         Err(other) => return Err(other),
     }
     let default = ask.must(&Call::new("firewall-cmd", ["--get-default-zone"]))?.trim().to_string();
@@ -303,6 +303,6 @@ mod tests {
         assert_eq!(standing.remarks, [Remark::Off(Backend::Firewalld)]);
         assert_eq!(look(&mut Script::new(&[])).unwrap(), None);
         let mut failed = Script::new(&[("firewall-cmd --state", 251, "failed\n")]);
-        assert!(matches!(look(&mut failed), Err(Trouble::Failed { .. })));
+        assert!(matches!(look(&mut failed), Err(FirewallError::Failed { .. })));
     }
 }

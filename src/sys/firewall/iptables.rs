@@ -1,6 +1,6 @@
 //! iptables and ip6tables: a rule at the head of INPUT in both, told from those of others by its comment.
 
-use super::ask::{Answer, Ask, Trouble};
+use super::ask::{Answer, Ask, FirewallError};
 use super::plan::{Backend, Call, Grant, MARK, Other, Place, Rule, Source, Way, network, ports, words};
 use super::{Remark, Standing};
 use std::collections::BTreeSet;
@@ -13,18 +13,18 @@ const NOT_THERE: [&str; 4] = ["can't initialize", "does not exist", "not support
 
 /// How iptables stands; `None` where it is not. A family that cannot be asked, because the kernel has none of it, is
 /// left out and said.
-pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, Trouble> {
+pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, FirewallError> {
     let mut standing =
         Standing { backend: Backend::Iptables, active: false, places: Vec::new(), remarks: Vec::new() };
     for program in ["iptables", "ip6tables"] {
         let call = Call::new(program, ["-w", "5", "-S", "INPUT"]);
         match ask.ask(&call) {
             Ok(Answer { code: 0, out, .. }) => standing.places.push(read(program, &out)),
-            Err(Trouble::Missing { .. }) => {}
+            Err(FirewallError::Missing { .. }) => {}
             Ok(answer) if NOT_THERE.iter().any(|words| answer.said().contains(words)) => {
                 standing.remarks.push(Remark::LeftOut { program, reason: answer.said() });
             }
-            Ok(answer) => return Err(Trouble::Failed { call, answer }),
+            Ok(answer) => return Err(FirewallError::Failed { call, answer }),
             Err(other) => return Err(other),
         }
     }
@@ -40,11 +40,14 @@ pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, Trouble> {
 
 /// The families of nftables whose chain INPUT in the table `filter` is really one of iptables', if it writes to nftables
 /// at all and can make out what stands there.
-pub(super) fn in_nft(ask: &mut dyn Ask, standing: Option<&Standing>) -> Result<Vec<&'static str>, Trouble> {
+pub(super) fn in_nft(
+    ask: &mut dyn Ask,
+    standing: Option<&Standing>,
+) -> Result<Vec<&'static str>, FirewallError> {
     let Some(standing) = standing else { return Ok(Vec::new()) };
     let nft = match ask.ask(&Call::new("iptables", ["--version"])) {
         Ok(answer) => answer.out.contains("nf_tables"),
-        Err(Trouble::Missing { .. }) => false,
+        Err(FirewallError::Missing { .. }) => false,
         Err(other) => return Err(other),
     };
     let families = standing.places.iter().map(|place| if place.families.0 { "ip" } else { "ip6" });
@@ -197,6 +200,6 @@ mod tests {
         assert_eq!(look(&mut Script::new(&[])).unwrap(), None);
         // Whoever cannot be asked for another reason may be shut.
         let mut script = Script::new(&[("iptables -w 5 -S INPUT", 4, "Another app holds the lock")]);
-        assert!(matches!(look(&mut script), Err(Trouble::Failed { .. })));
+        assert!(matches!(look(&mut script), Err(FirewallError::Failed { .. })));
     }
 }

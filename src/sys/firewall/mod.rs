@@ -18,7 +18,7 @@ mod ufw;
 
 use crate::domain::lang::Lang;
 use crate::i18n;
-use ask::{Ask, Trouble};
+use ask::{Ask, FirewallError};
 use plan::{Backend, Place};
 
 /// How one firewall stands.
@@ -81,7 +81,7 @@ pub fn survey(
     scope: Scope,
     program: &str,
     ports: &[u16],
-) -> Result<Vec<Standing>, Trouble> {
+) -> Result<Vec<Standing>, FirewallError> {
     let wanted = |backend| matches!(scope, Scope::All | Scope::Working) || scope == Scope::Only(backend);
     let mut found = Vec::new();
     for backend in [Backend::Firewalld, Backend::Ufw] {
@@ -107,9 +107,9 @@ pub fn survey(
     }
     match scope {
         Scope::Only(Backend::Firewalld) if found.is_empty() => {
-            Err(Trouble::Missing { program: "firewall-cmd" })
+            Err(FirewallError::Missing { program: "firewall-cmd" })
         }
-        Scope::Only(backend) if found.is_empty() => Err(Trouble::Missing { program: backend.name() }),
+        Scope::Only(backend) if found.is_empty() => Err(FirewallError::Missing { program: backend.name() }),
         _ => Ok(found),
     }
 }
@@ -205,8 +205,8 @@ mod tests {
     #[test]
     fn one_that_is_wanted_and_not_there_is_named() {
         let missing = |backend| survey(&mut Script::new(&[]), Scope::Only(backend), "/us", &[]).unwrap_err();
-        assert_eq!(missing(Backend::Firewalld), Trouble::Missing { program: "firewall-cmd" });
-        assert_eq!(missing(Backend::Nft), Trouble::Missing { program: "nft" });
+        assert_eq!(missing(Backend::Firewalld), FirewallError::Missing { program: "firewall-cmd" });
+        assert_eq!(missing(Backend::Nft), FirewallError::Missing { program: "nft" });
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! chain from dropping it. So ours go into the chains that are there, and are found again by their comment and taken
 //! out by their handle. What is read is the text that nft prints, not its JSON: some are built without that.
 
-use super::ask::{Answer, Ask, Trouble};
+use super::ask::{Answer, Ask, FirewallError};
 use super::plan::{
     Backend, Call, Grant, MARK, Other, Place, Rule, Source, Way, network, ports, short, words,
 };
@@ -17,13 +17,13 @@ const HOLDS_BACK: [&str; 7] = ["drop", "reject", "jump", "goto", "queue", "vmap"
 
 /// How nftables stands; `None` where it is not, or the kernel has none. `theirs`: the families whose chain INPUT in the
 /// table `filter` belongs to iptables, which wants nobody else to write there.
-pub(super) fn look(ask: &mut dyn Ask, theirs: &[&str]) -> Result<Option<Standing>, Trouble> {
+pub(super) fn look(ask: &mut dyn Ask, theirs: &[&str]) -> Result<Option<Standing>, FirewallError> {
     let call = Call::new("nft", ["list", "chains"]);
     let listed = match ask.ask(&call) {
-        Err(Trouble::Missing { .. }) => return Ok(None),
+        Err(FirewallError::Missing { .. }) => return Ok(None),
         Ok(Answer { code, err, .. }) if code != 0 && err.contains("not supported") => return Ok(None),
         Ok(Answer { code: 0, out, .. }) => out,
-        Ok(answer) => return Err(Trouble::Failed { call, answer }),
+        Ok(answer) => return Err(FirewallError::Failed { call, answer }),
         Err(other) => return Err(other),
     };
     let mut places = Vec::new();

@@ -3,7 +3,7 @@
 //! Once it lists a program as allowed, whatever that program listens on is open to everyone. There are no comments
 //! either: what stands in the list under our own path is ours.
 
-use super::ask::{Ask, Trouble};
+use super::ask::{Ask, FirewallError};
 use super::plan::{Backend, Call, Grant, Other, Place, Rule, Source, Way};
 use super::{Remark, Standing};
 use std::collections::BTreeSet;
@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 const PROGRAM: &str = "/usr/libexec/ApplicationFirewall/socketfilterfw";
 
 /// How it stands; `None` where there is none. `path` is our program, `ports` what it listens on.
-pub(super) fn look(ask: &mut dyn Ask, path: &str, ports: &[u16]) -> Result<Option<Standing>, Trouble> {
+pub(super) fn look(ask: &mut dyn Ask, path: &str, ports: &[u16]) -> Result<Option<Standing>, FirewallError> {
     let state = match ask.must(&Call::new(PROGRAM, ["--getglobalstate"])) {
-        Err(Trouble::Missing { .. }) => return Ok(None),
+        Err(FirewallError::Missing { .. }) => return Ok(None),
         other => other?,
     };
     let active = !(state.contains("disabled") || state.contains("State = 0"));

@@ -4,7 +4,7 @@
 //! configuration. ufw takes a rule that differs only in the comment for the same rule, so one that somebody else wrote
 //! in our words is left alone; else it would become ours, and be gone after `close`.
 
-use super::ask::{Ask, Trouble};
+use super::ask::{Ask, FirewallError};
 use super::plan::{
     Backend, Call, Grant, MARK, Other, Place, Rule, Source, Way, network, ports, short, words,
 };
@@ -12,9 +12,9 @@ use super::{Remark, Standing};
 use std::collections::BTreeSet;
 
 /// How ufw stands; `None` where it is not installed. Rules can be written while it is off.
-pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, Trouble> {
+pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, FirewallError> {
     let status = match ask.must(&Call::new("ufw", ["status"])) {
-        Err(Trouble::Missing { .. }) => return Ok(None),
+        Err(FirewallError::Missing { .. }) => return Ok(None),
         other => other?,
     };
     let active = status.lines().any(|line| line.trim() == "Status: active");

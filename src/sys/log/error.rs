@@ -11,11 +11,11 @@ use std::io::{self, ErrorKind};
 #[derive(Debug, thiserror::Error)]
 #[error("{}", self.sentence(Lang::En))]
 pub struct LogError {
-    faults: Vec<Fault>,
+    faults: Vec<LogErrorKind>,
 }
 
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum LogErrorKind {
     /// A target cannot be opened.
     Target(Target, io::Error),
     /// The writer's thread cannot be started.
@@ -25,7 +25,7 @@ pub(super) enum Fault {
 }
 
 impl LogError {
-    pub(super) fn new(faults: Vec<Fault>) -> LogError {
+    pub(super) fn new(faults: Vec<LogErrorKind>) -> LogError {
         LogError { faults }
     }
 
@@ -38,29 +38,29 @@ impl LogError {
 
     /// The exit code after sysexits: 66 a missing directory, 69 no such service, 74 input/output, 77 no permission.
     pub fn exit_code(&self) -> u8 {
-        self.faults.first().map_or(74, Fault::exit_code)
+        self.faults.first().map_or(74, LogErrorKind::exit_code)
     }
 }
 
-impl Fault {
+impl LogErrorKind {
     fn exit_code(&self) -> u8 {
         match self {
-            Fault::Target(_, error) if error.kind() == ErrorKind::PermissionDenied => 77,
-            Fault::Target(Target::Syslog | Target::Journal, _) => 69,
-            Fault::Target(Target::File(_), error) if error.kind() == ErrorKind::NotFound => 66,
-            Fault::Target(..) | Fault::Thread(_) | Fault::Closed => 74,
+            LogErrorKind::Target(_, error) if error.kind() == ErrorKind::PermissionDenied => 77,
+            LogErrorKind::Target(Target::Syslog | Target::Journal, _) => 69,
+            LogErrorKind::Target(Target::File(_), error) if error.kind() == ErrorKind::NotFound => 66,
+            LogErrorKind::Target(..) | LogErrorKind::Thread(_) | LogErrorKind::Closed => 74,
         }
     }
 
     fn sentence(&self, lang: Lang) -> String {
         match self {
-            Fault::Target(target, error) => {
+            LogErrorKind::Target(target, error) => {
                 i18n::sys::cannot_open_log_target(&target, &error, &advice(target, error, lang)).in_lang(lang)
             }
 
-            Fault::Thread(error) => i18n::sys::cannot_start_thread_writes(&error).in_lang(lang),
+            LogErrorKind::Thread(error) => i18n::sys::cannot_start_thread_writes(&error).in_lang(lang),
 
-            Fault::Closed => i18n::sys::LOG_CLOSED_SERVER_STOPPING.in_lang(lang).to_string(),
+            LogErrorKind::Closed => i18n::sys::LOG_CLOSED_SERVER_STOPPING.in_lang(lang).to_string(),
         }
     }
 }
@@ -99,7 +99,7 @@ mod tests {
 
     fn error(target: &str, errno: i32) -> LogError {
         let target = target.parse().unwrap();
-        LogError::new(vec![Fault::Target(target, io::Error::from_raw_os_error(errno))])
+        LogError::new(vec![LogErrorKind::Target(target, io::Error::from_raw_os_error(errno))])
     }
 
     #[test]

@@ -27,8 +27,8 @@ use crate::domain::notice::{Level, Notice};
 use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
 use crate::view::line::BeatLine;
-use error::Fault;
-use record::Tray;
+use error::LogErrorKind;
+use record::LineBuffer;
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -79,7 +79,7 @@ impl Log {
         let thread = std::thread::Builder::new()
             .name("log".into())
             .spawn(move || writer.run())
-            .map_err(|error| LogError::new(vec![Fault::Thread(error)]))?;
+            .map_err(|error| LogError::new(vec![LogErrorKind::Thread(error)]))?;
         // Nobody else can have set it.
         let _ = shared.writer.set(thread.thread().clone());
         Ok(Log { inner: Arc::new(Inner { shared, thread: Mutex::new(Some(thread)) }) })
@@ -105,7 +105,7 @@ impl Log {
     /// when that is done. A target that cannot be opened keeps its old file, or stays out if it is new, and is named
     /// in the error; then targets that were to go stay too, so that lines have somewhere to go.
     pub fn apply(&self, options: LogOptions) -> Result<(), LogError> {
-        let closed = || LogError::new(vec![Fault::Closed]);
+        let closed = || LogError::new(vec![LogErrorKind::Closed]);
         let (done, answer) = sync_channel(1);
         {
             let mut control = lock(&self.inner.shared.control);
@@ -175,7 +175,7 @@ struct Shared {
 /// A tray with cache lines of its own, so that threads do not slow each other down.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Padded(Mutex<Tray>);
+struct Padded(Mutex<LineBuffer>);
 
 #[derive(Debug, Default)]
 struct Control {
@@ -211,7 +211,7 @@ impl Shared {
         self.level.store(options.level as u8, Ordering::Relaxed);
     }
 
-    fn push(&self, push: impl FnOnce(&mut Tray) -> bool) {
+    fn push(&self, push: impl FnOnce(&mut LineBuffer) -> bool) {
         {
             let mut tray = lock(&self.trays[tray_of_this_thread()].0);
             if tray.closed || !push(&mut tray) {

@@ -1,7 +1,7 @@
 //! One log target: what carries its lines, and how it fares.
 //!
 //! Targets are of two kinds. Files and standard error take chunks of whole lines; syslog and the journal take one
-//! message at a time. What goes wrong with either is a [`Trouble`]: told once, counted, tried again. A target is
+//! message at a time. What goes wrong with either is a [`FailureState`]: told once, counted, tried again. A target is
 //! called well again no sooner than [`HOLD`] after it failed, so one that comes and goes cannot flood the others.
 
 use super::options::{Target, TargetOptions};
@@ -90,7 +90,7 @@ pub(super) enum Sink {
 pub(super) struct StuckAtBound(pub io::Error);
 
 /// A target in use.
-pub(super) struct Outlet {
+pub(super) struct LogSink {
     /// Which.
     pub target: Target,
     /// Whether beats go there.
@@ -100,14 +100,14 @@ pub(super) struct Outlet {
     /// The language in which its trouble is told.
     pub lang: Lang,
     /// Set while it does not work.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<FailureState>,
     /// The rest of this batch is lost: the other end is not there.
     gone: bool,
 }
 
 /// How a target fails.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(super) struct FailureState {
     /// What the system said.
     pub reason: String,
     /// Lines that did not reach it.
@@ -127,11 +127,11 @@ pub(super) struct Outcome {
     pub failed: Option<String>,
 }
 
-impl Outlet {
+impl LogSink {
     /// A target that works.
-    pub fn new(options: &TargetOptions, sink: Sink, lang: Lang) -> Outlet {
+    pub fn new(options: &TargetOptions, sink: Sink, lang: Lang) -> LogSink {
         let TargetOptions { target, beats } = options.clone();
-        Outlet { target, beats, sink, lang, trouble: None, gone: false }
+        LogSink { target, beats, sink, lang, trouble: None, gone: false }
     }
 
     /// A new batch begins.
@@ -219,7 +219,8 @@ impl Outlet {
                 }
                 None => {
                     failed = Some(reason.clone());
-                    self.trouble = Some(Trouble { reason, lost: 0, held_until: now.after(HOLD), retry_at });
+                    self.trouble =
+                        Some(FailureState { reason, lost: 0, held_until: now.after(HOLD), retry_at });
                 }
             }
         }

@@ -36,7 +36,7 @@ const EXIT_BYTES: usize = 8;
 
 /// Records of one thread.
 #[derive(Debug, Default)]
-pub(super) struct Tray {
+pub(super) struct LineBuffer {
     bytes: Vec<u8>,
     notices: VecDeque<Notice>,
     notice_bytes: usize,
@@ -55,7 +55,7 @@ pub(super) enum Record<'a> {
     Notice(Notice),
 }
 
-impl Tray {
+impl LineBuffer {
     /// Adds a beat; false when there is no room.
     pub fn push_beat(&mut self, at: Wall, line: &BeatLine<'_>) -> bool {
         const RECORD_BYTES_MAX: usize = 8 + 1 + 4 + 16 + 3 * TEXT_BYTES_MAX + EXIT_BYTES;
@@ -137,7 +137,7 @@ impl Tray {
 }
 
 /// Hands over the records of all trays in the order of time; the trays are left empty of notices, not of bytes.
-pub(super) fn merge(trays: &mut [Tray], mut each: impl FnMut(Wall, Record<'_>)) {
+pub(super) fn merge(trays: &mut [LineBuffer], mut each: impl FnMut(Wall, Record<'_>)) {
     struct Reader<'a> {
         rest: &'a [u8],
         notices: &'a mut VecDeque<Notice>,
@@ -256,7 +256,7 @@ mod tests {
         BeatLine { peer, ip: None, id: Some(id), transport: "http", status: None, exit: None }
     }
 
-    fn merged(trays: &mut [Tray]) -> Vec<(i64, String)> {
+    fn merged(trays: &mut [LineBuffer]) -> Vec<(i64, String)> {
         let mut all = Vec::new();
         merge(trays, |at, record| {
             let name = match record {
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn threads_are_merged_by_time_and_a_clock_put_back_reorders_none_of_them() {
-        let mut trays = [Tray::default(), Tray::default(), Tray::default()];
+        let mut trays = [LineBuffer::default(), LineBuffer::default(), LineBuffer::default()];
         trays[0].push_beat(Wall(5), &beat("a1"));
         trays[0].push_beat(Wall(3), &beat("a2"));
         trays[0].push_notice(Wall(9), Notice::Stopping);
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_full_tray_refuses_and_keeps_what_it_has() {
-        let mut tray = Tray::default();
+        let mut tray = LineBuffer::default();
         let mut taken = 0u64;
         while tray.push_beat(Wall(0), &beat("x")) {
             taken += 1;
@@ -316,7 +316,7 @@ mod tests {
                     _ => Some(Exit::Signal(v6 as u8)),
                 },
             };
-            let mut tray = Tray::default();
+            let mut tray = LineBuffer::default();
             prop_assert!(tray.push_beat(Wall(at), &line));
             let mut seen = 0;
             merge(std::slice::from_mut(&mut tray), |wall, record| {

@@ -5,12 +5,12 @@
 //! targets of messages each record goes by itself. What a target does wrong is noted on that target, told to the
 //! others once, and never keeps the others waiting. After a batch come the orders: new options, or the end.
 
-use super::error::{Fault, LogError};
+use super::error::{LogError, LogErrorKind};
 use super::file::LogFile;
 use super::journal::Journal;
 use super::options::{LogOptions, Target, TargetOptions};
-use super::outlet::{HOLD, LineSink, Message, Moment, Outcome, Outlet, Sink, Subject};
-use super::record::{Record, Tray, merge};
+use super::outlet::{HOLD, LineSink, LogSink, Message, Moment, Outcome, Sink, Subject};
+use super::record::{LineBuffer, Record, merge};
 use super::stream::Stream;
 use super::syslog::Syslog;
 use super::{Command, GATHER, Places, Shared, TRAYS, admits, lock};
@@ -37,11 +37,11 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     places: Places,
     options: LogOptions,
-    outlets: Vec<Outlet>,
+    outlets: Vec<LogSink>,
     lines: Lines,
     zone_checked: Mono,
     /// Empty trays to leave behind where full ones are taken.
-    trays: Vec<Tray>,
+    trays: Vec<LineBuffer>,
     /// Lines for targets that take beats, and those among them that are no beats, for the others.
     chunk: Vec<u8>,
     quiet: Vec<u8>,
@@ -66,8 +66,8 @@ impl Writer {
         let mut faults = Vec::new();
         for wanted in distinct(&options.targets) {
             match open(&wanted.target, &options, &places) {
-                Ok(sink) => outlets.push(Outlet::new(wanted, sink, options.lang)),
-                Err(error) => faults.push(Fault::Target(wanted.target.clone(), error)),
+                Ok(sink) => outlets.push(LogSink::new(wanted, sink, options.lang)),
+                Err(error) => faults.push(LogErrorKind::Target(wanted.target.clone(), error)),
             }
         }
         if !faults.is_empty() {
@@ -80,7 +80,7 @@ impl Writer {
             zone_checked: clock::mono(),
             options,
             outlets,
-            trays: (0..TRAYS).map(|_| Tray::default()).collect(),
+            trays: (0..TRAYS).map(|_| LineBuffer::default()).collect(),
             chunk: Vec::new(),
             quiet: Vec::new(),
             sentence: Vec::new(),
@@ -129,7 +129,7 @@ impl Writer {
             self.zone_checked = now.mono;
         }
         let mut news = VecDeque::new();
-        self.outlets.iter_mut().for_each(Outlet::begin);
+        self.outlets.iter_mut().for_each(LogSink::begin);
         self.heal(now, &mut news);
 
         let mut trays = std::mem::take(&mut self.trays);
@@ -142,7 +142,7 @@ impl Writer {
         }
         self.overflow.untold += trays.iter().map(|tray| tray.dropped).sum::<u64>();
         merge(&mut trays, |at, record| self.line(at, record, now, &mut news));
-        trays.iter_mut().for_each(Tray::clear);
+        trays.iter_mut().for_each(LineBuffer::clear);
         self.trays = trays;
         self.flush(now, &mut news);
         if self.chunk.capacity() > CHUNK_KEPT_BYTES {
@@ -321,8 +321,8 @@ impl Writer {
             }
             match (open(target, &options, &self.places), known) {
                 (Ok(sink), Some(outlet)) => outlet.replace(sink),
-                (Ok(sink), None) => fresh.push(Outlet::new(wanted, sink, options.lang)),
-                (Err(error), _) => faults.push(Fault::Target(target.clone(), error)),
+                (Ok(sink), None) => fresh.push(LogSink::new(wanted, sink, options.lang)),
+                (Err(error), _) => faults.push(LogErrorKind::Target(target.clone(), error)),
             }
         }
         if faults.is_empty() {

@@ -30,9 +30,9 @@ impl Default for KeepAlive {
 
 /// Sets it, or turns it off. On a listening socket it is for all connections accepted from then on; not every system
 /// passes all of it on, so elsewhere than on Linux it is set on each of them too.
-pub fn apply(socket: &impl AsFd, wish: Option<KeepAlive>) -> io::Result<()> {
+pub fn apply(socket: &impl AsFd, options: Option<KeepAlive>) -> io::Result<()> {
     let socket = SockRef::from(socket);
-    let Some(KeepAlive { idle, interval, count, user_timeout }) = wish else {
+    let Some(KeepAlive { idle, interval, count, user_timeout }) = options else {
         #[cfg(target_os = "linux")]
         socket.set_tcp_user_timeout(None)?;
         return socket.set_keepalive(false);
@@ -58,18 +58,18 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn connections_have_what_their_listener_was_given() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let wish = KeepAlive {
+        let options = KeepAlive {
             idle: Span::secs(7),
             interval: Span::secs(3),
             count: 4,
             user_timeout: Span::secs(19),
         };
-        let accepted = |wish| {
-            apply(&listener, wish).unwrap();
+        let accepted = |options| {
+            apply(&listener, options).unwrap();
             let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             listener.accept().unwrap().0
         };
-        let stream = accepted(Some(wish));
+        let stream = accepted(Some(options));
         let socket = SockRef::from(&stream);
         assert!(socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(7));

@@ -5,7 +5,7 @@
 use super::answers::PendingAnswer;
 use super::{Conversation, Flow, Host, Second, Sent, TurnContext};
 use crate::domain::limits::LINGER_MAX;
-use crate::engine::stats::Turned;
+use crate::engine::stats::ConnectionRefusal;
 use crate::wire::answer::Answer;
 use crate::wire::blob;
 use crate::wire::head::{self, HeadStep};
@@ -199,13 +199,13 @@ impl Conversation for HttpConversation {
 
     fn time_out(&mut self, is_blocked: bool, turn: &TurnContext<'_>, host: &mut dyn Host) -> Flow {
         if is_blocked {
-            host.count(Turned::Unread);
+            host.count(ConnectionRefusal::Unread);
             return Flow::Close;
         }
         if matches!(self.stage, HttpStage::Idle | HttpStage::Lingering) {
             return Flow::Close;
         }
-        host.count(Turned::Timeout);
+        host.count(ConnectionRefusal::Timeout);
         host.send(&Answer::timed_out(self.stage == HttpStage::Body).last_bytes(turn.now.wall));
         self.then = HttpThen::Linger;
         Flow::Continue

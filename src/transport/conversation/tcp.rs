@@ -12,13 +12,13 @@ mod deadlines;
 
 use super::answers::PendingAnswer;
 use super::{Conversation, Flow, Host, Second, Sent, TurnContext, barred_by};
-use crate::domain::access::{Denied, Shown, Wish};
+use crate::domain::access::{AccessRefusal, Permission, Shown};
 use crate::domain::id::Id;
 use crate::domain::limits::{QUIET, TALK_READ_BYTES_MAX, TALK_UNSENT_BYTES_MAX};
 use crate::domain::notice::Notice;
 use crate::domain::time::Span;
 use crate::engine::intake::claims::{self, Claim};
-use crate::engine::stats::{BeatResult, Turned};
+use crate::engine::stats::{BeatResult, ConnectionRefusal};
 use crate::wire::blob;
 use crate::wire::dialect::{Dialect, DialectEvent, DialectParser, Foreign};
 use crate::wire::line::{LineCommand, LineReply};
@@ -85,7 +85,7 @@ pub struct ParkedTcp {
     parser: DialectParser,
     #[serde(rename = "whom")]
     subject: BeatSubject,
-    claim: Option<claims::Kept>,
+    claim: Option<claims::StoredClaim>,
     /// Whether it has shown a token, for versions before 0.5, and which.
     authorized: bool,
     shown: Option<Shown>,
@@ -195,7 +195,7 @@ impl TcpConversation {
     }
 
     #[cfg(test)]
-    pub(super) fn parked_claim(&self) -> Option<claims::Kept> {
+    pub(super) fn parked_claim(&self) -> Option<claims::StoredClaim> {
         self.claim.as_ref().map(Claim::keep)
     }
 
@@ -268,15 +268,15 @@ impl TcpConversation {
             DialectEvent::Foreign(foreign) => {
                 self.closes = true;
                 host.count(match foreign {
-                    Foreign::Http => Turned::ForeignHttp,
-                    Foreign::Tls => Turned::ForeignTls,
-                    Foreign::Ssh => Turned::ForeignSsh,
-                    Foreign::Smb => Turned::ForeignSmb,
+                    Foreign::Http => ConnectionRefusal::ForeignHttp,
+                    Foreign::Tls => ConnectionRefusal::ForeignTls,
+                    Foreign::Ssh => ConnectionRefusal::ForeignSsh,
+                    Foreign::Smb => ConnectionRefusal::ForeignSmb,
                 });
             }
             DialectEvent::Impossible(frame) => {
                 self.closes = true;
-                host.count(Turned::Protocol);
+                host.count(ConnectionRefusal::Protocol);
                 let peer = host.peer();
                 host.log(Notice::ClientBroken { peer, kind: frame.kind, length: frame.length });
             }
@@ -351,7 +351,7 @@ impl Conversation for TcpConversation {
             self.set_due();
         }
         if sent.unsent_bytes > TALK_UNSENT_BYTES_MAX {
-            host.count(Turned::Unread);
+            host.count(ConnectionRefusal::Unread);
             return Flow::Close;
         }
         if self.closes || (sent.is_answer && turn.ending.is_some()) {
@@ -373,17 +373,17 @@ impl Conversation for TcpConversation {
             self.shown = self.shown.under_another_policy();
         }
         let peer = host.peer();
-        let key = match turn.policy.access.check_again(Wish::Beat, peer, self.shown) {
+        let key = match turn.policy.access.check_again(Permission::Beat, peer, self.shown) {
             Ok(()) => return Flow::Continue,
             // It may show a token yet; a beat without one is answered so.
-            Err(Denied::Token(_)) if self.subject == BeatSubject::Nobody => {
+            Err(AccessRefusal::Token(_)) if self.subject == BeatSubject::Nobody => {
                 if has_changed {
                     self.expect_token(turn, peer);
                     self.set_due();
                 }
                 return Flow::Continue;
             }
-            Err(Denied::Token(key) | Denied::Network(key)) => key,
+            Err(AccessRefusal::Token(key) | AccessRefusal::Network(key)) => key,
         };
         host.log(Notice::ClientDenied { peer, key });
         if self.parser.dialect() == Dialect::Line && !host.is_blocked() {

@@ -8,7 +8,7 @@ use crate::domain::policy::Policy;
 use crate::domain::registry::Receipt;
 use crate::domain::time::{Mono, Now, Span, Wall};
 use crate::engine::intake::claims::Claims;
-use crate::engine::stats::{BeatResult, Turned};
+use crate::engine::stats::{BeatResult, ConnectionRefusal};
 use crate::engine::{BeatRefusal, SenderRefusal};
 use crate::transport::conversation::answers::{AnswerCache, PendingAnswer, PendingAnswers};
 use crate::transport::conversation::{Host, TurnContext};
@@ -139,7 +139,7 @@ impl Host for TestHost {
         self.asked.push(format!("refused {why:?}"));
     }
 
-    fn count(&mut self, why: Turned) {
+    fn count(&mut self, why: ConnectionRefusal) {
         self.asked.push(format!("count {why:?}"));
     }
 

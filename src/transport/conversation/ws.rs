@@ -8,12 +8,12 @@ mod beats;
 
 use super::answers::PendingAnswer;
 use super::{Conversation, EndReason, Flow, Host, Second, Sent, TurnContext, barred_by};
-use crate::domain::access::{Denied, Shown, Wish};
+use crate::domain::access::{AccessRefusal, Permission, Shown};
 use crate::domain::address::Peer;
 use crate::domain::limits::{LINGER_MAX, SOCKET_PARTING_MAX, SOCKET_UNSENT_BYTES_MAX};
 use crate::domain::notice::Notice;
 use crate::engine::intake::claims::{self, Claim, Claims};
-use crate::engine::stats::{BeatResult, Turned};
+use crate::engine::stats::{BeatResult, ConnectionRefusal};
 use crate::transport::intake::named_by;
 use crate::wire::blob;
 use crate::wire::ws::{Code, Opcode, Role, Session};
@@ -87,7 +87,7 @@ pub struct WsConversation {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ParkedWs {
     session: Session,
-    claim: Option<claims::Kept>,
+    claim: Option<claims::StoredClaim>,
     #[serde(rename = "named")]
     is_named: bool,
     #[serde(rename = "well")]
@@ -209,8 +209,8 @@ impl WsConversation {
         if self.is_trusted {
             return None;
         }
-        let judged = turn.policy.access.check_again(Wish::Beat, peer, *self.shown);
-        let (Denied::Network(key) | Denied::Token(key)) = judged.err()?;
+        let judged = turn.policy.access.check_again(Permission::Beat, peer, *self.shown);
+        let (AccessRefusal::Network(key) | AccessRefusal::Token(key)) = judged.err()?;
         Some(key)
     }
 
@@ -268,7 +268,7 @@ impl Conversation for WsConversation {
                     }
                 }
                 Err(error) => {
-                    host.count(Turned::Protocol);
+                    host.count(ConnectionRefusal::Protocol);
                     let close = self.close_frame(error.code(), &error.reason());
                     host.answer(PendingAnswer::WsFrames(close, 0));
                     break;
@@ -325,7 +325,7 @@ impl Conversation for WsConversation {
             return Flow::Close;
         }
         if self.stalled.is_due(turn) {
-            host.count(Turned::Unread);
+            host.count(ConnectionRefusal::Unread);
             return Flow::Close;
         }
         let timeout = turn.policy.websocket.timeout;
@@ -333,7 +333,7 @@ impl Conversation for WsConversation {
             self.silent = turn.second_after(timeout);
         }
         if self.silent.is_due(turn) {
-            host.count(Turned::Timeout);
+            host.count(ConnectionRefusal::Timeout);
             self.has_timed_out = true;
             if self.claim.as_ref().is_none_or(|claim| claim.holds()) {
                 host.log(Notice::ClientGone { asked: false, peer: host.peer(), monitor: self.monitor() });
@@ -341,7 +341,7 @@ impl Conversation for WsConversation {
             let reason = format!("silent for {timeout} (websocket.timeout)");
             host.send(&self.close_frame(Code::POLICY, &reason));
         } else if self.message.is_due(turn) {
-            host.count(Turned::Timeout);
+            host.count(ConnectionRefusal::Timeout);
             let reason = "the message did not arrive in time (limits.body_timeout)";
             host.send(&self.close_frame(Code::POLICY, reason));
         } else if self.ping.is_due(turn) {

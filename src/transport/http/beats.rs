@@ -1,6 +1,6 @@
 //! What becomes of a request that brings beats: the one meaning that the fast path and hyper share.
 
-use crate::domain::access::{Denied, Wish};
+use crate::domain::access::{AccessRefusal, Permission};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Transport, Warnings};
 use crate::domain::id::{Id, IdRef};
@@ -52,17 +52,17 @@ pub fn admit_over(
             "a page of another site may not send beats: Origin is not Host",
         )));
     }
-    match policy.access.check(Wish::Beat, client, facts.bearer()) {
+    match policy.access.check(Permission::Beat, client, facts.bearer()) {
         Ok(()) => Ok(client),
         Err(why) => {
             match why {
-                Denied::Token(key) if facts.bearer().is_some() => {
+                AccessRefusal::Token(key) if facts.bearer().is_some() => {
                     context.engine.note_wrong_token(clock::now(), key, client);
                 }
-                Denied::Token(key) => {
+                AccessRefusal::Token(key) => {
                     context.engine.note_refused(clock::now(), SenderRefusal::Token(key), client);
                 }
-                Denied::Network(_) => {}
+                AccessRefusal::Network(_) => {}
             }
             Err(denied(Answer::denied(why, &client.to_string())))
         }

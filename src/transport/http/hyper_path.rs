@@ -13,7 +13,7 @@ use crate::domain::address::Peer;
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::{CONTROL_BODY_BYTES_MAX, LINGER_MAX, UNCOUNTED_BYTES};
 use crate::engine::SenderRefusal;
-use crate::engine::stats::Turned;
+use crate::engine::stats::ConnectionRefusal;
 use crate::sys::clock;
 use crate::transport::budget::{self, Held, ShedSignal};
 use crate::transport::conversation::ws::WebSocketOpening;
@@ -177,11 +177,11 @@ pub async fn serve(
     let last = match end {
         ServeEnd::HandedBack => return Some(Released { stream, read: read(), opening: None }),
         ServeEnd::Timeout(HEAD) => {
-            context.engine.stats().turned(Turned::Timeout);
+            context.engine.stats().count_refused(ConnectionRefusal::Timeout);
             Answer::timed_out(false).last_bytes(clock::wall())
         }
         ServeEnd::Shed(stage) => {
-            context.engine.stats().turned(Turned::Shed);
+            context.engine.stats().count_refused(ConnectionRefusal::Shed);
             context.engine.note_refused(
                 clock::now(),
                 SenderRefusal::Memory,
@@ -194,11 +194,11 @@ pub async fn serve(
                 leave(stream).await;
                 return None;
             }
-            budget::refusal(Turned::Shed).last_bytes(clock::wall())
+            budget::refusal(ConnectionRefusal::Shed).last_bytes(clock::wall())
         }
         ServeEnd::Timeout(_) => {
             if phase.blocked.load(Ordering::Relaxed) {
-                context.engine.stats().turned(Turned::Unread);
+                context.engine.stats().count_refused(ConnectionRefusal::Unread);
             }
             leave(stream).await;
             return None;
@@ -257,7 +257,7 @@ async fn answer(
         let client = context.options.proxies.client(peer, &facts).ok();
         let memory = context.engine.policy().limits.memory;
         if let Some(Err(why)) = client.map(|client| phase.own().charge(client, memory)) {
-            context.engine.stats().turned(why);
+            context.engine.stats().count_refused(why);
             return RouteReply::Whole(budget::refusal(why).closing());
         }
     }
@@ -339,7 +339,7 @@ fn within_budget(
             answer
         }
         Err(why) => {
-            context.engine.stats().turned(why);
+            context.engine.stats().count_refused(why);
             budget::refusal(why)
         }
     }

@@ -14,7 +14,7 @@ pub use routes::VERSION;
 
 use crate::domain::beat::Transport;
 use crate::domain::limits::GENERAL_HELD_BYTES;
-use crate::engine::stats::Turned;
+use crate::engine::stats::ConnectionRefusal;
 use crate::sys::clock;
 use crate::transport::budget;
 use crate::transport::deadline::Deadline;
@@ -39,7 +39,7 @@ pub(super) async fn serve(handoff: Handoff) {
     if let Ok(mut stream) = stream.into_stream() {
         let deadline = Deadline::new();
         if let Err(why) = granted {
-            context.engine.stats().turned(why);
+            context.engine.stats().count_refused(why);
             let words = [unsent, budget::refusal(why).last_bytes(clock::wall())].concat();
             if io::finish(&mut stream, &words, &deadline, &context).await {
                 io::linger(stream, deadline).await;
@@ -72,5 +72,5 @@ pub(super) async fn serve(handoff: Handoff) {
         tokio::time::sleep(HAND_BACK_EVERY).await;
     }
     // The reactor is far behind, or has ended: the connection is closed.
-    context.engine.stats().turned(Turned::Total);
+    context.engine.stats().count_refused(ConnectionRefusal::Total);
 }

@@ -15,7 +15,7 @@ mod reply;
 mod request;
 mod service;
 
-use crate::domain::access::{Denied, Shown, Wish};
+use crate::domain::access::{AccessRefusal, Permission, Shown};
 use crate::domain::address::Peer;
 use crate::domain::policy::Policy;
 use crate::sys::clock;
@@ -145,12 +145,12 @@ impl<'a> Route<'a> {
     }
 
     /// What it takes to ask for it; `None`: every client may.
-    fn wish(self, method: &str) -> Option<Wish> {
+    fn permission(self, method: &str) -> Option<Permission> {
         match self {
             // Asked by balancers and probes that hold no token, and tells of no monitor; nor does the script.
             Route::Healthz | Route::Readyz | Route::Script => None,
-            _ if matches!(method, "GET" | "HEAD") => Some(Wish::Read),
-            _ => Some(Wish::Admin),
+            _ if matches!(method, "GET" | "HEAD") => Some(Permission::Read),
+            _ => Some(Permission::Admin),
         }
     }
 }
@@ -185,12 +185,12 @@ pub fn admit<'a>(
     }
     let takes_body = matches!(request.method, "PUT" | "POST");
     let mut pass = None;
-    let Some(wish) = route.wish(request.method) else {
+    let Some(permission) = route.permission(request.method) else {
         return Ok(Admitted { route, client: caller.peer(), takes_body, pass });
     };
     // At the control socket no peer is a trusted proxy, and no browser comes there.
     let (proxies, peer) = (&context.options.proxies, caller.peer());
-    if wish == Wish::Admin && is_cross_site(proxies, peer, request.facts) {
+    if permission == Permission::Admin && is_cross_site(proxies, peer, request.facts) {
         return Err(Answer::error(403, "a page of another site may change nothing: Origin is not Host"));
     }
     let mut client = caller.peer();
@@ -199,16 +199,18 @@ pub fn admit<'a>(
         Caller::Stranger => return Err(Caller::refused()),
         Caller::Network(peer) => {
             client = client_of(context, peer, request.facts)?;
-            let by_page = wish == Wish::Admin && request.facts.origin.is_some();
+            let by_page = permission == Permission::Admin && request.facts.origin.is_some();
             check_host(context, policy, peer, request.facts, by_page)?;
-            let may = policy.access.check(wish, client, request.facts.bearer());
+            let may = policy.access.check(permission, client, request.facts.bearer());
             if let Err(why) = may {
                 // A browser asks without one first; that is no guess.
-                if let (Denied::Token(key), Some(_)) = (why, request.facts.bearer()) {
+                if let (AccessRefusal::Token(key), Some(_)) = (why, request.facts.bearer()) {
                     context.engine.note_wrong_token(clock::now(), key, client);
                 }
                 return Err(match why {
-                    Denied::Token(key) if wish == Wish::Admin && policy.access.admin_tokens.is_empty() => {
+                    AccessRefusal::Token(key)
+                        if permission == Permission::Admin && policy.access.admin_tokens.is_empty() =>
+                    {
                         Answer::forbidden(
                             &format!("no token for this is configured ({key}); or use the control socket"),
                             key,

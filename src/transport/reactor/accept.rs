@@ -2,11 +2,11 @@
 
 use super::connection::Connection;
 use super::{ACCEPTS_MAX, FIRST_LISTENER, Lifecycle, Reactor, note};
-use crate::domain::access::{Denied, Wish};
+use crate::domain::access::{AccessRefusal, Permission};
 use crate::domain::address::{Peer, Protocol};
 use crate::domain::beat::Transport;
 use crate::domain::notice::Notice;
-use crate::engine::stats::{BeatResult, Turned};
+use crate::engine::stats::{BeatResult, ConnectionRefusal};
 use crate::transport::connection_io::ConnectionIo;
 use crate::transport::conversation::TurnContext;
 use crate::transport::handoff::ReactorCommand;
@@ -62,7 +62,7 @@ impl Reactor {
         if context.options.protocol != Protocol::Tcp {
             return false;
         }
-        let Err(Denied::Network(key)) = turn.policy.access.check(Wish::Beat, peer, None) else {
+        let Err(AccessRefusal::Network(key)) = turn.policy.access.check(Permission::Beat, peer, None) else {
             return false;
         };
         self.engine.stats().beats(Transport::Tcp, BeatResult::Denied, 1);
@@ -81,7 +81,7 @@ impl Reactor {
         match context.permits.acquire(peer, turn.policy.limits.connections_per_address) {
             Ok(permit) => Some(ConnectionIo::new(stream, peer, context, permit)),
             Err(why) => {
-                self.engine.stats().turned(why);
+                self.engine.stats().count_refused(why);
                 reject(stream, &context.options, why, turn.now.wall);
                 None
             }
@@ -124,7 +124,7 @@ impl Reactor {
     fn under_tls(&self, io: ConnectionIo) -> Option<ConnectionIo> {
         let io = io.under_tls();
         if io.is_none() {
-            self.engine.stats().turned(Turned::Tls);
+            self.engine.stats().count_refused(ConnectionRefusal::Tls);
         }
         io
     }

@@ -5,7 +5,7 @@ use super::scratch::{Action, Scratch, TurnOutput};
 use super::{proxy_preamble, tls_handshake};
 use crate::domain::address::Protocol;
 use crate::domain::beat::Transport;
-use crate::engine::stats::Turned;
+use crate::engine::stats::ConnectionRefusal;
 use crate::sys::clock;
 use crate::sys::parked::ParkedConnection;
 use crate::transport::budget;
@@ -160,7 +160,7 @@ impl Connection {
     }
 
     /// Says how much is kept for it; an error where that is too much, and it must go.
-    pub fn account(&mut self, memory_max: usize) -> Result<(), Turned> {
+    pub fn account(&mut self, memory_max: usize) -> Result<(), ConnectionRefusal> {
         let kept = match &self.stage {
             ConnectionStage::Http(http) => http.kept_bytes(),
             ConnectionStage::Tcp(tcp) => tcp.kept_bytes(),
@@ -171,7 +171,7 @@ impl Connection {
     }
 
     /// Sends why it is closed because there is no room for it, as far as the socket takes that at once.
-    pub fn shed(&mut self, why: Turned) {
+    pub fn shed(&mut self, why: ConnectionRefusal) {
         if self.io.is_blocked() {
             return;
         }

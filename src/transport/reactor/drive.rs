@@ -5,7 +5,7 @@ use super::scratch::{Action, Scratch};
 use super::slots::Awaiting;
 use super::{ACCEPTS_MAX, Lifecycle, Reactor};
 use crate::engine::SenderRefusal;
-use crate::engine::stats::Turned;
+use crate::engine::stats::ConnectionRefusal;
 use crate::transport::conversation::TurnContext;
 use crate::transport::handoff::ReactorRef;
 use mio::{Interest, Token};
@@ -155,9 +155,9 @@ impl Reactor {
     }
 
     /// Ends a connection for which there is no room, and sends it why.
-    fn shed(&mut self, key: usize, why: Turned, turn: &TurnContext<'_>) {
+    fn shed(&mut self, key: usize, why: ConnectionRefusal, turn: &TurnContext<'_>) {
         let Some(mut connection) = self.remove(key) else { return };
-        self.engine.stats().turned(why);
+        self.engine.stats().count_refused(why);
         if let Some(host) = connection.io.permit.held.shed_host() {
             self.engine.note_refused(turn.now, SenderRefusal::Memory, host);
         }
@@ -179,7 +179,7 @@ impl Reactor {
         let origin = ReactorRef { reactors: self.reactors.clone(), index: self.index };
         let Some(handoff) = connection.into_handoff(origin) else { return };
         if self.worker.serve(Box::new(handoff)).is_err() {
-            self.engine.stats().turned(Turned::Total);
+            self.engine.stats().count_refused(ConnectionRefusal::Total);
         }
     }
 
@@ -221,7 +221,7 @@ impl Reactor {
                 self.act(key, turn, Connection::time_out);
             }
             if self.slots.open(key).is_some_and(|connection| must_shed(connection)) {
-                self.shed(key, Turned::Shed, turn);
+                self.shed(key, ConnectionRefusal::Shed, turn);
             }
         }
         for number in std::mem::take(&mut self.accept_paused) {

@@ -9,7 +9,7 @@ use crate::domain::registry::Receipt;
 use crate::domain::time::Span;
 use crate::engine::SenderRefusal;
 use crate::engine::intake::claims::Claims;
-use crate::engine::stats::{BeatResult, Turned};
+use crate::engine::stats::{BeatResult, ConnectionRefusal};
 use crate::transport::connection_io::ConnectionIo;
 use crate::transport::conversation::answers::PendingAnswer;
 use crate::transport::conversation::{Host, TurnContext};
@@ -106,8 +106,8 @@ impl Host for ConnectionHost<'_> {
         self.io.context.engine.note_refused(self.turn.now, why, self.io.peer);
     }
 
-    fn count(&mut self, why: Turned) {
-        self.io.context.engine.stats().turned(why);
+    fn count(&mut self, why: ConnectionRefusal) {
+        self.io.context.engine.stats().count_refused(why);
     }
 
     fn count_beat(&mut self, result: BeatResult) {

@@ -6,7 +6,7 @@
 use super::scratch::Action;
 use crate::domain::address::Peer;
 use crate::domain::limits::PROXY_HEADER_BYTES_MAX;
-use crate::engine::stats::Turned;
+use crate::engine::stats::ConnectionRefusal;
 use crate::transport::connection_io::ConnectionIo;
 use crate::transport::conversation::TurnContext;
 use crate::wire::proxy_protocol::{self, ProxyOpening};
@@ -50,7 +50,7 @@ pub fn turn(io: &mut ConnectionIo, turn: &TurnContext<'_>) -> Action {
 
 /// What happens when its deadline has passed.
 pub fn time_out(io: &ConnectionIo) -> Action {
-    io.context.engine.stats().turned(Turned::Timeout);
+    io.context.engine.stats().count_refused(ConnectionRefusal::Timeout);
     Action::Close
 }
 

@@ -5,7 +5,7 @@
 //! ([`Slots::redeem`]).
 
 use super::connection::Connection;
-use crate::engine::stats::Turned;
+use crate::engine::stats::ConnectionRefusal;
 use crate::transport::conversation::answers::AnswerTicket;
 use slab::Slab;
 
@@ -42,7 +42,7 @@ pub struct Awaiting {
     /// Its socket may hold more.
     pub again: bool,
     /// There is no room for what it keeps, and it ends after the answers.
-    pub shed: Option<Turned>,
+    pub shed: Option<ConnectionRefusal>,
 }
 
 impl Slots {

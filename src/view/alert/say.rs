@@ -4,7 +4,7 @@
 //! comes last.
 
 use super::slot;
-use crate::domain::alert::message::{Kind, Message, Shared, Subject, SuspicionCause, age};
+use crate::domain::alert::message::{Message, MessageKind, Shared, Subject, SuspicionCause, age};
 use crate::domain::lang::Lang;
 use crate::domain::record::{Cause, Reason};
 use crate::domain::time::{Span, Wall};
@@ -30,18 +30,20 @@ pub fn title(lang: Lang, message: &Message) -> String {
     };
     let be = if message.count > 1 { "are" } else { "is" };
     match message.kind {
-        Kind::Down => i18n::view::down(&whom, &be).in_lang(lang),
-        Kind::Recovered if all_removed(message) => {
+        MessageKind::Down => i18n::view::down(&whom, &be).in_lang(lang),
+        MessageKind::Recovered if all_removed(message) => {
             let were = if message.count > 1 { "were" } else { "was" };
             i18n::view::removed(&whom, &were).in_lang(lang)
         }
-        Kind::Recovered => i18n::view::up_again(&whom, &be).in_lang(lang),
-        Kind::Reminder if has_failed_again(message) => i18n::view::failed_again(&whom).in_lang(lang),
-        Kind::Reminder => i18n::view::still_down(&whom, &be).in_lang(lang),
-        Kind::Flapping => i18n::view::flapping(&whom, &be).in_lang(lang),
-        Kind::Own if is_of_disk(message) => i18n::view::DISK_HEARTBEAT_SERVER_FULL.in_lang(lang).into(),
-        Kind::Own => i18n::view::HEARTBEAT_SERVER_SUSPECTS_ITSELF.in_lang(lang).into(),
-        Kind::Test => i18n::view::TEST_NOTHING_WRONG.in_lang(lang).into(),
+        MessageKind::Recovered => i18n::view::up_again(&whom, &be).in_lang(lang),
+        MessageKind::Reminder if has_failed_again(message) => i18n::view::failed_again(&whom).in_lang(lang),
+        MessageKind::Reminder => i18n::view::still_down(&whom, &be).in_lang(lang),
+        MessageKind::Flapping => i18n::view::flapping(&whom, &be).in_lang(lang),
+        MessageKind::Own if is_of_disk(message) => {
+            i18n::view::DISK_HEARTBEAT_SERVER_FULL.in_lang(lang).into()
+        }
+        MessageKind::Own => i18n::view::HEARTBEAT_SERVER_SUSPECTS_ITSELF.in_lang(lang).into(),
+        MessageKind::Test => i18n::view::TEST_NOTHING_WRONG.in_lang(lang).into(),
     }
 }
 
@@ -125,9 +127,11 @@ fn is_of_disk(message: &Message) -> bool {
 fn undelayed(lang: Lang, message: &Message) -> String {
     let lasted = shown(message.duration());
     let mut text = match (message.kind, message.first()) {
-        (Kind::Test, _) => i18n::view::test_notifier_nothing_wrong(&message.notifier).in_lang(lang),
-        (Kind::Own, _) if is_of_disk(message) => i18n::view::DISK_SERVER_FULL_WHAT.in_lang(lang).to_string(),
-        (Kind::Own, _) => {
+        (MessageKind::Test, _) => i18n::view::test_notifier_nothing_wrong(&message.notifier).in_lang(lang),
+        (MessageKind::Own, _) if is_of_disk(message) => {
+            i18n::view::DISK_SERVER_FULL_WHAT.in_lang(lang).to_string()
+        }
+        (MessageKind::Own, _) => {
             let (doubt, all) = message.doubt.unwrap_or((SuspicionCause::Restart, message.count));
             let event = match doubt {
                 SuspicionCause::Network => i18n::view::MACHINE_LOST_NETWORK.in_lang(lang),
@@ -141,10 +145,10 @@ fn undelayed(lang: Lang, message: &Message) -> String {
         (kind, Some(one)) if message.count <= 1 => {
             let id = &one.id;
             match kind {
-                Kind::Down if message.flaps.is_some() => {
+                MessageKind::Down if message.flaps.is_some() => {
                     i18n::view::does_not_flap_any(&id, &lasted).in_lang(lang)
                 }
-                Kind::Down => match (clause(lang, one), one.last_beat) {
+                MessageKind::Down => match (clause(lang, one), one.last_beat) {
                     _ if one.slot.is_some() => {
                         i18n::view::alert_down(&id, &slot::missed(lang, one, message.now)).in_lang(lang)
                     }
@@ -155,12 +159,14 @@ fn undelayed(lang: Lang, message: &Message) -> String {
                     }
                     (None, None) => i18n::view::alert_down_never_heard(&id).in_lang(lang),
                 },
-                Kind::Recovered if one.removed => i18n::view::removed_been_down(&id, &lasted).in_lang(lang),
-                Kind::Recovered if message.flaps.is_some() => {
+                MessageKind::Recovered if one.removed => {
+                    i18n::view::removed_been_down(&id, &lasted).in_lang(lang)
+                }
+                MessageKind::Recovered if message.flaps.is_some() => {
                     i18n::view::does_not_flap_any_more(&id).in_lang(lang)
                 }
-                Kind::Recovered => i18n::view::up_again_down(&id, &lasted).in_lang(lang),
-                Kind::Flapping => {
+                MessageKind::Recovered => i18n::view::up_again_down(&id, &lasted).in_lang(lang),
+                MessageKind::Flapping => {
                     let (times, within) = message.flaps.unwrap_or((2, Span::secs(3600)));
                     i18n::view::flapping_down_times_within(&id, &times, &shown(within)).in_lang(lang)
                 }
@@ -179,13 +185,15 @@ fn undelayed(lang: Lang, message: &Message) -> String {
         }
         (kind, Some(_)) => {
             let what = match kind {
-                Kind::Recovered if all_removed(message) => i18n::view::removed_down_up(&lasted).in_lang(lang),
-                Kind::Recovered => i18n::view::up_again_down_up(&lasted).in_lang(lang),
-                Kind::Reminder if has_failed_again(message) => {
+                MessageKind::Recovered if all_removed(message) => {
+                    i18n::view::removed_down_up(&lasted).in_lang(lang)
+                }
+                MessageKind::Recovered => i18n::view::up_again_down_up(&lasted).in_lang(lang),
+                MessageKind::Reminder if has_failed_again(message) => {
                     i18n::view::failed_again_down_up(&lasted).in_lang(lang)
                 }
-                Kind::Reminder => i18n::view::still_down_up(&lasted).in_lang(lang),
-                Kind::Flapping => i18n::view::FLAPPING_NOTHING_MORE_SAID.in_lang(lang).to_string(),
+                MessageKind::Reminder => i18n::view::still_down_up(&lasted).in_lang(lang),
+                MessageKind::Flapping => i18n::view::FLAPPING_NOTHING_MORE_SAID.in_lang(lang).to_string(),
                 _ => i18n::view::DOWN_2.in_lang(lang).to_string(),
             };
             let lead = match &message.shared {
@@ -213,16 +221,16 @@ fn undelayed(lang: Lang, message: &Message) -> String {
 /// What a monitor said when it reported that it fails, or since then; or what a test says.
 fn said(message: &Message) -> Option<&str> {
     let one = message.first().filter(|_| message.count == 1)?;
-    let tells = message.kind == Kind::Test
+    let tells = message.kind == MessageKind::Test
         || has_failed_again(message)
-        || matches!(message.kind, Kind::Down | Kind::Reminder)
+        || matches!(message.kind, MessageKind::Down | MessageKind::Reminder)
             && matches!(one.cause, Some(Cause::Fail | Cause::RunTooLong));
     one.said.as_deref().filter(|_| tells)
 }
 
 /// Whether a message tells of failed runs of monitors that were down before.
 fn has_failed_again(message: &Message) -> bool {
-    message.kind == Kind::Reminder && message.first().is_some_and(|one| one.failures > 0)
+    message.kind == MessageKind::Reminder && message.first().is_some_and(|one| one.failures > 0)
 }
 
 fn failed_again(lang: Lang, one: &Subject) -> String {
@@ -253,7 +261,7 @@ fn parted(message: &Message) -> Option<(u64, u64)> {
     // Versions before 0.5 counted those that they listed.
     let gone = message.removed_count.max(listed).min(message.count);
     let up = message.count - gone;
-    (message.kind == Kind::Recovered && up > 0 && gone > 0).then_some((up, gone))
+    (message.kind == MessageKind::Recovered && up > 0 && gone > 0).then_some((up, gone))
 }
 
 /// The same with how long those that are up again were down, and with the names of both.
@@ -295,7 +303,8 @@ fn silence(last_beat: Wall, one: &Subject, now: Wall) -> Span {
 fn names(lang: Lang, message: &Message) -> String {
     let named = || message.monitors.iter().take(NAMED_MAX);
     // What is over says no more how it began.
-    let tells = matches!(message.kind, Kind::Down | Kind::Reminder) && named().any(|one| one.exit.is_some());
+    let tells = matches!(message.kind, MessageKind::Down | MessageKind::Reminder)
+        && named().any(|one| one.exit.is_some());
     let name = |one: &Subject| match one.exit.filter(|_| tells) {
         Some(how) => format!("{}{}{}", one.id, i18n::view::COMMA.in_lang(lang), reason::exit(lang, how)),
         None => one.id.clone(),

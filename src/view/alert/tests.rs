@@ -1,6 +1,6 @@
 use super::say::shown_in;
 use super::*;
-use crate::domain::alert::message::{Kind, Server, SuspicionCause};
+use crate::domain::alert::message::{MessageKind, Server, SuspicionCause};
 use crate::domain::time::Span;
 use crate::domain::zone::Zone;
 
@@ -24,7 +24,7 @@ fn one(id: &str) -> Subject {
     }
 }
 
-fn about(kind: Kind, monitors: Vec<Subject>) -> Message {
+fn about(kind: MessageKind, monitors: Vec<Subject>) -> Message {
     let mut message = Message::new(kind, "k-7-3-ops".into(), "ops", Wall(AT));
     message.count = monitors.len() as u64;
     message.monitors = monitors;
@@ -49,71 +49,71 @@ fn every_kind_reads_well_in_both_languages() {
     let failed = Subject { cause: Some(Cause::Fail), said: Some("disk\nfull".into()), ..one("job") };
     let ended = |removed| Subject { ended: Some(Wall(AT + 3_725_000)), removed, ..one("web-1") };
     let many: Vec<Subject> = (0..12).map(|n| one(&format!("web-{n}"))).collect();
-    let mut router = about(Kind::Down, vec![one("router")]);
+    let mut router = about(MessageKind::Down, vec![one("router")]);
     (router.dependants, router.dependants_count) = (vec!["a".into(), "b".into()], 5);
-    let mut rack = about(Kind::Down, many.clone());
+    let mut rack = about(MessageKind::Down, many.clone());
     rack.shared = Some(Shared::Network("10.0.3.0/24".into()));
-    let mut flapping = about(Kind::Flapping, vec![one("web-1")]);
+    let mut flapping = about(MessageKind::Flapping, vec![one("web-1")]);
     flapping.flaps = Some((2, Span::secs(720)));
-    let mut own = about(Kind::Own, many);
+    let mut own = about(MessageKind::Own, many);
     own.doubt = Some((SuspicionCause::Restart, 20));
-    let late = about(Kind::Down, vec![one("web-1")]).at(Wall(AT + 7_200_000), Span::secs(60));
-    let mut disk = about(Kind::Own, Vec::new());
+    let late = about(MessageKind::Down, vec![one("web-1")]).at(Wall(AT + 7_200_000), Span::secs(60));
+    let mut disk = about(MessageKind::Own, Vec::new());
     disk.doubt = Some((SuspicionCause::Disk, 0));
-    let mut unstored = about(Kind::Down, vec![one("web-1")]);
+    let mut unstored = about(MessageKind::Down, vec![one("web-1")]);
     unstored.unstored = true;
     assert_eq!(json(Lang::En, &unstored)["stored"], json!(false));
     for (message, en, zh) in [
         (
-            about(Kind::Down, vec![one("web-1")]),
+            about(MessageKind::Down, vec![one("web-1")]),
             "web-1 is down, silent for 1m30s",
             "web-1 已失联，静默 1m30s",
         ),
         (
-            about(Kind::Reminder, vec![job.clone()]).at(Wall(AT + 3_600_000), Span::secs(7200)),
+            about(MessageKind::Reminder, vec![job.clone()]).at(Wall(AT + 3_600_000), Span::secs(7200)),
             "job is still down, for 1h, killed by signal 9 (SIGKILL): disk full",
             "job 仍未恢复，已持续 1h，被信号 9（SIGKILL）终止：disk full",
         ),
         (
-            about(Kind::Reminder, vec![again(1)]).at(Wall(AT + 60_000), Span::secs(7200)),
+            about(MessageKind::Reminder, vec![again(1)]).at(Wall(AT + 60_000), Span::secs(7200)),
             "job failed again, killed by signal 9 (SIGKILL), down for 1m: disk full",
             "job 再次失败，被信号 9（SIGKILL）终止，已下线 1m：disk full",
         ),
         (
-            about(Kind::Reminder, vec![again(3)]).at(Wall(AT + 60_000), Span::secs(7200)),
+            about(MessageKind::Reminder, vec![again(3)]).at(Wall(AT + 60_000), Span::secs(7200)),
             "job failed 3 more times, last: killed by signal 9 (SIGKILL), down for 1m: disk full",
             "job 又失败 3 次，最近一次：被信号 9（SIGKILL）终止，已下线 1m：disk full",
         ),
         (
-            about(Kind::Reminder, vec![again(1), Subject { failures: 2, ..one("web-1") }]),
+            about(MessageKind::Reminder, vec![again(1), Subject { failures: 2, ..one("web-1") }]),
             "2 monitors failed again, down for up to 0s: job, killed by signal 9 (SIGKILL); web-1",
             "2 个监控再次失败，最长已下线 0s：job，被信号 9（SIGKILL）终止；web-1",
         ),
         (
             about(
-                Kind::Down,
+                MessageKind::Down,
                 vec![Subject { exit: Some(Exit::Code(3)), ..job.clone() }, job.clone(), one("web-1")],
             ),
             "3 monitors are down: job, exit code 3; job, killed by signal 9 (SIGKILL); web-1",
             "3 个监控已下线：job，退出码 3；job，被信号 9（SIGKILL）终止；web-1",
         ),
         (
-            about(Kind::Down, vec![slow]),
+            about(MessageKind::Down, vec![slow]),
             "slow is down, its run takes longer than 40s: at file 7",
             "slow 已下线，任务运行超过 40s 仍未结束：at file 7",
         ),
         (
-            about(Kind::Down, vec![failed]),
+            about(MessageKind::Down, vec![failed]),
             "job is down, it reported a failure: disk\\nfull",
             "job 已下线，自报故障：disk\\nfull",
         ),
         (
-            about(Kind::Recovered, vec![ended(false)]),
+            about(MessageKind::Recovered, vec![ended(false)]),
             "web-1 is up again, it was down for 1h2m",
             "web-1 已恢复，此前下线 1h2m",
         ),
         (
-            about(Kind::Recovered, vec![ended(true)]),
+            about(MessageKind::Recovered, vec![ended(true)]),
             "web-1 was removed, it had been down for 1h2m",
             "web-1 已移除，此前下线 1h2m",
         ),
@@ -130,7 +130,7 @@ fn every_kind_reads_well_in_both_languages() {
              等（另有 2 个）",
         ),
         (
-            about(Kind::Reminder, vec![one("web-1")]).at(Wall(AT + 3_600_000), Span::secs(7200)),
+            about(MessageKind::Reminder, vec![one("web-1")]).at(Wall(AT + 3_600_000), Span::secs(7200)),
             "web-1 is still down, for 1h",
             "web-1 仍未恢复，已持续 1h",
         ),
@@ -146,7 +146,7 @@ fn every_kind_reads_well_in_both_languages() {
             "本服务器重启或停顿后，20 个监控中有 12 个未再收到心跳：故障很可能在本机；仍然静默者将在数分钟后通知",
         ),
         (
-            about(Kind::Test, Vec::new()),
+            about(MessageKind::Test, Vec::new()),
             "a test of the notifier ops: nothing is wrong",
             "通知渠道 ops 的测试消息：一切正常",
         ),
@@ -177,7 +177,7 @@ fn every_kind_reads_well_in_both_languages() {
 
 #[test]
 fn what_a_message_says_besides_is_when_from_where_by_whom_and_where_to_look() {
-    let mut down = about(Kind::Down, vec![one("数据 库")]);
+    let mut down = about(MessageKind::Down, vec![one("数据 库")]);
     down.server = Server { name: "mon-1".into(), page_url: Some("https://mon.example.org".into()) };
     let (since, end) = (local(Wall(AT)), local(Wall(AT + 60_000)));
     let link = "https://mon.example.org/monitors/%E6%95%B0%E6%8D%AE%20%E5%BA%93";
@@ -187,10 +187,10 @@ fn what_a_message_says_besides_is_when_from_where_by_whom_and_where_to_look() {
     );
     assert_eq!(details(Lang::Zh, &down), format!("开始于 {since}；最后来自 10.0.3.7；由 mon-1 通知\n{link}"));
     let ended = Subject { ended: Some(Wall(AT + 60_000)), address: None, ..one("web-1") };
-    let up = about(Kind::Recovered, vec![ended.clone()]);
+    let up = about(MessageKind::Recovered, vec![ended.clone()]);
     assert_eq!(details(Lang::En, &up), format!("from {since} to {end}"));
     let gone = Subject { removed: true, ..ended };
-    let both = about(Kind::Recovered, vec![gone.clone(), gone]);
+    let both = about(MessageKind::Recovered, vec![gone.clone(), gone]);
     assert_eq!(title(Lang::En, &both), "2 monitors were removed");
     assert!(sentence(Lang::En, &both).starts_with("2 monitors were removed, down for up to 1m"));
     assert!(sentence(Lang::Zh, &both).contains("已移除"));
@@ -206,20 +206,20 @@ fn who_missed_a_slot_is_told_of_with_it_with_its_zone_and_with_the_beat_that_did
     let near = |last: &str| Subject { near: true, ..beat(last) };
     let never = Subject { last_beat: None, cause: Some(Cause::NeverHeard), ..job.clone() };
     let day_before = Subject { slot: Some(at("2026-02-07T03:00:00Z")), ..near("2026-02-07T02:58:00Z") };
-    let old = about(Kind::Reminder, vec![beat("2026-02-07T03:00:09Z")]);
+    let old = about(MessageKind::Reminder, vec![beat("2026-02-07T03:00:09Z")]);
     for (message, en, zh) in [
         (
-            about(Kind::Down, vec![near("2026-02-08T02:28:10Z")]),
+            about(MessageKind::Down, vec![near("2026-02-08T02:28:10Z")]),
             "job is down, expected at 04:00 Europe/Berlin; the last beat was at 03:28 and did not count for it",
             "job 已下线，应于 04:00（Europe/Berlin）收到心跳；最近一次心跳在 03:28，不计入这一次",
         ),
         (
-            about(Kind::Down, vec![beat("2026-02-07T03:00:09Z")]),
+            about(MessageKind::Down, vec![beat("2026-02-07T03:00:09Z")]),
             "job is down, expected at 04:00 Europe/Berlin; the last beat was at 2026-02-07 04:00",
             "job 已下线，应于 04:00（Europe/Berlin）收到心跳；最近一次心跳在 2026-02-07 04:00",
         ),
         (
-            about(Kind::Reminder, vec![day_before]).at(Wall(AT + 60_000), Span::secs(7200)),
+            about(MessageKind::Reminder, vec![day_before]).at(Wall(AT + 60_000), Span::secs(7200)),
             "job is still down, for 1m, expected at 2026-02-07 04:00 Europe/Berlin; the last beat was at 03:58 and did \
              not count for it",
             "job 仍未恢复，已持续 1m，应于 2026-02-07 04:00（Europe/Berlin）收到心跳；最近一次心跳在 03:58，不计入这一次",
@@ -231,7 +231,7 @@ fn who_missed_a_slot_is_told_of_with_it_with_its_zone_and_with_the_beat_that_did
             "job 仍未恢复，已持续 3d，应于 2026-02-08 04:00（Europe/Berlin）收到心跳；最近一次心跳在 2026-02-07 04:00",
         ),
         (
-            about(Kind::Down, vec![never]),
+            about(MessageKind::Down, vec![never]),
             "job is down, no first beat in time, expected at 04:00 Europe/Berlin",
             "job 已下线，未按时收到首次心跳，应于 04:00（Europe/Berlin）收到",
         ),
@@ -246,7 +246,7 @@ fn who_missed_a_slot_is_told_of_with_it_with_its_zone_and_with_the_beat_that_did
 #[test]
 fn times_go_by_the_zone_that_the_monitors_share() {
     let by = |zone: &str| Subject { zone: Some(zone.into()), address: None, ..one("job") };
-    let said = |monitors| details(Lang::En, &about(Kind::Down, monitors));
+    let said = |monitors| details(Lang::En, &about(MessageKind::Down, monitors));
     assert_eq!(said(vec![by("Asia/Shanghai")]), "since 2026-02-08 11:30:20 +08:00");
     assert_eq!(
         said(vec![by("America/New_York"), by("America/New_York")]),
@@ -259,7 +259,7 @@ fn times_go_by_the_zone_that_the_monitors_share() {
     assert_eq!(said(vec![by("Europe/Atlantis")]), here, "a zone that is not known any more");
     let ended = Subject { ended: Some(Wall(AT + 60_000)), ..by("UTC") };
     assert_eq!(
-        details(Lang::Zh, &about(Kind::Recovered, vec![ended])),
+        details(Lang::Zh, &about(MessageKind::Recovered, vec![ended])),
         "2026-02-08 03:30:20 +00:00 至 2026-02-08 03:31:20 +00:00"
     );
 }
@@ -268,7 +268,7 @@ fn times_go_by_the_zone_that_the_monitors_share() {
 fn of_a_group_those_that_were_removed_are_not_up_again() {
     let ended = |id: &str, s: i64, removed| Subject { ended: Some(Wall(AT + s * 1000)), removed, ..one(id) };
     let mut message = about(
-        Kind::Recovered,
+        MessageKind::Recovered,
         vec![ended("a", 60, false), ended("b", 90, false), ended("c", 600, true), ended("d", 5, false)],
     );
     assert_eq!(title(Lang::En, &message), "3 monitors are up again, 1 was removed");
@@ -295,7 +295,7 @@ fn of_a_group_those_that_were_removed_are_not_up_again() {
 fn line_breaks_are_line_breaks_and_the_log_has_one_line() {
     let failed =
         Subject { cause: Some(Cause::Fail), said: Some("disk\r\n\tfull\u{1b}[2J".into()), ..one("job") };
-    let message = about(Kind::Down, vec![failed]);
+    let message = about(MessageKind::Down, vec![failed]);
     assert_eq!(text(Lang::En, &message), "job is down, it reported a failure: disk\n\tfull\\u{1b}[2J");
     let line = sentence(Lang::En, &message);
     assert_eq!(line, "job is down, it reported a failure: disk\\n full\\u{1b}[2J");
@@ -303,7 +303,7 @@ fn line_breaks_are_line_breaks_and_the_log_has_one_line() {
 
 #[test]
 fn the_end_of_a_flapping_that_leaves_it_down_is_said_in_both_languages() {
-    let mut down = about(Kind::Down, vec![one("web-1")]);
+    let mut down = about(MessageKind::Down, vec![one("web-1")]);
     down.flaps = Some((3, Span::secs(720)));
     let down = down.at(Wall(AT + 1_800_000), Span::secs(7200));
     assert_eq!(sentence(Lang::En, &down), "web-1 does not flap any more, it is down, for 30m");
@@ -312,12 +312,13 @@ fn the_end_of_a_flapping_that_leaves_it_down_is_said_in_both_languages() {
 
 #[test]
 fn the_json_has_what_the_interface_promises() {
-    let shown = json(Lang::En, &about(Kind::Down, vec![one("web-1")]).at(Wall(AT + 1_500), Span::secs(60)));
+    let shown =
+        json(Lang::En, &about(MessageKind::Down, vec![one("web-1")]).at(Wall(AT + 1_500), Span::secs(60)));
     assert_eq!(
         shown.to_string(),
         r#"{"kind":"down","key":"k-7-3-ops","notifier":"ops","monitor":"web-1","count":1,"monitors":[{"id":"web-1","incident":"7-3","since":"2026-02-08T03:30:20.000Z","ended":null,"duration_s":1.5,"cause":"silence","exit_code":null,"signal":null,"last_beat":"2026-02-08T03:28:50.000Z","address":"10.0.3.7","tags":["rack-3"],"slot":null,"message":null,"failures":0,"removed":false}],"incident":"7-3","since":"2026-02-08T03:30:20.000Z","duration_s":1.5,"delayed_s":0,"stored":true,"cause":"silence","exit_code":null,"signal":null,"slot":null,"message":null,"failures":0,"address":"10.0.3.7","tags":["rack-3"],"shared":null,"dependants":[],"dependants_count":0,"title":"web-1 is down","text":"web-1 is down, silent for 1m31s","details":"DETAILS","server":"","link":null,"at":"2026-02-08T03:30:20.000Z"}"#
             .replace("DETAILS", &format!("since {}; last heard from 10.0.3.7", local(Wall(AT))))
     );
-    let test = json(Lang::Zh, &about(Kind::Test, Vec::new()));
+    let test = json(Lang::Zh, &about(MessageKind::Test, Vec::new()));
     assert_eq!((&test["monitor"], &test["since"]), (&Value::Null, &Value::Null));
 }

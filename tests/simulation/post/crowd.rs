@@ -19,7 +19,7 @@ impl Town {
         let mut pending = Pending::new();
         for id in ids {
             let monitor = IdRef::new(id).unwrap();
-            let incoming = Incoming { now: self.now(), monitor, beat: &beat, source, hears: true };
+            let incoming = Incoming { now: self.now(), monitor, beat: &beat, source, follows_interval: true };
             self.engine.beat(&incoming, &self.policy, &mut pending, || {}).unwrap();
         }
         self.engine.commit(self.now().wall, &mut pending).unwrap();

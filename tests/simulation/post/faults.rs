@@ -1,7 +1,7 @@
 //! How receivers fail, and what a real channel says of it when it meets that over the loopback.
 
 use heartbeat_server::config::{Env, Settings, cli};
-use heartbeat_server::domain::alert::{Kind, Message};
+use heartbeat_server::domain::alert::{Message, MessageKind};
 use heartbeat_server::domain::lang::Lang;
 use heartbeat_server::domain::time::Span;
 use heartbeat_server::notify::{Channel, Envelope, Outcome};
@@ -136,7 +136,7 @@ pub static OUTCOMES: LazyLock<BTreeMap<Fault, Outcome>> = LazyLock::new(|| {
     let outcome = |way: &String| {
         let text = format!("[[notifier]]\nname = \"ops\"\ntype = \"webhook\"\ntimeout = \"2s\"\n{way}\n");
         let channel = Channel::new(settings("fault", &text).channels[0].options.clone());
-        let message = Message::new(Kind::Test, "test-1-ops".into(), "ops", clock::wall());
+        let message = Message::new(MessageKind::Test, "test-1-ops".into(), "ops", clock::wall());
         let message = message.at(clock::wall(), Span::secs(60));
         runtime.block_on(channel.send(&Envelope::new(Lang::En, &message)))
     };

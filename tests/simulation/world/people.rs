@@ -59,7 +59,7 @@ impl World {
         if random.one_in(10) {
             said.ip = Some(random.of(&["192.168.1.1".to_string().as_str(), "192.168.1.2"]).to_string());
         }
-        said.hears = !random.one_in(6);
+        said.follows_interval = !random.one_in(6);
         said
     }
 
@@ -88,7 +88,8 @@ impl World {
         let policy = self.policy.clone();
         let life = self.life.as_mut().expect("a program runs");
         let monitor = IdRef::new(&id).map_err(|e| e.to_string())?;
-        let incoming = Incoming { now, monitor, beat: &beat, source, hears: said.hears };
+        let incoming =
+            Incoming { now, monitor, beat: &beat, source, follows_interval: said.follows_interval };
         let made = life.engine.get_at(now, monitor).is_none();
         let (pending, _) = &mut life.fronts[front];
         let receipt = life.engine.beat(&incoming, &policy, pending, || {});

@@ -4,7 +4,7 @@
 use super::*;
 use crate::model::Mon;
 use crate::telling::{Made, numbers};
-use heartbeat_server::domain::alert::Kind;
+use heartbeat_server::domain::alert::MessageKind;
 use heartbeat_server::domain::notice::State;
 use heartbeat_server::engine::delivery::Dispatch;
 use heartbeat_server::i18n::Text;
@@ -170,7 +170,7 @@ impl World {
             if mon.paused && self.story.live.get(&one.id).is_some_and(|mon| mon.paused) {
                 return Err(format!("{} is paused, and told of: {}", one.id, message.key));
             }
-            if self.shape.wild || message.kind != Kind::Down || message.flaps.is_some() {
+            if self.shape.wild || message.kind != MessageKind::Down || message.flaps.is_some() {
                 continue;
             }
             let parent = self.shape.parent.as_deref().filter(|_| self.shape.is_behind(&one.id));

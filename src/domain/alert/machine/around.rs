@@ -2,7 +2,7 @@
 
 use super::{Lookup, Machine, RESPITE_MAX, SelfSuspicion};
 use crate::domain::alert::entry::{Line, MonitorAlert, after};
-use crate::domain::alert::message::{Kind, Message, SuspicionCause, age};
+use crate::domain::alert::message::{Message, MessageKind, SuspicionCause, age};
 use crate::domain::alert::policy::{AlertPolicy, NOTIFY_MAX};
 use crate::domain::notice::State;
 use crate::domain::record::Record;
@@ -314,9 +314,9 @@ impl Machine {
         let named =
             |name: &str| self.policy.notify.is_empty() || self.policy.notify.iter().any(|one| one == name);
         for name in self.policy.notifiers.iter().map(|one| &one.name).filter(|name| named(name)) {
-            let key = format!("{}-disk-{}", Kind::Own.name(), now.0);
+            let key = format!("{}-disk-{}", MessageKind::Own.name(), now.0);
             let mut message =
-                Message::new(Kind::Own, format!("{}-{name}", self.instance.mark(&key)), name, now);
+                Message::new(MessageKind::Own, format!("{}-{name}", self.instance.mark(&key)), name, now);
             message.doubt = Some((SuspicionCause::Disk, 0));
             self.messages.push(message);
         }
@@ -332,7 +332,7 @@ impl Machine {
 mod tests {
     use crate::domain::alert::AlertPolicy;
     use crate::domain::alert::machine::simulation::{World, policy, rule, rules};
-    use crate::domain::alert::message::Kind;
+    use crate::domain::alert::message::MessageKind;
     use crate::domain::record::Cause;
 
     #[test]
@@ -356,11 +356,11 @@ mod tests {
                 world.pause(0, false);
                 world.pass(600);
                 assert_eq!(world.kinds(to, id), [], "{id}, {pauses}");
-                assert_eq!(world.kinds("quick", id), [Kind::Down], "{id}, {pauses}");
+                assert_eq!(world.kinds("quick", id), [MessageKind::Down], "{id}, {pauses}");
                 // Named again while it lasts, it is told of that.
                 world.configure(rules(), policy());
                 world.pass(60);
-                assert_eq!(world.kinds(to, id), [Kind::Down], "{id}, {pauses}");
+                assert_eq!(world.kinds(to, id), [MessageKind::Down], "{id}, {pauses}");
             }
         }
     }
@@ -372,18 +372,21 @@ mod tests {
         world.pass(200);
         world.configure(vec![rule("*", &["ops"], &[])], policy());
         world.pass(4_000);
-        assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down], "no reminders");
+        assert_eq!(world.kinds("slow", "slow-1"), [MessageKind::Down], "no reminders");
         // A restart with the same rules changes nothing; named again, it is reminded again.
         world.restart();
         world.pass(4_000);
         world.configure(rules(), policy());
         world.pass(1_000);
-        assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down, Kind::Reminder]);
+        assert_eq!(world.kinds("slow", "slow-1"), [MessageKind::Down, MessageKind::Reminder]);
         world.configure(vec![rule("*", &["ops"], &[])], policy());
         world.pass(10);
         world.beat(0);
         world.pass(100);
-        assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down, Kind::Reminder, Kind::Recovered]);
+        assert_eq!(
+            world.kinds("slow", "slow-1"),
+            [MessageKind::Down, MessageKind::Reminder, MessageKind::Recovered]
+        );
     }
 
     #[test]
@@ -395,7 +398,7 @@ mod tests {
             world.pass(3);
             world.configure(rules_after, policy());
             world.pass(300);
-            assert_eq!(world.kinds("ops", "behind-1"), [Kind::Down]);
+            assert_eq!(world.kinds("ops", "behind-1"), [MessageKind::Down]);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{AlertOutput, Lookup};
 use crate::domain::address::Peer;
 use crate::domain::alert::AlertPolicy;
 use crate::domain::alert::entry::{MonitorAlert, after};
-use crate::domain::alert::message::{DEPENDANTS_MAX, Kind, Message, SuspicionCause};
+use crate::domain::alert::message::{DEPENDANTS_MAX, Message, MessageKind, SuspicionCause};
 use crate::domain::alert::policy::NOTIFY_MAX;
 use crate::domain::notice::State;
 use crate::domain::record::{Cause, Change, Details, OpenIncident};
@@ -37,7 +37,7 @@ fn a_start_with_nothing_lost_changes_nothing_of_what_is_remembered() {
     world.machine.reconcile(world.now, &world.monitors);
     assert_eq!(world.machine.unremembered(), 0);
     world.pass(60);
-    assert_eq!(world.kinds("ops", "a"), [Kind::Down]);
+    assert_eq!(world.kinds("ops", "a"), [MessageKind::Down]);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn another_outage_than_the_remembered_one_is_put_right_and_the_same_is_left_alon
     let other = world.monitors[0].clone();
     world.machine.put_right(&other.record(world.now, DOWN), false);
     world.pass(60);
-    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Flapping]);
+    assert_eq!(world.kinds("ops", "a"), [MessageKind::Down, MessageKind::Flapping]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_reload_puts_no_reminder_off() {
         world.pass(100);
         world.configure(rules(), policy());
     }
-    assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down, Kind::Reminder]);
+    assert_eq!(world.kinds("slow", "slow-1"), [MessageKind::Down, MessageKind::Reminder]);
     // While it is paused or flaps there is none to be due, by a reload neither.
     world.pause(0, true);
     world.pass(1);
@@ -91,7 +91,7 @@ fn who_says_that_it_fails_does_not_wait_for_news_of_what_it_depends_on() {
     world.pass(30);
     world.down(1, Cause::Fail);
     world.pass(13);
-    assert_eq!(world.kinds("ops", "behind-1"), [Kind::Down]);
+    assert_eq!(world.kinds("ops", "behind-1"), [MessageKind::Down]);
     // Nor who has come back meanwhile, and who is silent does.
     let slow = || vec![rule("behind-*", &["slow"], &["router"]), rule("router", &["slow"], &[])];
     let mut world = World::new(&["router", "behind-1"], slow(), policy());
@@ -101,7 +101,7 @@ fn who_says_that_it_fails_does_not_wait_for_news_of_what_it_depends_on() {
     }
     world.beat(1);
     world.pass(40);
-    assert_eq!(world.kinds("slow", "behind-1"), [Kind::Down, Kind::Recovered]);
+    assert_eq!(world.kinds("slow", "behind-1"), [MessageKind::Down, MessageKind::Recovered]);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn dependants_are_those_who_were_not_told_of_themselves() {
     let mut world = World::new(&ids, rules(), policy());
     world.down(1, Cause::Fail);
     world.pass(60);
-    assert_eq!(world.kinds("ops", "behind-0"), [Kind::Down]);
+    assert_eq!(world.kinds("ops", "behind-0"), [MessageKind::Down]);
     (2..ids.len()).for_each(|n| world.down(n, Cause::Silence));
     world.down(0, Cause::Silence);
     world.pass(60);
@@ -131,7 +131,10 @@ fn whoever_is_not_told_of_a_parent_is_told_of_its_children() {
     (0..2).for_each(|n| world.down(n, Cause::Silence));
     world.pass(60);
     let told = [("quick", "router"), ("ops", "behind-1"), ("ops", "router")];
-    assert_eq!(told.map(|(to, id)| world.kinds(to, id)), [vec![Kind::Down], vec![Kind::Down], vec![]]);
+    assert_eq!(
+        told.map(|(to, id)| world.kinds(to, id)),
+        [vec![MessageKind::Down], vec![MessageKind::Down], vec![]]
+    );
 }
 
 #[test]
@@ -145,14 +148,14 @@ fn what_waits_for_its_time_waits_on_when_the_clock_is_set_back_and_no_longer() {
     world.pass(45);
     assert_eq!(world.told, []);
     world.pass(10);
-    assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down]);
+    assert_eq!(world.kinds("slow", "slow-1"), [MessageKind::Down]);
     // And the reminder comes when it is due, after another step.
     world.now = Wall(world.now.0 + 86_400_000);
     world.machine.clock_stepped(world.now, 86_400_000, Span::secs(1));
     world.pass(830);
-    assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down]);
+    assert_eq!(world.kinds("slow", "slow-1"), [MessageKind::Down]);
     world.pass(120);
-    assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down, Kind::Reminder]);
+    assert_eq!(world.kinds("slow", "slow-1"), [MessageKind::Down, MessageKind::Reminder]);
 }
 
 #[test]
@@ -172,7 +175,7 @@ fn nobody_by_default_and_a_rule_that_names_one_is_one() {
     let mut world = World::new(&["a", "b"], vec![rule("b", &["ops", "ops", "nobody"], &[])], nobody);
     (0..2).for_each(|n| world.down(n, Cause::Silence));
     world.pass(60);
-    assert_eq!((world.kinds("ops", "a"), world.kinds("ops", "b")), (vec![], vec![Kind::Down]));
+    assert_eq!((world.kinds("ops", "a"), world.kinds("ops", "b")), (vec![], vec![MessageKind::Down]));
 }
 
 #[test]
@@ -184,7 +187,7 @@ fn one_behind_another_hears_of_its_own_end_while_that_is_down() {
     world.pass(60);
     world.beat(1);
     world.pass(60);
-    assert_eq!(world.kinds("ops", "behind-1"), [Kind::Down, Kind::Recovered]);
+    assert_eq!(world.kinds("ops", "behind-1"), [MessageKind::Down, MessageKind::Recovered]);
 }
 
 #[test]
@@ -195,7 +198,10 @@ fn who_depends_on_it_is_named_when_it_goes_down_and_not_when_it_is_back() {
     world.beat(0);
     world.pass(20);
     let counts: Vec<u64> = world.told.iter().map(|(_, message)| message.dependants_count).collect();
-    assert_eq!((world.kinds("ops", "router"), counts), (vec![Kind::Down, Kind::Recovered], vec![1, 0]));
+    assert_eq!(
+        (world.kinds("ops", "router"), counts),
+        (vec![MessageKind::Down, MessageKind::Recovered], vec![1, 0])
+    );
 }
 
 /// Twenty monitors, of which so many are down; we come back from a restart.
@@ -213,7 +219,7 @@ fn back(down_before: usize) -> World {
 }
 
 /// What was told of these once they are silent too.
-fn told_of(world: &mut World, silent: std::ops::Range<usize>) -> Vec<(Kind, u64)> {
+fn told_of(world: &mut World, silent: std::ops::Range<usize>) -> Vec<(MessageKind, u64)> {
     world.pass(90);
     silent.for_each(|n| world.down(n, Cause::Silence));
     world.pass(60);
@@ -222,22 +228,22 @@ fn told_of(world: &mut World, silent: std::ops::Range<usize>) -> Vec<(Kind, u64)
 
 #[test]
 fn we_suspect_ourselves_when_more_than_half_of_those_who_were_there_are_silent() {
-    assert_eq!(told_of(&mut back(0), 0..10), [(Kind::Down, 10)], "half of them");
-    assert_eq!(told_of(&mut back(0), 0..11), [(Kind::Own, 11)]);
-    assert_eq!(told_of(&mut back(9), 9..15), [(Kind::Own, 6)], "who was down before proves nothing");
+    assert_eq!(told_of(&mut back(0), 0..10), [(MessageKind::Down, 10)], "half of them");
+    assert_eq!(told_of(&mut back(0), 0..11), [(MessageKind::Own, 11)]);
+    assert_eq!(told_of(&mut back(9), 9..15), [(MessageKind::Own, 6)], "who was down before proves nothing");
     let mut world = back(0);
     (0..6).for_each(|n| world.beat(n));
-    assert_eq!(told_of(&mut world, 0..12), [(Kind::Down, 12)], "as many were heard as were not");
+    assert_eq!(told_of(&mut world, 0..12), [(MessageKind::Down, 12)], "as many were heard as were not");
 }
 
 #[test]
 fn who_was_held_back_and_told_of_in_the_end_is_told_of_when_it_is_back() {
     let mut world = back(0);
-    assert_eq!(told_of(&mut world, 0..20), [(Kind::Own, 20)]);
+    assert_eq!(told_of(&mut world, 0..20), [(MessageKind::Own, 20)]);
     world.pass(600);
     (0..20).for_each(|n| world.beat(n));
     world.pass(60);
-    assert_eq!(world.kinds("ops", "m-0"), [Kind::Own, Kind::Down, Kind::Recovered]);
+    assert_eq!(world.kinds("ops", "m-0"), [MessageKind::Own, MessageKind::Down, MessageKind::Recovered]);
 }
 
 #[test]
@@ -261,7 +267,7 @@ fn a_step_with_anything_in_it_is_not_empty() {
     world.machine.hear(&monitor.record(at, change));
     let step = world.machine.take();
     assert!(step.messages.is_empty() && !step.alert_states.is_empty() && !step.is_empty());
-    let messages = vec![Message::new(Kind::Test, String::new(), "ops", at)];
+    let messages = vec![Message::new(MessageKind::Test, String::new(), "ops", at)];
     assert!(
         !AlertOutput { messages, ..AlertOutput::default() }.is_empty() && AlertOutput::default().is_empty()
     );
@@ -278,7 +284,7 @@ fn a_start_sees_a_pause_that_the_log_has_lost_the_end_of_and_another_of_the_same
     world.restart();
     world.machine.reconcile(world.now, &world.monitors);
     world.pass(60);
-    assert_eq!(world.kinds("ops", "a"), [Kind::Down]);
+    assert_eq!(world.kinds("ops", "a"), [MessageKind::Down]);
     // It was removed and made anew, of which the log has nothing.
     world.remove(0);
     world.make("a");
@@ -286,7 +292,7 @@ fn a_start_sees_a_pause_that_the_log_has_lost_the_end_of_and_another_of_the_same
     world.restart();
     world.machine.reconcile(world.now, &world.monitors);
     world.pass(60);
-    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered]);
+    assert_eq!(world.kinds("ops", "a"), [MessageKind::Down, MessageKind::Recovered]);
     assert_eq!(world.told[1].1.removed_count, 1);
 }
 
@@ -315,7 +321,7 @@ fn a_failed_run_is_quoted_with_what_it_said_itself() {
         world.machine.hear(&record);
         world.pass(5);
         let to_it = world.told.iter().rfind(|(_, message)| message.notifier == "quick").unwrap();
-        assert_eq!((to_it.1.kind, to_it.1.monitors[0].said.as_deref()), (Kind::Reminder, said));
+        assert_eq!((to_it.1.kind, to_it.1.monitors[0].said.as_deref()), (MessageKind::Reminder, said));
     }
 }
 
@@ -326,5 +332,8 @@ fn one_behind_another_that_goes_down_while_its_message_waits_is_silent() {
     world.pass(5);
     world.down(0, Cause::Silence);
     world.pass(60);
-    assert_eq!((world.kinds("ops", "router"), world.kinds("ops", "behind-1")), (vec![Kind::Down], vec![]));
+    assert_eq!(
+        (world.kinds("ops", "router"), world.kinds("ops", "behind-1")),
+        (vec![MessageKind::Down], vec![])
+    );
 }

@@ -76,7 +76,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use crate::domain::alert::machine::simulation::{World, notifier, policy, rules};
-    use crate::domain::alert::message::Kind;
+    use crate::domain::alert::message::MessageKind;
     use crate::domain::alert::{AlertPolicy, Notifier};
     use crate::domain::beat::Exit;
     use crate::domain::record::{Cause, Change};
@@ -89,7 +89,7 @@ mod tests {
     }
 
     /// What `each` heard of the first monitor: kind, how many failures, and how the newest ended.
-    fn told(world: &World) -> Vec<(Kind, u32, Option<Exit>)> {
+    fn told(world: &World) -> Vec<(MessageKind, u32, Option<Exit>)> {
         let own = world.told.iter().filter(|(_, message)| message.notifier == "each");
         own.map(|(_, message)| (message.kind, message.monitors[0].failures, message.monitors[0].exit))
             .collect()
@@ -119,13 +119,13 @@ mod tests {
         assert_eq!(
             told(&world),
             [
-                (Kind::Down, 0, None),
-                (Kind::Reminder, 1, code(3)),
-                (Kind::Reminder, 2, code(5)),
-                (Kind::Recovered, 0, None),
+                (MessageKind::Down, 0, None),
+                (MessageKind::Reminder, 1, code(3)),
+                (MessageKind::Reminder, 2, code(5)),
+                (MessageKind::Recovered, 0, None),
             ]
         );
-        assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered]);
+        assert_eq!(world.kinds("ops", "a"), [MessageKind::Down, MessageKind::Recovered]);
         world.judge(0);
     }
 
@@ -136,14 +136,17 @@ mod tests {
         world.pass(5);
         world.fail(0);
         world.pass(60);
-        assert_eq!(told(&world), [(Kind::Down, 1, Some(Exit::Code(3)))]);
+        assert_eq!(told(&world), [(MessageKind::Down, 1, Some(Exit::Code(3)))]);
         // Of silence that is told as such the failure is other news.
         let mut world = World::new(&["a"], rules(), two());
         world.down(0, Cause::Silence);
         world.pass(5);
         world.fail(0);
         world.pass(60);
-        assert_eq!(told(&world), [(Kind::Down, 0, None), (Kind::Reminder, 1, Some(Exit::Code(2)))]);
+        assert_eq!(
+            told(&world),
+            [(MessageKind::Down, 0, None), (MessageKind::Reminder, 1, Some(Exit::Code(2)))]
+        );
     }
 
     #[test]
@@ -155,7 +158,7 @@ mod tests {
         world.pass(3_500);
         assert_eq!(told(&world).len(), 2);
         world.pass(200);
-        assert_eq!(told(&world)[2], (Kind::Reminder, 0, None));
+        assert_eq!(told(&world)[2], (MessageKind::Reminder, 0, None));
     }
 
     #[test]
@@ -176,7 +179,10 @@ mod tests {
         world.pass(60);
         world.fail(0);
         world.pass(60);
-        assert_eq!(world.kinds("each", "a"), [Kind::Down, Kind::Recovered, Kind::Flapping]);
+        assert_eq!(
+            world.kinds("each", "a"),
+            [MessageKind::Down, MessageKind::Recovered, MessageKind::Flapping]
+        );
     }
 
     #[test]
@@ -211,9 +217,13 @@ mod tests {
             assert!(code.is_some());
             assert_eq!(
                 told(&world),
-                [(Kind::Down, 0, None), (Kind::Reminder, 1, code), (Kind::Recovered, 0, None)]
+                [
+                    (MessageKind::Down, 0, None),
+                    (MessageKind::Reminder, 1, code),
+                    (MessageKind::Recovered, 0, None)
+                ]
             );
-            assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered]);
+            assert_eq!(world.kinds("ops", "a"), [MessageKind::Down, MessageKind::Recovered]);
             world.judge(0);
         }
         // One that comes back before its group is due is told with all of it.
@@ -224,8 +234,9 @@ mod tests {
         world.pass(2);
         world.beat(0);
         world.pass(60);
-        let kinds: Vec<(Kind, u32)> = told(&world).iter().map(|(kind, count, _)| (*kind, *count)).collect();
-        assert_eq!(kinds, [(Kind::Down, 0), (Kind::Reminder, 1), (Kind::Recovered, 0)]);
+        let kinds: Vec<(MessageKind, u32)> =
+            told(&world).iter().map(|(kind, count, _)| (*kind, *count)).collect();
+        assert_eq!(kinds, [(MessageKind::Down, 0), (MessageKind::Reminder, 1), (MessageKind::Recovered, 0)]);
     }
 
     #[test]
@@ -237,13 +248,16 @@ mod tests {
         world.pass(60);
         world.fail(1);
         world.pass(600);
-        assert_eq!(world.kinds("each", "behind-1"), [Kind::Down]);
+        assert_eq!(world.kinds("each", "behind-1"), [MessageKind::Down]);
         world.beat(0);
         world.pass(60);
         world.fail(1);
         world.pass(60);
         let last = world.told.iter().rfind(|(_, message)| message.monitors[0].id == "behind-1");
-        assert_eq!(last.map(|(_, one)| (one.kind, one.monitors[0].failures)), Some((Kind::Reminder, 1)));
+        assert_eq!(
+            last.map(|(_, one)| (one.kind, one.monitors[0].failures)),
+            Some((MessageKind::Reminder, 1))
+        );
     }
 
     #[test]
@@ -259,9 +273,9 @@ mod tests {
         world.restart();
         world.fail(0);
         world.pass(60);
-        assert_eq!(world.kinds("each", "a"), [Kind::Down]);
+        assert_eq!(world.kinds("each", "a"), [MessageKind::Down]);
         world.beat(0);
         world.pass(60);
-        assert_eq!(world.kinds("each", "a"), [Kind::Down, Kind::Recovered]);
+        assert_eq!(world.kinds("each", "a"), [MessageKind::Down, MessageKind::Recovered]);
     }
 }

@@ -3,7 +3,7 @@
 use super::{Group, Lookup, Machine, MonitorAlert, SelfSuspicion};
 use crate::domain::alert::compose;
 use crate::domain::alert::entry::{Line, after};
-use crate::domain::alert::message::{DEPENDANTS_MAX, Kind, Message, age};
+use crate::domain::alert::message::{DEPENDANTS_MAX, Message, MessageKind, age};
 use crate::domain::alert::policy::{NOTIFIERS_MAX, Notifier};
 use crate::domain::notice::State;
 use crate::domain::record::Cause;
@@ -181,17 +181,17 @@ impl Machine {
             }
         }
         if let Some((doubt, (silent, all))) = own {
-            let mut message = self.message(Kind::Own, notifier, made, &sorted.held, lookup);
+            let mut message = self.message(MessageKind::Own, notifier, made, &sorted.held, lookup);
             message.count = silent.max(message.count);
             message.doubt = Some((doubt, all));
             self.messages.push(message);
         }
         for (kind, numbers) in [
-            (Kind::Down, &sorted.down),
-            (Kind::Reminder, &sorted.failed),
-            (Kind::Reminder, &sorted.reminded),
-            (Kind::Flapping, &sorted.flapping),
-            (Kind::Recovered, &sorted.recovered),
+            (MessageKind::Down, &sorted.down),
+            (MessageKind::Reminder, &sorted.failed),
+            (MessageKind::Reminder, &sorted.reminded),
+            (MessageKind::Flapping, &sorted.flapping),
+            (MessageKind::Recovered, &sorted.recovered),
         ] {
             if !numbers.is_empty() {
                 let message = self.message(kind, notifier, made, numbers, lookup);
@@ -202,7 +202,7 @@ impl Machine {
 
     fn message(
         &self,
-        kind: Kind,
+        kind: MessageKind,
         notifier: &Notifier,
         made: Wall,
         numbers: &[u64],
@@ -218,14 +218,16 @@ impl Machine {
         let again = entries.iter().any(|entry| entry.again);
         // What can be told once only has the same name however often it is decided.
         let key = match kind {
-            Kind::Down | Kind::Recovered if !was_flapping && !again => format!("{}-{name}-{to}", kind.name()),
+            MessageKind::Down | MessageKind::Recovered if !was_flapping && !again => {
+                format!("{}-{name}-{to}", kind.name())
+            }
             _ => format!("{}-{name}-{}-{to}", kind.name(), self.clock.0),
         };
         // The clock may stand for a moment, so of what failed again the run is named too.
         let key = entries
             .first()
             .and_then(|one| one.told_failure(to))
-            .filter(|_| kind == Kind::Reminder)
+            .filter(|_| kind == MessageKind::Reminder)
             .map_or(key, |failure| format!("reminder-{name}-{}-{}-{to}", self.clock.0, failure.beats));
         let mut message = Message::new(kind, key, to, made);
         message.count = entries.len() as u64;
@@ -242,9 +244,11 @@ impl Machine {
         if let [one] = entries.as_slice() {
             // Of one that was steady for half an hour that is said, too.
             let within = age(one.first_down, self.clock);
-            message.flaps = (kind == Kind::Flapping || was_flapping).then_some((one.downs, within));
+            message.flaps = (kind == MessageKind::Flapping || was_flapping).then_some((one.downs, within));
         }
-        if matches!(kind, Kind::Down | Kind::Reminder | Kind::Flapping) && !self.children.is_empty() {
+        if matches!(kind, MessageKind::Down | MessageKind::Reminder | MessageKind::Flapping)
+            && !self.children.is_empty()
+        {
             for entry in &entries {
                 let (names, count) = self.dependants(&entry.id, entry.number, to);
                 message.dependants_count += count;

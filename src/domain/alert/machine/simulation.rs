@@ -5,7 +5,7 @@
 use super::{Lookup, Machine};
 use crate::domain::address::Peer;
 use crate::domain::alert::entry::{HOUR, SAID_MAX, after};
-use crate::domain::alert::message::{Kind, Message};
+use crate::domain::alert::message::{Message, MessageKind};
 use crate::domain::alert::{AlertPolicy, Notifier};
 use crate::domain::beat::{Source, Status, Transport};
 use crate::domain::id::IdRef;
@@ -379,7 +379,7 @@ impl World {
                 let parent = self.monitors.iter().find(|one| one.id == *id && !one.gone);
                 parent.is_some_and(|one| one.state == State::Down && !one.paused)
             };
-            if message.kind == Kind::Down
+            if message.kind == MessageKind::Down
                 && !subject.id.starts_with("ring")
                 && rule.is_some_and(|rule| rule.after.iter().any(dead))
             {
@@ -400,7 +400,7 @@ impl World {
     }
 
     /// Kinds of what a notifier was told of a monitor, with when and by which incident.
-    pub(super) fn heard(&self, to: &str, id: &str) -> Vec<(Wall, Kind, String)> {
+    pub(super) fn heard(&self, to: &str, id: &str) -> Vec<(Wall, MessageKind, String)> {
         let to_it = self.told.iter().filter(|(_, message)| message.notifier == to);
         let named = to_it.flat_map(|(at, message)| {
             message.monitors.iter().map(move |one| (*at, message.kind, one.id.clone(), one.incident.clone()))
@@ -411,7 +411,7 @@ impl World {
             .collect()
     }
 
-    pub(super) fn kinds(&self, to: &str, id: &str) -> Vec<Kind> {
+    pub(super) fn kinds(&self, to: &str, id: &str) -> Vec<MessageKind> {
         self.heard(to, id).into_iter().map(|(_, kind, _)| kind).collect()
     }
 
@@ -439,8 +439,8 @@ impl World {
         let mut known: Option<&str> = None;
         for (_, kind, incident) in &heard {
             match kind {
-                Kind::Down | Kind::Flapping => known = Some(incident),
-                Kind::Recovered => {
+                MessageKind::Down | MessageKind::Flapping => known = Some(incident),
+                MessageKind::Recovered => {
                     assert_eq!(
                         known.take(),
                         Some(incident.as_str()),
@@ -463,7 +463,7 @@ impl World {
         let most = if notifier.every_failure { failed.count() as u64 } else { 0 };
         assert!(told <= most, "{told} of {most} failures told: {context}");
         let counted: Vec<Wall> =
-            heard.iter().filter(|(_, kind, _)| *kind != Kind::Reminder).map(|(at, ..)| *at).collect();
+            heard.iter().filter(|(_, kind, _)| *kind != MessageKind::Reminder).map(|(at, ..)| *at).collect();
         for window in counted.windows(SAID_MAX + 1) {
             assert!(window[SAID_MAX] >= after(window[0], HOUR), "more than {SAID_MAX} an hour: {context}");
         }
@@ -482,9 +482,9 @@ impl World {
                 // Others are near: it may be part of a flapping.
                 continue;
             }
-            let of_it: Vec<Kind> = heard
+            let of_it: Vec<MessageKind> = heard
                 .iter()
-                .filter(|(_, kind, incident)| *incident == truth.name && *kind != Kind::Reminder)
+                .filter(|(_, kind, incident)| *incident == truth.name && *kind != MessageKind::Reminder)
                 .map(|(_, kind, _)| *kind)
                 .collect();
             let lasted = Span((ended.0 - truth.started.0) as u64);
@@ -492,7 +492,7 @@ impl World {
             if lasted < notifier.min_down {
                 assert_eq!(of_it, [], "{truth:?} was too short: {context}");
             } else if !depends {
-                assert_eq!(of_it, [Kind::Down, Kind::Recovered], "{truth:?}: {context}");
+                assert_eq!(of_it, [MessageKind::Down, MessageKind::Recovered], "{truth:?}: {context}");
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::Lookup;
 use super::simulation::{World, policy, rule, rules};
 use crate::domain::alert::entry::after;
-use crate::domain::alert::message::{Kind, Shared, SuspicionCause};
+use crate::domain::alert::message::{MessageKind, Shared, SuspicionCause};
 use crate::domain::alert::{AlertPolicy, Remembered};
 use crate::domain::notice::State;
 use crate::domain::record::{Cause, Change};
@@ -30,7 +30,10 @@ fn a_thousand_that_vanish_are_one_message_that_says_what_they_share() {
     assert_eq!(message.shared, Some(Shared::After("switch".into())));
     (0..1_000).for_each(|n| world.beat(n));
     world.pass(60);
-    assert_eq!((world.told.len(), world.told[1].1.kind, world.told[1].1.count), (2, Kind::Recovered, 1_000));
+    assert_eq!(
+        (world.told.len(), world.told[1].1.kind, world.told[1].1.count),
+        (2, MessageKind::Recovered, 1_000)
+    );
 }
 
 #[test]
@@ -53,9 +56,9 @@ fn children_of_a_dead_parent_are_silent_and_named_and_told_of_when_only_they_sta
     world.beat(world.place("router"));
     world.beat(world.place("behind-2"));
     world.pass(300);
-    assert_eq!(world.kinds("ops", "router"), [Kind::Down, Kind::Recovered]);
+    assert_eq!(world.kinds("ops", "router"), [MessageKind::Down, MessageKind::Recovered]);
     assert_eq!(world.kinds("ops", "behind-2"), []);
-    assert_eq!(world.kinds("ops", "behind-1"), [Kind::Down]);
+    assert_eq!(world.kinds("ops", "behind-1"), [MessageKind::Down]);
 }
 
 #[test]
@@ -64,7 +67,10 @@ fn of_monitors_that_depend_on_each_other_one_is_told() {
     world.down(0, Cause::Silence);
     world.down(1, Cause::Silence);
     world.pass(200);
-    assert_eq!((world.kinds("ops", "ring-1"), world.kinds("ops", "ring-2")), (vec![Kind::Down], vec![]));
+    assert_eq!(
+        (world.kinds("ops", "ring-1"), world.kinds("ops", "ring-2")),
+        (vec![MessageKind::Down], vec![])
+    );
 }
 
 #[test]
@@ -76,10 +82,10 @@ fn a_flapping_monitor_is_announced_once_and_its_end_when_it_is_steady() {
         world.beat(0);
         world.pass(60);
     }
-    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered, Kind::Flapping]);
+    assert_eq!(world.kinds("ops", "a"), [MessageKind::Down, MessageKind::Recovered, MessageKind::Flapping]);
     assert_eq!(world.told[2].1.flaps.map(|(downs, _)| downs), Some(2));
     world.pass(7_300);
-    assert_eq!(world.kinds("ops", "a").last(), Some(&Kind::Recovered));
+    assert_eq!(world.kinds("ops", "a").last(), Some(&MessageKind::Recovered));
     world.judge(0);
     // One that stays down at last is told of as down.
     for _ in 0..3 {
@@ -90,7 +96,7 @@ fn a_flapping_monitor_is_announced_once_and_its_end_when_it_is_steady() {
     }
     world.down(0, Cause::Silence);
     world.pass(7_200);
-    assert_eq!(world.kinds("ops", "a").last(), Some(&Kind::Down));
+    assert_eq!(world.kinds("ops", "a").last(), Some(&MessageKind::Down));
     world.beat(0);
     world.pass(7_200);
     world.judge(0);
@@ -103,17 +109,20 @@ fn a_pause_silences_reminders_and_recoveries_until_it_is_over() {
     world.pass(140);
     assert_eq!(world.told, [], "not before min_down and group_wait");
     world.pass(20);
-    assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down]);
+    assert_eq!(world.kinds("slow", "slow-1"), [MessageKind::Down]);
     world.pass(1_000);
-    assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down, Kind::Reminder]);
+    assert_eq!(world.kinds("slow", "slow-1"), [MessageKind::Down, MessageKind::Reminder]);
     world.pause(0, true);
     world.pass(3_600);
     world.beat(0);
     world.pass(3_600);
-    assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down, Kind::Reminder]);
+    assert_eq!(world.kinds("slow", "slow-1"), [MessageKind::Down, MessageKind::Reminder]);
     world.pause(0, false);
     world.pass(60);
-    assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down, Kind::Reminder, Kind::Recovered]);
+    assert_eq!(
+        world.kinds("slow", "slow-1"),
+        [MessageKind::Down, MessageKind::Reminder, MessageKind::Recovered]
+    );
 }
 
 #[test]
@@ -144,7 +153,7 @@ fn an_end_that_the_log_lost_is_told_after_a_start() {
     world.restart();
     world.machine.reconcile(world.now, &world.monitors);
     world.pass(60);
-    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered]);
+    assert_eq!(world.kinds("ops", "a"), [MessageKind::Down, MessageKind::Recovered]);
 }
 
 #[test]
@@ -156,7 +165,7 @@ fn what_only_a_snapshot_had_is_told_and_an_end_that_was_lost_is_none() {
     let record = down.record(world.now, Change::State { from: State::Up, muted: false });
     world.machine.put_right(&record, false);
     world.pass(60);
-    assert_eq!(world.kinds("ops", "a"), [Kind::Down]);
+    assert_eq!(world.kinds("ops", "a"), [MessageKind::Down]);
     world.beat(0);
     world.pass(60);
     // A power cut takes the beat that ended it: it is down again, and so it is said.
@@ -165,11 +174,11 @@ fn what_only_a_snapshot_had_is_told_and_an_end_that_was_lost_is_none() {
     world.machine.reconcile(world.now, &world.monitors);
     world.machine.put_right(&record, false);
     world.pass(60);
-    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered, Kind::Flapping]);
+    assert_eq!(world.kinds("ops", "a"), [MessageKind::Down, MessageKind::Recovered, MessageKind::Flapping]);
     // And what is written from then on is heard, though its version was there before.
     world.beat(0);
     world.pass(7_200);
-    assert_eq!(world.kinds("ops", "a").last(), Some(&Kind::Recovered));
+    assert_eq!(world.kinds("ops", "a").last(), Some(&MessageKind::Recovered));
     // Hours later it is the same again: nothing that is told now bears a name that was there before.
     world.monitors[0] = down.clone();
     world.restart();
@@ -179,7 +188,7 @@ fn what_only_a_snapshot_had_is_told_and_an_end_that_was_lost_is_none() {
     world.beat(0);
     world.pass(7_200);
     let keys: BTreeSet<&str> = world.told.iter().map(|(_, message)| message.key.as_str()).collect();
-    assert_eq!(world.kinds("ops", "a")[4..], [Kind::Down, Kind::Recovered]);
+    assert_eq!(world.kinds("ops", "a")[4..], [MessageKind::Down, MessageKind::Recovered]);
     assert_eq!(keys.len(), world.told.len(), "{:#?}", world.told);
 }
 
@@ -193,7 +202,7 @@ fn one_behind_another_does_not_wait_for_the_hours_by_which_the_clock_was_put_bac
     world.now = Wall(world.now.0 - 18 * 3_600_000);
     world.machine.clock_stepped(world.now, -18 * 3_600_000, Span::secs(1));
     world.pass(120);
-    assert_eq!(world.kinds("ops", "behind-1"), [Kind::Down]);
+    assert_eq!(world.kinds("ops", "behind-1"), [MessageKind::Down]);
 }
 
 #[test]
@@ -218,7 +227,7 @@ fn an_outage_that_was_over_before_we_went_away_is_told_and_one_that_ends_with_th
             world.beat(0);
         }
         world.pass(120);
-        let kinds = [Kind::Down, Kind::Recovered];
+        let kinds = [MessageKind::Down, MessageKind::Recovered];
         assert_eq!(world.kinds("slow", "slow-1"), if told { &kinds[..] } else { &[] }, "{lasted} s");
     }
 }
@@ -232,7 +241,7 @@ fn outages_that_could_not_be_told_one_by_one_are_counted_however_far_apart_they_
         world.beat(0);
     }
     world.pass(60);
-    assert_eq!(world.kinds("ops", "a"), [Kind::Flapping]);
+    assert_eq!(world.kinds("ops", "a"), [MessageKind::Flapping]);
     assert_eq!(world.told[0].1.flaps.map(|(downs, _)| downs), Some(2));
 }
 
@@ -245,7 +254,7 @@ fn what_begins_after_a_standstill_does_not_wait_for_it() {
     world.pass(1);
     world.machine.stood_still(back, Span::secs(3_000));
     world.pass(60);
-    assert_eq!(world.kinds("ops", "a"), [Kind::Down]);
+    assert_eq!(world.kinds("ops", "a"), [MessageKind::Down]);
 }
 
 #[test]
@@ -275,7 +284,7 @@ fn who_is_up_again_and_who_is_gone_are_counted_apart_and_each_has_the_zone_of_it
     world.remove(1);
     world.pass(60);
     let message = &world.told[1].1;
-    assert_eq!((message.kind, message.count, message.removed_count), (Kind::Recovered, 3, 1));
+    assert_eq!((message.kind, message.count, message.removed_count), (MessageKind::Recovered, 3, 1));
 }
 
 #[test]
@@ -291,7 +300,10 @@ fn an_outage_that_has_the_name_of_an_earlier_one_after_a_power_cut_is_told_all_t
     world.pass(60);
     world.beat(0);
     world.pass(60);
-    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered, Kind::Down, Kind::Recovered]);
+    assert_eq!(
+        world.kinds("ops", "a"),
+        [MessageKind::Down, MessageKind::Recovered, MessageKind::Down, MessageKind::Recovered]
+    );
     let keys: BTreeSet<&str> = world.told.iter().map(|(_, message)| message.key.as_str()).collect();
     assert_eq!(keys.len(), 4, "a receiver would take it for what it was told before: {keys:?}");
 }
@@ -319,7 +331,7 @@ fn whoever_is_left_out_of_the_rules_for_a_while_hears_no_more_for_it() {
         world.configure(rules(), policy());
         world.pass(60);
     }
-    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered, Kind::Flapping]);
+    assert_eq!(world.kinds("ops", "a"), [MessageKind::Down, MessageKind::Recovered, MessageKind::Flapping]);
     // Named anew while it is down, it is told.
     world.pass(3 * 3_600);
     world.configure(rules(), nobody.clone());
@@ -347,10 +359,10 @@ fn an_outage_that_only_seemed_to_be_over_is_told_as_one() {
         assert!(!world.machine.saw_the_end_of(&found.record(now, change)));
     }
     world.pass(60);
-    assert_eq!(world.kinds("ops", "a"), [Kind::Down], "it is one outage, and no flapping");
+    assert_eq!(world.kinds("ops", "a"), [MessageKind::Down], "it is one outage, and no flapping");
     world.beat(0);
     world.pass(60);
-    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered]);
+    assert_eq!(world.kinds("ops", "a"), [MessageKind::Down, MessageKind::Recovered]);
 }
 
 #[test]
@@ -360,7 +372,9 @@ fn that_our_disk_is_full_is_told_once_and_where_it_comes_and_goes_once_an_hour()
         world.machine.set_disk(world.now, is_full);
         let messages = world.machine.take_messages();
         assert!(
-            messages.iter().all(|one| one.kind == Kind::Own && one.doubt == Some((SuspicionCause::Disk, 0)))
+            messages
+                .iter()
+                .all(|one| one.kind == MessageKind::Own && one.doubt == Some((SuspicionCause::Disk, 0)))
         );
         messages.into_iter().map(|one| one.notifier).collect()
     };
@@ -389,7 +403,7 @@ fn what_was_heard_before_the_log_had_it_is_known_again_however_much_later() {
         world.pass(60);
         world.beat(0);
         world.pass(3 * 3_600);
-        assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered]);
+        assert_eq!(world.kinds("ops", "a"), [MessageKind::Down, MessageKind::Recovered]);
         for (monitor, at, change) in &world.log[begin..] {
             world.machine.hear(&monitor.record(*at, *change));
         }

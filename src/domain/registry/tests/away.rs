@@ -100,7 +100,7 @@ fn details_that_were_left_out_or_cleared_are_those_of_the_latest_record_that_had
             monitor: name("a"),
             beat: &Beat { message, ..OK },
             source: source(),
-            hears: true,
+            follows_interval: true,
             create: Some(1),
         };
         r.handle(at(ms), arrival, &mut |record| all.push((record.version, record.details.is_some())))
@@ -115,7 +115,7 @@ fn details_that_were_left_out_or_cleared_are_those_of_the_latest_record_that_had
         monitor: name("a"),
         beat: &Beat { message: Some("disk full"), ..OK },
         source: source(),
-        hears: true,
+        follows_interval: true,
         create: Some(1),
     };
     older.handle(at(0), arrival, &mut write).unwrap();

@@ -186,7 +186,8 @@ fn records_after_a_start_come_after_those_before_it() {
     let mut versions = Vec::new();
     r.visit(at(3), &mut |record| versions.push(record.version));
     let mut next = restarted(&mut r, at(4), at(4).wall, &Policy::default());
-    let arrival = Arrival { monitor: name("a"), beat: &OK, source: source(), hears: true, create: None };
+    let arrival =
+        Arrival { monitor: name("a"), beat: &OK, source: source(), follows_interval: true, create: None };
     next.handle(at(5), arrival, &mut |record| versions.push(record.version)).unwrap();
     assert_eq!(versions, [11 + 1, 11 + 2]);
 }
@@ -221,7 +222,8 @@ fn the_end_of_a_run_is_written_down_by_whoever_was_down() {
     let mut r = registry();
     beat(&mut r, 0, "a", &said(Status::Fail, None));
     beat(&mut r, 1, "a", &said(Status::Start, None));
-    let arrival = Arrival { monitor: name("a"), beat: &OK, source: source(), hears: true, create: None };
+    let arrival =
+        Arrival { monitor: name("a"), beat: &OK, source: source(), follows_interval: true, create: None };
     let mut took = None;
     r.handle(at(5_001), arrival, &mut |record| took = record.details.as_ref().and_then(|d| d.run_took))
         .unwrap();

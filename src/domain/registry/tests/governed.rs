@@ -75,7 +75,7 @@ fn run(terms: Terms, senders: &[Sender], seconds: u64) -> Vec<Second> {
                 monitor: called(n),
                 beat: &said,
                 source: source(),
-                hears: true,
+                follows_interval: true,
                 create: Some(n as u64 + 1),
             };
             let told = registry.handle(at(ms), arrival, &mut |_| {}).unwrap().interval;
@@ -243,8 +243,13 @@ fn schedules_runs_failures_rare_beats_and_the_deaf_are_never_stretched() {
     beat(&mut r, 0, "tied", &said(Status::Ok, Some("r1")));
     beat(&mut r, 0, "failing", &said(Status::Fail, None));
     beat(&mut r, 0, "daily", &Beat { interval: Some(Span::secs(86_400)), ..OK });
-    let arrival =
-        Arrival { monitor: name("deaf"), beat: &OK, source: source(), hears: false, create: Some(99) };
+    let arrival = Arrival {
+        monitor: name("deaf"),
+        beat: &OK,
+        source: source(),
+        follows_interval: false,
+        create: Some(99),
+    };
     r.handle(at(0), arrival, &mut |_| {}).unwrap();
     for id in ["job", "run", "tied", "failing", "daily", "deaf"] {
         assert_eq!(asked(&r, id), None, "{id}");

@@ -6,7 +6,7 @@ const PACE: Beat<'static> = Beat { interval: Some(Span::secs(3)), grace: Some(Sp
 
 fn by(registry: &mut Registry, ms: u64, id: &str, beat: &Beat<'_>, transport: Transport) -> Receipt {
     let source = Source { transport, ..source() };
-    let arrival = Arrival { monitor: name(id), beat, source, hears: false, create: Some(ms + 1) };
+    let arrival = Arrival { monitor: name(id), beat, source, follows_interval: false, create: Some(ms + 1) };
     registry.handle(at(ms), arrival, &mut |_| {}).unwrap()
 }
 

@@ -5,7 +5,8 @@ use crate::domain::policy::Policy;
 
 /// Hands a beat in; whether its record had details.
 fn detailed(r: &mut Registry, ms: u64, beat: &Beat<'_>) -> bool {
-    let arrival = Arrival { monitor: name("a"), beat, source: source(), hears: true, create: Some(1) };
+    let arrival =
+        Arrival { monitor: name("a"), beat, source: source(), follows_interval: true, create: Some(1) };
     let mut last = false;
     r.handle(at(ms), arrival, &mut |record| last = record.details.is_some()).unwrap();
     last
@@ -48,8 +49,13 @@ fn every_monitor_is_visited_and_none_that_is_gone() {
 fn life(number: u64, load: &mut impl FnMut(&Record<'_>)) {
     let mut r = registry();
     for ms in [0, 1_000] {
-        let arrival =
-            Arrival { monitor: name("a"), beat: &OK, source: source(), hears: true, create: Some(number) };
+        let arrival = Arrival {
+            monitor: name("a"),
+            beat: &OK,
+            source: source(),
+            follows_interval: true,
+            create: Some(number),
+        };
         r.handle(at(ms), arrival, load).unwrap();
     }
 }
@@ -251,7 +257,7 @@ fn the_times_of_a_connection_last_as_long_as_it_beats() {
         let source = Source { transport: Transport::Tcp, ..source() };
         let beat = Beat { interval, ..OK };
         let monitor = name("127.0.0.1");
-        let arrival = Arrival { monitor, beat: &beat, source, hears: true, create: Some(1) };
+        let arrival = Arrival { monitor, beat: &beat, source, follows_interval: true, create: Some(1) };
         assert_eq!(r.handle(at(0), arrival, &mut |_| {}).unwrap().interval, Span::secs(3));
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 fn numbered(registry: &mut Registry, s: u64, from: u8, seq: u64) -> Vec<Conflict> {
     let source = Source { peer: Peer::Ip([10, 0, 0, from].into()), transport: Transport::Http };
     let beat = &Beat { seq: Some(seq), ..Beat::default() };
-    let arrival = Arrival { monitor: name("nas"), beat, source, hears: true, create: Some(1) };
+    let arrival = Arrival { monitor: name("nas"), beat, source, follows_interval: true, create: Some(1) };
     registry.handle(at(s * 1000), arrival, &mut |_| {}).unwrap();
     told(registry)
 }
@@ -97,7 +97,7 @@ fn of_run(registry: &mut Registry, s: u64, from: u8, rid: &str, status: Status) 
         monitor: name("nas"),
         beat: &said(status, Some(rid)),
         source,
-        hears: true,
+        follows_interval: true,
         create: Some(1),
     };
     registry.handle(at(s * 1000), arrival, &mut |_| {}).unwrap();

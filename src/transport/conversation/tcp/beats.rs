@@ -1,7 +1,7 @@
 //! What the beats on a raw TCP connection are for, and what they are answered.
 
 use super::{BeatSubject, TcpConversation};
-use crate::domain::access::{Denied, Wish};
+use crate::domain::access::{AccessRefusal, Permission};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Beat, Warnings};
 use crate::domain::id::{Id, IdRef};
@@ -24,13 +24,13 @@ impl TcpConversation {
         if turn.policy.access.beat_tokens.is_empty() {
             return true;
         }
-        let reason = match turn.policy.access.check_again(Wish::Beat, host.peer(), self.shown) {
+        let reason = match turn.policy.access.check_again(Permission::Beat, host.peer(), self.shown) {
             Ok(()) => return true,
-            Err(Denied::Token(key)) => {
+            Err(AccessRefusal::Token(key)) => {
                 host.note_refused(SenderRefusal::Token(key));
                 format!("a token from {key} is needed: AUTH TOKEN")
             }
-            Err(Denied::Network(key)) => format!("not allowed from {}: see {key}", host.peer()),
+            Err(AccessRefusal::Network(key)) => format!("not allowed from {}: see {key}", host.peer()),
         };
         host.count_beat(BeatResult::Denied);
         refuse(host, dialect, Cow::Owned(reason));

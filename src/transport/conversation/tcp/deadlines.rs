@@ -3,7 +3,7 @@
 
 use super::TcpConversation;
 use super::beats::answer;
-use crate::domain::access::{Denied, Shown, Wish};
+use crate::domain::access::{AccessRefusal, Permission, Shown};
 use crate::domain::address::Peer;
 use crate::domain::beat::Warnings;
 use crate::domain::limits::{GUESS_DELAY, GUESSES_MAX};
@@ -11,7 +11,7 @@ use crate::domain::notice::Notice;
 use crate::domain::policy::TcpTimes;
 use crate::domain::time::Span;
 use crate::engine::intake::claims::Claim;
-use crate::engine::stats::{BeatResult, Turned};
+use crate::engine::stats::{BeatResult, ConnectionRefusal};
 use crate::transport::conversation::{Flow, Host, Second, TurnContext};
 use crate::wire::dialect::Dialect;
 use crate::wire::line::LineReply;
@@ -29,7 +29,7 @@ impl TcpConversation {
         host: &mut dyn Host,
     ) -> Flow {
         if self.stalled.is_due(turn) {
-            host.count(Turned::Unread);
+            host.count(ConnectionRefusal::Unread);
             return Flow::Close;
         }
         if turn.now_s() > self.silent.0.saturating_add(1) {
@@ -60,7 +60,7 @@ impl TcpConversation {
 
     fn give_up(&mut self, host: &mut dyn Host) {
         self.has_timed_out = true;
-        host.count(Turned::Timeout);
+        host.count(ConnectionRefusal::Timeout);
         if self.claim.as_ref().is_none_or(Claim::holds) {
             let asked = matches!(self.parser.dialect(), Dialect::Unknown | Dialect::Pong);
             host.log(Notice::ClientGone { asked, peer: host.peer(), monitor: self.monitor() });
@@ -70,8 +70,8 @@ impl TcpConversation {
     /// The message under way did not end in time, or the token did not come.
     fn refuse_lateness(&self, is_blocked: bool, turn: &TurnContext<'_>, host: &mut dyn Host) {
         let (why, reason) = match self.message.is_due(turn) {
-            true => (Turned::Timeout, "it did not end in time (limits.body_timeout)"),
-            false => (Turned::Token, "no token in time (limits.header_timeout): AUTH TOKEN"),
+            true => (ConnectionRefusal::Timeout, "it did not end in time (limits.body_timeout)"),
+            false => (ConnectionRefusal::Token, "no token in time (limits.header_timeout): AUTH TOKEN"),
         };
         host.count(why);
         let has_lines = matches!(self.parser.dialect(), Dialect::Line | Dialect::Ping | Dialect::Unknown);
@@ -93,9 +93,9 @@ impl TcpConversation {
 
     /// Sets until when a token must be shown, where beats need one.
     pub(super) fn expect_token(&mut self, turn: &TurnContext<'_>, peer: Peer) {
-        let may = turn.policy.access.check_again(Wish::Beat, peer, self.shown);
+        let may = turn.policy.access.check_again(Permission::Beat, peer, self.shown);
         self.token = match may {
-            Err(Denied::Token(_)) => turn.second_after(turn.policy.limits.header_timeout),
+            Err(AccessRefusal::Token(_)) => turn.second_after(turn.policy.limits.header_timeout),
             _ => Second::NEVER,
         };
     }
@@ -129,7 +129,7 @@ impl TcpConversation {
         if let Some(wait) = wait.filter(|_| !std::mem::take(&mut self.token_has_waited)) {
             return self.put_off(token, wait, turn);
         }
-        let reply = match turn.policy.access.check(Wish::Beat, host.peer(), Some(token)) {
+        let reply = match turn.policy.access.check(Permission::Beat, host.peer(), Some(token)) {
             Ok(()) => {
                 self.shown = Shown::of(Some(token));
                 self.token = Second::NEVER;
@@ -138,10 +138,10 @@ impl TcpConversation {
             Err(denied) => {
                 host.count_beat(BeatResult::Denied);
                 self.note_guess(turn, host);
-                if let Denied::Token(key) = denied {
+                if let AccessRefusal::Token(key) = denied {
                     host.note_wrong_token(key);
                 }
-                let (Denied::Token(key) | Denied::Network(key)) = denied;
+                let (AccessRefusal::Token(key) | AccessRefusal::Network(key)) = denied;
                 LineReply::Error(Cow::Owned(format!("not allowed: see {key}")))
             }
         };
@@ -165,7 +165,7 @@ impl TcpConversation {
         self.deaf_until = turn.second_after(GUESS_DELAY);
         if self.guesses >= GUESSES_MAX {
             self.closes = true;
-            host.count(Turned::Token);
+            host.count(ConnectionRefusal::Token);
         }
     }
 

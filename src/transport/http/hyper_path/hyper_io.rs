@@ -110,7 +110,7 @@ impl HyperIo {
             return Ok(());
         }
         self.phase.keep(kept, self.context.engine.policy().limits.memory).map_err(|why| {
-            self.context.engine.stats().turned(why);
+            self.context.engine.stats().count_refused(why);
             io::Error::other(budget::reason(why))
         })?;
         self.counted = kept;

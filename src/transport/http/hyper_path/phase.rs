@@ -1,7 +1,7 @@
 //! Where in a request a connection of hyper is, and what it makes us hold.
 
 use crate::domain::address::Peer;
-use crate::engine::stats::Turned;
+use crate::engine::stats::ConnectionRefusal;
 use crate::transport::budget::Held;
 use crate::transport::conversation::ws::WebSocketOpening;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
@@ -61,7 +61,7 @@ impl Phase {
     }
 
     /// Says how much is kept of the connection besides what does not change.
-    pub fn keep(&self, more: usize, max: usize) -> Result<(), Turned> {
+    pub fn keep(&self, more: usize, max: usize) -> Result<(), ConnectionRefusal> {
         self.own().set(self.base + more, max)
     }
 

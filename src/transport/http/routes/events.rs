@@ -6,13 +6,13 @@
 //! is gone, or when the daemon stops: a stop never waits for it.
 
 use super::request::{Pass, RouteRequest, VERSION};
-use crate::domain::access::Wish;
+use crate::domain::access::Permission;
 use crate::domain::address::Peer;
 use crate::domain::limits::{EVENTS_EVERY, EVENTS_HELD_BYTES, EVENTS_PIECE_BYTES, EVENTS_WAITING_MAX};
 use crate::domain::policy::Policy;
 use crate::domain::time::Span;
 use crate::engine::Engine;
-use crate::engine::stats::Turned;
+use crate::engine::stats::ConnectionRefusal;
 use crate::sys::clock;
 use crate::transport::budget::{self, Held};
 use crate::transport::connection_limits::StreamPermit;
@@ -76,10 +76,10 @@ pub fn open(
     let place = context.permits.acquire_stream(client, limits.streams_per_address);
     let place = place.and_then(|place| held.set(EVENTS_HELD_BYTES, limits.memory).map(|()| place));
     let place = place.map_err(|why| {
-        context.engine.stats().turned(why);
+        context.engine.stats().count_refused(why);
         match why {
-            Turned::Memory | Turned::MemoryTotal => budget::refusal(why),
-            Turned::Address => Answer::too_often(
+            ConnectionRefusal::Memory | ConnectionRefusal::MemoryTotal => budget::refusal(why),
+            ConnectionRefusal::Address => Answer::too_often(
                 "too many streams of events from this address (limits.streams_per_address)",
                 Span::secs(30),
             ),
@@ -108,7 +108,7 @@ async fn accept_paused(engine: &Engine, policy_changes: &mut watch::Receiver<()>
     if let Some(Pass { client, shown }) = pass {
         // There is nobody to change it only when all ends.
         while policy_changes.changed().await.is_ok() {
-            if engine.policy().access.check_again(Wish::Read, client, shown).is_err() {
+            if engine.policy().access.check_again(Permission::Read, client, shown).is_err() {
                 return;
             }
         }

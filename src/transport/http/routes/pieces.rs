@@ -49,7 +49,7 @@ pub async fn send(
     }
     let mut held = Held::of(context.permits.budget.clone(), client, request.shed);
     if let Err(why) = held.set(pieces.held_bytes(), policy.limits.memory) {
-        context.engine.stats().turned(why);
+        context.engine.stats().count_refused(why);
         return RouteReply::Whole(budget::refusal(why).with_data_headers());
     }
     let (post, outlet) = mpsc::channel(1);

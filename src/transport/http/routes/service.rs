@@ -5,7 +5,7 @@ use crate::domain::beat::Transport;
 use crate::domain::sentence::Sentence;
 use crate::engine::Health;
 use crate::engine::delivery::stats::AlertResult;
-use crate::engine::stats::{BeatResult, DELAYS_MS, Turned};
+use crate::engine::stats::{BeatResult, ConnectionRefusal, DELAYS_MS};
 use crate::sys::process;
 use crate::transport::listener_context::ListenerContext;
 use crate::view::{api, metrics, openapi};
@@ -79,7 +79,7 @@ pub fn metrics_text(context: &ListenerContext, request: &RouteRequest<'_>) -> An
         fast_path_beats: sum.fast,
         transitions: sum.transitions,
         connections: &Transport::ALL.map(|t| (t.name(), sum.connections[t as usize])),
-        refused: &Turned::ALL.map(|why| (why.name(), sum.turned[why as usize])),
+        refused: &ConnectionRefusal::ALL.map(|why| (why.name(), sum.refused_connections[why as usize])),
         counts: engine.counts(),
         log_lines_dropped: engine.log().dropped(),
         detection_delay: metrics::Histogram {

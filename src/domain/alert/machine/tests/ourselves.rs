@@ -23,16 +23,16 @@ fn when_most_are_silent_since_our_return_we_suspect_ourselves_once() {
     let message = &world.told[0].1;
     assert_eq!(
         (message.kind, message.doubt, message.count),
-        (Kind::Own, Some((SuspicionCause::Network, 20)), 15)
+        (MessageKind::Own, Some((SuspicionCause::Network, 20)), 15)
     );
     // All but two are back: of them one message tells, of the others none.
     (2..15).for_each(|n| world.beat(n));
     world.pass(60);
-    assert_eq!((world.told.len(), world.told[1].1.kind, world.told[1].1.count), (2, Kind::Down, 2));
+    assert_eq!((world.told.len(), world.told[1].1.kind, world.told[1].1.count), (2, MessageKind::Down, 2));
     // Whoever fails later is told of as ever.
     world.down(17, Cause::Silence);
     world.pass(60);
-    assert_eq!(world.kinds("ops", "m-17"), [Kind::Down]);
+    assert_eq!(world.kinds("ops", "m-17"), [MessageKind::Down]);
 }
 
 #[test]
@@ -41,9 +41,9 @@ fn what_stays_silent_is_told_after_some_minutes_however_many_they_are() {
     world.pass(90);
     (0..20).for_each(|n| world.down(n, Cause::Silence));
     world.pass(600);
-    let kinds: Vec<(Kind, u64)> =
+    let kinds: Vec<(MessageKind, u64)> =
         world.told.iter().map(|(_, message)| (message.kind, message.count)).collect();
-    assert_eq!(kinds, [(Kind::Own, 20), (Kind::Down, 20)]);
+    assert_eq!(kinds, [(MessageKind::Own, 20), (MessageKind::Down, 20)]);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn when_those_fall_silent_who_were_heard_since_our_return_it_is_not_our_fault() 
     world.pass(90);
     (0..20).for_each(|n| world.down(n, Cause::Silence));
     world.pass(60);
-    assert_eq!((world.told.len(), world.told[0].1.kind, world.told[0].1.count), (1, Kind::Down, 20));
+    assert_eq!((world.told.len(), world.told[0].1.kind, world.told[0].1.count), (1, MessageKind::Down, 20));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_few_that_fall_silent_after_our_return_are_told_of_as_ever() {
     world.pass(90);
     (0..5).for_each(|n| world.down(n, Cause::Silence));
     world.pass(60);
-    assert_eq!((world.told.len(), world.told[0].1.kind), (1, Kind::Down));
+    assert_eq!((world.told.len(), world.told[0].1.kind), (1, MessageKind::Down));
 }
 
 #[test]
@@ -77,16 +77,16 @@ fn while_our_network_is_gone_silence_is_nobodys_fault() {
     world.down(6, Cause::Fail);
     world.pass(3_600);
     assert_eq!(world.told.len(), 1, "who says that it fails was heard");
-    assert_eq!(world.kinds("ops", "m-6"), [Kind::Down]);
+    assert_eq!(world.kinds("ops", "m-6"), [MessageKind::Down]);
     (7..20).for_each(|n| world.down(n, Cause::Silence));
     world.pass(3_600);
-    assert_eq!((world.told.len(), world.told[1].1.kind), (2, Kind::Own));
+    assert_eq!((world.told.len(), world.told[1].1.kind), (2, MessageKind::Own));
     world.machine.network(world.now, true, world.monitors.counts());
     world.pass(60);
     (1..20).for_each(|n| world.beat(n));
     world.pass(600);
-    assert_eq!(world.kinds("ops", "m-0"), [Kind::Own, Kind::Down]);
-    assert_eq!(world.kinds("ops", "m-7"), [Kind::Own]);
+    assert_eq!(world.kinds("ops", "m-0"), [MessageKind::Own, MessageKind::Down]);
+    assert_eq!(world.kinds("ops", "m-7"), [MessageKind::Own]);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn what_waits_is_not_due_sooner_because_we_were_away_or_the_clock_was_set() {
     world.machine.clock_stepped(world.now, 86_400_000, Span::secs(1));
     assert_eq!(world.told, []);
     world.pass(60);
-    assert_eq!(world.kinds("slow", "slow-1"), [Kind::Down]);
+    assert_eq!(world.kinds("slow", "slow-1"), [MessageKind::Down]);
 }
 
 #[test]
@@ -135,18 +135,22 @@ fn what_is_heard_before_it_is_noticed_that_the_clock_was_set_is_told_in_time() {
         world.machine.clock_stepped(world.now, step_ms, Span::secs(2));
         let before = world.told.len();
         world.pass(30);
-        assert_eq!((world.told.len(), world.kinds("ops", "a")), (before + 1, vec![Kind::Down]), "{step_ms}");
+        assert_eq!(
+            (world.told.len(), world.kinds("ops", "a")),
+            (before + 1, vec![MessageKind::Down]),
+            "{step_ms}"
+        );
         world.beat(1);
         world.pass(30);
-        assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered], "{step_ms}");
+        assert_eq!(world.kinds("ops", "a"), [MessageKind::Down, MessageKind::Recovered], "{step_ms}");
         // What was told before has moved along: the hour in which it would be a flapping is not over, and ends in time.
         world.pass(3_300);
         world.down(0, Cause::Silence);
         world.pass(600);
-        assert_eq!(world.kinds("ops", "all").last(), Some(&Kind::Flapping), "{step_ms}");
+        assert_eq!(world.kinds("ops", "all").last(), Some(&MessageKind::Flapping), "{step_ms}");
         world.beat(0);
         world.pass(3_700);
-        assert_eq!(world.kinds("ops", "all").last(), Some(&Kind::Recovered), "{step_ms}");
+        assert_eq!(world.kinds("ops", "all").last(), Some(&MessageKind::Recovered), "{step_ms}");
     }
 }
 
@@ -165,6 +169,6 @@ fn what_was_remembered_by_a_clock_that_was_wrong_keeps_nobody_waiting() {
     world.beat(1);
     world.down(0, Cause::Silence);
     world.pass(60);
-    assert_eq!(world.kinds("ops", "b"), [Kind::Down, Kind::Recovered]);
-    assert_eq!(world.kinds("ops", "a"), [Kind::Down, Kind::Recovered, Kind::Flapping]);
+    assert_eq!(world.kinds("ops", "b"), [MessageKind::Down, MessageKind::Recovered]);
+    assert_eq!(world.kinds("ops", "a"), [MessageKind::Down, MessageKind::Recovered, MessageKind::Flapping]);
 }
