@@ -25,13 +25,13 @@ use crate::sys::service::{Pulse, Service};
 use crate::sys::shelter::Shelter;
 use crate::sys::signals::{self, Event};
 use crate::sys::sockets::absent::Absent;
-use crate::sys::sockets::control::{self, Control};
+use crate::sys::sockets::control::{self, ControlSocket};
 use crate::sys::sockets::{self, Listening, Opened};
 use crate::sys::{clock, firewall, privileges, shelter, state_dir};
 use crate::transport::connection_limits::ConnectionLimits;
 use crate::transport::threads::Threads;
 use crate::transport::tls::server::Acceptor;
-use crate::view::status::{self, Standing};
+use crate::view::status::{self, StatusLine};
 use crate::{command, config};
 use handover::Predecessor;
 use std::ffi::OsString;
@@ -52,7 +52,7 @@ const STOPPED_NOW: u8 = 143;
 
 /// Why the daemon does not run: a sentence and an exit code.
 #[derive(Debug)]
-pub struct Failure {
+pub struct StartError {
     /// What failed, where, and what to do.
     pub sentence: String,
     /// The code of sysexits(3).
@@ -89,7 +89,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 /// Runs the daemon to its end.
-fn run(args: &Args, env: &Env) -> Result<u8, Failure> {
+fn run(args: &Args, env: &Env) -> Result<u8, StartError> {
     let lang = config::language(args, env);
     // Both change the environment, so they come before any thread.
     let mut inherited = sockets::inherit().map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
@@ -116,7 +116,7 @@ fn run(args: &Args, env: &Env) -> Result<u8, Failure> {
 }
 
 /// Has the parent of a detached daemon say why it does not run.
-fn give_up(pipe: Option<ReadyPipe>, failure: Failure) -> Failure {
+fn give_up(pipe: Option<ReadyPipe>, failure: StartError) -> StartError {
     if let Some(mut pipe) = pipe {
         pipe.take_pid_file().into_iter().for_each(PidFile::remove);
         pipe.fail(failure.exit_code, &complaint(&failure));
@@ -125,12 +125,12 @@ fn give_up(pipe: Option<ReadyPipe>, failure: Failure) -> Failure {
 }
 
 /// As it stands on a terminal.
-fn complaint(failure: &Failure) -> String {
+fn complaint(failure: &StartError) -> String {
     format!("heartbeat-server: {}", failure.sentence)
 }
 
-fn failure(sentence: String, exit_code: u8) -> Failure {
-    Failure { sentence, exit_code }
+fn failure(sentence: String, exit_code: u8) -> StartError {
+    StartError { sentence, exit_code }
 }
 
 /// A daemon that has all it needs.
@@ -139,7 +139,7 @@ struct Daemon {
     listening: Vec<Listening>,
     /// Until their thread has them.
     absent: Absent,
-    control: Option<Control>,
+    control: Option<ControlSocket>,
     log: Log,
     engine: Arc<Engine>,
     /// Until its thread has it.
@@ -157,7 +157,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(settings: Settings, opened: Opened, before: &Predecessor) -> Result<Daemon, Failure> {
+    fn start(settings: Settings, opened: Opened, before: &Predecessor) -> Result<Daemon, StartError> {
         let Opened { listening, warnings, absent, .. } = opened;
         let lang = settings.lang;
         let (user, group) = (settings.process.user.as_deref(), settings.process.group.as_deref());
@@ -235,7 +235,7 @@ impl Daemon {
         service: Service,
         pipe: Option<ReadyPipe>,
         before: Predecessor,
-    ) -> Result<u8, Failure> {
+    ) -> Result<u8, StartError> {
         let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let outcome = match built {
             Ok(runtime) => runtime.block_on(self.serve(args, env, &service, pipe, before)),
@@ -256,7 +256,7 @@ impl Daemon {
         service: &Service,
         pipe: Option<ReadyPipe>,
         before: Predecessor,
-    ) -> Result<u8, Failure> {
+    ) -> Result<u8, StartError> {
         let lang = self.settings.lang;
         let (post, mut events) = mpsc::channel(EVENTS_MAX);
         // A signal that finds no room has been sent many times already.
@@ -419,7 +419,7 @@ impl Daemon {
         let (then, before) = std::mem::replace(&mut self.last, (now, accepted));
         let seconds = now.since(then).0.max(1) as f64 / 1000.0;
         let health = self.engine.health();
-        let standing = Standing {
+        let standing = StatusLine {
             counts: self.engine.counts(),
             beats_per_second: (accepted - before) as f64 / seconds,
             connections: sum.open_connections(),
@@ -478,7 +478,7 @@ fn warn(log: &Log, kind: &'static str, text: String) {
     log.notice(clock::wall(), Notice::Other { level: Level::Warning, kind, text });
 }
 
-fn system_failure(lang: Lang, error: &io::Error) -> Failure {
+fn system_failure(lang: Lang, error: &io::Error) -> StartError {
     let sentence = match lang {
         Lang::En => {
             format!("the system gives no threads or event queues: {error}; see ulimit -n and ulimit -u")

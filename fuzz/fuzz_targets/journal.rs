@@ -6,7 +6,7 @@ use heartbeat_server::domain::time::Wall;
 use heartbeat_server::store::journal::frame::{FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader};
 use heartbeat_server::store::journal::sim::SimDisk;
 use heartbeat_server::store::journal::{FileJournal, JournalOptions};
-use heartbeat_server::store::{Wanted, batch, codec};
+use heartbeat_server::store::{RecordFilter, batch, codec};
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ fn open(files: &[&[u8]]) {
     let Ok(journal) = FileJournal::open(Arc::new(disk.clone()), options, Wall(3)) else { return };
     let count = || {
         let mut count = 0u64;
-        let outcome = journal.read(None, Wanted::All, &mut |_, _| count += 1);
+        let outcome = journal.read(None, RecordFilter::All, &mut |_, _| count += 1);
         (count, outcome.is_ok())
     };
     let before = count();
@@ -65,7 +65,7 @@ fn open(files: &[&[u8]]) {
     let found = again.recovery();
     assert!(found.cut.is_none(), "{found:?}");
     let mut after = 0u64;
-    let outcome = again.read(None, Wanted::All, &mut |_, _| after += 1);
+    let outcome = again.read(None, RecordFilter::All, &mut |_, _| after += 1);
     assert_eq!((after, outcome.is_ok()), before);
 }
 

@@ -1,6 +1,6 @@
 //! The listeners from the sockets to the threads that serve them, those included whose address comes later.
 
-use super::{Daemon, Failure, failure, handover::Predecessor, warn};
+use super::{Daemon, StartError, failure, handover::Predecessor, warn};
 use crate::config::Settings;
 use crate::domain::address::Protocol;
 use crate::domain::lang::Lang;
@@ -9,8 +9,8 @@ use crate::domain::sentence::Sentence;
 use crate::sys::clock;
 use crate::sys::service::{self, Service};
 use crate::sys::sockets::absent::{Absent, Arrived};
-use crate::sys::sockets::control::Control;
-use crate::sys::sockets::{self, Inherited, Listening, Opened, Socket, SocketFile, Wanted};
+use crate::sys::sockets::control::ControlSocket;
+use crate::sys::sockets::{self, Inherited, ListenerWanted, Listening, Opened, Socket, SocketFile};
 use crate::transport::listener_context::{ListenerContext, ListenerOptions};
 use crate::transport::threads::Threads;
 use crate::transport::tls::server::Acceptor;
@@ -31,11 +31,15 @@ const ARRIVALS_MAX: usize = 4;
 pub(super) type AddressArrival = (Arrived, Vec<Sentence>);
 
 /// Makes the listeners of the configuration.
-pub(super) fn open(settings: &Settings, inherited: Inherited, service: &Service) -> Result<Opened, Failure> {
-    let wanted: Vec<Wanted> = settings
+pub(super) fn open(
+    settings: &Settings,
+    inherited: Inherited,
+    service: &Service,
+) -> Result<Opened, StartError> {
+    let wanted: Vec<ListenerWanted> = settings
         .listen
         .iter()
-        .map(|listen| Wanted {
+        .map(|listen| ListenerWanted {
             name: listen.name.clone(),
             address: listen.address.clone(),
             unasked: listen.unasked,
@@ -87,7 +91,7 @@ impl Daemon {
         for (socket, context) in all {
             threads.listen(socket, context);
         }
-        if let Some(Control { socket, file, .. }) = self.control.take() {
+        if let Some(ControlSocket { socket, file, .. }) = self.control.take() {
             let address = format!("unix:{}", file.path().display());
             let context =
                 ListenerContext::of_control(self.engine.clone(), self.permits.clone(), self.started, address);

@@ -6,7 +6,7 @@
 use super::run::name::advice;
 use super::server_url::ServerUrl;
 use crate::config::Env;
-use crate::config::bilingual::{CliExit, TextError, Texts, language_of};
+use crate::config::bilingual::{CliExit, HelpTexts, TextError, language_of};
 use crate::config::cli::Shell;
 use crate::config::language::LangChoice;
 use crate::domain::beat::Status;
@@ -358,7 +358,7 @@ Without --to: $HEARTBEAT_URL, then the configuration, then http://localhost:7777
 Manual: heartbeat(1)";
 
 /// Its other language.
-const TEXTS: Texts = Texts {
+const TEXTS: HelpTexts = HelpTexts {
     about_zh: client_help::ABOUT_ZH,
     after_help_zh: client_help::AFTER_HELP_ZH,
     usage_en: USAGE_EN,

@@ -7,10 +7,10 @@ use super::cli::{ClientArgs, ClientTask, DialectChoice, interval, timeout};
 use super::error::{ClientError, EX_USAGE};
 use super::run::name::{advice, nearest};
 use super::server_url::ServerUrl;
-use crate::config::error::{ConfigError, Findings, Place};
+use crate::config::error::{ConfigError, Findings, SettingOrigin};
 use crate::config::language::{LangChoice, choose_language};
 use crate::config::schema::{TokenSource, credential};
-use crate::config::value::{Key, Located, Origin, Value};
+use crate::config::value::{ConfigValue, Key, Located, Origin};
 use crate::config::{Env, file, tokens};
 use crate::domain::access::Token;
 use crate::domain::id::Id;
@@ -111,8 +111,9 @@ const KEYS: &[Key<FileSettings>] = &[
     Key {
         name: "servers",
         read: |draft, value| {
-            let servers: Option<Vec<ServerUrl>> =
-                value.elements(SERVERS_MAX).and_then(|all| all.into_iter().map(Value::parsed).collect());
+            let servers: Option<Vec<ServerUrl>> = value
+                .elements(SERVERS_MAX)
+                .and_then(|all| all.into_iter().map(ConfigValue::parsed).collect());
             match servers {
                 Some(none) if none.is_empty() => value.reject(i18n::client::SERVERS_EMPTY.into()),
                 servers => set_servers(draft, value, servers.unwrap_or_default()),
@@ -146,14 +147,14 @@ const KEYS: &[Key<FileSettings>] = &[
     Key { name: "lang", read: |draft, value| draft.lang = value.parsed() },
 ];
 
-fn set_servers(draft: &mut FileSettings, value: Value<'_>, servers: Vec<ServerUrl>) {
+fn set_servers(draft: &mut FileSettings, value: ConfigValue<'_>, servers: Vec<ServerUrl>) {
     if !draft.to.is_empty() {
         return value.reject(i18n::client::TO_SERVERS_EXCLUDE.into());
     }
     draft.to = servers;
 }
 
-fn set_token(draft: &mut FileSettings, value: Value<'_>, source: Option<TokenSource>) {
+fn set_token(draft: &mut FileSettings, value: ConfigValue<'_>, source: Option<TokenSource>) {
     if draft.token.is_some() {
         let both = i18n::client::TOKEN_FILE_CREDENTIAL_EXCLUDE.into();
         return value.reject(both);
@@ -178,11 +179,11 @@ impl ClientSettings {
     pub fn salvage(args: &ClientArgs, env: &Env, lost_server: bool) -> Option<ClientSettings> {
         let findings = Findings::default();
         let settings = ClientSettings::decide(args, env, &findings);
-        let may_name_it = |place: &Place, key: &str| match place {
-            Place::Named(name) => *name == "HEARTBEAT_URL",
-            Place::Line(..) => matches!(key, "" | "to" | "servers"),
-            Place::File(_) => true,
-            Place::Nowhere => false,
+        let may_name_it = |place: &SettingOrigin, key: &str| match place {
+            SettingOrigin::Named(name) => *name == "HEARTBEAT_URL",
+            SettingOrigin::Line(..) => matches!(key, "" | "to" | "servers"),
+            SettingOrigin::File(_) => true,
+            SettingOrigin::Nowhere => false,
         };
         let is_lost = settings.to_is_default && (lost_server || findings.has_rejected(may_name_it));
         (!is_lost).then_some(settings)
@@ -214,7 +215,7 @@ impl ClientSettings {
         let token = match resolver.path(args.token_file.as_deref(), "--token-file", "HEARTBEAT_TOKEN_FILE") {
             Some((name, path)) => Some(Located {
                 value: TokenSource::File(path),
-                origin: Origin { place: Place::Named(name), key: String::new() },
+                origin: Origin { place: SettingOrigin::Named(name), key: String::new() },
             }),
             None => draft.token,
         };
@@ -228,14 +229,18 @@ impl ClientSettings {
         };
         if tls.cert.is_some() != tls.key.is_some() {
             let text = i18n::client::CERT_KEY_BELONG_TOGETHER.into();
-            findings.reject(Place::Nowhere, "", text);
+            findings.reject(SettingOrigin::Nowhere, "", text);
         }
         let id = flags.id.or_else(|| {
             let text = env.get("HEARTBEAT_ID")?;
             let text = text.to_string_lossy();
             let read = Id::new(&text);
             let read = read.map_err(|e| {
-                findings.reject(Place::Named("HEARTBEAT_ID"), "", Text::from(e.word()).and(&advice(&text)));
+                findings.reject(
+                    SettingOrigin::Named("HEARTBEAT_ID"),
+                    "",
+                    Text::from(e.word()).and(&advice(&text)),
+                );
             });
             read.ok().or_else(|| nearest(&text))
         });
@@ -383,7 +388,8 @@ impl ValueResolver<'_> {
         flag.or_else(|| {
             let text = self.env.get(variable)?;
             let read = parse(&text.to_string_lossy());
-            read.map_err(|reason| self.findings.reject(Place::Named(variable), "", reason.into())).ok()
+            read.map_err(|reason| self.findings.reject(SettingOrigin::Named(variable), "", reason.into()))
+                .ok()
         })
     }
 

@@ -10,8 +10,8 @@ use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::lang::Lang;
 use crate::i18n;
 use crate::sys::firewall::ask::Ask;
-use crate::sys::firewall::plan::{self, Backend, Call, Choice, Source};
-use crate::sys::firewall::{Remark, Scope, Standing, survey};
+use crate::sys::firewall::plan::{self, Backend, Call, Choice, SourceNetwork};
+use crate::sys::firewall::{FirewallStatus, Remark, Scope, survey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
@@ -24,7 +24,7 @@ const EX_NOPERM: u8 = 77;
 const OTHERS_SHOWN_MAX: usize = 8;
 
 /// Why it did not come to that.
-struct Failure {
+struct CommandError {
     sentence: String,
     exit_code: u8,
 }
@@ -57,11 +57,11 @@ fn attempt(
     ask: &mut dyn Ask,
     out: &mut dyn Write,
     err: &mut dyn Write,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let lang = config::language(args, env);
     if !env.is_root {
         let sentence = i18n::command::READING_CHANGING_FIREWALL_NEEDS.in_lang(lang);
-        return Err(Failure { sentence: sentence.into(), exit_code: EX_NOPERM });
+        return Err(CommandError { sentence: sentence.into(), exit_code: EX_NOPERM });
     }
     let everything = options.action == FirewallAction::Close && !options.http && !options.tcp;
     let settings = match Settings::load(args, env) {
@@ -69,7 +69,10 @@ fn attempt(
         // A configuration that is wrong keeps nobody from closing what is open.
         Err(_) if everything => None,
         Err(error) => {
-            return Err(Failure { sentence: error.sentence(error.lang()), exit_code: error.exit_code() });
+            return Err(CommandError {
+                sentence: error.sentence(error.lang()),
+                exit_code: error.exit_code(),
+            });
         }
     };
     let lang = settings.as_ref().map_or(lang, |settings| settings.lang);
@@ -100,7 +103,7 @@ struct Job<'a> {
 
 impl Job<'_> {
     /// Takes the ports out of the listeners, and says which of them need no opening.
-    fn choose(&mut self, listeners: &[Listen]) -> Result<(), Failure> {
+    fn choose(&mut self, listeners: &[Listen]) -> Result<(), CommandError> {
         for listen in listeners {
             let chosen = match listen.protocol {
                 Protocol::Tcp => self.options.tcp || !self.options.http,
@@ -124,13 +127,13 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn status(&mut self) -> Result<(), Failure> {
+    fn status(&mut self) -> Result<(), CommandError> {
         let standings = self.look(Scope::All)?;
         self.report(&standings)
     }
 
     /// Opens or closes.
-    fn change(&mut self) -> Result<(), Failure> {
+    fn change(&mut self) -> Result<(), CommandError> {
         let opening = self.options.action == FirewallAction::Open;
         if self.wanted.is_empty() && !self.everything {
             let text = i18n::command::NOTHING_OPEN_CLOSE.in_lang(self.lang);
@@ -141,11 +144,11 @@ impl Job<'_> {
         for standing in &standings {
             if forced == Some(Backend::Firewalld) && !standing.active {
                 let sentence = i18n::command::FIREWALLD_DOES_NOT_RUN.in_lang(self.lang);
-                return Err(Failure { sentence: sentence.into(), exit_code: EX_UNAVAILABLE });
+                return Err(CommandError { sentence: sentence.into(), exit_code: EX_UNAVAILABLE });
             }
             if standing.backend == Backend::Socketfilterfw && !self.options.from.is_empty() {
                 let sentence = i18n::command::FIREWALL_KNOWS_PROGRAMS_NOT.in_lang(self.lang);
-                return Err(Failure { sentence: sentence.into(), exit_code: EX_USAGE });
+                return Err(CommandError { sentence: sentence.into(), exit_code: EX_USAGE });
             }
         }
         if opening && forced.is_none() && !standings.iter().any(|standing| standing.active) {
@@ -166,29 +169,29 @@ impl Job<'_> {
             self.ask.must(call).map_err(|trouble| {
                 let (what, count) = (trouble.sentence(self.lang), calls.len());
                 let sentence = i18n::command::commands_carried_out_run(&what, &at, &count).in_lang(self.lang);
-                Failure { sentence, exit_code: trouble.exit_code() }
+                CommandError { sentence, exit_code: trouble.exit_code() }
             })?;
         }
         let standings = self.look(if opening { Scope::Working } else { Scope::All })?;
         let left = self.plan(&standings);
         if let Some(call) = left.first() {
             let sentence = i18n::command::firewall_took_every_command(&call).in_lang(self.lang);
-            return Err(Failure { sentence, exit_code: EX_UNAVAILABLE });
+            return Err(CommandError { sentence, exit_code: EX_UNAVAILABLE });
         }
         self.report(&standings)
     }
 
-    fn look(&mut self, scope: Scope) -> Result<Vec<Standing>, Failure> {
+    fn look(&mut self, scope: Scope) -> Result<Vec<FirewallStatus>, CommandError> {
         let scope = self.options.backend.unwrap_or_default().0.map_or(scope, Scope::Only);
         let program = std::env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default();
-        survey(self.ask, scope, &program.to_string_lossy(), &self.ports).map_err(|trouble| Failure {
+        survey(self.ask, scope, &program.to_string_lossy(), &self.ports).map_err(|trouble| CommandError {
             sentence: trouble.sentence(self.lang),
             exit_code: trouble.exit_code(),
         })
     }
 
     /// The commands, place by place.
-    fn plan(&self, standings: &[Standing]) -> Vec<Call> {
+    fn plan(&self, standings: &[FirewallStatus]) -> Vec<Call> {
         let ports: Vec<u16> = self.wanted.keys().copied().collect();
         let mut calls = Vec::new();
         for standing in standings {
@@ -208,14 +211,14 @@ impl Job<'_> {
         calls
     }
 
-    fn nothing_active(&mut self, standings: &[Standing]) -> Result<(), Failure> {
+    fn nothing_active(&mut self, standings: &[FirewallStatus]) -> Result<(), CommandError> {
         let text = i18n::command::NO_FIREWALL_ACTIVE_MACHINE.in_lang(self.lang);
         self.say(text)?;
         self.remarks(standings)
     }
 
     /// How the ports stand, one line for each and each place that has to do with it.
-    fn report(&mut self, standings: &[Standing]) -> Result<(), Failure> {
+    fn report(&mut self, standings: &[FirewallStatus]) -> Result<(), CommandError> {
         if self.options.action == FirewallAction::Status && !standings.iter().any(|standing| standing.active)
         {
             let text = i18n::command::NO_FIREWALL_ACTIVE_MACHINE_KEEPS.in_lang(self.lang);
@@ -253,10 +256,10 @@ impl Job<'_> {
         self.remarks(standings)
     }
 
-    fn stands(&self, granted: &BTreeSet<Source>, filters: bool) -> String {
-        let networks: Vec<String> = granted.iter().map(Source::to_string).collect();
+    fn stands(&self, granted: &BTreeSet<SourceNetwork>, filters: bool) -> String {
+        let networks: Vec<String> = granted.iter().map(SourceNetwork::to_string).collect();
         let all = i18n::command::COMMA.in_lang(self.lang);
-        if granted.contains(&Source::Everyone) {
+        if granted.contains(&SourceNetwork::Everyone) {
             i18n::command::OPEN_EVERYONE.in_lang(self.lang).into()
         } else if !granted.is_empty() {
             i18n::command::open(&networks.join(all)).in_lang(self.lang)
@@ -268,7 +271,7 @@ impl Job<'_> {
     }
 
     /// What people should know. Somebody who closes need not hear how long an opening lasts.
-    fn remarks(&mut self, standings: &[Standing]) -> Result<(), Failure> {
+    fn remarks(&mut self, standings: &[FirewallStatus]) -> Result<(), CommandError> {
         let closing = self.options.action == FirewallAction::Close;
         for remark in standings.iter().flat_map(|standing| &standing.remarks) {
             let idle = matches!(remark, Remark::Volatile(_) | Remark::OtherZone { .. } | Remark::BlocksAll);
@@ -281,7 +284,7 @@ impl Job<'_> {
     }
 
     /// Says something to the person, out of the way of the commands of a dry run.
-    fn say(&mut self, text: &str) -> Result<(), Failure> {
+    fn say(&mut self, text: &str) -> Result<(), CommandError> {
         let to = if self.options.dry_run { &mut *self.err } else { &mut *self.out };
         writeln!(to, "{text}").map_err(unwritten)
     }
@@ -301,8 +304,8 @@ fn port_to_open(address: &ListenAddress) -> Option<u16> {
     }
 }
 
-fn unwritten(error: io::Error) -> Failure {
-    Failure { sentence: error.to_string(), exit_code: EX_IOERR }
+fn unwritten(error: io::Error) -> CommandError {
+    CommandError { sentence: error.to_string(), exit_code: EX_IOERR }
 }
 
 #[cfg(test)]

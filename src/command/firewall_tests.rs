@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::cli::BackendChoice;
 use crate::config::testing::{Dir, env};
-use crate::sys::firewall::ask::{Answer, FirewallError};
+use crate::sys::firewall::ask::{FirewallError, ProgramOutput};
 
 /// ufw, and nothing else.
 #[derive(Default)]
@@ -20,11 +20,11 @@ struct Ufw {
 }
 
 impl Ask for Ufw {
-    fn ask(&mut self, call: &Call) -> Result<Answer, FirewallError> {
+    fn ask(&mut self, call: &Call) -> Result<ProgramOutput, FirewallError> {
         if call.program != "ufw" {
             return Err(FirewallError::Missing { program: call.program });
         }
-        let answer = |code, out: &str| Ok(Answer { code, out: out.into(), err: String::new() });
+        let answer = |code, out: &str| Ok(ProgramOutput { code, out: out.into(), err: String::new() });
         let words: Vec<&str> = call.arguments.iter().map(String::as_str).collect();
         match words[..] {
             ["status"] => answer(0, if self.active { "Status: active\n" } else { "Status: inactive\n" }),
@@ -32,7 +32,7 @@ impl Ask for Ufw {
                 answer(0, &self.rules.iter().map(|rule| format!("ufw {rule}\n")).collect::<String>())
             }
             _ if self.fails_at.is_some_and(|word| words.iter().any(|w| w.contains(word))) => {
-                Ok(Answer { code: 1, out: String::new(), err: "ERROR: the disk is full\n".into() })
+                Ok(ProgramOutput { code: 1, out: String::new(), err: "ERROR: the disk is full\n".into() })
             }
             _ if self.deaf => answer(0, ""),
             ["delete", ref rule @ ..] => {

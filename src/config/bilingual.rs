@@ -38,7 +38,7 @@ impl CliExit {
 }
 
 /// What a program says besides what clap has by itself.
-pub(crate) struct Texts {
+pub(crate) struct HelpTexts {
     /// What the program is, in Chinese.
     pub(crate) about_zh: &'static str,
     /// The last lines of its help, in Chinese.
@@ -51,7 +51,7 @@ pub(crate) struct Texts {
     pub(crate) help_zh: &'static [(&'static str, &'static str, &'static str)],
 }
 
-impl Texts {
+impl HelpTexts {
     /// A definition with its texts in one language.
     pub(crate) fn speak(&self, english: Command, lang: Lang) -> Command {
         match lang {

@@ -6,7 +6,7 @@
 
 use super::Env;
 pub use super::bilingual::CliExit;
-use super::bilingual::{Texts, language_of};
+use super::bilingual::{HelpTexts, language_of};
 use super::language::LangChoice;
 use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
@@ -252,7 +252,7 @@ Every option is also a variable of the environment: HEARTBEAT_HTTP for --http an
 Manual: heartbeat-server(8), heartbeat-server.toml(5)";
 
 /// Its other language.
-const TEXTS: Texts = Texts {
+const TEXTS: HelpTexts = HelpTexts {
     about_zh: server_help::ABOUT_ZH,
     after_help_zh: server_help::AFTER_HELP_ZH,
     usage_en: USAGE_EN,

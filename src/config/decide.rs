@@ -3,12 +3,12 @@
 
 use super::cli::{Args, Task};
 use super::declare::Given;
-use super::error::{EX_CONFIG, EX_USAGE, Findings, Place};
+use super::error::{EX_CONFIG, EX_USAGE, Findings, SettingOrigin};
 use super::schema::{
     AccessDraft, ConfineDraft, DefaultsDraft, GovernorDraft, LOG_TARGETS_MAX, LimitsDraft, LogDraft,
     THREADS_MAX, TargetDraft, TokenSource, WebSocketDraft,
 };
-use super::settings::{Confine, Process};
+use super::settings::{Confine, ProcessSettings};
 use super::value::{Located, Origin};
 use super::{Env, monitor, tokens};
 use crate::domain::access::Access;
@@ -62,10 +62,11 @@ impl Resolver<'_> {
             };
             written.filter_map(wish).collect()
         } else {
-            let origin = Origin { place: Place::Named(name), key: String::new() };
+            let origin = Origin { place: SettingOrigin::Named(name), key: String::new() };
             typed.into_iter().map(|target| (self.absolute_target(target), beats, origin.clone())).collect()
         };
-        let code = |place: &Place| if matches!(place, Place::Named(_)) { code } else { EX_CONFIG };
+        let code =
+            |place: &SettingOrigin| if matches!(place, SettingOrigin::Named(_)) { code } else { EX_CONFIG };
         let mut targets: Vec<TargetOptions> = Vec::new();
         for (target, beats, Origin { place, key }) in wishes {
             let code = code(&place);
@@ -122,7 +123,7 @@ impl Resolver<'_> {
         let home = || self.env.get("HOME").map(|home| PathBuf::from(home).join(".local/state"));
         let Some(base) = xdg.or_else(home) else {
             let reason = i18n::config::NO_PLACE_STATE_HOME.into();
-            self.findings.reject(Place::Nowhere, "state.dir", reason);
+            self.findings.reject(SettingOrigin::Nowhere, "state.dir", reason);
             return PathBuf::new();
         };
         self.env.absolute(&base.join("heartbeat-server"))
@@ -133,7 +134,7 @@ impl Resolver<'_> {
         const VARIABLE: &str = "HEARTBEAT_CONTROL";
         let typed = self.env.get(VARIABLE).map(|text| Located {
             value: (text != "off").then(|| self.env.absolute(Path::new(&text))),
-            origin: Origin { place: Place::Named(VARIABLE), key: String::new() },
+            origin: Origin { place: SettingOrigin::Named(VARIABLE), key: String::new() },
         });
         let long = |path: &Path| path.as_os_str().len() > SOCKET_PATH_BYTES_MAX;
         let reason = |path: &Path| {
@@ -150,7 +151,7 @@ impl Resolver<'_> {
         let path = directory.join("control.sock");
         if long(&path) {
             // Nobody asked for this place, so it is no error; but somebody may look for the socket.
-            self.findings.warn(&Place::Nowhere, "control.socket", reason(&path));
+            self.findings.warn(&SettingOrigin::Nowhere, "control.socket", reason(&path));
             return None;
         }
         Some(path)
@@ -198,7 +199,7 @@ impl Resolver<'_> {
         // Without TZ and /etc/localtime it is UTC, as for every other program; that is a surprise only in a schedule.
         let unknown = unknown.filter(|unknown| *unknown != UnknownLocal::Unset || rules.go_by_local())?;
         let text = |lang| crate::view::words::unknown_local(lang, &unknown, Audience::Own);
-        self.findings.warn(&Place::Nowhere, "TZ", Text::of(text));
+        self.findings.warn(&SettingOrigin::Nowhere, "TZ", Text::of(text));
         Some(unknown)
     }
 
@@ -276,14 +277,14 @@ impl Resolver<'_> {
     }
 
     /// How the process is to be; flags and variables only, as a file is read again while it runs.
-    pub(super) fn process(self) -> Process {
+    pub(super) fn process(self) -> ProcessSettings {
         let daemon = self.args.daemon || self.one(None, "HEARTBEAT_DAEMON", yes).unwrap_or(false);
         let pid_file = self.path(self.args.pid_file.as_ref(), "HEARTBEAT_PID_FILE");
         if pid_file.is_some() && !daemon {
             let text = i18n::config::NO_EFFECT_WITHOUT_DAEMON.into();
-            self.findings.warn(&Place::Named("--pid-file"), "", text);
+            self.findings.warn(&SettingOrigin::Named("--pid-file"), "", text);
         }
-        Process {
+        ProcessSettings {
             daemon,
             pid_file,
             user: self.one(self.args.user.clone(), "HEARTBEAT_USER", |name| Ok(name.to_string())),
@@ -315,7 +316,7 @@ impl Resolver<'_> {
     fn variable(self, name: &'static str) -> Option<String> {
         let text = self.env.get(name)?.into_string();
         if text.is_err() {
-            self.findings.reject(Place::Named(name), "", i18n::config::NOT_UTF_8.into());
+            self.findings.reject(SettingOrigin::Named(name), "", i18n::config::NOT_UTF_8.into());
         }
         text.ok()
     }
@@ -349,7 +350,7 @@ impl Resolver<'_> {
         match read(text) {
             Ok(value) => Some(value),
             Err(reason) => {
-                self.findings.reject(Place::Named(name), "", reason.into());
+                self.findings.reject(SettingOrigin::Named(name), "", reason.into());
                 None
             }
         }

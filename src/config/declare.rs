@@ -19,7 +19,7 @@
 
 use super::Settings;
 use super::schema::section_of;
-use super::value::{Key, Located, Origin, Value, size_text};
+use super::value::{ConfigValue, Key, Located, Origin, size_text};
 use crate::domain::time::Span;
 use crate::i18n::ParseError;
 use std::ops::RangeInclusive;
@@ -75,60 +75,70 @@ impl<T> Default for Given<T> {
 /// The readers that `read:` names.
 impl<T> Given<T> {
     /// By a function; what a later file says replaces what an earlier one said.
-    pub(super) fn by<'a>(&mut self, value: Value<'a>, read: fn(Value<'a>) -> Option<T>) {
+    pub(super) fn by<'a>(&mut self, value: ConfigValue<'a>, read: fn(ConfigValue<'a>) -> Option<T>) {
         *self = Given { value: read(value), origin: Some(value.origin()) };
     }
 
-    pub(super) fn parsed<'a>(&mut self, value: Value<'a>)
+    pub(super) fn parsed<'a>(&mut self, value: ConfigValue<'a>)
     where
         T: FromStr<Err = ParseError>,
     {
-        self.by(value, Value::parsed);
+        self.by(value, ConfigValue::parsed);
     }
 
-    fn set(&mut self, value: Value<'_>, found: Option<T>) {
+    fn set(&mut self, value: ConfigValue<'_>, found: Option<T>) {
         *self = Given { value: found, origin: Some(value.origin()) };
     }
 }
 
 impl Given<bool> {
-    pub(super) fn flag(&mut self, value: Value<'_>) {
+    pub(super) fn flag(&mut self, value: ConfigValue<'_>) {
         self.set(value, value.boolean());
     }
 }
 
 impl<T: TryFrom<u64>> Given<T> {
-    pub(super) fn size(&mut self, value: Value<'_>, range: RangeInclusive<u64>) {
+    pub(super) fn size(&mut self, value: ConfigValue<'_>, range: RangeInclusive<u64>) {
         self.set(value, value.size(range).and_then(|bytes| bytes.try_into().ok()));
     }
 
-    pub(super) fn integer(&mut self, value: Value<'_>, range: RangeInclusive<u64>) {
+    pub(super) fn integer(&mut self, value: ConfigValue<'_>, range: RangeInclusive<u64>) {
         self.set(value, value.integer(range).and_then(|number| number.try_into().ok()));
     }
 }
 
 impl<T: TryFrom<u64>> Given<Option<T>> {
-    pub(super) fn integer_or(&mut self, value: Value<'_>, word: &'static str, range: RangeInclusive<u64>) {
+    pub(super) fn integer_or(
+        &mut self,
+        value: ConfigValue<'_>,
+        word: &'static str,
+        range: RangeInclusive<u64>,
+    ) {
         let found = value.integer_or(word, range);
         self.set(value, found.map(|number| number.and_then(|number| number.try_into().ok())));
     }
 }
 
 impl Given<Span> {
-    pub(super) fn span(&mut self, value: Value<'_>, range: RangeInclusive<Span>) {
+    pub(super) fn span(&mut self, value: ConfigValue<'_>, range: RangeInclusive<Span>) {
         self.set(value, value.span(range));
     }
 }
 
 impl Given<Option<Span>> {
-    pub(super) fn span_or(&mut self, value: Value<'_>, word: &'static str, range: RangeInclusive<Span>) {
+    pub(super) fn span_or(
+        &mut self,
+        value: ConfigValue<'_>,
+        word: &'static str,
+        range: RangeInclusive<Span>,
+    ) {
         self.set(value, value.span_or(word, range));
     }
 }
 
 impl<T> Given<Vec<T>> {
     /// A list to which each file adds.
-    pub(super) fn grow<'a>(&mut self, value: Value<'a>, read: fn(Value<'a>) -> Vec<T>) {
+    pub(super) fn grow<'a>(&mut self, value: ConfigValue<'a>, read: fn(ConfigValue<'a>) -> Vec<T>) {
         self.value.get_or_insert_default().extend(read(value));
         self.origin = Some(value.origin());
     }
@@ -136,7 +146,7 @@ impl<T> Given<Vec<T>> {
 
 impl<T: Section> Given<T> {
     /// A table.
-    pub(super) fn table(&mut self, value: Value<'_>) {
+    pub(super) fn table(&mut self, value: ConfigValue<'_>) {
         value.section(T::KEYS, section_of, self.value.get_or_insert_default());
         self.origin = Some(value.origin());
     }
@@ -144,7 +154,7 @@ impl<T: Section> Given<T> {
 
 impl<T: Section> Given<Vec<Located<T>>> {
     /// A list of tables, to which each file adds.
-    pub(super) fn tables(&mut self, value: Value<'_>, most: usize) {
+    pub(super) fn tables(&mut self, value: ConfigValue<'_>, most: usize) {
         let all = self.value.get_or_insert_default();
         for element in value.elements(most).unwrap_or_default() {
             let mut one = T::default();

@@ -30,7 +30,7 @@ const FINDINGS_MAX: usize = 200;
 
 /// Where something was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum SettingOrigin {
     /// A line, counted from 1, of a file.
     Line(Arc<Path>, usize),
     /// A file as a whole.
@@ -41,13 +41,13 @@ pub(crate) enum Place {
     Nowhere,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Line(path, line) => write!(f, "{}:{line}", path.display()),
-            Place::File(path) => path.display().fmt(f),
-            Place::Named(name) => f.write_str(name),
-            Place::Nowhere => Ok(()),
+            SettingOrigin::Line(path, line) => write!(f, "{}:{line}", path.display()),
+            SettingOrigin::File(path) => path.display().fmt(f),
+            SettingOrigin::Named(name) => f.write_str(name),
+            SettingOrigin::Nowhere => Ok(()),
         }
     }
 }
@@ -56,7 +56,7 @@ impl fmt::Display for Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyError {
     /// Where it stands.
-    pub(crate) place: Place,
+    pub(crate) place: SettingOrigin,
     /// The dotted key; empty when the place says it all.
     pub(crate) key: String,
     /// Why it is wrong and what to write instead.
@@ -112,7 +112,7 @@ impl std::error::Error for ConfigError {}
 impl KeyError {
     fn line(&self, lang: Lang) -> String {
         let mut line = match &self.place {
-            Place::Nowhere => String::new(),
+            SettingOrigin::Nowhere => String::new(),
             place => format!("{place}: "),
         };
         if !self.key.is_empty() {
@@ -142,23 +142,29 @@ impl Findings {
     }
 
     /// Notes that something was left unchecked, as it is not here.
-    pub(crate) fn not_here(&self, place: &Place, key: &str, what: &str) {
+    pub(crate) fn not_here(&self, place: &SettingOrigin, key: &str, what: &str) {
         let text = i18n::config::not_here_not_checked(&what);
         self.warn(place, key, text);
     }
 
     /// Notes an error of the configuration.
-    pub(crate) fn reject(&self, place: Place, key: impl Into<String>, reason: Text) {
+    pub(crate) fn reject(&self, place: SettingOrigin, key: impl Into<String>, reason: Text) {
         self.reject_with_code(place, key, reason, EX_CONFIG);
     }
 
     /// Notes an error that asks for another exit code.
-    pub(crate) fn reject_with_code(&self, place: Place, key: impl Into<String>, reason: Text, exit_code: u8) {
+    pub(crate) fn reject_with_code(
+        &self,
+        place: SettingOrigin,
+        key: impl Into<String>,
+        reason: Text,
+        exit_code: u8,
+    ) {
         let mut errors = self.errors.borrow_mut();
         match errors.len().cmp(&FINDINGS_MAX) {
             Ordering::Less => errors.push(KeyError { place, key: key.into(), reason, exit_code }),
             Ordering::Equal => errors.push(KeyError {
-                place: Place::Nowhere,
+                place: SettingOrigin::Nowhere,
                 key: String::new(),
                 reason: i18n::config::TOO_MANY_FAULTS_REST.into(),
                 exit_code: EX_CONFIG,
@@ -168,12 +174,18 @@ impl Findings {
     }
 
     /// Whether there is an error of a certain place and key.
-    pub(crate) fn has_rejected(&self, is_it: impl Fn(&Place, &str) -> bool) -> bool {
+    pub(crate) fn has_rejected(&self, is_it: impl Fn(&SettingOrigin, &str) -> bool) -> bool {
         self.errors.borrow().iter().any(|error| is_it(&error.place, &error.key))
     }
 
     /// Notes that a file could not be read.
-    pub(crate) fn unreadable(&self, place: Place, key: impl Into<String>, what: &Path, error: &io::Error) {
+    pub(crate) fn unreadable(
+        &self,
+        place: SettingOrigin,
+        key: impl Into<String>,
+        what: &Path,
+        error: &io::Error,
+    ) {
         let (why, exit_code) = match error.kind() {
             io::ErrorKind::NotFound => (i18n::config::NO_SUCH_FILE.into(), EX_NOINPUT),
             io::ErrorKind::PermissionDenied => (i18n::config::NO_PERMISSION_READ_CHECK.into(), EX_NOPERM),
@@ -182,14 +194,14 @@ impl Findings {
         };
         let reason = match &place {
             // The place already names the file.
-            Place::File(file) if file == what => why,
+            SettingOrigin::File(file) if file == what => why,
             _ => i18n::config::file_fault(&what.display(), &why),
         };
         self.reject_with_code(place, key, reason, exit_code);
     }
 
     /// Notes something that works but is hardly meant.
-    pub(crate) fn warn(&self, place: &Place, key: &str, text: Text) {
+    pub(crate) fn warn(&self, place: &SettingOrigin, key: &str, text: Text) {
         if self.warnings.borrow().len() >= FINDINGS_MAX {
             return;
         }
@@ -206,10 +218,10 @@ impl Findings {
         let mut errors = self.errors.into_inner();
         let rank = |path: &Path| sources.iter().position(|source| source == path).unwrap_or(sources.len());
         errors.sort_by_key(|error| match &error.place {
-            Place::Named(_) => (0, 0, 0),
-            Place::Line(path, line) => (1, rank(path), *line),
-            Place::File(path) => (1, rank(path), 0),
-            Place::Nowhere => (2, 0, 0),
+            SettingOrigin::Named(_) => (0, 0, 0),
+            SettingOrigin::Line(path, line) => (1, rank(path), *line),
+            SettingOrigin::File(path) => (1, rank(path), 0),
+            SettingOrigin::Nowhere => (2, 0, 0),
         });
         if errors.is_empty() {
             Ok(self.warnings.into_inner().iter().map(|w| w.say(lang).to_string()).collect())

@@ -5,7 +5,7 @@
 //! every error the parser could find, and the next file is read all the same.
 
 use super::Env;
-use super::error::{EX_IOERR, Findings, Place};
+use super::error::{EX_IOERR, Findings, SettingOrigin};
 use super::schema::{self, FileDraft};
 use super::value::Document;
 use crate::i18n;
@@ -55,12 +55,12 @@ pub(crate) fn parse(
 ) {
     let bytes = match fetched {
         Ok(bytes) => bytes,
-        Err(error) => return findings.unreadable(Place::File(path.into()), "", path, &error),
+        Err(error) => return findings.unreadable(SettingOrigin::File(path.into()), "", path, &error),
     };
     if bytes.len() as u64 > FILE_BYTES_MAX {
         let most = super::value::size_text(FILE_BYTES_MAX);
         let reason = i18n::config::too_long_configuration_file(&most);
-        return findings.reject(Place::File(path.into()), "", reason);
+        return findings.reject(SettingOrigin::File(path.into()), "", reason);
     }
     let (text, broken) = match std::str::from_utf8(&bytes) {
         Ok(text) => (text, None),
@@ -73,7 +73,7 @@ pub(crate) fn parse(
     }
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
-        let place = error.span().map_or(Place::File(path.into()), |span| document.place(span.start));
+        let place = error.span().map_or(SettingOrigin::File(path.into()), |span| document.place(span.start));
         // Some of the parser's messages have several lines; ours is one.
         let message = error.message().lines().map(str::trim).collect::<Vec<_>>().join(", ");
         let reason = i18n::config::not_toml(&message);
@@ -98,7 +98,7 @@ fn drop_ins(directory: &Path, findings: &Findings) -> Vec<PathBuf> {
         Ok(entries) => entries,
         Err(error) => {
             if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
-                findings.unreadable(Place::File(directory.into()), "", directory, &error);
+                findings.unreadable(SettingOrigin::File(directory.into()), "", directory, &error);
             }
             return paths;
         }
@@ -114,13 +114,13 @@ fn drop_ins(directory: &Path, findings: &Findings) -> Vec<PathBuf> {
             }
             Err(error) => {
                 let reason = i18n::config::cannot_list(&error);
-                findings.reject_with_code(Place::File(directory.into()), "", reason, EX_IOERR);
+                findings.reject_with_code(SettingOrigin::File(directory.into()), "", reason, EX_IOERR);
                 return paths;
             }
         }
         if paths.len() > DROP_INS_MAX {
             let reason = i18n::config::too_many_files_most(&DROP_INS_MAX);
-            findings.reject(Place::File(directory.into()), "", reason);
+            findings.reject(SettingOrigin::File(directory.into()), "", reason);
             return Vec::new();
         }
     }

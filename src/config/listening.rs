@@ -3,7 +3,7 @@
 
 use super::cli::ListenChoice;
 use super::decide::Resolver;
-use super::error::Place;
+use super::error::SettingOrigin;
 use super::schema::{ListenDraft, TcpDraft};
 use super::settings::Listen;
 use super::tls;
@@ -43,7 +43,7 @@ impl Resolver<'_> {
     /// what was written for a public address must not silently hold for another one.
     pub(super) fn listen(self, drafts: Vec<Located<ListenDraft>>) -> Vec<Listen> {
         let mut listen: Vec<Listen> = Vec::new();
-        let mut places: Vec<Place> = Vec::new();
+        let mut places: Vec<SettingOrigin> = Vec::new();
         let mut off = None;
         let mut open = Vec::new();
         for known in PROTOCOLS {
@@ -53,7 +53,7 @@ impl Resolver<'_> {
                 (Protocol::Http, None) => self.args.http.clone(),
                 (Protocol::Tcp, _) => self.args.tcp.clone(),
             };
-            let source = Place::Named(if flags.is_empty() { variable } else { option });
+            let source = SettingOrigin::Named(if flags.is_empty() { variable } else { option });
             let typed = self.list(&flags, variable, ListenChoice::from_str);
             if typed.is_empty() {
                 open.push(known);
@@ -141,9 +141,9 @@ impl Resolver<'_> {
     fn add_listener(
         self,
         listen: &mut Vec<Listen>,
-        places: &mut Vec<Place>,
+        places: &mut Vec<SettingOrigin>,
         one: Listen,
-        place: &Place,
+        place: &SettingOrigin,
         key: &str,
     ) {
         let twin = listen.iter().position(|other| other.address == one.address);

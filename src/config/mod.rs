@@ -35,7 +35,7 @@ pub use crate::domain::policy::Defaults;
 pub use env::Env;
 pub use error::ConfigError;
 pub use resolve::{control_socket, language};
-pub use settings::{Listen, Process, Settings, State};
+pub use settings::{Listen, ProcessSettings, Settings, StateSettings};
 
 /// The file that is read when none is named, if it exists.
 pub const DEFAULT_FILE: &str = "/etc/heartbeat-server/heartbeat-server.toml";

@@ -7,7 +7,7 @@ use super::declare::{Given, Section};
 use super::error::Findings;
 use super::hints;
 use super::schema::{MonitorDraft, WindowDraft};
-use super::value::{Located, Moment, Origin};
+use super::value::{Located, Origin, WrittenTime};
 use crate::domain::address::Peer;
 use crate::domain::limits::{RULES_MAX, WINDOWS_MAX};
 use crate::domain::policy::Defaults;
@@ -171,10 +171,10 @@ fn finish_window(
     let zone = draft.timezone.value.unwrap_or_else(|| zone.clone());
     match given.as_slice() {
         ["from", "to"] => {
-            let at = |moment: &Given<Moment>| {
+            let at = |moment: &Given<WrittenTime>| {
                 let found = match moment.value? {
-                    Moment::Instant(at) => Some(at),
-                    Moment::Shown(shown) => zone.instant(shown),
+                    WrittenTime::Instant(at) => Some(at),
+                    WrittenTime::Shown(shown) => zone.instant(shown),
                 };
                 if found.is_none() {
                     reject_at(&moment.origin, i18n::config::TOO_FAR_FUTURE.into());

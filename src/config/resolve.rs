@@ -10,7 +10,7 @@ use super::decide::{self, Resolver};
 use super::error::{ConfigError, Findings};
 use super::file::{self, Reading};
 use super::language::{LangChoice, choose_language};
-use super::settings::{Settings, State};
+use super::settings::{Settings, StateSettings};
 use super::{monitor, notifier};
 use crate::domain::alert::message::Server;
 use crate::domain::lang::Lang;
@@ -45,7 +45,7 @@ impl Settings {
         let defaults = resolver.defaults(given);
         let state = draft.state.or_default();
         let state_dir = resolver.state_dir(state.dir.value);
-        let fallback = State::default();
+        let fallback = StateSettings::default();
         let monitors = draft.monitor.or_default();
         let told: Vec<_> =
             monitors.iter().filter_map(|rule| rule.value.notify.value.clone()).flatten().collect();
@@ -67,7 +67,10 @@ impl Settings {
             log: resolver.log(draft.log.or_default(), lang, process.daemon),
             control: resolver.control(draft.control.or_default().socket.located(), &state_dir),
             state_dir,
-            state: State { sync: state.sync.or(fallback.sync), history: state.history.or(fallback.history) },
+            state: StateSettings {
+                sync: state.sync.or(fallback.sync),
+                history: state.history.or(fallback.history),
+            },
             confine: decide::confine(draft.confine.or_default()),
             access: resolver.access(draft.access.or_default()),
             threads: resolver.threads(&limits),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::cli::ListenChoice;
 use crate::config::testing::{Dir, env};
-use crate::config::{Process, State};
+use crate::config::{ProcessSettings, StateSettings};
 use crate::domain::access::Access;
 use crate::domain::access::Permission;
 use crate::domain::address::Peer;
@@ -65,11 +65,11 @@ fn without_a_word_it_listens_on_7777_and_7778_and_trusts_its_neighbours() {
         (Access { hosts, ..Access::default() }, Limits::default())
     );
     assert_eq!(settings.threads, 3);
-    assert_eq!(settings.state, State { sync: Sync::Second, history: Span::secs(90 * 86_400) });
+    assert_eq!(settings.state, StateSettings { sync: Sync::Second, history: Span::secs(90 * 86_400) });
     assert!(settings.rules.is_empty());
     assert_eq!(settings.defaults, Defaults::default());
     assert_eq!((settings.lang, settings.page_lang), (Lang::En, None));
-    assert_eq!(settings.process, Process::default());
+    assert_eq!(settings.process, ProcessSettings::default());
     assert!(settings.sources.is_empty() && settings.warnings.is_empty());
 }
 
@@ -301,7 +301,7 @@ fn sizes_spans_and_words_are_read() {
             forget_after: Some(Span::secs(172_800)),
         }
     );
-    assert_eq!(s.state, State { sync: Sync::Always, history: Span::secs(7 * 86_400) });
+    assert_eq!(s.state, StateSettings { sync: Sync::Always, history: Span::secs(7 * 86_400) });
     let s = settings("[limits]\nconnections = \"auto\"\nbeats_per_second = \"off\"\nthreads = \"auto\"");
     assert_eq!((s.limits.connections, s.limits.beats_per_second, s.threads), (None, None, 3));
     assert_eq!(s.governor, Terms { beats_per_second: None, stretch_max: 8 });
@@ -578,7 +578,7 @@ fn what_cannot_change_while_running_is_named() {
     assert_eq!(old.needs_restart(&new), ["state.sync", "state.history", "control.socket"]);
     assert!(old.needs_restart(&settings("limits.monitors = 7")).is_empty());
     let mut other = old.clone();
-    other.process = Process {
+    other.process = ProcessSettings {
         user: Some("u".into()),
         group: Some("g".into()),
         pid_file: Some("p".into()),

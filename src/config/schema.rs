@@ -6,7 +6,7 @@
 use super::Settings;
 use super::declare::{KeyAbout, Section, section};
 use super::language::LangChoice;
-use super::value::{Document, Located, Value};
+use super::value::{ConfigValue, Document, Located};
 use crate::domain::alert::policy::NOTIFIERS_MAX;
 use crate::domain::limits::{LISTENERS_MAX, RULES_MAX};
 use crate::domain::time::Span;
@@ -148,7 +148,7 @@ pub(super) fn section_of(name: &str) -> Option<String> {
 }
 
 /// A path, or a table that says where something is.
-pub(super) fn source(value: Value<'_>) -> Option<Located<TokenSource>> {
+pub(super) fn source(value: ConfigValue<'_>) -> Option<Located<TokenSource>> {
     if value.is_table() {
         let nowhere = i18n::config::SAY_WHERE_PATH_CREDENTIAL.into();
         return source_table(value, nowhere);
@@ -156,7 +156,7 @@ pub(super) fn source(value: Value<'_>) -> Option<Located<TokenSource>> {
     value.located(value.path().map(TokenSource::File))
 }
 
-pub(super) fn source_table(value: Value<'_>, nowhere: Text) -> Option<Located<TokenSource>> {
+pub(super) fn source_table(value: ConfigValue<'_>, nowhere: Text) -> Option<Located<TokenSource>> {
     let mut draft = SourceDraft::default();
     if !value.section(SourceDraft::KEYS, |_| None, &mut draft) {
         return None;
@@ -167,11 +167,11 @@ pub(super) fn source_table(value: Value<'_>, nowhere: Text) -> Option<Located<To
     value.located(draft.file.value.or(draft.credential.value))
 }
 
-fn file(value: Value<'_>) -> Option<TokenSource> {
+fn file(value: ConfigValue<'_>) -> Option<TokenSource> {
     value.path().map(TokenSource::File)
 }
 
-pub(crate) fn credential(value: Value<'_>) -> Option<TokenSource> {
+pub(crate) fn credential(value: ConfigValue<'_>) -> Option<TokenSource> {
     let name = value.string()?;
     // The name is a file name in a directory that is not ours to leave.
     if name.is_empty() || name.contains(['/', '\0']) || matches!(name, "." | "..") {

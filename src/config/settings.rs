@@ -39,7 +39,7 @@ pub struct Settings {
     /// Where state is kept; absolute.
     pub state_dir: PathBuf,
     /// How it is kept.
-    pub state: State,
+    pub state: StateSettings,
     /// The control socket; absolute. `None`: there is none.
     pub control: Option<PathBuf>,
     /// Whether, and how, the process confines itself.
@@ -67,7 +67,7 @@ pub struct Settings {
     /// Why the machine's own time zone is not known, where anything goes by it.
     pub local_zone: Option<UnknownLocal>,
     /// How the process itself is to be.
-    pub process: Process,
+    pub process: ProcessSettings,
     /// What works but is hardly meant: sentences in [`Settings::lang`].
     pub warnings: Vec<String>,
 }
@@ -130,16 +130,16 @@ impl Listen {
 
 /// How state is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct StateSettings {
     /// When what was received counts as kept.
     pub sync: Sync,
     /// How long what was is remembered.
     pub history: Span,
 }
 
-impl Default for State {
-    fn default() -> State {
-        State { sync: Sync::Second, history: Span::secs(90 * 86_400) }
+impl Default for StateSettings {
+    fn default() -> StateSettings {
+        StateSettings { sync: Sync::Second, history: Span::secs(90 * 86_400) }
     }
 }
 
@@ -156,7 +156,7 @@ pub struct Confine {
 
 /// How the process is to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Process {
+pub struct ProcessSettings {
     /// Go into the background.
     pub daemon: bool,
     /// Where to write the pid; absolute.

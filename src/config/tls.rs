@@ -15,7 +15,7 @@ use crate::i18n;
 use crate::i18n::Text;
 use crate::sys::clock;
 use crate::transport::tls::certificate;
-use crate::transport::tls::server::{self, TlsFile, TlsFileError, TlsFiles};
+use crate::transport::tls::server::{self, TlsFile, TlsFileError, TlsPem};
 use std::path::PathBuf;
 
 /// How long before its end a certificate is warned of.
@@ -48,7 +48,7 @@ pub(super) fn papers(
         Some(source) => Some(fetch_paper(source, false, env, findings)?),
         None => None,
     };
-    let papers = TlsFiles {
+    let papers = TlsPem {
         certificate: &cert_pem,
         key: &key_pem,
         clients: clients.as_ref().map(|(_, pem)| (pem.as_slice(), auth)),

@@ -3,7 +3,7 @@
 //! A reader that does not find what it wants notes an error with file, line and key, and answers `None`; reading then
 //! goes on, so that one run tells of all errors.
 
-use super::error::{Findings, Place};
+use super::error::{Findings, SettingOrigin};
 use super::hints;
 use crate::domain::time::{Span, Wall};
 use crate::i18n;
@@ -31,7 +31,7 @@ pub(crate) struct Document<'a> {
 
 /// A value with its key and its file.
 #[derive(Clone, Copy)]
-pub(crate) struct Value<'a> {
+pub(crate) struct ConfigValue<'a> {
     document: &'a Document<'a>,
     key: &'a str,
     raw: &'a Spanned<DeValue<'a>>,
@@ -43,12 +43,12 @@ const FORM_KEYS_MAX: usize = 3;
 /// A key of a table: its name and how its value becomes part of `T`.
 pub(crate) struct Key<T> {
     pub(crate) name: &'static str,
-    pub(crate) read: fn(&mut T, Value<'_>),
+    pub(crate) read: fn(&mut T, ConfigValue<'_>),
 }
 
 /// A point in time as a person writes it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Moment {
+pub(crate) enum WrittenTime {
     /// With its distance from UTC.
     Instant(Wall),
     /// What clocks show, in a zone that is said elsewhere.
@@ -58,7 +58,7 @@ pub(crate) enum Moment {
 /// Where a value stood, for errors that show only when it is held against another one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Origin {
-    pub(crate) place: Place,
+    pub(crate) place: SettingOrigin,
     pub(crate) key: String,
 }
 
@@ -76,8 +76,8 @@ impl<'a> Document<'a> {
     }
 
     /// The place of a byte of the text.
-    pub(crate) fn place(&self, offset: usize) -> Place {
-        Place::Line(self.path.clone(), 1 + self.feeds.partition_point(|feed| *feed < offset))
+    pub(crate) fn place(&self, offset: usize) -> SettingOrigin {
+        SettingOrigin::Line(self.path.clone(), 1 + self.feeds.partition_point(|feed| *feed < offset))
     }
 
     /// Reads a table by its keys. `prefix` is the dotted name of the table, empty at the top. `elsewhere` tells
@@ -99,7 +99,7 @@ impl<'a> Document<'a> {
                 _ => format!("{prefix}.{}", printable(name.get_ref())),
             };
             match keys.iter().find(|key| key.name == name.get_ref()) {
-                Some(key) => (key.read)(into, Value { document: self, key: &dotted, raw }),
+                Some(key) => (key.read)(into, ConfigValue { document: self, key: &dotted, raw }),
                 None => {
                     let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
                     let reason = hints::unknown_key(name.get_ref(), &known, elsewhere);
@@ -110,7 +110,7 @@ impl<'a> Document<'a> {
     }
 }
 
-impl<'a> Value<'a> {
+impl<'a> ConfigValue<'a> {
     /// Where it stands.
     pub(crate) fn origin(self) -> Origin {
         Origin { place: self.document.place(self.raw.span().start), key: self.key.to_string() }
@@ -258,15 +258,15 @@ impl<'a> Value<'a> {
     }
 
     /// A date, with a time or without, and with an offset or without.
-    pub(crate) fn moment(self) -> Option<Moment> {
+    pub(crate) fn moment(self) -> Option<WrittenTime> {
         let Some(written) = self.raw.get_ref().as_datetime().filter(|written| written.date.is_some()) else {
             self.expected(i18n::config::DATE);
             return None;
         };
         let text = written.to_string();
         let moment = match written.offset {
-            Some(_) => text.parse().ok().map(|at: Timestamp| Moment::Instant(Wall(at.as_millisecond()))),
-            None => text.parse().ok().map(Moment::Shown),
+            Some(_) => text.parse().ok().map(|at: Timestamp| WrittenTime::Instant(Wall(at.as_millisecond()))),
+            None => text.parse().ok().map(WrittenTime::Shown),
         };
         if moment.is_none() {
             // TOML has seen to it that the calendar has such a day.
@@ -292,7 +292,7 @@ impl<'a> Value<'a> {
     }
 
     /// The elements of an array, at most `most`.
-    pub(crate) fn elements(self, most: usize) -> Option<Vec<Value<'a>>> {
+    pub(crate) fn elements(self, most: usize) -> Option<Vec<ConfigValue<'a>>> {
         let Some(array) = self.raw.get_ref().as_array() else {
             match self.raw.get_ref().is_table() && !self.key.contains('.') {
                 true => self.expected(i18n::config::blocks(&self.key)),
@@ -304,7 +304,7 @@ impl<'a> Value<'a> {
             self.reject(i18n::config::too_many_most(&most));
             return None;
         }
-        Some(array.iter().map(|raw| Value { raw, ..self }).collect())
+        Some(array.iter().map(|raw| ConfigValue { raw, ..self }).collect())
     }
 
     /// Whether it is this very word.
@@ -338,7 +338,7 @@ impl<'a> Value<'a> {
     }
 
     /// A table whose keys are anybody's names: each with its value, in the order of the text, at most `most`.
-    pub(crate) fn entries(self, most: usize, mut each: impl FnMut(&str, Value<'_>)) -> bool {
+    pub(crate) fn entries(self, most: usize, mut each: impl FnMut(&str, ConfigValue<'_>)) -> bool {
         let Some(table) = self.raw.get_ref().as_table() else {
             self.expected_table(["NAME"].into_iter());
             return false;
@@ -351,7 +351,7 @@ impl<'a> Value<'a> {
         entries.sort_by_key(|(name, _)| name.span().start);
         for (name, raw) in entries {
             let dotted = format!("{}.{}", self.key, printable(name.get_ref()));
-            each(name.get_ref(), Value { document: self.document, key: &dotted, raw });
+            each(name.get_ref(), ConfigValue { document: self.document, key: &dotted, raw });
         }
         true
     }
@@ -475,39 +475,5 @@ fn canonical(net: IpNet) -> IpNet {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_powers_of_1024_and_print_as_they_are_read() {
-        assert_eq!(parse_size("100M"), Some(100 << 20));
-        assert_eq!(parse_size("7"), Some(7));
-        for text in ["1K", "1536K", "3M", "2G", "1025", "0"] {
-            assert_eq!(parse_size(text).map(size_text).as_deref(), Some(text));
-        }
-        for wrong in
-            ["", "M", "1.5M", "-1K", "+1", "1 M", "1T", "1KB", "99999999999999999999", "99999999999G"]
-        {
-            assert_eq!(parse_size(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn times_of_the_day_are_hour_and_minute() {
-        for (text, want) in [("02:30", (2, 30)), ("2:30", (2, 30)), ("00:00", (0, 0)), ("23:59:00", (23, 59))]
-        {
-            assert_eq!(parse_time(text), Some(want), "{text}");
-        }
-        for wrong in ["", "2", "24:00", "12:60", "1:2", "12:30:15", "-1:30", "+2:30", "02:30:00:00", "12:"] {
-            assert_eq!(parse_time(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn mapped_networks_become_ipv4_ones() {
-        let net = |text: &str| text.parse::<IpNet>().unwrap();
-        assert_eq!(canonical(net("::ffff:10.0.0.0/104")), net("10.0.0.0/8"));
-        assert_eq!(canonical(net("::ffff:0:0/90")), net("::ffff:0:0/90"));
-        assert_eq!(canonical(net("fd00::/8")), net("fd00::/8"));
-    }
-}
+#[path = "value_tests.rs"]
+mod tests;

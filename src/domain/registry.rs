@@ -31,7 +31,7 @@ use super::time::{Mono, Now, Span, Wall};
 use super::wheel::Wheel;
 pub use commands::CommandRefusal;
 use messages::Messages;
-pub use query::{Control, Cursor, Declaration, ListPosition, MonitorView, Order, Snapshot};
+pub use query::{Cursor, Declaration, ListPosition, MonitorCommand, MonitorView, Order, Snapshot};
 use recover::Loading;
 pub use rivals::Conflict;
 use rivals::Evidence;

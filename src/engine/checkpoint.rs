@@ -121,7 +121,7 @@ impl Engine {
             SnapshotRow::Removed(number) => self.shards.mark_removed(number),
             SnapshotRow::Monitor(record) => load(record, true),
         })?;
-        self.journal.read(from, Wanted::All, &mut |_, record| load(record, false))?;
+        self.journal.read(from, RecordFilter::All, &mut |_, record| load(record, false))?;
         let last_sign = self.journal.last_sign();
         self.compare_alerts(now)?;
         let mut pending = Pending::new();
@@ -238,7 +238,7 @@ impl Engine {
         let (mut complete, mut present) = (from, from);
         let mut failed = None;
         let mut seen = 0;
-        let end = self.journal.read(from, Wanted::Changes, &mut |position, record| {
+        let end = self.journal.read(from, RecordFilter::Changes, &mut |position, record| {
             if seen >= most || failed.is_some() {
                 return;
             }

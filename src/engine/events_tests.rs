@@ -8,7 +8,7 @@ use crate::domain::policy::Defaults;
 use crate::domain::policy::Policy;
 use crate::domain::record::Change;
 use crate::domain::record::Record;
-use crate::domain::registry::Control;
+use crate::domain::registry::MonitorCommand;
 use crate::domain::rules::{Match, Rule, Rules};
 use crate::domain::time::{Span, Wall};
 use crate::domain::window::Window;
@@ -17,7 +17,7 @@ use crate::engine::judge::Judge;
 use crate::engine::testing::{at, over};
 use crate::store::Batch;
 use crate::store::memory::{MemoryJournal, MemoryTables};
-use crate::store::{Condition, Journal, Position, Storage, StoreError, Wanted};
+use crate::store::{Condition, Journal, Position, RecordFilter, Storage, StoreError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::broadcast::Receiver;
@@ -75,7 +75,7 @@ impl Journal for First {
     fn read(
         &self,
         from: Option<Position>,
-        wanted: Wanted,
+        wanted: RecordFilter,
         visit: &mut dyn FnMut(Position, &Record<'_>),
     ) -> Result<Position, StoreError> {
         self.inner.read(from, wanted, visit)
@@ -148,7 +148,7 @@ fn nobody_hears_of_a_change_before_it_is_on_record() {
     let held = Rule { windows, ..Rule::new(Match::Id(Pattern::parse("nas").unwrap())) };
     let rules = Arc::new(Rules::new(vec![declared, held]));
     engine.set_policy(at(4), Arc::new(Policy { rules, ..Policy::default() }));
-    engine.control(at(5), IdRef::new("declared").unwrap(), &Control::Pause { until: None }).unwrap();
+    engine.control(at(5), IdRef::new("declared").unwrap(), &MonitorCommand::Pause { until: None }).unwrap();
     let mut watch = Judge::new(at(5), Span(0));
     engine.turn(&mut watch, at(6), Span(0));
     let all = told(&listener);

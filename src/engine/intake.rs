@@ -57,7 +57,7 @@ impl Engine {
         &self,
         now: Now,
         id: IdRef<'_>,
-        control: &Control,
+        control: &MonitorCommand,
     ) -> Result<Option<Snapshot>, ControlRefusal> {
         let (shard, monitor) = self.shards.place_of(id);
         let mut pending = Pending::new();

@@ -1,12 +1,12 @@
 use super::*;
-use crate::domain::alert::Kind;
+use crate::domain::alert::MessageKind;
 use crate::domain::lang::Lang;
 use crate::notify::testing::{message, reason_in, retried, wait};
 use crate::sys::clock;
 
 fn run(script: &str, timeout: Span) -> Outcome {
     let command = ["sh", "-c", script].map(String::from).to_vec();
-    let mut down = message(Kind::Down, &["web-1", "web-2"]);
+    let mut down = message(MessageKind::Down, &["web-1", "web-2"]);
     down.monitors[0].said = Some("nul \0 inside".into());
     wait(
         Exec::new(ExecOptions { command, timeout, show_answers: true }).send(&Envelope::new(Lang::En, &down)),
@@ -45,7 +45,7 @@ fn its_exit_status_and_its_words_are_told() {
         timeout: PATIENT,
         show_answers: true,
     });
-    let test = message(Kind::Test, &[]);
+    let test = message(MessageKind::Test, &[]);
     let outcome = wait(none.send(&Envelope::new(Lang::Zh, &test)));
     assert!(reason_in(Lang::Zh, &outcome).starts_with("无法启动 program："), "{outcome:?}");
 }
@@ -72,7 +72,7 @@ fn one_that_is_given_up_is_ended_with_all_that_it_started() {
         command: ["sh", "-c", &script].map(String::from).to_vec(),
         timeout: PATIENT,
     });
-    let down = message(Kind::Down, &["web-1"]);
+    let down = message(MessageKind::Down, &["web-1"]);
     let envelope = Envelope::new(Lang::En, &down);
     wait(async {
         let started = async {

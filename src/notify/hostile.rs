@@ -1,7 +1,7 @@
 //! Messages with all that can break a template, to render each template when it is read.
 
 use crate::domain::alert::message::Subject;
-use crate::domain::alert::{Kind, Message};
+use crate::domain::alert::{Message, MessageKind};
 use crate::domain::record::Cause;
 use crate::domain::time::{Span, Wall};
 use crate::i18n::samples::{HAN, ODD};
@@ -12,12 +12,12 @@ const CONTROL: &str = "\u{0}\u{7}\u{1b}[2J\u{7f}\u{202e}";
 const LONG_BYTES: usize = 10_000;
 
 /// A monitor with such texts.
-fn subject(id: &str, said: &str, kind: Kind) -> Subject {
+fn subject(id: &str, said: &str, kind: MessageKind) -> Subject {
     Subject {
         id: id.to_string(),
         incident: Some("7-3".into()),
         since: Wall(0),
-        ended: (kind == Kind::Recovered).then_some(Wall(60_000)),
+        ended: (kind == MessageKind::Recovered).then_some(Wall(60_000)),
         cause: Some(Cause::Fail),
         last_beat: Some(Wall(0)),
         address: Some("2001:db8::7".into()),
@@ -31,7 +31,14 @@ fn subject(id: &str, said: &str, kind: Kind) -> Subject {
 pub(crate) fn messages(notifier: &str) -> Vec<Message> {
     let texts =
         [String::new(), ODD.to_string(), CONTROL.to_string(), format!("{HAN}\"\\").repeat(LONG_BYTES / 5)];
-    let kinds = [Kind::Down, Kind::Recovered, Kind::Reminder, Kind::Flapping, Kind::Own, Kind::Test];
+    let kinds = [
+        MessageKind::Down,
+        MessageKind::Recovered,
+        MessageKind::Reminder,
+        MessageKind::Flapping,
+        MessageKind::Own,
+        MessageKind::Test,
+    ];
     let mut all = Vec::new();
     for kind in kinds {
         for text in &texts {

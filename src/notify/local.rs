@@ -3,7 +3,7 @@
 //! `journalctl MESSAGE_ID=` with the id of alerts finds all of them, `HEARTBEAT_MONITOR=` those of one monitor.
 
 use super::{Envelope, Outcome};
-use crate::domain::alert::Kind;
+use crate::domain::alert::MessageKind;
 use crate::i18n;
 use crate::sys::log::{IDENTIFIER, JOURNAL_PATH, MESSAGE_IDS, SYSLOG_PATH, push_field};
 use crate::view::alert;
@@ -82,10 +82,10 @@ impl Local {
 }
 
 /// How much it matters, in syslog's numbers: what is wrong is an error, what is right again a notice.
-fn severity(kind: Kind) -> u8 {
+fn severity(kind: MessageKind) -> u8 {
     match kind {
-        Kind::Recovered => 5,
-        Kind::Test => 6,
+        MessageKind::Recovered => 5,
+        MessageKind::Test => 6,
         bad if bad.is_bad() => 3,
         _ => 5,
     }
@@ -127,7 +127,7 @@ mod tests {
     use crate::notify::testing::{envelope, message, retried};
 
     /// What arrives at a socket of our own, or what comes of there being none.
-    fn written(log: LocalLog, kind: Kind, ids: &[&str]) -> Result<String, Outcome> {
+    fn written(log: LocalLog, kind: MessageKind, ids: &[&str]) -> Result<String, Outcome> {
         let path =
             std::env::temp_dir().join(format!("hb-local-{}-{log:?}-{}", std::process::id(), kind.name()));
         let _ = std::fs::remove_file(&path);
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_journal_gets_fields_to_ask_for() {
-        let entry = written(LocalLog::Journal, Kind::Down, &["web-1"]).unwrap();
+        let entry = written(LocalLog::Journal, MessageKind::Down, &["web-1"]).unwrap();
         for field in [
             "MESSAGE=web-1 is down, silent for 1m30s\n",
             "PRIORITY=3\n",
@@ -158,13 +158,15 @@ mod tests {
         ] {
             assert!(entry.contains(field), "{field}{entry}");
         }
-        assert!(written(LocalLog::Journal, Kind::Recovered, &["web-1"]).unwrap().contains("PRIORITY=5\n"));
-        assert!(!written(LocalLog::Journal, Kind::Test, &[]).unwrap().contains("HEARTBEAT_MONITOR"));
+        assert!(
+            written(LocalLog::Journal, MessageKind::Recovered, &["web-1"]).unwrap().contains("PRIORITY=5\n")
+        );
+        assert!(!written(LocalLog::Journal, MessageKind::Test, &[]).unwrap().contains("HEARTBEAT_MONITOR"));
     }
 
     #[test]
     fn syslog_gets_a_line_with_its_priority() {
-        let line = written(LocalLog::Syslog, Kind::Down, &["web-1"]).unwrap();
+        let line = written(LocalLog::Syslog, MessageKind::Down, &["web-1"]).unwrap();
         assert!(line.starts_with("<27>Feb  8 "), "{line}");
         let end = format!(" heartbeat-server[{}]: web-1 is down, silent for 1m30s", std::process::id());
         assert!(line.ends_with(&end), "{line}");
@@ -172,7 +174,8 @@ mod tests {
 
     #[test]
     fn a_log_that_is_not_there_is_tried_again() {
-        let (_, reason) = retried(written(LocalLog::Syslog, Kind::Flapping, &["nowhere"]).unwrap_err());
+        let (_, reason) =
+            retried(written(LocalLog::Syslog, MessageKind::Flapping, &["nowhere"]).unwrap_err());
         assert!(reason.starts_with("cannot write to syslog: "), "{reason}");
     }
 }

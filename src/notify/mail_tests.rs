@@ -1,7 +1,7 @@
 //! Mail to a small SMTP server that follows a script.
 
 use super::*;
-use crate::domain::alert::Kind;
+use crate::domain::alert::MessageKind;
 use crate::domain::lang::Lang;
 use crate::notify::testing::{Receiver, message, reason_in, refused, retried, wait};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -157,7 +157,7 @@ fn read_line(stream: &mut impl Read) -> Option<String> {
 }
 
 fn send(options: MailOptions, lang: Lang) -> Outcome {
-    let mut down = message(Kind::Down, &["web-1", "数据库"]);
+    let mut down = message(MessageKind::Down, &["web-1", "数据库"]);
     down.monitors[1].said = Some("磁盘已满".into());
     wait(Mail::new(options).send(&Envelope::new(lang, &down)))
 }
@@ -290,7 +290,7 @@ fn every_recipient_stands_alone() {
     }
     // One recipient alone, and all but one with earlier mail.
     let server = SmtpServer::start(MailTls::Off, &[]);
-    let down = message(Kind::Down, &["web-1"]);
+    let down = message(MessageKind::Down, &["web-1"]);
     let mail = Mail::new(server.options(MailTls::Off));
     let all = ["night@example.org".to_string(), "ops@example.org".to_string()];
     let to = |to| wait(mail.send(&Envelope::new(Lang::En, &down).for_recipients(to)));
@@ -375,7 +375,7 @@ fn no_beat_adds_a_header_a_receiver_or_an_end_to_a_mail() {
     let own = |text| Some(Template::parse(text, Names::default()).unwrap());
     options.subject = own("{{message}}");
     options.body = own("{{message}}");
-    let mut down = message(Kind::Down, &["web-1"]);
+    let mut down = message(MessageKind::Down, &["web-1"]);
     let said = "a\r\nBcc: evil@example.org\r\n\r\n.\r\nMAIL FROM:<evil@example.org>\r\nQUIT\r\nend";
     down.monitors[0].said = Some(said.into());
     assert_eq!(wait(Mail::new(options).send(&Envelope::new(Lang::En, &down))), Outcome::Sent);

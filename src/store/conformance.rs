@@ -55,14 +55,14 @@ pub(super) fn stores(fresh: impl Fn() -> Arc<dyn Store>) {
 }
 
 /// A directory that goes when the test is over.
-pub(super) struct Folder(std::path::PathBuf);
+pub(super) struct TemporaryFolder(std::path::PathBuf);
 
-impl Folder {
-    pub(super) fn new(name: &str) -> Folder {
+impl TemporaryFolder {
+    pub(super) fn new(name: &str) -> TemporaryFolder {
         let path = std::env::temp_dir().join(format!("heartbeat-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
-        Folder(path)
+        TemporaryFolder(path)
     }
 
     pub(super) fn path(&self) -> &std::path::Path {
@@ -70,7 +70,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for TemporaryFolder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }

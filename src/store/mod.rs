@@ -97,7 +97,7 @@ impl FromStr for Position {
 
 /// Which records to visit when a journal is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum RecordFilter {
     /// All of them.
     All,
     /// Those that change a state, make or remove a monitor: whoever follows the journal can pass over the others without
@@ -131,7 +131,7 @@ pub trait Journal: Send + Sync {
     fn read(
         &self,
         from: Option<Position>,
-        wanted: Wanted,
+        wanted: RecordFilter,
         visit: &mut dyn FnMut(Position, &Record<'_>),
     ) -> Result<Position, StoreError>;
 
@@ -161,7 +161,7 @@ pub trait Journal: Send + Sync {
 
 #[cfg(test)]
 mod tests {
-    use super::conformance::{self, Folder, NOW, record};
+    use super::conformance::{self, NOW, TemporaryFolder, record};
     use super::journal::sim::SimDisk;
     use super::memory::{MemoryJournal, MemoryTables};
     use super::*;
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn files_conform() {
-        let folder = Folder::new("conforms");
+        let folder = TemporaryFolder::new("conforms");
         let number = std::cell::Cell::new(0);
         let fresh = || {
             number.set(number.get() + 1);
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_start_goes_on_where_the_last_one_stopped() {
-        let folder = Folder::new("storage-restart");
+        let folder = TemporaryFolder::new("storage-restart");
         let mut batch = Batch::new();
         let first = {
             let Storage { journal, tables } = open(folder.path(), NOW, None).unwrap();
@@ -222,14 +222,14 @@ mod tests {
             };
             let from = tables.snapshot(&mut visit).unwrap();
             assert_eq!(from, Some(first));
-            journal.read(from, Wanted::All, &mut |_, record| versions.push(record.version)).unwrap();
+            journal.read(from, RecordFilter::All, &mut |_, record| versions.push(record.version)).unwrap();
             // What may not have been durable is written again, and read again, which does no harm.
             versions.dedup();
             assert_eq!(versions, if taken_away { vec![1] } else { vec![1, 2] });
             batch.push(&record("b", 2, 1));
             journal.append(NOW, &mut batch).unwrap();
             let mut last = 0;
-            journal.read(from, Wanted::All, &mut |_, record| last = record.number).unwrap();
+            journal.read(from, RecordFilter::All, &mut |_, record| last = record.number).unwrap();
             assert_eq!(last, 2, "what is new lies behind every place that was noted");
         }
     }

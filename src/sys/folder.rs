@@ -77,7 +77,7 @@ impl Folder {
     /// # Errors
     /// The system's; [`io::ErrorKind::PermissionDenied`] where a link leads there that others may have put in the way.
     pub fn at(path: &Path) -> io::Result<Folder> {
-        let mut way = Way::to(path)?;
+        let mut way = PathWalk::to(path)?;
         while let Some(name) = way.ahead.pop_front() {
             way.enter(&name)?;
         }
@@ -90,7 +90,7 @@ impl Folder {
     /// # Errors
     /// The same.
     pub fn of(path: &Path) -> io::Result<(Folder, OsString)> {
-        let mut way = Way::to(path)?;
+        let mut way = PathWalk::to(path)?;
         while let Some(name) = way.ahead.pop_front() {
             if !way.ahead.is_empty() {
                 way.enter(&name)?;
@@ -186,16 +186,16 @@ impl Folder {
 }
 
 /// On the way through a path.
-struct Way {
+struct PathWalk {
     here: Folder,
     ahead: VecDeque<OsString>,
     links: usize,
 }
 
-impl Way {
-    fn to(path: &Path) -> io::Result<Way> {
+impl PathWalk {
+    fn to(path: &Path) -> io::Result<PathWalk> {
         let path = std::path::absolute(path)?;
-        let mut way = Way { here: root()?, ahead: VecDeque::new(), links: 0 };
+        let mut way = PathWalk { here: root()?, ahead: VecDeque::new(), links: 0 };
         way.put_ahead(path.as_os_str());
         Ok(way)
     }

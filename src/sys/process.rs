@@ -1,12 +1,12 @@
 //! What the system says of our own process.
 
-use crate::view::metrics::Process;
+use crate::view::metrics::ProcessMetrics;
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
 
 /// CPU, memory and files of this process. What the system does not tell stays `None`.
-pub fn usage() -> Process {
+pub fn usage() -> ProcessMetrics {
     let (virtual_bytes, resident_bytes) = memory().unzip();
-    Process {
+    ProcessMetrics {
         cpu_s: getrusage(UsageWho::RUSAGE_SELF).ok().map(|usage| {
             let seconds = |t: nix::sys::time::TimeVal| t.tv_sec() as f64 + t.tv_usec() as f64 / 1e6;
             seconds(usage.user_time()) + seconds(usage.system_time())

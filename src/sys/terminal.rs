@@ -13,10 +13,10 @@ const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H\x1b[2J";
 const LEAVE: &[u8] = b"\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// The terminal as it was found; `None`: it is as it was.
-static FOUND: Mutex<Option<Found>> = Mutex::new(None);
+static FOUND: Mutex<Option<SavedMode>> = Mutex::new(None);
 static HOOK: Once = Once::new();
 
-struct Found {
+struct SavedMode {
     /// How keys were read; `None` where they come from no terminal.
     keys: Option<Termios>,
 }
@@ -50,7 +50,7 @@ impl Canvas {
             raw.control_chars[SpecialCharacterIndices::VTIME as usize] = 0;
             tcsetattr(io::stdin(), SetArg::TCSANOW, &raw)?;
         }
-        *FOUND.lock().unwrap_or_else(PoisonError::into_inner) = Some(Found { keys });
+        *FOUND.lock().unwrap_or_else(PoisonError::into_inner) = Some(SavedMode { keys });
         let canvas = Canvas(());
         put(ENTER)?;
         Ok(canvas)

@@ -11,7 +11,7 @@
 //! the others; [`Budget`] has a bound on how much that may be.
 //!
 //! What a proxy brings that speaks for many is no host's before it is known whose it is: until then each of its connections
-//! stands alone, as if it were a host of its own ([`Held::stand_alone`]), then the client pays ([`Held::charge`]). Or all
+//! stands alone, as if it were a host of its own ([`MemoryReservation::stand_alone`]), then the client pays ([`MemoryReservation::charge`]). Or all
 //! clients of a proxy would be one host, that holds more than any.
 
 use crate::domain::address::Peer;
@@ -77,7 +77,7 @@ pub struct ShedSignal {
 
 /// What one thing makes us hold; given back when it is dropped.
 #[derive(Debug)]
-pub struct Held {
+pub struct MemoryReservation {
     budget: Arc<Budget>,
     host: Peer,
     /// Whether its connection pays for it, and not the host.
@@ -263,15 +263,15 @@ impl ShedSignal {
     }
 }
 
-impl Held {
+impl MemoryReservation {
     /// Nothing yet, of a connection.
-    pub fn new(budget: Arc<Budget>, peer: Peer) -> Held {
-        Held { budget, host: peer.host(), alone: false, bytes: 0, signal: None }
+    pub fn new(budget: Arc<Budget>, peer: Peer) -> MemoryReservation {
+        MemoryReservation { budget, host: peer.host(), alone: false, bytes: 0, signal: None }
     }
 
     /// Nothing yet, on account of a host whose connection has this signal.
-    pub fn of(budget: Arc<Budget>, peer: Peer, signal: &Arc<ShedSignal>) -> Held {
-        Held { budget, host: peer.host(), alone: false, bytes: 0, signal: Some(signal.clone()) }
+    pub fn of(budget: Arc<Budget>, peer: Peer, signal: &Arc<ShedSignal>) -> MemoryReservation {
+        MemoryReservation { budget, host: peer.host(), alone: false, bytes: 0, signal: Some(signal.clone()) }
     }
 
     /// Has the host of `peer` pay for it from now on, if that may hold so much.
@@ -335,7 +335,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for MemoryReservation {
     fn drop(&mut self) {
         // Giving back is never refused.
         let _ = self.set(0, 0);

@@ -8,10 +8,10 @@ fn peer(ip: &str) -> Peer {
 }
 
 /// What somebody gets who takes all he can.
-fn fill(budget: &Arc<Budget>, ip: &str) -> (Vec<Held>, ConnectionRefusal) {
+fn fill(budget: &Arc<Budget>, ip: &str) -> (Vec<MemoryReservation>, ConnectionRefusal) {
     let mut all = Vec::new();
     loop {
-        let mut one = Held::new(budget.clone(), peer(ip));
+        let mut one = MemoryReservation::new(budget.clone(), peer(ip));
         match one.set(PIECE, MAX) {
             Ok(()) => all.push(one),
             Err(why) => return (all, why),
@@ -30,7 +30,10 @@ fn who_holds_most_is_refused_and_who_holds_little_is_not() {
     let used = || budget.books().used;
     let (first, why) = fill(&budget, "2001:db8::1");
     assert_eq!((first.len() * PIECE, why), (MAX / 2, ConnectionRefusal::Memory));
-    assert!(Held::new(budget.clone(), peer("2001:db8::2")).set(PIECE, MAX).is_err(), "a /64 is one host");
+    assert!(
+        MemoryReservation::new(budget.clone(), peer("2001:db8::2")).set(PIECE, MAX).is_err(),
+        "a /64 is one host"
+    );
     let (second, _) = fill(&budget, "203.0.113.2");
     assert_eq!(second.len() * PIECE, MAX / 4);
     let many: Vec<_> = (0..250).map(|n| fill(&budget, &format!("198.51.100.{n}")).0).collect();
@@ -56,7 +59,7 @@ fn who_holds_little_is_given_room_at_the_cost_of_who_holds_most() {
     let mut greedy: Vec<_> = (0..9).map(|n| fill(&budget, &format!("198.51.100.{n}")).0).collect();
     assert_eq!(budget.books().used, MAX);
     assert!(greedy.iter().flatten().all(|held| held.shed_host().is_none()));
-    let mut honest = Held::new(budget.clone(), peer("203.0.113.2"));
+    let mut honest = MemoryReservation::new(budget.clone(), peer("203.0.113.2"));
     assert_eq!(honest.set(FAIR_BYTES, MAX), Ok(()));
     let shed: Vec<_> = greedy.iter().flatten().filter(|held| held.shed_host().is_some()).collect();
     assert_eq!((shed.len(), shed[0].shed_host()), (1, Some(peer("198.51.100.0"))), "and no more than that");
@@ -81,14 +84,14 @@ fn who_holds_little_is_given_room_at_the_cost_of_who_holds_most() {
 fn of_one_host_a_connection_that_holds_much_makes_way_for_one_that_needs_little() {
     let budget = Arc::<Budget>::default();
     let (first, _) = fill(&budget, "203.0.113.2");
-    let mut one = Held::new(budget.clone(), peer("203.0.113.2"));
+    let mut one = MemoryReservation::new(budget.clone(), peer("203.0.113.2"));
     assert_eq!(one.set(PIECE / 2, MAX), Err(ConnectionRefusal::Memory), "half as much is not little");
     assert!(first.iter().all(|held| held.shed_host().is_none()));
-    let mut one = Held::new(budget.clone(), peer("203.0.113.2"));
+    let mut one = MemoryReservation::new(budget.clone(), peer("203.0.113.2"));
     assert_eq!(one.set(PIECE / OWN_SHARE, MAX), Ok(()));
     assert_eq!(first.iter().filter(|held| held.shed_host().is_some()).count(), 1);
     // Two things of one connection are one.
-    let mut other = Held::of(budget.clone(), peer("203.0.113.2"), one.signal());
+    let mut other = MemoryReservation::of(budget.clone(), peer("203.0.113.2"), one.signal());
     assert_eq!(other.set(PIECE, MAX), Err(ConnectionRefusal::Memory));
     assert_eq!(other.set(PIECE / 8, MAX), Ok(()));
     assert_eq!(other.set(PIECE / 4, MAX), Ok(()), "there was room left of what has gone");
@@ -97,9 +100,9 @@ fn of_one_host_a_connection_that_holds_much_makes_way_for_one_that_needs_little(
 #[test]
 fn what_a_proxy_brings_stands_alone_until_it_is_known_who_pays() {
     let budget = Arc::<Budget>::default();
-    let mut proxied: Vec<Held> = Vec::new();
+    let mut proxied: Vec<MemoryReservation> = Vec::new();
     let enter = |bytes| {
-        let mut held = Held::new(budget.clone(), peer("127.0.0.1"));
+        let mut held = MemoryReservation::new(budget.clone(), peer("127.0.0.1"));
         held.stand_alone(peer("127.0.0.1"));
         assert_eq!(held.set(bytes, MAX), Ok(()));
         held
@@ -127,7 +130,7 @@ fn what_a_proxy_brings_stands_alone_until_it_is_known_who_pays() {
 #[test]
 fn what_is_little_is_granted_as_long_as_there_is_any() {
     let budget = Arc::<Budget>::default();
-    let mut one = Held::new(budget.clone(), peer("203.0.113.2"));
+    let mut one = MemoryReservation::new(budget.clone(), peer("203.0.113.2"));
     assert_eq!(one.set(MAX + 1, MAX), Err(ConnectionRefusal::Memory));
     assert_eq!((one.set(FAIR_BYTES, MAX), one.set(100, MAX), one.bytes()), (Ok(()), Ok(()), 100));
     assert_eq!(one.set(200, 150), Err(ConnectionRefusal::MemoryTotal), "the budget was cut by a reload");

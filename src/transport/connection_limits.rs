@@ -7,7 +7,7 @@
 use crate::domain::address::Peer;
 use crate::domain::limits::{EVENT_STREAMS_MAX, RESERVED_FILES, exempt_until};
 use crate::engine::stats::ConnectionRefusal;
-use crate::transport::budget::{Budget, Held};
+use crate::transport::budget::{Budget, MemoryReservation};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +33,7 @@ struct PermitCount {
 #[derive(Debug)]
 pub struct ConnectionPermit {
     /// The bytes that are kept for it.
-    pub held: Held,
+    pub held: MemoryReservation,
     permits: Arc<ConnectionLimits>,
     /// As whose it is counted, even where another host pays for what is held.
     host: Peer,
@@ -106,7 +106,11 @@ impl ConnectionLimits {
     ) -> Result<ConnectionPermit, ConnectionRefusal> {
         let host = peer.host();
         self.connections.enter(host, per_host_max)?;
-        Ok(ConnectionPermit { held: Held::new(self.budget.clone(), peer), permits: self.clone(), host })
+        Ok(ConnectionPermit {
+            held: MemoryReservation::new(self.budget.clone(), peer),
+            permits: self.clone(),
+            host,
+        })
     }
 
     /// Counts a stream of events, or says why it is one too many.
@@ -123,8 +127,8 @@ impl ConnectionLimits {
 
 impl ConnectionPermit {
     /// Takes what is held out of it, and leaves nothing there that would be held for `peer`.
-    pub fn take_held(&mut self, peer: Peer) -> Held {
-        std::mem::replace(&mut self.held, Held::new(self.permits.budget.clone(), peer))
+    pub fn take_held(&mut self, peer: Peer) -> MemoryReservation {
+        std::mem::replace(&mut self.held, MemoryReservation::new(self.permits.budget.clone(), peer))
     }
 }
 

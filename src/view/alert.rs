@@ -5,7 +5,7 @@ mod say;
 mod slot;
 
 use super::api;
-use crate::domain::alert::message::{Message, Shared, Subject};
+use crate::domain::alert::message::{CommonCause, Message, Subject};
 use crate::domain::beat::Exit;
 use crate::domain::lang::Lang;
 use crate::domain::record::Cause;
@@ -38,7 +38,7 @@ pub fn json(lang: Lang, message: &Message) -> Value {
         "address": first.and_then(|one| one.address.as_ref()),
         "tags": first.map(|one| &one.tags),
         "shared": message.shared.as_ref().map(|shared| match shared {
-            Shared::After(id) | Shared::Network(id) => id,
+            CommonCause::After(id) | CommonCause::Network(id) => id,
         }),
         "dependants": message.dependants,
         "dependants_count": message.dependants_count,

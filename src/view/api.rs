@@ -92,7 +92,7 @@ pub fn acknowledged(id: &str) -> Value {
 }
 
 /// What `/api/v1/status` shows.
-pub struct Status<'a> {
+pub struct ServerStatus<'a> {
     /// Our version.
     pub version: &'a str,
     /// Which installation this is.
@@ -120,7 +120,7 @@ pub struct Status<'a> {
 }
 
 /// The daemon as a whole.
-pub fn status(status: &Status<'_>) -> Value {
+pub fn status(status: &ServerStatus<'_>) -> Value {
     json!({
         "version": status.version,
         "instance": status.instance,

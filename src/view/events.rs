@@ -15,14 +15,14 @@ pub const CONTENT_TYPE: &str = "text/event-stream";
 
 /// The events of one stream.
 #[derive(Debug)]
-pub struct Stream {
+pub struct EventEncoder {
     last_id: i64,
 }
 
-impl Stream {
+impl EventEncoder {
     /// One that begins now.
-    pub fn new(now: Wall) -> Stream {
-        Stream { last_id: now.0 }
+    pub fn new(now: Wall) -> EventEncoder {
+        EventEncoder { last_id: now.0 }
     }
 
     /// The first event: who we are, and how things stand.
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn events_are_numbered_blocks_of_one_line_each() {
         let now = Wall(1_770_521_420_000);
-        let mut stream = Stream::new(now);
+        let mut stream = EventEncoder::new(now);
         let hello = stream.hello(now, "1.2.3", &[0, 4, 1, 0, 0]);
         assert_eq!(
             hello,

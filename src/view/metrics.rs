@@ -47,7 +47,7 @@ pub struct Input<'a> {
     /// Alerts that are to be told.
     pub alerts_pending: u64,
     /// The process, where the system tells.
-    pub process: Process,
+    pub process: ProcessMetrics,
     /// When the daemon started.
     pub started: Wall,
 }
@@ -65,7 +65,7 @@ pub struct Histogram<'a> {
 
 /// What the system says of our process; `None` where it says nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Process {
+pub struct ProcessMetrics {
     /// CPU time of user and system, seconds.
     pub cpu_s: Option<f64>,
     /// Resident memory.
@@ -80,7 +80,7 @@ pub struct Process {
 
 /// All metrics as text.
 pub fn render(input: &Input<'_>, openmetrics: bool) -> String {
-    let mut out = Writer { text: String::with_capacity(4096), openmetrics };
+    let mut out = MetricsWriter { text: String::with_capacity(4096), openmetrics };
     out.family("heartbeat_beats", "counter", "Beats by the way they came and what became of them.");
     for (transport, result, n) in input.beats {
         out.sample("heartbeat_beats_total", &[("transport", transport), ("result", result)], *n);
@@ -149,12 +149,12 @@ pub fn render(input: &Input<'_>, openmetrics: bool) -> String {
     out.text
 }
 
-struct Writer {
+struct MetricsWriter {
     text: String,
     openmetrics: bool,
 }
 
-impl Writer {
+impl MetricsWriter {
     /// A family's head. The older format names a counter with its suffix, OpenMetrics without.
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         let suffix = if kind == "counter" && !self.openmetrics { "_total" } else { "" };
@@ -228,7 +228,7 @@ mod tests {
             governor_stretch: 1.25,
             alerts: &[("ops", "sent", 3)],
             alerts_pending: 2,
-            process: Process { cpu_s: Some(1.5), ..Process::default() },
+            process: ProcessMetrics { cpu_s: Some(1.5), ..ProcessMetrics::default() },
             started: Wall(1_770_000_000_500),
         }
     }

@@ -65,7 +65,7 @@ const STYLE: &str = include_str!("page/style.css");
 
 /// A monitor and its past.
 #[derive(Clone, Copy, Debug)]
-pub struct Row<'a> {
+pub struct MonitorRow<'a> {
     /// How it stands.
     pub snapshot: &'a Snapshot,
     /// What was.
@@ -95,7 +95,7 @@ pub struct Page<'a> {
     /// How many monitors it shows.
     pub shown: usize,
     /// Those of them that come next, in order: a long page is made in pieces.
-    pub rows: &'a [Row<'a>],
+    pub rows: &'a [MonitorRow<'a>],
     /// Where to go on when there are more after the last one: opaque here.
     pub next: Option<&'a str>,
     /// Where this page begins (`?after=`).

@@ -7,7 +7,7 @@ use crate::i18n;
 
 /// What the line is made of.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Standing {
+pub struct StatusLine {
     /// Monitors by state.
     pub counts: Counts,
     /// Beats a second of late.
@@ -27,7 +27,7 @@ pub struct Standing {
 }
 
 /// E.g. `4 up, 1 late, 0 down; 66 beats/s; 5 connections`, and what is wrong, if anything is.
-pub fn line(lang: Lang, standing: &Standing) -> String {
+pub fn line(lang: Lang, standing: &StatusLine) -> String {
     let n = |state: State| standing.counts[state as usize];
     let (up, late, down) = (n(State::Up), n(State::Late), n(State::Down));
     let rate = standing.beats_per_second.round();
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_line_reads_as_promised() {
-        let mut standing = Standing {
+        let mut standing = StatusLine {
             counts: [0, 4, 1, 0, 0],
             beats_per_second: 66.3,
             connections: 5,

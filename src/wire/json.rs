@@ -24,13 +24,13 @@ pub enum Body<'a> {
 /// The beats of a batch, each read when its turn comes: ten thousand of them taken apart at once would be megabytes.
 #[derive(Debug)]
 pub struct Many<'a> {
-    texts: Texts<'a>,
+    texts: BatchItems<'a>,
     depth: Depth,
     limits: &'a Limits,
 }
 
 #[derive(Debug)]
-enum Texts<'a> {
+enum BatchItems<'a> {
     Lines(std::str::Split<'a, char>),
     Elements(std::vec::IntoIter<&'a serde_json::value::RawValue>),
 }
@@ -60,8 +60,8 @@ impl<'a> Iterator for Many<'a> {
 
     fn next(&mut self) -> Option<Result<Fields<'a>, BeatError>> {
         let text = match &mut self.texts {
-            Texts::Lines(lines) => lines.map(str::trim_ascii).find(|line| !line.is_empty()),
-            Texts::Elements(elements) => elements.next().map(|raw| raw.get()),
+            BatchItems::Lines(lines) => lines.map(str::trim_ascii).find(|line| !line.is_empty()),
+            BatchItems::Elements(elements) => elements.next().map(|raw| raw.get()),
         };
         text.map(|text| element(text, self.limits, self.depth))
     }
@@ -103,7 +103,7 @@ fn array<'a>(text: &'a str, limits: &'a Limits) -> Result<Many<'a>, BeatError> {
         .map_err(|e| BeatError::new(format!("not JSON: {e}")))?;
     let elements = elements.ok_or_else(|| too_many(limits))?;
     let below = Depth(limits.json_depth.saturating_sub(1));
-    Ok(Many { texts: Texts::Elements(elements.into_iter()), depth: below, limits })
+    Ok(Many { texts: BatchItems::Elements(elements.into_iter()), depth: below, limits })
 }
 
 fn lines<'a>(text: &'a str, limits: &'a Limits) -> Result<Many<'a>, BeatError> {
@@ -115,7 +115,7 @@ fn lines<'a>(text: &'a str, limits: &'a Limits) -> Result<Many<'a>, BeatError> {
             return Err(too_many(limits));
         }
     }
-    Ok(Many { texts: Texts::Lines(text.split('\n')), depth: Depth(limits.json_depth), limits })
+    Ok(Many { texts: BatchItems::Lines(text.split('\n')), depth: Depth(limits.json_depth), limits })
 }
 
 fn element<'a>(text: &'a str, limits: &Limits, depth: Depth) -> Result<Fields<'a>, BeatError> {

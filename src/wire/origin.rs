@@ -17,7 +17,7 @@ pub fn is_cross_site(proxies: &Proxies, peer: Peer, facts: &Facts<'_>) -> bool {
     let is_same = |host: &str| bare_host(host, scheme).eq_ignore_ascii_case(bare_host(from, scheme));
     let own = facts.host.and_then(|host| std::str::from_utf8(host).ok());
     // What a proxy says illegibly is no reason to believe a page.
-    let Some(said) = Said::by(proxies, peer, facts) else { return true };
+    let Some(said) = ForwardedOrigin::by(proxies, peer, facts) else { return true };
     let host_fits = said.host.or(own).is_some_and(is_same);
     let scheme_fits = said.scheme.is_none_or(|said| said.eq_ignore_ascii_case(scheme));
     !(host_fits && scheme_fits)
@@ -25,7 +25,7 @@ pub fn is_cross_site(proxies: &Proxies, peer: Peer, facts: &Facts<'_>) -> bool {
 
 /// The name under which a request came, which is what a trusted proxy says of that, else `Host`. `None`: under none.
 pub fn host_asked_for<'a>(proxies: &Proxies, peer: Peer, facts: &Facts<'a>) -> Option<&'a [u8]> {
-    match Said::by(proxies, peer, facts) {
+    match ForwardedOrigin::by(proxies, peer, facts) {
         Some(said) => said.host.map(str::as_bytes).or(facts.host),
         // What cannot be read is nobody's name.
         None => Some(b""),
@@ -35,33 +35,40 @@ pub fn host_asked_for<'a>(proxies: &Proxies, peer: Peer, facts: &Facts<'a>) -> O
 /// What proxies say of the request as they got it. Of several the first knows what the browser asked for; a page cannot
 /// make its browser send any of these headers to another site.
 #[derive(Debug, Default, PartialEq)]
-struct Said<'a> {
+struct ForwardedOrigin<'a> {
     host: Option<&'a str>,
     scheme: Option<&'a str>,
 }
 
-impl<'a> Said<'a> {
+impl<'a> ForwardedOrigin<'a> {
     /// What is believed of it. `None`: it cannot be read.
-    fn by(proxies: &Proxies, peer: Peer, facts: &Facts<'a>) -> Option<Said<'a>> {
-        if proxies.trusts(peer) { Said::of(facts, proxies.header) } else { Some(Said::default()) }
+    fn by(proxies: &Proxies, peer: Peer, facts: &Facts<'a>) -> Option<ForwardedOrigin<'a>> {
+        if proxies.trusts(peer) {
+            ForwardedOrigin::of(facts, proxies.header)
+        } else {
+            Some(ForwardedOrigin::default())
+        }
     }
 
     /// `None`: it cannot be read.
-    fn of(facts: &Facts<'a>, header: ProxyHeader) -> Option<Said<'a>> {
+    fn of(facts: &Facts<'a>, header: ProxyHeader) -> Option<ForwardedOrigin<'a>> {
         let forwarded = || {
-            let Some(line) = facts.forwarded.as_slice().first() else { return Some(Said::default()) };
+            let Some(line) = facts.forwarded.as_slice().first() else {
+                return Some(ForwardedOrigin::default());
+            };
             let element = first_element(line)?;
             let value = |name| parameter(element, name).ok();
-            Some(Said { host: value("host")?, scheme: value("proto")? })
+            Some(ForwardedOrigin { host: value("host")?, scheme: value("proto")? })
         };
         let first = |line: Option<&'a [u8]>| {
             let first = std::str::from_utf8(line?).ok()?.split(',').next()?.trim();
             Some(first).filter(|first| !first.is_empty())
         };
-        let others = Said { host: first(facts.x_forwarded_host), scheme: first(facts.x_forwarded_proto) };
+        let others =
+            ForwardedOrigin { host: first(facts.x_forwarded_host), scheme: first(facts.x_forwarded_proto) };
         match header {
             ProxyHeader::Forwarded => forwarded(),
-            ProxyHeader::Unsaid if others == Said::default() => forwarded(),
+            ProxyHeader::Unsaid if others == ForwardedOrigin::default() => forwarded(),
             _ => Some(others),
         }
     }

@@ -140,7 +140,7 @@ pub fn beat(query: &str) -> Fields<'static> {
 
 /// Which alerts to list.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Alerts {
+pub struct AlertsQuery {
     /// Only those of this state, one of `states`.
     pub state: Option<&'static str>,
     /// At most so many.
@@ -150,8 +150,8 @@ pub struct Alerts {
 }
 
 /// Reads the query of a list of alerts, whose states are named so.
-pub fn alerts(query: &str, states: &[&'static str]) -> Result<Alerts, ControlError> {
-    let mut wanted = Alerts { state: None, limit: LIST_DEFAULT, before: None };
+pub fn alerts(query: &str, states: &[&'static str]) -> Result<AlertsQuery, ControlError> {
+    let mut wanted = AlertsQuery { state: None, limit: LIST_DEFAULT, before: None };
     let states: Vec<(&str, &'static str)> = states.iter().map(|name| (*name, *name)).collect();
     each(query, |key, value| {
         match key {

@@ -12,7 +12,7 @@ use heartbeat_server::domain::record::{Cause, Pause, PausedBy};
 use heartbeat_server::domain::registry::{Order, Snapshot};
 use heartbeat_server::domain::time::{Span, Wall};
 use heartbeat_server::view::badge::{self, Badge};
-use heartbeat_server::view::page::{self, MonitorPage, Page, Row};
+use heartbeat_server::view::page::{self, MonitorPage, MonitorRow, Page};
 use std::{env, fs, io, path::Path};
 
 const NOW: Wall = Wall(1_770_521_432_000);
@@ -35,8 +35,11 @@ fn main() -> io::Result<()> {
         for (name, all) in [("5", &few), ("10000", &many)] {
             let mut sorted: Vec<&(Snapshot, Past)> = all.iter().collect();
             sorted.sort_by_key(|(m, _)| (m.key(Order::State), m.id.clone()));
-            let rows: Vec<Row<'_>> =
-                sorted.iter().take(LIST_DEFAULT).map(|(snapshot, past)| Row { snapshot, past }).collect();
+            let rows: Vec<MonitorRow<'_>> = sorted
+                .iter()
+                .take(LIST_DEFAULT)
+                .map(|(snapshot, past)| MonitorRow { snapshot, past })
+                .collect();
             let mut counts = base.counts;
             all.iter().for_each(|(m, _)| counts[m.state as usize] += 1);
             let open: Vec<Incident> =

@@ -7,7 +7,7 @@ use heartbeat_server::domain::beat::Status;
 use heartbeat_server::domain::record::{Cause, Change, Record};
 use heartbeat_server::domain::time::Wall;
 use heartbeat_server::store::{
-    self, DeliveryStatus, IncidentQuery, OutboxQuery, SnapshotRow, Storage, Wanted,
+    self, DeliveryStatus, IncidentQuery, OutboxQuery, RecordFilter, SnapshotRow, Storage,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -80,7 +80,7 @@ fn what_an_earlier_version_kept_is_read() {
         };
         let from = tables.snapshot(&mut visit).unwrap();
         assert!(from.is_some(), "{version}: a snapshot was finished");
-        journal.read(from, Wanted::All, &mut |_, record| load(record)).unwrap();
+        journal.read(from, RecordFilter::All, &mut |_, record| load(record)).unwrap();
         let found: Vec<_> =
             monitors.iter().map(|(id, (_, s))| (id.as_str(), s.0, s.1.as_str(), s.2)).collect();
         assert_eq!(found, MONITORS, "{version}");

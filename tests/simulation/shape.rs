@@ -11,7 +11,7 @@ use heartbeat_server::domain::schedule::Schedule;
 use heartbeat_server::domain::time::{Span, Wall};
 use heartbeat_server::domain::tolerance::Early;
 use heartbeat_server::domain::window::Window;
-use heartbeat_server::store::journal::sim::Rng;
+use heartbeat_server::store::journal::sim::SimulatedRng;
 use std::sync::Arc;
 
 /// Rng choices.
@@ -24,7 +24,7 @@ pub trait Choose {
     fn between(&mut self, low: u64, high: u64) -> u64;
 }
 
-impl Choose for Rng {
+impl Choose for SimulatedRng {
     fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
@@ -127,7 +127,7 @@ pub struct Told {
 }
 
 impl Shape {
-    pub fn new(random: &mut Rng) -> Shape {
+    pub fn new(random: &mut SimulatedRng) -> Shape {
         let mut weights = USUAL.to_vec();
         for (event, weight) in &mut weights {
             // In some worlds a thing never happens, in some all the time.
@@ -157,7 +157,7 @@ impl Shape {
         }
     }
 
-    pub fn event(&self, random: &mut Rng) -> Event {
+    pub fn event(&self, random: &mut SimulatedRng) -> Event {
         let mut at = random.below(self.weights.iter().map(|(_, weight)| weight).sum());
         for (event, weight) in &self.weights {
             match at.checked_sub(*weight) {
@@ -168,17 +168,17 @@ impl Shape {
         Event::Beat
     }
 
-    pub fn id(&self, random: &mut Rng) -> String {
+    pub fn id(&self, random: &mut SimulatedRng) -> String {
         let kind = ["web", "db", "job"];
         let n = random.below(self.monitors);
         format!("{}-{n}", kind[n as usize % 3])
     }
 
-    pub fn interval(&self, random: &mut Rng) -> Span {
+    pub fn interval(&self, random: &mut SimulatedRng) -> Span {
         Span::secs(self.intervals_s[random.below(self.intervals_s.len() as u64) as usize])
     }
 
-    pub fn policy(&self, random: &mut Rng, now: Wall) -> Arc<Policy> {
+    pub fn policy(&self, random: &mut SimulatedRng, now: Wall) -> Arc<Policy> {
         let forget_after = random.of(&[None, None, Some(Span::secs(60)), Some(Span::secs(3600))]);
         let defaults = Defaults {
             interval: self.interval(random),
@@ -210,7 +210,7 @@ impl Shape {
         })
     }
 
-    fn alerts(&self, random: &mut Rng) -> AlertPolicy {
+    fn alerts(&self, random: &mut SimulatedRng) -> AlertPolicy {
         let told = self.notifiers.iter().filter(|one| if self.wild { random.one_in(2) } else { one.told });
         let notify = told.map(|one| one.notifier.name.clone()).collect();
         let mut notifiers: Vec<Notifier> = self.notifiers.iter().map(|one| one.notifier.clone()).collect();
@@ -220,7 +220,7 @@ impl Shape {
         AlertPolicy { notifiers, notify, ..AlertPolicy::default() }
     }
 
-    fn run_wild(&self, random: &mut Rng, rule: &mut Rule) {
+    fn run_wild(&self, random: &mut SimulatedRng, rule: &mut Rule) {
         if random.one_in(2) {
             let names = self.notifiers.iter().filter(|_| random.one_in(2));
             rule.notify = Some(names.map(|one| one.notifier.name.clone()).collect());
@@ -235,7 +235,7 @@ impl Shape {
         self.parent.is_some() && id.starts_with("db-")
     }
 
-    fn rule(&self, random: &mut Rng, now: Wall) -> Rule {
+    fn rule(&self, random: &mut SimulatedRng, now: Wall) -> Rule {
         let pattern = match random.below(5) {
             0 => self.id(random),
             1 => "declared".to_string(),
@@ -278,7 +278,7 @@ impl Shape {
         rule
     }
 
-    fn window(&self, random: &mut Rng, now: Wall) -> Window {
+    fn window(&self, random: &mut SimulatedRng, now: Wall) -> Window {
         if random.one_in(2) {
             let from = now.0 + random.below(120_000) as i64 - 30_000;
             let to = from + random.between(1, 180_000) as i64;
@@ -290,7 +290,7 @@ impl Shape {
     }
 }
 
-fn told(random: &mut Rng, n: u64) -> Told {
+fn told(random: &mut SimulatedRng, n: u64) -> Told {
     let notifier = Notifier {
         group_wait: random.of(&[Span(0), Span::secs(2), Span::secs(10)]),
         min_down: random.of(&[Span(0), Span(0), Span::secs(5), Span::secs(60)]),

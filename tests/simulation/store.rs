@@ -12,7 +12,7 @@ use heartbeat_server::store::journal::sim::SimDisk;
 use heartbeat_server::store::memory::MemoryTables;
 use heartbeat_server::store::{
     Applied, Batch, Condition, Entry, IncidentQuery, Journal, Lane, Mark, Marks, OutboxMessage, OutboxQuery,
-    Outgoing, Position, Query, SnapshotRow, Store, StoreError, Wanted,
+    Outgoing, Position, Query, RecordFilter, SnapshotRow, Store, StoreError,
 };
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -154,7 +154,7 @@ impl Journal for SimJournal {
     fn read(
         &self,
         from: Option<Position>,
-        wanted: Wanted,
+        wanted: RecordFilter,
         visit: &mut dyn FnMut(Position, &Record<'_>),
     ) -> Result<Position, StoreError> {
         self.inner.read(from, wanted, visit)

@@ -20,7 +20,7 @@ use heartbeat_server::domain::id::IdRef;
 use heartbeat_server::domain::notice::State;
 use heartbeat_server::domain::policy::{Policy, Sync};
 use heartbeat_server::domain::record::Change;
-use heartbeat_server::domain::registry::{Control, Declaration, Order};
+use heartbeat_server::domain::registry::{Declaration, MonitorCommand, Order};
 use heartbeat_server::domain::time::{Mono, Now, Span, Wall};
 use heartbeat_server::engine::checkpoint::Checkpointer;
 use heartbeat_server::engine::delivery::Deliverer;
@@ -28,10 +28,10 @@ use heartbeat_server::engine::judge::{Judge, NextTurn};
 use heartbeat_server::engine::seed::Seed;
 use heartbeat_server::engine::{ControlRefusal, Engine, Health, Incoming, MonitorEvent, Pending};
 use heartbeat_server::store::journal::disk::Disk as _;
-use heartbeat_server::store::journal::sim::{Rng, SimDisk};
+use heartbeat_server::store::journal::sim::{SimDisk, SimulatedRng};
 use heartbeat_server::store::journal::{FileJournal, JournalOptions};
 use heartbeat_server::store::memory::MemoryTables;
-use heartbeat_server::store::{IncidentQuery, Journal as _, Query as _, SnapshotRow, Storage, Wanted};
+use heartbeat_server::store::{IncidentQuery, Journal as _, Query as _, RecordFilter, SnapshotRow, Storage};
 use heartbeat_server::sys::log::Log;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -74,7 +74,7 @@ pub struct World {
     pub trace: VecDeque<String>,
     trace_max: usize,
     shape: Shape,
-    random: Rng,
+    random: SimulatedRng,
     log: Log,
     /// True time since the world began, sleep included.
     real_ms: u64,
@@ -111,7 +111,7 @@ pub struct World {
 
 impl World {
     pub fn new(seed: u64, log: Log, trace_max: usize) -> World {
-        let mut random = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed);
+        let mut random = SimulatedRng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed);
         let shape = Shape::new(&mut random);
         let policy = shape.policy(&mut random, Wall(BEGIN));
         World {
@@ -179,8 +179,8 @@ impl World {
             }
             Event::Commit => self.commit_all(),
             Event::Pause => self.pause(),
-            Event::Resume => self.control(Control::Resume),
-            Event::Remove => self.control(Control::Remove),
+            Event::Resume => self.control(MonitorCommand::Resume),
+            Event::Remove => self.control(MonitorCommand::Remove),
             Event::Declare => self.declare(),
             Event::Reload => self.reload(),
             Event::Step => {

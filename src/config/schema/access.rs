@@ -2,7 +2,7 @@
 
 use super::{TokenSource, source_table};
 use crate::config::declare::section;
-use crate::config::value::{Located, Value};
+use crate::config::value::{ConfigValue, Located};
 use crate::domain::host::Hosts;
 use crate::domain::limits::{NETWORKS_MAX, TOKENS_MAX};
 use crate::i18n;
@@ -89,19 +89,19 @@ section! {
     }
 }
 
-fn networks(value: Value<'_>) -> Option<Vec<IpNet>> {
-    Some(value.elements(NETWORKS_MAX)?.into_iter().filter_map(Value::network).collect())
+fn networks(value: ConfigValue<'_>) -> Option<Vec<IpNet>> {
+    Some(value.elements(NETWORKS_MAX)?.into_iter().filter_map(ConfigValue::network).collect())
 }
 
-fn hosts(value: Value<'_>) -> Option<Vec<String>> {
-    let host = |element: Value<'_>| {
+fn hosts(value: ConfigValue<'_>) -> Option<Vec<String>> {
+    let host = |element: ConfigValue<'_>| {
         let read = Hosts::entry(element.string()?);
         read.map_err(|reason| element.reject(reason.into())).ok()
     };
     Some(value.elements(NETWORKS_MAX)?.into_iter().filter_map(host).collect())
 }
 
-fn token_sources(value: Value<'_>) -> Vec<Located<TokenSource>> {
+fn token_sources(value: ConfigValue<'_>) -> Vec<Located<TokenSource>> {
     let nowhere = || i18n::config::SAY_WHERE_TOKENS_FILE.into();
     let elements = value.elements(TOKENS_MAX).unwrap_or_default();
     elements.into_iter().filter_map(|element| source_table(element, nowhere())).collect()

@@ -4,7 +4,7 @@ use super::LENGTH_MIN;
 use super::monitor::early;
 use super::notifier::notifier_names;
 use crate::config::declare::section;
-use crate::config::value::{Located, Value};
+use crate::config::value::{ConfigValue, Located};
 use crate::domain::limits::{FORGET_MAX, FORGET_MIN, INTERVAL_MAX, INTERVAL_MIN};
 use crate::domain::time::Span;
 use crate::domain::tolerance::Early;
@@ -92,7 +92,7 @@ section! {
 }
 
 /// Where people reach the page: http or https, without a query, and without the slash at its end.
-fn page_url(value: Value<'_>) -> Option<String> {
+fn page_url(value: ConfigValue<'_>) -> Option<String> {
     let text = value.string()?.trim_end_matches('/');
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
     let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"?#<>\"\\@".contains(c);

@@ -2,7 +2,7 @@
 
 use super::{TIMEOUT_MAX, TIMEOUT_MIN, TokenSource, section_of, source};
 use crate::config::declare::{Section, section};
-use crate::config::value::{Located, Value};
+use crate::config::value::{ConfigValue, Located};
 use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::limits::NETWORKS_MAX;
 use crate::domain::time::Span;
@@ -45,7 +45,7 @@ section! {
         zh: r#"必需。端口（"7777"：所有地址，IPv6 和 IPv4）、"<主机>:<端口>"、"[<ipv6>]:<端口>" 或 "unix:<路径>"。"#,
         sample: r#"A port, "host:port", "[ipv6]:port" or "unix:/path"."#,
     }
-    proxies: Proxies {
+    proxies: ProxiesValue {
         read: by(proxies),
         form: r#"[<network> | "unix", ...]"#,
         default: [],
@@ -139,14 +139,14 @@ section! {
 
 /// Who is believed when saying who the client is.
 #[derive(Clone, Debug, Default)]
-pub(in crate::config) struct Proxies {
+pub(in crate::config) struct ProxiesValue {
     pub(in crate::config) networks: Vec<IpNet>,
     /// Whoever comes over a unix socket.
     pub(in crate::config) unix: bool,
 }
 
 /// The name under which a service manager hands a socket over: systemd allows neither control characters nor `:`.
-fn listener_name(value: Value<'_>) -> Option<String> {
+fn listener_name(value: ConfigValue<'_>) -> Option<String> {
     let name = value.string()?;
     let fits = (1..=64).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
@@ -157,15 +157,15 @@ fn listener_name(value: Value<'_>) -> Option<String> {
     Some(name.to_string())
 }
 
-fn address(value: Value<'_>) -> Option<ListenAddress> {
+fn address(value: ConfigValue<'_>) -> Option<ListenAddress> {
     Some(match value.parsed()? {
         ListenAddress::Unix(path) => ListenAddress::Unix(value.beside(&path)),
         other => other,
     })
 }
 
-fn proxies(value: Value<'_>) -> Option<Proxies> {
-    let mut proxies = Proxies::default();
+fn proxies(value: ConfigValue<'_>) -> Option<ProxiesValue> {
+    let mut proxies = ProxiesValue::default();
     for element in value.elements(NETWORKS_MAX)? {
         match element.string() {
             Some("unix") => proxies.unix = true,
@@ -176,7 +176,7 @@ fn proxies(value: Value<'_>) -> Option<Proxies> {
     Some(proxies)
 }
 
-fn tls(value: Value<'_>) -> Option<Option<TlsDraft>> {
+fn tls(value: ConfigValue<'_>) -> Option<Option<TlsDraft>> {
     let mut draft = TlsDraft::default();
     if value.is_word("off") {
         return Some(None);
@@ -184,7 +184,7 @@ fn tls(value: Value<'_>) -> Option<Option<TlsDraft>> {
     value.section(TlsDraft::KEYS, section_of, &mut draft).then_some(Some(draft))
 }
 
-fn client_auth(value: Value<'_>) -> Option<ClientAuth> {
+fn client_auth(value: ConfigValue<'_>) -> Option<ClientAuth> {
     match value.string()? {
         "required" => Some(ClientAuth::Required),
         "optional" => Some(ClientAuth::Optional),
@@ -195,7 +195,7 @@ fn client_auth(value: Value<'_>) -> Option<ClientAuth> {
     }
 }
 
-fn keepalive(value: Value<'_>) -> Option<Option<KeepAlive>> {
+fn keepalive(value: ConfigValue<'_>) -> Option<Option<KeepAlive>> {
     if value.is_word("off") {
         return Some(None);
     }

@@ -2,7 +2,7 @@
 
 use super::LOG_TARGETS_MAX;
 use crate::config::declare::{Section, section};
-use crate::config::value::{Located, Value};
+use crate::config::value::{ConfigValue, Located};
 use crate::domain::notice::Level;
 use crate::i18n;
 use crate::sys::log::{Format, Target};
@@ -67,7 +67,7 @@ section! {
     }
 }
 
-fn targets(value: Value<'_>) -> Option<Vec<Located<TargetDraft>>> {
+fn targets(value: ConfigValue<'_>) -> Option<Vec<Located<TargetDraft>>> {
     let elements = value.elements(LOG_TARGETS_MAX)?;
     if elements.is_empty() {
         value.reject(i18n::config::LOG_NEEDS_LEAST_ONE.into());
@@ -85,14 +85,14 @@ fn targets(value: Value<'_>) -> Option<Vec<Located<TargetDraft>>> {
     Some(all)
 }
 
-fn target(value: Value<'_>) -> Option<Target> {
+fn target(value: ConfigValue<'_>) -> Option<Target> {
     Some(match value.parsed()? {
         Target::File(path) => Target::File(value.beside(&path)),
         other => other,
     })
 }
 
-fn level(value: Value<'_>) -> Option<Level> {
+fn level(value: ConfigValue<'_>) -> Option<Level> {
     const ALL: [Level; 5] = [Level::Error, Level::Warning, Level::Notice, Level::Info, Level::Debug];
     let name = value.string()?;
     let found = ALL.into_iter().find(|level| level.name() == name);

@@ -4,7 +4,7 @@ use super::LENGTH_MIN;
 use super::notifier::notifier_names;
 use crate::config::declare::{Section, section};
 use crate::config::hints;
-use crate::config::value::{Located, Moment, Value};
+use crate::config::value::{ConfigValue, Located, WrittenTime};
 use crate::domain::id::Id;
 use crate::domain::limits::{
     FORGET_MAX, FORGET_MIN, INTERVAL_MAX, INTERVAL_MIN, RULE_AFTER_MAX, RULE_WINDOWS_MAX, TAG_BYTES_MAX,
@@ -50,7 +50,7 @@ section! {
         sample: "How long after that it is still only late, not down; by default a quarter of the interval, 30s to 1h.",
     }
     schedule: String {
-        read: by(Value::owned),
+        read: by(ConfigValue::owned),
         form: "<schedule>",
         example: r#""30 3 * * *""#,
         en: "When it is due, in place of an interval. A beat before a slot does not satisfy it, unless it comes
@@ -148,18 +148,18 @@ section! {
 section! {
     /// An element of `monitor.maintenance`.
     WindowDraft {
-        from: Moment { read: by(Value::moment) }
-        to: Moment { read: by(Value::moment) }
+        from: WrittenTime { read: by(ConfigValue::moment) }
+        to: WrittenTime { read: by(ConfigValue::moment) }
         weekly: Vec<&'static str> { read: by(weekdays) }
-        at: (u8, u8) { read: by(Value::time_of_day) }
-        cron: String { read: by(Value::owned) }
+        at: (u8, u8) { read: by(ConfigValue::time_of_day) }
+        cron: String { read: by(ConfigValue::owned) }
         r#for: Span { read: span(LENGTH_MIN..=WINDOW_MAX) }
         timezone: Zone { read: by(zone) }
     }
 }
 
-fn windows(value: Value<'_>) -> Option<Vec<Located<WindowDraft>>> {
-    let window = |element: Value<'_>| {
+fn windows(value: ConfigValue<'_>) -> Option<Vec<Located<WindowDraft>>> {
+    let window = |element: ConfigValue<'_>| {
         let mut window = WindowDraft::default();
         let read = element.section(WindowDraft::KEYS, |_| None, &mut window);
         element.located(read.then_some(window))
@@ -168,7 +168,7 @@ fn windows(value: Value<'_>) -> Option<Vec<Located<WindowDraft>>> {
 }
 
 /// How long before its slot a beat counts for it: a share or a span.
-pub(in crate::config::schema) fn early(value: Value<'_>) -> Option<Early> {
+pub(in crate::config::schema) fn early(value: ConfigValue<'_>) -> Option<Early> {
     let text = value.as_text().unwrap_or_default();
     let Some(percent) = text.trim().strip_suffix('%') else {
         return value.span(Span(0)..=INTERVAL_MAX).map(Early::For);
@@ -181,7 +181,7 @@ pub(in crate::config::schema) fn early(value: Value<'_>) -> Option<Early> {
     percent.map(Early::Percent)
 }
 
-fn whom(value: Value<'_>) -> Option<Match> {
+fn whom(value: ConfigValue<'_>) -> Option<Match> {
     let text = value.string()?;
     // Ids may hold a slash too, but none that is a network does.
     if text.split_once('/').is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok()) {
@@ -196,7 +196,7 @@ fn whom(value: Value<'_>) -> Option<Match> {
     }
 }
 
-fn zone(value: Value<'_>) -> Option<Zone> {
+fn zone(value: ConfigValue<'_>) -> Option<Zone> {
     let name = value.string()?;
     match Zone::parse(name) {
         Ok(zone) => Some(zone),
@@ -211,7 +211,7 @@ fn zone(value: Value<'_>) -> Option<Zone> {
     }
 }
 
-fn weekdays(value: Value<'_>) -> Option<Vec<&'static str>> {
+fn weekdays(value: ConfigValue<'_>) -> Option<Vec<&'static str>> {
     let elements = value.elements(WEEKDAYS.len())?;
     let mut days = Vec::new();
     for element in &elements {
@@ -227,7 +227,7 @@ fn weekdays(value: Value<'_>) -> Option<Vec<&'static str>> {
     Some(days)
 }
 
-fn tags(value: Value<'_>) -> Option<Vec<String>> {
+fn tags(value: ConfigValue<'_>) -> Option<Vec<String>> {
     let mut tags = Vec::new();
     for element in value.elements(TAGS_MAX)? {
         let Some(tag) = element.string() else { continue };
@@ -240,7 +240,7 @@ fn tags(value: Value<'_>) -> Option<Vec<String>> {
     Some(tags)
 }
 
-fn after(value: Value<'_>) -> Option<Vec<Located<String>>> {
+fn after(value: ConfigValue<'_>) -> Option<Vec<Located<String>>> {
     let mut ids = Vec::new();
     for element in value.elements(RULE_AFTER_MAX)? {
         let Some(id) = element.string() else { continue };

@@ -1,23 +1,26 @@
 //! The keys of `[[notifier]]`.
 
-use super::{TokenSource, file, source_table};
+mod readers;
+
+use super::{TokenSource, file};
 use crate::config::declare::section;
-use crate::config::value::{Located, Value};
+use crate::config::value::{ConfigValue, Located};
 use crate::domain::alert::policy::{
-    GROUP_WAIT_MAX, MIN_DOWN_MAX, NOTIFY_MAX, Notifier, REMIND_MAX, REMIND_MIN, RETRY_FOR_MAX,
+    GROUP_WAIT_MAX, MIN_DOWN_MAX, NOTIFY_MAX, REMIND_MAX, REMIND_MIN, RETRY_FOR_MAX,
 };
 use crate::domain::time::Span;
-use crate::i18n;
-use crate::i18n::Text;
-use crate::notify::mail::{MailTls, Mailbox, is_whole_name};
-use crate::notify::preset::{self, PRESETS, Preset};
+use crate::notify::mail::{MailTls, Mailbox};
+use crate::notify::preset::Preset;
 use crate::notify::webhook::{HeaderName, Method};
 use crate::notify::{CONCURRENCY_MAX, TIMEOUT_MAX};
+pub(in crate::config) use readers::{NotifierKind, SecretUrl};
+use readers::{
+    command, find_preset, headers, helo, kind, mail_tls, mailbox, mailboxes, method, notifier_name, params,
+    secrets, server, url,
+};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Most headers, secrets, parameters, recipients, and words of a command.
-const LIST_MAX: usize = 64;
 /// Most messages a minute through one notifier.
 const RATE_MAX: u64 = 600;
 /// Shortest time for a try.
@@ -102,7 +105,7 @@ section! {
         sample: "More headers.",
     }
     body: String {
-        read: by(Value::owned),
+        read: by(ConfigValue::owned),
         form: "<template>",
         example: r#""{{payload}}""#,
         only: NETWORK,
@@ -146,7 +149,7 @@ section! {
         HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment."#,
     }
     ca: PathBuf {
-        read: by(Value::path),
+        read: by(ConfigValue::path),
         form: "<path>",
         example: r#""/etc/heartbeat-server/ca.pem""#,
         only: NETWORK,
@@ -205,7 +208,7 @@ section! {
         sample: r#""starttls", "tls" from the first byte, or "none"."#,
     }
     username: String {
-        read: by(Value::owned),
+        read: by(ConfigValue::owned),
         form: "<string>",
         example: r#""heartbeat""#,
         only: MAIL,
@@ -223,7 +226,7 @@ section! {
         zh: "存有密码的文件。",
     }
     subject: String {
-        read: by(Value::owned),
+        read: by(ConfigValue::owned),
         form: "<template>",
         example: r#""{{cut 200 title}}""#,
         only: MAIL,
@@ -321,7 +324,7 @@ section! {
         zh: "一条消息尝试多久。{range}，默认 {default}。",
     }
     fallback: String {
-        read: by(Value::owned),
+        read: by(ConfigValue::owned),
         form: "<name>",
         example: r#""mail""#,
         en: "The notifier that gets what this one finally does not take.",
@@ -331,45 +334,8 @@ section! {
     }
 }
 
-/// `type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::config) enum NotifierKind {
-    Webhook,
-    Mail,
-    Exec,
-    Journal,
-    Syslog,
-}
-
-impl NotifierKind {
-    const ALL: [NotifierKind; 5] = [
-        NotifierKind::Webhook,
-        NotifierKind::Mail,
-        NotifierKind::Exec,
-        NotifierKind::Journal,
-        NotifierKind::Syslog,
-    ];
-
-    pub(in crate::config) fn name(self) -> &'static str {
-        match self {
-            NotifierKind::Webhook => "webhook",
-            NotifierKind::Mail => "mail",
-            NotifierKind::Exec => "exec",
-            NotifierKind::Journal => "journal",
-            NotifierKind::Syslog => "syslog",
-        }
-    }
-}
-
-/// An address: written out, or a secret as a whole.
-#[derive(Debug)]
-pub(in crate::config) enum SecretUrl {
-    Text(String),
-    Secret(TokenSource),
-}
-
 /// A list of names of notifiers, each once.
-pub(super) fn notifier_names(value: Value<'_>) -> Option<Vec<Located<String>>> {
+pub(super) fn notifier_names(value: ConfigValue<'_>) -> Option<Vec<Located<String>>> {
     let mut names: Vec<Located<String>> = Vec::new();
     for element in value.elements(NOTIFY_MAX)? {
         if let Some(name) = element.located(element.owned()) {
@@ -379,185 +345,4 @@ pub(super) fn notifier_names(value: Value<'_>) -> Option<Vec<Located<String>>> {
         }
     }
     Some(names)
-}
-
-/// Headers that are ours to write.
-const OURS: [&str; 5] = ["host", "connection", "content-length", "transfer-encoding", "idempotency-key"];
-
-fn where_secret() -> Text {
-    i18n::config::SAY_WHERE_SECRET_FILE.into()
-}
-
-/// One of some words.
-fn word<T: Copy>(value: Value<'_>, all: &[(&'static str, T)]) -> Option<T> {
-    let text = value.string()?;
-    let found = all.iter().find(|(name, _)| *name == text).map(|(_, one)| *one);
-    if found.is_none() {
-        let names: Vec<String> = all.iter().map(|(name, _)| format!("{name:?}")).collect();
-        value.reject(i18n::config::none(&text, &names.join(", "), &names.join("、")));
-    }
-    found
-}
-
-fn notifier_name(value: Value<'_>) -> Option<String> {
-    let name = value.string()?;
-    if Notifier::is_name(name) {
-        return Some(name.to_string());
-    }
-    value.reject(i18n::config::NAME.into());
-    None
-}
-
-fn kind(value: Value<'_>) -> Option<NotifierKind> {
-    if let Some(preset) = value.string().and_then(preset::find) {
-        let name = preset.name;
-        value.reject(i18n::config::preset_write_type_webhook(&name));
-        return None;
-    }
-    word(value, &NotifierKind::ALL.map(|kind| (kind.name(), kind)))
-}
-
-fn find_preset(value: Value<'_>) -> Option<&'static Preset> {
-    let all: Vec<(&'static str, &'static Preset)> = PRESETS.iter().map(|one| (one.name, one)).collect();
-    word(value, &all)
-}
-
-fn mail_tls(value: Value<'_>) -> Option<MailTls> {
-    word(value, &[MailTls::StartTls, MailTls::Tls, MailTls::Off].map(|tls| (tls.name(), tls)))
-}
-
-fn url(value: Value<'_>) -> Option<SecretUrl> {
-    if value.is_table() {
-        return source_table(value, where_secret()).map(|source| SecretUrl::Secret(source.value));
-    }
-    value.owned().map(SecretUrl::Text)
-}
-
-fn method(value: Value<'_>) -> Option<Method> {
-    let text = value.string()?;
-    let found = Method::from_bytes(text.as_bytes()).ok().filter(|method| *method != Method::CONNECT);
-    if found.is_none() {
-        value.reject(i18n::config::not_method_such_post(&text));
-    }
-    found
-}
-
-fn headers(value: Value<'_>) -> Option<Vec<Located<(HeaderName, String)>>> {
-    let mut headers = Vec::new();
-    let mut right = true;
-    right &= value.entries(LIST_MAX, |name, value| {
-        let Some(text) = value.string() else { return right = false };
-        match HeaderName::from_bytes(name.as_bytes()) {
-            Ok(name) if !OURS.contains(&name.as_str()) => {
-                headers.extend(value.located(Some((name, text.to_string()))));
-            }
-            Ok(_) => {
-                right = false;
-                value.reject(i18n::config::HEADER_SET_ALREADY.into());
-            }
-            Err(_) => {
-                right = false;
-                value.reject(i18n::config::NOT_NAME_HEADER.into());
-            }
-        }
-    });
-    right.then_some(headers)
-}
-
-/// The names of secrets and parameters as a template can name them.
-fn plain_name(name: &str, value: Value<'_>) -> bool {
-    let plain = Notifier::is_name(name);
-    if !plain {
-        value.reject(i18n::config::NAME.into());
-    }
-    plain
-}
-
-fn secrets(value: Value<'_>) -> Option<BTreeMap<String, Located<TokenSource>>> {
-    let mut secrets = BTreeMap::new();
-    let mut right = true;
-    right &= value.entries(LIST_MAX, |name, value| {
-        match source_table(value, where_secret()).filter(|_| plain_name(name, value)) {
-            Some(source) => _ = secrets.insert(name.to_string(), source),
-            None => right = false,
-        }
-    });
-    right.then_some(secrets)
-}
-
-fn params(value: Value<'_>) -> Option<BTreeMap<String, String>> {
-    let mut params = BTreeMap::new();
-    let mut right = true;
-    right &=
-        value.entries(LIST_MAX, |name, value| match value.string().filter(|_| plain_name(name, value)) {
-            Some(text) => _ = params.insert(name.to_string(), text.to_string()),
-            None => right = false,
-        });
-    right.then_some(params)
-}
-
-/// `host`, `host:port`, `[v6]:port`.
-fn server(value: Value<'_>) -> Option<(String, Option<u16>)> {
-    let text = value.string()?;
-    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, rest)) => (host, rest.strip_prefix(':')),
-        None => match text.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        },
-    };
-    let number = port.map(|port| port.parse::<u16>().ok().filter(|port| *port > 0));
-    let fits = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/');
-    if !fits || number == Some(None) {
-        value.reject(i18n::config::not_server_write_host(&text));
-        return None;
-    }
-    Some((host.to_string(), number.flatten()))
-}
-
-/// How we introduce ourselves to a mail server (RFC 5321, 4.1.1.1): a whole name, or an address in brackets.
-fn helo(value: Value<'_>) -> Option<String> {
-    let text = value.string()?;
-    let literal = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|ip| {
-        let v6 = ip.strip_prefix("IPv6:").is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());
-        v6 || ip.parse::<std::net::Ipv4Addr>().is_ok()
-    });
-    if literal || is_whole_name(text) {
-        return Some(text.to_string());
-    }
-    value.reject(i18n::config::no_full_host_name(&text));
-    None
-}
-
-fn mailbox(value: Value<'_>) -> Option<Mailbox> {
-    let text = value.string()?;
-    let found = text.parse().ok();
-    if found.is_none() {
-        value.reject(i18n::config::not_address_mail_write(&text));
-    }
-    found
-}
-
-fn mailboxes(value: Value<'_>) -> Option<Vec<Mailbox>> {
-    if !value.is_list() {
-        return mailbox(value).map(|one| vec![one]);
-    }
-    let all = value.elements(LIST_MAX)?;
-    let found: Vec<Mailbox> = all.iter().filter_map(|one| mailbox(*one)).collect();
-    (found.len() == all.len()).then_some(found)
-}
-
-fn command(value: Value<'_>) -> Option<Vec<String>> {
-    if !value.is_list() {
-        value.reject(i18n::config::WRITE_LIST_PATH_PROGRAM.into());
-        return None;
-    }
-    let all = value.elements(LIST_MAX)?;
-    let found: Vec<String> = all.iter().filter_map(|word| word.string().map(str::to_string)).collect();
-    let empty = found.first().is_none_or(String::is_empty);
-    if found.len() == all.len() && (empty || found.iter().any(|word| word.contains('\0'))) {
-        value.reject(i18n::config::PROGRAM_MISSING.into());
-        return None;
-    }
-    (found.len() == all.len()).then_some(found)
 }

@@ -1,7 +1,7 @@
 //! The keys of `[state]`, `[control]` and `[confine]`.
 
 use crate::config::declare::section;
-use crate::config::value::Value;
+use crate::config::value::ConfigValue;
 use crate::domain::limits::{HISTORY_MAX, HISTORY_MIN};
 use crate::domain::policy::Sync;
 use crate::domain::time::Span;
@@ -14,7 +14,7 @@ section! {
     /// `[state]`.
     StateDraft {
     dir: PathBuf {
-        read: by(Value::path),
+        read: by(ConfigValue::path),
         form: "<path>",
         example: r#""/var/lib/heartbeat-server""#,
         restart: |old, new| old.state_dir != new.state_dir,
@@ -94,7 +94,7 @@ section! {
         sample: "Folders, or files, that those programs write in besides.",
     }
     program_user: String {
-        read: by(Value::owned),
+        read: by(ConfigValue::owned),
         form: "<name>",
         default: "nobody",
         en: r#"Whom the programs of notifiers run as where the daemon runs as root; "root" for root, without any of its
@@ -105,13 +105,13 @@ section! {
     }
 }
 
-fn socket(value: Value<'_>) -> Option<Option<PathBuf>> {
+fn socket(value: ConfigValue<'_>) -> Option<Option<PathBuf>> {
     match value.string()? {
         "off" => Some(None),
         _ => value.path().map(Some),
     }
 }
 
-fn folders(value: Value<'_>) -> Option<Vec<PathBuf>> {
-    Some(value.elements(WRITE_MAX)?.into_iter().filter_map(Value::path).collect())
+fn folders(value: ConfigValue<'_>) -> Option<Vec<PathBuf>> {
+    Some(value.elements(WRITE_MAX)?.into_iter().filter_map(ConfigValue::path).collect())
 }

@@ -2,7 +2,7 @@
 
 use super::entry::MonitorAlert;
 use super::machine::Lookup;
-use super::message::{LISTED_BYTES_MAX, LISTED_MAX, MessageKind, SAID_BYTES_MAX, Shared, Subject, age};
+use super::message::{CommonCause, LISTED_BYTES_MAX, LISTED_MAX, MessageKind, SAID_BYTES_MAX, Subject, age};
 use crate::domain::instance::Instance;
 use crate::domain::record::{Cause, incident_id};
 use crate::domain::schedule::Schedule;
@@ -137,18 +137,18 @@ pub(super) fn end_of(text: &str) -> String {
 }
 
 /// What several of them have in common: something they all depend on, or else their network.
-pub(super) fn shared(entries: &[&MonitorAlert]) -> Option<Shared> {
+pub(super) fn shared(entries: &[&MonitorAlert]) -> Option<CommonCause> {
     let (first, rest) = entries.split_first()?;
     if rest.is_empty() {
         return None;
     }
     let parent = first.after.iter().find(|id| rest.iter().all(|other| other.after.contains(id)));
     if let Some(parent) = parent {
-        return Some(Shared::After(parent.clone()));
+        return Some(CommonCause::After(parent.clone()));
     }
     let network = network(first.ip?)?;
     let inside = rest.iter().all(|other| other.ip.is_some_and(|ip| network.contains(&ip)));
-    inside.then(|| Shared::Network(network.to_string()))
+    inside.then(|| CommonCause::Network(network.to_string()))
 }
 
 /// That all are on this machine says nothing of a network.

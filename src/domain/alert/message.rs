@@ -111,7 +111,7 @@ pub struct Subject {
 /// What those of whom a message speaks have in common.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Shared {
+pub enum CommonCause {
     /// They all depend on this monitor.
     After(String),
     /// They are all in this network, a /24 or a /64: `10.1.2.0/24`.
@@ -151,7 +151,7 @@ pub struct Message {
     pub removed_count: u64,
     /// What they have in common, if there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shared: Option<Shared>,
+    pub shared: Option<CommonCause>,
     /// Monitors that depend on these and are silent too, which is not told separately; at most [`DEPENDANTS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dependants: Vec<String>,
@@ -259,7 +259,7 @@ mod tests {
     fn a_message_is_kept_whole_but_for_what_only_its_delivery_decides() {
         let mut message = Message::new(MessageKind::Own, "self-7-3-ops".into(), "ops", Wall(5_000));
         message.doubt = Some((SuspicionCause::Network, 9));
-        message.shared = Some(Shared::Network("10.1.2.0/24".into()));
+        message.shared = Some(CommonCause::Network("10.1.2.0/24".into()));
         message.flaps = Some((3, Span(1)));
         message.monitors = vec![Subject {
             id: "web-1".into(),

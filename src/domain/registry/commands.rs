@@ -1,7 +1,7 @@
 //! What people and calendars do to monitors: declare, pause, resume, remove.
 
 use super::row::{Flags, NEVER, NO_RULE};
-use super::{Control, Declaration, Name, Registry};
+use super::{Declaration, MonitorCommand, Name, Registry};
 use crate::domain::beat::Source;
 use crate::domain::notice::State;
 use crate::domain::record::{Change, Pause, PausedBy, Record};
@@ -23,12 +23,12 @@ impl Registry {
         &mut self,
         now: Now,
         monitor: Name<'_>,
-        control: &Control,
+        control: &MonitorCommand,
         create: (u64, Source),
         keep: &mut impl FnMut(&Record<'_>),
     ) -> Result<bool, CommandRefusal> {
         let found = self.find(monitor);
-        if let Control::Declare(wish) = control {
+        if let MonitorCommand::Declare(wish) = control {
             let rule = match found {
                 Some(key) => self.monitors[key as usize].rule,
                 None => self.rules.find(monitor.id.as_str(), create.1.peer).unwrap_or(NO_RULE),
@@ -39,28 +39,28 @@ impl Registry {
         }
         let (key, created) = match (found, control) {
             (Some(key), _) => (key, false),
-            (None, Control::Declare(_)) => (self.create(now, monitor, create.0, create.1, keep), true),
+            (None, MonitorCommand::Declare(_)) => (self.create(now, monitor, create.0, create.1, keep), true),
             (None, _) => return Err(CommandRefusal::Unknown),
         };
         let row = &mut self.monitors[key as usize];
         let rule = self.rules.get(row.rule);
         match control {
-            Control::Pause { until } => {
+            MonitorCommand::Pause { until } => {
                 self.pause(now, key, Pause { by: PausedBy::Person, until: *until }, keep);
             }
-            Control::Resume => {
+            MonitorCommand::Resume => {
                 if row.is_paused() {
                     row.rare().overruled_until = rule.and_then(|rule| rule.pause(now.wall));
                     self.resume(now, key, keep);
                 }
             }
-            Control::Remove => {
+            MonitorCommand::Remove => {
                 if row.flags.has(Flags::CONFIGURED) {
                     return Err(CommandRefusal::Configured);
                 }
                 self.remove(now, key, keep);
             }
-            Control::Declare(wish) => {
+            MonitorCommand::Declare(wish) => {
                 row.flags.set(Flags::DECLARED, true);
                 if let Some(tags) = &wish.tags {
                     row.set_tags(tags.iter().map(String::as_str));

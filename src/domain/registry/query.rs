@@ -83,7 +83,7 @@ pub struct Snapshot {
 
 /// What a person can do with a monitor.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Control {
+pub enum MonitorCommand {
     /// Set it aside, for good or until a moment. Beats are still counted; silence is not judged.
     Pause {
         /// When the pause ends by itself.

@@ -52,7 +52,7 @@ pub(super) struct Monitor {
     pub(super) last_mono: Mono,
     pub(super) beats: u64,
     pub(super) source: Source,
-    said: Said,
+    said: StatusByte,
     /// The state beneath a pause.
     pub(super) state: State,
     pub(super) flags: Flags,
@@ -87,7 +87,7 @@ pub(super) struct Monitor {
 pub(super) struct Rare {
     /// The version of the record that last changed anything in here.
     pub(super) version: u64,
-    /// How the run ended of whose failure it last told, where [`Said::Ended`] says that its last beat did.
+    /// How the run ended of whose failure it last told, where [`StatusByte::Ended`] says that its last beat did.
     exit: Option<Exit>,
     /// The address it last reported, where that is not its id.
     reported_ip: Option<Id>,
@@ -130,7 +130,7 @@ pub(super) struct Taken {
 
 /// A [`Status`] in one byte. An exit code has eight, which only those have beside them who fail with one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said {
+enum StatusByte {
     Ok,
     Fail,
     Start,
@@ -179,7 +179,7 @@ impl Monitor {
             last_mono: now.mono,
             beats: 0,
             source,
-            said: Said::Ok,
+            said: StatusByte::Ok,
             state: State::New,
             flags: Flags::default(),
             rule: NO_RULE,
@@ -353,12 +353,12 @@ impl Monitor {
     /// What its last beat said.
     pub(super) fn status(&self) -> Status {
         match self.said {
-            Said::Ok => Status::Ok,
-            Said::Fail => Status::Fail,
-            Said::Start => Status::Start,
-            Said::Log => Status::Log,
-            Said::Exit0 => Status::Exit(0),
-            Said::Ended => match self.rare.as_ref().and_then(|rare| rare.exit) {
+            StatusByte::Ok => Status::Ok,
+            StatusByte::Fail => Status::Fail,
+            StatusByte::Start => Status::Start,
+            StatusByte::Log => Status::Log,
+            StatusByte::Exit0 => Status::Exit(0),
+            StatusByte::Ended => match self.rare.as_ref().and_then(|rare| rare.exit) {
                 Some(Exit::Code(code)) => Status::Exit(code),
                 Some(Exit::Signal(number)) => Status::Signal(number),
                 None => Status::Fail,
@@ -368,14 +368,14 @@ impl Monitor {
 
     pub(super) fn set_status(&mut self, status: Status) {
         self.said = match status {
-            Status::Ok => Said::Ok,
-            Status::Fail => Said::Fail,
-            Status::Start => Said::Start,
-            Status::Log => Said::Log,
-            Status::Exit(0) => Said::Exit0,
+            Status::Ok => StatusByte::Ok,
+            Status::Fail => StatusByte::Fail,
+            Status::Start => StatusByte::Start,
+            Status::Log => StatusByte::Log,
+            Status::Exit(0) => StatusByte::Exit0,
             Status::Exit(_) | Status::Signal(_) => {
                 self.rare().exit = status.failure();
-                Said::Ended
+                StatusByte::Ended
             }
         };
     }

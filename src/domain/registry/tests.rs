@@ -52,7 +52,12 @@ fn beat(registry: &mut Registry, ms: u64, id: &str, beat: &Beat<'_>) -> Receipt 
     registry.handle(at(ms), arrival, &mut |_| {}).unwrap()
 }
 
-fn control(registry: &mut Registry, ms: u64, id: &str, control: Control) -> Result<bool, CommandRefusal> {
+fn control(
+    registry: &mut Registry,
+    ms: u64,
+    id: &str,
+    control: MonitorCommand,
+) -> Result<bool, CommandRefusal> {
     registry.control(at(ms), name(id), &control, (ms + 1, source()), &mut |_| {})
 }
 
@@ -240,17 +245,17 @@ fn a_pause_hides_silence_and_its_end_gives_a_whole_interval() {
     let mut r = registry();
     beat(&mut r, 0, "a", &OK);
     let until = Some(at(7_200_000).wall);
-    control(&mut r, 10_000, "a", Control::Pause { until }).unwrap();
+    control(&mut r, 10_000, "a", MonitorCommand::Pause { until }).unwrap();
     assert_eq!(r.counts(), [0, 0, 0, 0, 1]);
     changes(&mut r);
     assert_eq!(run_to(&mut r, 7_199_999), vec![]);
     assert_eq!(run_to(&mut r, 7_200_016), vec![("a".into(), State::Up)]);
     assert_eq!(run_to(&mut r, 7_259_999), vec![]);
     assert_eq!(run_to(&mut r, 7_260_032), vec![("a".into(), State::Late)]);
-    control(&mut r, 7_270_000, "a", Control::Pause { until: None }).unwrap();
-    control(&mut r, 7_280_000, "a", Control::Resume).unwrap();
+    control(&mut r, 7_270_000, "a", MonitorCommand::Pause { until: None }).unwrap();
+    control(&mut r, 7_280_000, "a", MonitorCommand::Resume).unwrap();
     assert_eq!(state(&r, 7_280_000, "a"), State::Up);
-    assert_eq!(control(&mut r, 0, "b", Control::Resume), Err(CommandRefusal::Unknown));
+    assert_eq!(control(&mut r, 0, "b", MonitorCommand::Resume), Err(CommandRefusal::Unknown));
 }
 
 #[test]
@@ -260,12 +265,12 @@ fn an_incident_goes_on_through_a_pause_and_a_beat_in_it_ends_it() {
     run_to(&mut r, 100_000);
     let before = r.get(at(100_000), name("a")).unwrap().incident;
     assert!(before.is_some());
-    control(&mut r, 110_000, "a", Control::Pause { until: None }).unwrap();
-    control(&mut r, 120_000, "a", Control::Resume).unwrap();
+    control(&mut r, 110_000, "a", MonitorCommand::Pause { until: None }).unwrap();
+    control(&mut r, 120_000, "a", MonitorCommand::Resume).unwrap();
     let after = r.get(at(120_000), name("a")).unwrap();
     assert_eq!((after.state, &after.incident), (State::Down, &before));
     assert_eq!(Some(after.since), before.map(|(_, started, _)| started));
-    control(&mut r, 130_000, "a", Control::Pause { until: None }).unwrap();
+    control(&mut r, 130_000, "a", MonitorCommand::Pause { until: None }).unwrap();
     beat(&mut r, 140_000, "a", &OK);
     let seen = r.get(at(140_000), name("a")).unwrap();
     assert_eq!((seen.state, seen.beneath, seen.incident), (State::Paused, State::Up, None));
@@ -275,10 +280,10 @@ fn an_incident_goes_on_through_a_pause_and_a_beat_in_it_ends_it() {
 fn a_failure_during_a_pause_is_an_incident_only_after_it() {
     let mut r = registry();
     beat(&mut r, 0, "a", &OK);
-    control(&mut r, 1_000, "a", Control::Pause { until: None }).unwrap();
+    control(&mut r, 1_000, "a", MonitorCommand::Pause { until: None }).unwrap();
     beat(&mut r, 2_000, "a", &said(Status::Fail, None));
     assert_eq!(r.get(at(2_000), name("a")).unwrap().incident, None);
-    control(&mut r, 3_000, "a", Control::Resume).unwrap();
+    control(&mut r, 3_000, "a", MonitorCommand::Resume).unwrap();
     let seen = r.get(at(3_000), name("a")).unwrap();
     assert_eq!(seen.state, State::Down);
     assert_eq!(
@@ -297,7 +302,7 @@ fn a_maintenance_window_pauses_by_itself_and_a_person_may_overrule_it() {
     assert_eq!(state(&r, 100_000, "a"), State::Paused);
     beat(&mut r, 200_000, "b", &OK);
     assert_eq!(state(&r, 200_000, "b"), State::Paused, "a newcomer too");
-    control(&mut r, 300_000, "b", Control::Resume).unwrap();
+    control(&mut r, 300_000, "b", MonitorCommand::Resume).unwrap();
     r.hold_windows(at(310_000), &mut |_| {});
     assert_eq!(state(&r, 310_000, "b"), State::Up);
     changes(&mut r);
@@ -312,7 +317,7 @@ fn who_stays_silent_long_enough_is_forgotten_unless_declared() {
     for id in ["a", "kept", "wanted"] {
         beat(&mut r, 0, id, &OK);
     }
-    control(&mut r, 0, "wanted", Control::Declare(Declaration::default())).unwrap();
+    control(&mut r, 0, "wanted", MonitorCommand::Declare(Declaration::default())).unwrap();
     let mut records = Vec::new();
     for ms in [100_000, 3_599_000] {
         while r.handle_timeout(at(ms), 7, &mut |_| {}) {}
@@ -323,7 +328,7 @@ fn who_stays_silent_long_enough_is_forgotten_unless_declared() {
     }) {}
     assert_eq!(records, vec![("a".to_string(), Change::Removed)]);
     assert_eq!((r.len(), r.get(at(0), name("a"))), (2, None));
-    assert_eq!(control(&mut r, 0, "kept", Control::Remove), Err(CommandRefusal::Configured));
+    assert_eq!(control(&mut r, 0, "kept", MonitorCommand::Remove), Err(CommandRefusal::Configured));
     // Its place is used again, by a monitor of another number.
     beat(&mut r, 3_700_000, "a", &OK);
     assert_eq!((r.len(), r.get(at(0), name("a")).map(|m| m.number)), (3, Some(3_700_001)));

@@ -28,7 +28,7 @@ pub(in crate::engine) struct CatchUp {
     changes: AtomicU64,
     /// How many of them there were when the checkpointer began its last turn.
     followed: AtomicU64,
-    calls: Mutex<Calls>,
+    calls: Mutex<CatchUpState>,
     /// The checkpointer is called, or all is over.
     called: Condvar,
     /// A turn has ended.
@@ -36,7 +36,7 @@ pub(in crate::engine) struct CatchUp {
 }
 
 #[derive(Default)]
-struct Calls {
+struct CatchUpState {
     /// There is a checkpointer.
     is_kept: bool,
     stop: bool,
@@ -89,7 +89,7 @@ impl CatchUp {
         calls.asked += 1;
         let own = calls.asked;
         self.called.notify_all();
-        let waits = |calls: &mut Calls| calls.is_kept && calls.served < own;
+        let waits = |calls: &mut CatchUpState| calls.is_kept && calls.served < own;
         drop(self.served.wait_timeout_while(calls, WAIT_MAX, waits));
     }
 
@@ -103,7 +103,7 @@ impl CatchUp {
     pub(in crate::engine) fn wait_for_call(&self, time: Duration) -> bool {
         let mut calls = lock(&self.calls);
         calls.is_kept = true;
-        let idle = |calls: &mut Calls| !calls.stop && calls.asked == calls.begun;
+        let idle = |calls: &mut CatchUpState| !calls.stop && calls.asked == calls.begun;
         let waited = self.called.wait_timeout_while(calls, time, idle);
         let mut calls = waited.unwrap_or_else(PoisonError::into_inner).0;
         calls.begun = calls.asked;

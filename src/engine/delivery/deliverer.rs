@@ -6,7 +6,7 @@
 use super::notifier_state::{NotifierState, handed_on, left, parts, waiting};
 use super::stats::AlertResult;
 use crate::domain::alert::message::age;
-use crate::domain::alert::{Kind, Message, Notifier};
+use crate::domain::alert::{Message, MessageKind, Notifier};
 use crate::domain::notice::Level;
 use crate::domain::time::{Mono, Now, Span, Wall};
 use crate::engine::{Engine, lock};
@@ -161,7 +161,7 @@ impl Engine {
         let Dispatch { outgoing, message, without } = dispatch;
         let policy = self.policy.load_full();
         let notifier = policy.alerts.notifier(&outgoing.notifier);
-        let once = message.kind == Kind::Test;
+        let once = message.kind == MessageKind::Test;
         let lane = outgoing.lane();
         let mut settled = deliverer.state(&lane).judge(notifier, &outgoing, outcome, once, now);
         if !without.is_empty() {
@@ -304,7 +304,7 @@ impl Engine {
                 Level::Warning,
                 "alert_delayed",
                 match message {
-                    Some(message) if message.kind == Kind::Test => {
+                    Some(message) if message.kind == MessageKind::Test => {
                         i18n::delivery::told_in_part(to, reason, &what)
                     }
                     _ => i18n::delivery::told_in_part_tried_again(to, reason, &what),
@@ -317,7 +317,7 @@ impl Engine {
                 i18n::delivery::not_taken_tried_again(to, reason, &what),
             ),
             Settled::Failed { reason } | Settled::GivenUp { reason } => {
-                if message.is_none_or(|message| message.kind != Kind::Test) {
+                if message.is_none_or(|message| message.kind != MessageKind::Test) {
                     self.post.gave_up(now, lane);
                 }
                 let instead = fallback.map(|other| i18n::delivery::goes_instead(&other.notifier));

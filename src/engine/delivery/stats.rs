@@ -2,7 +2,7 @@
 
 use crate::domain::alert::message::{Subject, age};
 use crate::domain::alert::policy::NOTIFIERS_MAX;
-use crate::domain::alert::{Kind, Message};
+use crate::domain::alert::{Message, MessageKind};
 use crate::domain::time::{Span, Wall};
 use crate::engine::{Engine, lock};
 use crate::i18n::samples::ODD;
@@ -234,7 +234,7 @@ impl Engine {
 }
 
 fn test(notifier: &str, key: &str, now: Wall) -> Outgoing {
-    let mut message = Message::new(Kind::Test, key.to_string(), notifier, now);
+    let mut message = Message::new(MessageKind::Test, key.to_string(), notifier, now);
     // What breaks a template breaks it now.
     message.monitors = vec![Subject {
         id: "test".to_string(),

@@ -31,7 +31,7 @@ const HELD_FROM: u64 = 1 << 62;
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Unstored {
     /// Messages that are not in the outbox, by their numbers, in their order.
-    held: BTreeMap<u64, Held>,
+    held: BTreeMap<u64, UnstoredMessage>,
     /// What came of messages that are in it, in the order of its being known.
     settled: BTreeMap<u64, Arc<Done>>,
     /// Where each of them is, by its name.
@@ -54,7 +54,7 @@ enum Spot {
 }
 
 #[derive(Debug)]
-struct Held {
+struct UnstoredMessage {
     outgoing: Outgoing,
     done: Option<(Settled, Wall)>,
     /// What has to be put into the outbox in its stead, where there was no room here for it.
@@ -83,7 +83,7 @@ struct Part {
 }
 
 /// What a list of alerts has to know.
-struct Page {
+struct AlertsPage {
     /// The rows from here.
     held: Vec<OutboxMessage>,
     /// What is otherwise than the outbox has it.
@@ -139,7 +139,7 @@ impl Unstored {
                 self.spots.insert(outgoing.key.clone(), Spot::Held(number));
                 self.lanes.entry(outgoing.lane()).or_default().insert(number);
                 self.bytes += outgoing.message.len();
-                self.held.insert(number, Held { outgoing, done: None, instead: Vec::new() });
+                self.held.insert(number, UnstoredMessage { outgoing, done: None, instead: Vec::new() });
             }
         }
     }
@@ -167,7 +167,9 @@ impl Unstored {
     pub(in crate::engine) fn are_put(&mut self, messages: &[Outgoing]) {
         for Outgoing { key, .. } in messages {
             let Some(Spot::Held(number)) = self.spots.get(key).copied() else { continue };
-            let Some(Held { outgoing, done, instead }) = self.held.remove(&number) else { continue };
+            let Some(UnstoredMessage { outgoing, done, instead }) = self.held.remove(&number) else {
+                continue;
+            };
             self.puts += 1;
             self.put.insert(number, key.clone());
             if self.put.len() > MESSAGES_MAX {
@@ -228,12 +230,13 @@ impl Unstored {
         }
     }
 
-    fn page(&self, query: &OutboxQuery) -> Page {
+    fn page(&self, query: &OutboxQuery) -> AlertsPage {
         let reached = query.before.and_then(|before| before.checked_sub(HELD_FROM));
         let before = query.before.map_or(u64::MAX, |before| before.saturating_sub(HELD_FROM));
-        let is_meant = |one: &(&u64, &Held)| query.delivery.is_none_or(|wanted| one.1.delivery() == wanted);
+        let is_meant =
+            |one: &(&u64, &UnstoredMessage)| query.delivery.is_none_or(|wanted| one.1.delivery() == wanted);
         let held = self.held.range(..before).rev().filter(is_meant).take(query.limit);
-        Page {
+        AlertsPage {
             held: held.map(|(number, one)| one.posted(HELD_FROM + number)).collect(),
             settled: self.settled.values().cloned().collect(),
             before: reached.and_then(|reached| self.put.range(reached..).next()).map(|(_, key)| key.clone()),
@@ -248,7 +251,7 @@ impl Done {
     }
 }
 
-impl Held {
+impl UnstoredMessage {
     fn delivery(&self) -> DeliveryStatus {
         self.done.as_ref().map_or(DeliveryStatus::Pending, |(settled, _)| delivery(settled))
     }
@@ -296,7 +299,7 @@ impl Engine {
     pub fn alerts(&self, query: &OutboxQuery) -> Result<Vec<OutboxMessage>, StoreError> {
         let mut spare = 0;
         loop {
-            let Page { mut held, settled, before, puts } = lock(&self.unstored).page(query);
+            let AlertsPage { mut held, settled, before, puts } = lock(&self.unstored).page(query);
             if held.len() >= query.limit {
                 return Ok(held);
             }

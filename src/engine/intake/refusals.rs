@@ -32,10 +32,10 @@ pub enum SenderRefusal {
 
 /// Of each kind, what happened; a kind in a place of its own.
 #[derive(Debug, Default)]
-pub(super) struct RefusalLog([Option<Tally>; 6]);
+pub(super) struct RefusalLog([Option<RefusalCount>; 6]);
 
 #[derive(Clone, Copy, Debug)]
-struct Tally {
+struct RefusalCount {
     why: SenderRefusal,
     count: u64,
     last: Mono,
@@ -72,11 +72,11 @@ impl RefusalLog {
     pub(super) fn note(&mut self, now: Mono, why: SenderRefusal) -> Option<u64> {
         let tally = &mut self.0[why.place()];
         let known = tally.filter(|tally| now.since(tally.last) <= SHOWN);
-        let known = known.unwrap_or(Tally { why, count: 0, last: now, said: Mono(0), unsaid: 0 });
+        let known = known.unwrap_or(RefusalCount { why, count: 0, last: now, said: Mono(0), unsaid: 0 });
         let unsaid = known.unsaid + 1;
         let due = known.count == 0 || now.since(known.said) >= SAID_EVERY;
         let (said, left) = if due { (now, 0) } else { (known.said, unsaid) };
-        *tally = Some(Tally { why, count: known.count + 1, last: now, said, unsaid: left });
+        *tally = Some(RefusalCount { why, count: known.count + 1, last: now, said, unsaid: left });
         due.then_some(unsaid)
     }
 

@@ -25,7 +25,7 @@ enum BlockKind {
 
 /// A word between braces.
 #[derive(Clone, Debug, PartialEq)]
-enum Word<'a> {
+enum TemplateWord<'a> {
     Bare(&'a str),
     Quoted(String),
 }
@@ -51,7 +51,7 @@ pub(super) fn parse(text: &str, names: Names<'_>) -> Result<Vec<Node>, TemplateE
 }
 
 /// Words, each with its offset.
-type WordSlice<'w, 'a> = &'w [(usize, Word<'a>)];
+type WordSlice<'w, 'a> = &'w [(usize, TemplateWord<'a>)];
 
 /// The offset and what is wrong there.
 type Parsed<T> = Result<T, (usize, TemplateErrorKind)>;
@@ -87,7 +87,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The words up to `}}`, each with its offset, and where the text goes on.
-    fn words(&self, from: usize) -> Parsed<(Vec<(usize, Word<'a>)>, usize)> {
+    fn words(&self, from: usize) -> Parsed<(Vec<(usize, TemplateWord<'a>)>, usize)> {
         let text = self.text;
         let mut words = Vec::new();
         let mut at = from;
@@ -101,7 +101,7 @@ impl<'a> Parser<'a> {
                 at += first.len_utf8();
             } else if first == '"' {
                 let (word, length) = quoted(rest).ok_or((at, TemplateErrorKind::Quote))?;
-                words.push((at, Word::Quoted(word)));
+                words.push((at, TemplateWord::Quoted(word)));
                 at += length;
             } else {
                 let length = rest
@@ -109,7 +109,7 @@ impl<'a> Parser<'a> {
                     .unwrap_or(rest.len());
                 // A lone brace is a word of its own, and none that is known.
                 let length = length.max(first.len_utf8());
-                words.push((at, Word::Bare(&rest[..length])));
+                words.push((at, TemplateWord::Bare(&rest[..length])));
                 at += length;
             }
         }
@@ -117,7 +117,7 @@ impl<'a> Parser<'a> {
 
     fn tag(&mut self, at: usize, words: WordSlice<'_, 'a>) -> Parsed<()> {
         let Some((first_at, first)) = words.first() else { return Err((at, TemplateErrorKind::Empty)) };
-        let Word::Bare(first) = first else { return self.insert(at, words) };
+        let TemplateWord::Bare(first) = first else { return self.insert(at, words) };
         if let Some(name) = first.strip_prefix('#') {
             return self.begin(*first_at, name, &words[1..]);
         }
@@ -138,8 +138,8 @@ impl<'a> Parser<'a> {
         let mut parts = Vec::new();
         for (at, word) in rest {
             parts.push(match word {
-                Word::Quoted(text) => InsertPart::Text(text.clone()),
-                Word::Bare(name) => InsertPart::Field(self.field(*at, name)?),
+                TemplateWord::Quoted(text) => InsertPart::Text(text.clone()),
+                TemplateWord::Bare(name) => InsertPart::Field(self.field(*at, name)?),
             });
         }
         self.nodes.push(Node::Insert { filters, parts });
@@ -184,7 +184,7 @@ impl<'a> Parser<'a> {
         let (name, kind) = match name {
             "each" => ("each", self.each(at, words)?),
             "if" | "unless" => {
-                let Some((field_at, Word::Bare(field))) = words.first() else {
+                let Some((field_at, TemplateWord::Bare(field))) = words.first() else {
                     return Err((at, TemplateErrorKind::Empty));
                 };
                 let field = self.field(*field_at, field)?;
@@ -193,7 +193,7 @@ impl<'a> Parser<'a> {
                 (if negated { "unless" } else { "if" }, BlockKind::If { field, among, negated })
             }
             _ => {
-                let mut all = vec![(at, Word::Bare(name))];
+                let mut all = vec![(at, TemplateWord::Bare(name))];
                 all.extend(words.iter().cloned());
                 let (filters, rest) = filters(&all)?;
                 if let Some((at, word)) = rest.first() {
@@ -216,8 +216,10 @@ impl<'a> Parser<'a> {
             return Err((at, TemplateErrorKind::Nested));
         }
         match words {
-            [(_, Word::Bare("monitors"))] => Ok(BlockKind::Each(usize::MAX)),
-            [(_, Word::Bare("monitors")), (at, word)] => Ok(BlockKind::Each(word.number("monitors", *at)?)),
+            [(_, TemplateWord::Bare("monitors"))] => Ok(BlockKind::Each(usize::MAX)),
+            [(_, TemplateWord::Bare("monitors")), (at, word)] => {
+                Ok(BlockKind::Each(word.number("monitors", *at)?))
+            }
             [(at, word), ..] => Err((*at, TemplateErrorKind::Word(word.text().to_string()))),
             [] => Err((at, TemplateErrorKind::Empty)),
         }
@@ -260,11 +262,11 @@ impl<'a> Parser<'a> {
     }
 }
 
-impl Word<'_> {
+impl TemplateWord<'_> {
     fn text(&self) -> &str {
         match self {
-            Word::Bare(text) => text,
-            Word::Quoted(text) => text,
+            TemplateWord::Bare(text) => text,
+            TemplateWord::Quoted(text) => text,
         }
     }
 
@@ -279,7 +281,7 @@ const FILTERS: [&str; 7] = ["json", "url", "html", "base64", "quiet", "cut", "cu
 fn filters<'w, 'a>(words: WordSlice<'w, 'a>) -> Parsed<(Vec<Filter>, WordSlice<'w, 'a>)> {
     let mut found = Vec::new();
     let mut rest = words;
-    while let [(at, Word::Bare(name)), tail @ ..] = rest {
+    while let [(at, TemplateWord::Bare(name)), tail @ ..] = rest {
         let number = |after| match tail.first() {
             Some((at, word)) => word.number(after, *at),
             None => Err((*at, TemplateErrorKind::Number(after))),

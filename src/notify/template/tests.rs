@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::alert::Kind;
+use crate::domain::alert::MessageKind;
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Wall};
 use crate::notify::testing::{NOW, envelope, message};
@@ -20,7 +20,7 @@ fn fill(text: &str, envelope: &Envelope<'_>) -> String {
 
 #[test]
 fn fields_stand_as_they_are_or_as_their_place_wants_them() {
-    let mut down = message(Kind::Down, &["web-1"]);
+    let mut down = message(MessageKind::Down, &["web-1"]);
     down.monitors[0].said = Some("disk \"full\"\n<b> & @all".into());
     let down = envelope(&down);
     for (template, want) in [
@@ -62,13 +62,13 @@ fn fields_stand_as_they_are_or_as_their_place_wants_them() {
 
 #[test]
 fn a_loop_goes_through_the_monitors_and_its_fields_are_theirs() {
-    let down = message(Kind::Down, &["a", "b", "c"]);
+    let down = message(MessageKind::Down, &["a", "b", "c"]);
     let down = envelope(&down);
     let list = "[{{#each monitors}}{{#unless first}},{{/unless}}{{json id}}{{/each}}]";
     assert_eq!(fill(list, &down), r#"["a","b","c"]"#);
     assert_eq!(fill("{{#each monitors 2}}{{id}}{{#if last}}.{{else}}, {{/if}}{{/each}}", &down), "a, b.");
     assert_eq!(fill("{{incident}}:{{#each monitors}} {{incident}}{{/each}}", &down), "7-a: 7-a 7-b 7-c");
-    let test = message(Kind::Test, &[]);
+    let test = message(MessageKind::Test, &[]);
     assert_eq!(fill("{{#each monitors}}{{id}}{{else}}nobody{{/each}}", &envelope(&test)), "nobody");
 }
 
@@ -77,13 +77,13 @@ fn a_condition_asks_for_words_or_for_anything() {
     let template = "{{#if kind down reminder}}bad{{else}}{{#if kind recovered}}good{{else}}?{{/if}}{{/if}}\
                     {{#unless delayed_s}} now{{/unless}}{{#if shared}} together{{/if}}{{#if tags}} tagged{{/if}}";
     for (kind, want) in [
-        (Kind::Down, "bad now tagged"),
-        (Kind::Recovered, "good now tagged"),
-        (Kind::Flapping, "? now tagged"),
+        (MessageKind::Down, "bad now tagged"),
+        (MessageKind::Recovered, "good now tagged"),
+        (MessageKind::Flapping, "? now tagged"),
     ] {
         assert_eq!(fill(template, &envelope(&message(kind, &["a"]))), want);
     }
-    let late = message(Kind::Down, &["a"]).at(Wall(NOW.0 + 90_000), Span::secs(60));
+    let late = message(MessageKind::Down, &["a"]).at(Wall(NOW.0 + 90_000), Span::secs(60));
     assert_eq!(fill("{{#if delayed_s}}late by {{delayed_s}}{{/if}}", &envelope(&late)), "late by 90");
 }
 
@@ -138,7 +138,7 @@ fn what_is_wrong_is_told_with_its_place() {
 fn what_comes_out_has_a_bound() {
     let ids: Vec<String> = (0..1000).map(|n| format!("m{n}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let down = message(Kind::Down, &ids);
+    let down = message(MessageKind::Down, &ids);
     let envelope = envelope(&down);
     let (secrets, params) = (Secrets::default(), BTreeMap::new());
     let scope = TemplateScope::new(&envelope, &secrets, &params);
@@ -153,7 +153,7 @@ proptest::proptest! {
     #[test]
     fn nothing_that_is_written_breaks_the_reader(text in r#"(\{\{|\}\}|#if |#each |/if|kind|json |"|\\|cut |7|monitors|监| |else|[a-z\n]){0,40}"#) {
         if let Ok(template) = Template::parse(&text, NAMES) {
-            let down = message(Kind::Down, &["a", "b"]);
+            let down = message(MessageKind::Down, &["a", "b"]);
             let envelope = envelope(&down);
             let (secrets, params) = (Secrets::default(), BTreeMap::new());
             let _ = template.render(&TemplateScope::new(&envelope, &secrets, &params));
@@ -162,7 +162,7 @@ proptest::proptest! {
 
     #[test]
     fn json_is_json_whatever_a_field_holds(said in "\\PC{0,50}|[\u{0}-\u{20}\"\\\\]{0,20}") {
-        let mut down = message(Kind::Down, &["a"]);
+        let mut down = message(MessageKind::Down, &["a"]);
         down.monitors[0].said = Some(said.clone());
         let text = fill(r#"{"a":{{json message}},"b":{{#json}}<{{message}}>{{/json}}}"#, &envelope(&down));
         let read: Value = serde_json::from_str(&text).unwrap();

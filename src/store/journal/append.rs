@@ -4,9 +4,9 @@ use super::disk::DiskFile;
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, file_name};
 use super::lasting_error::LastingError;
 use super::news::JournalNews;
-use super::recover::Found;
+use super::recover::RecoveredSegments;
 use super::segment::{Extent, Segment};
-use super::sim::Rng;
+use super::sim::SimulatedRng;
 use super::{FileJournal, UNSYNCED_BYTES_MAX};
 use crate::domain::time::Wall;
 use crate::store::{Batch, Position, StoreError};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 const KEPT_BYTES_MAX: usize = 1024 * 1024;
 
 /// What changes with every append.
-pub(super) struct Inner {
+pub(super) struct AppendState {
     pub(super) segments: BTreeMap<u64, Segment>,
     /// Where frames go. `None`: nowhere, until a new segment could be begun and all unsynced frames written to it.
     pub(super) writing: Option<Writing>,
@@ -49,7 +49,7 @@ pub(super) struct Inner {
     /// Seconds until a new segment is tried again while there is none, and how long the last wait was.
     pub(super) retry_in_s: u32,
     pub(super) patience_s: u32,
-    pub(super) random: Rng,
+    pub(super) random: SimulatedRng,
 }
 
 /// The segment that is written.
@@ -129,7 +129,12 @@ impl FileJournal {
         }
     }
 
-    fn write(&self, inner: &mut Inner, now: Wall, payloads: &[Payload<'_>]) -> Result<Position, StoreError> {
+    fn write(
+        &self,
+        inner: &mut AppendState,
+        now: Wall,
+        payloads: &[Payload<'_>],
+    ) -> Result<Position, StoreError> {
         let Some(writing) = &mut inner.writing else { return Err(inner.lasting_error()) };
         let begin = inner.fresh.bytes.len();
         let mut sequence = inner.next_sequence;
@@ -177,11 +182,11 @@ impl FileJournal {
     }
 }
 
-impl Inner {
+impl AppendState {
     /// Begins with what was found; `number` is that of the next segment.
-    pub(super) fn new(found: Found, number: u64, random: Rng) -> Inner {
+    pub(super) fn new(found: RecoveredSegments, number: u64, random: SimulatedRng) -> AppendState {
         let sequence = found.next_sequence;
-        Inner {
+        AppendState {
             segments: found.segments,
             writing: None,
             next_sequence: sequence,

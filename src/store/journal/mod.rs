@@ -41,11 +41,11 @@ use crate::domain::lang::Lang;
 use crate::domain::record::Record;
 use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
-use crate::store::{Batch, Condition, Journal, Position, StoreError, Wanted};
-use append::Inner;
+use crate::store::{Batch, Condition, Journal, Position, RecordFilter, StoreError};
+use append::AppendState;
 use disk::Disk;
 use frame::{SEGMENT_HEADER_BYTES, file_name};
-use sim::Rng;
+use sim::SimulatedRng;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -129,7 +129,7 @@ pub struct FileJournal {
     /// Damage found at the start of which nobody has been told.
     untold: Mutex<Vec<Damage>>,
     turn: Mutex<()>,
-    inner: Mutex<Inner>,
+    inner: Mutex<AppendState>,
 }
 
 impl FileJournal {
@@ -141,7 +141,7 @@ impl FileJournal {
         let last_sign = found.last_sign;
         let (cut, damages) = (found.cut.take(), std::mem::take(&mut found.damages));
         let number = found.next_number.max(options.noted.map_or(1, |noted| noted.segment + 1));
-        let inner = Inner::new(found, number, Rng(options.seed ^ now.0 as u64));
+        let inner = AppendState::new(found, number, SimulatedRng(options.seed ^ now.0 as u64));
         let untold = Mutex::new(damages.iter().filter(|damage| damage.news).cloned().collect());
         let recovery = Recovery { last_sign, end: Position::default(), cut, damages };
         let (turn, inner) = (Mutex::new(()), Mutex::new(inner));
@@ -228,7 +228,7 @@ impl FileJournal {
         });
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, AppendState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -249,7 +249,7 @@ impl Journal for FileJournal {
     fn read(
         &self,
         from: Option<Position>,
-        wanted: Wanted,
+        wanted: RecordFilter,
         visit: &mut dyn FnMut(Position, &Record<'_>),
     ) -> Result<Position, StoreError> {
         FileJournal::read(self, from, wanted, visit)

@@ -7,11 +7,11 @@ use super::FileJournal;
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, file_name};
 use super::scan::{Belonging, NO_FRAME, WRONG_CHECKSUM};
 use super::segment::Extent;
-use super::window::Window;
+use super::window::ReadWindow;
 use crate::domain::record::{Change, Record};
 use crate::store::batch;
 use crate::store::codec::CodecError;
-use crate::store::{Position, StoreError, Wanted};
+use crate::store::{Position, RecordFilter, StoreError};
 use std::io;
 
 /// Read at once where every frame is wanted.
@@ -26,13 +26,13 @@ const FAILED_SEGMENTS_MAX: usize = 16;
 impl FileJournal {
     /// Visits the records behind a position (`None`: from what is left of the beginning), each with the position behind
     /// it, up to where the log ends now, which is returned. Frames without changes are passed over by their headers
-    /// where only [`Wanted::Changes`] are asked for. After an fdatasync failed, records may be visited a second time.
+    /// where only [`RecordFilter::Changes`] are asked for. After an fdatasync failed, records may be visited a second time.
     /// A frame that is not good any more, or a record that cannot be decoded, is passed over as at a start, and told of
     /// by [`FileJournal::take_news`].
     pub fn read(
         &self,
         from: Option<Position>,
-        wanted: Wanted,
+        wanted: RecordFilter,
         visit: &mut dyn FnMut(Position, &Record<'_>),
     ) -> Result<Position, StoreError> {
         let end = self.end();
@@ -82,14 +82,14 @@ impl FileJournal {
         nonce: u32,
         piece: Extent,
         behind: u64,
-        wanted: Wanted,
+        wanted: RecordFilter,
         visit: &mut dyn FnMut(Position, &Record<'_>),
     ) -> Result<(), StoreError> {
         let path = self.disk.path(&file_name(number));
         let failed = |doing, error| StoreError::io(&path, doing, error);
         let file = self.disk.open(&file_name(number)).map_err(|e| failed("open", e))?;
-        let chunk_bytes = if wanted == Wanted::All { ALL_CHUNK_BYTES } else { CHANGES_CHUNK_BYTES };
-        let mut window = Window::new(file, piece.end, chunk_bytes);
+        let chunk_bytes = if wanted == RecordFilter::All { ALL_CHUNK_BYTES } else { CHANGES_CHUNK_BYTES };
+        let mut window = ReadWindow::new(file, piece.end, chunk_bytes);
         if self.inner().failed_reads.get(&number).is_some_and(|count| *count >= READ_TRIES) {
             window = window.lenient();
         }
@@ -113,7 +113,7 @@ impl FileJournal {
             }
             let of_interest = match frame.kind {
                 FrameKind::Mark | FrameKind::Unknown(_) => false,
-                FrameKind::Records { changes } => changes || wanted == Wanted::All,
+                FrameKind::Records { changes } => changes || wanted == RecordFilter::All,
             };
             if of_interest && next > behind {
                 let whole = window.get(at, frame.frame_bytes() as usize).map_err(|e| failed("read", e))?;
@@ -127,7 +127,7 @@ impl FileJournal {
                 let begin = at + FRAME_HEADER_BYTES as u64;
                 let visited = batch::visit(payload, |offset, record| {
                     let offset = begin + offset as u64;
-                    let changes = record.change != Change::None || wanted == Wanted::All;
+                    let changes = record.change != Change::None || wanted == RecordFilter::All;
                     if changes && offset > behind {
                         visit(Position { segment: number, offset }, record);
                     }
@@ -151,7 +151,7 @@ impl FileJournal {
 }
 
 /// Why bytes cannot be used: the system could not read them, or `otherwise`.
-fn fault(window: &mut Window, otherwise: &str) -> String {
+fn fault(window: &mut ReadWindow, otherwise: &str) -> String {
     match window.fault.take() {
         Some(fault) => format!("cannot be read: {fault}"),
         None => otherwise.to_string(),

@@ -21,7 +21,7 @@ use super::frame::{
 };
 use super::scan::{SegmentScan, scan};
 use super::segment::Segment;
-use super::window::Window;
+use super::window::ReadWindow;
 use super::{Cut, Damage};
 use crate::domain::time::Wall;
 use crate::store::{Position, StoreError};
@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 
 /// What was found.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct RecoveredSegments {
     pub(super) segments: BTreeMap<u64, Segment>,
     /// The sequence of the next frame.
     pub(super) next_sequence: u64,
@@ -64,12 +64,16 @@ const SAME_BOOT_MS: u64 = 500;
 
 /// Reads all segments, cuts a torn tail, keeps copies of damaged files. Fails when the directory cannot be read, or a
 /// later version wrote in it.
-pub(super) fn recover(disk: &dyn Disk, booted_at: Option<Wall>) -> Result<Found, StoreError> {
+pub(super) fn recover(disk: &dyn Disk, booted_at: Option<Wall>) -> Result<RecoveredSegments, StoreError> {
     let names = disk.list().map_err(|e| StoreError::io(disk.path(""), "list", e))?;
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| number_of(name)).collect();
     numbers.sort_unstable();
     let last = numbers.last().copied().unwrap_or(0);
-    let mut found = Found { next_sequence: 1, next_number: last.saturating_add(1), ..Found::default() };
+    let mut found = RecoveredSegments {
+        next_sequence: 1,
+        next_number: last.saturating_add(1),
+        ..RecoveredSegments::default()
+    };
     let mut scans = Vec::new();
     for number in numbers {
         let first = scans.is_empty();
@@ -113,7 +117,7 @@ fn is_same_boot(then: Option<Wall>, now: Option<Wall>) -> bool {
     then.zip(now).is_some_and(|(then, now)| then.0.abs_diff(now.0) < SAME_BOOT_MS)
 }
 
-impl Found {
+impl RecoveredSegments {
     /// Scans one segment. One whose header is broken has nothing to read.
     fn examine(
         &mut self,
@@ -210,7 +214,7 @@ impl Found {
         let path = disk.path(&file_name(number));
         let failed = |doing, error| StoreError::io(&path, doing, error);
         let file = disk.open(&file_name(number)).map_err(|e| failed("open", e))?;
-        let mut window = Window::new(file, segment.end(), CHUNK_BYTES).lenient();
+        let mut window = ReadWindow::new(file, segment.end(), CHUNK_BYTES).lenient();
         let mut place = None;
         for extent in &segment.extents {
             let mut at = extent.start;

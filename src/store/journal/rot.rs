@@ -9,7 +9,7 @@ use super::frame::FrameKind;
 use super::sim::SimDisk;
 use super::*;
 use crate::store::codec::tests::beat;
-use crate::store::{Batch, Wanted};
+use crate::store::{Batch, RecordFilter};
 use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
@@ -47,7 +47,7 @@ fn append(journal: &FileJournal, version: u64) -> Position {
 
 fn versions(journal: &FileJournal) -> Vec<u64> {
     let mut found = Vec::new();
-    journal.read(None, Wanted::All, &mut |_, record| found.push(record.version)).unwrap();
+    journal.read(None, RecordFilter::All, &mut |_, record| found.push(record.version)).unwrap();
     found
 }
 
@@ -60,7 +60,7 @@ fn names(disk: &SimDisk) -> Vec<String> {
 
 /// A frame of a small journal, and which version it holds; `None` for a mark.
 #[derive(Clone, Debug)]
-struct Place {
+struct FramePosition {
     name: String,
     bytes: Range<u64>,
     version: Option<u64>,
@@ -69,7 +69,7 @@ struct Place {
 }
 
 /// Three segments of three versions each, a mark in the middle and one at the end, closed; and where its frames are.
-fn small() -> (SimDisk, Vec<Place>) {
+fn small() -> (SimDisk, Vec<FramePosition>) {
     let disk = SimDisk::new();
     let mut places = Vec::new();
     for round in 0..3 {
@@ -77,7 +77,7 @@ fn small() -> (SimDisk, Vec<Place>) {
         let name = file_name(journal.end().segment);
         let mut from = SEGMENT_HEADER_BYTES;
         let mut note = |to: u64, version, again| {
-            places.push(Place { name: name.clone(), bytes: from..to, version, again });
+            places.push(FramePosition { name: name.clone(), bytes: from..to, version, again });
             from = to;
         };
         if round > 0 {
@@ -200,7 +200,7 @@ fn cut_at_every_byte_a_file_loses_only_what_is_behind_and_that_is_named() {
             let disk = copy(&whole);
             disk.put(name, &content[..length]);
             let (journal, found) = open(&disk);
-            let there = |place: &&Place| place.name != *name || place.bytes.end <= length as u64;
+            let there = |place: &&FramePosition| place.name != *name || place.bytes.end <= length as u64;
             let want: Vec<u64> = places.iter().filter(there).filter_map(|place| place.version).collect();
             assert_eq!(versions(&journal), want, "{what}");
             // A last file that ends with a whole frame looks like one that was never longer, an empty first one like one
@@ -234,7 +234,7 @@ fn every_bit_that_flips_while_it_runs_costs_its_frame_and_is_told_once() {
         disk.rot(&names(&disk)[0], at, 1 << (bit % 8));
         let want: Vec<u64> = (0..3).filter(|version| *version != hit as u64).collect();
         let mut seen = Vec::new();
-        let end = journal.read(None, Wanted::All, &mut |_, r| seen.push(r.version)).unwrap();
+        let end = journal.read(None, RecordFilter::All, &mut |_, r| seen.push(r.version)).unwrap();
         assert_eq!(seen, want, "bit {bit}");
         let begin = hit.checked_sub(1).map_or(from, |before| ends[before]);
         let (damages, _) = journal.take_news();
@@ -245,7 +245,7 @@ fn every_bit_that_flips_while_it_runs_costs_its_frame_and_is_told_once() {
         // Whoever follows goes on behind it, and nobody is told again.
         append(&journal, 3);
         let mut seen = Vec::new();
-        journal.read(Some(end), Wanted::All, &mut |_, r| seen.push(r.version)).unwrap();
+        journal.read(Some(end), RecordFilter::All, &mut |_, r| seen.push(r.version)).unwrap();
         assert_eq!((seen, versions(&journal).len()), (vec![3], 3), "bit {bit}");
         assert_eq!(journal.take_news().0, [], "bit {bit}");
         bit += stride as u64;
@@ -292,7 +292,7 @@ fn what_cannot_be_read_for_a_while_is_read_later_and_what_never_can_is_passed_ov
         append(&journal, version);
     }
     let tries =
-        |most: u32| (0..most).take_while(|_| journal.read(None, Wanted::All, &mut |_, _| {}).is_err());
+        |most: u32| (0..most).take_while(|_| journal.read(None, RecordFilter::All, &mut |_, _| {}).is_err());
     disk.fail_reads(3);
     assert_eq!(tries(9).count(), 3);
     assert_eq!((versions(&journal), journal.take_news().0), (vec![0, 1, 2], vec![]));
@@ -318,7 +318,7 @@ fn a_segment_that_cannot_be_read_is_passed_over_though_those_before_it_can_be() 
     disk.fail_reads_of(&file_name(second.segment));
     let read = |seen: &mut Vec<u64>| {
         seen.clear();
-        journal.read(None, Wanted::All, &mut |_, record| seen.push(record.version))
+        journal.read(None, RecordFilter::All, &mut |_, record| seen.push(record.version))
     };
     let mut seen = Vec::new();
     let failed = (0..9).take_while(|_| read(&mut seen).is_err()).count();

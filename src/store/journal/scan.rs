@@ -10,7 +10,7 @@ use super::frame::{
     SegmentHeader, SyncMark,
 };
 use super::segment::Segment;
-use super::window::Window;
+use super::window::ReadWindow;
 use crate::domain::time::Wall;
 use std::io;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ pub(super) const WRONG_CHECKSUM: &str = "the checksum of a frame is wrong";
 
 /// Scans a segment of `bytes` bytes; the inner result says what is wrong with its header.
 pub(super) fn scan(file: Arc<dyn DiskFile>, bytes: u64) -> io::Result<Result<SegmentScan, HeaderError>> {
-    let mut window = Window::new(file, bytes, CHUNK_BYTES).lenient();
+    let mut window = ReadWindow::new(file, bytes, CHUNK_BYTES).lenient();
     let header = match SegmentHeader::decode(window.get(0, SEGMENT_HEADER_BYTES as usize)?) {
         Ok(header) => header,
         Err(fault) => return Ok(Err(fault)),
@@ -116,7 +116,7 @@ impl SegmentScan {
         Belonging { number, nonce, next_sequence: Some(self.reached.next_sequence) }
     }
 
-    fn take(&mut self, window: &mut Window, at: u64, frame: &FrameHeader) -> io::Result<()> {
+    fn take(&mut self, window: &mut ReadWindow, at: u64, frame: &FrameHeader) -> io::Result<()> {
         if frame.kind == FrameKind::Mark {
             let whole = window.get(at, frame.frame_bytes() as usize)?;
             self.mark =
@@ -142,7 +142,12 @@ pub(super) struct Belonging {
 
 impl Belonging {
     /// Whether a good frame begins at a place, behind a hole of so many bytes.
-    fn look(self, window: &mut Window, at: u64, hole: u64) -> io::Result<Result<FrameHeader, &'static str>> {
+    fn look(
+        self,
+        window: &mut ReadWindow,
+        at: u64,
+        hole: u64,
+    ) -> io::Result<Result<FrameHeader, &'static str>> {
         let Some(frame) = FrameHeader::decode(window.get(at, FRAME_HEADER_BYTES)?, self.nonce) else {
             return Ok(Err(NO_FRAME));
         };
@@ -164,7 +169,7 @@ impl Belonging {
     }
 
     /// Where the next good frame behind the beginning of a hole is, or `end`.
-    pub(super) fn search(self, window: &mut Window, hole: u64, end: u64) -> io::Result<u64> {
+    pub(super) fn search(self, window: &mut ReadWindow, hole: u64, end: u64) -> io::Result<u64> {
         let mut at = hole + 1;
         loop {
             let chunk = window.ahead(at, FRAME_HEADER_BYTES)?;

@@ -14,9 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Rng numbers that follow from a seed (SplitMix64).
 #[derive(Clone, Copy, Debug)]
-pub struct Rng(pub u64);
+pub struct SimulatedRng(pub u64);
 
-impl Rng {
+impl SimulatedRng {
     /// The next number.
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -34,13 +34,13 @@ impl Rng {
 
 /// The disk; clones are the same disk.
 #[derive(Clone, Debug, Default)]
-pub struct SimDisk(Arc<Mutex<State>>);
+pub struct SimDisk(Arc<Mutex<DiskState>>);
 
 /// What reaches the platters in one piece, at best.
 const PAGE_BYTES: u64 = 4096;
 
 #[derive(Debug, Default)]
-struct State {
+struct DiskState {
     inodes: BTreeMap<u64, Inode>,
     next_inode: u64,
     /// What a running program sees, and what a power cut leaves.
@@ -68,11 +68,11 @@ struct State {
 struct Inode {
     seen: Vec<u8>,
     durable: Vec<u8>,
-    pending: Vec<Pending>,
+    pending: Vec<UnsyncedWrite>,
 }
 
 #[derive(Debug)]
-enum Pending {
+enum UnsyncedWrite {
     Write { at: u64, bytes: Vec<u8> },
     Truncate(u64),
 }
@@ -92,7 +92,7 @@ impl SimDisk {
 
     /// Cuts the power and switches it on again.
     pub fn crash(&self, seed: u64) {
-        let mut random = Rng(seed);
+        let mut random = SimulatedRng(seed);
         // Some power cuts lose nearly everything that was not synced, some nearly nothing.
         let kept_of_256 = random.below(257);
         let mut state = self.state();
@@ -198,7 +198,7 @@ impl SimDisk {
         }
         // A later fdatasync writes the page as it is now.
         for change in &mut inode.pending {
-            if let Pending::Write { at, bytes } = change {
+            if let UnsyncedWrite::Write { at, bytes } = change {
                 let within = offset.checked_sub(*at).and_then(|within| bytes.get_mut(within as usize));
                 within.into_iter().for_each(|byte| *byte ^= bits);
             }
@@ -210,11 +210,11 @@ impl SimDisk {
         self.state().aside.clone()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, DiskState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn living(&self) -> io::Result<MutexGuard<'_, State>> {
+    fn living(&self) -> io::Result<MutexGuard<'_, DiskState>> {
         let state = self.state();
         if state.dead { Err(io::Error::other("the program is dead")) } else { Ok(state) }
     }
@@ -224,7 +224,7 @@ impl SimDisk {
     }
 }
 
-impl State {
+impl DiskState {
     fn begin_life(&mut self) {
         self.life += 1;
         self.dead = false;
@@ -267,7 +267,7 @@ impl State {
         }
         let bytes = bytes.get(..fits as usize).unwrap_or(bytes);
         overwrite(&mut file.seen, at, bytes, &[]);
-        file.pending.push(Pending::Write { at, bytes: bytes.into() });
+        file.pending.push(UnsyncedWrite::Write { at, bytes: bytes.into() });
         outcome
     }
 
@@ -278,7 +278,7 @@ impl State {
         if self.failing_syncs > 0 {
             self.failing_syncs -= 1;
             self.faults += 1;
-            let mut random = Rng(self.faults);
+            let mut random = SimulatedRng(self.faults);
             for change in pending {
                 apply_some(&mut file.durable, change, 128, &self.old_bytes, &mut random);
             }
@@ -286,8 +286,8 @@ impl State {
         }
         for change in pending {
             match change {
-                Pending::Write { at, bytes } => overwrite(&mut file.durable, at, &bytes, &[]),
-                Pending::Truncate(bytes) => file.durable.truncate(bytes as usize),
+                UnsyncedWrite::Write { at, bytes } => overwrite(&mut file.durable, at, &bytes, &[]),
+                UnsyncedWrite::Truncate(bytes) => file.durable.truncate(bytes as usize),
             }
         }
         Ok(())
@@ -370,7 +370,7 @@ impl Disk for SimDisk {
 }
 
 impl SimFile {
-    fn state(&self) -> io::Result<MutexGuard<'_, State>> {
+    fn state(&self) -> io::Result<MutexGuard<'_, DiskState>> {
         let state = self.disk.living()?;
         if state.life == self.life {
             Ok(state)
@@ -409,7 +409,7 @@ impl DiskFile for SimFile {
         let file = state.inodes.get_mut(&self.inode).ok_or(io::ErrorKind::NotFound)?;
         let freed = (file.seen.len() as u64).saturating_sub(bytes);
         file.seen.truncate(bytes as usize);
-        file.pending.push(Pending::Truncate(bytes));
+        file.pending.push(UnsyncedWrite::Truncate(bytes));
         if let Some(room) = &mut state.room {
             *room += freed;
         }
@@ -426,15 +426,21 @@ impl DiskFile for SimFile {
 }
 
 /// What a power cut leaves of an unsynced change.
-fn apply_some(content: &mut Vec<u8>, change: Pending, kept_of_256: u64, old: &[u8], random: &mut Rng) {
+fn apply_some(
+    content: &mut Vec<u8>,
+    change: UnsyncedWrite,
+    kept_of_256: u64,
+    old: &[u8],
+    random: &mut SimulatedRng,
+) {
     let (at, bytes) = match change {
-        Pending::Truncate(bytes) => {
+        UnsyncedWrite::Truncate(bytes) => {
             if random.below(256) < kept_of_256 {
                 content.truncate(bytes as usize);
             }
             return;
         }
-        Pending::Write { at, bytes } => (at, bytes),
+        UnsyncedWrite::Write { at, bytes } => (at, bytes),
     };
     let old = if random.below(2) == 0 { &[] } else { old };
     let mut from = 0;

@@ -1,7 +1,7 @@
 //! Making durable what was appended: rounds of fdatasync, new segments, and the way out when the disk fails.
 
 use super::FileJournal;
-use super::append::{Inner, Payload, Unsynced, Writing};
+use super::append::{AppendState, Payload, Unsynced, Writing};
 use super::disk::DiskFile;
 use super::frame::{
     FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader, SyncMark, file_name,
@@ -9,7 +9,7 @@ use super::frame::{
 use super::lasting_error::LastingError;
 use super::scan::scan;
 use super::segment::Segment;
-use super::window::Window;
+use super::window::ReadWindow;
 use crate::domain::time::Wall;
 use crate::store::{Position, StoreError};
 use std::io;
@@ -131,7 +131,7 @@ impl FileJournal {
 
     fn conclude(
         &self,
-        inner: &mut Inner,
+        inner: &mut AppendState,
         outcome: io::Result<()>,
         writing: &Writing,
         upto: Position,
@@ -168,7 +168,7 @@ impl FileJournal {
     }
 
     /// Where the file that is written has been removed or another one has its name, a new segment takes all that is in it.
-    fn replace_removed(&self, inner: &mut Inner, now: Wall) -> Result<(), StoreError> {
+    fn replace_removed(&self, inner: &mut AppendState, now: Wall) -> Result<(), StoreError> {
         let Some(writing) = inner.writing.clone() else { return Ok(()) };
         let name = file_name(writing.number);
         let is_there = match self.disk.open(&name) {
@@ -195,7 +195,7 @@ impl FileJournal {
     }
 
     /// Begins a segment, with all that is unsynced in it, durably.
-    pub(super) fn begin(&self, inner: &mut Inner, now: Wall) -> Result<(), StoreError> {
+    pub(super) fn begin(&self, inner: &mut AppendState, now: Wall) -> Result<(), StoreError> {
         let number = inner.next_number;
         let name = file_name(number);
         let path = self.disk.path(&name);
@@ -252,7 +252,12 @@ impl FileJournal {
         Ok(())
     }
 
-    fn begin_file(&self, inner: &Inner, name: &str, header: &SegmentHeader) -> Result<Begun, BeginError> {
+    fn begin_file(
+        &self,
+        inner: &AppendState,
+        name: &str,
+        header: &SegmentHeader,
+    ) -> Result<Begun, BeginError> {
         let used: u64 = inner.segments.values().map(|segment| segment.file_bytes).sum();
         if used > self.options.bytes_max {
             return Err(("begin a segment", io::ErrorKind::StorageFull.into()));
@@ -308,6 +313,6 @@ fn read_back(writing: &Writing, next_sequence: u64) -> Option<(u64, Vec<u8>)> {
         return None;
     }
     let bytes = (writing.end - SEGMENT_HEADER_BYTES) as usize;
-    let mut window = Window::new(writing.file.clone(), writing.end, bytes);
+    let mut window = ReadWindow::new(writing.file.clone(), writing.end, bytes);
     Some((found.header.first_sequence, window.get(SEGMENT_HEADER_BYTES, bytes).ok()?.to_vec()))
 }

@@ -45,7 +45,7 @@ fn append(journal: &FileJournal, versions: impl IntoIterator<Item = u64>) -> Pos
 
 fn versions(journal: &FileJournal) -> Vec<u64> {
     let mut found = Vec::new();
-    journal.read(None, Wanted::All, &mut |_, record| found.push(record.version)).unwrap();
+    journal.read(None, RecordFilter::All, &mut |_, record| found.push(record.version)).unwrap();
     found
 }
 
@@ -79,18 +79,20 @@ fn what_is_appended_is_read_from_any_position() {
     }
     assert!(names(&disk).len() > 1, "segments are ended");
     let mut seen = Vec::new();
-    let end = journal.read(None, Wanted::All, &mut |p, r| seen.push((p, r.version))).unwrap();
+    let end = journal.read(None, RecordFilter::All, &mut |p, r| seen.push((p, r.version))).unwrap();
     assert_eq!(end, journal.end());
     assert_eq!(seen.iter().map(|s| s.1).collect::<Vec<_>>(), (0..3000).collect::<Vec<_>>());
     assert!(seen.is_sorted_by(|a, b| a.0 < b.0) && seen.last().unwrap().0 == end);
     // Also from between two records of one frame, which is where a reader may have stopped.
     for (position, version) in seen.iter().step_by(7) {
         let mut next = None;
-        journal.read(Some(*position), Wanted::All, &mut |_, r| next = next.or(Some(r.version))).unwrap();
+        journal
+            .read(Some(*position), RecordFilter::All, &mut |_, r| next = next.or(Some(r.version)))
+            .unwrap();
         assert_eq!(next, (*version < 2999).then_some(version + 1));
     }
     let mut changes = Vec::new();
-    journal.read(Some(seen[995].0), Wanted::Changes, &mut |_, r| changes.push(r.version)).unwrap();
+    journal.read(Some(seen[995].0), RecordFilter::Changes, &mut |_, r| changes.push(r.version)).unwrap();
     assert_eq!(changes, (999..3000).step_by(10).collect::<Vec<_>>());
 }
 
@@ -103,7 +105,7 @@ fn reading_changes_leaves_the_rest_unread() {
     }
     disk.fail_reads(0);
     let before = disk.bytes_read();
-    journal.read(None, Wanted::Changes, &mut |_, _| panic!("there are no changes")).unwrap();
+    journal.read(None, RecordFilter::Changes, &mut |_, _| panic!("there are no changes")).unwrap();
     let read = disk.bytes_read() - before;
     assert!(read < journal.bytes() / 2, "{read} of {}", journal.bytes());
 }
@@ -121,7 +123,7 @@ fn a_restart_finds_everything_and_goes_on_in_a_new_segment() {
     append(&journal, 10..20);
     assert_eq!(versions(&journal), (0..20).collect::<Vec<_>>());
     let mut fresh = Vec::new();
-    journal.read(Some(end), Wanted::All, &mut |_, r| fresh.push(r.version)).unwrap();
+    journal.read(Some(end), RecordFilter::All, &mut |_, r| fresh.push(r.version)).unwrap();
     assert_eq!(fresh, (10..20).collect::<Vec<_>>());
     // Starts alone leave nothing behind.
     let before = names(&disk).len();
@@ -146,7 +148,7 @@ fn a_frame_of_a_later_version_is_passed_over_only_where_its_kind_allows_that() {
             let (journal, found) = open(&disk);
             assert_eq!((found.damages, found.cut), (vec![], None));
             let mut read = Vec::new();
-            let outcome = journal.read(None, Wanted::All, &mut |_, record| read.push(record.version));
+            let outcome = journal.read(None, RecordFilter::All, &mut |_, record| read.push(record.version));
             match outcome {
                 Ok(_) => assert_eq!(read, [0, 1, 2, 3, 4]),
                 Err(StoreError::TooNew { found, .. }) => assert_eq!(found, 4),
@@ -354,7 +356,7 @@ fn appends_of_several_threads_are_whole_and_those_who_wait_share_syncs() {
         // Somebody follows meanwhile and sees whole frames only.
         let (mut at, mut seen) = (None, 0u64);
         while seen < 4000 {
-            at = Some(journal.read(at, Wanted::All, &mut |_, _| seen += 1).unwrap());
+            at = Some(journal.read(at, RecordFilter::All, &mut |_, _| seen += 1).unwrap());
         }
     });
     assert_eq!(done.load(Ordering::Relaxed), 400);

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 /// Some bytes of a file in memory. Asking for a place further on reads on from there, at least a chunk at a time.
-pub(super) struct Window {
+pub(super) struct ReadWindow {
     file: Arc<dyn DiskFile>,
     buffer: Vec<u8>,
     start: u64,
@@ -20,14 +20,14 @@ pub(super) struct Window {
 /// What is given up at once where a disk cannot be read.
 const PAGE_BYTES: usize = 4096;
 
-impl Window {
+impl ReadWindow {
     /// A window on the bytes before `end`.
-    pub(super) fn new(file: Arc<dyn DiskFile>, end: u64, chunk_bytes: usize) -> Window {
-        Window { file, buffer: Vec::new(), start: 0, end, chunk_bytes, lenient: false, fault: None }
+    pub(super) fn new(file: Arc<dyn DiskFile>, end: u64, chunk_bytes: usize) -> ReadWindow {
+        ReadWindow { file, buffer: Vec::new(), start: 0, end, chunk_bytes, lenient: false, fault: None }
     }
 
     /// Takes for zeros what cannot be read.
-    pub(super) fn lenient(mut self) -> Window {
+    pub(super) fn lenient(mut self) -> ReadWindow {
         self.lenient = true;
         self
     }

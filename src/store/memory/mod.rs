@@ -6,7 +6,7 @@ mod query;
 use super::query::{FORGET_ROWS_MAX, incident_key};
 use super::{
     Applied, Batch, Condition, DeliveryStatus, Entry, Journal, Mark, Marks, OutboxMessage, Outgoing,
-    OwnedRecord, Position, Settled, Store, StoreError, Wanted,
+    OwnedRecord, Position, RecordFilter, Settled, Store, StoreError,
 };
 use crate::domain::history::StateChange;
 use crate::domain::lang::Lang;
@@ -29,11 +29,11 @@ struct Records {
 
 /// Tables in memory.
 #[derive(Debug, Default)]
-pub struct MemoryTables(Mutex<Inner>);
+pub struct MemoryTables(Mutex<Tables>);
 
 #[derive(Debug, Default)]
-struct Inner {
-    monitors: BTreeMap<u64, Monitor>,
+struct Tables {
+    monitors: BTreeMap<u64, StoredMonitor>,
     /// The number of each id.
     ids: BTreeMap<String, u64>,
     /// Removed monitors, and how many snapshots were finished by then.
@@ -41,7 +41,7 @@ struct Inner {
     /// By number and version.
     changes: BTreeMap<(u64, u64), StateChange>,
     /// By number and beats.
-    incidents: BTreeMap<(u64, u64), Row>,
+    incidents: BTreeMap<(u64, u64), IncidentRow>,
     /// The numbers under which monitors of a name have had any.
     incident_numbers: BTreeMap<String, BTreeSet<u64>>,
     /// By place.
@@ -56,7 +56,7 @@ struct Inner {
 }
 
 #[derive(Debug)]
-struct Monitor {
+struct StoredMonitor {
     id: String,
     version: u64,
     incident: Option<OpenIncident>,
@@ -68,7 +68,7 @@ struct Monitor {
 }
 
 #[derive(Debug)]
-struct Row {
+struct IncidentRow {
     monitor: String,
     reason: Reason,
     started: Wall,
@@ -109,14 +109,14 @@ impl Journal for MemoryJournal {
     fn read(
         &self,
         from: Option<Position>,
-        wanted: Wanted,
+        wanted: RecordFilter,
         visit: &mut dyn FnMut(Position, &Record<'_>),
     ) -> Result<Position, StoreError> {
         let records = self.records();
         let from = from.unwrap_or_default().offset;
         let kept = records.kept.iter().map(OwnedRecord::borrow);
         for (offset, record) in (records.trimmed + 1..).zip(kept) {
-            let wanted = |record: &Record<'_>| wanted == Wanted::All || record.change != Change::None;
+            let wanted = |record: &Record<'_>| wanted == RecordFilter::All || record.change != Change::None;
             if let Some(record) = record.filter(wanted).filter(|_| offset > from) {
                 visit(Position { segment: 1, offset }, &record);
             }
@@ -151,15 +151,15 @@ impl MemoryTables {
         MemoryTables::default()
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Monitor {
-    fn new(record: &Record<'_>) -> Monitor {
+impl StoredMonitor {
+    fn new(record: &Record<'_>) -> StoredMonitor {
         let detailed = record.details.is_some().then(|| (record.version, OwnedRecord::new(record)));
-        Monitor {
+        StoredMonitor {
             id: record.id.as_str().to_string(),
             version: record.version,
             incident: record.incident,
@@ -170,14 +170,14 @@ impl Monitor {
     }
 }
 
-impl Inner {
+impl Tables {
     fn put(&mut self, record: &Record<'_>) {
         let number = record.number;
         self.last_number = self.last_number.max(number);
         if record.change == Change::Removed {
             return self.remove(record);
         }
-        let stated = Monitor::new(record);
+        let stated = StoredMonitor::new(record);
         match self.monitors.get_mut(&number) {
             Some(monitor) => {
                 // Only its details may be older than the record's.
@@ -188,7 +188,7 @@ impl Inner {
                     let beats = |incident: Option<OpenIncident>| incident.map(|incident| incident.beats);
                     let same_incident = beats(monitor.incident) == beats(record.incident);
                     let (detailed, created) = (monitor.detailed.take(), monitor.created);
-                    *monitor = Monitor { detailed, created, ..stated };
+                    *monitor = StoredMonitor { detailed, created, ..stated };
                     // A snapshot may know of an incident whose record was lost with the process that made it.
                     if !same_incident {
                         self.put_incident(record);
@@ -262,7 +262,7 @@ impl Inner {
         let Some(incident) = record.incident.filter(|_| !muted) else { return };
         let numbers = self.incident_numbers.entry(record.id.as_str().to_string()).or_default();
         numbers.insert(number);
-        let row = self.incidents.entry((number, incident.beats)).or_insert_with(|| Row {
+        let row = self.incidents.entry((number, incident.beats)).or_insert_with(|| IncidentRow {
             monitor: record.id.as_str().to_string(),
             reason: incident.reason,
             started: incident.started,

@@ -1,19 +1,19 @@
 //! What can be asked of the tables in memory.
 
-use super::{Inner, MemoryTables, Row};
+use super::{IncidentRow, MemoryTables, Tables};
 use crate::domain::history::{Incident, Past, StateChange, Uptime};
 use crate::domain::notice::State;
 use crate::domain::record::{Record, incident_id};
 use crate::domain::time::Wall;
 use crate::store::query::{PAST_CHANGES_MAX, incident_key};
-use crate::store::uptime::{DAY, Tally, before};
+use crate::store::uptime::{DAY, DowntimeSum, before};
 use crate::store::{
     DeliveryStatus, IncidentQuery, Lane, Marks, OutboxMessage, OutboxQuery, Outgoing, Position, Query,
     SnapshotRow, StoreError,
 };
 use std::collections::BTreeMap;
 
-impl Inner {
+impl Tables {
     /// Messages that wait in a lane.
     fn waiting(&self, lane: &Lane) -> impl Iterator<Item = &OutboxMessage> {
         let waits = move |posted: &&OutboxMessage| {
@@ -44,7 +44,7 @@ impl Inner {
         {
             changes.push(StateChange { at: record.since, from: None, to: record.state });
         }
-        let mut tally = Tally::new(monitor.created, now);
+        let mut tally = DowntimeSum::new(monitor.created, now);
         for row in self.incidents.range((number, 0)..=(number, u64::MAX)).rev() {
             if !tally.add(row.1.started, row.1.ended) {
                 break;
@@ -116,11 +116,11 @@ impl Query for MemoryTables {
 
     fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError> {
         let inner = self.inner();
-        let wanted = |row: &&Row| {
+        let wanted = |row: &&IncidentRow| {
             query.since.is_none_or(|since| row.ended.is_none_or(|ended| ended.max(row.started) >= since))
                 && (!query.open || row.ended.is_none())
         };
-        let rows: Vec<(&(u64, u64), &Row)> = match &query.monitor {
+        let rows: Vec<(&(u64, u64), &IncidentRow)> = match &query.monitor {
             None => inner.incidents.iter().collect(),
             Some(monitor) => {
                 let numbers = inner.incident_numbers.get(monitor).into_iter().flatten();
@@ -128,7 +128,7 @@ impl Query for MemoryTables {
             }
         };
         let after = query.after.as_ref().map(|(started, id)| (*started, incident_key(id).unwrap_or((0, 0))));
-        let found: BTreeMap<(Wall, (u64, u64)), &Row> = rows
+        let found: BTreeMap<(Wall, (u64, u64)), &IncidentRow> = rows
             .into_iter()
             .filter(|(_, row)| wanted(row))
             .map(|(key, row)| ((row.started, *key), row))

@@ -9,7 +9,7 @@ use crate::domain::record::{Cause, Reason, incident_id};
 use crate::domain::time::Wall;
 use crate::store::IncidentQuery;
 use crate::store::query::{FORGET_ROWS_MAX, PAST_CHANGES_MAX, incident_key};
-use crate::store::uptime::{DAY, Tally, before};
+use crate::store::uptime::{DAY, DowntimeSum, before};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
@@ -159,7 +159,7 @@ fn uptime(
     let mut select = connection
         .prepare_cached("SELECT started_ms, ended_ms FROM incidents WHERE number = ?1 ORDER BY beats DESC")?;
     let mut found = select.query([number])?;
-    let mut tally = Tally::new(created, now);
+    let mut tally = DowntimeSum::new(created, now);
     while let Some(row) = found.next()? {
         if !tally.add(Wall(row.get(0)?), row.get::<_, Option<i64>>(1)?.map(Wall)) {
             break;

@@ -10,7 +10,7 @@ use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::record::Record;
 use crate::domain::sentence::Audience;
-use crate::store::conformance::{Folder, NOW, change, outgoing, record};
+use crate::store::conformance::{NOW, TemporaryFolder, change, outgoing, record};
 use crate::store::{IncidentQuery, OutboxQuery, Query};
 
 /// A prime, so that all pages and all bits of a byte are met.
@@ -33,7 +33,7 @@ fn put_records(tables: &SqliteTables, records: &[Record<'_>], mark: Mark) -> Res
 }
 
 /// Fills a file; with its log if it is not closed properly.
-fn filled(folder: &Folder) -> SqliteTables {
+fn filled(folder: &TemporaryFolder) -> SqliteTables {
     let tables = SqliteTables::open(folder.path(), NOW).unwrap();
     let names = names();
     let records: Vec<_> = (1..).zip(&names).map(|(number, id)| record(id, number, 5)).collect();
@@ -55,7 +55,7 @@ fn found(tables: &SqliteTables) -> (u64, Vec<Repair>) {
 }
 
 /// Starts with a file, uses all of it, and puts in what the next beats bring. Returns what it found, and what it told.
-fn started(folder: &Folder, what: &str) -> (u64, Vec<Repair>) {
+fn started(folder: &TemporaryFolder, what: &str) -> (u64, Vec<Repair>) {
     let tables = SqliteTables::open(folder.path(), NOW).unwrap_or_else(|error| panic!("{what}: {error}"));
     let (count, mut told) = found(&tables);
     let names = names();
@@ -83,7 +83,7 @@ fn started(folder: &Folder, what: &str) -> (u64, Vec<Repair>) {
     (count, told)
 }
 
-fn put(folder: &Folder, files: &[(&str, &[u8])]) {
+fn put(folder: &TemporaryFolder, files: &[(&str, &[u8])]) {
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         std::fs::remove_file(entry.unwrap().path()).unwrap();
     }
@@ -94,7 +94,7 @@ fn put(folder: &Folder, files: &[(&str, &[u8])]) {
 
 #[test]
 fn a_bit_that_flips_in_the_tables_never_ends_the_start_and_what_it_costs_is_named() {
-    let folder = Folder::new("sqlite-rot-flip");
+    let folder = TemporaryFolder::new("sqlite-rot-flip");
     drop(filled(&folder));
     let whole = std::fs::read(folder.path().join(FILE)).unwrap();
     let (mut tried, mut lost, mut unsaid) = (0, 0, Vec::new());
@@ -123,7 +123,7 @@ fn a_bit_that_flips_in_the_tables_never_ends_the_start_and_what_it_costs_is_name
 
 #[test]
 fn cut_at_any_byte_the_tables_come_up_and_what_is_missing_is_named() {
-    let folder = Folder::new("sqlite-rot-cut");
+    let folder = TemporaryFolder::new("sqlite-rot-cut");
     drop(filled(&folder));
     let whole = std::fs::read(folder.path().join(FILE)).unwrap();
     let pages = (0..whole.len()).step_by(every(3 * 4096));
@@ -140,7 +140,7 @@ fn cut_at_any_byte_the_tables_come_up_and_what_is_missing_is_named() {
 
 #[test]
 fn a_write_ahead_log_that_rots_or_is_cut_never_ends_the_start_and_rot_is_named() {
-    let folder = Folder::new("sqlite-rot-wal");
+    let folder = TemporaryFolder::new("sqlite-rot-wal");
     let tables = filled(&folder);
     // As the process leaves them that is killed.
     let [main, log] = [FILE, "state.db-wal"].map(|name| std::fs::read(folder.path().join(name)).unwrap());
@@ -173,7 +173,7 @@ fn a_write_ahead_log_that_rots_or_is_cut_never_ends_the_start_and_rot_is_named()
 
 #[test]
 fn a_version_that_rots_is_no_later_version() {
-    let folder = Folder::new("sqlite-rot-version");
+    let folder = TemporaryFolder::new("sqlite-rot-version");
     drop(filled(&folder));
     let whole = std::fs::read(folder.path().join(FILE)).unwrap();
     // `PRAGMA user_version` stands at byte 60, `application_id` at 68, and at 18 a 2: with more SQLite only reads.

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::notice::State;
 use crate::domain::record::{Change, OpenIncident, Record};
 use crate::domain::sentence::Audience;
-use crate::store::conformance::{Folder, NOW, change, record};
+use crate::store::conformance::{NOW, TemporaryFolder, change, record};
 use crate::store::memory::MemoryTables;
 use crate::store::{IncidentQuery, Lane, OutboxQuery, Query, Settled, SnapshotRow};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 
 mod properties;
 
-fn open(folder: &Folder) -> SqliteTables {
+fn open(folder: &TemporaryFolder) -> SqliteTables {
     SqliteTables::open(folder.path(), NOW).unwrap()
 }
 
@@ -35,7 +35,7 @@ fn put_message(tables: &dyn Store) {
 }
 
 /// A thousand monitors `m-1`…, some pages of them, with a snapshot and a history, closed again.
-fn filled(folder: &Folder) {
+fn filled(folder: &TemporaryFolder) {
     let tables = open(folder);
     let ids: Vec<String> = (1..=1000).map(|number| format!("m-{number}")).collect();
     let records: Vec<_> = (1..).zip(&ids).map(|(number, id)| record(id, number, 5)).collect();
@@ -56,7 +56,7 @@ fn numbers(tables: &SqliteTables) -> (std::collections::BTreeSet<u64>, Option<Po
 }
 
 /// Overwrites the page of the table `monitors` in which monitor 500 stands; returns the damaged file's bytes.
-fn damage(folder: &Folder) -> Vec<u8> {
+fn damage(folder: &TemporaryFolder) -> Vec<u8> {
     let path = folder.path().join(FILE);
     let mut bytes = std::fs::read(&path).unwrap();
     let leaf = |page: &&mut [u8]| page[0] == 0x0d && page.windows(5).any(|text| text == b"m-500");
@@ -73,7 +73,7 @@ fn only_repair(tables: &SqliteTables) -> Repair {
 
 #[test]
 fn what_is_put_outlives_the_program() {
-    let folder = Folder::new("sqlite-reopen");
+    let folder = TemporaryFolder::new("sqlite-reopen");
     filled(&folder);
     let tables = open(&folder);
     let (numbers, position) = numbers(&tables);
@@ -86,7 +86,7 @@ fn what_is_put_outlives_the_program() {
 
 #[test]
 fn a_file_of_the_first_version_is_brought_up_and_keeps_what_it_held() {
-    let folder = Folder::new("sqlite-old");
+    let folder = TemporaryFolder::new("sqlite-old");
     filled(&folder);
     let path = folder.path().join(FILE);
     let back = "ALTER TABLE monitors DROP COLUMN asked_ms; ALTER TABLE monitors DROP COLUMN signal;
@@ -115,7 +115,7 @@ fn a_file_of_the_first_version_is_brought_up_and_keeps_what_it_held() {
 fn a_state_has_a_name_of_its_own_and_what_was_told_before_keeps_its_own() {
     let names: std::collections::BTreeSet<String> = (0..3)
         .map(|number| {
-            let folder = Folder::new(&format!("sqlite-instance-{number}"));
+            let folder = TemporaryFolder::new(&format!("sqlite-instance-{number}"));
             let made = open(&folder).instance();
             assert_eq!(open(&folder).instance(), made, "it outlives the program");
             let named = made.incident("7-3".into(), NOW);
@@ -125,7 +125,7 @@ fn a_state_has_a_name_of_its_own_and_what_was_told_before_keeps_its_own() {
         .collect();
     assert_eq!(names.len(), 3);
     // A state of 0.4.0, with an incident that has begun.
-    let folder = Folder::new("sqlite-instance-old");
+    let folder = TemporaryFolder::new("sqlite-instance-old");
     filled(&folder);
     let path = folder.path().join(FILE);
     let back = "DELETE FROM meta WHERE key LIKE 'instance%'; ALTER TABLE monitors DROP COLUMN signal;
@@ -157,7 +157,7 @@ fn a_state_has_a_name_of_its_own_and_what_was_told_before_keeps_its_own() {
 
 #[test]
 fn a_file_of_a_later_version_is_left_alone() {
-    let folder = Folder::new("sqlite-new");
+    let folder = TemporaryFolder::new("sqlite-new");
     filled(&folder);
     let path = folder.path().join(FILE);
     let later = "PRAGMA user_version = 99; UPDATE meta SET value = 99 WHERE key = 'schema'";
@@ -172,7 +172,7 @@ fn a_file_of_a_later_version_is_left_alone() {
 
 #[test]
 fn what_is_no_database_of_ours_is_set_aside_whole() {
-    let folder = Folder::new("sqlite-foreign");
+    let folder = TemporaryFolder::new("sqlite-foreign");
     let path = folder.path().join(FILE);
     let foreign = || Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
     foreign();
@@ -193,7 +193,7 @@ fn what_is_no_database_of_ours_is_set_aside_whole() {
 
 #[test]
 fn damage_met_when_loading_costs_only_what_cannot_be_read() {
-    let folder = Folder::new("sqlite-damage");
+    let folder = TemporaryFolder::new("sqlite-damage");
     filled(&folder);
     let damaged = damage(&folder);
     let tables = open(&folder);
@@ -221,7 +221,7 @@ fn damage_met_when_loading_costs_only_what_cannot_be_read() {
 
 #[test]
 fn damage_met_when_writing_does_not_stop_the_writing() {
-    let folder = Folder::new("sqlite-write");
+    let folder = TemporaryFolder::new("sqlite-write");
     filled(&folder);
     damage(&folder);
     let tables = open(&folder);
@@ -237,7 +237,7 @@ fn damage_met_when_writing_does_not_stop_the_writing() {
 
 #[test]
 fn a_log_without_its_file_is_not_taken_for_that_of_a_new_one() {
-    let folder = Folder::new("sqlite-wal");
+    let folder = TemporaryFolder::new("sqlite-wal");
     std::fs::write(folder.path().join("state.db-wal"), b"somebody's only copy").unwrap();
     let tables = open(&folder);
     let Repair::SetAside { aside, .. } = only_repair(&tables) else { panic!("not set aside") };
@@ -247,7 +247,7 @@ fn a_log_without_its_file_is_not_taken_for_that_of_a_new_one() {
 
 #[test]
 fn a_repair_that_was_cut_short_is_ended() {
-    let folder = Folder::new("sqlite-cut");
+    let folder = TemporaryFolder::new("sqlite-cut");
     filled(&folder);
     let (path, fresh) = (folder.path().join(FILE), folder.path().join("state.db.new"));
     // The old file was moved away, the new one not yet into its place.
@@ -261,7 +261,7 @@ fn a_repair_that_was_cut_short_is_ended() {
 
 #[test]
 fn a_row_that_somebody_spoiled_is_passed_over_and_told_of() {
-    let folder = Folder::new("sqlite-row");
+    let folder = TemporaryFolder::new("sqlite-row");
     filled(&folder);
     let theirs = Connection::open(folder.path().join(FILE)).unwrap();
     for (number, spoil) in [
@@ -292,7 +292,7 @@ fn a_row_that_somebody_spoiled_is_passed_over_and_told_of() {
 
 #[test]
 fn a_full_disk_leaves_nothing_half_done_and_passes() {
-    let folder = Folder::new("sqlite-full");
+    let folder = TemporaryFolder::new("sqlite-full");
     filled(&folder);
     let tables = open(&folder);
     let pages = |count: i64| {
@@ -320,7 +320,7 @@ fn a_directory_that_cannot_be_written_is_named() {
 
 #[test]
 fn who_reads_does_not_wait_for_who_writes() {
-    let folder = Folder::new("sqlite-readers");
+    let folder = TemporaryFolder::new("sqlite-readers");
     filled(&folder);
     let tables = open(&folder);
     let mut writer = locked(&tables.writer);
@@ -335,7 +335,7 @@ fn who_reads_does_not_wait_for_who_writes() {
 
 #[test]
 fn the_file_explains_itself() {
-    let folder = Folder::new("sqlite-words");
+    let folder = TemporaryFolder::new("sqlite-words");
     filled(&folder);
     let theirs = Connection::open(folder.path().join(FILE)).unwrap();
     let mut tables = theirs.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table'").unwrap();

@@ -96,7 +96,7 @@ fn fill(log: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::conformance::Folder;
+    use crate::store::conformance::TemporaryFolder;
     use rusqlite::Connection;
 
     const FRAME_BYTES: usize = FRAME_HEADER_BYTES + PAGE_BYTES as usize;
@@ -111,7 +111,7 @@ mod tests {
 
     /// A log written by SQLite: its bytes after each step.
     fn logs(name: &str, steps: &[&str]) -> Vec<Vec<u8>> {
-        let folder = Folder::new(name);
+        let folder = TemporaryFolder::new(name);
         let path = folder.path().join("a.db");
         let connection = Connection::open(&path).unwrap();
         let tuned = "PRAGMA journal_mode = wal; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = 10; \

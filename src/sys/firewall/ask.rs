@@ -23,7 +23,7 @@ const PATH_MORE: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin";
 
 /// What a program said, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct ProgramOutput {
     /// Its exit code; 128 and the signal's number when one ended it.
     pub code: i32,
     /// Its standard output.
@@ -57,7 +57,7 @@ pub enum FirewallError {
         /// What was called.
         call: Call,
         /// What it said.
-        answer: Answer,
+        answer: ProgramOutput,
     },
 }
 
@@ -67,7 +67,7 @@ pub trait Ask {
     ///
     /// # Errors
     /// When it cannot be run. That it ends with an error is an answer.
-    fn ask(&mut self, call: &Call) -> Result<Answer, FirewallError>;
+    fn ask(&mut self, call: &Call) -> Result<ProgramOutput, FirewallError>;
 
     /// The same, where anything but success is trouble; answers what was printed.
     ///
@@ -75,7 +75,7 @@ pub trait Ask {
     /// [`FirewallError::Failed`] too.
     fn must(&mut self, call: &Call) -> Result<String, FirewallError> {
         match self.ask(call)? {
-            Answer { code: 0, out, .. } => Ok(out),
+            ProgramOutput { code: 0, out, .. } => Ok(out),
             answer => Err(FirewallError::Failed { call: call.clone(), answer }),
         }
     }
@@ -95,7 +95,7 @@ impl Default for System {
 }
 
 impl Ask for System {
-    fn ask(&mut self, call: &Call) -> Result<Answer, FirewallError> {
+    fn ask(&mut self, call: &Call) -> Result<ProgramOutput, FirewallError> {
         let unheard =
             |error: io::Error| FirewallError::Unheard { call: call.clone(), reason: error.to_string() };
         let mut path = std::env::var_os("PATH").unwrap_or_default();
@@ -142,7 +142,11 @@ impl Ask for System {
             match child.try_wait().map_err(unheard)? {
                 Some(status) => {
                     let err = texts.pop().unwrap_or_default();
-                    return Ok(Answer { code: code(status), out: texts.pop().unwrap_or_default(), err });
+                    return Ok(ProgramOutput {
+                        code: code(status),
+                        out: texts.pop().unwrap_or_default(),
+                        err,
+                    });
                 }
                 None if clock::mono() > until => {
                     end(&mut child);
@@ -188,7 +192,7 @@ fn code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
-impl Answer {
+impl ProgramOutput {
     /// What it said that is worth reading, both outputs.
     pub fn said(&self) -> String {
         [self.err.trim(), self.out.trim()]
@@ -239,10 +243,12 @@ pub(super) mod testing {
     }
 
     impl Ask for Script {
-        fn ask(&mut self, call: &Call) -> Result<Answer, FirewallError> {
+        fn ask(&mut self, call: &Call) -> Result<ProgramOutput, FirewallError> {
             let line = call.to_string();
             match self.0.iter().find(|(known, ..)| *known == line) {
-                Some((_, code, out)) => Ok(Answer { code: *code, out: out.clone(), err: String::new() }),
+                Some((_, code, out)) => {
+                    Ok(ProgramOutput { code: *code, out: out.clone(), err: String::new() })
+                }
                 None if self.0.iter().any(|(known, ..)| known.split(' ').next() == Some(call.program)) => {
                     panic!("nobody said what `{line}` answers")
                 }
@@ -265,7 +271,7 @@ mod tests {
     fn what_a_program_says_and_how_it_ends_comes_back() {
         let answer =
             System::default().ask(&Call::new("sh", ["-c", "echo out; echo $LC_ALL >&2; exit 3"])).unwrap();
-        assert_eq!(answer, Answer { code: 3, out: "out\n".into(), err: "C\n".into() });
+        assert_eq!(answer, ProgramOutput { code: 3, out: "out\n".into(), err: "C\n".into() });
         let failed = System::default().must(&Call::new("sh", ["-c", "echo why >&2; exit 3"])).unwrap_err();
         assert_eq!(failed.sentence(Lang::En), "`sh -c 'echo why >&2; exit 3'` ended with 3:\nwhy");
     }

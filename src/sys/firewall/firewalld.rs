@@ -6,9 +6,11 @@
 //! service of our name and the rich rules of a priority that nobody else would choose. It is above zero, so that a zone
 //! which refuses somebody goes on refusing him.
 
-use super::ask::{Answer, Ask, FirewallError};
-use super::plan::{Backend, Call, Grant, MARK, Other, Place, Rule, Source, Way, network, ports, words};
-use super::{Remark, Standing};
+use super::ask::{Ask, FirewallError, ProgramOutput};
+use super::plan::{
+    Backend, Call, FirewallRule, Grant, MARK, Other, RuleSet, RuleStore, SourceNetwork, network, ports, words,
+};
+use super::{FirewallStatus, Remark};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,14 +20,14 @@ const PRIORITY: &str = "priority=\"7777\"";
 const NOT_RUNNING: i32 = 252;
 
 /// How firewalld stands; `None` where it is not installed.
-pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, FirewallError> {
+pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<FirewallStatus>, FirewallError> {
     let call = Call::new("firewall-cmd", ["--state"]);
     let mut standing =
-        Standing { backend: Backend::Firewalld, active: true, places: Vec::new(), remarks: Vec::new() };
+        FirewallStatus { backend: Backend::Firewalld, active: true, places: Vec::new(), remarks: Vec::new() };
     match ask.ask(&call) {
         Err(FirewallError::Missing { .. }) => return Ok(None),
-        Ok(Answer { code: 0, .. }) => {}
-        Ok(Answer { code: NOT_RUNNING, .. }) => {
+        Ok(ProgramOutput { code: 0, .. }) => {}
+        Ok(ProgramOutput { code: NOT_RUNNING, .. }) => {
             (standing.active, standing.remarks) = (false, vec![Remark::Off(Backend::Firewalld)]);
             return Ok(Some(standing));
         }
@@ -43,7 +45,7 @@ pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, FirewallError>
         for text in zones.split("\n\n") {
             let (place, active) = read(text, permanent, &service, &default);
             let Some(place) = place else { continue };
-            let Way::Zone { zone, .. } = &place.way else { continue };
+            let RuleStore::Zone { zone, .. } = &place.way else { continue };
             let is_default = *zone == default;
             if active && !is_default && !permanent {
                 standing.remarks.push(Remark::OtherZone { zone: zone.clone(), default: default.clone() });
@@ -63,15 +65,15 @@ pub(super) fn add(
     service: &BTreeSet<u16>,
     grants: &BTreeSet<Grant>,
 ) -> Vec<Call> {
-    let mut by_source: BTreeMap<Source, BTreeSet<u16>> = BTreeMap::new();
+    let mut by_source: BTreeMap<SourceNetwork, BTreeSet<u16>> = BTreeMap::new();
     for grant in grants {
         by_source.entry(grant.from).or_default().insert(grant.port);
     }
     let mut options = Vec::new();
     for (from, mut ports) in by_source {
         let source = match from {
-            Source::Everyone => String::new(),
-            Source::Network(net) => {
+            SourceNetwork::Everyone => String::new(),
+            SourceNetwork::Network(net) => {
                 let family = if matches!(net, IpNet::V4(_)) { "ipv4" } else { "ipv6" };
                 format!(" family=\"{family}\" source address=\"{net}\"")
             }
@@ -79,8 +81,8 @@ pub(super) fn add(
         if !service.is_empty() && service.is_subset(&ports) {
             ports.retain(|port| !service.contains(port));
             options.push(match from {
-                Source::Everyone => format!("--add-service={MARK}"),
-                Source::Network(_) => {
+                SourceNetwork::Everyone => format!("--add-service={MARK}"),
+                SourceNetwork::Network(_) => {
                     format!("--add-rich-rule=rule {PRIORITY}{source} service name=\"{MARK}\" accept")
                 }
             });
@@ -106,18 +108,18 @@ fn service_ports(info: &str) -> BTreeSet<u16> {
 }
 
 /// Reads one zone, as `--list-all-zones` prints it; and whether anything comes in by it.
-fn read(text: &str, permanent: bool, service: &BTreeSet<u16>, default: &str) -> (Option<Place>, bool) {
+fn read(text: &str, permanent: bool, service: &BTreeSet<u16>, default: &str) -> (Option<RuleSet>, bool) {
     let mut lines = text.trim_matches('\n').lines();
     let head = lines.next().unwrap_or_default();
     let Some(zone) = head.split_whitespace().next().map(str::to_string) else { return (None, false) };
-    let mut place = Place {
+    let mut place = RuleSet {
         name: if permanent { format!("zone {zone}, permanent") } else { format!("zone {zone}") },
         filters: zone == default,
         families: (true, true),
         ours: Vec::new(),
         others: Vec::new(),
         taken: BTreeSet::new(),
-        way: Way::Zone { zone: zone.clone(), permanent, service: service.clone() },
+        way: RuleStore::Zone { zone: zone.clone(), permanent, service: service.clone() },
     };
     for line in lines.map(str::trim) {
         if line == "target: ACCEPT" {
@@ -125,8 +127,8 @@ fn read(text: &str, permanent: bool, service: &BTreeSet<u16>, default: &str) -> 
         } else if let Some(services) = line.strip_prefix("services:") {
             if services.split_whitespace().any(|name| name == MARK) {
                 let grants =
-                    service.iter().map(|port| Grant { port: *port, from: Source::Everyone }).collect();
-                place.ours.push(Rule {
+                    service.iter().map(|port| Grant { port: *port, from: SourceNetwork::Everyone }).collect();
+                place.ours.push(FirewallRule {
                     grants,
                     removal: call(&zone, permanent, format!("--remove-service={MARK}")),
                 });
@@ -137,7 +139,7 @@ fn read(text: &str, permanent: bool, service: &BTreeSet<u16>, default: &str) -> 
         } else if line.starts_with("rule ") {
             if line.contains(PRIORITY) && line.ends_with(" accept") {
                 let removal = call(&zone, permanent, format!("--remove-rich-rule={line}"));
-                place.ours.push(Rule { grants: grants(line, service), removal });
+                place.ours.push(FirewallRule { grants: grants(line, service), removal });
             } else {
                 let named = line.contains(&format!("service name=\"{MARK}\""));
                 let spoken = match line.split_once(" port port=") {
@@ -159,11 +161,11 @@ fn grants(rule: &str, service: &BTreeSet<u16>) -> BTreeSet<Grant> {
     let (from, rest) = match words[..] {
         ["rule", _, _, "source", address, ref rest @ ..] => {
             match address.strip_prefix("address=").and_then(network) {
-                Some(net) => (Source::Network(net), rest),
+                Some(net) => (SourceNetwork::Network(net), rest),
                 None => return BTreeSet::new(),
             }
         }
-        ["rule", _, ref rest @ ..] => (Source::Everyone, rest),
+        ["rule", _, ref rest @ ..] => (SourceNetwork::Everyone, rest),
         _ => return BTreeSet::new(),
     };
     let ports: BTreeSet<u16> = match rest {
@@ -188,7 +190,7 @@ mod tests {
         "public\n  target: default\n  services: dhcpv6-client ssh\n  ports: \n  rich rules: \n";
 
     /// firewalld with a service or none, and these zones at run time and in its files.
-    fn standing(service: Option<&str>, zones: &str, permanent: &str) -> Standing {
+    fn standing(service: Option<&str>, zones: &str, permanent: &str) -> FirewallStatus {
         let (code, info) = service.map_or((101, ""), |info| (0, info));
         let mut script = Script::new(&[
             ("firewall-cmd --state", 0, "running\n"),
@@ -201,12 +203,12 @@ mod tests {
         look(&mut script).unwrap().unwrap()
     }
 
-    fn opened(standing: &Standing, ports: &[u16], from: &[&str]) -> String {
+    fn opened(standing: &FirewallStatus, ports: &[u16], from: &[&str]) -> String {
         let from: Vec<IpNet> = from.iter().map(|net| net.parse().unwrap()).collect();
         standing.places.iter().map(|place| calls(&open(place, ports, &from))).collect()
     }
 
-    fn closed(standing: &Standing, choice: &Choice) -> String {
+    fn closed(standing: &FirewallStatus, choice: &Choice) -> String {
         standing.places.iter().map(|place| calls(&close(place, choice))).collect()
     }
 

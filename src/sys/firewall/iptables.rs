@@ -1,8 +1,10 @@
 //! iptables and ip6tables: a rule at the head of INPUT in both, told from those of others by its comment.
 
-use super::ask::{Answer, Ask, FirewallError};
-use super::plan::{Backend, Call, Grant, MARK, Other, Place, Rule, Source, Way, network, ports, words};
-use super::{Remark, Standing};
+use super::ask::{Ask, FirewallError, ProgramOutput};
+use super::plan::{
+    Backend, Call, FirewallRule, Grant, MARK, Other, RuleSet, RuleStore, SourceNetwork, network, ports, words,
+};
+use super::{FirewallStatus, Remark};
 use std::collections::BTreeSet;
 
 /// Targets that keep nobody out. Any other, a chain of somebody's own included, may.
@@ -13,13 +15,13 @@ const NOT_THERE: [&str; 4] = ["can't initialize", "does not exist", "not support
 
 /// How iptables stands; `None` where it is not. A family that cannot be asked, because the kernel has none of it, is
 /// left out and said.
-pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, FirewallError> {
+pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<FirewallStatus>, FirewallError> {
     let mut standing =
-        Standing { backend: Backend::Iptables, active: false, places: Vec::new(), remarks: Vec::new() };
+        FirewallStatus { backend: Backend::Iptables, active: false, places: Vec::new(), remarks: Vec::new() };
     for program in ["iptables", "ip6tables"] {
         let call = Call::new(program, ["-w", "5", "-S", "INPUT"]);
         match ask.ask(&call) {
-            Ok(Answer { code: 0, out, .. }) => standing.places.push(read(program, &out)),
+            Ok(ProgramOutput { code: 0, out, .. }) => standing.places.push(read(program, &out)),
             Err(FirewallError::Missing { .. }) => {}
             Ok(answer) if NOT_THERE.iter().any(|words| answer.said().contains(words)) => {
                 standing.remarks.push(Remark::LeftOut { program, reason: answer.said() });
@@ -42,7 +44,7 @@ pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, FirewallError>
 /// at all and can make out what stands there.
 pub(super) fn in_nft(
     ask: &mut dyn Ask,
-    standing: Option<&Standing>,
+    standing: Option<&FirewallStatus>,
 ) -> Result<Vec<&'static str>, FirewallError> {
     let Some(standing) = standing else { return Ok(Vec::new()) };
     let nft = match ask.ask(&Call::new("iptables", ["--version"])) {
@@ -57,7 +59,7 @@ pub(super) fn in_nft(
 /// What lets a grant in.
 pub(super) fn add(program: &'static str, grant: &Grant) -> Call {
     let mut rule: Vec<String> = ["-w", "5", "-I", "INPUT"].map(String::from).to_vec();
-    if let Source::Network(net) = grant.from {
+    if let SourceNetwork::Network(net) = grant.from {
         rule.extend(["-s".into(), net.to_string()]);
     }
     let port = grant.port.to_string();
@@ -67,15 +69,15 @@ pub(super) fn add(program: &'static str, grant: &Grant) -> Call {
 }
 
 /// Reads INPUT, as `-S` prints it: the policy, and each rule as what would append it.
-fn read(program: &'static str, text: &str) -> Place {
-    let mut place = Place {
+fn read(program: &'static str, text: &str) -> RuleSet {
+    let mut place = RuleSet {
         name: format!("{program} INPUT"),
         filters: false,
         families: (program == "iptables", program == "ip6tables"),
         ours: Vec::new(),
         others: Vec::new(),
         taken: BTreeSet::new(),
-        way: Way::Input(program),
+        way: RuleStore::Input(program),
     };
     for line in text.lines() {
         let words = words(line);
@@ -90,7 +92,7 @@ fn read(program: &'static str, text: &str) -> Place {
                     ["-w", "5", "-D"].map(String::from).into_iter().chain(words[1..].iter().cloned());
                 let removal = Call::new(program, removal);
                 let grants = grant(&words).into_iter().collect();
-                place.ours.push(Rule { grants, removal });
+                place.ours.push(FirewallRule { grants, removal });
             }
             Some("-A") => {
                 let target = after("-j").or_else(|| after("-g"));
@@ -109,8 +111,8 @@ fn read(program: &'static str, text: &str) -> Place {
 fn grant(words: &[String]) -> Option<Grant> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (from, rest) = match &words[2..] {
-        ["-s", net, rest @ ..] => (Source::Network(network(net)?), rest),
-        rest => (Source::Everyone, rest),
+        ["-s", net, rest @ ..] => (SourceNetwork::Network(network(net)?), rest),
+        rest => (SourceNetwork::Everyone, rest),
     };
     match rest {
         ["-p", "tcp", "-m", "tcp", "--dport", port, "-m", "comment", "--comment", _, "-j", _] => {
@@ -130,13 +132,13 @@ mod tests {
     const FOUR: &str = include_str!("testdata/iptables-input.txt");
     const SIX: &str = include_str!("testdata/ip6tables-input.txt");
 
-    fn standing(four: &str, six: &str) -> Standing {
+    fn standing(four: &str, six: &str) -> FirewallStatus {
         let mut script =
             Script::new(&[("iptables -w 5 -S INPUT", 0, four), ("ip6tables -w 5 -S INPUT", 0, six)]);
         look(&mut script).unwrap().unwrap()
     }
 
-    fn all(standing: &Standing, from: &[&str]) -> String {
+    fn all(standing: &FirewallStatus, from: &[&str]) -> String {
         let from: Vec<IpNet> = from.iter().map(|net| net.parse().unwrap()).collect();
         standing.places.iter().map(|place| calls(&open(place, &[7777], &from))).collect()
     }

@@ -19,17 +19,17 @@ mod ufw;
 use crate::domain::lang::Lang;
 use crate::i18n;
 use ask::{Ask, FirewallError};
-use plan::{Backend, Place};
+use plan::{Backend, RuleSet};
 
 /// How one firewall stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct FirewallStatus {
     /// Which.
     pub backend: Backend,
     /// Whether it is at work and holds anything back.
     pub active: bool,
     /// Where rules stand in it.
-    pub places: Vec<Place>,
+    pub places: Vec<RuleSet>,
     /// What people should know.
     pub remarks: Vec<Remark>,
 }
@@ -81,7 +81,7 @@ pub fn survey(
     scope: Scope,
     program: &str,
     ports: &[u16],
-) -> Result<Vec<Standing>, FirewallError> {
+) -> Result<Vec<FirewallStatus>, FirewallError> {
     let wanted = |backend| matches!(scope, Scope::All | Scope::Working) || scope == Scope::Only(backend);
     let mut found = Vec::new();
     for backend in [Backend::Firewalld, Backend::Ufw] {
@@ -89,7 +89,7 @@ pub fn survey(
             let look = if backend == Backend::Ufw { ufw::look } else { firewalld::look };
             found.extend(look(ask)?);
         }
-        if scope == Scope::Working && found.last().is_some_and(|standing: &Standing| standing.active) {
+        if scope == Scope::Working && found.last().is_some_and(|standing: &FirewallStatus| standing.active) {
             return Ok(found.split_off(found.len() - 1));
         }
     }

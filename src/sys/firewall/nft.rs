@@ -4,11 +4,12 @@
 //! chain from dropping it. So ours go into the chains that are there, and are found again by their comment and taken
 //! out by their handle. What is read is the text that nft prints, not its JSON: some are built without that.
 
-use super::ask::{Answer, Ask, FirewallError};
+use super::ask::{Ask, FirewallError, ProgramOutput};
 use super::plan::{
-    Backend, Call, Grant, MARK, Other, Place, Rule, Source, Way, network, ports, short, words,
+    Backend, Call, FirewallRule, Grant, MARK, Other, RuleSet, RuleStore, SourceNetwork, network, ports,
+    short, words,
 };
-use super::{Remark, Standing};
+use super::{FirewallStatus, Remark};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 
@@ -17,12 +18,12 @@ const HOLDS_BACK: [&str; 7] = ["drop", "reject", "jump", "goto", "queue", "vmap"
 
 /// How nftables stands; `None` where it is not, or the kernel has none. `theirs`: the families whose chain INPUT in the
 /// table `filter` belongs to iptables, which wants nobody else to write there.
-pub(super) fn look(ask: &mut dyn Ask, theirs: &[&str]) -> Result<Option<Standing>, FirewallError> {
+pub(super) fn look(ask: &mut dyn Ask, theirs: &[&str]) -> Result<Option<FirewallStatus>, FirewallError> {
     let call = Call::new("nft", ["list", "chains"]);
     let listed = match ask.ask(&call) {
         Err(FirewallError::Missing { .. }) => return Ok(None),
-        Ok(Answer { code, err, .. }) if code != 0 && err.contains("not supported") => return Ok(None),
-        Ok(Answer { code: 0, out, .. }) => out,
+        Ok(ProgramOutput { code, err, .. }) if code != 0 && err.contains("not supported") => return Ok(None),
+        Ok(ProgramOutput { code: 0, out, .. }) => out,
         Ok(answer) => return Err(FirewallError::Failed { call, answer }),
         Err(other) => return Err(other),
     };
@@ -36,13 +37,13 @@ pub(super) fn look(ask: &mut dyn Ask, theirs: &[&str]) -> Result<Option<Standing
     }
     let active = places.iter().any(|place| place.filters);
     let remarks = if active { vec![Remark::Volatile(Backend::Nft)] } else { Vec::new() };
-    Ok(Some(Standing { backend: Backend::Nft, active, places, remarks }))
+    Ok(Some(FirewallStatus { backend: Backend::Nft, active, places, remarks }))
 }
 
 /// What lets a grant in.
 pub(super) fn add(family: &str, table: &str, chain: &str, grant: &Grant) -> Call {
     let mut rule: Vec<String> = ["insert", "rule", family, table, chain].map(String::from).to_vec();
-    if let Source::Network(net) = grant.from {
+    if let SourceNetwork::Network(net) = grant.from {
         let ip = if matches!(net, IpNet::V4(_)) { "ip" } else { "ip6" };
         rule.extend([ip.into(), "saddr".into(), short(&net)]);
     }
@@ -74,15 +75,15 @@ fn input_chains(listed: &str) -> Vec<(String, String, String)> {
 }
 
 /// Reads one chain, as `nft -a list chain` prints it: a rule a line, its handle behind a `#`.
-fn read(family: String, table: String, chain: String, text: &str) -> Place {
-    let mut place = Place {
+fn read(family: String, table: String, chain: String, text: &str) -> RuleSet {
+    let mut place = RuleSet {
         name: format!("{family} {table} {chain}"),
         filters: false,
         families: (family != "ip6", family != "ip"),
         ours: Vec::new(),
         others: Vec::new(),
         taken: BTreeSet::new(),
-        way: Way::Chain { family: family.clone(), table: table.clone(), chain: chain.clone() },
+        way: RuleStore::Chain { family: family.clone(), table: table.clone(), chain: chain.clone() },
     };
     for line in text.lines().map(str::trim) {
         if line.starts_with("type filter hook input") {
@@ -101,7 +102,7 @@ fn read(family: String, table: String, chain: String, text: &str) -> Place {
         };
         if comment == Some(MARK) {
             let removal = Call::new("nft", ["delete", "rule", &family, &table, &chain, "handle", handle]);
-            place.ours.push(Rule { grants: grants(body), removal });
+            place.ours.push(FirewallRule { grants: grants(body), removal });
         } else {
             place.filters |= words(body).iter().any(|word| HOLDS_BACK.contains(&word.as_str()));
             let spoken = body.split_once("dport ").map(|(_, rest)| ports(rest)).unwrap_or_default();
@@ -116,10 +117,10 @@ fn grants(body: &str) -> BTreeSet<Grant> {
     let words: Vec<&str> = body.split_whitespace().collect();
     let (from, rest) = match words[..] {
         ["ip" | "ip6", "saddr", net, ref rest @ ..] => match network(net) {
-            Some(net) => (Source::Network(net), rest),
+            Some(net) => (SourceNetwork::Network(net), rest),
             None => return BTreeSet::new(),
         },
-        ref rest => (Source::Everyone, rest),
+        ref rest => (SourceNetwork::Everyone, rest),
     };
     match rest {
         ["tcp", "dport", port, "accept"] => {
@@ -140,7 +141,7 @@ mod tests {
     const EARLY: &str = include_str!("testdata/nft-early.txt");
     const SIX: &str = include_str!("testdata/nft-six.txt");
 
-    fn standing(input: &'static str) -> Standing {
+    fn standing(input: &'static str) -> FirewallStatus {
         let mut script = Script::new(&[
             ("nft list chains", 0, CHAINS),
             ("nft -a list chain inet filter input", 0, input),

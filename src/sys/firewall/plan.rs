@@ -47,7 +47,7 @@ impl Backend {
 
 /// For whom a port is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
+pub enum SourceNetwork {
     /// Everyone.
     Everyone,
     /// One network.
@@ -60,7 +60,7 @@ pub struct Grant {
     /// The TCP port.
     pub port: u16,
     /// For whom.
-    pub from: Source,
+    pub from: SourceNetwork,
 }
 
 /// A program with its arguments. Displayed as a person would type it in a shell.
@@ -74,7 +74,7 @@ pub struct Call {
 
 /// A rule that we made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
+pub struct FirewallRule {
     /// What it opens; nothing when it bears our mark and says something that we never write.
     pub grants: BTreeSet<Grant>,
     /// What takes it away.
@@ -92,7 +92,7 @@ pub struct Other {
 
 /// Where rules stand, and how ours are written there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum RuleStore {
     /// A zone of firewalld.
     Zone {
         /// Its name.
@@ -126,7 +126,7 @@ pub enum Way {
 
 /// One place in which rules stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct RuleSet {
     /// How it is called, for people.
     pub name: String,
     /// Whether anything is held back here, so that a port has to be opened.
@@ -134,13 +134,13 @@ pub struct Place {
     /// Whether it sees IPv4 and IPv6.
     pub families: (bool, bool),
     /// Our rules.
-    pub ours: Vec<Rule>,
+    pub ours: Vec<FirewallRule>,
     /// Those of others.
     pub others: Vec<Other>,
     /// What others have granted in the very words that ours would have: it must not become ours.
     pub taken: BTreeSet<Grant>,
     /// How ours are written.
-    pub way: Way,
+    pub way: RuleStore,
 }
 
 /// Which grants `close` takes away.
@@ -154,14 +154,15 @@ pub struct Choice {
 
 /// What opens `ports` in a place, for everyone or for some networks only. Whoever names networks wants nobody else: a
 /// rule of ours that lets everyone in gives way. What is added comes first, so that nobody is shut out in between.
-pub fn open(place: &Place, ports: &[u16], from: &[IpNet]) -> Vec<Call> {
-    let sources: Vec<Source> = match from {
-        [] => vec![Source::Everyone],
-        some => some.iter().filter(|net| place.sees(net)).map(|net| Source::Network(*net)).collect(),
+pub fn open(place: &RuleSet, ports: &[u16], from: &[IpNet]) -> Vec<Call> {
+    let sources: Vec<SourceNetwork> = match from {
+        [] => vec![SourceNetwork::Everyone],
+        some => some.iter().filter(|net| place.sees(net)).map(|net| SourceNetwork::Network(*net)).collect(),
     };
-    let too_wide =
-        |grant: &Grant| !from.is_empty() && grant.from == Source::Everyone && ports.contains(&grant.port);
-    let (go, stay): (Vec<&Rule>, Vec<&Rule>) =
+    let too_wide = |grant: &Grant| {
+        !from.is_empty() && grant.from == SourceNetwork::Everyone && ports.contains(&grant.port)
+    };
+    let (go, stay): (Vec<&FirewallRule>, Vec<&FirewallRule>) =
         place.ours.iter().partition(|rule| rule.grants.iter().any(too_wide));
     let mut wanted: BTreeSet<Grant> =
         go.iter().flat_map(|rule| &rule.grants).filter(|grant| !too_wide(grant)).copied().collect();
@@ -174,20 +175,20 @@ pub fn open(place: &Place, ports: &[u16], from: &[IpNet]) -> Vec<Call> {
 }
 
 /// What takes our rules out of a place.
-pub fn close(place: &Place, choice: &Choice) -> Vec<Call> {
+pub fn close(place: &RuleSet, choice: &Choice) -> Vec<Call> {
     let chosen = |grant: &Grant| {
         choice.ports.as_ref().is_none_or(|ports| ports.contains(&grant.port))
             && (choice.from.is_empty()
-                || matches!(grant.from, Source::Network(net) if choice.from.contains(&net)))
+                || matches!(grant.from, SourceNetwork::Network(net) if choice.from.contains(&net)))
     };
     let all = *choice == Choice::default();
-    let (go, stay): (Vec<&Rule>, Vec<&Rule>) =
+    let (go, stay): (Vec<&FirewallRule>, Vec<&FirewallRule>) =
         place.ours.iter().partition(|rule| all || rule.grants.iter().any(chosen));
     let rest = go.iter().flat_map(|rule| &rule.grants).filter(|grant| !chosen(grant)).copied().collect();
     place.exchange(&go, &stay, rest)
 }
 
-impl Place {
+impl RuleSet {
     /// Whether packets from a network come by here.
     fn sees(&self, network: &IpNet) -> bool {
         match network {
@@ -197,7 +198,7 @@ impl Place {
     }
 
     /// For whom a port is open here by our rules.
-    pub fn granted(&self, port: u16) -> BTreeSet<Source> {
+    pub fn granted(&self, port: u16) -> BTreeSet<SourceNetwork> {
         let grants = self.ours.iter().flat_map(|rule| &rule.grants);
         grants.filter(|grant| grant.port == port).map(|grant| grant.from).collect()
     }
@@ -209,7 +210,12 @@ impl Place {
             .filter(move |other| other.ports.iter().any(|(low, high)| (*low..=*high).contains(&port)))
     }
 
-    fn exchange(&self, go: &[&Rule], stay: &[&Rule], mut wanted: BTreeSet<Grant>) -> Vec<Call> {
+    fn exchange(
+        &self,
+        go: &[&FirewallRule],
+        stay: &[&FirewallRule],
+        mut wanted: BTreeSet<Grant>,
+    ) -> Vec<Call> {
         wanted.retain(|grant| {
             !self.taken.contains(grant) && !stay.iter().any(|rule| rule.grants.contains(grant))
         });
@@ -219,19 +225,21 @@ impl Place {
     }
 }
 
-impl Way {
+impl RuleStore {
     /// What writes grants.
     fn add(&self, grants: &BTreeSet<Grant>) -> Vec<Call> {
         match self {
-            Way::Zone { zone, permanent, service } => {
+            RuleStore::Zone { zone, permanent, service } => {
                 super::firewalld::add(zone, *permanent, service, grants)
             }
-            Way::Ufw => grants.iter().map(super::ufw::add).collect(),
-            Way::Chain { family, table, chain } => {
+            RuleStore::Ufw => grants.iter().map(super::ufw::add).collect(),
+            RuleStore::Chain { family, table, chain } => {
                 grants.iter().map(|grant| super::nft::add(family, table, chain, grant)).collect()
             }
-            Way::Input(program) => grants.iter().map(|grant| super::iptables::add(program, grant)).collect(),
-            Way::Program { path, listed } => super::socketfilterfw::add(path, *listed),
+            RuleStore::Input(program) => {
+                grants.iter().map(|grant| super::iptables::add(program, grant)).collect()
+            }
+            RuleStore::Program { path, listed } => super::socketfilterfw::add(path, *listed),
         }
     }
 }
@@ -255,11 +263,11 @@ impl fmt::Display for Call {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for SourceNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::Everyone => f.write_str("*"),
-            Source::Network(net) => net.fmt(f),
+            SourceNetwork::Everyone => f.write_str("*"),
+            SourceNetwork::Network(net) => net.fmt(f),
         }
     }
 }

@@ -4,24 +4,25 @@ use super::*;
 
 fn grant(text: &str) -> Grant {
     let (port, from) = text.split_once(' ').unwrap();
-    let from = if from == "*" { Source::Everyone } else { Source::Network(from.parse().unwrap()) };
+    let from =
+        if from == "*" { SourceNetwork::Everyone } else { SourceNetwork::Network(from.parse().unwrap()) };
     Grant { port: port.parse().unwrap(), from }
 }
 
 /// A place with a rule of ours for each text; one may grant several things, parted by commas.
-fn place(ours: &[&str]) -> Place {
-    let rule = |(number, text): (usize, &&str)| Rule {
+fn place(ours: &[&str]) -> RuleSet {
+    let rule = |(number, text): (usize, &&str)| FirewallRule {
         grants: text.split(',').filter(|t| !t.is_empty()).map(grant).collect(),
         removal: Call::new("remove", [number.to_string()]),
     };
-    Place {
+    RuleSet {
         name: "here".into(),
         filters: true,
         families: (true, true),
         ours: ours.iter().enumerate().map(rule).collect(),
         others: Vec::new(),
         taken: BTreeSet::new(),
-        way: Way::Ufw,
+        way: RuleStore::Ufw,
     }
 }
 
@@ -33,11 +34,11 @@ fn said(calls: &[Call]) -> String {
     text.collect::<Vec<_>>().join("; ")
 }
 
-fn opened(place: &Place, ports: &[u16], from: &[&str]) -> String {
+fn opened(place: &RuleSet, ports: &[u16], from: &[&str]) -> String {
     said(&open(place, ports, &from.iter().map(|net| net.parse().unwrap()).collect::<Vec<_>>()))
 }
 
-fn closed(place: &Place, ports: Option<&[u16]>, from: &[&str]) -> String {
+fn closed(place: &RuleSet, ports: Option<&[u16]>, from: &[&str]) -> String {
     let from = from.iter().map(|net| net.parse().unwrap()).collect();
     said(&close(place, &Choice { ports: ports.map(<[u16]>::to_vec), from }))
 }

@@ -4,14 +4,18 @@
 //! either: what stands in the list under our own path is ours.
 
 use super::ask::{Ask, FirewallError};
-use super::plan::{Backend, Call, Grant, Other, Place, Rule, Source, Way};
-use super::{Remark, Standing};
+use super::plan::{Backend, Call, FirewallRule, Grant, Other, RuleSet, RuleStore, SourceNetwork};
+use super::{FirewallStatus, Remark};
 use std::collections::BTreeSet;
 
 const PROGRAM: &str = "/usr/libexec/ApplicationFirewall/socketfilterfw";
 
 /// How it stands; `None` where there is none. `path` is our program, `ports` what it listens on.
-pub(super) fn look(ask: &mut dyn Ask, path: &str, ports: &[u16]) -> Result<Option<Standing>, FirewallError> {
+pub(super) fn look(
+    ask: &mut dyn Ask,
+    path: &str,
+    ports: &[u16],
+) -> Result<Option<FirewallStatus>, FirewallError> {
     let state = match ask.must(&Call::new(PROGRAM, ["--getglobalstate"])) {
         Err(FirewallError::Missing { .. }) => return Ok(None),
         other => other?,
@@ -25,22 +29,22 @@ pub(super) fn look(ask: &mut dyn Ask, path: &str, ports: &[u16]) -> Result<Optio
     }
     let entry = entry(&ask.must(&Call::new(PROGRAM, ["--listapps"]))?, path);
     let grants: BTreeSet<Grant> =
-        ports.iter().map(|port| Grant { port: *port, from: Source::Everyone }).collect();
+        ports.iter().map(|port| Grant { port: *port, from: SourceNetwork::Everyone }).collect();
     let removal = Call::new(PROGRAM, ["--remove", path]);
-    let ours = if entry == Some(true) { vec![Rule { grants, removal }] } else { Vec::new() };
+    let ours = if entry == Some(true) { vec![FirewallRule { grants, removal }] } else { Vec::new() };
     // Somebody blocked it. That is theirs to take back, unless we are told to open.
     let text = format!("{path} (Block incoming connections)");
     let blocked = Other { ports: ports.iter().map(|port| (*port, *port)).collect(), text };
-    let place = Place {
+    let place = RuleSet {
         name: path.to_string(),
         filters: active,
         families: (true, true),
         ours,
         others: (entry == Some(false)).then_some(blocked).into_iter().collect(),
         taken: BTreeSet::new(),
-        way: Way::Program { path: path.to_string(), listed: entry.is_some() },
+        way: RuleStore::Program { path: path.to_string(), listed: entry.is_some() },
     };
-    Ok(Some(Standing { backend: Backend::Socketfilterfw, active, places: vec![place], remarks }))
+    Ok(Some(FirewallStatus { backend: Backend::Socketfilterfw, active, places: vec![place], remarks }))
 }
 
 /// What allows a program.
@@ -67,7 +71,7 @@ mod tests {
 
     const US: &str = "/usr/local/sbin/heartbeat-server";
 
-    fn standing(state: &str, block_all: &str, list: &str) -> Standing {
+    fn standing(state: &str, block_all: &str, list: &str) -> FirewallStatus {
         let line = |option: &str| format!("{PROGRAM} {option}");
         let (a, b, c) = (line("--getglobalstate"), line("--getblockall"), line("--listapps"));
         let mut script = Script::new(&[(&a, 0, state), (&b, 0, block_all), (&c, 0, list)]);

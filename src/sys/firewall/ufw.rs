@@ -6,13 +6,14 @@
 
 use super::ask::{Ask, FirewallError};
 use super::plan::{
-    Backend, Call, Grant, MARK, Other, Place, Rule, Source, Way, network, ports, short, words,
+    Backend, Call, FirewallRule, Grant, MARK, Other, RuleSet, RuleStore, SourceNetwork, network, ports,
+    short, words,
 };
-use super::{Remark, Standing};
+use super::{FirewallStatus, Remark};
 use std::collections::BTreeSet;
 
 /// How ufw stands; `None` where it is not installed. Rules can be written while it is off.
-pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, FirewallError> {
+pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<FirewallStatus>, FirewallError> {
     let status = match ask.must(&Call::new("ufw", ["status"])) {
         Err(FirewallError::Missing { .. }) => return Ok(None),
         other => other?,
@@ -21,14 +22,14 @@ pub(super) fn look(ask: &mut dyn Ask) -> Result<Option<Standing>, FirewallError>
     let added = ask.must(&Call::new("ufw", ["show", "added"]))?;
     let place = read(&added);
     let remarks = if active { Vec::new() } else { vec![Remark::Off(Backend::Ufw)] };
-    Ok(Some(Standing { backend: Backend::Ufw, active, places: vec![place], remarks }))
+    Ok(Some(FirewallStatus { backend: Backend::Ufw, active, places: vec![place], remarks }))
 }
 
 /// What allows a grant.
 pub(super) fn add(grant: &Grant) -> Call {
     let spec = match grant.from {
-        Source::Everyone => vec!["allow".to_string(), format!("{}/tcp", grant.port)],
-        Source::Network(net) => {
+        SourceNetwork::Everyone => vec!["allow".to_string(), format!("{}/tcp", grant.port)],
+        SourceNetwork::Network(net) => {
             let (net, port) = (short(&net), grant.port.to_string());
             ["allow", "from", &net, "to", "any", "port", &port, "proto", "tcp"].map(String::from).to_vec()
         }
@@ -37,15 +38,15 @@ pub(super) fn add(grant: &Grant) -> Call {
 }
 
 /// Reads what `ufw show added` says: a rule a line, as a command that would make it.
-fn read(added: &str) -> Place {
-    let mut place = Place {
+fn read(added: &str) -> RuleSet {
+    let mut place = RuleSet {
         name: "user rules".into(),
         filters: true,
         families: (true, true),
         ours: Vec::new(),
         others: Vec::new(),
         taken: BTreeSet::new(),
-        way: Way::Ufw,
+        way: RuleStore::Ufw,
     };
     for line in added.lines() {
         let mut spec = words(line);
@@ -60,7 +61,7 @@ fn read(added: &str) -> Place {
         let grant = grant(&spec);
         if comment.as_deref() == Some(MARK) && spec.first().is_some_and(|word| word != "route") {
             let removal = Call::new("ufw", std::iter::once("delete".to_string()).chain(spec));
-            place.ours.push(Rule { grants: grant.into_iter().collect(), removal });
+            place.ours.push(FirewallRule { grants: grant.into_iter().collect(), removal });
         } else {
             place.taken.extend(grant);
             let profile = spec.iter().any(|word| word == MARK);
@@ -77,10 +78,10 @@ fn grant(spec: &[String]) -> Option<Grant> {
     let spec: Vec<&str> = spec.iter().map(String::as_str).collect();
     match spec[..] {
         ["allow", port] => {
-            Some(Grant { port: port.strip_suffix("/tcp")?.parse().ok()?, from: Source::Everyone })
+            Some(Grant { port: port.strip_suffix("/tcp")?.parse().ok()?, from: SourceNetwork::Everyone })
         }
         ["allow", "from", net, "to", "any", "port", port, "proto", "tcp"] => {
-            Some(Grant { port: port.parse().ok()?, from: Source::Network(network(net)?) })
+            Some(Grant { port: port.parse().ok()?, from: SourceNetwork::Network(network(net)?) })
         }
         _ => None,
     }
@@ -92,7 +93,7 @@ mod tests {
     use super::super::plan::{Choice, close, open};
     use super::*;
 
-    fn look_at(status: &'static str, added: &'static str) -> Standing {
+    fn look_at(status: &'static str, added: &'static str) -> FirewallStatus {
         let mut script = Script::new(&[("ufw status", 0, status), ("ufw show added", 0, added)]);
         look(&mut script).unwrap().unwrap()
     }

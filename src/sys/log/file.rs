@@ -6,9 +6,9 @@
 //! new name and the old name is opened anew. A rename without that stays unnoticed until the log is told to reopen:
 //! lines go on into the renamed file, none is lost or doubled.
 
-use super::outlet::{LineSink, Moment, Short, StuckAtBound};
+use super::outlet::{LineSink, Short, StuckAtBound, WriteContext};
 use super::rotate;
-use super::stream::{Stream, whole_lines_within};
+use super::stream::{LogStream, whole_lines_within};
 use crate::sys::files::{self, Kinds, Use};
 use crate::sys::folder::Folder;
 use std::ffi::OsStr;
@@ -24,7 +24,7 @@ const MODE: u32 = 0o640;
 /// A file that lines go to.
 pub(super) struct LogFile {
     path: PathBuf,
-    stream: Stream,
+    stream: LogStream,
     /// Its length, as far as we know.
     bytes: u64,
     /// 0: without bound.
@@ -43,7 +43,7 @@ impl LogFile {
         self.bytes_max > 0 && self.stream.is_file()
     }
 
-    fn append(&mut self, lines: &[u8], moment: Moment) -> Result<(), Short> {
+    fn append(&mut self, lines: &[u8], moment: WriteContext) -> Result<(), Short> {
         let torn_before = *self.stream.torn_bytes_mut();
         let result = self.stream.write(lines, moment);
         let torn = *self.stream.torn_bytes_mut();
@@ -70,7 +70,7 @@ impl LogFile {
 
     /// Makes room: sets the full file aside and begins a new one. Where somebody else has made room already, that is
     /// noticed instead, so it may have to be called again.
-    fn turn_over(&mut self, moment: Moment) -> io::Result<()> {
+    fn turn_over(&mut self, moment: WriteContext) -> io::Result<()> {
         let ours = self.stream.file().metadata()?;
         if ours.len() < self.bytes {
             self.bytes = ours.len(); // somebody else emptied it
@@ -99,13 +99,13 @@ impl LogFile {
         rotate::forget_oldest(&folder, &name, self.keep)
     }
 
-    fn turn_over_or_explain(&mut self, moment: Moment) -> io::Result<()> {
+    fn turn_over_or_explain(&mut self, moment: WriteContext) -> io::Result<()> {
         self.turn_over(moment).map_err(|error| io::Error::new(error.kind(), StuckAtBound(error)))
     }
 }
 
 impl LineSink for LogFile {
-    fn write(&mut self, lines: &[u8], moment: Moment) -> Result<(), Short> {
+    fn write(&mut self, lines: &[u8], moment: WriteContext) -> Result<(), Short> {
         let mut done = 0;
         while done < lines.len() {
             let rest = &lines[done..];
@@ -140,19 +140,19 @@ impl LineSink for LogFile {
     }
 }
 
-fn open(path: &Path) -> io::Result<(Stream, u64)> {
+fn open(path: &Path) -> io::Result<(LogStream, u64)> {
     let (folder, name) = Folder::of(path)?;
     open_in(&folder, &name)
 }
 
-fn open_in(folder: &Folder, name: &OsStr) -> io::Result<(Stream, u64)> {
+fn open_in(folder: &Folder, name: &OsStr) -> io::Result<(LogStream, u64)> {
     let (file, is_new) = files::open_in(folder, name, Use::Append, MODE, Kinds::Any)?;
     // A file that is there keeps the mode it was given; so does the target of a symbolic link, which counts as one.
     if is_new {
         file.set_permissions(Permissions::from_mode(MODE))?;
     }
     let bytes = file.metadata()?.len();
-    Ok((Stream::opened(file)?, bytes))
+    Ok((LogStream::opened(file)?, bytes))
 }
 
 fn same_file(a: &File, b: &File) -> bool {

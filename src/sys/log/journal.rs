@@ -5,7 +5,7 @@
 //! they never change and are never used again for something else.
 
 use super::datagram::Datagrams;
-use super::outlet::{Message, MessageSink, Subject};
+use super::outlet::{LogEvent, MessageSink, SinkMessage};
 use crate::view::line::push_peer;
 use crate::view::words::{self, Value};
 use std::io;
@@ -35,26 +35,31 @@ pub const MESSAGE_IDS: [(&str, &str); 16] = [
 ];
 
 /// A way to the journal.
-pub(super) struct Journal {
+pub(super) struct JournaldSink {
     datagrams: Datagrams,
     packet: Vec<u8>,
     peer: Vec<u8>,
     identifier: &'static str,
 }
 
-impl Journal {
+impl JournaldSink {
     /// Opens the way to the socket at `path`.
-    pub fn open(path: &Path, identifier: &'static str) -> io::Result<Journal> {
-        Ok(Journal { datagrams: Datagrams::open(path)?, packet: Vec::new(), peer: Vec::new(), identifier })
+    pub fn open(path: &Path, identifier: &'static str) -> io::Result<JournaldSink> {
+        Ok(JournaldSink {
+            datagrams: Datagrams::open(path)?,
+            packet: Vec::new(),
+            peer: Vec::new(),
+            identifier,
+        })
     }
 }
 
-impl MessageSink for Journal {
+impl MessageSink for JournaldSink {
     fn begin(&mut self, patient: bool) {
         self.datagrams.begin(patient);
     }
 
-    fn send(&mut self, message: &Message<'_>) -> io::Result<()> {
+    fn send(&mut self, message: &SinkMessage<'_>) -> io::Result<()> {
         let packet = &mut self.packet;
         packet.clear();
         push_field(packet, "MESSAGE", message.sentence);
@@ -62,7 +67,7 @@ impl MessageSink for Journal {
         push_field(packet, "SYSLOG_FACILITY", b"3");
         push_field(packet, "SYSLOG_IDENTIFIER", self.identifier.as_bytes());
         match message.subject {
-            Subject::Beat(beat) => {
+            LogEvent::Beat(beat) => {
                 push_kind(packet, "beat");
                 self.peer.clear();
                 push_peer(&mut self.peer, beat.peer);
@@ -80,7 +85,7 @@ impl MessageSink for Journal {
                     push_field(packet, &name, number.to_string().as_bytes());
                 }
             }
-            Subject::Notice(notice) => {
+            LogEvent::Notice(notice) => {
                 push_kind(packet, notice.kind());
                 for (name, value) in words::facts(notice) {
                     let name = format!("HEARTBEAT_{}", name.to_ascii_uppercase());

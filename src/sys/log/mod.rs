@@ -36,7 +36,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
-use writer::Writer;
+use writer::LogWriter;
 
 /// How long the writer gathers lines before it writes them: with the writing itself, no line waits more than 10 ms.
 const GATHER: Duration = Duration::from_millis(8);
@@ -47,7 +47,7 @@ const TRAYS: usize = 64;
 /// The log. Cheap to clone; all clones are the same log, and the last one dropped closes it.
 #[derive(Clone, Debug)]
 pub struct Log {
-    inner: Arc<Inner>,
+    inner: Arc<LogOwner>,
 }
 
 /// Where the services of this machine listen; other places only for tests and odd containers.
@@ -74,15 +74,15 @@ impl Log {
 
     /// The same with the services' sockets elsewhere.
     pub fn open_at(options: LogOptions, places: Places) -> Result<Log, LogError> {
-        let shared = Arc::new(Shared::new(&options));
-        let writer = Writer::open(Arc::clone(&shared), options, places)?;
+        let shared = Arc::new(LogShared::new(&options));
+        let writer = LogWriter::open(Arc::clone(&shared), options, places)?;
         let thread = std::thread::Builder::new()
             .name("log".into())
             .spawn(move || writer.run())
             .map_err(|error| LogError::new(vec![LogErrorKind::Thread(error)]))?;
         // Nobody else can have set it.
         let _ = shared.writer.set(thread.thread().clone());
-        Ok(Log { inner: Arc::new(Inner { shared, thread: Mutex::new(Some(thread)) }) })
+        Ok(Log { inner: Arc::new(LogOwner { shared, thread: Mutex::new(Some(thread)) }) })
     }
 
     /// Logs a beat. Some tens of nanoseconds; never waits.
@@ -135,12 +135,12 @@ impl Log {
 }
 
 #[derive(Debug)]
-struct Inner {
-    shared: Arc<Shared>,
+struct LogOwner {
+    shared: Arc<LogShared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Inner {
+impl LogOwner {
     fn close(&self) {
         lock(&self.shared.control).stop = true;
         self.shared.arm();
@@ -152,7 +152,7 @@ impl Inner {
     }
 }
 
-impl Drop for Inner {
+impl Drop for LogOwner {
     fn drop(&mut self) {
         self.close();
     }
@@ -160,7 +160,7 @@ impl Drop for Inner {
 
 /// What the writer and those who log have in common.
 #[derive(Debug)]
-struct Shared {
+struct LogShared {
     trays: [Padded; TRAYS],
     /// The writer has been told, and has not yet begun to look, that there is something.
     armed: AtomicBool,
@@ -168,7 +168,7 @@ struct Shared {
     level: AtomicU8,
     dropped: AtomicU64,
     failing: Mutex<Vec<Sentence>>,
-    control: Mutex<Control>,
+    control: Mutex<WriterOrders>,
     writer: OnceLock<Thread>,
 }
 
@@ -178,7 +178,7 @@ struct Shared {
 struct Padded(Mutex<LineBuffer>);
 
 #[derive(Debug, Default)]
-struct Control {
+struct WriterOrders {
     commands: Vec<Command>,
     stop: bool,
 }
@@ -189,9 +189,9 @@ struct Command {
     done: SyncSender<Result<(), LogError>>,
 }
 
-impl Shared {
-    fn new(options: &LogOptions) -> Shared {
-        let shared = Shared {
+impl LogShared {
+    fn new(options: &LogOptions) -> LogShared {
+        let shared = LogShared {
             trays: std::array::from_fn(|_| Padded::default()),
             armed: AtomicBool::new(false),
             beats: AtomicBool::new(false),

@@ -20,7 +20,7 @@ pub(super) const PATIENCE: Span = Span(10);
 
 /// The circumstances of a write.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
+pub(super) struct WriteContext {
     /// Local time as `2026-02-08T11:30:20`, for names and for syslog's stamp.
     pub local: [u8; 19],
     /// Whether the target deserves [`PATIENCE`]; one already known to be stuck does not.
@@ -30,7 +30,7 @@ pub(super) struct Moment {
 /// A target of lines.
 pub(super) trait LineSink: Send {
     /// Writes whole lines, each ending in `\n`.
-    fn write(&mut self, lines: &[u8], moment: Moment) -> Result<(), Short>;
+    fn write(&mut self, lines: &[u8], moment: WriteContext) -> Result<(), Short>;
 
     /// Before another attempt on a broken target: opens anew what can be opened.
     fn revive(&mut self) {}
@@ -42,7 +42,7 @@ pub(super) trait MessageSink: Send {
     fn begin(&mut self, patient: bool);
 
     /// Sends one message.
-    fn send(&mut self, message: &Message<'_>) -> io::Result<()>;
+    fn send(&mut self, message: &SinkMessage<'_>) -> io::Result<()>;
 }
 
 /// Not all lines were taken.
@@ -56,7 +56,7 @@ pub(super) struct Short {
 
 /// One message for syslog or the journal.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Message<'a> {
+pub(super) struct SinkMessage<'a> {
     /// Local time as `2026-02-08T11:30:20`.
     pub local: [u8; 19],
     /// How much it matters.
@@ -64,12 +64,12 @@ pub(super) struct Message<'a> {
     /// The sentence, one line without its end.
     pub sentence: &'a [u8],
     /// What it is about.
-    pub subject: Subject<'a>,
+    pub subject: LogEvent<'a>,
 }
 
 /// What a message is about.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Subject<'a> {
+pub(super) enum LogEvent<'a> {
     /// A beat.
     Beat(&'a BeatLine<'a>),
     /// Anything else.
@@ -120,7 +120,7 @@ pub(super) struct FailureState {
 
 /// What became of lines handed to a target.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
+pub(super) struct WriteOutcome {
     /// Lines lost.
     pub lost: u64,
     /// Set when the target has just begun to fail.
@@ -144,13 +144,13 @@ impl LogSink {
     }
 
     /// Writes a chunk of whole lines; nothing for a target of messages.
-    pub fn write(&mut self, lines: &[u8], now: Mono, local: [u8; 19]) -> Outcome {
-        let Sink::Lines(sink) = &mut self.sink else { return Outcome::default() };
+    pub fn write(&mut self, lines: &[u8], now: Mono, local: [u8; 19]) -> WriteOutcome {
+        let Sink::Lines(sink) = &mut self.sink else { return WriteOutcome::default() };
         if self.trouble.as_ref().is_some_and(|t| now < t.retry_at) {
             return self.lose(count_lines(lines), None, now);
         }
-        match sink.write(lines, Moment { local, patient: self.trouble.is_none() }) {
-            Ok(()) => Outcome::default(),
+        match sink.write(lines, WriteContext { local, patient: self.trouble.is_none() }) {
+            Ok(()) => WriteOutcome::default(),
             Err(short) => {
                 let rest = lines.get(short.taken..).unwrap_or_default();
                 self.lose(count_lines(rest), Some(short.error), now)
@@ -159,13 +159,13 @@ impl LogSink {
     }
 
     /// Sends a message; nothing for a target of lines.
-    pub fn send(&mut self, message: &Message<'_>, now: Mono) -> Outcome {
-        let Sink::Messages(sink) = &mut self.sink else { return Outcome::default() };
+    pub fn send(&mut self, message: &SinkMessage<'_>, now: Mono) -> WriteOutcome {
+        let Sink::Messages(sink) = &mut self.sink else { return WriteOutcome::default() };
         if self.gone {
             return self.lose(1, None, now);
         }
         match sink.send(message) {
-            Ok(()) => Outcome::default(),
+            Ok(()) => WriteOutcome::default(),
             Err(error) => {
                 self.gone = !is_slowness(&error);
                 self.lose(1, Some(error), now)
@@ -174,7 +174,7 @@ impl LogSink {
     }
 
     /// Tries a target that failed with the news that it works again; true when that news went through.
-    pub fn heal(&mut self, line: &[u8], message: &Message<'_>, now: Mono) -> bool {
+    pub fn heal(&mut self, line: &[u8], message: &SinkMessage<'_>, now: Mono) -> bool {
         let Some(trouble) = &mut self.trouble else { return false };
         if now < trouble.held_until || now < trouble.retry_at {
             return false;
@@ -182,7 +182,8 @@ impl LogSink {
         let result = match &mut self.sink {
             Sink::Lines(sink) => {
                 sink.revive();
-                sink.write(line, Moment { local: message.local, patient: false }).map_err(|short| short.error)
+                sink.write(line, WriteContext { local: message.local, patient: false })
+                    .map_err(|short| short.error)
             }
             Sink::Messages(sink) => sink.send(message),
         };
@@ -207,7 +208,7 @@ impl LogSink {
         }
     }
 
-    fn lose(&mut self, lost: u64, error: Option<io::Error>, now: Mono) -> Outcome {
+    fn lose(&mut self, lost: u64, error: Option<io::Error>, now: Mono) -> WriteOutcome {
         let mut failed = None;
         if let Some(error) = error {
             let retry_at = if is_slowness(&error) { Mono(0) } else { now.after(HOLD) };
@@ -227,7 +228,7 @@ impl LogSink {
         if let Some(trouble) = &mut self.trouble {
             trouble.lost += lost;
         }
-        Outcome { lost, failed }
+        WriteOutcome { lost, failed }
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) struct LineBuffer {
 
 /// One record, read back.
 #[derive(Debug, PartialEq)]
-pub(super) enum Record<'a> {
+pub(super) enum LogRecord<'a> {
     /// A beat.
     Beat(BeatLine<'a>),
     /// Anything else.
@@ -137,17 +137,17 @@ impl LineBuffer {
 }
 
 /// Hands over the records of all trays in the order of time; the trays are left empty of notices, not of bytes.
-pub(super) fn merge(trays: &mut [LineBuffer], mut each: impl FnMut(Wall, Record<'_>)) {
-    struct Reader<'a> {
+pub(super) fn merge(trays: &mut [LineBuffer], mut each: impl FnMut(Wall, LogRecord<'_>)) {
+    struct LineReader<'a> {
         rest: &'a [u8],
         notices: &'a mut VecDeque<Notice>,
         next: Wall,
     }
-    let mut readers: Vec<Reader<'_>> = trays
+    let mut readers: Vec<LineReader<'_>> = trays
         .iter_mut()
         .filter_map(|tray| {
             let next = peek(&tray.bytes)?;
-            Some(Reader { rest: &tray.bytes, notices: &mut tray.notices, next })
+            Some(LineReader { rest: &tray.bytes, notices: &mut tray.notices, next })
         })
         .collect();
     while let Some(first) = (0..readers.len()).min_by_key(|i| readers[*i].next) {
@@ -178,10 +178,10 @@ fn peek(bytes: &[u8]) -> Option<Wall> {
     bytes.first_chunk().map(|at| Wall(i64::from_le_bytes(*at)))
 }
 
-fn read<'a>(bytes: &'a [u8], notices: &mut VecDeque<Notice>) -> Option<(Record<'a>, &'a [u8])> {
+fn read<'a>(bytes: &'a [u8], notices: &mut VecDeque<Notice>) -> Option<(LogRecord<'a>, &'a [u8])> {
     let (kind, rest) = bytes.get(8..)?.split_first()?;
     if *kind == KIND_NOTICE {
-        return Some((Record::Notice(notices.pop_front()?), rest));
+        return Some((LogRecord::Notice(notices.pop_front()?), rest));
     }
     let ([transport, lengths @ ..], rest) = rest.split_first_chunk::<4>()?;
     let (peer, mut rest) = match *kind {
@@ -214,7 +214,7 @@ fn read<'a>(bytes: &'a [u8], notices: &mut VecDeque<Notice>) -> Option<(Record<'
         }
     };
     let transport = TRANSPORTS.get(usize::from(transport & TRANSPORT_MASK)).copied().unwrap_or("other");
-    Some((Record::Beat(BeatLine { peer, ip, id, transport, status, exit }), rest))
+    Some((LogRecord::Beat(BeatLine { peer, ip, id, transport, status, exit }), rest))
 }
 
 /// What fits a record; ids and addresses are half as long at most.
@@ -260,8 +260,8 @@ mod tests {
         let mut all = Vec::new();
         merge(trays, |at, record| {
             let name = match record {
-                Record::Beat(beat) => beat.id.unwrap_or("-").to_string(),
-                Record::Notice(notice) => notice.kind().to_string(),
+                LogRecord::Beat(beat) => beat.id.unwrap_or("-").to_string(),
+                LogRecord::Notice(notice) => notice.kind().to_string(),
             };
             all.push((at.0, name));
         });
@@ -320,7 +320,7 @@ mod tests {
             prop_assert!(tray.push_beat(Wall(at), &line));
             let mut seen = 0;
             merge(std::slice::from_mut(&mut tray), |wall, record| {
-                assert_eq!((wall, record), (Wall(at), Record::Beat(line)));
+                assert_eq!((wall, record), (Wall(at), LogRecord::Beat(line)));
                 seen += 1;
             });
             prop_assert_eq!(seen, 1);

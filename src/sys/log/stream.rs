@@ -5,7 +5,7 @@
 //! (setting O_NONBLOCK on an inherited one would change it for everybody who shares it), or with MSG_DONTWAIT, or,
 //! where neither can be had, only when poll(2) says there is room. A line that was cut off is closed before the next.
 
-use super::outlet::{LineSink, Moment, PATIENCE, Short};
+use super::outlet::{LineSink, PATIENCE, Short, WriteContext};
 use crate::domain::time::Mono;
 use crate::sys::clock;
 use nix::fcntl::OFlag;
@@ -22,15 +22,15 @@ const PIPE_PIECE_BYTES: usize = if cfg!(target_os = "linux") { 4096 } else { 512
 const TERMINAL_PIECE_BYTES: usize = 256;
 
 /// A descriptor to write lines to.
-pub(super) struct Stream {
+pub(super) struct LogStream {
     file: File,
-    kind: Kind,
+    kind: StreamKind,
     /// Bytes of a last line that lacks its end.
     torn_bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum StreamKind {
     /// Takes everything at once.
     File,
     /// Says `WouldBlock` by itself.
@@ -41,38 +41,39 @@ enum Kind {
     Polled(usize),
 }
 
-impl Stream {
+impl LogStream {
     /// The process's standard error.
-    pub fn stderr() -> io::Result<Stream> {
-        Stream::inherited(File::from(io::stderr().as_fd().try_clone_to_owned()?))
+    pub fn stderr() -> io::Result<LogStream> {
+        LogStream::inherited(File::from(io::stderr().as_fd().try_clone_to_owned()?))
     }
 
     /// A descriptor others may share.
-    pub fn inherited(file: File) -> io::Result<Stream> {
+    pub fn inherited(file: File) -> io::Result<LogStream> {
         let file_type = file.metadata()?.file_type();
         if file_type.is_file() {
-            return Ok(Stream { file, kind: Kind::File, torn_bytes: 0 });
+            return Ok(LogStream { file, kind: StreamKind::File, torn_bytes: 0 });
         }
         if file_type.is_socket() {
-            return Ok(Stream { file, kind: Kind::Socket, torn_bytes: 0 });
+            return Ok(LogStream { file, kind: StreamKind::Socket, torn_bytes: 0 });
         }
         let own = OpenOptions::new()
             .write(true)
             .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
             .open(format!("/proc/self/fd/{}", file.as_raw_fd()));
         Ok(match own {
-            Ok(own) => Stream { file: own, kind: Kind::NonBlocking, torn_bytes: 0 },
+            Ok(own) => LogStream { file: own, kind: StreamKind::NonBlocking, torn_bytes: 0 },
             Err(_) if file_type.is_fifo() => {
-                Stream { file, kind: Kind::Polled(PIPE_PIECE_BYTES), torn_bytes: 0 }
+                LogStream { file, kind: StreamKind::Polled(PIPE_PIECE_BYTES), torn_bytes: 0 }
             }
-            Err(_) => Stream { file, kind: Kind::Polled(TERMINAL_PIECE_BYTES), torn_bytes: 0 },
+            Err(_) => LogStream { file, kind: StreamKind::Polled(TERMINAL_PIECE_BYTES), torn_bytes: 0 },
         })
     }
 
     /// A file we opened ourselves, with O_NONBLOCK.
-    pub fn opened(file: File) -> io::Result<Stream> {
-        let kind = if file.metadata()?.file_type().is_file() { Kind::File } else { Kind::NonBlocking };
-        Ok(Stream { file, kind, torn_bytes: 0 })
+    pub fn opened(file: File) -> io::Result<LogStream> {
+        let kind =
+            if file.metadata()?.file_type().is_file() { StreamKind::File } else { StreamKind::NonBlocking };
+        Ok(LogStream { file, kind, torn_bytes: 0 })
     }
 
     /// The file behind it.
@@ -82,7 +83,7 @@ impl Stream {
 
     /// True when it is a plain file, which can be measured, cut and set aside.
     pub fn is_file(&self) -> bool {
-        self.kind == Kind::File
+        self.kind == StreamKind::File
     }
 
     /// How much there is of a last line that was cut off; may be set to 0 by who has taken that back.
@@ -92,26 +93,26 @@ impl Stream {
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.kind {
-            Kind::File | Kind::NonBlocking => self.file.write(bytes),
-            Kind::Socket => Ok(send(self.file.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT)?),
-            Kind::Polled(_) if has_room(&self.file, 0) => self.file.write(bytes),
-            Kind::Polled(_) => Err(ErrorKind::WouldBlock.into()),
+            StreamKind::File | StreamKind::NonBlocking => self.file.write(bytes),
+            StreamKind::Socket => Ok(send(self.file.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT)?),
+            StreamKind::Polled(_) if has_room(&self.file, 0) => self.file.write(bytes),
+            StreamKind::Polled(_) => Err(ErrorKind::WouldBlock.into()),
         }
     }
 
     /// Length of the next piece: whole lines up to what may be written at once, but at least one line.
     fn piece(&self, lines: &[u8]) -> usize {
         let most = match self.kind {
-            Kind::File => return lines.len(),
-            Kind::NonBlocking | Kind::Socket => PIPE_PIECE_BYTES,
-            Kind::Polled(most) => most,
+            StreamKind::File => return lines.len(),
+            StreamKind::NonBlocking | StreamKind::Socket => PIPE_PIECE_BYTES,
+            StreamKind::Polled(most) => most,
         };
         whole_lines_within(lines, most)
     }
 }
 
-impl LineSink for Stream {
-    fn write(&mut self, lines: &[u8], moment: Moment) -> Result<(), Short> {
+impl LineSink for LogStream {
+    fn write(&mut self, lines: &[u8], moment: WriteContext) -> Result<(), Short> {
         let mut give_up_at = moment.patient.then(|| clock::mono().after(PATIENCE));
         if self.torn_bytes > 0 {
             self.put(b"\n").map_err(|error| Short { taken: 0, error })?;

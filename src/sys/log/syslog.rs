@@ -5,7 +5,7 @@
 //! because the crate's never finds a service that was restarted.
 
 use super::datagram::Datagrams;
-use super::outlet::{Message, MessageSink};
+use super::outlet::{MessageSink, SinkMessage};
 use crate::domain::notice::Level;
 use std::io;
 use std::path::Path;
@@ -56,7 +56,7 @@ impl MessageSink for Syslog {
         self.datagrams.begin(patient);
     }
 
-    fn send(&mut self, message: &Message<'_>) -> io::Result<()> {
+    fn send(&mut self, message: &SinkMessage<'_>) -> io::Result<()> {
         let place = &mut self.heads[message.level as usize & 7];
         let head = match place {
             Some(head) => head,

@@ -7,13 +7,13 @@
 
 use super::error::{LogError, LogErrorKind};
 use super::file::LogFile;
-use super::journal::Journal;
+use super::journal::JournaldSink;
 use super::options::{LogOptions, Target, TargetOptions};
-use super::outlet::{HOLD, LineSink, LogSink, Message, Moment, Outcome, Sink, Subject};
-use super::record::{LineBuffer, Record, merge};
-use super::stream::Stream;
+use super::outlet::{HOLD, LineSink, LogEvent, LogSink, Sink, SinkMessage, WriteContext, WriteOutcome};
+use super::record::{LineBuffer, LogRecord, merge};
+use super::stream::LogStream;
 use super::syslog::Syslog;
-use super::{Command, GATHER, Places, Shared, TRAYS, admits, lock};
+use super::{Command, GATHER, LogShared, Places, TRAYS, admits, lock};
 use crate::domain::notice::{Level, Notice};
 use crate::domain::sentence::{Audience, Sentence};
 use crate::domain::time::{Mono, Now, Wall};
@@ -33,8 +33,8 @@ const CHUNK_BYTES: usize = 256 * 1024;
 const CHUNK_KEPT_BYTES: usize = 64 * 1024;
 
 /// The writer's own belongings.
-pub(super) struct Writer {
-    shared: Arc<Shared>,
+pub(super) struct LogWriter {
+    shared: Arc<LogShared>,
     places: Places,
     options: LogOptions,
     outlets: Vec<LogSink>,
@@ -59,9 +59,9 @@ struct Overflow {
 /// Something to tell about a target (its place in the list), to all but that one.
 type News = (usize, Notice);
 
-impl Writer {
+impl LogWriter {
     /// Opens every target; the error names all that cannot be opened.
-    pub fn open(shared: Arc<Shared>, options: LogOptions, places: Places) -> Result<Writer, LogError> {
+    pub fn open(shared: Arc<LogShared>, options: LogOptions, places: Places) -> Result<LogWriter, LogError> {
         let mut outlets = Vec::new();
         let mut faults = Vec::new();
         for wanted in distinct(&options.targets) {
@@ -73,7 +73,7 @@ impl Writer {
         if !faults.is_empty() {
             return Err(LogError::new(faults));
         }
-        Ok(Writer {
+        Ok(LogWriter {
             shared,
             places,
             lines: Lines::new(options.format, options.lang, TimeZone::system()),
@@ -160,8 +160,8 @@ impl Writer {
         self.batch(false);
     }
 
-    fn line(&mut self, at: Wall, record: Record<'_>, now: Now, news: &mut VecDeque<News>) {
-        let is_beat = matches!(record, Record::Beat(_));
+    fn line(&mut self, at: Wall, record: LogRecord<'_>, now: Now, news: &mut VecDeque<News>) {
+        let is_beat = matches!(record, LogRecord::Beat(_));
         let (mut any_lines, mut any_messages) = (false, false);
         for outlet in self.outlets.iter().filter(|outlet| outlet.beats || !is_beat) {
             match outlet.sink {
@@ -171,8 +171,8 @@ impl Writer {
         }
         if any_lines {
             match &record {
-                Record::Beat(beat) => self.lines.beat(&mut self.chunk, at, beat),
-                Record::Notice(notice) => {
+                LogRecord::Beat(beat) => self.lines.beat(&mut self.chunk, at, beat),
+                LogRecord::Notice(notice) => {
                     let from = self.chunk.len();
                     self.lines.notice(&mut self.chunk, at, notice);
                     self.quiet.extend_from_slice(&self.chunk[from..]);
@@ -185,17 +185,18 @@ impl Writer {
         if any_messages {
             self.sentence.clear();
             let (level, subject) = match &record {
-                Record::Beat(beat) => {
+                LogRecord::Beat(beat) => {
                     beat.push_classic(&mut self.sentence, self.options.lang);
-                    (BEAT_LEVEL, Subject::Beat(beat))
+                    (BEAT_LEVEL, LogEvent::Beat(beat))
                 }
-                Record::Notice(notice) => {
+                LogRecord::Notice(notice) => {
                     let text = words::sentence(self.options.lang, notice);
                     self.sentence.extend_from_slice(text.as_bytes());
-                    (notice.level(), Subject::Notice(notice))
+                    (notice.level(), LogEvent::Notice(notice))
                 }
             };
-            let message = Message { local: self.lines.local(at), level, sentence: &self.sentence, subject };
+            let message =
+                SinkMessage { local: self.lines.local(at), level, sentence: &self.sentence, subject };
             for (place, outlet) in self.outlets.iter_mut().enumerate().filter(|(_, o)| o.beats || !is_beat) {
                 let outcome = outlet.send(&message, now.mono);
                 note(&self.shared, place, &outlet.target, outcome, news);
@@ -227,11 +228,11 @@ impl Writer {
             let notice = Notice::LogTargetBack { target: outlet.target.to_string(), lost: trouble.lost };
             let (mut line, sentence) = (Vec::new(), words::sentence(self.options.lang, &notice));
             self.lines.notice(&mut line, now.wall, &notice);
-            let message = Message {
+            let message = SinkMessage {
                 local: self.lines.local(now.wall),
                 level: notice.level(),
                 sentence: sentence.as_bytes(),
-                subject: Subject::Notice(&notice),
+                subject: LogEvent::Notice(&notice),
             };
             if outlet.heal(&line, &message, now.mono) {
                 outlet.begin();
@@ -264,11 +265,11 @@ impl Writer {
             let (mut line, sentence) = (Vec::new(), words::sentence(self.options.lang, &notice));
             self.lines.notice(&mut line, now.wall, &notice);
             let local = self.lines.local(now.wall);
-            let message = Message {
+            let message = SinkMessage {
                 local,
                 level: notice.level(),
                 sentence: sentence.as_bytes(),
-                subject: Subject::Notice(&notice),
+                subject: LogEvent::Notice(&notice),
             };
             let mut heard = false;
             for (place, outlet) in self.outlets.iter_mut().enumerate() {
@@ -286,7 +287,8 @@ impl Writer {
             // A recovery is already told by the target that recovered.
             if last_resort && !matches!(notice, Notice::LogTargetBack { .. }) {
                 // If not even that works, `Log::failing` and `Log::dropped` still tell.
-                let _ = Stream::stderr().map(|mut s| s.write(&line, Moment { local, patient: false }));
+                let _ =
+                    LogStream::stderr().map(|mut s| s.write(&line, WriteContext { local, patient: false }));
             }
         }
     }
@@ -344,12 +346,12 @@ impl Writer {
 
 fn open(target: &Target, options: &LogOptions, places: &Places) -> io::Result<Sink> {
     Ok(match target {
-        Target::Stderr => Sink::Lines(Box::new(Stream::stderr()?)),
+        Target::Stderr => Sink::Lines(Box::new(LogStream::stderr()?)),
         Target::File(path) => {
             Sink::Lines(Box::new(LogFile::open(path, options.file_bytes_max, options.file_keep)?))
         }
         Target::Syslog => Sink::Messages(Box::new(Syslog::open(&places.syslog, options.identifier)?)),
-        Target::Journal => Sink::Messages(Box::new(Journal::open(&places.journal, options.identifier)?)),
+        Target::Journal => Sink::Messages(Box::new(JournaldSink::open(&places.journal, options.identifier)?)),
     })
 }
 
@@ -359,7 +361,7 @@ fn distinct(targets: &[TargetOptions]) -> impl Iterator<Item = &TargetOptions> {
     targets.iter().enumerate().filter(is_first).map(|(_, t)| t)
 }
 
-fn note(shared: &Shared, place: usize, target: &Target, outcome: Outcome, news: &mut VecDeque<News>) {
+fn note(shared: &LogShared, place: usize, target: &Target, outcome: WriteOutcome, news: &mut VecDeque<News>) {
     if outcome.lost > 0 {
         shared.dropped.fetch_add(outcome.lost, Ordering::Relaxed);
     }

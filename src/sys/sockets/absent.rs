@@ -4,10 +4,10 @@
 //! kernel delivers to it once the address is there. What cannot be bound, a name without an address, or any such address
 //! elsewhere, is tried again. Either way it is said until it is over.
 
-use super::assign::{Place, stand};
+use super::assign::{BoundAddress, stand};
 use super::bind::{self, Bound};
-use super::error::{SocketError, Warning};
-use super::listening::{Listening, Wanted};
+use super::error::{ListenerWarning, SocketError};
+use super::listening::{ListenerWanted, Listening};
 use crate::domain::address::ListenAddress;
 use crate::domain::lang::Lang;
 use crate::domain::sentence::{Audience, Sentence};
@@ -30,7 +30,7 @@ pub struct Absent {
 #[derive(Debug)]
 struct Unbound {
     which: usize,
-    wanted: Wanted,
+    wanted: ListenerWanted,
     reason: SocketError,
 }
 
@@ -52,13 +52,13 @@ impl Arrived {
 
 impl Absent {
     /// Notes a wanted listener that could not be made, and why.
-    pub(super) fn add_unbound(&mut self, which: usize, wanted: Wanted, reason: SocketError) {
+    pub(super) fn add_unbound(&mut self, which: usize, wanted: ListenerWanted, reason: SocketError) {
         self.unbound.push(Unbound { which, wanted, reason });
     }
 
     /// Notes the address of a listener, if no interface has it. A socket that stands on every address is never absent.
-    pub(super) fn add_if_unreachable(&mut self, name: &str, place: &Place) {
-        let Place::Tcp(address) = place else { return };
+    pub(super) fn add_if_unreachable(&mut self, name: &str, place: &BoundAddress) {
+        let BoundAddress::Tcp(address) = place else { return };
         if !is_on_an_interface(address.ip()) {
             self.unreachable.push((name.to_string(), *address));
         }
@@ -106,7 +106,7 @@ impl Absent {
         });
         let mut later: Vec<Unbound> = Vec::new();
         for mut one in std::mem::take(&mut self.unbound) {
-            let mut warnings: Vec<Warning> = Vec::new();
+            let mut warnings: Vec<ListenerWarning> = Vec::new();
             match bind::bind(&one.wanted.address, &mut warnings) {
                 Ok(bound) => {
                     arrived.news.push(words_of_arrival(
@@ -165,7 +165,7 @@ fn is_on_an_interface(ip: IpAddr) -> bool {
 }
 
 /// Why is a matter of this machine: what runs there, and where.
-fn words_of_unbound(lang: Lang, wanted: &Wanted, reason: &SocketError, to: Audience) -> String {
+fn words_of_unbound(lang: Lang, wanted: &ListenerWanted, reason: &SocketError, to: Audience) -> String {
     let name = &wanted.name;
     match to {
         Audience::Stranger => i18n::sys::listener_not_yet_tried(&name).in_lang(lang),
@@ -190,11 +190,11 @@ mod tests {
     fn only_an_address_that_no_interface_has_is_absent() {
         let mut absent = Absent::default();
         for there in ["127.0.0.1:80", "0.0.0.0:80", "[::]:80"] {
-            absent.add_if_unreachable("http", &Place::Tcp(there.parse().unwrap()));
+            absent.add_if_unreachable("http", &BoundAddress::Tcp(there.parse().unwrap()));
         }
         assert!(absent.is_empty(), "{absent:?}");
         // TEST-NET-1 (RFC 5737): nobody's.
-        absent.add_if_unreachable("http", &Place::Tcp("192.0.2.1:80".parse().unwrap()));
+        absent.add_if_unreachable("http", &BoundAddress::Tcp("192.0.2.1:80".parse().unwrap()));
         for (lang, word) in [(Lang::En, "waits for its address"), (Lang::Zh, "等待它的地址")] {
             let reasons = absent.reasons(lang);
             assert!(
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_name_is_tried_until_it_resolves_and_another_reason_is_said_once() {
-        let wanted = Wanted {
+        let wanted = ListenerWanted {
             name: "lan".into(),
             address: ListenAddress::Name("localhost".into(), 0),
             unasked: false,
@@ -223,7 +223,7 @@ mod tests {
 
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = ListenAddress::Ip(taken.local_addr().unwrap().ip(), taken.local_addr().unwrap().port());
-        absent.add_unbound(0, Wanted { address, ..wanted }, gone());
+        absent.add_unbound(0, ListenerWanted { address, ..wanted }, gone());
         let said = absent.look(Lang::En).news;
         assert!(said.len() == 1 && said[0].contains("in use"), "{said:?}");
         assert!(absent.look(Lang::En).is_empty(), "once");

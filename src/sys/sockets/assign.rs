@@ -4,8 +4,8 @@
 //! without `FileDescriptorName=` passes the unit's name; a manager that passes none leaves "unknown") still has an
 //! evident meaning when only one kind of listener was asked for. Anything else would be a guess, and is closed.
 
-use super::error::Warning;
-use super::listening::{Listening, Socket, Wanted};
+use super::error::ListenerWarning;
+use super::listening::{ListenerWanted, Listening, Socket};
 use crate::domain::address::ListenAddress;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,41 +14,43 @@ use std::path::PathBuf;
 
 /// Where a socket really stands, as it says itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum BoundAddress {
     Tcp(SocketAddr),
     Unix(PathBuf),
     /// A unix socket in the abstract namespace or without a name.
     Nameless(String),
 }
 
-impl Place {
+impl BoundAddress {
     pub(super) fn port(&self) -> Option<u16> {
         match self {
-            Place::Tcp(address) => Some(address.port()),
-            Place::Unix(_) | Place::Nameless(_) => None,
+            BoundAddress::Tcp(address) => Some(address.port()),
+            BoundAddress::Unix(_) | BoundAddress::Nameless(_) => None,
         }
     }
 
     /// Whether a listener configured so could stand here. A name is not resolved for this: its port decides.
     fn answers(&self, address: &ListenAddress) -> bool {
         match (self, address) {
-            (Place::Tcp(at), ListenAddress::Any(port)) => at.port() == *port && at.ip().is_unspecified(),
-            (Place::Tcp(at), ListenAddress::Ip(ip, port)) => {
+            (BoundAddress::Tcp(at), ListenAddress::Any(port)) => {
+                at.port() == *port && at.ip().is_unspecified()
+            }
+            (BoundAddress::Tcp(at), ListenAddress::Ip(ip, port)) => {
                 at.port() == *port && at.ip().to_canonical() == ip.to_canonical()
             }
-            (Place::Tcp(at), ListenAddress::Name(_, port)) => at.port() == *port,
-            (Place::Unix(at), ListenAddress::Unix(path)) => at == path,
+            (BoundAddress::Tcp(at), ListenAddress::Name(_, port)) => at.port() == *port,
+            (BoundAddress::Unix(at), ListenAddress::Unix(path)) => at == path,
             _ => false,
         }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for BoundAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Tcp(address) => address.fmt(f),
-            Place::Unix(path) => write!(f, "unix:{}", path.display()),
-            Place::Nameless(name) => write!(f, "unix:@{name}"),
+            BoundAddress::Tcp(address) => address.fmt(f),
+            BoundAddress::Unix(path) => write!(f, "unix:{}", path.display()),
+            BoundAddress::Nameless(name) => write!(f, "unix:@{name}"),
         }
     }
 }
@@ -61,11 +63,11 @@ pub(super) struct Plan {
     /// The wanted names that need no binding any more.
     pub replaced: BTreeSet<String>,
     /// One warning for each name whose inherited and configured addresses differ.
-    pub differing: Vec<Warning>,
+    pub differing: Vec<ListenerWarning>,
 }
 
 /// Makes the plan. Several sockets may serve one name: a socket unit with several `ListenStream=`, launchd's v4 and v6.
-pub(super) fn assign(wanted: &[Wanted], offered: &[(&str, &Place)]) -> Plan {
+pub(super) fn assign(wanted: &[ListenerWanted], offered: &[(&str, &BoundAddress)]) -> Plan {
     let names: BTreeSet<&str> = wanted.iter().map(|w| w.name.as_str()).collect();
     let asked: BTreeSet<&str> = wanted.iter().filter(|w| !w.unasked).map(|w| w.name.as_str()).collect();
     let only = if asked.len() == 1 { asked.first().copied() } else { None };
@@ -76,7 +78,7 @@ pub(super) fn assign(wanted: &[Wanted], offered: &[(&str, &Place)]) -> Plan {
         plan.serves.push(serves);
     }
     for name in &plan.replaced {
-        let here: Vec<&Place> = offered
+        let here: Vec<&BoundAddress> = offered
             .iter()
             .zip(&plan.serves)
             .filter(|(_, s)| s.as_ref() == Some(name))
@@ -87,7 +89,7 @@ pub(super) fn assign(wanted: &[Wanted], offered: &[(&str, &Place)]) -> Plan {
         let same = here.iter().all(|p| configured.iter().any(|a| p.answers(a)))
             && configured.iter().all(|a| here.iter().any(|p| p.answers(a)));
         if !same {
-            plan.differing.push(Warning::Differs {
+            plan.differing.push(ListenerWarning::Differs {
                 name: name.clone(),
                 inherited: here.iter().map(ToString::to_string).collect(),
                 configured: configured.iter().map(ToString::to_string).collect(),
@@ -99,13 +101,17 @@ pub(super) fn assign(wanted: &[Wanted], offered: &[(&str, &Place)]) -> Plan {
 
 /// For each listener that the process before us had bound, which of the wanted ones goes on with it: one that no inherited
 /// socket replaces and that would be bound just there. A name may go on with several, as it may be bound several times.
-pub(super) fn go_on(wanted: &[Wanted], replaced: &BTreeSet<String>, kept: &[&Place]) -> Vec<Option<usize>> {
+pub(super) fn go_on(
+    wanted: &[ListenerWanted],
+    replaced: &BTreeSet<String>,
+    kept: &[&BoundAddress],
+) -> Vec<Option<usize>> {
     let mut taken = BTreeSet::new();
     let mut plan = vec![None; kept.len()];
     // Who asks for an address comes before who asks for a name that may mean it.
     for names in [false, true] {
         for (place, use_of_it) in kept.iter().zip(&mut plan) {
-            let fits = |(index, w): &(usize, &Wanted)| {
+            let fits = |(index, w): &(usize, &ListenerWanted)| {
                 matches!(w.address, ListenAddress::Name(..)) == names
                     && !replaced.contains(&w.name)
                     && (names || !taken.contains(index))
@@ -122,7 +128,7 @@ pub(super) fn go_on(wanted: &[Wanted], replaced: &BTreeSet<String>, kept: &[&Pla
 
 /// Which of the wanted listeners of a name a socket at `place` serves: the one that is meant to stand there, else the
 /// first of them.
-pub(super) fn which(wanted: &[Wanted], name: &str, place: &Place) -> usize {
+pub(super) fn which(wanted: &[ListenerWanted], name: &str, place: &BoundAddress) -> usize {
     let named = || wanted.iter().enumerate().filter(|(_, w)| w.name == name);
     let there = named().find(|(_, w)| place.answers(&w.address));
     there.or_else(|| named().next()).map_or(0, |(index, _)| index)
@@ -133,7 +139,7 @@ pub(super) fn stand(
     wanted: usize,
     name: String,
     socket: Socket,
-    place: &Place,
+    place: &BoundAddress,
     inherited: bool,
 ) -> Listening {
     Listening { name, wanted, socket, address: place.to_string(), port: place.port(), inherited, file: None }
@@ -143,19 +149,19 @@ pub(super) fn stand(
 mod tests {
     use super::*;
 
-    fn wanted(list: &[(&str, &str)]) -> Vec<Wanted> {
+    fn wanted(list: &[(&str, &str)]) -> Vec<ListenerWanted> {
         list.iter()
-            .map(|(n, a)| Wanted { name: (*n).into(), address: a.parse().unwrap(), unasked: false })
+            .map(|(n, a)| ListenerWanted { name: (*n).into(), address: a.parse().unwrap(), unasked: false })
             .collect()
     }
 
     /// Runs the plan over `name address` pairs and writes it as one line of text.
     fn plan(want: &[(&str, &str)], offer: &[(&str, &str)]) -> String {
-        let places: Vec<Place> = offer
+        let places: Vec<BoundAddress> = offer
             .iter()
             .map(|(_, at)| match at.strip_prefix("unix:") {
-                Some(path) => Place::Unix(path.into()),
-                None => Place::Tcp(at.parse().unwrap()),
+                Some(path) => BoundAddress::Unix(path.into()),
+                None => BoundAddress::Tcp(at.parse().unwrap()),
             })
             .collect();
         let offered: Vec<_> = offer.iter().zip(&places).map(|((n, _), p)| (*n, p)).collect();
@@ -169,7 +175,7 @@ mod tests {
     #[test]
     fn of_several_listeners_with_one_name_the_one_meant_for_the_place_is_found() {
         let wanted = wanted(&[("http", "127.0.0.1:80"), ("http", "127.0.0.1:81"), ("tcp", "82")]);
-        let at = |text: &str| Place::Tcp(text.parse().unwrap());
+        let at = |text: &str| BoundAddress::Tcp(text.parse().unwrap());
         assert_eq!(which(&wanted, "http", &at("127.0.0.1:81")), 1);
         assert_eq!(which(&wanted, "http", &at("10.0.0.1:9999")), 0, "stands elsewhere: the first");
         assert_eq!(which(&wanted, "tcp", &at("10.0.0.1:9999")), 2);
@@ -185,7 +191,8 @@ mod tests {
     #[test]
     fn a_listener_of_the_process_before_goes_on_only_where_it_would_be_bound_again() {
         let go_on = |want: &[(&str, &str)], replaced: &[&str], kept: &[&str]| {
-            let places: Vec<Place> = kept.iter().map(|at| Place::Tcp(at.parse().unwrap())).collect();
+            let places: Vec<BoundAddress> =
+                kept.iter().map(|at| BoundAddress::Tcp(at.parse().unwrap())).collect();
             let replaced = replaced.iter().map(|name| (*name).to_string()).collect();
             super::go_on(&wanted(want), &replaced, &places.iter().collect::<Vec<_>>())
         };

@@ -3,8 +3,8 @@
 //! A bare port takes `[::]` and answers IPv4 through it, as the kernel maps those; without IPv6 it takes `0.0.0.0`.
 //! Every other IPv6 address is for IPv6 alone, so that `[::1]` and `127.0.0.1` can stand side by side.
 
-use super::assign::Place;
-use super::error::{SocketError, Warning, errno};
+use super::assign::BoundAddress;
+use super::error::{ListenerWarning, SocketError, errno};
 use super::holder;
 use super::listening::Socket;
 use super::path::{self, SocketFile};
@@ -22,12 +22,15 @@ const BACKLOG: i32 = 4096;
 /// A socket made here.
 pub(super) struct Bound {
     pub socket: Socket,
-    pub place: Place,
+    pub place: BoundAddress,
     pub file: Option<SocketFile>,
 }
 
 /// Binds an address. A name is bound on every address it has; one that fails is a warning as long as another works.
-pub(super) fn bind(address: &ListenAddress, warnings: &mut Vec<Warning>) -> Result<Vec<Bound>, SocketError> {
+pub(super) fn bind(
+    address: &ListenAddress,
+    warnings: &mut Vec<ListenerWarning>,
+) -> Result<Vec<Bound>, SocketError> {
     match address {
         ListenAddress::Any(port) => any(*port).map(|b| vec![b]),
         ListenAddress::Ip(ip, port) => tcp(SocketAddr::new(*ip, *port)).map(|b| vec![b]),
@@ -49,7 +52,7 @@ fn tcp(address: SocketAddr) -> Result<Bound, SocketError> {
     listen_tcp(address).map_err(|e| explain(address, e))
 }
 
-fn name(host: &str, port: u16, warnings: &mut Vec<Warning>) -> Result<Vec<Bound>, SocketError> {
+fn name(host: &str, port: u16, warnings: &mut Vec<ListenerWarning>) -> Result<Vec<Bound>, SocketError> {
     let unresolvable = |reason: String| SocketError::Unresolvable { host: host.into(), reason };
     let found: BTreeSet<SocketAddr> =
         (host, port).to_socket_addrs().map_err(|e| unresolvable(e.to_string()))?.collect();
@@ -64,7 +67,8 @@ fn name(host: &str, port: u16, warnings: &mut Vec<Warning>) -> Result<Vec<Bound>
     if bound.is_empty() {
         return Err(failures.into_iter().next().unwrap_or_else(|| unresolvable("no address".into())));
     }
-    warnings.extend(failures.into_iter().map(|error| Warning::OneOfName { host: host.into(), error }));
+    warnings
+        .extend(failures.into_iter().map(|error| ListenerWarning::OneOfName { host: host.into(), error }));
     Ok(bound)
 }
 
@@ -85,7 +89,7 @@ fn listen_tcp(address: SocketAddr) -> io::Result<Bound> {
     }
     socket.listen(BACKLOG)?;
     let listener: std::net::TcpListener = socket.into();
-    let place = Place::Tcp(listener.local_addr()?);
+    let place = BoundAddress::Tcp(listener.local_addr()?);
     Ok(Bound { socket: Socket::Tcp(listener), place, file: None })
 }
 
@@ -103,7 +107,11 @@ fn unix(wanted: &std::path::Path) -> Result<Bound, SocketError> {
         let file = SocketFile::made(&full)?;
         socket.listen(BACKLOG)?;
         let listener: std::os::unix::net::UnixListener = socket.into();
-        Ok(Bound { socket: Socket::Unix(listener), place: Place::Unix(full.clone()), file: Some(file) })
+        Ok(Bound {
+            socket: Socket::Unix(listener),
+            place: BoundAddress::Unix(full.clone()),
+            file: Some(file),
+        })
     };
     listen().map_err(|e| path::explain(&full, e))
 }

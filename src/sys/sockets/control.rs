@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 /// A control socket that listens.
 #[derive(Debug)]
-pub struct Control {
+pub struct ControlSocket {
     /// The socket: non-blocking, closed on exec.
     pub socket: Socket,
     /// Its file, removed when this is dropped: keep it as long as the socket, and give it to the account the daemon will
@@ -30,7 +30,7 @@ pub struct Control {
 /// # Errors
 /// Another process answers there, something there is no socket, or the system refuses. None of them is a reason not to
 /// start: beats come in another way.
-pub fn listen(wanted: &Path) -> Result<Control, SocketError> {
+pub fn listen(wanted: &Path) -> Result<ControlSocket, SocketError> {
     let full = std::path::absolute(wanted).map_err(|error| path::explain(wanted, error))?;
     let folder = full.parent().filter(|folder| !folder.exists()).map(Path::to_path_buf);
     if let Some(folder) = &folder {
@@ -41,7 +41,7 @@ pub fn listen(wanted: &Path) -> Result<Control, SocketError> {
     let bound = bind::bind(&ListenAddress::Unix(full.clone()), &mut warnings)?;
     let one = bound.into_iter().find_map(|bound| Some((bound.socket, bound.file?)));
     let (socket, file) = one.ok_or_else(|| path::explain(&full, io::ErrorKind::NotFound.into()))?;
-    Ok(Control { socket, file, folder })
+    Ok(ControlSocket { socket, file, folder })
 }
 
 /// Whether the user at the other end may control the daemon: root, or the user it runs as.

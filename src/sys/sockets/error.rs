@@ -156,7 +156,7 @@ impl std::error::Error for SocketError {
 
 /// What is odd about the listeners but does not keep us from running.
 #[derive(Debug)]
-pub(super) enum Warning {
+pub(super) enum ListenerWarning {
     /// Inherited and configured addresses of a name differ.
     Differs { name: String, inherited: Vec<String>, configured: Vec<String> },
     /// An inherited listener serves no listener of the configuration.
@@ -169,25 +169,27 @@ pub(super) enum Warning {
     DoneWithout { name: String, error: Box<SocketError> },
 }
 
-impl Warning {
+impl ListenerWarning {
     pub(super) fn sentence(&self, lang: Lang) -> String {
         match self {
-            Warning::Differs { name, inherited, configured } => {
+            ListenerWarning::Differs { name, inherited, configured } => {
                 let all = |addresses: &[String]| addresses.join(i18n::sys::COMMA.in_lang(lang));
                 i18n::sys::listener_differs(name, &all(inherited), &all(configured)).in_lang(lang)
             }
 
-            Warning::Unwanted { name, address } => {
+            ListenerWarning::Unwanted { name, address } => {
                 i18n::sys::inherited_socket_belongs_no(&name, &address).in_lang(lang)
             }
 
-            Warning::Unusable { name } => i18n::sys::inherited_descriptor_not_listening(&name).in_lang(lang),
+            ListenerWarning::Unusable { name } => {
+                i18n::sys::inherited_descriptor_not_listening(&name).in_lang(lang)
+            }
 
-            Warning::DoneWithout { name, error } => {
+            ListenerWarning::DoneWithout { name, error } => {
                 i18n::sys::going_without_listener_nobody(&name, &error.sentence(lang)).in_lang(lang)
             }
 
-            Warning::OneOfName { host, error } => {
+            ListenerWarning::OneOfName { host, error } => {
                 i18n::sys::addresses_one_not_served(&host, &error.sentence(lang)).in_lang(lang)
             }
         }
@@ -271,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_warning_names_both_addresses() {
-        let warning = Warning::Differs {
+        let warning = ListenerWarning::Differs {
             name: "http".into(),
             inherited: vec!["[::]:80".into()],
             configured: vec!["7777".into(), "7779".into()],

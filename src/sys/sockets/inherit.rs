@@ -8,8 +8,8 @@
 //! Beside what a socket unit opened stand the files that the process before this one gave to systemd's store: its listeners
 //! ([`KEPT`]) and its connections ([`parked::NAME`]).
 
-use super::assign::Place;
-use super::error::{SocketError, Warning};
+use super::assign::BoundAddress;
+use super::error::{ListenerWarning, SocketError};
 use super::listening::Socket;
 use crate::domain::limits::LISTENERS_MAX;
 use crate::sys::{parked, service};
@@ -25,7 +25,7 @@ const DESCRIPTORS_MAX: usize = 4 * LISTENERS_MAX;
 #[derive(Debug, Default)]
 pub struct Inherited {
     sockets: Vec<One>,
-    unusable: Vec<Warning>,
+    unusable: Vec<ListenerWarning>,
     /// Listeners of the process before this one.
     kept: Vec<One>,
     /// Its connections.
@@ -37,7 +37,7 @@ pub struct Inherited {
 pub(super) struct One {
     pub name: String,
     pub socket: Socket,
-    pub place: Place,
+    pub place: BoundAddress,
 }
 
 impl Inherited {
@@ -66,7 +66,7 @@ impl Inherited {
     }
 
     /// What a manager opened, what it kept of ours, and what is neither.
-    pub(super) fn into_parts(self) -> (Vec<One>, Vec<One>, Vec<Warning>) {
+    pub(super) fn into_parts(self) -> (Vec<One>, Vec<One>, Vec<ListenerWarning>) {
         (self.sockets, self.kept, self.unusable)
     }
 
@@ -77,7 +77,7 @@ impl Inherited {
             Socket::Unix(l) => accepts(l),
         };
         match socket.filter(listens) {
-            None => self.unusable.push(Warning::Unusable { name }),
+            None => self.unusable.push(ListenerWarning::Unusable { name }),
             Some(socket) => {
                 let place = adopt(&socket).map_err(|e| wrong(format!("socket {name}: {e}")))?;
                 let list = if name == KEPT { &mut self.kept } else { &mut self.sockets };
@@ -171,18 +171,18 @@ fn announced(
 }
 
 /// Makes an inherited socket like one of ours, and asks it where it stands.
-fn adopt(socket: &Socket) -> std::io::Result<Place> {
+fn adopt(socket: &Socket) -> std::io::Result<BoundAddress> {
     match socket {
         Socket::Tcp(listener) => {
             listener.set_nonblocking(true)?;
-            listener.local_addr().map(Place::Tcp)
+            listener.local_addr().map(BoundAddress::Tcp)
         }
         Socket::Unix(listener) => {
             listener.set_nonblocking(true)?;
             let address = listener.local_addr()?;
             Ok(match address.as_pathname() {
-                Some(path) => Place::Unix(path.into()),
-                None => Place::Nameless(abstract_name(&address)),
+                Some(path) => BoundAddress::Unix(path.into()),
+                None => BoundAddress::Nameless(abstract_name(&address)),
             })
         }
     }
@@ -256,7 +256,7 @@ fn launchd_socket(raw: std::os::fd::RawFd) -> Result<Option<Socket>, SocketError
 mod tests {
     use super::*;
     use crate::domain::lang::Lang;
-    use crate::sys::sockets::{Opened, Wanted, open};
+    use crate::sys::sockets::{ListenerWanted, Opened, open};
     use std::net::TcpListener;
     use std::os::unix::net::UnixListener;
 
@@ -296,7 +296,8 @@ mod tests {
         let mut inherited = Inherited::none();
         inherited.add("http".into(), Some(Socket::Tcp(theirs))).unwrap();
         assert!(inherited.any());
-        let wanted = Wanted { name: "http".into(), address: at.to_string().parse().unwrap(), unasked: false };
+        let wanted =
+            ListenerWanted { name: "http".into(), address: at.to_string().parse().unwrap(), unasked: false };
         let Opened { listening: all, warnings, .. } = open(&[wanted], inherited, Lang::En, || ()).unwrap();
         assert!(warnings.is_empty(), "{warnings:?}");
         assert_eq!(all.len(), 1);
@@ -324,7 +325,7 @@ mod tests {
     fn part_of_a_daemon_that_inherits() {
         assert!(std::env::var_os("HB_PART").is_some(), "only as a child of another test");
         let inherited = inherit().unwrap();
-        let wanted = [("http", "7777"), ("tcp", "7778")].map(|(name, at)| Wanted {
+        let wanted = [("http", "7777"), ("tcp", "7778")].map(|(name, at)| ListenerWanted {
             name: name.into(),
             address: at.parse().unwrap(),
             unasked: false,

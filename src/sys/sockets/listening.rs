@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener;
 
 /// A listener that the configuration asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ListenerWanted {
     /// The name in `[[listen]]`, for example `http`; several may share one.
     pub name: String,
     /// Where it shall stand.

@@ -19,14 +19,14 @@ mod path;
 
 pub use error::SocketError;
 pub use inherit::{Inherited, KEPT, inherit};
-pub use listening::{Listening, Socket, Wanted};
+pub use listening::{ListenerWanted, Listening, Socket};
 pub use path::SocketFile;
 
 use crate::domain::lang::Lang;
 use crate::domain::limits::LISTENERS_MAX;
 use absent::Absent;
-use assign::{Place, stand};
-use error::Warning;
+use assign::{BoundAddress, stand};
+use error::ListenerWarning;
 
 /// What came of making the listeners.
 #[derive(Debug, Default)]
@@ -67,13 +67,13 @@ impl Opened {
 /// # Errors
 /// The first listener that cannot be had for another reason; those already bound are closed again.
 pub fn open(
-    wanted: &[Wanted],
+    wanted: &[ListenerWanted],
     inherited: Inherited,
     lang: Lang,
     give_up: impl FnOnce(),
 ) -> Result<Opened, SocketError> {
     let (mut listening, mut absent, mut unasked) = (Vec::new(), Absent::default(), 0);
-    let mut warnings: Vec<Warning> = Vec::new();
+    let mut warnings: Vec<ListenerWarning> = Vec::new();
     let (sockets, kept, unusable) = inherited.into_parts();
     warnings.extend(unusable);
 
@@ -86,10 +86,11 @@ pub fn open(
                 let which = assign::which(wanted, &name, &socket.place);
                 listening.push(stand(which, name, socket.socket, &socket.place, true));
             }
-            None => warnings.push(Warning::Unwanted { name: socket.name, address: socket.place.to_string() }),
+            None => warnings
+                .push(ListenerWarning::Unwanted { name: socket.name, address: socket.place.to_string() }),
         }
     }
-    let places: Vec<&Place> = kept.iter().map(|one| &one.place).collect();
+    let places: Vec<&BoundAddress> = kept.iter().map(|one| &one.place).collect();
     let goes_on = assign::go_on(wanted, &plan.replaced, &places);
     if goes_on.iter().any(Option::is_none) {
         give_up();
@@ -102,11 +103,13 @@ pub fn open(
         unasked += usize::from(at.unasked);
         listening.push(stand(which, at.name.clone(), one.socket, &one.place, false));
     }
-    let missing = |(which, w): &(usize, &Wanted)| !plan.replaced.contains(&w.name) && !standing[*which];
+    let missing =
+        |(which, w): &(usize, &ListenerWanted)| !plan.replaced.contains(&w.name) && !standing[*which];
     for (which, wanted) in wanted.iter().enumerate().filter(missing) {
         let bound = match bind::bind(&wanted.address, &mut warnings) {
             Err(error) if wanted.unasked => {
-                warnings.push(Warning::DoneWithout { name: wanted.name.clone(), error: Box::new(error) });
+                warnings
+                    .push(ListenerWarning::DoneWithout { name: wanted.name.clone(), error: Box::new(error) });
                 continue;
             }
             Err(error) if absent::may_come(&error, &wanted.address) => {
@@ -138,8 +141,8 @@ mod tests {
     use std::net::TcpListener;
     use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
 
-    fn wanted(name: &str, address: ListenAddress) -> Wanted {
-        Wanted { name: name.into(), address, unasked: false }
+    fn wanted(name: &str, address: ListenAddress) -> ListenerWanted {
+        ListenerWanted { name: name.into(), address, unasked: false }
     }
 
     fn talk(listening: &Listening, at: impl std::net::ToSocketAddrs) {
@@ -185,7 +188,7 @@ mod tests {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         let address = ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), port);
-        let wanted = Wanted { unasked: true, ..wanted("tcp", address) };
+        let wanted = ListenerWanted { unasked: true, ..wanted("tcp", address) };
         let Opened { listening, warnings, .. } = open(&[wanted], Inherited::none(), Lang::En, || ()).unwrap();
         assert!(listening.is_empty());
         assert!(warnings[0].contains("going on without the listener tcp"), "{warnings:?}");
@@ -227,7 +230,7 @@ mod tests {
         }
         drop(opened);
         for none in [absent, name] {
-            let unasked = Wanted { unasked: true, ..wanted("tcp", ListenAddress::Any(0)) };
+            let unasked = ListenerWanted { unasked: true, ..wanted("tcp", ListenAddress::Any(0)) };
             let opened = open(&[wanted("http", none), unasked], Inherited::none(), Lang::En, || ()).unwrap();
             let error = opened.nothing_there().expect("what nobody asked for does not count");
             assert_eq!(error.exit_code(), 75, "the unit starts it again");

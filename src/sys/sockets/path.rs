@@ -120,7 +120,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Inherited, Listening, Opened, Socket, Wanted, open};
+    use super::super::{Inherited, ListenerWanted, Listening, Opened, Socket, open};
     use super::*;
     use crate::domain::address::ListenAddress;
     use crate::domain::lang::Lang;
@@ -145,7 +145,7 @@ mod tests {
 
     fn listen(path: &Path) -> Result<Listening, SocketError> {
         let wanted =
-            Wanted { name: "http".into(), address: ListenAddress::Unix(path.into()), unasked: false };
+            ListenerWanted { name: "http".into(), address: ListenAddress::Unix(path.into()), unasked: false };
         let Opened { listening: mut all, warnings, .. } =
             open(&[wanted], Inherited::none(), Lang::En, || ())?;
         assert!(warnings.is_empty() && all.len() == 1);

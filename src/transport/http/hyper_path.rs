@@ -15,7 +15,7 @@ use crate::domain::limits::{CONTROL_BODY_BYTES_MAX, LINGER_MAX, UNCOUNTED_BYTES}
 use crate::engine::SenderRefusal;
 use crate::engine::stats::ConnectionRefusal;
 use crate::sys::clock;
-use crate::transport::budget::{self, Held, ShedSignal};
+use crate::transport::budget::{self, MemoryReservation, ShedSignal};
 use crate::transport::conversation::ws::WebSocketOpening;
 use crate::transport::deadline::{Deadline, Wakeup};
 use crate::transport::http::beats::{self, BeatForm};
@@ -60,7 +60,7 @@ pub async fn serve(
     peer: Peer,
     context: &Arc<ListenerContext>,
     deadline: Deadline,
-    mut own: Held,
+    mut own: MemoryReservation,
 ) -> Option<Released> {
     let shed = &own.signal().clone();
     let limits = context.engine.policy().limits.clone();
@@ -314,7 +314,7 @@ async fn answer(
         return RouteReply::Whole(not_as_it_is());
     }
     let most = (CONTROL_BODY_BYTES_MAX, "64 KiB are enough for this");
-    let mut held = Held::of(context.permits.budget.clone(), *client, shed);
+    let mut held = MemoryReservation::of(context.permits.budget.clone(), *client, shed);
     match read_body(context, body, most, &policy, &mut held).await {
         Ok(body) => routes::answer(context, &policy, admitted, &request, &body).await,
         Err(refused) => RouteReply::Whole(refused),
@@ -332,7 +332,7 @@ fn within_budget(
     if answer.body.len() <= UNCOUNTED_BYTES {
         return answer;
     }
-    let mut held = Held::of(context.permits.budget.clone(), client, shed);
+    let mut held = MemoryReservation::of(context.permits.budget.clone(), client, shed);
     match held.set(2 * answer.body.len(), context.engine.policy().limits.memory) {
         Ok(()) => {
             phase.hold(Some(held));

@@ -46,7 +46,7 @@ impl Random {
 }
 
 /// One process: its reactors, and what stands for its workers.
-struct Process {
+struct SimulatedProcess {
     reactors: Vec<Option<Reactor>>,
     handles: Arc<[ReactorHandle]>,
     workers: Vec<Worker>,
@@ -174,8 +174,8 @@ impl Worker {
     }
 }
 
-impl Process {
-    fn start(engine: &Arc<Engine>, now: Now) -> Process {
+impl SimulatedProcess {
+    fn start(engine: &Arc<Engine>, now: Now) -> SimulatedProcess {
         let (handles, parts): (Vec<_>, Vec<_>) = (0..REACTORS).map(|_| handoff::prepare().unwrap()).unzip();
         let handles: Arc<[ReactorHandle]> = handles.into();
         let (mut reactors, mut workers) = (Vec::new(), Vec::new());
@@ -185,7 +185,7 @@ impl Process {
             let (worker, engine) = (Arc::new(worker), engine.clone());
             reactors.push(Some(Reactor::new(index, parts, handles.clone(), worker, engine, now.mono)));
         }
-        Process { reactors, handles, workers }
+        SimulatedProcess { reactors, handles, workers }
     }
 
     /// One cycle of a reactor.
@@ -243,7 +243,7 @@ fn play(seed: u64) {
         Arc::new(ListenerContext::new(engine.clone(), permits, at(0), options))
     };
     let contexts = [context(Protocol::Http), context(Protocol::Tcp)];
-    let mut process = Process::start(&engine, at(0));
+    let mut process = SimulatedProcess::start(&engine, at(0));
     let mut clients: Vec<Client> = Vec::new();
     let mut coordinator = Coordinator::Serves;
     let (sender, parked) = mpsc::channel();
@@ -282,7 +282,7 @@ fn play(seed: u64) {
             assert_eq!(coordinator, Coordinator::Parks);
             let left: Vec<ParkedConnection> = parked.try_iter().collect();
             assert_eq!(left.len(), clients.len(), "connections that were parked");
-            process = Process::start(&engine, at(ms));
+            process = SimulatedProcess::start(&engine, at(ms));
             for one in left {
                 let one = parked_record::unpack(one, &contexts, &policy.limits).unwrap();
                 let command = ReactorCommand::Resume(vec![one]);
@@ -319,7 +319,7 @@ fn every_beat_is_answered_once_to_its_sender_whatever_crosses_on_the_way() {
 fn a_connection_without_room_is_answered_before_it_ends() {
     let limits = Limits { memory: 4 * 1024, ..Limits::default() };
     let engine = Arc::new(engine(Policy { limits, ..Policy::default() }));
-    let mut process = Process::start(&engine, at(0));
+    let mut process = SimulatedProcess::start(&engine, at(0));
     let permits = Arc::new(ConnectionLimits::new(None, 10_000));
     let options = ListenerOptions { fast_path: true, ..ListenerOptions::default() };
     let context = Arc::new(ListenerContext::new(engine, permits, at(0), options));

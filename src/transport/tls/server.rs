@@ -49,7 +49,7 @@ pub enum ClientAuth {
 
 /// What is read from files, as PEM.
 #[derive(Clone, Copy)]
-pub struct TlsFiles<'a> {
+pub struct TlsPem<'a> {
     /// The certificate, and those between it and an authority.
     pub certificate: &'a [u8],
     /// Its key.
@@ -104,7 +104,7 @@ impl TlsFileError {
 
 /// What the papers come to: what rustls needs, and the certificate itself.
 pub fn config(
-    papers: &TlsFiles<'_>,
+    papers: &TlsPem<'_>,
 ) -> Result<(Arc<ServerConfig>, CertificateDer<'static>), (TlsFile, TlsFileError)> {
     let chain = certificates(papers.certificate).map_err(|fault| (TlsFile::Certificate, fault))?;
     let Some(own) = chain.first().cloned() else { return Err((TlsFile::Certificate, TlsFileError::Nothing)) };
@@ -193,7 +193,7 @@ mod tests {
     fn fault(certificate: &str, key: &str, clients: Option<&str>) -> Option<(TlsFile, TlsFileError)> {
         let clients = clients.map(|pem| (pem.as_bytes(), ClientAuth::Required));
         let papers =
-            TlsFiles { certificate: certificate.as_bytes(), key: key.as_bytes(), clients, protocols: &[] };
+            TlsPem { certificate: certificate.as_bytes(), key: key.as_bytes(), clients, protocols: &[] };
         config(&papers).err()
     }
 

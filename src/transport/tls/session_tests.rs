@@ -1,7 +1,7 @@
 //! Two sessions over a pipe that is cut at every place a network may cut it: what goes in comes out.
 
 use super::*;
-use crate::transport::tls::server::{self, ClientAuth, TlsFiles};
+use crate::transport::tls::server::{self, ClientAuth, TlsPem};
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
@@ -109,7 +109,7 @@ impl World {
     fn server(&self, clients: Option<ClientAuth>) -> TlsSession {
         let clients = clients.map(|auth| (self.ca.as_bytes(), auth));
         let (certificate, key) = (self.server.0.as_bytes(), self.server.1.as_bytes());
-        let papers = TlsFiles { certificate, key, clients, protocols: &[b"http/1.1"] };
+        let papers = TlsPem { certificate, key, clients, protocols: &[b"http/1.1"] };
         TlsSession::server(server::config(&papers).unwrap().0).unwrap()
     }
 

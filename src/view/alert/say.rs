@@ -4,7 +4,7 @@
 //! comes last.
 
 use super::slot;
-use crate::domain::alert::message::{Message, MessageKind, Shared, Subject, SuspicionCause, age};
+use crate::domain::alert::message::{CommonCause, Message, MessageKind, Subject, SuspicionCause, age};
 use crate::domain::lang::Lang;
 use crate::domain::record::{Cause, Reason};
 use crate::domain::time::{Span, Wall};
@@ -197,8 +197,8 @@ fn undelayed(lang: Lang, message: &Message) -> String {
                 _ => i18n::view::DOWN_2.in_lang(lang).to_string(),
             };
             let lead = match &message.shared {
-                Some(Shared::After(id)) => i18n::view::behind(&id).in_lang(lang),
-                Some(Shared::Network(network)) => i18n::view::in_network(&network).in_lang(lang),
+                Some(CommonCause::After(id)) => i18n::view::behind(&id).in_lang(lang),
+                Some(CommonCause::Network(network)) => i18n::view::in_network(&network).in_lang(lang),
                 None => String::new(),
             };
             match parted(message) {

@@ -52,7 +52,7 @@ fn every_kind_reads_well_in_both_languages() {
     let mut router = about(MessageKind::Down, vec![one("router")]);
     (router.dependants, router.dependants_count) = (vec!["a".into(), "b".into()], 5);
     let mut rack = about(MessageKind::Down, many.clone());
-    rack.shared = Some(Shared::Network("10.0.3.0/24".into()));
+    rack.shared = Some(CommonCause::Network("10.0.3.0/24".into()));
     let mut flapping = about(MessageKind::Flapping, vec![one("web-1")]);
     flapping.flaps = Some((2, Span::secs(720)));
     let mut own = about(MessageKind::Own, many);
@@ -280,7 +280,7 @@ fn of_a_group_those_that_were_removed_are_not_up_again() {
     assert_eq!(sentence(Lang::Zh, &message), "3 个监控已恢复，此前最长下线 1m30s：a、b、d；1 个已移除：c");
     // Of more than are listed both are counted.
     (message.count, message.removed_count) = (2_000, 1_999);
-    message.shared = Some(Shared::Network("10.0.3.0/24".into()));
+    message.shared = Some(CommonCause::Network("10.0.3.0/24".into()));
     assert!(sentence(Lang::En, &message).starts_with("in 10.0.3.0/24: 1 monitor is up again, down"));
     assert!(sentence(Lang::En, &message).ends_with("; 1999 were removed: c and 1998 more"));
     assert!(sentence(Lang::Zh, &message).starts_with("网段 10.0.3.0/24 的 1 个监控已恢复"));

@@ -6,7 +6,7 @@ use super::html::{Untrusted, query_value};
 use super::link::query;
 use super::moment::{Clock, exact};
 use super::words::{Grouped, Percent, Words};
-use super::{Row, bar, incidents};
+use super::{MonitorRow, bar, incidents};
 use crate::domain::beat::Status;
 use crate::domain::history::{Incident, Past};
 use crate::domain::lang::Lang;
@@ -67,8 +67,13 @@ pub(super) fn monitor_in(page: &MonitorPage<'_>, zone: &TimeZone) -> String {
     let clock = Clock { now: page.now, zone, w };
     let (root, mood) = (page.root, page.snapshot.state.name());
     let frame = Frame { w, clock, root, refresh: page.refresh, mood, monitor: Some(&page.snapshot.id) };
-    let one =
-        MonitorDocument { page, w, clock, frame, row: Row { snapshot: page.snapshot, past: page.past } };
+    let one = MonitorDocument {
+        page,
+        w,
+        clock,
+        frame,
+        row: MonitorRow { snapshot: page.snapshot, past: page.past },
+    };
     one.document().into_string()
 }
 
@@ -103,7 +108,7 @@ struct MonitorDocument<'a> {
     w: &'static Words,
     clock: Clock<'a>,
     frame: Frame<'a>,
-    row: Row<'a>,
+    row: MonitorRow<'a>,
 }
 
 impl MonitorDocument<'_> {

@@ -6,7 +6,7 @@ use super::html::{Untrusted, query_value};
 use super::link::PageQuery;
 use super::moment::exact;
 use super::words::Percent;
-use super::{Row, View};
+use super::{MonitorRow, View};
 use crate::domain::address::Peer;
 use crate::domain::beat::Status;
 use crate::domain::history::Uptime;
@@ -20,7 +20,7 @@ const MESSAGE_CHARS_MAX: usize = 240;
 
 impl View<'_> {
     /// The row.
-    pub(super) fn row(&self, row: &Row<'_>) -> Markup {
+    pub(super) fn row(&self, row: &MonitorRow<'_>) -> Markup {
         let (w, monitor, frame) = (self.w, row.snapshot, &self.frame);
         let day = bar::state_spans(monitor, row.past, self.clock.now);
         html! {

@@ -60,11 +60,11 @@ static NO_PAST: Past = Past {
     uptime: Uptime { day: Some(0.9992), week: Some(1.0), quarter: None },
 };
 
-fn rows(snapshots: &[Snapshot]) -> Vec<Row<'_>> {
-    snapshots.iter().map(|snapshot| Row { snapshot, past: &NO_PAST }).collect()
+fn rows(snapshots: &[Snapshot]) -> Vec<MonitorRow<'_>> {
+    snapshots.iter().map(|snapshot| MonitorRow { snapshot, past: &NO_PAST }).collect()
 }
 
-fn page<'a>(rows: &'a [Row<'a>]) -> Page<'a> {
+fn page<'a>(rows: &'a [MonitorRow<'a>]) -> Page<'a> {
     let mut counts = Counts::default();
     for row in rows {
         counts[row.snapshot.state as usize] += 1;

@@ -5,7 +5,7 @@ use heartbeat_server::domain::address::Peer;
 use heartbeat_server::domain::beat::{Beat, Source, Status, Transport};
 use heartbeat_server::domain::id::IdRef;
 use heartbeat_server::domain::notice::State;
-use heartbeat_server::domain::registry::Control;
+use heartbeat_server::domain::registry::MonitorCommand;
 use heartbeat_server::engine::{Incoming, Pending};
 
 const DOWN: usize = 12_000;
@@ -42,7 +42,7 @@ fn after_a_start_all_that_are_down_are_known_and_told_however_many_they_are() {
     town.beat_all(&paused, Status::Ok);
     town.beat_all(&down, Status::Ok);
     for id in &paused {
-        let pause = Control::Pause { until: None };
+        let pause = MonitorCommand::Pause { until: None };
         town.engine.control(town.now(), IdRef::new(id).unwrap(), &pause).unwrap();
     }
     town.pass(2);

@@ -131,7 +131,7 @@ pub(super) fn find(journal: &SimJournal, tables: &SimTables) -> Result<Found, Fa
     };
     let from = tables.snapshot(&mut visit).map_err(|e| e.to_string())?;
     journal
-        .read(from, Wanted::All, &mut |_, record| visit(SnapshotRow::Monitor(record)))
+        .read(from, RecordFilter::All, &mut |_, record| visit(SnapshotRow::Monitor(record)))
         .map_err(|e| e.to_string())?;
     found.retain(|number, left| left.version > 0 || !removed.contains(number));
     // Of one id the greater number holds.

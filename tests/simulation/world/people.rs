@@ -175,7 +175,7 @@ impl World {
             0 => None,
             _ => Some(Wall(now.wall.0 + self.random.between(1, 60_000) as i64)),
         };
-        self.control(Control::Pause { until })
+        self.control(MonitorCommand::Pause { until })
     }
 
     pub(super) fn declare(&mut self) -> Checked {
@@ -183,10 +183,10 @@ impl World {
         let interval = if random.one_in(2) { Some(self.shape.interval(random)) } else { None };
         let grace = if random.one_in(2) { Some(Span::secs(random.below(20))) } else { None };
         let tags = if random.one_in(2) { Some(vec!["declared".to_string()]) } else { None };
-        self.control(Control::Declare(Declaration { interval, grace, tags }))
+        self.control(MonitorCommand::Declare(Declaration { interval, grace, tags }))
     }
 
-    pub(super) fn control(&mut self, control: Control) -> Checked {
+    pub(super) fn control(&mut self, control: MonitorCommand) -> Checked {
         let now = self.now();
         let id = self.shape.id(&mut self.random);
         self.say(format!("{id}: {control:?}"));
@@ -198,12 +198,12 @@ impl World {
         let made = !known && number > 0;
         self.check_new(made, number)?;
         let refused = match (&control, self.story.live.get(&id)) {
-            (Control::Declare(wish), _) if !self.story.may_declare(&id, Peer::Unix, wish) => {
+            (MonitorCommand::Declare(wish), _) if !self.story.may_declare(&id, Peer::Unix, wish) => {
                 Some(ControlRefusal::Configured)
             }
-            (Control::Declare(_), _) => None,
+            (MonitorCommand::Declare(_), _) => None,
             (_, None) => Some(ControlRefusal::Unknown),
-            (Control::Remove, Some(mon)) if mon.is_configured() => Some(ControlRefusal::Configured),
+            (MonitorCommand::Remove, Some(mon)) if mon.is_configured() => Some(ControlRefusal::Configured),
             _ => None,
         };
         match &done {
@@ -219,10 +219,10 @@ impl World {
         }
         let before = self.story.version_of(&id);
         match control {
-            Control::Pause { until } => self.story.pause(now, &id, until),
-            Control::Resume => self.story.resume(now, &id),
-            Control::Remove => self.story.remove(now, &id),
-            Control::Declare(wish) => self.story.declare(now, &id, Peer::Unix, &wish, number),
+            MonitorCommand::Pause { until } => self.story.pause(now, &id, until),
+            MonitorCommand::Resume => self.story.resume(now, &id),
+            MonitorCommand::Remove => self.story.remove(now, &id),
+            MonitorCommand::Declare(wish) => self.story.declare(now, &id, Peer::Unix, &wish, number),
         }
         let version = self.story.version_of(&id).or(before.map(|(number, version)| (number, version + 1)));
         let restarts = self.restarts;

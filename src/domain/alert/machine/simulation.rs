@@ -39,7 +39,7 @@ impl Dice {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Monitor {
+pub(super) struct SimulatedMonitor {
     id: String,
     number: u64,
     version: u64,
@@ -56,7 +56,7 @@ pub(super) struct Monitor {
     gone: bool,
 }
 
-impl Monitor {
+impl SimulatedMonitor {
     pub(super) fn visible(&self) -> State {
         if self.paused { State::Paused } else { self.state }
     }
@@ -141,11 +141,11 @@ struct Truth {
 
 pub(super) struct World {
     pub(super) now: Wall,
-    pub(super) monitors: Vec<Monitor>,
+    pub(super) monitors: Vec<SimulatedMonitor>,
     rules: Arc<Rules>,
     policy: Arc<AlertPolicy>,
     /// Records, as the log has them: monitor as it then was.
-    pub(super) log: Vec<(Monitor, Wall, Change)>,
+    pub(super) log: Vec<(SimulatedMonitor, Wall, Change)>,
     next_number: u64,
     truths: Vec<Truth>,
     pub(super) machine: Machine,
@@ -157,9 +157,9 @@ pub(super) struct World {
     wrong: Vec<String>,
 }
 
-impl Lookup for Vec<Monitor> {
+impl Lookup for Vec<SimulatedMonitor> {
     fn monitor(&self, id: &str) -> Option<Snapshot> {
-        self.iter().find(|one| one.id == id && !one.gone).map(Monitor::snapshot)
+        self.iter().find(|one| one.id == id && !one.gone).map(SimulatedMonitor::snapshot)
     }
 
     fn counts(&self) -> Counts {
@@ -210,7 +210,7 @@ impl World {
     }
 
     pub(super) fn make(&mut self, id: &str) {
-        let monitor = Monitor {
+        let monitor = SimulatedMonitor {
             id: id.to_string(),
             number: self.next_number,
             version: 1,

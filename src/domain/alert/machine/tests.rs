@@ -3,7 +3,7 @@
 use super::Lookup;
 use super::simulation::{World, policy, rule, rules};
 use crate::domain::alert::entry::after;
-use crate::domain::alert::message::{MessageKind, Shared, SuspicionCause};
+use crate::domain::alert::message::{CommonCause, MessageKind, SuspicionCause};
 use crate::domain::alert::{AlertPolicy, Remembered};
 use crate::domain::notice::State;
 use crate::domain::record::{Cause, Change};
@@ -27,7 +27,7 @@ fn a_thousand_that_vanish_are_one_message_that_says_what_they_share() {
     world.pass(60);
     let (_, message) = &world.told[0];
     assert_eq!((world.told.len(), message.count, message.monitors.len()), (1, 1_000, 1_000));
-    assert_eq!(message.shared, Some(Shared::After("switch".into())));
+    assert_eq!(message.shared, Some(CommonCause::After("switch".into())));
     (0..1_000).for_each(|n| world.beat(n));
     world.pass(60);
     assert_eq!(

@@ -52,7 +52,7 @@ fn a_run_has_as_much_time_left_after_sleep_and_a_step_and_a_restart() {
 fn a_pause_ends_by_the_wall_clock_though_the_machine_sleeps() {
     let mut r = registry();
     beat(&mut r, 0, "a", &OK);
-    control(&mut r, 0, "a", Control::Pause { until: Some(at(600_000).wall) }).unwrap();
+    control(&mut r, 0, "a", MonitorCommand::Pause { until: Some(at(600_000).wall) }).unwrap();
     r.forgive(shifted(10_000, 590_000, 0), Span(590_000), Span(0), &mut |_| {});
     assert_eq!(state_at(&mut r, shifted(10_016, 590_000, 0)), State::Up);
 }
@@ -62,7 +62,7 @@ fn a_persons_pause_that_ends_in_a_maintenance_window_goes_over_into_it() {
     let window = Window::Once { from: at(50_000).wall, to: at(500_000).wall };
     let mut r = ruled(Rules::new(vec![Rule { windows: vec![window], ..rule("*") }]));
     beat(&mut r, 0, "a", &OK);
-    control(&mut r, 10_000, "a", Control::Pause { until: Some(at(100_000).wall) }).unwrap();
+    control(&mut r, 10_000, "a", MonitorCommand::Pause { until: Some(at(100_000).wall) }).unwrap();
     r.hold_windows(at(50_000), &mut |_| {});
     changes(&mut r);
     assert_eq!(run_to(&mut r, 499_000), vec![], "silence is expected all the time");
@@ -183,7 +183,7 @@ fn a_first_slot_that_came_while_nobody_listened_stays_excused() {
     is_down_an_hour_after(r, THREE + DAY, "a reload");
     let mut r = excused();
     let wish = Declaration { tags: Some(vec!["night".into()]), ..Declaration::default() };
-    control(&mut r, 6 * HOUR, "a", Control::Declare(wish)).unwrap();
+    control(&mut r, 6 * HOUR, "a", MonitorCommand::Declare(wish)).unwrap();
     is_down_an_hour_after(r, THREE + DAY, "a declaration");
     let twice = started_again(&mut excused(), &policy, (DAY, DAY + HOUR));
     is_down_an_hour_after(twice.0, THREE + 2 * DAY, "another slot that nobody could see kept");

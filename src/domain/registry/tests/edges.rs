@@ -44,7 +44,7 @@ fn a_monitor_is_found_again_by_its_seat_until_it_is_gone() {
     beat(&mut r, 0, "a", &OK);
     let seat = r.seats(at(0), Order::Id, None, 9, |_| true)[0].1;
     assert_eq!(r.at(at(0), seat).map(|seen| seen.id), Some("a".into()));
-    control(&mut r, 1, "a", Control::Remove).unwrap();
+    control(&mut r, 1, "a", MonitorCommand::Remove).unwrap();
     beat(&mut r, 2, "b", &OK);
     assert_eq!(r.at(at(2), seat), None, "another one sits there");
 }
@@ -54,7 +54,7 @@ fn counts_are_those_of_who_is_there_after_a_load_and_a_removal() {
     let mut r = registry();
     beat(&mut r, 0, "a", &OK);
     beat(&mut r, 0, "b", &OK);
-    control(&mut r, 1, "b", Control::Remove).unwrap();
+    control(&mut r, 1, "b", MonitorCommand::Remove).unwrap();
     assert_eq!(r.counts(), [0, 1, 0, 0, 0]);
     let next = restarted(&mut r, at(2), at(2).wall, &Policy::default());
     assert_eq!((next.counts(), next.poll_deadline().is_some()), ([0, 1, 0, 0, 0], true));
@@ -135,7 +135,7 @@ fn only_who_is_judged_has_a_deadline_to_show() {
     assert_eq!(r.get(at(0), name("a")).unwrap().next_deadline, Some(at(60_000).wall));
     beat(&mut r, 1, "a", &said(Status::Fail, None));
     assert_eq!(r.get(at(1), name("a")).unwrap().next_deadline, None, "it will be forgotten");
-    control(&mut r, 1, "b", Control::Declare(Declaration::default())).unwrap();
+    control(&mut r, 1, "b", MonitorCommand::Declare(Declaration::default())).unwrap();
     assert_eq!(r.get(at(1), name("b")).unwrap().next_deadline, None, "it is waited for without end");
 }
 
@@ -180,8 +180,8 @@ fn records_after_a_start_come_after_those_before_it() {
     let mut r = registry();
     beat(&mut r, 0, "a", &OK);
     for _ in 0..5 {
-        control(&mut r, 1, "a", Control::Pause { until: None }).unwrap();
-        control(&mut r, 2, "a", Control::Resume).unwrap();
+        control(&mut r, 1, "a", MonitorCommand::Pause { until: None }).unwrap();
+        control(&mut r, 2, "a", MonitorCommand::Resume).unwrap();
     }
     let mut versions = Vec::new();
     r.visit(at(3), &mut |record| versions.push(record.version));
@@ -236,9 +236,9 @@ fn an_incident_is_the_same_after_a_pause_in_which_it_was_heard() {
     beat(&mut r, 0, "a", &OK);
     run_to(&mut r, 90_016);
     let before = incident(&r, 90_016);
-    control(&mut r, 100_000, "a", Control::Pause { until: None }).unwrap();
+    control(&mut r, 100_000, "a", MonitorCommand::Pause { until: None }).unwrap();
     beat(&mut r, 110_000, "a", &said(Status::Log, None));
-    control(&mut r, 120_000, "a", Control::Resume).unwrap();
+    control(&mut r, 120_000, "a", MonitorCommand::Resume).unwrap();
     assert!(before.is_some());
     assert_eq!(incident(&r, 120_000), before);
 }
@@ -248,7 +248,7 @@ fn what_is_asked_of_one_that_only_sent_messages_puts_nothing_off() {
     let mut r = registry();
     beat(&mut r, 0, "a", &said(Status::Log, None));
     let wish = Declaration { grace: Some(Span::secs(40)), ..Declaration::default() };
-    control(&mut r, 10_000, "a", Control::Declare(wish)).unwrap();
+    control(&mut r, 10_000, "a", MonitorCommand::Declare(wish)).unwrap();
     assert_eq!(run_to(&mut r, 60_016), vec![("a".into(), State::Late)]);
 }
 
@@ -257,7 +257,7 @@ fn a_reload_writes_nothing_of_who_is_gone_and_leaves_each_its_own_grace() {
     let mut r = registry();
     beat(&mut r, 0, "gone", &OK);
     beat(&mut r, 0, "a", &OK);
-    control(&mut r, 1, "gone", Control::Remove).unwrap();
+    control(&mut r, 1, "gone", MonitorCommand::Remove).unwrap();
     let rules = Arc::new(Rules::new(vec![Rule { interval: Some(Span::secs(5)), ..rule("*") }]));
     let mut written = Vec::new();
     let keep = &mut |record: &Record<'_>| written.push(record.id.as_str().to_string());
@@ -298,7 +298,7 @@ fn a_pause_lasts_through_our_absence() {
     let mut r = registry();
     beat(&mut r, 0, "a", &OK);
     assert!(!r.is_empty());
-    control(&mut r, 0, "a", Control::Pause { until: Some(at(600_000).wall) }).unwrap();
+    control(&mut r, 0, "a", MonitorCommand::Pause { until: Some(at(600_000).wall) }).unwrap();
     r.forgive(at(100_000), Span(0), Span(5_000), &mut |_| {});
     run_to(&mut r, 599_000);
     assert_eq!(state(&r, 599_000, "a"), State::Paused);

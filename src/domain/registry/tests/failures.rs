@@ -53,7 +53,7 @@ fn a_further_failure_is_on_record_with_what_it_said_where_somebody_hears_of_it()
 fn one_that_is_paused_fails_for_nobody() {
     let mut r = ruled(Rules::default().told_to(&every()));
     beat(&mut r, 0, "a", &Beat { status: Status::Fail, ..Beat::default() });
-    control(&mut r, 1, "a", Control::Pause { until: None }).unwrap();
+    control(&mut r, 1, "a", MonitorCommand::Pause { until: None }).unwrap();
     let again = Beat { status: Status::Fail, ..Beat::default() };
     let arrival = Arrival {
         monitor: name("a"),

@@ -67,7 +67,9 @@ fn run(terms: Terms, senders: &[Sender], seconds: u64) -> Vec<Second> {
             due.pop();
             let sender = &senders[n];
             if ms >= sender.leaves_ms {
-                registry.control(at(ms), called(n), &Control::Remove, (0, source()), &mut |_| {}).unwrap();
+                registry
+                    .control(at(ms), called(n), &MonitorCommand::Remove, (0, source()), &mut |_| {})
+                    .unwrap();
                 continue;
             }
             let said = Beat { interval: Some(sender.interval), ..Beat::default() };

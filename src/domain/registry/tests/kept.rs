@@ -58,7 +58,8 @@ fn a_monitor_of_a_connection_goes_with_it_and_silence_is_told_before() {
     assert!(registry.is_empty());
     // What a person has declared stays, and is down.
     by(&mut registry, 20_000, "127.0.0.1:4000", &PACE, Transport::Tcp);
-    control(&mut registry, 21_000, "127.0.0.1:4000", Control::Declare(Declaration::default())).unwrap();
+    control(&mut registry, 21_000, "127.0.0.1:4000", MonitorCommand::Declare(Declaration::default()))
+        .unwrap();
     assert_eq!(depart(&mut registry, 30_000, "127.0.0.1:4000", true), [State::Down]);
     assert_eq!(state(&registry, 30_000, "127.0.0.1:4000"), State::Down);
     assert_eq!(depart(&mut registry, 30_000, "nobody", true), []);

@@ -13,7 +13,7 @@ fn say(r: &mut Registry, ms: u64, id: &str, message: &str) {
 }
 
 fn remove(r: &mut Registry, ms: u64, id: &str) {
-    control(r, ms, id, Control::Remove).unwrap();
+    control(r, ms, id, MonitorCommand::Remove).unwrap();
 }
 
 /// A message of the greatest length that says whose it is at both ends.

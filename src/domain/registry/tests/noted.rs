@@ -39,7 +39,7 @@ fn every_monitor_is_visited_and_none_that_is_gone() {
     for id in ["a", "b", "c"] {
         beat(&mut r, 0, id, &OK);
     }
-    control(&mut r, 1, "b", Control::Remove).unwrap();
+    control(&mut r, 1, "b", MonitorCommand::Remove).unwrap();
     let mut seen = Vec::new();
     r.visit(at(2), &mut |record| seen.push((record.id.as_str().to_string(), record.state)));
     assert_eq!(seen, [("a".to_string(), State::Up), ("c".to_string(), State::Up)]);
@@ -86,7 +86,7 @@ fn who_was_removed_stays_so_whatever_is_read_of_it_later_and_who_came_after_stay
 fn a_pause_ends_in_time_after_a_restart() {
     let mut r = registry();
     beat(&mut r, 0, "a", &OK);
-    control(&mut r, 1_000, "a", Control::Pause { until: Some(at(600_000).wall) }).unwrap();
+    control(&mut r, 1_000, "a", MonitorCommand::Pause { until: Some(at(600_000).wall) }).unwrap();
     let mut next = registry();
     r.visit(at(2_000), &mut |_| {});
     r.unsaved(at(2_000), 0, u64::MAX, &mut |record| next.load(at(10_000), name("a"), record, true));
@@ -106,7 +106,8 @@ fn what_the_configuration_says_nobody_wishes_away() {
     let interval = Declaration { interval: Some(Span::secs(9)), ..Declaration::default() };
     let grace = Declaration { grace: Some(Span::secs(9)), ..Declaration::default() };
     for (id, interval_may, grace_may) in [("i", false, true), ("g", true, false), ("s", false, true)] {
-        let mut may = |wish: &Declaration| control(&mut r, 0, id, Control::Declare(wish.clone())).is_ok();
+        let mut may =
+            |wish: &Declaration| control(&mut r, 0, id, MonitorCommand::Declare(wish.clone())).is_ok();
         assert_eq!((may(&interval), may(&grace)), (interval_may, grace_may), "{id}");
     }
 }
@@ -126,7 +127,7 @@ fn a_reload_that_takes_a_window_away_ends_its_pauses_and_no_others() {
     let mut r = ruled(Rules::new(vec![Rule { windows: vec![window], ..rule("*") }]));
     beat(&mut r, 90_000, "a", &OK);
     beat(&mut r, 90_000, "b", &OK);
-    control(&mut r, 95_000, "b", Control::Pause { until: None }).unwrap();
+    control(&mut r, 95_000, "b", MonitorCommand::Pause { until: None }).unwrap();
     r.hold_windows(at(100_000), &mut |_| {});
     assert_eq!((state(&r, 100_000, "a"), state(&r, 100_000, "b")), (State::Paused, State::Paused));
     r.set_policy(at(110_000), &Policy::default(), &mut |_| {});
@@ -136,7 +137,7 @@ fn a_reload_that_takes_a_window_away_ends_its_pauses_and_no_others() {
 #[test]
 fn a_time_for_the_first_beat_holds_from_the_reload_that_names_it() {
     let mut r = registry();
-    control(&mut r, 0, "a", Control::Declare(Declaration::default())).unwrap();
+    control(&mut r, 0, "a", MonitorCommand::Declare(Declaration::default())).unwrap();
     assert_eq!(run_to(&mut r, 200_000), vec![]);
     let defaults = Defaults { first_beat: Some(Span::secs(300)), ..Defaults::default() };
     r.set_policy(at(200_000), &Policy { defaults, ..Policy::default() }, &mut |_| {});
@@ -158,7 +159,7 @@ fn runs_that_are_overdue_together_are_struck_out_together_and_no_other() {
 fn labels_of_rule_and_monitor_are_shown_once_each() {
     let mut r = ruled(Rules::new(vec![Rule { tags: vec!["x".into()], ..rule("*") }]));
     let tags = Some(vec!["y".into(), "x".into()]);
-    control(&mut r, 0, "a", Control::Declare(Declaration { tags, ..Declaration::default() })).unwrap();
+    control(&mut r, 0, "a", MonitorCommand::Declare(Declaration { tags, ..Declaration::default() })).unwrap();
     assert_eq!(r.get(at(0), name("a")).unwrap().tags, ["x", "y"]);
 }
 
@@ -201,7 +202,7 @@ fn a_window_that_opens_leaves_a_persons_pause_as_it_is() {
     let window = Window::Once { from: at(10_000).wall, to: at(500_000).wall };
     let mut r = ruled(Rules::new(vec![Rule { windows: vec![window], ..rule("*") }]));
     beat(&mut r, 0, "a", &OK);
-    control(&mut r, 1_000, "a", Control::Pause { until: None }).unwrap();
+    control(&mut r, 1_000, "a", MonitorCommand::Pause { until: None }).unwrap();
     r.hold_windows(at(10_000), &mut |_| {});
     let pause = r.get(at(10_000), name("a")).unwrap().pause;
     assert_eq!(pause, Some(Pause { by: PausedBy::Person, until: None }));
@@ -241,11 +242,11 @@ fn an_incident_began_when_it_did_also_after_a_pause_and_a_start() {
     run_to(&mut r, 90_016);
     let began = r.get(at(90_016), name("a")).unwrap().incident;
     assert!(began.is_some());
-    control(&mut r, 200_000, "a", Control::Pause { until: None }).unwrap();
+    control(&mut r, 200_000, "a", MonitorCommand::Pause { until: None }).unwrap();
     let mut next = registry();
     r.unsaved(at(300_000), 0, u64::MAX, &mut |record| next.load(at(400_000), name("a"), record, true));
     next.resume_after_start(at(400_000), None, &HashSet::new(), &mut |_| {});
-    control(&mut next, 500_000, "a", Control::Resume).unwrap();
+    control(&mut next, 500_000, "a", MonitorCommand::Resume).unwrap();
     let seen = next.get(at(500_000), name("a")).unwrap();
     assert_eq!((seen.state, seen.incident), (State::Down, began));
 }

@@ -116,7 +116,7 @@ fn a_grace_that_nobody_named_fits_the_interval_and_one_that_was_named_stays() {
         assert_eq!(grace_s(&r), want, "{interval_s}");
     }
     let wish = Declaration { interval: Some(Span::secs(600)), ..Declaration::default() };
-    control(&mut r, 0, "a", Control::Declare(wish)).unwrap();
+    control(&mut r, 0, "a", MonitorCommand::Declare(wish)).unwrap();
     assert_eq!(grace_s(&r), 150);
     beat(&mut r, 0, "a", &Beat { grace: Some(Span::secs(7)), ..every(600) });
     beat(&mut r, 0, "a", &every(86_400));
@@ -293,9 +293,9 @@ fn waiting_for_the_first_beat_outlasts_pauses_absences_and_reloads() {
     r.set_policy(at(10 * HOUR), &waits_for_first(Some(Span(HOUR))), &mut |_| {});
     assert_eq!(run_to(&mut r, 10 * HOUR + 16), vec![("a".into(), State::Down)]);
     let mut r = declared(&waits_for_first(Some(Span(HOUR))));
-    control(&mut r, 0, "a", Control::Pause { until: None }).unwrap();
+    control(&mut r, 0, "a", MonitorCommand::Pause { until: None }).unwrap();
     assert_eq!(run_to(&mut r, 2 * HOUR).last(), Some(&("a".into(), State::Paused)));
-    control(&mut r, 2 * HOUR, "a", Control::Resume).unwrap();
+    control(&mut r, 2 * HOUR, "a", MonitorCommand::Resume).unwrap();
     assert_eq!(run_to(&mut r, 3 * HOUR - 1), vec![("a".into(), State::New)]);
     // While nobody listened it may have been there; so it has an interval and a grace to say so.
     r.forgive(at(3 * HOUR - 1_000), Span(0), Span(HOUR), &mut |_| {});
@@ -319,7 +319,7 @@ fn whoever_is_overdue_for_its_first_beat_is_counted_and_named() {
     assert_eq!(r.never_heard(at(60_001), 5), (1, vec!["a".to_string()]));
     assert_eq!(r.never_heard(at(THREE + 1), 1), (2, vec!["a".to_string()]), "also by its schedule");
     assert!(r.get(at(60_001), name("a")).unwrap().never_heard);
-    control(&mut r, THREE, "a", Control::Pause { until: None }).unwrap();
+    control(&mut r, THREE, "a", MonitorCommand::Pause { until: None }).unwrap();
     assert_eq!(r.never_heard(at(THREE + 1), 5), (1, vec!["c".to_string()]));
 }
 

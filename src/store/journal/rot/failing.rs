@@ -6,11 +6,11 @@ use super::*;
 #[derive(Clone)]
 struct Faulty {
     disk: SimDisk,
-    calls: Arc<Mutex<Calls>>,
+    calls: Arc<Mutex<DiskCalls>>,
 }
 
 #[derive(Default)]
-struct Calls {
+struct DiskCalls {
     made: Vec<&'static str>,
     failing: Range<usize>,
     full: bool,
@@ -23,7 +23,7 @@ struct FaultyFile {
 
 impl Faulty {
     fn new(failing: Range<usize>, full: bool) -> Faulty {
-        let calls = Calls { made: Vec::new(), failing, full };
+        let calls = DiskCalls { made: Vec::new(), failing, full };
         Faulty { disk: SimDisk::new(), calls: Arc::new(Mutex::new(calls)) }
     }
 
@@ -125,7 +125,7 @@ fn lives(disk: &Faulty, promised: &mut Promised) -> bool {
                 3 => journal.sync(journal.end()).is_ok(),
                 6 => journal.tick(START).is_ok(),
                 9 => {
-                    let _ = journal.read(None, Wanted::All, &mut |_, _| {});
+                    let _ = journal.read(None, RecordFilter::All, &mut |_, _| {});
                     false
                 }
                 _ => false,
@@ -146,7 +146,7 @@ fn lives(disk: &Faulty, promised: &mut Promised) -> bool {
                 promised.taken.remove(&(promised.next - 1));
                 promised.durable.remove(&(promised.next - 1));
             }
-            let _ = journal.read(None, Wanted::All, &mut |_, _| {});
+            let _ = journal.read(None, RecordFilter::All, &mut |_, _| {});
         }
     }
     true

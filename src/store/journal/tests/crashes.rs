@@ -37,10 +37,10 @@ fn a_file_removed_while_it_is_written_is_written_again_and_told_of_once() {
         disk.remove(&file_name(old.segment)).unwrap();
         // Whoever followed it up to here goes on.
         let end = append(&journal, 9..10);
-        journal.read(Some(old), Wanted::Changes, &mut |_, _| {}).unwrap_err();
+        journal.read(Some(old), RecordFilter::Changes, &mut |_, _| {}).unwrap_err();
         journal.tick(at(2)).unwrap();
         let mut seen = Vec::new();
-        journal.read(Some(old), Wanted::Changes, &mut |_, record| seen.push(record.version)).unwrap();
+        journal.read(Some(old), RecordFilter::Changes, &mut |_, record| seen.push(record.version)).unwrap();
         assert_eq!((seen, journal.synced() > end), (vec![9], true));
         let rescue = journal.take_news().1.unwrap();
         assert_eq!(rescue.file, disk.path(&file_name(old.segment)));
@@ -84,7 +84,7 @@ fn a_power_cut_takes_nothing_that_was_synced() {
     let mut lost = 0;
     for seed in 0..800 {
         let disk = SimDisk::new();
-        let mut random = Rng(seed);
+        let mut random = SimulatedRng(seed);
         // `told` versions were taken, `durable` of them were said to be so; a power cut may take the others.
         let (mut told, mut durable) = (0, 0);
         for _ in 0..1 + random.below(4) {

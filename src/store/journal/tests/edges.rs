@@ -143,7 +143,7 @@ fn the_log_tells_what_it_found_once_and_goes_on_behind_what_is_noted() {
     log.sync(end).unwrap();
     assert_eq!((journal.synced(), log.condition(at(12)).unsynced_ms), (end, 0));
     let mut seen = Vec::new();
-    log.read(Some(noted), Wanted::All, &mut |_, record| seen.push(record.version)).unwrap();
+    log.read(Some(noted), RecordFilter::All, &mut |_, record| seen.push(record.version)).unwrap();
     assert_eq!(seen, [5]);
     log.trim(end).unwrap();
     log.tend(at(13)).unwrap();

@@ -117,7 +117,7 @@ proptest! {
         spoiled in prop::collection::vec((100..200_000usize, 1..5000usize, any::<u8>()), 1..6),
         cut in prop::option::weighted(0.2, 1..200_000usize),
     ) {
-        let folder = Folder::new("sqlite-spoiled");
+        let folder = TemporaryFolder::new("sqlite-spoiled");
         filled(&folder);
         let path = folder.path().join(FILE);
         let mut bytes = std::fs::read(&path).unwrap();
@@ -150,7 +150,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
     #[test]
     fn the_file_means_what_memory_means(acts in prop::collection::vec(act(), 1..16)) {
-        let folder = Folder::new("sqlite-same");
+        let folder = TemporaryFolder::new("sqlite-same");
         let (file, memory) = (open(&folder), MemoryTables::new());
         for (step, act) in (0..).zip(&acts) {
             prop_assert_eq!(done(&file, act, step), done(&memory, act, step), "{:?}", act);

@@ -5,7 +5,7 @@ use crate::domain::address::Peer;
 use crate::domain::id::Id;
 use crate::domain::limits::UNCOUNTED_BYTES;
 use crate::domain::policy::Policy;
-use crate::transport::budget::{self, Held, ShedSignal};
+use crate::transport::budget::{self, MemoryReservation, ShedSignal};
 use crate::transport::http::beats::{self, BeatForm, SentBeats};
 use crate::transport::http::routes::Caller;
 use crate::transport::intake::named_by;
@@ -41,7 +41,7 @@ pub(super) async fn bring(
     if coded {
         return not_as_it_is();
     }
-    let mut held = Held::of(context.permits.budget.clone(), client, shed);
+    let mut held = MemoryReservation::of(context.permits.budget.clone(), client, shed);
     let most = (policy.limits.body_bytes, "limits.body_bytes");
     match read_body(context, body, most, policy, &mut held).await {
         Ok(body) => {
@@ -63,7 +63,7 @@ pub(super) async fn read_body(
     mut body: Incoming,
     (bytes_max, named): (usize, &str),
     policy: &Policy,
-    held: &mut Held,
+    held: &mut MemoryReservation,
 ) -> Result<BytesMut, Answer> {
     let limits = &policy.limits;
     let too_large =
@@ -84,7 +84,7 @@ pub(super) async fn read_body(
                 let room = 2 * (whole.len() + data.len());
                 if room > UNCOUNTED_BYTES && room > held.bytes() {
                     held.set(room, limits.memory).map_err(|why| {
-                        context.engine.stats().turned(why);
+                        context.engine.stats().count_refused(why);
                         budget::refusal(why).closing()
                     })?;
                 }

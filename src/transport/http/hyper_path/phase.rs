@@ -2,7 +2,7 @@
 
 use crate::domain::address::Peer;
 use crate::engine::stats::ConnectionRefusal;
-use crate::transport::budget::Held;
+use crate::transport::budget::MemoryReservation;
 use crate::transport::conversation::ws::WebSocketOpening;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -20,11 +20,11 @@ pub struct Phase {
     /// The proxy whose connection it is, where each request may be another client's.
     pub proxy: Option<Peer>,
     /// What the connection makes us hold whatever is asked. The client of a request pays for it while that is answered.
-    pub own: Mutex<Held>,
+    pub own: Mutex<MemoryReservation>,
     /// As much of that as does not change.
     pub base: usize,
     /// What the answer under way makes us hold.
-    pub held: Mutex<Option<Held>>,
+    pub held: Mutex<Option<MemoryReservation>>,
     /// The WebSocket that the service has opened.
     pub opening: OnceLock<WebSocketOpening>,
 }
@@ -56,7 +56,7 @@ impl Phase {
         }
     }
 
-    pub fn own(&self) -> MutexGuard<'_, Held> {
+    pub fn own(&self) -> MutexGuard<'_, MemoryReservation> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -65,7 +65,7 @@ impl Phase {
         self.own().set(self.base + more, max)
     }
 
-    pub fn hold(&self, held: Option<Held>) {
+    pub fn hold(&self, held: Option<MemoryReservation>) {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
     }
 

@@ -14,11 +14,11 @@ use crate::domain::time::Span;
 use crate::engine::Engine;
 use crate::engine::stats::ConnectionRefusal;
 use crate::sys::clock;
-use crate::transport::budget::{self, Held};
+use crate::transport::budget::{self, MemoryReservation};
 use crate::transport::connection_limits::StreamPermit;
 use crate::transport::deadline::Deadline;
 use crate::transport::listener_context::ListenerContext;
-use crate::view::events::{CONTENT_TYPE, Stream};
+use crate::view::events::{CONTENT_TYPE, EventEncoder};
 use crate::wire::answer::Answer;
 use bytes::Bytes;
 use std::future::poll_fn;
@@ -33,7 +33,7 @@ use tokio::time::{MissedTickBehavior, interval_at};
 pub struct BodyStream {
     pieces: mpsc::Receiver<Result<Bytes, Broken>>,
     /// What it makes us hold, until its last bytes are sent.
-    pub held: Option<Held>,
+    pub held: Option<MemoryReservation>,
     _place: Option<StreamPermit>,
 }
 
@@ -44,7 +44,7 @@ pub struct Broken;
 
 impl BodyStream {
     /// Of pieces that somebody makes.
-    pub fn new(pieces: mpsc::Receiver<Result<Bytes, Broken>>, held: Held) -> BodyStream {
+    pub fn new(pieces: mpsc::Receiver<Result<Bytes, Broken>>, held: MemoryReservation) -> BodyStream {
         BodyStream { pieces, held: Some(held), _place: None }
     }
 
@@ -72,7 +72,7 @@ pub fn open(
     pass: Option<Pass>,
 ) -> Result<BodyStream, Answer> {
     let limits = &policy.limits;
-    let mut held = Held::of(context.permits.budget.clone(), client, request.shed);
+    let mut held = MemoryReservation::of(context.permits.budget.clone(), client, request.shed);
     let place = context.permits.acquire_stream(client, limits.streams_per_address);
     let place = place.and_then(|place| held.set(EVENTS_HELD_BYTES, limits.memory).map(|()| place));
     let place = place.map_err(|why| {
@@ -119,7 +119,7 @@ async fn accept_paused(engine: &Engine, policy_changes: &mut watch::Receiver<()>
 async fn write(engine: &Engine, post: &mpsc::Sender<Result<Bytes, Broken>>) {
     // Watching begins before the greeting counts, so that nothing falls between the two.
     let mut events = engine.watch();
-    let mut stream = Stream::new(clock::wall());
+    let mut stream = EventEncoder::new(clock::wall());
     let every = Duration::from_millis(EVENTS_EVERY.0);
     let mut pause = interval_at(clock::timer_now() + every, every);
     pause.set_missed_tick_behavior(MissedTickBehavior::Delay);

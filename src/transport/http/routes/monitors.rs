@@ -7,7 +7,7 @@ use crate::domain::address::Peer;
 use crate::domain::history::Past;
 use crate::domain::id::Id;
 use crate::domain::policy::Policy;
-use crate::domain::registry::{Control, Cursor, Order, Snapshot};
+use crate::domain::registry::{Cursor, MonitorCommand, Order, Snapshot};
 use crate::domain::time::{Span, Wall};
 use crate::engine::{ControlRefusal, Engine};
 use crate::store::StoreError;
@@ -109,7 +109,7 @@ pub async fn declare(context: &ListenerContext, coded: &str, body: &[u8]) -> Ans
         return Answer::wrong(400, &error.to_string(), Some("id"));
     }
     let location = new.then(|| format!("/api/v1/monitors/{}", utf8_percent_encode(id.as_str(), PATH)));
-    let answer = obey(context, id, Control::Declare(declaration), if new { 201 } else { 200 }).await;
+    let answer = obey(context, id, MonitorCommand::Declare(declaration), if new { 201 } else { 200 }).await;
     Answer { location: location.filter(|_| answer.status == 201), ..answer }
 }
 
@@ -132,13 +132,13 @@ pub async fn pause(context: &ListenerContext, coded: &str, body: &[u8]) -> Answe
         }
         PauseFor::Until(until) => Some(until),
     };
-    obey(context, id, Control::Pause { until }, 200).await
+    obey(context, id, MonitorCommand::Pause { until }, 200).await
 }
 
 /// Ends a pause.
 pub async fn resume(context: &ListenerContext, coded: &str) -> Answer {
     match id_in_path(context, coded) {
-        Ok(id) => obey(context, id, Control::Resume, 200).await,
+        Ok(id) => obey(context, id, MonitorCommand::Resume, 200).await,
         Err(fault) => fault,
     }
 }
@@ -146,13 +146,13 @@ pub async fn resume(context: &ListenerContext, coded: &str) -> Answer {
 /// Forgets one.
 pub async fn remove(context: &ListenerContext, coded: &str) -> Answer {
     match id_in_path(context, coded) {
-        Ok(id) => obey(context, id, Control::Remove, 204).await,
+        Ok(id) => obey(context, id, MonitorCommand::Remove, 204).await,
         Err(fault) => fault,
     }
 }
 
 /// Does what a person wants; `done` is the status when it is.
-async fn obey(context: &ListenerContext, id: Id, control: Control, done: u16) -> Answer {
+async fn obey(context: &ListenerContext, id: Id, control: MonitorCommand, done: u16) -> Answer {
     let named = id.clone();
     let done_so = aside(context, move |engine| engine.control(clock::now(), id.as_ref(), &control)).await;
     match done_so {

@@ -124,7 +124,12 @@ impl Top {
 }
 
 impl StatusPage {
-    fn view<'a>(&'a self, begun: &'a PageBegun, top: &'a Top, rows: &'a [page::Row<'a>]) -> page::Page<'a> {
+    fn view<'a>(
+        &'a self,
+        begun: &'a PageBegun,
+        top: &'a Top,
+        rows: &'a [page::MonitorRow<'a>],
+    ) -> page::Page<'a> {
         let selection = &self.selection;
         page::Page {
             lang: self.lang,
@@ -159,8 +164,8 @@ impl StatusPage {
         // Where the store does not say, its own alarm tells of it.
         let pasts = engine.past(clock::now(), &snapshots).unwrap_or_default();
         let none = Past::default();
-        let row = |(n, snapshot)| page::Row { snapshot, past: pasts.get::<usize>(n).unwrap_or(&none) };
-        let rows: Vec<page::Row<'_>> = snapshots.iter().enumerate().map(row).collect();
+        let row = |(n, snapshot)| page::MonitorRow { snapshot, past: pasts.get::<usize>(n).unwrap_or(&none) };
+        let rows: Vec<page::MonitorRow<'_>> = snapshots.iter().enumerate().map(row).collect();
         let top = Top::default();
         let view = page::Page { now: clock::wall(), ..self.view(begun, &top, &rows) };
         let taken = page::rows(out, &view, PAGE_PIECE_BYTES);

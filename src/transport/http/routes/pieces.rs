@@ -10,7 +10,7 @@ use crate::domain::address::Peer;
 use crate::domain::policy::Policy;
 use crate::engine::Engine;
 use crate::store::StoreError;
-use crate::transport::budget::{self, Held};
+use crate::transport::budget::{self, MemoryReservation};
 use crate::transport::listener_context::ListenerContext;
 use crate::wire::answer::Answer;
 use bytes::Bytes;
@@ -47,7 +47,7 @@ pub async fn send(
     if last {
         return RouteReply::Whole(Answer { body: piece.into(), ..head });
     }
-    let mut held = Held::of(context.permits.budget.clone(), client, request.shed);
+    let mut held = MemoryReservation::of(context.permits.budget.clone(), client, request.shed);
     if let Err(why) = held.set(pieces.held_bytes(), policy.limits.memory) {
         context.engine.stats().count_refused(why);
         return RouteReply::Whole(budget::refusal(why).with_data_headers());

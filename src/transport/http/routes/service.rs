@@ -30,7 +30,7 @@ pub fn status(context: &ListenerContext) -> Answer {
     let engine = &context.engine;
     let sum = engine.stats().sum();
     let health = engine.health();
-    let value = api::status(&api::Status {
+    let value = api::status(&api::ServerStatus {
         version: VERSION,
         instance: engine.instance(),
         started: context.started.wall,
