@@ -1,6 +1,6 @@
 //! The daemon from its first to its last step: what is wired to what, in which order it starts and stops.
 //!
-//! Start: options, inherited sockets, bind, detach, privileges, state lock, shelter, log, threads, listeners, ready. Whatever fails
+//! Start: options, inherited sockets, bind, detach, privileges, state lock, sandbox, log, threads, listeners, ready. Whatever fails
 //! on the way ends the start with one sentence and an exit code of sysexits(3). Stop: the reverse, each step with a
 //! deadline.
 
@@ -21,13 +21,13 @@ use crate::notify::{Channel, ChannelSettings};
 use crate::store;
 use crate::sys::daemon::{Detach, PidFile, ReadyPipe, detach};
 use crate::sys::log::Log;
+use crate::sys::sandbox::Sandbox;
 use crate::sys::service::{Pulse, Service};
-use crate::sys::shelter::Shelter;
 use crate::sys::signals::{self, Event};
 use crate::sys::sockets::absent::Absent;
 use crate::sys::sockets::control::{self, ControlSocket};
 use crate::sys::sockets::{self, Listening, Opened};
-use crate::sys::{clock, firewall, privileges, shelter, state_dir};
+use crate::sys::{clock, firewall, privileges, sandbox, state_dir};
 use crate::transport::connection_limits::ConnectionLimits;
 use crate::transport::threads::Threads;
 use crate::transport::tls::server::Acceptor;
@@ -93,13 +93,13 @@ fn run(args: &Args, env: &Env) -> Result<u8, StartError> {
     let lang = config::language(args, env);
     // Both change the environment, so they come before any thread.
     let mut inherited = sockets::inherit().map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
-    let leaked = shelter::descriptors::leaked(&inherited.descriptors());
+    let leaked = sandbox::descriptors::leaked(&inherited.descriptors());
     let service = Service::from_env();
     let before = Predecessor::of(&mut inherited, &service);
     let settings = Settings::load(args, env).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
-    shelter::descriptors::close(leaked);
+    sandbox::descriptors::close(leaked);
     privileges::harden();
-    shelter::keep_secrets();
+    sandbox::keep_secrets();
     let supervised = inherited.any() || service.supervised();
     let opened = listeners::open(&settings, inherited, &service)?;
     let mut pipe = None;
@@ -150,7 +150,7 @@ struct Daemon {
     /// What TLS needs, and the listener of the configuration that it is for.
     acceptors: Vec<(usize, Arc<Acceptor>)>,
     started: Now,
-    shelter: Shelter,
+    sandbox: Sandbox,
     /// Held for the life of the daemon: the state directory is ours.
     state_lock: PidFile,
     last: (Mono, u64),
@@ -181,7 +181,7 @@ impl Daemon {
         let state_lock =
             state_dir::lock(&settings.state_dir).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         // Before the log, which has a thread: what is given up is given up by threads.
-        let shelter = shelter::enter(&settings.needs());
+        let sandbox = sandbox::enter(&settings.needs());
         let log = Log::open(settings.log.clone()).map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let open_files = privileges::raise_open_files();
         let started = clock::now();
@@ -206,7 +206,7 @@ impl Daemon {
             log.notice(clock::wall(), Notice::Other { level: Level::Info, kind: "running_as", text });
         }
         no_control.into_iter().for_each(|text| warn(&log, "no_control_socket", text));
-        if let Some((level, text)) = shelter.remark(lang) {
+        if let Some((level, text)) = sandbox.remark(lang) {
             log.notice(clock::wall(), Notice::Other { level, kind: "confined", text });
         }
         let last = (started.mono, 0);
@@ -222,7 +222,7 @@ impl Daemon {
             permits,
             acceptors: Vec::new(),
             started,
-            shelter,
+            sandbox,
             state_lock,
             last,
         })
@@ -270,7 +270,7 @@ impl Daemon {
             self.delivery = Some(DeliveryThread::start(&self.engine, channels_of(&self.settings))?);
             Ok((checkpointer, Threads::start(self.settings.threads, &self.engine)?))
         });
-        let (upkeep, mut threads) = match started {
+        let (storage_threads, mut threads) = match started {
             Ok(started) => started,
             Err(error) => {
                 return Err(give_up(pipe, system_failure(lang, &error)));
@@ -351,8 +351,8 @@ impl Daemon {
         if let Some(delivery) = self.delivery.take() {
             delivery.stop();
         }
-        if let Some(upkeep) = upkeep {
-            upkeep.stop();
+        if let Some(storage_threads) = storage_threads {
+            storage_threads.stop();
         }
         if service.keeps_files() {
             // Their sockets live on in the store. Should nobody come for them, the next start finds the files stale.
@@ -427,7 +427,7 @@ impl Daemon {
             failing: self.log.failing().iter().map(|target| target.own().to_string()).collect(),
             refusing: health.refusing.map(|reason| reason.own().to_string()),
             degraded: health.degraded.iter().map(|reason| reason.own().to_string()).collect(),
-            confinement: self.shelter.summary(self.settings.lang),
+            confinement: self.sandbox.summary(self.settings.lang),
         };
         status::line(self.settings.lang, &standing)
     }
@@ -452,11 +452,11 @@ fn policy_of(settings: &Settings) -> Policy {
 
 /// The channels that the settings name, ready to be used.
 fn channels_of(settings: &Settings) -> NotifierChannels {
-    let outlet = |one: &ChannelSettings| {
+    let channel_of = |one: &ChannelSettings| {
         let channel = Arc::new(Channel::new(one.options.clone()));
         (one.name.clone(), NotifierChannel { channel, concurrency: one.concurrency })
     };
-    settings.channels.iter().map(outlet).collect()
+    settings.channels.iter().map(channel_of).collect()
 }
 
 fn words_of_owner(lang: Lang, account: &str, state_dir: &std::path::Path) -> String {

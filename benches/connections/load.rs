@@ -114,7 +114,7 @@ impl Crowd {
     }
 
     /// Beats for a while, one connection after another; returns how many were answered, which must be all.
-    #[allow(clippy::disallowed_methods)] // the bench stands outside the daemon, whose door for time this is not
+    #[allow(clippy::disallowed_methods)] // a benchmark reads clocks by itself: sys::clock is the daemon's
     pub fn beat(&mut self, rate: f64, seconds: f64) -> Outcome<u64> {
         let began = Instant::now();
         let mut events = Events::with_capacity(1024);

@@ -29,7 +29,7 @@ pub fn request(id: u64) -> Vec<u8> {
 }
 
 /// Runs on the calling thread for a while; returns the requests answered.
-#[allow(clippy::disallowed_methods)] // the bench stands outside the daemon, whose door for time this is not
+#[allow(clippy::disallowed_methods)] // a benchmark reads clocks by itself: sys::clock is the daemon's
 pub fn run(port: u16, connections: usize, seconds: f64) -> Outcome<u64> {
     let answer_bytes = learn(port)?;
     let mut poll = Poll::new()?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Puts a server under load from two threads; CPU microseconds per request of the whole process tree, and requests a
 /// second.
-#[allow(clippy::disallowed_methods)] // the bench stands outside the daemon, whose door for time this is not
+#[allow(clippy::disallowed_methods)] // a benchmark reads clocks by itself: sys::clock is the daemon's
 pub fn under_load(peer: &Peer, connections: usize, seconds: f64) -> Outcome<(f64, f64)> {
     let before_ns = cpu_ns(peer.pid())?;
     let began = std::time::Instant::now();

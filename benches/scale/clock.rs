@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-/// The bench stands outside the daemon, whose door for time this is not.
+/// A benchmark reads clocks by itself: `sys::clock` is the daemon's.
 #[allow(clippy::disallowed_methods)]
 pub fn now() -> Instant {
     Instant::now()

@@ -1,6 +1,6 @@
 //! A command line in two languages: clap knows one definition, in English, and this exchanges its texts.
 //!
-//! Both programs of this house use it, each with tables of its own. Nothing here prints or exits.
+//! Both programs use it, each with tables of its own. Nothing here prints or exits.
 
 use super::Env;
 use super::error::EX_USAGE;

@@ -13,7 +13,7 @@ use crate::domain::time::Span;
 use crate::domain::zone::UnknownLocal;
 use crate::notify::ChannelSettings;
 use crate::sys::log::LogOptions;
-use crate::sys::shelter;
+use crate::sys::sandbox;
 use crate::sys::sockets::keepalive::KeepAlive;
 use crate::transport::tls::certificate::Summary;
 use crate::transport::tls::server::ClientAuth;
@@ -169,13 +169,13 @@ pub struct ProcessSettings {
 
 impl Settings {
     /// What the process goes on needing once it has started.
-    pub fn needs(&self) -> shelter::Needs {
+    pub fn needs(&self) -> sandbox::Needs {
         let sockets = self.listen.iter().filter_map(|listen| match &listen.address {
             ListenAddress::Unix(path) => Some(path),
             _ => None,
         });
         let leave = sockets.chain(&self.control).chain(&self.process.pid_file);
-        shelter::Needs {
+        sandbox::Needs {
             enabled: self.confine.enabled,
             write: std::iter::once(&self.state_dir).chain(&self.confine.write).cloned().collect(),
             logs: self.log.files().map(PathBuf::from).collect(),

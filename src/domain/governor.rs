@@ -117,7 +117,7 @@ impl Asked {
         self.step() != Step::NONE
     }
 
-    /// What an interval has become in its mouth.
+    /// What an interval becomes for it: stretched by what it was told.
     pub fn held(self, interval: Span) -> Span {
         self.step().stretch(interval)
     }

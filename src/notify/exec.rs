@@ -7,7 +7,7 @@ use super::{Envelope, Outcome, Secrets};
 use crate::domain::sentence::Audience;
 use crate::domain::time::Span;
 use crate::i18n::{self, Text};
-use crate::sys::shelter;
+use crate::sys::sandbox;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -117,7 +117,7 @@ impl Exec {
             }
         }
         OURS.iter().for_each(|name| _ = command.env_remove(name));
-        if let Some((uid, gid)) = shelter::program_ids() {
+        if let Some((uid, gid)) = sandbox::program_ids() {
             // The groups of root go with its number (setgroups(2), by the standard library).
             command.uid(uid).gid(gid);
         }

@@ -1,4 +1,4 @@
-//! The one door for time: nothing else in the product reads a clock.
+//! The only place that reads clocks.
 
 use crate::domain::time::{Mono, Now, Span, Wall};
 use std::sync::LazyLock;

@@ -48,12 +48,12 @@ impl HttpWorker {
     ) -> io::Result<(HttpWorker, JoinHandle<()>)> {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
-        let (inbox, outlet) = mpsc::channel(INBOX_MAX);
+        let (inbox, receiver) = mpsc::channel(INBOX_MAX);
         let gauge: Arc<WorkerGauge> = Arc::default();
         let worker = HttpWorker { inbox, gauge: gauge.clone() };
         let thread = std::thread::Builder::new().name(format!("http-{index}")).spawn(move || {
             on_start();
-            runtime.block_on(run(outlet, gauge));
+            runtime.block_on(run(receiver, gauge));
             // What is still open has had its time.
             runtime.shutdown_background();
         })?;

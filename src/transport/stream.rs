@@ -23,12 +23,12 @@ pub enum ReactorStream {
 }
 
 impl ReactorStream {
-    /// The same under TLS; [`ReactorStream::shake`] comes first.
+    /// The same under TLS; [`ReactorStream::handshake`] comes first.
     pub fn under(self, session: TlsSession) -> ReactorStream {
         ReactorStream::Tls(Box::new(Tls { session, socket: self }))
     }
 
-    /// Goes on with the handshake, if it is a TLS one; see [`TlsSession::shake`].
+    /// Goes on with the handshake, if it is a TLS one; see [`TlsSession::handshake`].
     pub fn handshake(&mut self) -> io::Result<()> {
         match self {
             ReactorStream::Tls(s) => s.handshake(),

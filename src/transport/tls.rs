@@ -45,7 +45,7 @@ impl<S> Tls<S> {
 }
 
 impl<S: Read + Write> Tls<S> {
-    /// See [`TlsSession::shake`].
+    /// See [`TlsSession::handshake`].
     pub fn handshake(&mut self) -> io::Result<()> {
         self.session.handshake(&mut self.socket)
     }

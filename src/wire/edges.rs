@@ -127,13 +127,13 @@ fn a_pause_ends_at_a_moment_that_is_written_in_64_bytes_at_most() {
 
 #[test]
 fn a_talk_is_silent_until_its_first_byte() {
-    let mut talk = DialectParser::default();
-    assert!(talk.is_silent() && !talk.is_inside_message());
-    talk.feed(b"P", 9, &mut |event| panic!("{event:?}"));
-    assert!(!talk.is_silent() && talk.is_inside_message());
+    let mut parser = DialectParser::default();
+    assert!(parser.is_silent() && !parser.is_inside_message());
+    parser.feed(b"P", 9, &mut |event| panic!("{event:?}"));
+    assert!(!parser.is_silent() && parser.is_inside_message());
     let mut events = 0;
-    talk.feed(b"ING\n", 9, &mut |_| events += 1);
-    assert!(!talk.is_silent() && !talk.is_inside_message() && events == 1);
+    parser.feed(b"ING\n", 9, &mut |_| events += 1);
+    assert!(!parser.is_silent() && !parser.is_inside_message() && events == 1);
 }
 
 #[test]

@@ -15,9 +15,9 @@ const BOTH: &str = "[limits]\nheader_lines = 16\nheader_bytes = \"1K\"\nbody_byt
                     fast_path = false\n";
 
 /// xorshift64*: small, and the same everywhere.
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn roll(&mut self, below: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -100,15 +100,15 @@ const METHODS: &[&str] = &["POST", "GET", "HEAD", "post", "PUT", "POST ", ""];
 const VERSIONS: &[&str] = &["HTTP/1.1", "HTTP/1.0", "HTTP/1.2", "HTTP/2", "http/1.1"];
 
 /// A request that would be good, but for up to a few things.
-fn spoiled(dice: &mut Dice) -> Vec<u8> {
+fn spoiled(rng: &mut Rng) -> Vec<u8> {
     let mut extra = String::new();
-    for _ in 0..[0, 1, 1, 2, 3, 18][dice.roll(6)] {
-        extra += dice.pick(LINES);
+    for _ in 0..[0, 1, 1, 2, 3, 18][rng.roll(6)] {
+        extra += rng.pick(LINES);
     }
-    let body = dice.pick(BODIES);
-    let mut request = match dice.roll(12) {
-        0 => get(dice.pick(&["/healthz", "/nowhere", "/api/v1/monitors/d%201", "/ping", "/ping//x"])),
-        2 => get(dice.pick(&["/ping/d8", "/ping/d8/start?rid=1", "/ping/%ff", "/ping/d\"8", "/ping/d8?a=?"]))
+    let body = rng.pick(BODIES);
+    let mut request = match rng.roll(12) {
+        0 => get(rng.pick(&["/healthz", "/nowhere", "/api/v1/monitors/d%201", "/ping", "/ping//x"])),
+        2 => get(rng.pick(&["/ping/d8", "/ping/d8/start?rid=1", "/ping/%ff", "/ping/d\"8", "/ping/d8?a=?"]))
             .replace("Host", &format!("{extra}Host")),
         1 => format!(
             "POST / HTTP/1.1\r\nHost: hb\r\n{extra}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
@@ -116,26 +116,26 @@ fn spoiled(dice: &mut Dice) -> Vec<u8> {
         ),
         _ => beat_with(&extra, body),
     };
-    if dice.roll(6) == 0 {
-        request = request.replacen("POST / ", &format!("POST {} ", dice.pick(TARGETS)), 1);
+    if rng.roll(6) == 0 {
+        request = request.replacen("POST / ", &format!("POST {} ", rng.pick(TARGETS)), 1);
     }
-    if dice.roll(12) == 0 {
-        request = request.replacen("POST ", &format!("{} ", dice.pick(METHODS)), 1);
+    if rng.roll(12) == 0 {
+        request = request.replacen("POST ", &format!("{} ", rng.pick(METHODS)), 1);
     }
-    if dice.roll(12) == 0 {
-        request = request.replacen("HTTP/1.1", dice.pick(VERSIONS), 1);
+    if rng.roll(12) == 0 {
+        request = request.replacen("HTTP/1.1", rng.pick(VERSIONS), 1);
     }
     let mut bytes = request.into_bytes();
-    for _ in 0..[0, 0, 1, 1, 2, 4][dice.roll(6)] {
-        let at = dice.roll(bytes.len());
-        match dice.roll(6) {
-            0 => bytes[at] = dice.roll(256) as u8,
-            1 => bytes[at] ^= 1 << dice.roll(8),
-            2 => bytes.insert(at, *dice.pick(&[&b'\r', &b'\n', &b' ', &0, &b':', &b'0', &b',', &0xff])),
+    for _ in 0..[0, 0, 1, 1, 2, 4][rng.roll(6)] {
+        let at = rng.roll(bytes.len());
+        match rng.roll(6) {
+            0 => bytes[at] = rng.roll(256) as u8,
+            1 => bytes[at] ^= 1 << rng.roll(8),
+            2 => bytes.insert(at, *rng.pick(&[&b'\r', &b'\n', &b' ', &0, &b':', &b'0', &b',', &0xff])),
             3 => drop(bytes.remove(at)),
             4 => bytes.truncate(at),
             _ => {
-                let end = (at + dice.roll(40)).min(bytes.len());
+                let end = (at + rng.roll(40)).min(bytes.len());
                 let again = bytes[at..end].to_vec();
                 bytes.splice(at..at, again);
             }
@@ -165,15 +165,15 @@ fn both_paths_agree_on_whatever_is_sent() {
     let cases = number("HEARTBEAT_TEST_CASES").unwrap_or(2_000);
     eprintln!("HEARTBEAT_TEST_SEED={seed}");
     let hb = daemon(BOTH);
-    let mut dice = Dice(seed.max(1));
+    let mut rng = Rng(seed.max(1));
     let (mut answered, mut accepted) = (0, 0);
     for case in 0..cases {
-        let mut bytes = spoiled(&mut dice);
-        if dice.roll(4) == 0 {
-            bytes.extend(spoiled(&mut dice));
+        let mut bytes = spoiled(&mut rng);
+        if rng.roll(4) == 0 {
+            bytes.extend(spoiled(&mut rng));
         }
         bytes.extend_from_slice(beat("{\"id\":\"follower\"}").as_bytes());
-        let cut = dice.roll(bytes.len());
+        let cut = rng.roll(bytes.len());
         let [fast, general] = ['a', 'b'].map(|letter| {
             let mut conn = Conn::tcp(&hb.address_of(letter));
             conn.send(&bytes[..cut]);

@@ -41,14 +41,14 @@ mod proxies;
 mod reading;
 mod rules;
 mod run;
+#[cfg(target_os = "linux")] // elsewhere there is no /proc to ask, and little to confine with
+mod sandbox;
 mod schedules;
 mod secrets;
 mod seed0;
 mod send;
 mod servers;
 mod service;
-#[cfg(target_os = "linux")] // elsewhere there is no /proc to ask, and little to confine with
-mod shelter;
 mod states;
 mod tcp;
 mod tidy;

@@ -6,7 +6,7 @@ use crate::config::value::{ConfigValue, Located};
 use crate::domain::notice::Level;
 use crate::i18n;
 use crate::sys::log::{Format, Target};
-use crate::sys::shelter;
+use crate::sys::sandbox;
 
 section! {
     /// `[log]`.
@@ -14,7 +14,7 @@ section! {
     targets: Vec<Located<TargetDraft>> {
         read: by(targets),
         form: "[<target>, ...]",
-        restart: |_, new| !new.log.files().all(shelter::admits_writing),
+        restart: |_, new| !new.log.files().all(sandbox::admits_writing),
         en: r#"Where lines go: "stderr", "journal", "syslog", "file:<path>", or a table that also says whether beats go
         there, such as { target = "journal", beats = false }. Events go everywhere. Default: stderr; the
         journal, when stderr is the journal; syslog with `--daemon`."#,

@@ -30,10 +30,10 @@ pub struct StorageThreads {
 impl StorageThreads {
     /// Starts them. Errors are the system's: no thread to be had.
     pub fn start(engine: &Arc<Engine>, mut checkpointer: Checkpointer) -> io::Result<StorageThreads> {
-        let mut upkeep = StorageThreads { engine: engine.clone(), threads: Vec::new() };
+        let mut storage_threads = StorageThreads { engine: engine.clone(), threads: Vec::new() };
         let tended = engine.clone();
         let mut there = None;
-        upkeep.threads.push(Builder::new().name("journal".into()).spawn(move || {
+        storage_threads.threads.push(Builder::new().name("journal".into()).spawn(move || {
             loop {
                 let last = tended.catch_up.wait_for_end(TEND_EVERY);
                 tended.tend(clock::wall());
@@ -44,7 +44,7 @@ impl StorageThreads {
             }
         })?);
         let kept = engine.clone();
-        upkeep.threads.push(Builder::new().name("checkpointer".into()).spawn(move || {
+        storage_threads.threads.push(Builder::new().name("checkpointer".into()).spawn(move || {
             loop {
                 let last = kept.catch_up.wait_for_call(KEEP_EVERY);
                 if last {
@@ -56,7 +56,7 @@ impl StorageThreads {
                 kept.catch_up.serve(|| kept.checkpoint(&mut checkpointer, clock::now(), clock::asleep()));
             }
         })?);
-        Ok(upkeep)
+        Ok(storage_threads)
     }
 
     /// Has both do their work once more, and waits for them.

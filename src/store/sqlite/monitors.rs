@@ -119,24 +119,24 @@ impl<'c> Putter<'c> {
 
     /// Takes away the row of an older monitor of the same id.
     fn replace(&self, number: i64, at: Wall) -> Result<(), rusqlite::Error> {
-        self.bury(number)?;
+        self.mark_removed(number)?;
         close_incidents(self.connection, number, i64::MAX, None, at)
     }
 
     /// Takes away the row of a monitor that was removed. Nothing is said of it after that, so this is the latest.
     fn remove(&self, record: &Record<'_>) -> Result<(), rusqlite::Error> {
-        self.bury(int(record.number))?;
+        self.mark_removed(int(record.number))?;
         close_incidents(self.connection, int(record.number), int(record.version), None, record.at)
     }
 
     /// Deletes a row and remembers that the monitor is gone.
-    fn bury(&self, number: i64) -> Result<(), rusqlite::Error> {
+    fn mark_removed(&self, number: i64) -> Result<(), rusqlite::Error> {
         self.connection.prepare_cached("DELETE FROM monitors WHERE number = ?1")?.execute([number])?;
         let round = rounds(self.connection)?;
-        let mut bury = self
+        let mut statement = self
             .connection
             .prepare_cached("INSERT OR IGNORE INTO removed (number, round) VALUES (?1, ?2)")?;
-        bury.execute((number, round)).map(drop)
+        statement.execute((number, round)).map(drop)
     }
 }
 

@@ -4,7 +4,7 @@
 //! is reached by the very next one. A service that is merely slow (its queue holds a few hundred messages, often
 //! ten) is waited for, a little, once a batch; beyond that messages are lost and counted.
 
-use super::outlet::PATIENCE;
+use super::sink::PATIENCE;
 use crate::domain::time::Mono;
 use crate::sys::clock;
 use std::io;

@@ -3,7 +3,7 @@
 use super::options::Target;
 use crate::domain::lang::Lang;
 use crate::i18n;
-use crate::sys::shelter;
+use crate::sys::sandbox;
 use crate::view::words::one_line;
 use std::io::{self, ErrorKind};
 
@@ -76,7 +76,7 @@ fn advice(target: &Target, error: &io::Error, lang: Lang) -> String {
             i18n::sys::create_directory_choose_another(&folder).in_lang(lang)
         }
 
-        (Target::File(path), ErrorKind::PermissionDenied) if !shelter::admits_writing(path) => {
+        (Target::File(path), ErrorKind::PermissionDenied) if !sandbox::admits_writing(path) => {
             i18n::sys::LOG_CONFINED.in_lang(lang).into()
         }
         (_, ErrorKind::PermissionDenied) => i18n::sys::LET_USER_SERVER_RUNS.in_lang(lang).to_string(),

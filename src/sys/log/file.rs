@@ -6,8 +6,8 @@
 //! new name and the old name is opened anew. A rename without that stays unnoticed until the log is told to reopen:
 //! lines go on into the renamed file, none is lost or doubled.
 
-use super::outlet::{LineSink, Short, StuckAtBound, WriteContext};
 use super::rotate;
+use super::sink::{LineSink, Short, StuckAtBound, WriteContext};
 use super::stream::{LogStream, whole_lines_within};
 use crate::sys::files::{self, Kinds, Use};
 use crate::sys::folder::Folder;

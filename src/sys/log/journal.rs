@@ -5,7 +5,7 @@
 //! they never change and are never used again for something else.
 
 use super::datagram::Datagrams;
-use super::outlet::{LogEvent, MessageSink, SinkMessage};
+use super::sink::{LogEvent, MessageSink, SinkMessage};
 use crate::view::line::push_peer;
 use crate::view::words::{self, Value};
 use std::io;

@@ -1,9 +1,9 @@
 //! The log: a line for every beat and for every notice, to any number of targets, never at a beat's expense.
 //!
-//! Who logs a beat packs it into a tray of its own thread (see `record`) and goes on: no system call, no lock that
+//! Who logs a beat packs it into a line buffer of its own thread (see `record`) and goes on: no system call, no lock that
 //! anybody else is likely to hold, no allocation in the ordinary case. The first line after a quiet time wakes the
 //! one writer thread; that waits [`GATHER`], so that the many lines of a busy moment cost one wake and one write(2)
-//! together, takes all trays, formats, and writes (see `writer`). A tray has a bound; over it lines are dropped and
+//! together, takes all line buffers, formats, and writes (see `writer`). A line buffer has a bound; over it lines are dropped and
 //! counted, as are those a target does not take. Nothing here ever makes a beat wait.
 
 mod datagram;
@@ -11,9 +11,9 @@ mod error;
 mod file;
 mod journal;
 mod options;
-mod outlet;
 mod record;
 mod rotate;
+mod sink;
 mod stream;
 mod syslog;
 mod writer;
@@ -42,7 +42,7 @@ use writer::LogWriter;
 const GATHER: Duration = Duration::from_millis(8);
 
 /// Trays; threads beyond that many share.
-const TRAYS: usize = 64;
+const BUFFERS: usize = 64;
 
 /// The log. Cheap to clone; all clones are the same log, and the last one dropped closes it.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ impl Log {
     pub fn beat(&self, wall: Wall, line: &BeatLine<'_>) {
         let shared = &*self.inner.shared;
         if shared.beats.load(Ordering::Relaxed) {
-            shared.push(|tray| tray.push_beat(wall, line));
+            shared.push(|buffer| buffer.push_beat(wall, line));
         }
     }
 
@@ -97,7 +97,7 @@ impl Log {
     pub fn notice(&self, wall: Wall, notice: Notice) {
         let shared = &*self.inner.shared;
         if notice.level() as u8 <= shared.level.load(Ordering::Relaxed) {
-            shared.push(|tray| tray.push_notice(wall, notice));
+            shared.push(|buffer| buffer.push_notice(wall, notice));
         }
     }
 
@@ -161,7 +161,7 @@ impl Drop for LogOwner {
 /// What the writer and those who log have in common.
 #[derive(Debug)]
 struct LogShared {
-    trays: [Padded; TRAYS],
+    buffers: [Padded; BUFFERS],
     /// The writer has been told, and has not yet begun to look, that there is something.
     armed: AtomicBool,
     beats: AtomicBool,
@@ -172,7 +172,7 @@ struct LogShared {
     writer: OnceLock<Thread>,
 }
 
-/// A tray with cache lines of its own, so that threads do not slow each other down.
+/// A line buffer with cache lines of its own, so that threads do not slow each other down.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Padded(Mutex<LineBuffer>);
@@ -192,7 +192,7 @@ struct Command {
 impl LogShared {
     fn new(options: &LogOptions) -> LogShared {
         let shared = LogShared {
-            trays: std::array::from_fn(|_| Padded::default()),
+            buffers: std::array::from_fn(|_| Padded::default()),
             armed: AtomicBool::new(false),
             beats: AtomicBool::new(false),
             level: AtomicU8::new(0),
@@ -213,9 +213,9 @@ impl LogShared {
 
     fn push(&self, push: impl FnOnce(&mut LineBuffer) -> bool) {
         {
-            let mut tray = lock(&self.trays[tray_of_this_thread()].0);
-            if tray.closed || !push(&mut tray) {
-                tray.dropped += 1;
+            let mut buffer = lock(&self.buffers[buffer_of_this_thread()].0);
+            if buffer.closed || !push(&mut buffer) {
+                buffer.dropped += 1;
                 self.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -233,20 +233,20 @@ impl LogShared {
     }
 }
 
-fn tray_of_this_thread() -> usize {
+fn buffer_of_this_thread() -> usize {
     static THREADS: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        static TRAY: Cell<usize> = const { Cell::new(usize::MAX) };
+        static BUFFER: Cell<usize> = const { Cell::new(usize::MAX) };
     }
-    TRAY.with(|tray| {
-        if tray.get() == usize::MAX {
-            tray.set(THREADS.fetch_add(1, Ordering::Relaxed) % TRAYS);
+    BUFFER.with(|buffer| {
+        if buffer.get() == usize::MAX {
+            buffer.set(THREADS.fetch_add(1, Ordering::Relaxed) % BUFFERS);
         }
-        tray.get()
+        buffer.get()
     })
 }
 
-/// A panic elsewhere leaves a tray as usable as it was.
+/// A panic elsewhere leaves a line buffer as usable as it was.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

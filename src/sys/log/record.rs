@@ -1,4 +1,4 @@
-//! Lines on their way to the writer: small binary records in trays, one tray for each thread that writes.
+//! Lines on their way to the writer: small binary records in line buffers, one line buffer for each thread that writes.
 //!
 //! A beat is packed into some forty bytes and formatted later, by the writer, outside the beat's own time. A notice
 //! is rare and goes along as it is; its record only keeps its place among the beats. What the writer takes out it
@@ -14,7 +14,7 @@ use crate::view::line::BeatLine;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-/// Memory a tray keeps between two batches.
+/// Memory a line buffer keeps between two batches.
 const KEPT_BYTES: usize = 64 * 1024;
 /// Length that stands for no text at all.
 const NONE: u8 = u8::MAX;
@@ -136,18 +136,18 @@ impl LineBuffer {
     }
 }
 
-/// Hands over the records of all trays in the order of time; the trays are left empty of notices, not of bytes.
-pub(super) fn merge(trays: &mut [LineBuffer], mut each: impl FnMut(Wall, LogRecord<'_>)) {
+/// Hands over the records of all line buffers in the order of time; the line buffers are left empty of notices, not of bytes.
+pub(super) fn merge(buffers: &mut [LineBuffer], mut each: impl FnMut(Wall, LogRecord<'_>)) {
     struct LineReader<'a> {
         rest: &'a [u8],
         notices: &'a mut VecDeque<Notice>,
         next: Wall,
     }
-    let mut readers: Vec<LineReader<'_>> = trays
+    let mut readers: Vec<LineReader<'_>> = buffers
         .iter_mut()
-        .filter_map(|tray| {
-            let next = peek(&tray.bytes)?;
-            Some(LineReader { rest: &tray.bytes, notices: &mut tray.notices, next })
+        .filter_map(|buffer| {
+            let next = peek(&buffer.bytes)?;
+            Some(LineReader { rest: &buffer.bytes, notices: &mut buffer.notices, next })
         })
         .collect();
     while let Some(first) = (0..readers.len()).min_by_key(|i| readers[*i].next) {
@@ -256,9 +256,9 @@ mod tests {
         BeatLine { peer, ip: None, id: Some(id), transport: "http", status: None, exit: None }
     }
 
-    fn merged(trays: &mut [LineBuffer]) -> Vec<(i64, String)> {
+    fn merged(buffers: &mut [LineBuffer]) -> Vec<(i64, String)> {
         let mut all = Vec::new();
-        merge(trays, |at, record| {
+        merge(buffers, |at, record| {
             let name = match record {
                 LogRecord::Beat(beat) => beat.id.unwrap_or("-").to_string(),
                 LogRecord::Notice(notice) => notice.kind().to_string(),
@@ -270,28 +270,28 @@ mod tests {
 
     #[test]
     fn threads_are_merged_by_time_and_a_clock_put_back_reorders_none_of_them() {
-        let mut trays = [LineBuffer::default(), LineBuffer::default(), LineBuffer::default()];
-        trays[0].push_beat(Wall(5), &beat("a1"));
-        trays[0].push_beat(Wall(3), &beat("a2"));
-        trays[0].push_notice(Wall(9), Notice::Stopping);
-        trays[2].push_beat(Wall(4), &beat("c1"));
-        trays[2].push_beat(Wall(6), &beat("c2"));
+        let mut buffers = [LineBuffer::default(), LineBuffer::default(), LineBuffer::default()];
+        buffers[0].push_beat(Wall(5), &beat("a1"));
+        buffers[0].push_beat(Wall(3), &beat("a2"));
+        buffers[0].push_notice(Wall(9), Notice::Stopping);
+        buffers[2].push_beat(Wall(4), &beat("c1"));
+        buffers[2].push_beat(Wall(6), &beat("c2"));
         let expected = [(4, "c1"), (5, "a1"), (3, "a2"), (6, "c2"), (9, "stopping")];
-        assert_eq!(merged(&mut trays), expected.map(|(at, name)| (at, name.to_string())));
+        assert_eq!(merged(&mut buffers), expected.map(|(at, name)| (at, name.to_string())));
     }
 
     #[test]
     fn a_full_tray_refuses_and_keeps_what_it_has() {
-        let mut tray = LineBuffer::default();
+        let mut buffer = LineBuffer::default();
         let mut taken = 0u64;
-        while tray.push_beat(Wall(0), &beat("x")) {
+        while buffer.push_beat(Wall(0), &beat("x")) {
             taken += 1;
         }
-        assert!(tray.bytes.len() <= LOG_BUFFER_BYTES_MAX);
-        assert!(!tray.push_notice(Wall(0), Notice::Summary { text: "x".repeat(2_000) }));
-        assert_eq!(merged(std::slice::from_mut(&mut tray)).len() as u64, taken);
-        tray.clear();
-        assert!(tray.push_beat(Wall(0), &beat("x")));
+        assert!(buffer.bytes.len() <= LOG_BUFFER_BYTES_MAX);
+        assert!(!buffer.push_notice(Wall(0), Notice::Summary { text: "x".repeat(2_000) }));
+        assert_eq!(merged(std::slice::from_mut(&mut buffer)).len() as u64, taken);
+        buffer.clear();
+        assert!(buffer.push_beat(Wall(0), &beat("x")));
     }
 
     proptest! {
@@ -316,10 +316,10 @@ mod tests {
                     _ => Some(Exit::Signal(v6 as u8)),
                 },
             };
-            let mut tray = LineBuffer::default();
-            prop_assert!(tray.push_beat(Wall(at), &line));
+            let mut buffer = LineBuffer::default();
+            prop_assert!(buffer.push_beat(Wall(at), &line));
             let mut seen = 0;
-            merge(std::slice::from_mut(&mut tray), |wall, record| {
+            merge(std::slice::from_mut(&mut buffer), |wall, record| {
                 assert_eq!((wall, record), (Wall(at), LogRecord::Beat(line)));
                 seen += 1;
             });

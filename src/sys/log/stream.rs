@@ -5,7 +5,7 @@
 //! (setting O_NONBLOCK on an inherited one would change it for everybody who shares it), or with MSG_DONTWAIT, or,
 //! where neither can be had, only when poll(2) says there is room. A line that was cut off is closed before the next.
 
-use super::outlet::{LineSink, PATIENCE, Short, WriteContext};
+use super::sink::{LineSink, PATIENCE, Short, WriteContext};
 use crate::domain::time::Mono;
 use crate::sys::clock;
 use nix::fcntl::OFlag;

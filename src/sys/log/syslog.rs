@@ -5,7 +5,7 @@
 //! because the crate's never finds a service that was restarted.
 
 use super::datagram::Datagrams;
-use super::outlet::{MessageSink, SinkMessage};
+use super::sink::{MessageSink, SinkMessage};
 use crate::domain::notice::Level;
 use std::io;
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 mod files;
 
-use super::outlet::{LineSink, WriteContext};
+use super::sink::{LineSink, WriteContext};
 use super::stream::LogStream;
 use super::*;
 use crate::domain::address::Peer;
@@ -441,10 +441,10 @@ fn lines_that_find_no_room_are_counted_and_spoken_of() {
     let options = options(&[file(&path)]);
     let shared = Arc::new(LogShared::new(&options));
     let mut writer = LogWriter::open(Arc::clone(&shared), options, Places::default()).unwrap();
-    // No thread runs the writer, so the tray must fill up.
+    // No thread runs the writer, so the line buffer must fill up.
     let mut sent = 0u64;
     while shared.dropped.load(Ordering::Relaxed) < 3 {
-        shared.push(|tray| tray.push_beat(AT, &beat("x")));
+        shared.push(|buffer| buffer.push_beat(AT, &beat("x")));
         sent += 1;
     }
     writer.batch_for_test();

@@ -1,6 +1,6 @@
 //! The writer: the one thread that formats lines and touches targets.
 //!
-//! It sleeps until it is armed, gathers for a moment, then takes all trays and goes through their records in the
+//! It sleeps until it is armed, gathers for a moment, then takes all line buffers and goes through their records in the
 //! order of time. For targets of lines it fills one chunk and writes it to each of them, a whole batch at once; to
 //! targets of messages each record goes by itself. What a target does wrong is noted on that target, told to the
 //! others once, and never keeps the others waiting. After a batch come the orders: new options, or the end.
@@ -9,11 +9,11 @@ use super::error::{LogError, LogErrorKind};
 use super::file::LogFile;
 use super::journal::JournaldSink;
 use super::options::{LogOptions, Target, TargetOptions};
-use super::outlet::{HOLD, LineSink, LogEvent, LogSink, Sink, SinkMessage, WriteContext, WriteOutcome};
 use super::record::{LineBuffer, LogRecord, merge};
+use super::sink::{HOLD, LineSink, LogEvent, LogSink, Sink, SinkMessage, WriteContext, WriteOutcome};
 use super::stream::LogStream;
 use super::syslog::Syslog;
-use super::{Command, GATHER, LogShared, Places, TRAYS, admits, lock};
+use super::{BUFFERS, Command, GATHER, LogShared, Places, admits, lock};
 use crate::domain::notice::{Level, Notice};
 use crate::domain::sentence::{Audience, Sentence};
 use crate::domain::time::{Mono, Now, Wall};
@@ -37,11 +37,11 @@ pub(super) struct LogWriter {
     shared: Arc<LogShared>,
     places: Places,
     options: LogOptions,
-    outlets: Vec<LogSink>,
+    sinks: Vec<LogSink>,
     lines: Lines,
     zone_checked: Mono,
-    /// Empty trays to leave behind where full ones are taken.
-    trays: Vec<LineBuffer>,
+    /// Empty line buffers to leave behind where full ones are taken.
+    buffers: Vec<LineBuffer>,
     /// Lines for targets that take beats, and those among them that are no beats, for the others.
     chunk: Vec<u8>,
     quiet: Vec<u8>,
@@ -49,7 +49,7 @@ pub(super) struct LogWriter {
     overflow: Overflow,
 }
 
-/// Lines that found no room in a tray.
+/// Lines that found no room in a line buffer.
 #[derive(Debug, Default)]
 struct Overflow {
     untold: u64,
@@ -62,11 +62,11 @@ type News = (usize, Notice);
 impl LogWriter {
     /// Opens every target; the error names all that cannot be opened.
     pub fn open(shared: Arc<LogShared>, options: LogOptions, places: Places) -> Result<LogWriter, LogError> {
-        let mut outlets = Vec::new();
+        let mut sinks = Vec::new();
         let mut faults = Vec::new();
         for wanted in distinct(&options.targets) {
             match open(&wanted.target, &options, &places) {
-                Ok(sink) => outlets.push(LogSink::new(wanted, sink, options.lang)),
+                Ok(sink) => sinks.push(LogSink::new(wanted, sink, options.lang)),
                 Err(error) => faults.push(LogErrorKind::Target(wanted.target.clone(), error)),
             }
         }
@@ -79,8 +79,8 @@ impl LogWriter {
             lines: Lines::new(options.format, options.lang, TimeZone::system()),
             zone_checked: clock::mono(),
             options,
-            outlets,
-            trays: (0..TRAYS).map(|_| LineBuffer::default()).collect(),
+            sinks,
+            buffers: (0..BUFFERS).map(|_| LineBuffer::default()).collect(),
             chunk: Vec::new(),
             quiet: Vec::new(),
             sentence: Vec::new(),
@@ -109,7 +109,7 @@ impl LogWriter {
     }
 
     fn wait(&self) {
-        let troubled = self.outlets.iter().any(|o| o.trouble.is_some()) || self.overflow.untold > 0;
+        let troubled = self.sinks.iter().any(|o| o.trouble.is_some()) || self.overflow.untold > 0;
         while !self.shared.armed.load(Ordering::Acquire) {
             if troubled {
                 // Also without a line to write: a target that works again is to be known as such.
@@ -129,21 +129,21 @@ impl LogWriter {
             self.zone_checked = now.mono;
         }
         let mut news = VecDeque::new();
-        self.outlets.iter_mut().for_each(LogSink::begin);
+        self.sinks.iter_mut().for_each(LogSink::begin);
         self.heal(now, &mut news);
 
-        let mut trays = std::mem::take(&mut self.trays);
-        for (ours, theirs) in trays.iter_mut().zip(&self.shared.trays) {
+        let mut buffers = std::mem::take(&mut self.buffers);
+        for (ours, theirs) in buffers.iter_mut().zip(&self.shared.buffers) {
             let mut theirs = lock(&theirs.0);
             if !theirs.is_empty() || theirs.dropped > 0 {
                 std::mem::swap(ours, &mut theirs);
             }
             theirs.closed = last;
         }
-        self.overflow.untold += trays.iter().map(|tray| tray.dropped).sum::<u64>();
-        merge(&mut trays, |at, record| self.line(at, record, now, &mut news));
-        trays.iter_mut().for_each(LineBuffer::clear);
-        self.trays = trays;
+        self.overflow.untold += buffers.iter().map(|buffer| buffer.dropped).sum::<u64>();
+        merge(&mut buffers, |at, record| self.line(at, record, now, &mut news));
+        buffers.iter_mut().for_each(LineBuffer::clear);
+        self.buffers = buffers;
         self.flush(now, &mut news);
         if self.chunk.capacity() > CHUNK_KEPT_BYTES {
             self.chunk = Vec::new();
@@ -163,8 +163,8 @@ impl LogWriter {
     fn line(&mut self, at: Wall, record: LogRecord<'_>, now: Now, news: &mut VecDeque<News>) {
         let is_beat = matches!(record, LogRecord::Beat(_));
         let (mut any_lines, mut any_messages) = (false, false);
-        for outlet in self.outlets.iter().filter(|outlet| outlet.beats || !is_beat) {
-            match outlet.sink {
+        for sink in self.sinks.iter().filter(|sink| sink.beats || !is_beat) {
+            match sink.sink {
                 Sink::Lines(_) => any_lines = true,
                 Sink::Messages(_) => any_messages = true,
             }
@@ -197,9 +197,9 @@ impl LogWriter {
             };
             let message =
                 SinkMessage { local: self.lines.local(at), level, sentence: &self.sentence, subject };
-            for (place, outlet) in self.outlets.iter_mut().enumerate().filter(|(_, o)| o.beats || !is_beat) {
-                let outcome = outlet.send(&message, now.mono);
-                note(&self.shared, place, &outlet.target, outcome, news);
+            for (place, sink) in self.sinks.iter_mut().enumerate().filter(|(_, o)| o.beats || !is_beat) {
+                let outcome = sink.send(&message, now.mono);
+                note(&self.shared, place, &sink.target, outcome, news);
             }
         }
     }
@@ -210,11 +210,11 @@ impl LogWriter {
             return;
         }
         let local = self.lines.local(now.wall);
-        for (place, outlet) in self.outlets.iter_mut().enumerate() {
-            let lines = if outlet.beats { &self.chunk } else { &self.quiet };
+        for (place, sink) in self.sinks.iter_mut().enumerate() {
+            let lines = if sink.beats { &self.chunk } else { &self.quiet };
             if !lines.is_empty() {
-                let outcome = outlet.write(lines, now.mono, local);
-                note(&self.shared, place, &outlet.target, outcome, news);
+                let outcome = sink.write(lines, now.mono, local);
+                note(&self.shared, place, &sink.target, outcome, news);
             }
         }
         self.chunk.clear();
@@ -223,9 +223,9 @@ impl LogWriter {
 
     /// Tries targets that failed.
     fn heal(&mut self, now: Now, news: &mut VecDeque<News>) {
-        for (place, outlet) in self.outlets.iter_mut().enumerate() {
-            let Some(trouble) = &outlet.trouble else { continue };
-            let notice = Notice::LogTargetBack { target: outlet.target.to_string(), lost: trouble.lost };
+        for (place, sink) in self.sinks.iter_mut().enumerate() {
+            let Some(trouble) = &sink.trouble else { continue };
+            let notice = Notice::LogTargetBack { target: sink.target.to_string(), lost: trouble.lost };
             let (mut line, sentence) = (Vec::new(), words::sentence(self.options.lang, &notice));
             self.lines.notice(&mut line, now.wall, &notice);
             let message = SinkMessage {
@@ -234,8 +234,8 @@ impl LogWriter {
                 sentence: sentence.as_bytes(),
                 subject: LogEvent::Notice(&notice),
             };
-            if outlet.heal(&line, &message, now.mono) {
-                outlet.begin();
+            if sink.heal(&line, &message, now.mono) {
+                sink.begin();
                 news.push_back((place, notice));
             }
         }
@@ -272,18 +272,18 @@ impl LogWriter {
                 subject: LogEvent::Notice(&notice),
             };
             let mut heard = false;
-            for (place, outlet) in self.outlets.iter_mut().enumerate() {
-                if place == about || outlet.trouble.is_some() {
+            for (place, sink) in self.sinks.iter_mut().enumerate() {
+                if place == about || sink.trouble.is_some() {
                     continue;
                 }
-                let outcome = match outlet.sink {
-                    Sink::Lines(_) => outlet.write(&line, now.mono, local),
-                    Sink::Messages(_) => outlet.send(&message, now.mono),
+                let outcome = match sink.sink {
+                    Sink::Lines(_) => sink.write(&line, now.mono, local),
+                    Sink::Messages(_) => sink.send(&message, now.mono),
                 };
                 heard |= outcome.lost == 0;
-                note(&self.shared, place, &outlet.target, outcome, &mut news);
+                note(&self.shared, place, &sink.target, outcome, &mut news);
             }
-            let last_resort = !heard && !self.outlets.iter().any(|o| o.target == Target::Stderr);
+            let last_resort = !heard && !self.sinks.iter().any(|o| o.target == Target::Stderr);
             // A recovery is already told by the target that recovered.
             if last_resort && !matches!(notice, Notice::LogTargetBack { .. }) {
                 // If not even that works, `Log::failing` and `Log::dropped` still tell.
@@ -301,7 +301,7 @@ impl LogWriter {
                 (Audience::Stranger, target) => target.to_string(),
             })
         };
-        let failing = self.outlets.iter().filter_map(|o| Some(said(&o.target, &o.trouble.as_ref()?.reason)));
+        let failing = self.sinks.iter().filter_map(|o| Some(said(&o.target, &o.trouble.as_ref()?.reason)));
         let failing: Vec<Sentence> = failing.collect();
         let mut shown = lock(&self.shared.failing);
         if *shown != failing {
@@ -314,24 +314,24 @@ impl LogWriter {
         let mut fresh = Vec::new();
         for wanted in distinct(&options.targets) {
             let target = &wanted.target;
-            let mut known = self.outlets.iter_mut().find(|o| o.target == *target);
-            if let Some(outlet) = &mut known {
-                outlet.beats = wanted.beats;
+            let mut known = self.sinks.iter_mut().find(|o| o.target == *target);
+            if let Some(sink) = &mut known {
+                sink.beats = wanted.beats;
                 if !matches!(target, Target::File(_)) {
                     continue; // nothing that could have been renamed
                 }
             }
             match (open(target, &options, &self.places), known) {
-                (Ok(sink), Some(outlet)) => outlet.replace(sink),
-                (Ok(sink), None) => fresh.push(LogSink::new(wanted, sink, options.lang)),
+                (Ok(opened), Some(sink)) => sink.replace(opened),
+                (Ok(opened), None) => fresh.push(LogSink::new(wanted, opened, options.lang)),
                 (Err(error), _) => faults.push(LogErrorKind::Target(target.clone(), error)),
             }
         }
         if faults.is_empty() {
-            self.outlets.retain(|o| options.targets.iter().any(|wanted| wanted.target == o.target));
+            self.sinks.retain(|o| options.targets.iter().any(|wanted| wanted.target == o.target));
         }
-        self.outlets.append(&mut fresh);
-        self.outlets.iter_mut().for_each(|o| o.lang = options.lang);
+        self.sinks.append(&mut fresh);
+        self.sinks.iter_mut().for_each(|o| o.lang = options.lang);
         self.lines = Lines::new(options.format, options.lang, TimeZone::system());
         self.shared.admit(&options);
         self.options = options;

@@ -2,7 +2,7 @@
 //!
 //! Linux lists its listening sockets with their inodes in /proc/net, and a process shows the inodes of its sockets in
 //! /proc/PID/fd. Other users' processes can be read by root alone; then the answer is "unknown", as elsewhere. So can
-//! our own daemon, which is closed to everybody (see `shelter`); it is known by its name.
+//! our own daemon, which is closed to everybody (see `sandbox`); it is known by its name.
 
 use std::fmt;
 use std::path::Path;

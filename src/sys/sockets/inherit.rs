@@ -79,7 +79,7 @@ impl Inherited {
         match socket.filter(listens) {
             None => self.unusable.push(ListenerWarning::Unusable { name }),
             Some(socket) => {
-                let place = adopt(&socket).map_err(|e| wrong(format!("socket {name}: {e}")))?;
+                let place = prepare(&socket).map_err(|e| wrong(format!("socket {name}: {e}")))?;
                 let list = if name == KEPT { &mut self.kept } else { &mut self.sockets };
                 list.push(One { name, socket, place });
             }
@@ -171,7 +171,7 @@ fn announced(
 }
 
 /// Makes an inherited socket like one of ours, and asks it where it stands.
-fn adopt(socket: &Socket) -> std::io::Result<BoundAddress> {
+fn prepare(socket: &Socket) -> std::io::Result<BoundAddress> {
     match socket {
         Socket::Tcp(listener) => {
             listener.set_nonblocking(true)?;
@@ -377,7 +377,7 @@ mod tests {
         use std::os::linux::net::SocketAddrExt;
         let name = format!("hb-test-{}", std::process::id());
         let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
-        let place = adopt(&Socket::Unix(UnixListener::bind_addr(&address).unwrap())).unwrap();
+        let place = prepare(&Socket::Unix(UnixListener::bind_addr(&address).unwrap())).unwrap();
         assert_eq!(place.to_string(), format!("unix:@{name}"));
     }
 }

@@ -7,18 +7,18 @@ const LENGTH_MAX: usize = 100;
 
 /// What is told, one word an event; `|` in between for a moment of quiet.
 fn told(pieces: &[&[u8]]) -> String {
-    let (mut talk, mut said) = (DialectParser::new(), Vec::new());
+    let (mut parser, mut said) = (DialectParser::new(), Vec::new());
     for piece in pieces {
-        talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(event)));
-        talk = handed_over(&talk);
+        parser.feed(piece, LENGTH_MAX, &mut |event| said.push(word(event)));
+        parser = handed_over(&parser);
     }
     said.join(" ")
 }
 
 /// As the next process has it.
-fn handed_over(talk: &DialectParser) -> DialectParser {
-    let next: DialectParser = serde_json::from_str(&serde_json::to_string(talk).unwrap()).unwrap();
-    assert!(next.is_sound() && next == *talk, "{talk:?}");
+fn handed_over(parser: &DialectParser) -> DialectParser {
+    let next: DialectParser = serde_json::from_str(&serde_json::to_string(parser).unwrap()).unwrap();
+    assert!(next.is_sound() && next == *parser, "{parser:?}");
     next
 }
 
@@ -35,10 +35,10 @@ proptest! {
             4 => format!(r#"{{"Text":{{"matched":{number},"open":"Blank"}}}}"#),
             _ => r#"{"Line":{"begun":"AAECAw==","too_long":false}}"#.into(),
         };
-        let mut talk: DialectParser = serde_json::from_str(&stage).unwrap();
-        if talk.is_sound() {
-            talk.feed(&input, LENGTH_MAX, &mut |_| {});
-            talk.quiet(&mut |_| {});
+        let mut parser: DialectParser = serde_json::from_str(&stage).unwrap();
+        if parser.is_sound() {
+            parser.feed(&input, LENGTH_MAX, &mut |_| {});
+            parser.quiet(&mut |_| {});
         } else {
             prop_assert!(number > 3, "{stage}");
         }
@@ -46,10 +46,10 @@ proptest! {
 }
 
 fn told_quietly(pieces: &[&[u8]]) -> String {
-    let (mut talk, mut said) = (DialectParser::new(), Vec::new());
+    let (mut parser, mut said) = (DialectParser::new(), Vec::new());
     for piece in pieces {
-        talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(event)));
-        talk.quiet(&mut |event| said.push(word(event)));
+        parser.feed(piece, LENGTH_MAX, &mut |event| said.push(word(event)));
+        parser.quiet(&mut |event| said.push(word(event)));
         said.push("|".into());
     }
     said.join(" ")
@@ -101,9 +101,14 @@ fn each_dialect_is_known_by_its_first_bytes() {
         (b"\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0", "impossible", Dialect::Unknown),
         (b"QUIT\nPING\n", "quit", Dialect::Unknown),
     ] {
-        let (mut talk, mut said) = (DialectParser::new(), Vec::new());
-        talk.feed(bytes, LENGTH_MAX, &mut |event| said.push(word(event)));
-        assert_eq!((said.join(" ").as_str(), talk.dialect()), (events, dialect), "{}", bytes.escape_ascii());
+        let (mut parser, mut said) = (DialectParser::new(), Vec::new());
+        parser.feed(bytes, LENGTH_MAX, &mut |event| said.push(word(event)));
+        assert_eq!(
+            (said.join(" ").as_str(), parser.dialect()),
+            (events, dialect),
+            "{}",
+            bytes.escape_ascii()
+        );
     }
 }
 
@@ -125,13 +130,13 @@ fn openings_of_other_protocols_are_no_sign_of_life() {
     ] {
         for size in [1, 3, opening.len()] {
             let pieces: Vec<&[u8]> = opening.chunks(size).collect();
-            let (mut talk, mut said) = (DialectParser::new(), Vec::new());
+            let (mut parser, mut said) = (DialectParser::new(), Vec::new());
             for piece in pieces {
-                talk.feed(piece, LENGTH_MAX, &mut |event| said.push(word(event)));
-                talk.quiet(&mut |event| said.push(word(event)));
+                parser.feed(piece, LENGTH_MAX, &mut |event| said.push(word(event)));
+                parser.quiet(&mut |event| said.push(word(event)));
             }
             assert_eq!(
-                (said.join(" ").as_str(), talk.dialect()),
+                (said.join(" ").as_str(), parser.dialect()),
                 (foreign, Dialect::Unknown),
                 "{}",
                 opening.escape_ascii()
@@ -159,9 +164,9 @@ fn it_is_known_when_something_has_begun_and_not_ended() {
         (b"some text\n\0", false),
         (b"hello server", false),
     ] {
-        let mut talk = DialectParser::new();
-        talk.feed(bytes, LENGTH_MAX, &mut |_| {});
-        assert_eq!(talk.is_inside_message(), inside, "{}", bytes.escape_ascii());
+        let mut parser = DialectParser::new();
+        parser.feed(bytes, LENGTH_MAX, &mut |_| {});
+        assert_eq!(parser.is_inside_message(), inside, "{}", bytes.escape_ascii());
     }
 }
 
@@ -186,14 +191,14 @@ fn quiet_ends_what_has_no_end_of_its_own_and_nothing_that_may_go_on() {
 
 #[test]
 fn a_line_without_end_is_refused_once_and_not_kept() {
-    let mut talk = DialectParser::new();
+    let mut parser = DialectParser::new();
     let mut said = Vec::new();
-    talk.feed(b"PING\n", LENGTH_MAX, &mut |event| said.push(word(event)));
+    parser.feed(b"PING\n", LENGTH_MAX, &mut |event| said.push(word(event)));
     for _ in 0..100 {
-        talk.feed(&[b'x'; 1000], LENGTH_MAX, &mut |event| said.push(word(event)));
+        parser.feed(&[b'x'; 1000], LENGTH_MAX, &mut |event| said.push(word(event)));
     }
-    assert_eq!(talk, DialectParser(ParserStage::Line { begun: Vec::new(), too_long: true, dropped: 0 }));
-    talk.feed(b"\nPING\n", LENGTH_MAX, &mut |event| said.push(word(event)));
+    assert_eq!(parser, DialectParser(ParserStage::Line { begun: Vec::new(), too_long: true, dropped: 0 }));
+    parser.feed(b"\nPING\n", LENGTH_MAX, &mut |event| said.push(word(event)));
     assert_eq!(said, ["ping", "wrong(a)", "ping"]);
 }
 
@@ -208,9 +213,9 @@ fn of_a_message_that_is_too_long_beginning_and_end_are_kept() {
         let line = format!("BEAT web status=fail message={message}\nPING\n");
         let mut all = Vec::new();
         for size in [1, 7, 8 * 1024, line.len()] {
-            let (mut talk, mut said, mut kept) = (DialectParser::new(), Vec::new(), 0);
+            let (mut parser, mut said, mut kept) = (DialectParser::new(), Vec::new(), 0);
             for piece in line.as_bytes().chunks(size) {
-                talk.feed(piece, LENGTH_MAX, &mut |event| {
+                parser.feed(piece, LENGTH_MAX, &mut |event| {
                     if let DialectEvent::Command(LineCommand::Beat(mut fields)) = event {
                         let beat = fields.beat().unwrap();
                         assert_eq!(beat.warnings.iter().collect::<Vec<_>>(), [Warning::MessageCut]);
@@ -219,9 +224,9 @@ fn of_a_message_that_is_too_long_beginning_and_end_are_kept() {
                         said.push(word(event));
                     }
                 });
-                if let ParserStage::Line { begun, .. } = &talk.0 {
+                if let ParserStage::Line { begun, .. } = &parser.0 {
                     kept = kept.max(begun.len());
-                    assert!(talk.is_sound());
+                    assert!(parser.is_sound());
                 }
             }
             assert!(kept <= BEGUN_BYTES_MAX, "{kept}");

@@ -80,9 +80,9 @@ fn a_line_of_just_the_length_that_may_be_loses_nothing_of_its_message() {
         let fields = format!("BEAT a rid={}", "r".repeat(LINE_FIELDS_BYTES_MAX - 20));
         let text = format!("{fields} message={}\n", "m".repeat(LINE_BYTES_MAX - fields.len() - 9 + more));
         assert_eq!(text.len() - 1, LINE_BYTES_MAX + more);
-        let (mut talk, mut cut) = (dialect::DialectParser::default(), Vec::new());
+        let (mut parser, mut cut) = (dialect::DialectParser::default(), Vec::new());
         for piece in text.as_bytes().chunks(5_000) {
-            talk.feed(piece, 9, &mut |event| {
+            parser.feed(piece, 9, &mut |event| {
                 if let dialect::DialectEvent::Command(LineCommand::Beat(mut fields)) = event {
                     let beat = fields.beat().unwrap();
                     cut.push((

@@ -23,9 +23,9 @@ struct Second {
 }
 
 /// A small generator of numbers, so that every run is the same.
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn below(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % n
@@ -38,21 +38,21 @@ fn senders(
     count: u64,
     range: (u64, u64),
     follow: impl Fn(u64) -> bool,
-    dice: &mut Dice,
+    rng: &mut Rng,
 ) -> Vec<Sender> {
     let doublings = (range.1 as f64 / range.0 as f64).log2();
-    let one = |n: u64, dice: &mut Dice| {
-        let at = dice.below(1000) as f64 / 1000.0;
+    let one = |n: u64, rng: &mut Rng| {
+        let at = rng.below(1000) as f64 / 1000.0;
         let interval = Span((range.0 as f64 * 1000.0 * 2f64.powf(at * doublings)) as u64 / 1000 * 1000);
-        let joins_ms = dice.below(interval.0);
+        let joins_ms = rng.below(interval.0);
         Sender { id: format!("{name}-{n}"), interval, follows: follow(n), joins_ms, leaves_ms: u64::MAX }
     };
-    (0..count).map(|n| one(n, dice)).collect()
+    (0..count).map(|n| one(n, rng)).collect()
 }
 
 /// Runs a population for so many seconds; nobody who beats as told may ever be anything but up.
 fn run(terms: Terms, senders: &[Sender], seconds: u64) -> Vec<Second> {
-    let mut dice = Dice(7);
+    let mut rng = Rng(7);
     let mut registry = registry();
     registry.ask(Some(Step::NONE));
     let mut law = Governor::default();
@@ -86,7 +86,7 @@ fn run(terms: Terms, senders: &[Sender], seconds: u64) -> Vec<Second> {
             );
             let waits = if sender.follows { told } else { sender.interval };
             // The way here takes a moment, now more, now less.
-            due.push(Reverse((ms + waits.0 + dice.below(200), n)));
+            due.push(Reverse((ms + waits.0 + rng.below(200), n)));
             beats += 1;
         }
         while registry.handle_timeout(at(second * 1000), 1024, &mut |_| {}) {}
@@ -110,7 +110,7 @@ fn terms(beats_per_second: u32, stretch_max: u32) -> Terms {
 
 #[test]
 fn a_population_that_follows_settles_under_the_target_and_stays_there() {
-    let senders = senders("a", 600, (1, 3600), |_| true, &mut Dice(1));
+    let senders = senders("a", 600, (1, 3600), |_| true, &mut Rng(1));
     let demand: f64 = senders.iter().map(|sender| 1000.0 / sender.interval.0 as f64).sum();
     let target = (demand / 3.0) as u32;
     let seconds = run(terms(target, 8), &senders, 4 * 3600);
@@ -131,7 +131,7 @@ fn a_population_that_follows_settles_under_the_target_and_stays_there() {
 
 #[test]
 fn those_who_follow_carry_those_who_do_not_as_long_as_that_suffices() {
-    let senders = senders("a", 400, (2, 60), |n| n % 2 == 0, &mut Dice(2));
+    let senders = senders("a", 400, (2, 60), |n| n % 2 == 0, &mut Rng(2));
     let demand: f64 = senders.iter().map(|sender| 1000.0 / sender.interval.0 as f64).sum();
     let target = (demand * 0.7) as u32;
     let seconds = run(terms(target, 8), &senders, 3600);
@@ -142,7 +142,7 @@ fn those_who_follow_carry_those_who_do_not_as_long_as_that_suffices() {
 
 #[test]
 fn where_nobody_follows_nobody_is_held_longer_for_long_and_nobody_is_down() {
-    let senders = senders("a", 200, (1, 60), |_| false, &mut Dice(3));
+    let senders = senders("a", 200, (1, 60), |_| false, &mut Rng(3));
     let demand: f64 = senders.iter().map(|sender| 1000.0 / sender.interval.0 as f64).sum();
     let seconds = run(terms((demand / 4.0) as u32, 8), &senders, 1800);
     let rate = mean_rate(&seconds[600..]);
@@ -151,10 +151,10 @@ fn where_nobody_follows_nobody_is_held_longer_for_long_and_nobody_is_down() {
 
 #[test]
 fn a_crowd_that_comes_and_goes_leaves_no_trace() {
-    let mut dice = Dice(4);
-    let mut all = senders("a", 100, (5, 60), |_| true, &mut dice);
+    let mut rng = Rng(4);
+    let mut all = senders("a", 100, (5, 60), |_| true, &mut rng);
     let steady: f64 = all.iter().map(|sender| 1000.0 / sender.interval.0 as f64).sum();
-    let mut crowd = senders("b", 600, (5, 60), |_| true, &mut dice);
+    let mut crowd = senders("b", 600, (5, 60), |_| true, &mut rng);
     for sender in &mut crowd {
         sender.joins_ms += 600_000;
         sender.leaves_ms = 1_800_000;

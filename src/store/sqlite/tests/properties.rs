@@ -16,10 +16,10 @@ enum Act {
 /// What version `version` of monitor `number` says: always the same. Of four monitors two have one id.
 fn said(number: u64, version: u64) -> Record<'static> {
     let id = ["a", "b", "c"][number as usize % 3];
-    let dice = number.wrapping_mul(31).wrapping_add(version).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    let state = State::ALL[(dice % 5) as usize];
-    let from = State::ALL[(dice / 5 % 5) as usize];
-    let kind = match dice / 25 % 8 {
+    let random = number.wrapping_mul(31).wrapping_add(version).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let state = State::ALL[(random % 5) as usize];
+    let from = State::ALL[(random / 5 % 5) as usize];
+    let kind = match random / 25 % 8 {
         _ if version == 1 => Change::Created,
         0 => Change::None,
         1 => Change::Removed,
@@ -32,8 +32,8 @@ fn said(number: u64, version: u64) -> Record<'static> {
         started: Wall(NOW.0 + (version / 2) as i64 * 1000),
         reason: crate::domain::record::Cause::Fail.into(),
     });
-    let details = (dice / 200 % 3 == 0).then(|| crate::domain::record::Details {
-        skew_ms: (dice / 600 % 2 == 0).then_some(version as i64),
+    let details = (random / 200 % 3 == 0).then(|| crate::domain::record::Details {
+        skew_ms: (random / 600 % 2 == 0).then_some(version as i64),
         ..Default::default()
     });
     Record { change: kind, state, beneath: from, incident, details, ..record(id, number, version) }

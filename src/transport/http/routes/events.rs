@@ -86,20 +86,20 @@ pub fn open(
             _ => Answer::unavailable("too many streams of events; ask for the list instead", Span::secs(30)),
         }
     })?;
-    let (post, pieces) = mpsc::channel(EVENTS_WAITING_MAX);
-    tokio::spawn(feed(context.engine.clone(), post, pass));
+    let (sender, pieces) = mpsc::channel(EVENTS_WAITING_MAX);
+    tokio::spawn(feed(context.engine.clone(), sender, pass));
     Ok(BodyStream { pieces, held: Some(held), _place: Some(place) })
 }
 
 /// Writes a stream to its end: when its reader is gone, when we stop, or when he may not read any more.
-async fn feed(engine: Arc<Engine>, post: mpsc::Sender<Result<Bytes, Broken>>, pass: Option<Pass>) {
+async fn feed(engine: Arc<Engine>, sender: mpsc::Sender<Result<Bytes, Broken>>, pass: Option<Pass>) {
     let mut policy_changes = engine.policy_changes();
     // It may have changed since its reader was let in.
     policy_changes.mark_changed();
     tokio::select! {
-        () = write(&engine, &post) => {}
+        () = write(&engine, &sender) => {}
         () = accept_paused(&engine, &mut policy_changes, pass) => {}
-        () = post.closed() => {}
+        () = sender.closed() => {}
     }
 }
 
@@ -116,7 +116,7 @@ async fn accept_paused(engine: &Engine, policy_changes: &mut watch::Receiver<()>
     std::future::pending().await
 }
 
-async fn write(engine: &Engine, post: &mpsc::Sender<Result<Bytes, Broken>>) {
+async fn write(engine: &Engine, sender: &mpsc::Sender<Result<Bytes, Broken>>) {
     // Watching begins before the greeting counts, so that nothing falls between the two.
     let mut events = engine.watch();
     let mut stream = EventEncoder::new(clock::wall());
@@ -128,7 +128,7 @@ async fn write(engine: &Engine, post: &mpsc::Sender<Result<Bytes, Broken>>) {
     loop {
         tokio::select! {
             _ = poll_fn(|cx| stopping.poll(cx, true)) => return,
-            sent = post.send(Ok(Bytes::from(piece))) => if sent.is_err() { return },
+            sent = sender.send(Ok(Bytes::from(piece))) => if sent.is_err() { return },
         }
         piece = tokio::select! {
             _ = poll_fn(|cx| stopping.poll(cx, true)) => return,

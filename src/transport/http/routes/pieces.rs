@@ -52,11 +52,11 @@ pub async fn send(
         context.engine.stats().count_refused(why);
         return RouteReply::Whole(budget::refusal(why).with_data_headers());
     }
-    let (post, outlet) = mpsc::channel(1);
+    let (sender, receiver) = mpsc::channel(1);
     if request.method != "HEAD" {
-        tokio::spawn(feed(context.engine.clone(), pieces, piece, post));
+        tokio::spawn(feed(context.engine.clone(), pieces, piece, sender));
     }
-    RouteReply::BodyStream(head, BodyStream::new(outlet, held))
+    RouteReply::BodyStream(head, BodyStream::new(receiver, held))
 }
 
 /// Writes the rest of an answer, one piece at a time and none before there is room for it.
@@ -64,11 +64,11 @@ async fn feed(
     engine: Arc<Engine>,
     mut pieces: impl Pieces,
     first: Vec<u8>,
-    post: mpsc::Sender<Result<Bytes, Broken>>,
+    sender: mpsc::Sender<Result<Bytes, Broken>>,
 ) {
     let mut made = Some((first, false));
     loop {
-        let Ok(room) = post.reserve().await else { return };
+        let Ok(room) = sender.reserve().await else { return };
         let (piece, last) = match made.take() {
             Some(made) => made,
             None => {

@@ -3,19 +3,19 @@
 use super::*;
 
 fn story(seed: u64) {
-    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut rng = Rng(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let mut world = World::new(&IDS, rules(), policy());
     // Some seeds are busy, some are calm, and in some there are flapping monitors.
-    let rate = 1 + dice.below(400);
-    let flappers = dice.one_in(2);
-    for _ in 0..dice.below(4_000) {
-        world.now = after(world.now, Span(dice.below(20_000)));
+    let rate = 1 + rng.below(400);
+    let flappers = rng.one_in(2);
+    for _ in 0..rng.below(4_000) {
+        world.now = after(world.now, Span(rng.below(20_000)));
         for (n, id) in IDS.iter().enumerate() {
             let eager = flappers && n < 2;
-            if !eager && !dice.one_in(rate) {
+            if !eager && !rng.one_in(rate) {
                 continue;
             }
-            match dice.below(30) {
+            match rng.below(30) {
                 0 => world.pause(n, true),
                 1..=3 => world.pause(n, false),
                 4 => world.remove(n),
@@ -26,8 +26,8 @@ fn story(seed: u64) {
                 _ => world.beat(n),
             }
         }
-        world.turn(dice.one_in(10));
-        if dice.one_in(50) {
+        world.turn(rng.one_in(10));
+        if rng.one_in(50) {
             world.restart();
         }
     }
@@ -38,7 +38,7 @@ fn story(seed: u64) {
     }
     for _ in 0..1_500 {
         world.now = after(world.now, Span::secs(10));
-        world.turn(dice.one_in(10));
+        world.turn(rng.one_in(10));
     }
     world.judge(seed);
     assert_eq!(world.machine.len(), 0, "seed {seed}: what is over is forgotten");

@@ -1,9 +1,9 @@
-//! The walls: Landlock, which lets a process without privileges forbid itself what it does not need.
+//! The Landlock rules: a process without privileges forbids itself what it does not need.
 //!
 //! Handled are all ways to change the file system. Allowed is what [`Needs`] names, and what programs take for granted:
 //! the temporary folders, terminals and /dev/null. What a kernel does not know yet of this is left out.
 
-use super::{Needs, Walls};
+use super::{Needs, WritablePaths};
 use landlock::{
     ABI, AccessFs, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
     RulesetError, RulesetStatus,
@@ -27,8 +27,8 @@ const DEVICES: [&str; 9] = [
     "/dev/pts",
 ];
 
-/// Puts this thread, and those that it starts later, within the walls. `None` where the kernel has none to offer.
-pub(super) fn raise(needs: &Needs) -> Result<Option<Walls>, RulesetError> {
+/// Confines this thread and those that it starts later by Landlock rules. `None` where the kernel has no Landlock.
+pub(super) fn raise(needs: &Needs) -> Result<Option<WritablePaths>, RulesetError> {
     let writing = AccessFs::from_write(KNOWN);
     let mut rules = Ruleset::default().handle_access(writing)?.create()?;
     let mut write = Vec::new();
@@ -50,7 +50,7 @@ pub(super) fn raise(needs: &Needs) -> Result<Option<Walls>, RulesetError> {
     }
     let status = rules.restrict_self()?;
     let stand = status.ruleset != RulesetStatus::NotEnforced;
-    Ok(stand.then_some(Walls(write)))
+    Ok(stand.then_some(WritablePaths(write)))
 }
 
 /// Where a log is written: the folder of its file, behind a link that of the file it leads to; of a device, itself.

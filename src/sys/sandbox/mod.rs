@@ -14,7 +14,7 @@ pub mod descriptors;
 #[cfg(target_os = "linux")]
 mod enforced;
 #[cfg(target_os = "linux")]
-mod walls;
+mod landlock_rules;
 
 use crate::domain::lang::Lang;
 use crate::domain::notice::Level;
@@ -41,9 +41,9 @@ pub struct Needs {
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub struct Shelter {
+pub struct Sandbox {
     /// Where writing is still possible; `None`: everywhere, as far as we are concerned.
-    walls: Option<Walls>,
+    writable: Option<WritablePaths>,
     /// Nobody wants us to confine ourselves, or nobody can here.
     unasked: bool,
     /// What holds by our own doing, and what held before.
@@ -77,9 +77,9 @@ impl Means {
 
 /// The folders, and single files, that this process may still write in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Walls(Vec<PathBuf>);
+struct WritablePaths(Vec<PathBuf>);
 
-static WALLS: OnceLock<Walls> = OnceLock::new();
+static WRITABLE: OnceLock<WritablePaths> = OnceLock::new();
 static PROGRAM_IDS: OnceLock<(u32, u32)> = OnceLock::new();
 /// Who has no rights, where the password file does not say who that is.
 const NOBODY: u32 = 65_534;
@@ -104,17 +104,17 @@ pub fn keep_secrets() {
 
 /// Does all of it, see above; says what came of it.
 #[must_use]
-pub fn enter(needs: &Needs) -> Shelter {
+pub fn enter(needs: &Needs) -> Sandbox {
     keep_secrets();
     descriptors::close_on_exec();
     if !needs.enabled {
-        return Shelter { unasked: true, ..Shelter::default() };
+        return Sandbox { unasked: true, ..Sandbox::default() };
     }
     confine(needs)
 }
 
 #[cfg(target_os = "linux")]
-fn confine(needs: &Needs) -> Shelter {
+fn confine(needs: &Needs) -> Sandbox {
     let before = enforced::Enforced::now();
     let (mut trouble, mut held) = (Vec::new(), Vec::new());
     if before.system_calls {
@@ -138,18 +138,18 @@ fn confine(needs: &Needs) -> Shelter {
     held.extend(program_ids().map(|_| (Means::Programs, true)));
     if before.files {
         held.push((Means::Files, false));
-        return Shelter { walls: None, unasked: true, held, trouble };
+        return Sandbox { writable: None, unasked: true, held, trouble };
     }
-    let walls = walls::raise(needs).unwrap_or_else(|error| {
+    let writable = landlock_rules::raise(needs).unwrap_or_else(|error| {
         trouble.push(format!("Landlock: {error}"));
         None
     });
-    if let Some(walls) = &walls {
+    if let Some(writable) = &writable {
         held.push((Means::Files, true));
-        // Called once; a second call would stand within the walls of the first.
-        let _ = WALLS.set(walls.clone());
+        // Called once; a second call would be confined by the rules of the first.
+        let _ = WRITABLE.set(writable.clone());
     }
-    Shelter { walls, unasked: false, held, trouble }
+    Sandbox { writable, unasked: false, held, trouble }
 }
 
 /// Decides whom programs run as; what is wrong with the account that was asked for.
@@ -170,18 +170,18 @@ fn set_program_ids(user: &str) -> Option<String> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn confine(needs: &Needs) -> Shelter {
+fn confine(needs: &Needs) -> Sandbox {
     let trouble = set_program_ids(&needs.program_user).into_iter().collect();
     let held = program_ids().map(|_| (Means::Programs, true)).into_iter().collect();
-    Shelter { walls: None, unasked: true, held, trouble }
+    Sandbox { writable: None, unasked: true, held, trouble }
 }
 
 /// Whether this process may still make and write a file at `path`, as far as it has confined itself.
 pub fn admits_writing(path: &Path) -> bool {
-    WALLS.get().is_none_or(|walls| walls.admit(path))
+    WRITABLE.get().is_none_or(|writable| writable.admit(path))
 }
 
-impl Walls {
+impl WritablePaths {
     fn admit(&self, path: &Path) -> bool {
         // What is there counts where it really is; what is not, where it would be made.
         let real = std::fs::canonicalize(path).or_else(|_| {
@@ -193,7 +193,7 @@ impl Walls {
     }
 }
 
-impl Shelter {
+impl Sandbox {
     /// What is confined by us, and what was before we came, in a few words for the status.
     pub fn summary(&self, lang: Lang) -> String {
         let named = |ours: bool| {
@@ -218,11 +218,11 @@ impl Shelter {
         if self.unasked {
             return None;
         }
-        let Some(walls) = &self.walls else {
+        let Some(writable) = &self.writable else {
             let text = i18n::sys::KERNEL_NO_LANDLOCK_SWITCHED.in_lang(lang);
             return Some((Level::Info, text.into()));
         };
-        let folders: Vec<String> = walls.0.iter().map(|path| path.display().to_string()).collect();
+        let folders: Vec<String> = writable.0.iter().map(|path| path.display().to_string()).collect();
         let text = i18n::sys::confined_writes_only_below(&folders.join(i18n::sys::COMMA.in_lang(lang)))
             .in_lang(lang);
         Some((Level::Debug, text))
@@ -234,14 +234,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_within_the_walls_where_it_really_is() {
-        let base = std::env::temp_dir().join(format!("hb-shelter-{}", std::process::id()));
+    fn a_path_is_judged_where_it_really_is() {
+        let base = std::env::temp_dir().join(format!("hb-sandbox-{}", std::process::id()));
         std::fs::create_dir_all(base.join("in")).unwrap();
         std::fs::create_dir_all(base.join("out")).unwrap();
         let base = std::fs::canonicalize(&base).unwrap();
         std::os::unix::fs::symlink(base.join("out/there"), base.join("in/link")).unwrap();
         std::fs::write(base.join("out/there"), "").unwrap();
-        let walls = Walls(vec![base.join("in")]);
+        let writable = WritablePaths(vec![base.join("in")]);
         for (path, admitted) in [
             ("in/new.log", true),
             ("in/../in/new.log", true),
@@ -251,14 +251,14 @@ mod tests {
             ("inside.log", false),
             ("none/x.log", false),
         ] {
-            assert_eq!(walls.admit(&base.join(path)), admitted, "{path}");
+            assert_eq!(writable.admit(&base.join(path)), admitted, "{path}");
         }
         std::fs::remove_dir_all(&base).unwrap();
     }
 
     #[test]
     fn the_summary_tells_our_doing_from_that_of_others() {
-        let of = |held: &[(Means, bool)]| Shelter { held: held.to_vec(), ..Shelter::default() };
+        let of = |held: &[(Means, bool)]| Sandbox { held: held.to_vec(), ..Sandbox::default() };
         assert_eq!(of(&[]).summary(Lang::En), "not confined");
         let both = of(&[(Means::SystemCalls, false), (Means::NoNewPrivileges, true), (Means::Files, true)]);
         assert_eq!(
@@ -270,16 +270,16 @@ mod tests {
 
     #[test]
     fn what_is_told_says_what_holds() {
-        let said = |shelter: &Shelter| shelter.remark(Lang::En);
-        assert_eq!(said(&Shelter { unasked: true, ..Shelter::default() }), None);
-        let walls = Walls(vec!["/var/lib/x".into(), "/tmp".into()]);
-        let confined = Shelter { walls: Some(walls), ..Shelter::default() };
+        let said = |sandbox: &Sandbox| sandbox.remark(Lang::En);
+        assert_eq!(said(&Sandbox { unasked: true, ..Sandbox::default() }), None);
+        let writable = WritablePaths(vec!["/var/lib/x".into(), "/tmp".into()]);
+        let confined = Sandbox { writable: Some(writable), ..Sandbox::default() };
         assert_eq!(
             said(&confined),
             Some((Level::Debug, "confined: writes only below /var/lib/x, /tmp".into()))
         );
-        assert!(said(&Shelter::default()).unwrap().1.contains("no Landlock"));
-        let failed = Shelter { trouble: vec!["capset: no".into()], ..Shelter::default() };
+        assert!(said(&Sandbox::default()).unwrap().1.contains("no Landlock"));
+        let failed = Sandbox { trouble: vec!["capset: no".into()], ..Sandbox::default() };
         assert_eq!(
             said(&failed),
             Some((Level::Warning, "going on less confined than wished: capset: no".into()))
