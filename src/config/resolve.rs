@@ -113,5 +113,8 @@ pub fn language(args: &Args, env: &Env) -> Lang {
 }
 
 #[cfg(test)]
+#[path = "resolve_fault_tests.rs"]
+mod fault_tests;
+#[cfg(test)]
 #[path = "resolve_tests.rs"]
 mod tests;

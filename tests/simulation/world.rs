@@ -1,9 +1,11 @@
 //! One world: an engine under a clock, over a store, with things happening to all three as a seed has it, and what should
 //! be beside it.
 
+mod after;
 mod checks;
 mod lives;
 mod people;
+mod reload;
 mod told;
 
 use crate::attended::Attended;
@@ -417,81 +419,6 @@ impl World {
         self.after("save")
     }
 
-    /// Looks at what the last call did: what was kept, what was told, whether the loop was woken, whether the program died.
-    fn after(&mut self, what: &str) -> Checked {
-        let seen = self.probe.take();
-        if self.trace_max == usize::MAX && !seen.is_empty() {
-            self.say(format!("{what}: {seen:?}"));
-        }
-        for one in &seen {
-            if let Seen::Followed(number, version) = one {
-                self.telling.follow(*number, *version);
-            }
-        }
-        self.story.see(&seen).map_err(|fault| format!("{what}: {fault}"))?;
-        if self.disk.is_dead() || self.probe.is_dead() {
-            self.say(format!("dead in {what}"));
-            let ms = self.downtime();
-            return self.crash(false, ms);
-        }
-        self.look_at_outbox().map_err(|fault| format!("{what}: {fault}"))?;
-        if self.trace_max == usize::MAX {
-            self.say_changes();
-        }
-        let live = self.story.live.values();
-        let stands = live.map(|mon| (mon.number, mon.incident.map(|(beats, ..)| beats), mon.paused));
-        self.telling.look(self.real_ms, stands);
-        let now = self.now();
-        let life = self.life.as_mut().expect("a program runs");
-        loop {
-            let events = match life.events.try_recv() {
-                Ok(events) => events,
-                Err(TryRecvError::Empty) => break,
-                Err(error) => return Err(format!("events: {error}")),
-            };
-            let (id, news) = match &*events {
-                MonitorEvent::Made(id) => (id, News::Made),
-                MonitorEvent::Removed(id) => (id, News::Removed),
-                // Senders of a world use each other's ids as they like.
-                MonitorEvent::Conflict(..) => continue,
-                MonitorEvent::Change(change) => {
-                    let told = crate::model::Told { from: change.from, to: change.to, muted: change.muted };
-                    if let Some(deadline) = change.deadline {
-                        let (id, late) = (change.monitor.as_str(), now.mono.since(deadline));
-                        if deadline > now.mono {
-                            return Err(format!("{id} is {:?} before its deadline", change.to));
-                        }
-                        if late > self.found_within && self.due.get(id) == Some(&deadline) {
-                            return Err(format!(
-                                "that {id} is {:?} was found {late} after its deadline",
-                                change.to
-                            ));
-                        }
-                    }
-                    (&change.monitor, News::Change(told))
-                }
-            };
-            let id = id.as_str();
-            let expected = self.story.news.get_mut(id).and_then(VecDeque::pop_front);
-            if expected != Some(news) {
-                return Err(format!("{what}: of {id} is told {news:?}; should be {expected:?}"));
-            }
-        }
-        // What a front has not put on record yet is told of only then.
-        let settled = life.fronts.iter().all(|(pending, _)| pending.is_empty());
-        if let Some((id, rest)) = self.story.news.iter().find(|(_, rest)| settled && !rest.is_empty()) {
-            return Err(format!("{what}: of {id} nothing is told; should be {rest:?}"));
-        }
-        // One that is due as soon as it has a deadline cannot be found in time.
-        let ahead = self.story.live.values().filter(|mon| !mon.paused && mon.deadline > Some(now.mono));
-        self.due = ahead.filter_map(|mon| Some((mon.id.clone(), mon.deadline?))).collect();
-        let woken = pin!(life.engine.woken()).poll(&mut Context::from_waker(Waker::noop())).is_ready();
-        if woken {
-            life.next_turn = now.mono;
-        }
-        Ok(())
-    }
-
     /// For whoever looks for a fault: who stands otherwise than before.
     fn say_changes(&mut self) {
         let mut now = BTreeMap::new();
@@ -517,54 +444,10 @@ impl World {
 
     // --- what is done to it
 
-    fn reload(&mut self) -> Checked {
-        let now = self.now();
-        let mut policy = self.shape.policy(&mut self.random, now.wall);
-        if self.random.one_in(4) {
-            // The file was touched and means the same.
-            policy = Arc::new((*self.policy).clone());
-        }
-        self.say(format!("reload: {} rules", policy.rules.len()));
-        self.configure(policy.clone());
-        let life = self.life();
-        life.engine.set_policy(now, policy.clone());
-        life.looped.boundary = None;
-        self.story.set_policy(now, policy.rules.clone(), policy.defaults);
-        self.declare_by_rules(now)?;
-        self.after("a reload")?;
-        if self.life.is_some() { self.turn_if_woken() } else { Ok(()) }
-    }
-
-    /// Puts a policy in force.
-    fn configure(&mut self, policy: Arc<Policy>) {
-        for one in
-            self.shape.notifiers.iter().filter(|one| policy.alerts.notifier(&one.notifier.name).is_none())
-        {
-            self.telling.taken_out.push((one.notifier.name.clone(), self.real_ms));
-        }
-        self.policy = policy;
-        self.attended.configured();
-    }
-
-    fn declare_by_rules(&mut self, now: Now) -> Checked {
-        let policy = self.policy.clone();
-        for (id, _) in policy.rules.declared() {
-            if self.story.live.contains_key(id) {
-                continue;
-            }
-            let name = IdRef::new(id).map_err(|e| e.to_string())?;
-            let number = self.life().engine.get_at(now, name).map(|monitor| monitor.number);
-            let Some(number) = number else { return Err(format!("{id} is declared and was not made")) };
-            self.check_new(true, number)?;
-            self.story.make(now, id, Peer::Unix, number);
-        }
-        Ok(())
-    }
-
-    /// A front is stuck in the middle of its work for a while.
+    /// A reactor is stuck in the middle of its work for a while.
     fn stick(&mut self) -> Checked {
         let ms = self.random.between(1, self.random_most(&[900, 5_000, 60_000]));
-        self.say(format!("a front is stuck for {ms} ms"));
+        self.say(format!("a reactor is stuck for {ms} ms"));
         self.telling.doubtful.push(self.real_ms);
         let now = self.now().mono;
         let life = self.life();
