@@ -111,12 +111,6 @@ impl From<Word> for Text {
     }
 }
 
-impl From<ParseError> for Text {
-    fn from(error: ParseError) -> Text {
-        error.word().into()
-    }
-}
-
 impl Text {
     /// What `say` says in each language.
     pub fn of(say: impl Fn(Lang) -> String) -> Text {

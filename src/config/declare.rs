@@ -17,8 +17,7 @@
 //! at the end `sample` (what the sample says in place of the first sentence). In texts `` `x` `` is bold and `<x>`
 //! stands for something.
 
-use super::Settings;
-use super::schema::section_of;
+use super::settings::Settings;
 use super::value::{ConfigValue, Key, Located, Origin, size_text};
 use crate::domain::time::Span;
 use crate::i18n::ParseError;
@@ -147,7 +146,7 @@ impl<T> Given<Vec<T>> {
 impl<T: Section> Given<T> {
     /// A table.
     pub(super) fn table(&mut self, value: ConfigValue<'_>) {
-        value.section(T::KEYS, section_of, self.value.get_or_insert_default());
+        value.table(T::KEYS, self.value.get_or_insert_default());
         self.origin = Some(value.origin());
     }
 }
@@ -158,7 +157,7 @@ impl<T: Section> Given<Vec<Located<T>>> {
         let all = self.value.get_or_insert_default();
         for element in value.elements(most).unwrap_or_default() {
             let mut one = T::default();
-            if element.section(T::KEYS, section_of, &mut one) {
+            if element.table(T::KEYS, &mut one) {
                 all.extend(element.located(Some(one)));
             }
         }

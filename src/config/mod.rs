@@ -23,6 +23,7 @@ mod monitor;
 mod notifier;
 pub(crate) mod reference;
 mod resolve;
+mod restart;
 pub mod schema;
 mod settings;
 #[cfg(test)]

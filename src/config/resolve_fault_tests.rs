@@ -3,6 +3,7 @@
 use super::tests::faults;
 use crate::config::cli::Args;
 use crate::config::testing::{Dir, env};
+use crate::domain::lang::Lang;
 
 #[test]
 fn every_fault_is_told_with_file_line_and_key() {

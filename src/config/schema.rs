@@ -3,19 +3,16 @@
 //! Files are read one after another into the same draft, so what a later file says replaces what an earlier one said;
 //! `[[listen]]`, `[[monitor]]`, `[[notifier]]` and the lists of tokens, being lists of tables, grow instead.
 
-use super::Settings;
 use super::declare::{KeyAbout, Section, section};
 use super::language::LangChoice;
-use super::value::{ConfigValue, Document, Located};
+use super::settings::Settings;
+use super::value::{Document, Located};
 use crate::domain::alert::policy::NOTIFIERS_MAX;
 use crate::domain::limits::{LISTENERS_MAX, RULES_MAX};
-use crate::domain::time::Span;
-use crate::i18n;
-use crate::i18n::Text;
-use std::path::PathBuf;
 use toml::de::DeTable;
 
 mod access;
+mod bounds;
 mod connections;
 mod defaults;
 mod limits;
@@ -23,9 +20,11 @@ mod listen;
 mod log;
 mod monitor;
 mod notifier;
+mod source;
 mod state;
 
 pub(super) use access::AccessDraft;
+pub(super) use bounds::{LOG_TARGETS_MAX, THREADS_MAX};
 pub(super) use connections::{GovernorDraft, TcpDraft, WebSocketDraft};
 pub(super) use defaults::{DefaultsDraft, PageDraft};
 pub(super) use limits::LimitsDraft;
@@ -33,16 +32,8 @@ pub(super) use listen::{ListenDraft, TlsDraft};
 pub(super) use log::{LogDraft, TargetDraft};
 pub(super) use monitor::{MonitorDraft, WindowDraft};
 pub(super) use notifier::{NotifierDraft, NotifierKind, SecretUrl};
+pub(crate) use source::{TokenSource, credential};
 pub(super) use state::{ConfineDraft, ControlDraft, StateDraft};
-
-/// Most log targets.
-pub(super) const LOG_TARGETS_MAX: usize = 16;
-/// Most worker threads.
-pub(super) const THREADS_MAX: usize = 256;
-const TIMEOUT_MIN: Span = Span::secs(1);
-const TIMEOUT_MAX: Span = Span::secs(86_400);
-/// Shortest maintenance window that recurs, and shortest run.
-const LENGTH_MIN: Span = Span::secs(1);
 
 section! {
     /// What the files say.
@@ -99,23 +90,6 @@ pub(super) const SECTIONS: &[(&str, &[KeyAbout])] = &[
     ("notifier", NotifierDraft::ABOUT),
 ];
 
-/// Where tokens are to be found.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum TokenSource {
-    /// A file with a token a line.
-    File(PathBuf),
-    /// The same, as a credential of that name in `$CREDENTIALS_DIRECTORY`.
-    Credential(String),
-}
-
-section! {
-    /// A table that says where something is.
-    SourceDraft {
-        file: TokenSource { read: by(file) }
-        credential: TokenSource { read: by(credential) }
-    }
-}
-
 /// All keys with their dotted names, tables included.
 fn all_keys() -> impl Iterator<Item = (String, &'static KeyAbout)> {
     SECTIONS.iter().flat_map(|(section, keys)| {
@@ -143,40 +117,6 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>, draft: &mut Fil
 }
 
 /// The full name of a key that stands in some section.
-pub(super) fn section_of(name: &str) -> Option<String> {
+fn section_of(name: &str) -> Option<String> {
     keys().into_iter().find(|key| key.rsplit('.').next() == Some(name))
-}
-
-/// A path, or a table that says where something is.
-pub(super) fn source(value: ConfigValue<'_>) -> Option<Located<TokenSource>> {
-    if value.is_table() {
-        let nowhere = i18n::config::SAY_WHERE_PATH_CREDENTIAL.into();
-        return source_table(value, nowhere);
-    }
-    value.located(value.path().map(TokenSource::File))
-}
-
-pub(super) fn source_table(value: ConfigValue<'_>, nowhere: Text) -> Option<Located<TokenSource>> {
-    let mut draft = SourceDraft::default();
-    if !value.section(SourceDraft::KEYS, |_| None, &mut draft) {
-        return None;
-    }
-    if draft.given().len() != 1 {
-        value.reject(nowhere);
-    }
-    value.located(draft.file.value.or(draft.credential.value))
-}
-
-fn file(value: ConfigValue<'_>) -> Option<TokenSource> {
-    value.path().map(TokenSource::File)
-}
-
-pub(crate) fn credential(value: ConfigValue<'_>) -> Option<TokenSource> {
-    let name = value.string()?;
-    // The name is a file name in a directory that is not ours to leave.
-    if name.is_empty() || name.contains(['/', '\0']) || matches!(name, "." | "..") {
-        value.reject(i18n::config::NOT_NAME_CREDENTIAL.into());
-        return None;
-    }
-    Some(TokenSource::Credential(name.to_string()))
 }

@@ -1,6 +1,5 @@
 //! What the program needs to know to run, in the shape in which the rest of it asks.
 
-use super::schema;
 use crate::domain::access::Access;
 use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::alert::AlertPolicy;
@@ -182,17 +181,5 @@ impl Settings {
             leave: leave.cloned().collect(),
             program_user: self.confine.program_user.clone(),
         }
-    }
-
-    /// The keys that differ in `new` and cannot change while the program runs; those of the files first.
-    pub fn needs_restart(&self, new: &Settings) -> Vec<String> {
-        let (old, process) = (&self.process, &new.process);
-        let typed = [
-            ("user", old.user != process.user),
-            ("group", old.group != process.group),
-            ("pid_file", old.pid_file != process.pid_file),
-        ];
-        let typed = typed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key.to_string());
-        schema::needing_restart(self, new).into_iter().chain(typed).collect()
     }
 }

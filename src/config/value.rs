@@ -35,6 +35,8 @@ pub(crate) struct ConfigValue<'a> {
     document: &'a Document<'a>,
     key: &'a str,
     raw: &'a Spanned<DeValue<'a>>,
+    /// Which section knows a key that another one does not.
+    elsewhere: fn(&str) -> Option<String>,
 }
 
 /// Keys of a table that are shown where something else was written.
@@ -99,7 +101,7 @@ impl<'a> Document<'a> {
                 _ => format!("{prefix}.{}", printable(name.get_ref())),
             };
             match keys.iter().find(|key| key.name == name.get_ref()) {
-                Some(key) => (key.read)(into, ConfigValue { document: self, key: &dotted, raw }),
+                Some(key) => (key.read)(into, ConfigValue { document: self, key: &dotted, raw, elsewhere }),
                 None => {
                     let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
                     let reason = hints::unknown_key(name.get_ref(), &known, elsewhere);
@@ -322,6 +324,11 @@ impl<'a> ConfigValue<'a> {
         self.raw.get_ref().is_table()
     }
 
+    /// A table of the configuration's own, read by its keys; whether it was one.
+    pub(crate) fn table<T>(self, keys: &[Key<T>], into: &mut T) -> bool {
+        self.section(keys, self.elsewhere, into)
+    }
+
     /// A table read by its keys; whether it was one.
     pub(crate) fn section<T>(
         self,
@@ -351,7 +358,7 @@ impl<'a> ConfigValue<'a> {
         entries.sort_by_key(|(name, _)| name.span().start);
         for (name, raw) in entries {
             let dotted = format!("{}.{}", self.key, printable(name.get_ref()));
-            each(name.get_ref(), ConfigValue { document: self.document, key: &dotted, raw });
+            each(name.get_ref(), ConfigValue { key: &dotted, raw, ..self });
         }
         true
     }

@@ -24,6 +24,7 @@ pub mod registry;
 pub mod rules;
 pub mod schedule;
 pub mod sentence;
+pub mod state;
 pub mod time;
 pub mod tolerance;
 mod wheel;

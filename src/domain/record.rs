@@ -7,7 +7,7 @@
 
 use super::beat::{Exit, Source, Status};
 use super::id::IdRef;
-use super::notice::State;
+use super::state::State;
 use super::time::{Span, Wall};
 use serde::{Deserialize, Serialize};
 

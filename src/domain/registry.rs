@@ -12,17 +12,19 @@
 
 mod changes;
 mod commands;
+mod contention;
 mod messages;
 mod query;
 mod recover;
 mod rivals;
 mod row;
+mod snapshot;
 
 use super::beat::{Beat, Source, Status, Transport};
 use super::governor::{Load, STRETCHED_INTERVAL_MAX, Sight, Step};
 use super::id::{Id, IdRef};
 use super::index::Index;
-use super::limits::LASTING;
+use super::limits::{LASTING, MESSAGE_SHORT_BYTES};
 use super::notice::State;
 use super::policy::Defaults;
 use super::record::{Change, Pause, PausedBy, Reason, Record};
@@ -31,12 +33,12 @@ use super::time::{Mono, Now, Span, Wall};
 use super::wheel::Wheel;
 pub use commands::CommandRefusal;
 use messages::Messages;
-pub use query::{Cursor, Declaration, ListPosition, MonitorCommand, MonitorView, Order, Snapshot};
-use recover::Loading;
+pub use query::MonitorView;
 pub use rivals::Conflict;
 use rivals::Evidence;
 use row::{Flags, Monitor, NEVER, Own, Taken};
-use std::collections::VecDeque;
+pub use snapshot::{Cursor, Declaration, ListPosition, MonitorCommand, Order, Snapshot};
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 /// An id and its hash. The hash is made outside, by a seeded hasher, since ids come from strangers and nothing random
@@ -119,6 +121,15 @@ pub enum MonitorEvent {
 
 /// How many monitors are in each state, in the order of [`State::ALL`].
 pub type Counts = [u64; State::ALL.len()];
+
+/// What must be remembered while records are read.
+#[derive(Debug, Default)]
+struct Loading {
+    /// Monitors that were removed, by number: an older record of one may be read later.
+    buried: HashSet<u64>,
+    /// Which version's details each row has.
+    detailed: Vec<u64>,
+}
 
 /// One shard's monitors.
 #[derive(Debug)]
@@ -415,6 +426,32 @@ impl Registry {
         self.wheel.unfile(key);
         self.vacant.push(key);
         gone
+    }
+}
+
+impl Registry {
+    /// Sets how many bytes the longer messages of its monitors may have together.
+    pub fn bound_messages(&mut self, bytes_max: usize) {
+        self.messages.bytes_max = bytes_max;
+        if self.messages.overflow() {
+            self.cut_messages();
+        }
+    }
+
+    /// Cuts the oldest messages. It frees an eighth of the whole besides, because all rows are looked at for it.
+    pub(super) fn cut_messages(&mut self) {
+        let wanted = self.messages.bytes_max / 8 * 7;
+        let long = self.monitors.iter().enumerate().filter(|(_, row)| row.long_message_bytes() > 0);
+        let mut rows: Vec<(Option<Wall>, usize)> = long.map(|(key, row)| (row.message_at(), key)).collect();
+        rows.sort_unstable();
+        for (_, key) in rows {
+            if self.messages.bytes <= wanted {
+                return;
+            }
+            let row = &mut self.monitors[key];
+            self.messages.replaced(row.long_message_bytes(), 0);
+            row.cut_message(MESSAGE_SHORT_BYTES);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Texts: why a text cannot be read.
 
-use super::{Lang, Word};
+use super::{Lang, Text, Word};
 use std::fmt;
 
 macro_rules! parse_errors {
@@ -94,3 +94,9 @@ impl fmt::Display for ParseError {
 }
 
 impl std::error::Error for ParseError {}
+
+impl From<ParseError> for Text {
+    fn from(error: ParseError) -> Text {
+        error.word().into()
+    }
+}

@@ -3,11 +3,12 @@
 //! Subject and text are templates, ours in two languages or the administrator's own. The Message-ID is made of the
 //! message's key, which no other server gives, so that mail programs recognise a mail that was sent twice.
 
+mod options;
 mod smtp;
 
 use super::template::{Names, Template, TemplateScope};
-use super::{Envelope, Outcome, Recipients, Secret, Secrets};
-use crate::domain::time::{Span, Wall};
+use super::{Envelope, Outcome, Recipients, Secrets};
+use crate::domain::time::Wall;
 use crate::i18n::{self, Text};
 use crate::net::tls;
 use crate::sys::clock;
@@ -16,78 +17,17 @@ use lettre::message::Mailboxes;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
 use lettre::{Address, Message as Letter};
+pub use options::{MailOptions, MailTls};
 use smtp::Protection;
 pub(crate) use smtp::is_whole_name;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::time::timeout_at;
 
 const SUBJECT: &str = "{{cut 200 title}}";
-
-/// How the connection is encrypted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MailTls {
-    /// STARTTLS, required.
-    #[default]
-    StartTls,
-    /// TLS from the first byte.
-    Tls,
-    /// Plain text.
-    Off,
-}
-
-impl MailTls {
-    /// The default port.
-    pub fn port(self) -> u16 {
-        match self {
-            MailTls::StartTls => 587,
-            MailTls::Tls => 465,
-            MailTls::Off => 25,
-        }
-    }
-
-    /// Its name in the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            MailTls::StartTls => "starttls",
-            MailTls::Tls => "tls",
-            MailTls::Off => "none",
-        }
-    }
-}
-
-/// The keys of a mail.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MailOptions {
-    /// The server, a name or an address.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// The encryption.
-    pub tls: MailTls,
-    /// The sender.
-    pub from: Mailbox,
-    /// The recipients; each has an outcome of its own.
-    pub to: Vec<Mailbox>,
-    /// The name in EHLO; `None`: the host name if it is fully qualified, else the local address.
-    pub helo: Option<String>,
-    /// User and password, if any.
-    pub login: Option<(String, Secret)>,
-    /// A PEM bundle of authorities to trust instead of the system's.
-    pub ca: Option<PathBuf>,
-    /// The subject, if not ours.
-    pub subject: Option<Template>,
-    /// The text, if not ours.
-    pub body: Option<Template>,
-    /// For the whole conversation.
-    pub timeout: Span,
-    /// Whether reasons quote answers.
-    pub show_answers: bool,
-}
 
 /// Mails, ready to be sent.
 pub struct Mail {

@@ -3,10 +3,13 @@
 use super::*;
 use crate::domain::alert::MessageKind;
 use crate::domain::lang::Lang;
+use crate::domain::time::Span;
+use crate::notify::Secret;
 use crate::notify::testing::{Receiver, message, reason_in, refused, retried, wait};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;

@@ -15,21 +15,23 @@
 //! A template is read when the configuration is: what is wrong with it is told with its line and column. What it yields
 //! is bounded, and so are its own length and depth; the lists it goes through are.
 
+mod node;
 mod parse;
 mod render;
+mod scope;
 
 use super::Secrets;
 pub use super::fields::TemplateField;
 use crate::i18n::{self, Text};
-pub use render::TemplateScope;
+use node::Node;
+pub use node::{OUTPUT_BYTES_MAX, TooLong};
+pub use scope::TemplateScope;
 use std::collections::BTreeMap;
 
 /// Longest template, in bytes.
 pub const TEMPLATE_BYTES_MAX: usize = 64 * 1024;
 /// Deepest nesting of blocks.
 pub const DEPTH_MAX: usize = 8;
-/// Longest text that a template may yield, in bytes.
-pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 
 /// A template that has been read.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,42 +39,6 @@ pub struct Template {
     nodes: Vec<Node>,
     /// What it yields is JSON, and what is put in is escaped for where it stands.
     json: bool,
-}
-
-/// A piece of a template.
-#[derive(Clone, Debug, PartialEq)]
-enum Node {
-    Text(String),
-    Insert { filters: Vec<Filter>, parts: Vec<InsertPart> },
-    Filter { filters: Vec<Filter>, body: Vec<Node> },
-    Each { most: usize, body: Vec<Node>, none: Vec<Node> },
-    If { field: TemplateField, among: Vec<String>, then: Vec<Node>, or: Vec<Node> },
-}
-
-/// What stands between the braces, filters apart.
-#[derive(Clone, Debug, PartialEq)]
-enum InsertPart {
-    Text(String),
-    Field(TemplateField),
-}
-
-/// How a text is changed for the place where it is to stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Filter {
-    /// A JSON value.
-    Json,
-    /// Percent-encoded for a path or a query.
-    Url,
-    /// `&`, `<` and `>` as entities, as Slack needs too.
-    Html,
-    /// Base64.
-    Base64,
-    /// Mentions are defused (`@all`, `<at …>`): senders choose ids.
-    Quiet,
-    /// At most so many characters.
-    Cut(usize),
-    /// At most so many bytes.
-    CutBytes(usize),
 }
 
 /// Why a text is no template, and where: line and column count from 1.
@@ -117,10 +83,6 @@ pub enum Missing<'a> {
     /// A parameter.
     Param(&'a str),
 }
-
-/// The text would be longer than allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLong;
 
 /// Which names of secrets and parameters a template may use.
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,56 +7,18 @@
 mod answer;
 mod compose;
 mod http;
+mod options;
 mod request;
 
-use super::preset::Verdict;
-use super::proxy::Proxy;
-use super::template::Template;
-use super::{Envelope, Outcome, Secrets};
+use super::{Envelope, Outcome};
 use crate::domain::alert::{Message, MessageKind};
-use crate::domain::time::Span;
 use crate::net::tls;
 pub use compose::{ComposeError, WebhookPart, Written};
 pub use hyper::Method;
 pub use hyper::header::HeaderName;
-pub use request::UrlOrigin;
+pub use options::{UrlOrigin, WebhookOptions};
 use rustls::ClientConfig;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-
-/// The keys of a webhook, with its preset applied.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WebhookOptions {
-    /// The method.
-    pub method: Method,
-    /// The address.
-    pub url: Template,
-    /// The host in it, for showing.
-    pub host: String,
-    /// Scheme, host and port, once they are known.
-    pub origin: Option<UrlOrigin>,
-    /// Headers.
-    pub headers: Vec<(HeaderName, Template)>,
-    /// The body; `None`: there is none.
-    pub body: Option<Template>,
-    /// For `{{secret.NAME}}`, and never shown.
-    pub secrets: Secrets,
-    /// For `{{param.NAME}}`.
-    pub params: BTreeMap<String, String>,
-    /// How to read an answer of 2xx.
-    pub verdict: Verdict,
-    /// Whether each monitor of a message has a request of its own.
-    pub each: bool,
-    /// A PEM bundle of authorities to trust instead of the system's.
-    pub ca: Option<PathBuf>,
-    /// The proxy, if any.
-    pub proxy: Option<Proxy>,
-    /// For one request, from the look-up of the name to the end of the answer.
-    pub timeout: Span,
-    /// Whether reasons quote answers.
-    pub show_answers: bool,
-}
 
 /// A webhook, ready to be used.
 #[derive(Debug)]

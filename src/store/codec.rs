@@ -27,7 +27,7 @@ use crate::domain::record::{
     Cause, Change, Details, OpenIncident, Pause, PausedBy, Reason, Record, Run, Sequence,
 };
 use crate::domain::time::{Span, Wall};
-use read::Reader;
+pub use read::decode;
 use std::net::IpAddr;
 
 mod read;
@@ -62,14 +62,6 @@ pub fn encode(record: &Record<'_>, base: Wall, out: &mut Vec<u8>) {
         out.truncate(from);
         write(record, base, None, out);
     }
-}
-
-/// Reads one record from the front of `input` and moves it behind; on an error `input` stays as it was.
-pub fn decode<'a>(input: &mut &'a [u8], base: Wall) -> Result<Record<'a>, CodecError> {
-    let mut reader = Reader { rest: input };
-    let record = reader.record(base)?;
-    *input = reader.rest;
-    Ok(record)
 }
 
 /// Room for everything but the id and the details, when every number is as long as it can be.

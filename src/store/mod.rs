@@ -6,19 +6,13 @@
 //! journal by [`Entry`] values; what the tables hold, the journal may forget.
 //!
 //! Neither knows of the other. The engine appends first, applies to the tables what it appended together with the
-//! [`Mark`] behind it, and trims the journal behind the marks. What comes with us is [`FileJournal`] and
+//! [`Mark`] behind it, and trims the journal behind the marks. What comes with us is [`FileJournal`](journal::FileJournal) and
 //! [`SqliteTables`](sqlite::SqliteTables), files in the state directory.
 
 use crate::domain::lang::Lang;
 use crate::domain::record::Record;
 use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
-use journal::disk::RealDisk;
-use journal::{FileJournal, JournalOptions};
-use std::fmt;
-use std::path::Path;
-use std::str::FromStr;
-use std::sync::Arc;
 
 mod apply;
 pub mod batch;
@@ -29,71 +23,19 @@ pub mod error;
 pub mod journal;
 pub mod memory;
 pub mod outbox;
+mod position;
 mod query;
 pub mod sqlite;
+mod storage;
 mod uptime;
 
 pub use apply::{Applied, Entry, Mark, Store};
 pub use batch::{Batch, OwnedRecord};
 pub use error::StoreError;
 pub use outbox::{DeliveryStatus, Lane, OutboxMessage, OutboxQuery, Outgoing, Settled};
+pub use position::Position;
 pub use query::{FORGET_ROWS_MAX, IncidentQuery, Marks, Query, SnapshotRow};
-
-/// The journal's place in the state directory.
-const JOURNAL: &str = "journal";
-
-/// The journal and the tables behind it, open.
-#[derive(Clone)]
-pub struct Storage {
-    /// What is appended.
-    pub journal: Arc<dyn Journal>,
-    /// What is queried.
-    pub tables: Arc<dyn Store>,
-}
-
-impl Storage {
-    /// Of two that belong together.
-    pub fn new(journal: impl Journal + 'static, tables: impl Store + 'static) -> Storage {
-        Storage { journal: Arc::new(journal), tables: Arc::new(tables) }
-    }
-}
-
-/// Opens the files in the state directory; makes what is missing. `booted_at`: when the machine was started, if that is
-/// known.
-pub fn open(folder: &Path, now: Wall, booted_at: Option<Wall>) -> Result<Storage, StoreError> {
-    let tables = sqlite::SqliteTables::open(folder, now)?;
-    let folder = folder.join(JOURNAL);
-    let options =
-        JournalOptions { booted_at, noted: tables.marks()?.furthest(), ..JournalOptions::default() };
-    let disk = RealDisk::open(&folder).map_err(|error| StoreError::io(&folder, "open", error))?;
-    Ok(Storage::new(FileJournal::open(Arc::new(disk), options, now)?, tables))
-}
-
-/// A place between two records of a journal. Later places are greater; what the numbers mean is the journal's affair.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position {
-    /// The number of the segment, from 1.
-    pub(in crate::store) segment: u64,
-    /// Bytes from its beginning.
-    pub(in crate::store) offset: u64,
-}
-
-/// As the tables keep it: `segment:offset`.
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.segment, self.offset)
-    }
-}
-
-impl FromStr for Position {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Position, ()> {
-        let (segment, offset) = text.split_once(':').ok_or(())?;
-        let number = |text: &str| text.parse().map_err(|_| ());
-        Ok(Position { segment: number(segment)?, offset: number(offset)? })
-    }
-}
+pub use storage::{Storage, open};
 
 /// Which records to visit when a journal is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,8 +105,10 @@ pub trait Journal: Send + Sync {
 mod tests {
     use super::conformance::{self, NOW, TemporaryFolder, record};
     use super::journal::sim::SimDisk;
+    use super::journal::{FileJournal, JournalOptions};
     use super::memory::{MemoryJournal, MemoryTables};
     use super::*;
+    use std::sync::Arc;
 
     #[test]
     fn memory_conforms() {

@@ -6,7 +6,7 @@
 //! is either checked (ids and addresses) or escaped (see `words::one_line`).
 
 use super::reason;
-use super::words::{self, Value};
+use super::words::{self, Value, exit_fact};
 use crate::domain::address::Peer;
 use crate::domain::beat::Exit;
 use crate::domain::lang::Lang;
@@ -263,14 +263,6 @@ impl<'a> BeatLine<'a> {
         [("ip", self.ip), ("id", self.id), ("transport", Some(self.transport)), ("status", self.status)]
             .into_iter()
             .filter_map(|(name, text)| Some((name, text?)))
-    }
-}
-
-/// How a run ended, as a fact with its name.
-pub fn exit_fact(exit: Exit) -> (&'static str, i64) {
-    match exit {
-        Exit::Code(code) => ("exit_code", code),
-        Exit::Signal(number) => ("signal", number.into()),
     }
 }
 

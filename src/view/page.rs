@@ -21,29 +21,27 @@ mod link;
 mod moment;
 mod monitor;
 mod row;
+mod status;
 mod words;
 
+pub use frame::REFRESH_SECONDS;
 pub use incidents::{INCIDENTS_MAX, OPEN_MAX, RECENT_ASKED};
 pub use monitor::{MonitorPage, monitor, not_found};
+pub use status::{MonitorRow, Page};
 
-use crate::domain::history::{Incident, Past};
 use crate::domain::lang::Lang;
 use crate::domain::limits::{ID_BYTES_MAX, LIST_DEFAULT, LIST_MAX};
 use crate::domain::notice::State;
-use crate::domain::registry::{Counts, Order, Snapshot};
-use crate::domain::time::Wall;
-use frame::{Frame, PageContent, pulse};
+use crate::domain::registry::Order;
+use frame::{PageContent, pulse};
 use jiff::tz::TimeZone;
 use link::{PageQuery, order_name};
 use maud::{Markup, PreEscaped, html};
-use moment::Clock;
+use status::View;
 use words::{Grouped, Words};
 
 pub(super) use html::Untrusted;
 pub(super) use words::Percent;
-
-/// Seconds after which the page loads itself again, unless that is paused.
-pub const REFRESH_SECONDS: u32 = 15;
 
 /// The `PageContent-Security-Policy` under which the pages work: their own style, icon and form, and one script of ours
 /// that talks to nobody but us.
@@ -60,65 +58,6 @@ pub fn state_word(lang: Lang, state: State) -> &'static str {
 
 /// The order in which the summary shows the states: what needs a person comes first.
 const SUMMARY: [State; 5] = [State::Down, State::Late, State::Up, State::Paused, State::New];
-
-const STYLE: &str = include_str!("page/style.css");
-
-/// A monitor and its past.
-#[derive(Clone, Copy, Debug)]
-pub struct MonitorRow<'a> {
-    /// How it stands.
-    pub snapshot: &'a Snapshot,
-    /// What was.
-    pub past: &'a Past,
-}
-
-/// What the status page shows.
-#[derive(Clone, Copy, Debug)]
-pub struct Page<'a> {
-    /// The language it speaks.
-    pub lang: Lang,
-    /// The present moment, from which "12 s ago" is counted.
-    pub now: Wall,
-    /// Our name as the browser knows it, e.g. `hb.lan:7777`: the Host header as it came. The example shows it only if
-    /// it can be a host and port.
-    pub host: Option<&'a str>,
-    /// How many monitors are in each state, in the order of [`State::ALL`].
-    pub counts: Counts,
-    /// Beats accepted since the start.
-    pub beats: u64,
-    /// Connections open now.
-    pub connections: u64,
-    /// When the daemon started.
-    pub started: Wall,
-    /// The daemon's version.
-    pub version: &'a str,
-    /// How many monitors it shows.
-    pub shown: usize,
-    /// Those of them that come next, in order: a long page is made in pieces.
-    pub rows: &'a [MonitorRow<'a>],
-    /// Where to go on when there are more after the last one: opaque here.
-    pub next: Option<&'a str>,
-    /// Where this page begins (`?after=`).
-    pub after: Option<&'a str>,
-    /// The filter in force (`?state=`).
-    pub state: Option<State>,
-    /// The search in force (`?match=`); empty: none.
-    pub search: &'a str,
-    /// The tag that all have (`?tag=`); empty: none.
-    pub tag: &'a str,
-    /// The order (`?sort=`); [`Order::State`] unless asked otherwise.
-    pub order: Order,
-    /// Rows on a page (`?limit=`).
-    pub limit: usize,
-    /// Whether the page keeps itself fresh; `?refresh=off` pauses that.
-    pub refresh: bool,
-    /// Incidents that have not ended, newest first: one more than [`OPEN_MAX`], if there are so many.
-    pub open: &'a [Incident],
-    /// The newest incidents, [`RECENT_ASKED`] of them; those that have ended are shown.
-    pub recent: &'a [Incident],
-    /// What is wrong with the server itself, in sentences for people.
-    pub troubles: &'a [String],
-}
 
 /// Stands where the rows of the table go: no text that is put into a page can hold it.
 const ROWS: &str = "<!--rows-->";
@@ -146,24 +85,6 @@ pub fn rows(out: &mut String, page: &Page<'_>, bytes_max: usize) -> usize {
 /// Appends what comes behind the last row.
 pub fn close(out: &mut String, page: &Page<'_>) {
     out.push_str(&View::of(page, &TimeZone::system()).parts().1);
-}
-
-struct View<'a> {
-    page: &'a Page<'a>,
-    w: &'static Words,
-    clock: Clock<'a>,
-    frame: Frame<'a>,
-    total: u64,
-}
-
-impl<'a> View<'a> {
-    fn of(page: &'a Page<'a>, zone: &'a TimeZone) -> View<'a> {
-        let w = Words::of(page.lang);
-        let clock = Clock { now: page.now, zone, w };
-        let mood = mood(&page.counts);
-        let frame = Frame { w, clock, root: "", refresh: page.refresh, mood, monitor: None };
-        View { page, w, clock, frame, total: page.counts.iter().sum() }
-    }
 }
 
 impl View<'_> {
@@ -361,12 +282,6 @@ impl View<'_> {
     fn count(&self, state: State) -> u64 {
         self.page.counts[state as usize]
     }
-}
-
-/// The worst state that needs telling, as a class of the style.
-fn mood(counts: &Counts) -> &'static str {
-    let worst = [State::Down, State::Late, State::Up].into_iter().find(|s| counts[*s as usize] > 0);
-    worst.map_or("idle", State::name)
 }
 
 #[cfg(test)]

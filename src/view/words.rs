@@ -5,8 +5,8 @@
 //! configured) may hold anything; their control and direction characters are spelled out here, in one place, so that
 //! nothing can forge a line or hide one.
 
-use super::line::exit_fact;
 use super::reason;
+use crate::domain::beat::Exit;
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Notice, State};
 use crate::domain::record::{Cause, Reason};
@@ -267,10 +267,17 @@ fn shown(silent: Span) -> Span {
     Span(silent.0 / 1000 * 1000)
 }
 
+/// How a run ended, as a fact with its name.
+pub fn exit_fact(exit: Exit) -> (&'static str, i64) {
+    match exit {
+        Exit::Code(code) => ("exit_code", code),
+        Exit::Signal(number) => ("signal", number.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::beat::Exit;
     use crate::domain::notice::Level;
 
     fn change(from: State, to: State, silent_ms: u64) -> Notice {

@@ -12,7 +12,7 @@ use crate::kernel::{wait_until_asleep, wait_until_backed_up};
 use nix::sys::signal::Signal;
 pub use raw::{OPENED, Raw, handshake, in_words, masked};
 use serde_json::{Value, json};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 use tungstenite::protocol::frame::coding::CloseCode;

@@ -1,6 +1,6 @@
 //! The keys of `[access]`: networks, names, and where tokens are to be found.
 
-use super::{TokenSource, source_table};
+use super::source::{TokenSource, source_table};
 use crate::config::declare::section;
 use crate::config::value::{ConfigValue, Located};
 use crate::domain::host::Hosts;

@@ -1,6 +1,6 @@
 //! The keys of `[tcp]`, `[websocket]` and `[governor]`.
 
-use super::{TIMEOUT_MAX, TIMEOUT_MIN};
+use super::bounds::{TIMEOUT_MAX, TIMEOUT_MIN};
 use crate::config::declare::section;
 use crate::domain::governor::STRETCH_MAX;
 use crate::domain::policy::Anonymous;

@@ -1,6 +1,6 @@
 //! The keys of `[page]` and `[defaults]`.
 
-use super::LENGTH_MIN;
+use super::bounds::LENGTH_MIN;
 use super::monitor::early;
 use super::notifier::notifier_names;
 use crate::config::declare::section;

@@ -1,6 +1,6 @@
 //! The keys of `[limits]`.
 
-use super::{THREADS_MAX, TIMEOUT_MAX, TIMEOUT_MIN};
+use super::bounds::{THREADS_MAX, TIMEOUT_MAX, TIMEOUT_MIN};
 use crate::config::declare::section;
 use crate::domain::limits::{FAST_BODY_BYTES_MAX, SCRATCH_BYTES};
 use crate::domain::time::Span;

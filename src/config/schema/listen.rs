@@ -1,6 +1,7 @@
 //! The keys of `[[listen]]`, of its TLS, and of what is asked of the kernel.
 
-use super::{TIMEOUT_MAX, TIMEOUT_MIN, TokenSource, section_of, source};
+use super::bounds::{TIMEOUT_MAX, TIMEOUT_MIN};
+use super::source::{TokenSource, source};
 use crate::config::declare::{Section, section};
 use crate::config::value::{ConfigValue, Located};
 use crate::domain::address::{ListenAddress, Protocol};
@@ -181,7 +182,7 @@ fn tls(value: ConfigValue<'_>) -> Option<Option<TlsDraft>> {
     if value.is_word("off") {
         return Some(None);
     }
-    value.section(TlsDraft::KEYS, section_of, &mut draft).then_some(Some(draft))
+    value.table(TlsDraft::KEYS, &mut draft).then_some(Some(draft))
 }
 
 fn client_auth(value: ConfigValue<'_>) -> Option<ClientAuth> {

@@ -1,6 +1,6 @@
 //! The keys of `[log]`.
 
-use super::LOG_TARGETS_MAX;
+use super::bounds::LOG_TARGETS_MAX;
 use crate::config::declare::{Section, section};
 use crate::config::value::{ConfigValue, Located};
 use crate::domain::notice::Level;

@@ -1,6 +1,6 @@
 //! The keys of `[[monitor]]` and of its maintenance windows.
 
-use super::LENGTH_MIN;
+use super::bounds::LENGTH_MIN;
 use super::notifier::notifier_names;
 use crate::config::declare::{Section, section};
 use crate::config::hints;

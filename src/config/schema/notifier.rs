@@ -2,7 +2,7 @@
 
 mod readers;
 
-use super::{TokenSource, file};
+use super::source::{TokenSource, file};
 use crate::config::declare::section;
 use crate::config::value::{ConfigValue, Located};
 use crate::domain::alert::policy::{

@@ -18,15 +18,6 @@ use crate::domain::time::{Now, Span, Wall};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// What must be remembered while records are read.
-#[derive(Debug, Default)]
-pub(super) struct Loading {
-    /// Monitors that were removed, by number: an older record of one may be read later.
-    buried: HashSet<u64>,
-    /// Which version's details each row has.
-    detailed: Vec<u64>,
-}
-
 impl Registry {
     /// Takes a record in that was kept; `saved` says whether the snapshot has it. Until [`Registry::resume_after_start`] nobody is
     /// judged.

@@ -5,6 +5,7 @@
 
 mod held;
 mod incident;
+mod open_run;
 mod record;
 mod runs;
 
@@ -24,7 +25,7 @@ use crate::domain::policy::Defaults;
 use crate::domain::record::{Cause, OpenIncident, Pause, PausedBy, Reason, Sequence};
 use crate::domain::rules::Rule;
 use crate::domain::time::{Mono, Now, Span, Wall};
-use runs::OpenRun;
+use open_run::OpenRun;
 use std::net::SocketAddr;
 
 /// A deadline that nobody has; later than all that anybody has.

@@ -1,7 +1,7 @@
 //! An SMTP session in which each recipient has an outcome of its own (RFC 5321, 3.3): one that is refused or deferred does
 //! not affect the others.
 
-use super::MailOptions;
+use super::options::MailOptions;
 use crate::i18n::{self, Text, Word};
 use crate::net::stream::ClientStream;
 use crate::net::tls;

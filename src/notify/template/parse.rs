@@ -1,9 +1,7 @@
 //! From text to nodes: one pass, with a stack of the blocks that are open.
 
-use super::{
-    DEPTH_MAX, Filter, InsertPart, Names, Node, TEMPLATE_BYTES_MAX, TemplateError, TemplateErrorKind,
-    TemplateField,
-};
+use super::node::{Filter, InsertPart, Node};
+use super::{DEPTH_MAX, Names, TEMPLATE_BYTES_MAX, TemplateError, TemplateErrorKind, TemplateField};
 
 /// A block that has been opened.
 struct OpenBlock {

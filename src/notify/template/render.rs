@@ -1,10 +1,11 @@
 //! From nodes to text.
 
-use super::super::fields::{FieldValue, value};
-use super::{Filter, InsertPart, Node, OUTPUT_BYTES_MAX, TemplateField, TooLong};
+use super::node::{Filter, InsertPart, Node, OUTPUT_BYTES_MAX, TooLong};
+use super::scope::TemplateScope;
 use crate::domain::alert::{Message, MessageKind};
 use crate::domain::lang::Lang;
 use crate::domain::time::Wall;
+use crate::notify::fields::{FieldValue, TemplateField, value};
 use crate::notify::{Envelope, Secrets};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,30 +14,6 @@ use std::collections::BTreeMap;
 
 /// What RFC 3986, 2.3 calls unreserved stays as it is.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// What a template is filled from.
-#[derive(Clone, Copy, Debug)]
-pub struct TemplateScope<'a> {
-    /// The message and the moment.
-    pub envelope: &'a Envelope<'a>,
-    /// For `{{secret.NAME}}` and signatures.
-    pub secrets: &'a Secrets,
-    /// For `{{param.NAME}}`.
-    pub params: &'a BTreeMap<String, String>,
-    /// Where a loop stands: which of the monitors, and how many it shows.
-    pub(in crate::notify) at: Option<(usize, usize)>,
-}
-
-impl<'a> TemplateScope<'a> {
-    /// Outside of any loop.
-    pub fn new(
-        envelope: &'a Envelope<'a>,
-        secrets: &'a Secrets,
-        params: &'a BTreeMap<String, String>,
-    ) -> TemplateScope<'a> {
-        TemplateScope { envelope, secrets, params, at: None }
-    }
-}
 
 /// What is written so far, and for JSON where in it we are.
 struct TemplateOutput {

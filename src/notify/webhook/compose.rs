@@ -1,9 +1,10 @@
 //! From the configuration's keys to options: a preset, with the parts that are given in place of its own.
 
+use super::WebhookOptions;
 use super::request::{self, RequestError};
-use super::{Secrets, WebhookOptions};
 use crate::domain::time::Span;
 use crate::i18n::{self, Text};
+use crate::notify::Secrets;
 use crate::notify::preset::Preset;
 use crate::notify::proxy::Proxy;
 use crate::notify::template::{Missing, Names, Template, TemplateError};

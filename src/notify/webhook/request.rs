@@ -1,6 +1,6 @@
 //! From templates to a request.
 
-use super::WebhookOptions;
+use super::options::{UrlOrigin, WebhookOptions};
 use crate::domain::lang::Lang;
 use crate::i18n::{self, Text};
 use crate::notify::template::{OUTPUT_BYTES_MAX, Template, TemplateScope};
@@ -41,17 +41,6 @@ impl Request {
     pub(super) fn authority(&self) -> &str {
         self.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
     }
-}
-
-/// Scheme, host and port of an address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UrlOrigin {
-    /// https.
-    pub tls: bool,
-    /// A name or an address, an IPv6 one without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
 }
 
 impl RequestTarget {

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::domain::lang::Lang;
+use crate::domain::time::Span;
 use crate::domain::time::Wall;
+use crate::notify::Secrets;
 use crate::notify::proxy::Proxy;
 use crate::notify::testing::{
     NOW, Receiver, answer, envelope, message, read_request, refused, retried, wait,
@@ -12,6 +14,7 @@ use crate::sys::clock;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::time::Duration;
 
 mod composing;

@@ -212,3 +212,11 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.take(bytes)?).map_err(|_| CodecError::Value("text"))
     }
 }
+
+/// Reads one record from the front of `input` and moves it behind; on an error `input` stays as it was.
+pub fn decode<'a>(input: &mut &'a [u8], base: Wall) -> Result<Record<'a>, CodecError> {
+    let mut reader = Reader { rest: input };
+    let record = reader.record(base)?;
+    *input = reader.rest;
+    Ok(record)
+}

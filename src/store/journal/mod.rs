@@ -19,6 +19,8 @@
 //! `turn` with `inner` held.
 
 mod append;
+mod append_state;
+mod damage;
 pub mod disk;
 pub mod frame;
 mod lasting_error;
@@ -35,6 +37,7 @@ mod sync;
 mod tests;
 mod window;
 
+pub use damage::{Cut, Damage};
 pub use news::Rescue;
 
 use crate::domain::lang::Lang;
@@ -42,12 +45,11 @@ use crate::domain::record::Record;
 use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
 use crate::store::{Batch, Condition, Journal, Position, RecordFilter, StoreError};
-use append::AppendState;
+use append_state::AppendState;
 use disk::Disk;
 use frame::{SEGMENT_HEADER_BYTES, file_name};
 use sim::SimulatedRng;
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes of unsynced frames that are kept in memory; an append that would exceed them syncs first.
@@ -91,34 +93,6 @@ pub struct Recovery {
     pub cut: Option<Cut>,
     /// What was lost of what should have been durable.
     pub damages: Vec<Damage>,
-}
-
-/// A torn tail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// The file.
-    pub file: PathBuf,
-    /// Where it was cut.
-    pub offset: u64,
-    /// Bytes behind that.
-    pub bytes: u64,
-}
-
-/// A stretch that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// The file.
-    pub file: PathBuf,
-    /// Where it begins.
-    pub offset: u64,
-    /// How long it is; 0 where something is missing between two frames.
-    pub bytes: u64,
-    /// What is wrong with it.
-    pub reason: String,
-    /// Where the file is kept; `None` if that did not succeed, then its segment is not trimmed.
-    pub kept: Option<PathBuf>,
-    /// Whether no earlier start has found it.
-    pub news: bool,
 }
 
 /// See the module.

@@ -1,23 +1,19 @@
 //! What people are to be told of a journal: damage, at a start or while it is read, and a disk that failed to sync.
 
-use super::frame::file_name;
-use super::{Cut, Damage, FileJournal};
+use super::damage::{Cut, Damage};
 use crate::domain::lang::Lang;
 use crate::domain::sentence::{Audience, Sentence};
 use crate::i18n;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Places of damage that are told apart while the journal is open; of further ones nobody is told.
-const PLACES_MAX: usize = 1_000;
-
 /// What has been found while the journal was open.
 #[derive(Debug, Default)]
 pub(super) struct JournalNews {
-    damages: Vec<Damage>,
+    pub(super) damages: Vec<Damage>,
     /// Segment and offset of every damage so far: whoever reads it again says nothing.
-    places: BTreeSet<(u64, u64)>,
-    rescue: Option<Rescue>,
+    pub(super) places: BTreeSet<(u64, u64)>,
+    pub(super) rescue: Option<Rescue>,
 }
 
 /// A file that could not be synced or was removed, after which what is not durable was written again.
@@ -31,39 +27,6 @@ pub struct Rescue {
     pub again: PathBuf,
     /// How often fdatasync has failed since the start.
     pub times: u64,
-}
-
-impl FileJournal {
-    /// What was found since this was last asked.
-    pub fn take_news(&self) -> (Vec<Damage>, Option<Rescue>) {
-        let news = &mut self.inner().news;
-        (std::mem::take(&mut news.damages), news.rescue.take())
-    }
-
-    /// Notes that a reader passes over a stretch of a segment.
-    pub(super) fn pass_over(&self, number: u64, offset: u64, end: u64, reason: String) {
-        {
-            let mut inner = self.inner();
-            // What was written again elsewhere is read there.
-            if !inner.segments.get(&number).is_some_and(|segment| segment.holds(offset)) {
-                return;
-            }
-            let places = &mut inner.news.places;
-            if places.len() >= PLACES_MAX || !places.insert((number, offset)) {
-                return;
-            }
-        }
-        let name = file_name(number);
-        let kept = self.disk.keep_aside(&name);
-        let mut inner = self.inner();
-        if let Some(segment) = inner.segments.get_mut(&number) {
-            segment.damaged = true;
-            segment.unkept |= kept.is_err();
-        }
-        let kept = kept.ok().map(|(path, _)| path);
-        let file = self.disk.path(&name);
-        inner.news.damages.push(Damage { file, offset, bytes: end - offset, reason, kept, news: true });
-    }
 }
 
 impl JournalNews {

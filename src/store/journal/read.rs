@@ -4,7 +4,9 @@
 //! up to where the log ended when it came.
 
 use super::FileJournal;
+use super::damage::Damage;
 use super::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, file_name};
+use super::news::Rescue;
 use super::scan::{Belonging, NO_FRAME, WRONG_CHECKSUM};
 use super::segment::Extent;
 use super::window::ReadWindow;
@@ -22,6 +24,8 @@ const CHANGES_CHUNK_BYTES: usize = 16 * 1024;
 const READ_TRIES: u32 = 5;
 /// Segments of which failed reads are counted at once. A reader stays at the first that fails.
 const FAILED_SEGMENTS_MAX: usize = 16;
+/// Places of damage that are told apart while the journal is open; of further ones nobody is told.
+const PLACES_MAX: usize = 1_000;
 
 impl FileJournal {
     /// Visits the records behind a position (`None`: from what is left of the beginning), each with the position behind
@@ -155,5 +159,38 @@ fn fault(window: &mut ReadWindow, otherwise: &str) -> String {
     match window.fault.take() {
         Some(fault) => format!("cannot be read: {fault}"),
         None => otherwise.to_string(),
+    }
+}
+
+impl FileJournal {
+    /// What was found since this was last asked.
+    pub fn take_news(&self) -> (Vec<Damage>, Option<Rescue>) {
+        let news = &mut self.inner().news;
+        (std::mem::take(&mut news.damages), news.rescue.take())
+    }
+
+    /// Notes that a reader passes over a stretch of a segment.
+    pub(super) fn pass_over(&self, number: u64, offset: u64, end: u64, reason: String) {
+        {
+            let mut inner = self.inner();
+            // What was written again elsewhere is read there.
+            if !inner.segments.get(&number).is_some_and(|segment| segment.holds(offset)) {
+                return;
+            }
+            let places = &mut inner.news.places;
+            if places.len() >= PLACES_MAX || !places.insert((number, offset)) {
+                return;
+            }
+        }
+        let name = file_name(number);
+        let kept = self.disk.keep_aside(&name);
+        let mut inner = self.inner();
+        if let Some(segment) = inner.segments.get_mut(&number) {
+            segment.damaged = true;
+            segment.unkept |= kept.is_err();
+        }
+        let kept = kept.ok().map(|(path, _)| path);
+        let file = self.disk.path(&name);
+        inner.news.damages.push(Damage { file, offset, bytes: end - offset, reason, kept, news: true });
     }
 }

@@ -15,6 +15,7 @@
 //!
 //! The end of one segment and the first sequence of the next show whether frames are missing between them.
 
+use super::damage::{Cut, Damage};
 use super::disk::Disk;
 use super::frame::{
     FRAME_HEADER_BYTES, FrameHeader, HeaderError, SEGMENT_HEADER_BYTES, file_name, number_of,
@@ -22,7 +23,6 @@ use super::frame::{
 use super::scan::{SegmentScan, scan};
 use super::segment::Segment;
 use super::window::ReadWindow;
-use super::{Cut, Damage};
 use crate::domain::time::Wall;
 use crate::store::{Position, StoreError};
 use std::collections::BTreeMap;

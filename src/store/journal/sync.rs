@@ -1,7 +1,8 @@
 //! Making durable what was appended: rounds of fdatasync, new segments, and the way out when the disk fails.
 
 use super::FileJournal;
-use super::append::{AppendState, Payload, Unsynced, Writing};
+use super::append::Payload;
+use super::append_state::{AppendState, Unsynced, Writing};
 use super::disk::DiskFile;
 use super::frame::{
     FRAME_HEADER_BYTES, FrameHeader, FrameKind, SEGMENT_HEADER_BYTES, SegmentHeader, SyncMark, file_name,

@@ -65,6 +65,11 @@ fn no_room(path: &Path) -> bool {
     nix::sys::statvfs::statvfs(folder).is_ok_and(|disk| disk.blocks_available() == 0)
 }
 
+/// Sorts what SQLite says, see [`sqlite_error`].
+pub(super) fn sorted(path: &Path, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |error| sqlite_error(path, doing, error)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

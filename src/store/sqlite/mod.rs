@@ -8,6 +8,8 @@
 //! one (`repair.rs`). That happens when it is opened and whenever SQLite says that it met damage, after which the
 //! operation is done once more. [`SqliteTables::take_repairs`] tells of it.
 
+mod check;
+mod connect;
 mod details;
 mod entries;
 mod error;
@@ -32,29 +34,18 @@ pub use repair::Repair;
 use super::{Applied, Entry, Mark, Position, Store, StoreError};
 use crate::domain::instance::Instance;
 use crate::domain::time::Wall;
-use error::{damaged, sqlite_error};
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use connect::{Use, connect};
+use error::{damaged, sorted};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Duration;
 
 /// The file's name in the state directory.
 pub const FILE: &str = "state.db";
 /// Pages that may be read at the same time.
 const READERS: usize = 2;
-/// How long another program may keep the file locked before an operation fails.
-const BUSY_MAX: Duration = Duration::from_secs(5);
-/// Pages (of 4 KiB) in the write-ahead log before they go into the file.
-const WAL_PAGES: i64 = 4_096;
-/// What the write-ahead log may keep of the disk when it is empty again.
-const WAL_BYTES_KEPT: i64 = 32 * 1024 * 1024;
-/// Memory for pages, for each connection.
-const CACHE_KIB: i64 = 16 * 1024;
-/// Statements kept prepared, for each connection.
-const STATEMENTS: usize = 48;
 /// Repairs in one run of the program; beyond that the disk is not to be trusted, and damage is an error.
 const REPAIRS_MAX: usize = 3;
 /// Things to tell of that may wait for [`SqliteTables::take_repairs`].
@@ -205,62 +196,10 @@ impl SqliteTables {
     }
 }
 
-/// What a connection is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
-    Write,
-    Read,
-}
-
-/// Sorts what SQLite says, see [`sqlite_error`].
-fn sorted(path: &Path, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
-    move |error| sqlite_error(path, doing, error)
-}
-
 /// A lock whose holder panicked is taken all the same: what it protects is a connection, and an unfinished transaction
 /// was rolled back.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Opens the file; the writer makes it and brings it up to date.
-fn connect(path: &Path, purpose: Use) -> Result<Connection, StoreError> {
-    if purpose == Use::Write {
-        repair::check_header(path)?;
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(sorted(path, "open"))?;
-    let set_up = || -> Result<(), rusqlite::Error> {
-        connection.busy_timeout(BUSY_MAX)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-        // Until we know that the file is ours nothing in it is moved.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        connection.pragma_update(None, "cache_size", -CACHE_KIB)
-    };
-    set_up().map_err(sorted(path, "open"))?;
-    if purpose == Use::Read {
-        connection.pragma_update(None, "query_only", true).map_err(sorted(path, "open"))?;
-        return Ok(connection);
-    }
-    let version = schema::version(&connection, path)?;
-    // While closing moves nothing of the log into the file.
-    repair::check_log(path)?;
-    let tune = || -> Result<(), rusqlite::Error> {
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "full")?;
-        // Where an ordinary fsync stops at the drive's cache (macOS), go through it.
-        connection.pragma_update(None, "fullfsync", true)?;
-        connection.pragma_update(None, "checkpoint_fullfsync", true)?;
-        connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
-        connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
-        connection.pragma_update(None, "temp_store", "memory")
-    };
-    tune().map_err(sorted(path, "open"))?;
-    schema::migrate(&mut connection, path, version)?;
-    Ok(connection)
 }
 
 /// A number as SQLite keeps it. Ours stay far below 2^63; what does not is kept as the greatest there is.

@@ -6,8 +6,7 @@
 //! A place in the journal is only taken over if all that it stands for is there. Otherwise the journal is read from its
 //! beginning, as far as it still goes back: reading a record twice does no harm, not reading it does.
 
-use super::error::sqlite_error;
-use super::sorted;
+use super::error::{sorted, sqlite_error};
 use crate::store::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{Value, ValueRef};

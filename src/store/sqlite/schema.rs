@@ -6,7 +6,7 @@
 //! migrations that were applied; a file with more of them than we know is left alone.
 
 use super::error::damaged;
-use super::sorted;
+use super::error::sorted;
 use crate::store::StoreError;
 use rusqlite::Connection;
 use std::path::Path;

@@ -15,9 +15,11 @@
 //! inherited sockets, bind, [`detach`], privileges, log, runtime, ready. Nothing here may run beside a second thread.
 
 mod error;
+mod path;
 mod pid_file;
 
 pub use error::DaemonError;
+pub use path::absolute;
 pub use pid_file::PidFile;
 
 use crate::domain::lang::Lang;
@@ -28,7 +30,7 @@ use nix::sys::stat::{Mode, umask};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Longest message from the daemon to its parent in bytes.
 const MESSAGE_BYTES_MAX: u64 = 16 * 1024;
@@ -76,14 +78,6 @@ impl ReadyPipe {
         let _ = self.pipe.write_all(message.as_bytes());
         let _ = self.pipe.shutdown(Shutdown::Both);
     }
-}
-
-/// The path as seen from `/`: the daemon moves there, and what the user wrote was meant from where he stood.
-///
-/// # Errors
-/// [`DaemonError::NoDirectory`] when the path is relative and the current directory is gone.
-pub fn absolute(path: &Path) -> Result<PathBuf, DaemonError> {
-    std::path::absolute(path).map_err(|_| DaemonError::NoDirectory { path: path.into() })
 }
 
 /// Goes into the background. Returns in the daemon only; the parent waits there for its word and exits with it.

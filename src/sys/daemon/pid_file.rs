@@ -2,8 +2,8 @@
 //!
 //! The lock, not the number, says that a daemon lives: it goes away with the process however that ends.
 
-use super::absolute;
 use super::error::DaemonError;
+use super::path::absolute;
 use crate::sys::files::{self, Kinds, Use};
 use crate::sys::folder::Folder;
 use nix::fcntl::{Flock, FlockArg};

@@ -80,7 +80,7 @@ impl MessageSink for JournaldSink {
                         push_field(packet, name, text.as_bytes());
                     }
                 }
-                if let Some((name, number)) = beat.exit.map(crate::view::line::exit_fact) {
+                if let Some((name, number)) = beat.exit.map(crate::view::words::exit_fact) {
                     let name = format!("HEARTBEAT_{}", name.to_ascii_uppercase());
                     push_field(packet, &name, number.to_string().as_bytes());
                 }

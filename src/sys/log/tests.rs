@@ -8,7 +8,7 @@ use super::*;
 use crate::domain::address::Peer;
 use crate::domain::beat::Exit;
 use crate::domain::lang::Lang;
-use crate::domain::notice::State;
+use crate::domain::notice::{Level, State};
 use crate::domain::record::Cause;
 use crate::domain::time::Span;
 use std::collections::HashMap;
@@ -17,7 +17,8 @@ use std::io::Read;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const AT: Wall = Wall(1_770_521_420_123);
 

@@ -1,6 +1,6 @@
 //! Whether people can read the colours: WCAG 2.2's contrast, computed for every pair that the style puts together.
 
-use super::STYLE;
+use super::frame::STYLE;
 use std::collections::BTreeMap;
 
 /// The contrast of two colours written as `#rgb` or `#rrggbb` (WCAG 2.2, "contrast ratio").

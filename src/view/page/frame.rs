@@ -3,7 +3,6 @@
 use super::html::Untrusted;
 use super::moment::Clock;
 use super::words::Words;
-use super::{REFRESH_SECONDS, STYLE};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// Where a page is being shown, and to whom.
@@ -169,3 +168,8 @@ pub fn authority(host: Option<&str>) -> &str {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
     host.filter(|h| (1..=261).contains(&h.len()) && h.bytes().all(plain)).unwrap_or("localhost:7777")
 }
+
+/// Seconds after which the page loads itself again, unless that is paused.
+pub const REFRESH_SECONDS: u32 = 15;
+
+pub(super) const STYLE: &str = include_str!("style.css");

@@ -1,10 +1,10 @@
 //! Incidents: the open ones above everything else, with those that ended lately, and the list of one monitor.
 
-use super::View;
 use super::frame::Frame;
 use super::html::{Untrusted, query_value};
 use super::link::PageQuery;
 use super::moment::coarse;
+use super::status::View;
 use super::words::Words;
 use crate::domain::history::Incident;
 use crate::domain::notice::State;

@@ -4,7 +4,7 @@
 //! as usual, so that it can be read and passed on.
 
 use super::html::query_value;
-use super::{Page, View};
+use super::status::{Page, View};
 use crate::domain::limits::LIST_DEFAULT;
 use crate::domain::notice::State;
 use crate::domain::registry::Order;

@@ -5,8 +5,9 @@ use super::frame::{Frame, PageContent, authority, boxed, command, next_page, pul
 use super::html::{Untrusted, query_value};
 use super::link::query;
 use super::moment::{Clock, exact};
+use super::status::MonitorRow;
 use super::words::{Grouped, Percent, Words};
-use super::{MonitorRow, bar, incidents};
+use super::{bar, incidents};
 use crate::domain::beat::Status;
 use crate::domain::history::{Incident, Past};
 use crate::domain::lang::Lang;

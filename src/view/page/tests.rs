@@ -1,10 +1,11 @@
 use super::*;
 use crate::domain::address::Peer;
 use crate::domain::beat::{Status, Transport};
-use crate::domain::history::Uptime;
+use crate::domain::history::{Incident, Past, Uptime};
 use crate::domain::limits::{PAGE_ROW_BYTES_MAX, TAGS_MAX};
 use crate::domain::record::{Cause, Pause, PausedBy};
-use crate::domain::time::Span;
+use crate::domain::registry::{Counts, Snapshot};
+use crate::domain::time::{Span, Wall};
 use incidents::incident;
 use markup::well_formed;
 use monitor::{monitor_page, one};

@@ -46,7 +46,7 @@ pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A connection on which bytes are sent as they are.
-pub struct Raw(TcpStream);
+pub struct Raw(pub TcpStream);
 
 impl Raw {
     /// Opens one, with `ahead` sent in the same write as the handshake.

@@ -1,6 +1,6 @@
 //! What the values of `[[notifier]]` may be.
 
-use crate::config::schema::{TokenSource, source_table};
+use crate::config::schema::source::{TokenSource, source_table};
 use crate::config::value::{ConfigValue, Located};
 use crate::domain::alert::policy::Notifier;
 use crate::i18n;

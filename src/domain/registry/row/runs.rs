@@ -1,29 +1,11 @@
 //! The runs of a monitor: jobs that have begun and not ended yet, and the one that has taken too long.
 
 use super::Monitor;
+use super::open_run::OpenRun;
 use crate::domain::address::Peer;
 use crate::domain::limits::RUNS_MAX;
 use crate::domain::rules::Rule;
 use crate::domain::time::{Mono, Now, Span, Wall};
-
-/// A run that has begun.
-#[derive(Debug)]
-pub(super) struct OpenRun {
-    pub(super) rid: Box<str>,
-    pub(super) began: Mono,
-    pub(super) started: Wall,
-    pub(super) limit: Span,
-    /// Where it began; not known of one that began before a start.
-    pub(super) from: Option<Peer>,
-    /// Where another one has begun since, if that is elsewhere.
-    pub(super) rival: Option<Peer>,
-}
-
-impl OpenRun {
-    pub(super) fn deadline(&self) -> Mono {
-        self.began.after(self.limit)
-    }
-}
 
 /// The time to the slot after the one for which a run is that begins now.
 fn until_next_slot(now: Now, rule: &Rule) -> Option<Span> {

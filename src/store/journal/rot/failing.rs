@@ -1,6 +1,7 @@
 //! Each call of the disk fails once: nothing that was promised is lost.
 
 use super::*;
+use std::path::PathBuf;
 
 /// A disk on which one call fails, with the ones right behind it.
 #[derive(Clone)]

@@ -4,7 +4,7 @@ use super::*;
 
 impl World {
     /// Compares everything that was told with everything that happened.
-    pub(super) fn judge(&self, seed: u64) {
+    pub(in crate::domain::alert::machine) fn judge(&self, seed: u64) {
         assert_eq!(self.wrong, Vec::<String>::new(), "seed {seed}");
         let keys: BTreeSet<&str> = self.told.iter().map(|(_, message)| message.key.as_str()).collect();
         assert_eq!(keys.len(), self.told.len(), "seed {seed}: two messages of one name");
