@@ -46,7 +46,7 @@ use delivery::stats::DeliveryStats;
 use delivery::unstored::Unstored;
 use events::EventQueues;
 pub use health::Health;
-use health::StorageTrouble;
+use health::StorageFailure;
 use intake::admission::Intake;
 pub use intake::admission::{BeatRefusal, ControlRefusal, Incoming, id_of_peer};
 use intake::claims::Claims;
@@ -79,7 +79,7 @@ pub struct Engine {
     intake: Intake,
     alarm: Alarm,
     events: broadcast::Sender<Arc<MonitorEvent>>,
-    trouble: Mutex<StorageTrouble>,
+    trouble: Mutex<StorageFailure>,
     /// What the judge of the alerts has yet to hear.
     judge_inbox: Mutex<JudgeInbox>,
     post: DeliveryStats,

@@ -19,7 +19,7 @@ use crate::domain::notice::Level;
 use crate::domain::record::Record;
 use crate::domain::time::{Mono, Now, Span, Wall};
 use crate::i18n::{self, Text};
-use crate::store::{Batch, Entry, Mark, Outgoing, Position, SnapshotRow, StoreError, Wanted};
+use crate::store::{Batch, Entry, Mark, Outgoing, Position, RecordFilter, SnapshotRow, StoreError};
 use std::collections::HashSet;
 
 pub(super) mod catch_up;

@@ -18,7 +18,7 @@ pub struct Health {
 
 /// What the journal would not take.
 #[derive(Default)]
-pub(super) struct StorageTrouble {
+pub(super) struct StorageFailure {
     /// Why, while it lasts.
     pub(super) reason: Option<Sentence>,
     /// Whether that is for want of room.

@@ -10,7 +10,7 @@ use crate::domain::beat::{Source, Transport};
 use crate::domain::id::IdRef;
 use crate::domain::policy::Policy;
 use crate::domain::record::Record;
-use crate::domain::registry::{Arrival, CommandRefusal, Control, Receipt, Snapshot, Unknown};
+use crate::domain::registry::{Arrival, CommandRefusal, MonitorCommand, Receipt, Snapshot, Unknown};
 use crate::domain::time::Now;
 use admission::{BeatRefusal, ControlRefusal, Incoming};
 
@@ -30,7 +30,7 @@ impl Engine {
         pending: &mut Pending,
         taken: impl FnOnce(),
     ) -> Result<Receipt, BeatRefusal> {
-        let Incoming { now, monitor, beat, source, hears } = *incoming;
+        let Incoming { now, monitor, beat, source, follows_interval } = *incoming;
         let (shard, monitor) = self.shards.place_of(monitor);
         let mut registry = self.shards.lock(shard);
         let mut keep = |record: &Record<'_>| self.catch_up.push(&mut pending.batch, record);
@@ -62,7 +62,7 @@ impl Engine {
         let (shard, monitor) = self.shards.place_of(id);
         let mut pending = Pending::new();
         let mut registry = self.shards.lock(shard);
-        let makes = matches!(control, Control::Declare(_)) && registry.get(now, monitor).is_none();
+        let makes = matches!(control, MonitorCommand::Declare(_)) && registry.get(now, monitor).is_none();
         let number =
             if makes { self.intake.reserve(&self.policy()).ok_or(ControlRefusal::Full)? } else { 0 };
         let create = (number, Source { peer: Peer::Unix, transport: Transport::Http });

@@ -10,7 +10,7 @@ use crate::domain::governor::{Load, Step};
 use crate::domain::id::IdRef;
 use crate::domain::policy::Policy;
 use crate::domain::record::Record;
-use crate::domain::registry::{Counts, Name, Registry, Seat, Snapshot};
+use crate::domain::registry::{Counts, ListPosition, Name, Registry, Snapshot};
 use crate::domain::time::Now;
 use std::cmp::Ordering;
 use std::hash::{BuildHasher, Hash};
@@ -30,13 +30,13 @@ pub(super) struct Shards {
 #[derive(Clone, Copy, Debug)]
 pub struct MonitorPlace {
     shard: u8,
-    pub(super) seat: Seat,
+    pub(super) seat: ListPosition,
 }
 
 const _: () = assert!(SHARDS <= 1 << u8::BITS);
 
 impl MonitorPlace {
-    pub(super) fn new(shard: usize, seat: Seat) -> MonitorPlace {
+    pub(super) fn new(shard: usize, seat: ListPosition) -> MonitorPlace {
         MonitorPlace { shard: shard as u8, seat }
     }
 

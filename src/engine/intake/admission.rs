@@ -30,7 +30,7 @@ pub struct Incoming<'a> {
     /// Where it came from.
     pub source: Source,
     /// Whether its sender is told the interval that comes of it, and so can follow it.
-    pub hears: bool,
+    pub follows_interval: bool,
 }
 
 /// Why a beat was not taken though it was well formed.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::address::Peer;
-use crate::domain::alert::{AlertPolicy, Kind, Notifier};
+use crate::domain::alert::{AlertPolicy, MessageKind, Notifier};
 use crate::domain::beat::{Beat, Source, Status, Transport};
 use crate::domain::id::IdRef;
 use crate::domain::registry::Arrival;
@@ -21,7 +21,7 @@ fn beat(shards: &Shards, ms: u64, status: Status, from: State) -> OwnedRecord {
     let beat = Beat { status, ..Beat::default() };
     let source = Source { peer: Peer::Unix, transport: Transport::Http };
     let (shard, monitor) = shards.place_of(IdRef::new("job").unwrap());
-    let arrival = Arrival { monitor, beat: &beat, source, hears: false, create: Some(1) };
+    let arrival = Arrival { monitor, beat: &beat, source, follows_interval: false, create: Some(1) };
     shards.lock(shard).handle(at(ms), arrival, &mut |_| {}).unwrap();
     let mut found = None;
     shards.visit(at(ms), &mut |record| {
@@ -83,7 +83,7 @@ fn an_outage_that_was_told_to_its_end_and_is_open_after_a_power_cut_is_told_of_a
     let down = [down.borrow().unwrap()];
     let inputs = Inputs { changes: &down, present: present(20_000), on_record: true };
     let told = before.turn(&inputs, &Ends::default(), &monitors);
-    assert_eq!(told.messages.iter().map(|one| one.kind).collect::<Vec<_>>(), [Kind::Down]);
+    assert_eq!(told.messages.iter().map(|one| one.kind).collect::<Vec<_>>(), [MessageKind::Down]);
     // Its end was told, and is lost with the power: by what is left it is down.
     let other = Shards::new(at(0), &policy());
     beat(&other, 1, Status::Fail, State::Up);
@@ -91,7 +91,7 @@ fn an_outage_that_was_told_to_its_end_and_is_open_after_a_power_cut_is_told_of_a
     let up = [up.borrow().unwrap()];
     let inputs = Inputs { changes: &up, present: present(60_000), on_record: true };
     let told = before.turn(&inputs, &Ends::default(), &monitors);
-    assert_eq!(told.messages.iter().map(|one| one.kind).collect::<Vec<_>>(), [Kind::Recovered]);
+    assert_eq!(told.messages.iter().map(|one| one.kind).collect::<Vec<_>>(), [MessageKind::Recovered]);
     let state = |one: AlertState| one.state.map(|state| (one.number, state));
     let remembered: Vec<(u64, String)> = told.alert_states.into_iter().filter_map(state).collect();
     let recovered = Recovered::find(at(60_001), &shards, &remembered, Some(at(60_000).wall));
@@ -105,6 +105,6 @@ fn an_outage_that_was_told_to_its_end_and_is_open_after_a_power_cut_is_told_of_a
     let mut told = judge.turn(&inputs, &ends, &monitors);
     let inputs = Inputs { changes: &[], present: present(120_000), on_record: true };
     told.messages.extend(judge.turn(&inputs, &ends, &monitors).messages);
-    let kinds: Vec<Kind> = told.messages.iter().map(|one| one.kind).collect();
-    assert!(matches!(kinds[..], [Kind::Down | Kind::Flapping]), "{kinds:?}");
+    let kinds: Vec<MessageKind> = told.messages.iter().map(|one| one.kind).collect();
+    assert!(matches!(kinds[..], [MessageKind::Down | MessageKind::Flapping]), "{kinds:?}");
 }

@@ -26,14 +26,14 @@ const STATEMENTS: usize = 48;
 
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
+pub(super) enum ConnectionUse {
     Write,
     Read,
 }
 
 /// Opens the file; the writer makes it and brings it up to date.
-pub(super) fn connect(path: &Path, purpose: Use) -> Result<Connection, StoreError> {
-    if purpose == Use::Write {
+pub(super) fn connect(path: &Path, purpose: ConnectionUse) -> Result<Connection, StoreError> {
+    if purpose == ConnectionUse::Write {
         check_header(path)?;
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -48,7 +48,7 @@ pub(super) fn connect(path: &Path, purpose: Use) -> Result<Connection, StoreErro
         connection.pragma_update(None, "cache_size", -CACHE_KIB)
     };
     set_up().map_err(sorted(path, "open"))?;
-    if purpose == Use::Read {
+    if purpose == ConnectionUse::Read {
         connection.pragma_update(None, "query_only", true).map_err(sorted(path, "open"))?;
         return Ok(connection);
     }

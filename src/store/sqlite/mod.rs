@@ -34,7 +34,7 @@ pub use repair::Repair;
 use super::{Applied, Entry, Mark, Position, Store, StoreError};
 use crate::domain::instance::Instance;
 use crate::domain::time::Wall;
-use connect::{Use, connect};
+use connect::{ConnectionUse, connect};
 use error::{damaged, sorted};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use std::hash::{BuildHasher, RandomState};
@@ -75,7 +75,7 @@ impl SqliteTables {
         let mut news = Vec::new();
         repair::adopt(&path, now, &mut news)?;
         let begin = || {
-            let writer = connect(&path, Use::Write)?;
+            let writer = connect(&path, ConnectionUse::Write)?;
             let instance = instance(&writer, None, now).map_err(sorted(&path, "open"))?;
             Ok((writer, instance))
         };
@@ -86,7 +86,7 @@ impl SqliteTables {
             }
             other => other?,
         };
-        let reader = || connect(&path, Use::Read).map(Mutex::new);
+        let reader = || connect(&path, ConnectionUse::Read).map(Mutex::new);
         let readers = [reader()?, reader()?];
         let (repairs, incomplete) = (AtomicUsize::new(0), AtomicBool::new(false));
         let (writer, news) = (Mutex::new(writer), Mutex::new(news));
@@ -175,9 +175,9 @@ impl SqliteTables {
             **reader = Connection::open_in_memory().map_err(sorted(&self.path, "close"))?;
         }
         let done = repair::repair(&self.path, self.opened, &reason);
-        *writer = connect(&self.path, Use::Write)?;
+        *writer = connect(&self.path, ConnectionUse::Write)?;
         for reader in &mut readers {
-            **reader = connect(&self.path, Use::Read)?;
+            **reader = connect(&self.path, ConnectionUse::Read)?;
         }
         let done = done?;
         instance(&writer, Some(&self.instance), self.opened).map_err(sorted(&self.path, "repair"))?;

@@ -5,7 +5,7 @@
 //! write-ahead log, as `state.db.damaged-<time>`, where `sqlite3` opens it like any other.
 
 use super::check::{beside, check_log, exists, sync_folder};
-use super::connect::{Use, connect};
+use super::connect::{ConnectionUse, connect};
 use super::error::{sorted, sqlite_error};
 use super::salvage;
 use crate::domain::lang::Lang;
@@ -100,7 +100,7 @@ pub(super) fn adopt(path: &Path, now: Wall, news: &mut Vec<Repair>) -> Result<()
 pub(super) fn repair(path: &Path, now: Wall, reason: &str) -> Result<Repair, StoreError> {
     let fresh = beside(path, ".new");
     discard(&fresh)?;
-    let mut to = connect(&fresh, Use::Write)?;
+    let mut to = connect(&fresh, ConnectionUse::Write)?;
     let salvaged = salvage::copy(path, check_log(path).is_ok(), &mut to, &fresh)?;
     // All of it into the file itself, so that the one rename below moves all of it.
     let empty = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0).map(|busy| busy == 0);

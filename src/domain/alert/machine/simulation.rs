@@ -24,9 +24,9 @@ mod story;
 const START: i64 = 1_770_000_000_000;
 
 /// Numbers from a seed (xorshift64*).
-struct Rng(u64);
+struct Xorshift(u64);
 
-impl Rng {
+impl Xorshift {
     pub(super) fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;

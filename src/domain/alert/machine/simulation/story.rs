@@ -3,7 +3,7 @@
 use super::*;
 
 fn story(seed: u64) {
-    let mut rng = Rng(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut rng = Xorshift(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let mut world = World::new(&IDS, rules(), policy());
     // Some seeds are busy, some are calm, and in some there are flapping monitors.
     let rate = 1 + rng.below(400);
