@@ -447,6 +447,7 @@ fn policy_of(settings: &Settings) -> Policy {
         page_lang: settings.page_lang.unwrap_or(settings.lang),
         tcp: settings.tcp,
         alerts: settings.alerts.clone(),
+        compat: settings.compat.clone(),
     }
 }
 

@@ -210,7 +210,7 @@ fn check_config_tells_faults_and_warnings_on_stderr() {
     assert_eq!((code, out.as_str()), (78, ""));
     assert_eq!(
         err,
-        "main.toml:1: x: unknown key; known here: lang, listen, log, state, control, confine, access, limits, tcp, websocket, governor, page, defaults, monitor, notifier\n\
+        "main.toml:1: x: unknown key; known here: lang, listen, log, state, control, confine, access, limits, tcp, websocket, governor, compat, page, defaults, monitor, notifier\n\
          main.toml:3: state.y: unknown key; known here: dir, sync, history\n"
     );
     let (code, out, err) = check("lang = \"zh\"\naccess.deny = [\"10.1.2.3/8\"]\n");

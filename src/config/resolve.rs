@@ -78,6 +78,7 @@ impl Settings {
             tcp: resolver.tcp(draft.tcp.or_default()),
             websocket: resolver.websocket(draft.websocket.or_default()),
             governor: decide::governor(draft.governor.or_default()),
+            compat: draft.compat.or_default().policy(),
             defaults,
             rules: Arc::new(rules.told_to(&alerts)),
             local_zone,

@@ -13,6 +13,7 @@ use toml::de::DeTable;
 
 mod access;
 mod bounds;
+mod compat;
 mod connections;
 mod defaults;
 mod limits;
@@ -25,6 +26,7 @@ mod state;
 
 pub(super) use access::AccessDraft;
 pub(super) use bounds::{LOG_TARGETS_MAX, THREADS_MAX};
+pub(super) use compat::CompatDraft;
 pub(super) use connections::{GovernorDraft, TcpDraft, WebSocketDraft};
 pub(super) use defaults::{DefaultsDraft, PageDraft};
 pub(super) use limits::LimitsDraft;
@@ -64,6 +66,7 @@ section! {
         tcp: TcpDraft { read: table() }
         websocket: WebSocketDraft { read: table() }
         governor: GovernorDraft { read: table() }
+        compat: CompatDraft { read: table() }
         page: PageDraft { read: table() }
         defaults: DefaultsDraft { read: table() }
         monitor: Vec<Located<MonitorDraft>> { read: tables(RULES_MAX) }
@@ -84,6 +87,7 @@ pub(super) const SECTIONS: &[(&str, &[KeyAbout])] = &[
     ("tcp", TcpDraft::ABOUT),
     ("websocket", WebSocketDraft::ABOUT),
     ("governor", GovernorDraft::ABOUT),
+    ("compat", CompatDraft::ABOUT),
     ("page", PageDraft::ABOUT),
     ("defaults", DefaultsDraft::ABOUT),
     ("monitor", MonitorDraft::ABOUT),

@@ -3,6 +3,7 @@
 use crate::domain::access::Access;
 use crate::domain::address::{ListenAddress, Protocol};
 use crate::domain::alert::AlertPolicy;
+use crate::domain::compat::CompatPolicy;
 use crate::domain::governor::Terms;
 use crate::domain::lang::Lang;
 use crate::domain::limits::Limits;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub threads: usize,
     /// When WebSockets are pinged and given up.
     pub websocket: SocketTimes,
+    /// Which dialects of other services are spoken.
+    pub compat: CompatPolicy,
     /// What a monitor gets that does not say.
     pub defaults: Defaults,
     /// What particular monitors are held to.

@@ -202,6 +202,12 @@ impl TokenDigest {
         half.iter_mut().zip(whole.as_ref()).for_each(|(to, from)| *to = *from);
         TokenDigest(half)
     }
+
+    /// Eight digits by which it can be told from others.
+    pub fn mark(self) -> String {
+        let [a, b, c, d, ..] = self.0;
+        format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
+    }
 }
 
 impl fmt::Debug for TokenDigest {

@@ -38,10 +38,7 @@ impl Hosts {
             return true;
         }
         match self.listed.is_empty() {
-            false => self.listed.iter().any(|listed| match listed.strip_prefix('*') {
-                Some(end) => name.ends_with(end) && name.len() > end.len(),
-                None => *listed == name,
-            }),
+            false => is_listed(&self.listed, &name),
             true => {
                 !name.contains('.') || name == self.own || NOT_PUBLIC.iter().any(|end| name.ends_with(end))
             }
@@ -63,6 +60,19 @@ impl Hosts {
         let is_name = (1..=253).contains(&name.len()) && name.bytes().all(fits) && !name.starts_with('.');
         if is_name { Ok(text.trim_end_matches('.').to_ascii_lowercase()) } else { Err(FORM) }
     }
+}
+
+/// Whether a `Host` header names one of some entries of such a list.
+pub fn is_among(listed: &[String], host: &[u8]) -> bool {
+    let name = std::str::from_utf8(host).map(|host| name_of(host).to_ascii_lowercase());
+    name.is_ok_and(|name| is_listed(listed, &name))
+}
+
+fn is_listed(listed: &[String], name: &str) -> bool {
+    listed.iter().any(|listed| match listed.strip_prefix('*') {
+        Some(end) => name.ends_with(end) && name.len() > end.len(),
+        None => listed == name,
+    })
 }
 
 /// The host of a `Host` header, without port, brackets and a dot at the end.

@@ -92,6 +92,8 @@ pub const TALK_UNSENT_BYTES_MAX: usize = 16 * 1024;
 pub const PROXY_HEADER_BYTES_MAX: usize = 2_048;
 /// Body of a beat that the fast path takes; a longer one goes to hyper.
 pub const FAST_BODY_BYTES_MAX: usize = 16 * 1024;
+/// Bytes that a packed body may have once it is unpacked.
+pub const PACKED_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes one thread reads at once: a head and a body of the fast path always fit.
 pub const SCRATCH_BYTES: usize = 64 * 1024;
 /// Most monitors a list answer holds.

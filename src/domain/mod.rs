@@ -6,6 +6,7 @@ pub mod access;
 pub mod address;
 pub mod alert;
 pub mod beat;
+pub mod compat;
 pub mod governor;
 pub mod history;
 pub mod host;

@@ -3,6 +3,7 @@
 
 use super::access::Access;
 use super::alert::AlertPolicy;
+use super::compat::CompatPolicy;
 use super::governor::Terms;
 use super::lang::Lang;
 use super::limits::Limits;
@@ -38,6 +39,8 @@ pub struct Policy {
     pub tcp: TcpTimes,
     /// When WebSockets are pinged and given up.
     pub websocket: SocketTimes,
+    /// Which dialects of other services are spoken.
+    pub compat: CompatPolicy,
     /// Who is told of changes, and when.
     pub alerts: Arc<AlertPolicy>,
 }

@@ -4,12 +4,13 @@
 //! Only what makes a beat can make it none: id, status, interval and grace. What decorates it is cut or left out, so that a
 //! job whose report is too long is never taken for one that said nothing.
 
+use crate::domain::access::TokenDigest;
 use crate::domain::beat::{Beat, Status, Warning, Warnings};
 use crate::domain::id::{IdError, IdRef, composed};
 use crate::domain::limits::{
     INTERVAL_MAX, INTERVAL_MIN, MESSAGE_BYTES_MAX, RID_BYTES_MAX, SIGNAL_MAX, TAG_BYTES_MAX, TAGS_MAX,
 };
-use crate::domain::message;
+use crate::domain::message::{self, head_of};
 use crate::domain::time::{Span, Wall};
 use std::borrow::Cow;
 
@@ -42,6 +43,9 @@ pub struct Fields<'a> {
     /// What was lost before the fields are judged.
     warnings: Warnings,
 }
+
+/// How much is shown of an id that is a secret.
+const HIDDEN_ID_BYTES: usize = 6;
 
 /// The fields' names, in the order of their slots.
 pub(super) const KEYS: [&str; 11] =
@@ -88,6 +92,14 @@ impl<'a> Fields<'a> {
             }
         }
         self.warnings.add_all(other.warnings);
+    }
+
+    /// Puts in the place of an id that is a secret a name that is none: its beginning, and a mark by which it is told from
+    /// others.
+    pub fn hide_id(&mut self) {
+        let [Scalar::Text(id), ..] = &mut self.slots else { return };
+        let shown = head_of(id, HIDDEN_ID_BYTES);
+        *id = format!("{shown}-{}", TokenDigest::of(id.as_bytes()).mark()).into();
     }
 
     /// Notes that something of them was lost already.

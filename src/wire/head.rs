@@ -101,6 +101,11 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// The same with another `Authorization`, where there is one.
+    pub fn showing(self, authorization: Option<&'a [u8]>) -> Facts<'a> {
+        Facts { authorization: authorization.or(self.authorization), ..self }
+    }
+
     /// The token behind `Authorization: Bearer `.
     pub fn bearer(&self) -> Option<&'a [u8]> {
         let value = self.authorization?;

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod blob;
+pub mod compat;
 pub mod control;
 pub mod dialect;
 #[cfg(test)]

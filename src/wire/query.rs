@@ -138,6 +138,12 @@ pub fn beat(query: &str) -> Fields<'static> {
     fields
 }
 
+/// A parameter as text, repaired where it is not UTF-8; of one given twice the last.
+pub fn parameter(query: &str, name: &str) -> Option<String> {
+    let found = pairs(query).filter(|(key, _)| decoded(key).0 == name).last();
+    found.map(|(_, value)| decoded(value).0)
+}
+
 /// Which alerts to list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertsQuery {

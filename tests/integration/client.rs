@@ -192,6 +192,14 @@ impl Conn {
         reply
     }
 
+    /// So many bytes of a body.
+    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
+        while self.ahead.len() < length {
+            assert!(self.more(), "the connection ended inside a body");
+        }
+        self.ahead.drain(..length).collect()
+    }
+
     /// Everything up to the end of the connection.
     pub fn replies(&mut self) -> Vec<Reply> {
         std::iter::from_fn(|| self.reply_or_end()).collect()

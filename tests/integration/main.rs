@@ -22,6 +22,7 @@ mod beats;
 mod channels;
 mod claims;
 mod clients;
+mod compat;
 mod control;
 mod differential;
 mod durability;

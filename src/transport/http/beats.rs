@@ -1,6 +1,6 @@
 //! What becomes of a request that brings beats: the one meaning that the fast path and hyper share.
 
-use crate::domain::access::{AccessRefusal, Permission};
+use crate::domain::access::{AccessRefusal, Permission, Shown};
 use crate::domain::address::Peer;
 use crate::domain::beat::{Transport, Warnings};
 use crate::domain::id::{Id, IdRef};
@@ -10,9 +10,11 @@ use crate::engine::stats::BeatResult;
 use crate::engine::{NotStoredError, Pending, SenderRefusal};
 use crate::sys::clock;
 use crate::transport::beat_body::{refusal, take_body};
+use crate::transport::http::routes::Route;
 use crate::transport::intake::BeatIntake;
 use crate::transport::listener_context::ListenerContext;
 use crate::wire::answer::Answer;
+use crate::wire::compat::{self, CompatRequest, Spoken};
 use crate::wire::forwarded::Unreadable;
 use crate::wire::head::{BEAT_PATHS, Facts};
 use crate::wire::origin::{host_asked_for, is_cross_site};
@@ -67,6 +69,12 @@ pub fn admit_over(
             Err(denied(Answer::denied(why, &client.to_string())))
         }
     }
+}
+
+/// Whether a sender might bring beats if it showed the right token.
+pub fn is_near(context: &ListenerContext, policy: &Policy, peer: Peer, facts: &Facts<'_>) -> bool {
+    let client = context.options.proxies.client(peer, facts);
+    client.is_ok_and(|client| policy.access.check_again(Permission::Beat, client, Shown::Believed).is_ok())
 }
 
 /// How long a request must wait before the token is looked at that it shows.
@@ -128,17 +136,49 @@ pub enum BeatForm<'a> {
         /// Whether the answer is to be JSON.
         json: bool,
     },
+    /// As another service takes it.
+    Compat(Spoken<'a>),
 }
 
 impl<'a> BeatForm<'a> {
-    /// The form of a request; `None` where it brings none.
-    pub fn of(method: &str, path: &'a str, query: &'a str, accept: &str) -> Option<BeatForm<'a>> {
+    /// The form of a request; `None` where it brings none. `host` is the name that it came under.
+    pub fn of(request: CompatRequest<'a>, host: Option<&[u8]>, policy: &Policy) -> Option<BeatForm<'a>> {
+        let CompatRequest { method, path, query, .. } = request;
         if BEAT_PATHS.contains(&path) {
             return (method == "POST").then_some(BeatForm::Json { query });
         }
-        let beat = UrlBeat::of(path, query)?;
+        if let Some(spoken) = compat::find(&policy.compat, request, host, false) {
+            return Some(BeatForm::Compat(spoken));
+        }
+        let Some(beat) = UrlBeat::of(path, query) else {
+            // Whatever is ours comes before what may be anything.
+            let at_root = || compat::find(&policy.compat, request, host, true);
+            return if Route::of(path).is_none() { at_root().map(BeatForm::Compat) } else { None };
+        };
         let takes = url_beat::METHODS.split(", ").any(|one| one == method);
-        takes.then(|| BeatForm::Url { beat, json: url_beat::wants_json(accept) })
+        let json = url_beat::wants_json(request.header("accept").unwrap_or_default());
+        takes.then_some(BeatForm::Url { beat, json })
+    }
+
+    /// What stands for a bearer token where another service has its secret elsewhere, as `Authorization` would have it.
+    /// Nobody asks for it where there are no tokens.
+    pub fn credential(&self, policy: &Policy, facts: &Facts<'_>, body: &[u8]) -> Option<Vec<u8>> {
+        let BeatForm::Compat(spoken) = self else { return None };
+        if policy.access.beat_tokens.is_empty() || facts.bearer().is_some() {
+            return None;
+        }
+        let secret = spoken.dialect.credential(&CompatRequest { body, ..spoken.request })?;
+        Some(format!("Bearer {secret}").into_bytes())
+    }
+
+    /// Whether its body is read before its sender is judged, since the secret may stand there.
+    pub fn shows_credential_in_body(&self) -> bool {
+        matches!(self, BeatForm::Compat(spoken) if spoken.dialect.shows_credential_in_body(&spoken.request))
+    }
+
+    /// Whether its body may be packed.
+    pub fn takes_packed(&self) -> bool {
+        matches!(self, BeatForm::Compat(spoken) if spoken.dialect.takes_packed())
     }
 }
 
@@ -205,5 +245,6 @@ pub fn take(
                 Err(fault) => refusal(&fault),
             }
         }
+        BeatForm::Compat(spoken) => super::compat::take(&mut intake, &spoken, sent.body),
     }
 }

@@ -25,7 +25,9 @@ use crate::transport::http::upgrade;
 use crate::transport::listener_context::ListenerContext;
 use crate::transport::stream::Stream;
 use crate::wire::answer::Answer;
+use crate::wire::compat::CompatRequest;
 use crate::wire::head::Facts;
+use crate::wire::origin::host_asked_for;
 use answer_body::{StreamedBody, response, switching};
 use beat_request::{bring, not_as_it_is, read_body};
 use bytes::{Bytes, BytesMut};
@@ -262,16 +264,23 @@ async fn answer(
         }
     }
     let is_guest = matches!(caller, Caller::Network(_));
+    let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
+    let lines: Vec<(&str, &[u8])> = headers().collect();
+    let (method, at) = (head.method.as_str(), clock::wall());
+    let foreign = CompatRequest { method, path, query, headers: &lines, body: b"", at };
+    let policy = context.engine.policy().clone();
+    let host = host_asked_for(&context.options.proxies, peer, &facts);
+    let form = BeatForm::of(foreign, host, &policy);
+    let shown = form.and_then(|form| form.credential(&policy, &facts, b""));
+    let facts = facts.showing(shown.as_deref());
     if let Some(wait) = beats::token_wait(context, peer, &facts, clock::mono()).filter(|_| is_guest) {
         tokio::time::sleep(Duration::from_millis(wait.0)).await;
     }
     let policy = context.engine.policy().clone();
-    let path = head.uri.path();
     let header = |name: &str| head.headers.get(name).map(HeaderValue::as_bytes);
     let coded = header("content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case(b"identity"));
-    let query = head.uri.query().unwrap_or_default();
     let text = |name: &str| header(name).and_then(|v| std::str::from_utf8(v).ok()).unwrap_or_default();
-    if let Some(form) = BeatForm::of(head.method.as_str(), path, query, text("accept")) {
+    if let Some(form) = form {
         let who = (peer, name, shed);
         return RouteReply::Whole(bring(context, &policy, who, caller, &facts, (form, coded), body).await);
     }

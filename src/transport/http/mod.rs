@@ -5,6 +5,7 @@
 //! [`routes`], which know of neither, so that both paths answer alike.
 
 pub(super) mod beats;
+mod compat;
 mod hyper_path;
 mod io;
 mod routes;

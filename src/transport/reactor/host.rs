@@ -16,8 +16,10 @@ use crate::transport::conversation::{Host, TurnContext};
 use crate::transport::http::beats::{self, BeatForm, SentBeats};
 use crate::transport::intake::{BeatIntake, IntakeError, named_by};
 use crate::wire::answer::Answer;
+use crate::wire::compat::{self, CompatRequest};
 use crate::wire::fields::BeatError;
 use crate::wire::head::{Plain, PlainUrl};
+use crate::wire::origin::host_asked_for;
 use std::sync::Arc;
 
 /// The outside of one connection's conversation in one turn.
@@ -69,6 +71,13 @@ impl Host for ConnectionHost<'_> {
         let TurnContext { policy, now, .. } = *self.turn;
         if beats::token_wait(context, *peer, &plain.facts, now.mono).is_some() {
             return None;
+        }
+        if let Some(PlainUrl { path, beat, .. }) = plain.url {
+            // What another service would take there an HTTP worker answers in its words.
+            let query = beat.query;
+            let request = CompatRequest { method: "GET", path, query, headers: &[], body: b"", at: now.wall };
+            let host = host_asked_for(&context.options.proxies, *peer, &plain.facts);
+            compat::find(&policy.compat, request, host, false).is_none().then_some(())?;
         }
         context.engine.stats().fast();
         Some(match beats::admit(context, policy, *peer, &plain.facts) {

@@ -7,6 +7,7 @@ use crate::domain::limits::UNCOUNTED_BYTES;
 use crate::domain::policy::Policy;
 use crate::transport::budget::{self, MemoryReservation, ShedSignal};
 use crate::transport::http::beats::{self, BeatForm, SentBeats};
+use crate::transport::http::compat;
 use crate::transport::http::routes::Caller;
 use crate::transport::intake::named_by;
 use crate::transport::listener_context::ListenerContext;
@@ -29,21 +30,40 @@ pub(super) async fn bring(
     (form, coded): (BeatForm<'_>, bool),
     body: Incoming,
 ) -> Answer {
-    let admitted = match caller {
-        Caller::Network(peer) => beats::admit(context, policy, peer, facts),
-        Caller::Control => Ok(peer),
-        Caller::Stranger => Err(Caller::refused()),
+    let held_by = |client| MemoryReservation::of(context.permits.budget.clone(), client, shed);
+    let most = (policy.limits.body_bytes, "limits.body_bytes");
+    let judge = |facts: &Facts<'_>, body: &[u8]| {
+        let admitted = match caller {
+            Caller::Network(peer) => beats::admit(context, policy, peer, facts),
+            Caller::Control => Ok(peer),
+            Caller::Stranger => Err(Caller::refused()),
+        };
+        admitted.map_err(|refused| match form {
+            BeatForm::Compat(spoken) => compat::denied(&spoken, body, refused),
+            _ => refused,
+        })
     };
-    let client = match admitted {
+    let is_packed = coded && !form.takes_packed();
+    if form.shows_credential_in_body() && !is_packed && beats::is_near(context, policy, peer, facts) {
+        let body = match read_body(context, body, most, policy, &mut held_by(peer)).await {
+            Ok(body) => body,
+            Err(refused) => return refused,
+        };
+        let shown = form.credential(policy, facts, &body);
+        let judged = judge(&facts.showing(shown.as_deref()), &body);
+        return match judged {
+            Ok(client) => beats::bring(context, policy, client, None, SentBeats { form, body: &body }).await,
+            Err(refused) => refused,
+        };
+    }
+    let client = match judge(facts, b"") {
         Ok(client) => client,
         Err(refused) => return refused,
     };
-    if coded {
+    if is_packed {
         return not_as_it_is();
     }
-    let mut held = MemoryReservation::of(context.permits.budget.clone(), client, shed);
-    let most = (policy.limits.body_bytes, "limits.body_bytes");
-    match read_body(context, body, most, policy, &mut held).await {
+    match read_body(context, body, most, policy, &mut held_by(client)).await {
         Ok(body) => {
             let name = named_by(name.as_ref().map(Id::as_ref), peer, client);
             beats::bring(context, policy, client, name, SentBeats { form, body: &body }).await
