@@ -81,7 +81,7 @@ SKIPS := $(ABSOLUTE)/skips
 
 test: needs
 	mkdir -p '$(ABSOLUTE)' && rm -f '$(SKIPS)' && touch '$(SKIPS)'
-	HEARTBEAT_SKIPS='$(SKIPS)' $(MAKE) --no-print-directory unit-test network-test browser-test ws-conformance openapi-test system-test
+	HEARTBEAT_SKIPS='$(SKIPS)' $(MAKE) --no-print-directory unit-test network-test browser-test ws-conformance openapi-test compat-test system-test
 	@sort -u '$(SKIPS)' | sed 's/^SKIPPED //' | \
 	  awk '{ all = all (NR > 1 ? "; " : "") $$0 } END { print "skipped: " NR (NR ? ": " all : "") }'
 
@@ -111,6 +111,12 @@ ws-conformance:
 openapi-test:
 	$(CARGO) build --locked
 	TOOLS='$(TOOLS)' python3 tests/openapi/run.py '$(TARGET)/debug/heartbeat-server'
+
+# Clients of other services, from PyPI, unchanged.
+.PHONY: compat-test
+compat-test:
+	$(CARGO) build --locked
+	TOOLS='$(TOOLS)' python3 tests/compat/run.py '$(TARGET)/debug/heartbeat-server'
 
 # Chosen ones: make system-test SCENARIOS='install purge'
 system-test:

@@ -17,14 +17,17 @@ mod nrdp;
 mod oncall;
 mod oneuptime;
 mod opsgenie;
+mod opsgenie_rest;
 mod peekaping;
 mod pushgateway;
 mod request;
 mod sentry;
 mod snitch;
 mod statping;
+mod wish;
 
 pub use request::CompatRequest;
+pub use wish::{CompatFound, CompatManager, CompatWish};
 
 use super::answer::{Answer, JSON, TEXT};
 use super::fields::{BeatError, Fields};
@@ -55,6 +58,11 @@ pub trait CompatDialect: Sync {
     /// Whether its bodies may be packed.
     fn takes_packed(&self) -> bool {
         false
+    }
+
+    /// The part of it that asks for monitors and changes them, where it has one.
+    fn manager(&self) -> Option<&'static dyn CompatManager> {
+        None
     }
 
     /// Its beats; an answer where it brings none, be it wrong or not.

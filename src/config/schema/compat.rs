@@ -47,8 +47,8 @@ dialects! {
         en: "Telemetry of Cronitor: /p/API_KEY/KEY, and /ping/API_KEY/KEY?state=... Default {default}.",
         zh: "Cronitor 的遥测：/p/API_KEY/KEY 和 /ping/API_KEY/KEY?state=…。默认 {default}。";
     opsgenie: true,
-        en: "Heartbeats of Opsgenie: /v2/heartbeats/NAME/ping and /v1/json/heartbeat/send. Default {default}.",
-        zh: "Opsgenie 的心跳：/v2/heartbeats/NAME/ping 和 /v1/json/heartbeat/send。默认 {default}。";
+        en: "Heartbeats of Opsgenie: /v2/heartbeats with the API that manages them, and /v1/json/heartbeat/send. Default {default}.",
+        zh: "Opsgenie 的心跳：/v2/heartbeats 及其管理接口，以及 /v1/json/heartbeat/send。默认 {default}。";
     sentry: true,
         en: "Check-ins of Sentry: /api/PROJECT/cron/SLUG, and envelopes. Default {default}.",
         zh: "Sentry 的 check-in：/api/PROJECT/cron/SLUG，以及 envelope。默认 {default}。";

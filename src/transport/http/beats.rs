@@ -164,11 +164,18 @@ impl<'a> BeatForm<'a> {
     /// Nobody asks for it where there are no tokens.
     pub fn credential(&self, policy: &Policy, facts: &Facts<'_>, body: &[u8]) -> Option<Vec<u8>> {
         let BeatForm::Compat(spoken) = self else { return None };
-        if policy.access.beat_tokens.is_empty() || facts.bearer().is_some() {
+        let is_asked_for = !policy.access.beat_tokens.is_empty() || self.changes().is_some();
+        if !is_asked_for || facts.bearer().is_some() {
             return None;
         }
         let secret = spoken.dialect.credential(&CompatRequest { body, ..spoken.request })?;
         Some(format!("Bearer {secret}").into_bytes())
+    }
+
+    /// Whether it changes monitors, where it brings no beats but asks for monitors or changes them.
+    pub fn changes(&self) -> Option<bool> {
+        let BeatForm::Compat(spoken) = self else { return None };
+        spoken.dialect.manager()?.changes(&spoken.request)
     }
 
     /// Whether its body is read before its sender is judged, since the secret may stand there.

@@ -6,6 +6,7 @@
 
 mod alerts;
 mod events;
+pub(super) mod foreign;
 mod incidents;
 mod listing;
 mod monitors;
@@ -22,6 +23,7 @@ use crate::sys::clock;
 use crate::transport::http::beats::{check_host, client_of};
 use crate::transport::listener_context::ListenerContext;
 use crate::wire::answer::Answer;
+use crate::wire::head::Facts;
 use crate::wire::origin::is_cross_site;
 use crate::wire::url_beat::{self, UrlBeat};
 pub use events::{BodyStream, Broken};
@@ -188,43 +190,44 @@ pub fn admit<'a>(
     let Some(permission) = route.permission(request.method) else {
         return Ok(Admitted { route, client: caller.peer(), takes_body, pass });
     };
-    // At the control socket no peer is a trusted proxy, and no browser comes there.
-    let (proxies, peer) = (&context.options.proxies, caller.peer());
-    if permission == Permission::Admin && is_cross_site(proxies, peer, request.facts) {
-        return Err(Answer::error(403, "a page of another site may change nothing: Origin is not Host"));
-    }
-    let mut client = caller.peer();
-    match caller {
-        Caller::Control => {}
-        Caller::Stranger => return Err(Caller::refused()),
-        Caller::Network(peer) => {
-            client = client_of(context, peer, request.facts)?;
-            let by_page = permission == Permission::Admin && request.facts.origin.is_some();
-            check_host(context, policy, peer, request.facts, by_page)?;
-            let may = policy.access.check(permission, client, request.facts.bearer());
-            if let Err(why) = may {
-                // A browser asks without one first; that is no guess.
-                if let (AccessRefusal::Token(key), Some(_)) = (why, request.facts.bearer()) {
-                    context.engine.note_wrong_token(clock::now(), key, client);
-                }
-                return Err(match why {
-                    AccessRefusal::Token(key)
-                        if permission == Permission::Admin && policy.access.admin_tokens.is_empty() =>
-                    {
-                        Answer::forbidden(
-                            &format!("no token for this is configured ({key}); or use the control socket"),
-                            key,
-                        )
-                    }
-                    _ => Answer::denied(why, &client.to_string()),
-                });
-            }
-            if route == Route::Events {
-                pass = Some(Pass { client, shown: Shown::of(request.facts.bearer()) });
-            }
-        }
+    let client = admit_permission(context, policy, caller, request.facts, permission)?;
+    if let (Route::Events, Caller::Network(_)) = (route, caller) {
+        pass = Some(Pass { client, shown: Shown::of(request.facts.bearer()) });
     }
     Ok(Admitted { route, client, takes_body, pass })
+}
+
+/// Judges by a head whether its sender may do something other than bring beats; the client.
+pub fn admit_permission(
+    context: &ListenerContext,
+    policy: &Policy,
+    caller: Caller,
+    facts: &Facts<'_>,
+    permission: Permission,
+) -> Result<Peer, Answer> {
+    // At the control socket no peer is a trusted proxy, and no browser comes there.
+    let (proxies, peer) = (&context.options.proxies, caller.peer());
+    if permission == Permission::Admin && is_cross_site(proxies, peer, facts) {
+        return Err(Answer::error(403, "a page of another site may change nothing: Origin is not Host"));
+    }
+    let client = match caller {
+        Caller::Control => return Ok(peer),
+        Caller::Stranger => return Err(Caller::refused()),
+        Caller::Network(peer) => client_of(context, peer, facts)?,
+    };
+    check_host(context, policy, peer, facts, permission == Permission::Admin && facts.origin.is_some())?;
+    let Err(why) = policy.access.check(permission, client, facts.bearer()) else { return Ok(client) };
+    // A browser asks without one first; that is no guess.
+    if let (AccessRefusal::Token(key), Some(_)) = (why, facts.bearer()) {
+        context.engine.note_wrong_token(clock::now(), key, client);
+    }
+    Err(match why {
+        AccessRefusal::Token(key) if permission == Permission::Admin && policy.access.admin_tokens.is_empty() => {
+            let reason = format!("no token for this is configured ({key}); or use the control socket");
+            Answer::forbidden(&reason, key)
+        }
+        _ => Answer::denied(why, &client.to_string()),
+    })
 }
 
 /// Answers a request that was admitted.

@@ -1,8 +1,9 @@
 //! Opsgenie's heartbeats: `/v2/heartbeats/NAME/ping`, with the key in any of the four ways in which clients show it, and the
-//! older `POST /v1/json/heartbeat/send` with name and key in its body.
+//! older `POST /v1/json/heartbeat/send` with name and key in its body. The API that manages them is in `opsgenie_rest`.
 
+use super::opsgenie_rest::OpsgenieRest;
 use super::request::word;
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, compact};
+use super::{CompatBeat, CompatDialect, CompatManager, CompatRefusal, CompatRequest, beat_for, compact};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use serde::Deserialize;
@@ -20,20 +21,20 @@ struct SendBody {
 }
 
 /// What a path asks for.
-enum Asked<'a> {
+enum OpsgenieCall<'a> {
     Ping(&'a str),
     Send,
 }
 
-fn asked<'a>(request: &CompatRequest<'a>) -> Option<Asked<'a>> {
+fn asked<'a>(request: &CompatRequest<'a>) -> Option<OpsgenieCall<'a>> {
     if let Some(words) = request.words("/v2/heartbeats/") {
         return match words[..] {
-            [name, "ping"] if !name.is_empty() => Some(Asked::Ping(name)),
+            [name, "ping"] if !name.is_empty() => Some(OpsgenieCall::Ping(name)),
             _ => None,
         };
     }
     let is_send = request.words("/v1/json/heartbeat/").is_some_and(|words| *words == ["send"]);
-    is_send.then_some(Asked::Send)
+    is_send.then_some(OpsgenieCall::Send)
 }
 
 fn send_body(request: &CompatRequest<'_>) -> SendBody {
@@ -45,7 +46,7 @@ const REQUEST_ID: &str = "00000000-0000-4000-8000-000000000000";
 const HEADERS: &[(&str, &str)] =
     &[("x-request-id", REQUEST_ID), ("x-response-time", "0.001"), ("x-ratelimit-state", "OK")];
 
-fn said(status: u16, mut body: Value) -> Answer {
+pub(super) fn said(status: u16, mut body: Value) -> Answer {
     body["took"] = json!(0.001);
     body["requestId"] = REQUEST_ID.into();
     Answer { more: HEADERS, ..compact(status, &body) }
@@ -54,9 +55,11 @@ fn said(status: u16, mut body: Value) -> Answer {
 impl CompatDialect for Opsgenie {
     fn claims(&self, request: &CompatRequest<'_>) -> bool {
         match asked(request) {
-            Some(Asked::Ping(_)) => matches!(request.method, "GET" | "HEAD" | "POST" | "PUT" | "PATCH"),
-            Some(Asked::Send) => request.method == "POST",
-            None => false,
+            Some(OpsgenieCall::Ping(_)) => {
+                matches!(request.method, "GET" | "HEAD" | "POST" | "PUT" | "PATCH")
+            }
+            Some(OpsgenieCall::Send) => request.method == "POST",
+            None => OpsgenieRest.changes(request).is_some(),
         }
     }
 
@@ -68,14 +71,18 @@ impl CompatDialect for Opsgenie {
         header.or_else(basic).or_else(query).or_else(body)
     }
 
+    fn manager(&self) -> Option<&'static dyn CompatManager> {
+        Some(&OpsgenieRest)
+    }
+
     fn shows_credential_in_body(&self, request: &CompatRequest<'_>) -> bool {
-        matches!(asked(request), Some(Asked::Send))
+        matches!(asked(request), Some(OpsgenieCall::Send))
     }
 
     fn read<'a>(&self, request: &CompatRequest<'a>) -> Result<Vec<CompatBeat<'a>>, Answer> {
         match asked(request) {
             // The body is not looked at: some clients send alerts with it.
-            Some(Asked::Ping(name)) => Ok(vec![beat_for(word(name))]),
+            Some(OpsgenieCall::Ping(name)) => Ok(vec![beat_for(word(name))]),
             _ => match send_body(request).name {
                 Some(name) => Ok(vec![beat_for(name)]),
                 None => Err(said(
@@ -88,7 +95,7 @@ impl CompatDialect for Opsgenie {
 
     fn taken(&self, request: &CompatRequest<'_>, _: &[Receipt]) -> Answer {
         match asked(request) {
-            Some(Asked::Ping(_)) => said(202, json!({ "result": "PONG - Heartbeat received" })),
+            Some(OpsgenieCall::Ping(_)) => said(202, json!({ "result": "PONG - Heartbeat received" })),
             _ => said(200, json!({ "status": "successful", "code": 200 })),
         }
     }

@@ -45,22 +45,22 @@ struct ItemHeader {
 }
 
 /// What a path asks for.
-enum Endpoint<'a> {
+enum SentryEndpoint<'a> {
     Cron { slug: &'a str, key: Option<&'a str> },
     Envelope,
 }
 
-fn endpoint<'a>(request: &CompatRequest<'a>) -> Option<Endpoint<'a>> {
+fn endpoint<'a>(request: &CompatRequest<'a>) -> Option<SentryEndpoint<'a>> {
     let words = request.words("/api/")?;
     let is_project = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
     match words[..] {
         [project, "cron", slug] if is_project(project) && !slug.is_empty() => {
-            Some(Endpoint::Cron { slug, key: None })
+            Some(SentryEndpoint::Cron { slug, key: None })
         }
         [project, "cron", slug, key] if is_project(project) && !slug.is_empty() => {
-            Some(Endpoint::Cron { slug, key: Some(key) })
+            Some(SentryEndpoint::Cron { slug, key: Some(key) })
         }
-        [project, "envelope"] if is_project(project) => Some(Endpoint::Envelope),
+        [project, "envelope"] if is_project(project) => Some(SentryEndpoint::Envelope),
         _ => None,
     }
 }
@@ -166,14 +166,14 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
 impl CompatDialect for Sentry {
     fn claims(&self, request: &CompatRequest<'_>) -> bool {
         match endpoint(request) {
-            Some(Endpoint::Cron { .. }) => matches!(request.method, "GET" | "HEAD" | "POST"),
-            Some(Endpoint::Envelope) => request.method == "POST",
+            Some(SentryEndpoint::Cron { .. }) => matches!(request.method, "GET" | "HEAD" | "POST"),
+            Some(SentryEndpoint::Envelope) => request.method == "POST",
             None => false,
         }
     }
 
     fn credential<'a>(&self, request: &CompatRequest<'a>) -> Option<Cow<'a, str>> {
-        if let Some(Endpoint::Cron { key: Some(key), .. }) = endpoint(request) {
+        if let Some(SentryEndpoint::Cron { key: Some(key), .. }) = endpoint(request) {
             return Some(key.into());
         }
         let header = request.header("x-sentry-auth").or_else(|| request.header("authorization"));
@@ -190,7 +190,7 @@ impl CompatDialect for Sentry {
 
     fn read<'a>(&self, request: &CompatRequest<'a>) -> Result<Vec<CompatBeat<'a>>, Answer> {
         let body = unpacked(request)?;
-        let Some(Endpoint::Cron { slug, .. }) = endpoint(request) else {
+        let Some(SentryEndpoint::Cron { slug, .. }) = endpoint(request) else {
             let beats = check_ins(&body).into_iter().filter_map(|mut check_in| {
                 let slug = check_in.monitor_slug.take()?;
                 Some(check_in.beat(&slug))
@@ -222,7 +222,7 @@ impl CompatDialect for Sentry {
 
     fn taken(&self, request: &CompatRequest<'_>, _: &[Receipt]) -> Answer {
         match endpoint(request) {
-            Some(Endpoint::Envelope) => compact(200, &json!({})),
+            Some(SentryEndpoint::Envelope) => compact(200, &json!({})),
             _ => text(202, ""),
         }
     }
@@ -234,7 +234,7 @@ impl CompatDialect for Sentry {
             }
             (CompatRefusal::Credential, _) => wrong(403, "bad sentry DSN public key"),
             // The rest of it was thrown away, and its sender would only send it again.
-            (_, Some(Endpoint::Envelope)) => compact(200, &json!({})),
+            (_, Some(SentryEndpoint::Envelope)) => compact(200, &json!({})),
             (CompatRefusal::Invalid(error), _) => wrong(400, &error.reason),
             (CompatRefusal::Unknown, _) => wrong(404, "monitor not found"),
         }

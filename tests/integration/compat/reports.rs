@@ -30,7 +30,8 @@ fn opsgenie() {
         .then("old", "up"),
         row(send("POST", "/v1/json/heartbeat/send", "", "{}"), 400, r#"~"message""#),
         row(send("POST", "/v1/json/heartbeat/send", "", ""), 400, r#"~"took""#),
-        row(ask("/v2/heartbeats/nas-1"), 404, "~no such path"),
+        row(ask("/v2/heartbeats/nas-1"), 200, r#"~"name":"nas-1""#),
+        row(send("PUT", "/v2/heartbeats/nas-1", "", "{}"), 404, "~no such path"),
     ]);
 }
 
@@ -59,6 +60,94 @@ fn opsgenie_takes_its_key_in_every_way_in_which_it_is_shown() {
         ],
     );
     assert_eq!(hb.get("/api/v1/monitors/old").status, 200);
+}
+
+#[test]
+fn opsgenie_rest() {
+    let hb =
+        crate::harness::Setup::new(&format!("[access]\nadmin_tokens = [{{ file = \"tokens\" }}]\n{BOTH}"))
+            .file("tokens", "0123456789abcdef\n")
+            .start();
+    let asks = |method: &str, path: &str, body: &str| {
+        send(
+            method,
+            path,
+            "Authorization: GenieKey 0123456789abcdef\r\nContent-Type: application/json\r\n",
+            body,
+        )
+    };
+    let reply = |request: String| hb.ask(request);
+    let made = reply(asks(
+        "POST",
+        "/v2/heartbeats",
+        r#"{"name":"web","interval":2,"intervalUnit":"hours","enabled":true,"description":"d","alertTags":["ops"],"ownerTeam":{}}"#,
+    ));
+    assert_eq!((made.status, &made.json()["data"]["name"]), (201, &json!("web")), "{}", made.text());
+    assert_eq!(made.json()["data"], json!({ "name": "web", "enabled": true, "expired": false }));
+    assert!(made.json()["took"].is_number() && made.json()["requestId"].is_string());
+    let again =
+        reply(asks("POST", "/v2/heartbeats/", r#"{"name":"web","interval":1,"intervalUnit":"days"}"#));
+    assert_eq!(again.status, 409);
+    let shown = reply(asks("GET", "/v2/heartbeats/web", "")).json()["data"].clone();
+    for (field, value) in [
+        ("interval", json!(2)),
+        ("intervalUnit", json!("hours")),
+        ("enabled", json!(true)),
+        ("alertTags", json!(["ops"])),
+        ("alertPriority", json!("P3")),
+        ("lastPingTime", json!(null)),
+    ] {
+        assert_eq!(shown[field], value, "{field}");
+    }
+    assert_eq!(
+        (&hb.monitor("web")["state"], &hb.monitor("web")["interval_s"]),
+        (&json!("new"), &json!(7200))
+    );
+    let changed = reply(asks(
+        "PATCH",
+        "/v2/heartbeats/web",
+        r#"{"name":"web","interval":90,"intervalUnit":"minutes"}"#,
+    ));
+    assert_eq!((changed.status, &hb.monitor("web")["interval_s"]), (200, &json!(5400)));
+    assert_eq!(
+        reply(asks("POST", "/v2/heartbeats/web/disable", "null")).json()["data"]["enabled"],
+        json!(false)
+    );
+    assert_eq!(hb.monitor("web")["state"], json!("paused"));
+    assert_eq!(
+        reply(asks("POST", "/v2/heartbeats/web/enable", "null")).json()["data"]["enabled"],
+        json!(true)
+    );
+    let list = reply(asks("GET", "/v2/heartbeats/", "")).json()["data"]["heartbeats"].clone();
+    assert_eq!((list.as_array().map(Vec::len), &list[0]["interval"]), (Some(1), &json!(90)));
+    for (method, path, body, status) in [
+        ("GET", "/v2/heartbeats/nobody", "", 404),
+        ("PATCH", "/v2/heartbeats/nobody", "{}", 404),
+        ("DELETE", "/v2/heartbeats/nobody", "", 404),
+        ("POST", "/v2/heartbeats/nobody/enable", "", 404),
+        ("POST", "/v2/heartbeats", "nonsense", 400),
+        ("POST", "/v2/heartbeats", "{}", 422),
+        ("POST", "/v2/heartbeats", r#"{"name":"x","interval":0,"intervalUnit":"days"}"#, 422),
+        ("POST", "/v2/heartbeats", r#"{"name":"x","interval":1,"intervalUnit":"weeks"}"#, 422),
+        ("DELETE", "/v2/heartbeats/web", "", 200),
+        ("GET", "/v2/heartbeats/web", "", 404),
+    ] {
+        let reply = reply(asks(method, path, body));
+        assert_eq!(reply.status, status, "{method} {path} {body}: {}", reply.text());
+        assert!(reply.json()["requestId"].is_string(), "{method} {path}");
+    }
+    // Reading is as free as it is here otherwise; changing is for administrators.
+    assert_eq!(hb.get("/v2/heartbeats").status, 200);
+    for headers in ["", "Authorization: GenieKey wrong-wrong-wrong\r\n"] {
+        let refused = reply(send("DELETE", "/v2/heartbeats/web", headers, ""));
+        assert_eq!((refused.status, &refused.json()["code"]), (401, &json!(40101)), "{headers}");
+    }
+    let hb = daemon(BOTH);
+    assert_eq!(
+        hb.ask(send("POST", "/v2/heartbeats", "", r#"{"name":"x"}"#)).status,
+        403,
+        "no token is configured"
+    );
 }
 
 #[test]

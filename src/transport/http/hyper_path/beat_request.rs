@@ -3,15 +3,16 @@
 
 use crate::domain::address::Peer;
 use crate::domain::id::Id;
-use crate::domain::limits::UNCOUNTED_BYTES;
+use crate::domain::limits::{CONTROL_BODY_BYTES_MAX, UNCOUNTED_BYTES};
 use crate::domain::policy::Policy;
 use crate::transport::budget::{self, MemoryReservation, ShedSignal};
 use crate::transport::http::beats::{self, BeatForm, SentBeats};
 use crate::transport::http::compat;
-use crate::transport::http::routes::Caller;
+use crate::transport::http::routes::{Caller, foreign};
 use crate::transport::intake::named_by;
 use crate::transport::listener_context::ListenerContext;
 use crate::wire::answer::Answer;
+use crate::wire::compat::{CompatRequest, Spoken};
 use crate::wire::head::Facts;
 use bytes::BytesMut;
 use hyper::body::{Body, Incoming};
@@ -30,6 +31,9 @@ pub(super) async fn bring(
     (form, coded): (BeatForm<'_>, bool),
     body: Incoming,
 ) -> Answer {
+    if let (BeatForm::Compat(spoken), Some(changes)) = (form, form.changes()) {
+        return manage(context, policy, (peer, shed), caller, facts, (spoken, changes, coded), body).await;
+    }
     let held_by = |client| MemoryReservation::of(context.permits.budget.clone(), client, shed);
     let most = (policy.limits.body_bytes, "limits.body_bytes");
     let judge = |facts: &Facts<'_>, body: &[u8]| {
@@ -68,6 +72,31 @@ pub(super) async fn bring(
             let name = named_by(name.as_ref().map(Id::as_ref), peer, client);
             beats::bring(context, policy, client, name, SentBeats { form, body: &body }).await
         }
+        Err(refused) => refused,
+    }
+}
+
+/// Does what another service's own API wants of monitors.
+async fn manage(
+    context: &Arc<ListenerContext>,
+    policy: &Policy,
+    (peer, shed): (Peer, &Arc<ShedSignal>),
+    caller: Caller,
+    facts: &Facts<'_>,
+    (spoken, changes, coded): (Spoken<'_>, bool, bool),
+    body: Incoming,
+) -> Answer {
+    if let Err(refused) = foreign::admit(context, policy, caller, facts, changes) {
+        return compat::denied(&spoken, b"", refused);
+    }
+    if coded {
+        return not_as_it_is();
+    }
+    let Some(manager) = spoken.dialect.manager() else { return Answer::error(404, "no such path") };
+    let mut held = MemoryReservation::of(context.permits.budget.clone(), peer, shed);
+    let most = (CONTROL_BODY_BYTES_MAX, "64 KiB are enough for this");
+    match read_body(context, body, most, policy, &mut held).await {
+        Ok(body) => foreign::answer(context, manager, CompatRequest { body: &body, ..spoken.request }).await,
         Err(refused) => refused,
     }
 }
