@@ -1,7 +1,7 @@
 //! The keys of `[compat]`: the dialects of other services, one each.
 
 use crate::config::declare::{Section, section};
-use crate::config::value::Value;
+use crate::config::value::ConfigValue;
 use crate::domain::compat::{CompatPolicy, CompatSwitch};
 use crate::domain::host::Hosts;
 use crate::domain::limits::NETWORKS_MAX;
@@ -108,7 +108,7 @@ section! {
 }
 
 /// Whether it is spoken, and how; a table turns it on.
-fn switch(value: Value<'_>) -> Option<CompatSwitch> {
+fn switch(value: ConfigValue<'_>) -> Option<CompatSwitch> {
     if !value.is_table() {
         return value.boolean().map(|is_on| CompatSwitch { is_on, ..CompatSwitch::default() });
     }
@@ -120,8 +120,8 @@ fn switch(value: Value<'_>) -> Option<CompatSwitch> {
     })
 }
 
-fn hosts(value: Value<'_>) -> Option<Vec<String>> {
-    let host = |element: Value<'_>| {
+fn hosts(value: ConfigValue<'_>) -> Option<Vec<String>> {
+    let host = |element: ConfigValue<'_>| {
         let read = Hosts::entry(element.string()?);
         read.map_err(|reason| element.reject(reason.into())).ok()
     };

@@ -10,7 +10,6 @@ use crate::engine::stats::BeatResult;
 use crate::engine::{NotStoredError, Pending, SenderRefusal};
 use crate::sys::clock;
 use crate::transport::beat_body::{refusal, take_body};
-use crate::transport::http::routes::Route;
 use crate::transport::intake::BeatIntake;
 use crate::transport::listener_context::ListenerContext;
 use crate::wire::answer::Answer;
@@ -141,8 +140,14 @@ pub enum BeatForm<'a> {
 }
 
 impl<'a> BeatForm<'a> {
-    /// The form of a request; `None` where it brings none. `host` is the name that it came under.
-    pub fn of(request: CompatRequest<'a>, host: Option<&[u8]>, policy: &Policy) -> Option<BeatForm<'a>> {
+    /// The form of a request; `None` where it brings none. `host` is the name that it came under, and `is_ours` that its path
+    /// means something here already.
+    pub fn of(
+        request: CompatRequest<'a>,
+        host: Option<&[u8]>,
+        is_ours: bool,
+        policy: &Policy,
+    ) -> Option<BeatForm<'a>> {
         let CompatRequest { method, path, query, .. } = request;
         if BEAT_PATHS.contains(&path) {
             return (method == "POST").then_some(BeatForm::Json { query });
@@ -153,7 +158,7 @@ impl<'a> BeatForm<'a> {
         let Some(beat) = UrlBeat::of(path, query) else {
             // Whatever is ours comes before what may be anything.
             let at_root = || compat::find(&policy.compat, request, host, true);
-            return if Route::of(path).is_none() { at_root().map(BeatForm::Compat) } else { None };
+            return if is_ours { None } else { at_root().map(BeatForm::Compat) };
         };
         let takes = url_beat::METHODS.split(", ").any(|one| one == method);
         let json = url_beat::wants_json(request.header("accept").unwrap_or_default());

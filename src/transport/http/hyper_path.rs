@@ -20,7 +20,7 @@ use crate::transport::conversation::ws::WebSocketOpening;
 use crate::transport::deadline::{Deadline, Wakeup};
 use crate::transport::http::beats::{self, BeatForm};
 use crate::transport::http::io::{finish, leave, linger};
-use crate::transport::http::routes::{self, Caller, RouteReply, RouteRequest};
+use crate::transport::http::routes::{self, Caller, Route, RouteReply, RouteRequest};
 use crate::transport::http::upgrade;
 use crate::transport::listener_context::ListenerContext;
 use crate::transport::stream::Stream;
@@ -270,7 +270,7 @@ async fn answer(
     let foreign = CompatRequest { method, path, query, headers: &lines, body: b"", at };
     let policy = context.engine.policy().clone();
     let host = host_asked_for(&context.options.proxies, peer, &facts);
-    let form = BeatForm::of(foreign, host, &policy);
+    let form = BeatForm::of(foreign, host, Route::of(path).is_some(), &policy);
     let shown = form.and_then(|form| form.credential(&policy, &facts, b""));
     let facts = facts.showing(shown.as_deref());
     if let Some(wait) = beats::token_wait(context, peer, &facts, clock::mono()).filter(|_| is_guest) {

@@ -222,7 +222,9 @@ pub fn admit_permission(
         context.engine.note_wrong_token(clock::now(), key, client);
     }
     Err(match why {
-        AccessRefusal::Token(key) if permission == Permission::Admin && policy.access.admin_tokens.is_empty() => {
+        AccessRefusal::Token(key)
+            if permission == Permission::Admin && policy.access.admin_tokens.is_empty() =>
+        {
             let reason = format!("no token for this is configured ({key}); or use the control socket");
             Answer::forbidden(&reason, key)
         }

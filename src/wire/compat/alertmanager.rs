@@ -3,8 +3,8 @@
 //! An alert that fires is a sign of life: of the monitor in the path, else of one named by its labels, so that the Watchdog
 //! of each cluster is a monitor of its own. One that is resolved is none.
 
-use super::request::{fitting_id, word};
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, error, text};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, error, text};
+use super::request::{CompatRequest, fitting_id, word};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use serde::Deserialize;

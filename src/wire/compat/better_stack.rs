@@ -1,8 +1,8 @@
 //! Better Stack's heartbeats: `/api/v1/heartbeat/TOKEN`, with `/fail` or an exit code behind it, and the output of the job in
 //! the body.
 
-use super::request::is_token;
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, error, text};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, error, text};
+use super::request::{CompatRequest, is_token};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use std::borrow::Cow;

@@ -1,8 +1,8 @@
 //! Cronitor's telemetry: `/p/API_KEY/KEY[/STATE]`, the same below `/ping/` with `state=` in the query, as its command line
 //! and its package for Node send it, and the legacy `/CODE/STATE` without an account.
 
-use super::request::is_token;
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, text};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, text};
+use super::request::{CompatRequest, is_token};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use std::borrow::Cow;
@@ -28,8 +28,8 @@ fn parts<'a>(request: &CompatRequest<'a>) -> Option<(&'a str, &'a str, Option<&'
         return read(&words);
     }
     // Here a beat of our own has the same shape, and only the state in the query tells them apart.
-    let is_told = request.parameter("state").is_some_and(|state| STATES.contains(&state.as_str()));
-    request.words("/ping/").filter(|_| is_told).and_then(|words| read(&words))
+    let is_told = || request.parameter("state").is_some_and(|state| STATES.contains(&state.as_str()));
+    request.words("/ping/").and_then(|words| read(&words)).filter(|_| is_told())
 }
 
 fn legacy<'a>(request: &CompatRequest<'a>) -> Option<(&'a str, Option<&'a str>)> {

@@ -1,7 +1,7 @@
 //! Gatus' external endpoints: `POST /api/v1/endpoints/GROUP_NAME/external?success=true`, with a bearer token.
 
-use super::request::word;
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, text};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, text};
+use super::request::{CompatRequest, word};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use std::borrow::Cow;

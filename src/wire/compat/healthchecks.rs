@@ -4,8 +4,8 @@
 //! The monitor is the UUID, or the slug. Any body is kept as the message; Healthchecks has no word for a beat that it
 //! dislikes but these.
 
-use super::request::{is_token, is_uuid};
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, text};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, text};
+use super::request::{CompatRequest, is_token, is_uuid};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use std::borrow::Cow;

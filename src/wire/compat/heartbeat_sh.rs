@@ -1,7 +1,7 @@
 //! heartbeat.sh: `POST /beat/NAME?warning=1h&error=1d`. After `warning` it is late, after `error` it is down.
 
-use super::request::word;
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, compact, error};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, compact, error};
+use super::request::{CompatRequest, word};
 use crate::domain::registry::Receipt;
 use crate::domain::time::Span;
 use crate::wire::answer::Answer;

@@ -1,7 +1,7 @@
 //! Honeybadger's check-ins: `/v1/check_in/ID` or `/v1/check_in/PROJECT_KEY/SLUG`, alone or with JSON that says how it went.
 
-use super::request::{is_token, word};
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, error, text};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, error, text};
+use super::request::{CompatRequest, is_token, word};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use serde::Deserialize;

@@ -1,7 +1,7 @@
 //! Kener's heartbeats: `/ext/heartbeat/TAG/SECRET`, which versions up to 4.0 spelt `TAG:SECRET`.
 
-use super::request::{is_token, word};
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, compact, error};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, compact, error};
+use super::request::{CompatRequest, is_token, word};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use serde_json::json;

@@ -1,10 +1,8 @@
 //! Nagios' NRDP: check results at `/nrdp/`, in XML or JSON, in the query or in a form. A result is a beat of its host, or of
 //! `HOST/SERVICE`, and its state is the exit code. The status is 200 whatever is wrong.
 
-use super::request::fitting_id;
-use super::{
-    COMPAT_BEATS_MAX, CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, compact, text,
-};
+use super::dialect::{COMPAT_BEATS_MAX, CompatBeat, CompatDialect, CompatRefusal, beat_for, compact, text};
+use super::request::{CompatRequest, fitting_id};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use serde::Deserialize;

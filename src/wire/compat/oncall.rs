@@ -1,7 +1,7 @@
 //! Grafana OnCall's heartbeats of integrations: `/integrations/v1/TYPE/KEY/heartbeat/`.
 
-use super::request::is_token;
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, text};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, text};
+use super::request::{CompatRequest, is_token};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::{Answer, JSON};
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! OneUptime's incoming requests: `/heartbeat/SECRET` and `/incoming-request/SECRET`, answered with nothing.
 
-use super::request::is_token;
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, text};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, text};
+use super::request::{CompatRequest, is_token};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use std::borrow::Cow;

@@ -1,13 +1,14 @@
 //! Opsgenie's heartbeats: `/v2/heartbeats/NAME/ping`, with the key in any of the four ways in which clients show it, and the
 //! older `POST /v1/json/heartbeat/send` with name and key in its body. The API that manages them is in `opsgenie_rest`.
 
-use super::opsgenie_rest::OpsgenieRest;
-use super::request::word;
-use super::{CompatBeat, CompatDialect, CompatManager, CompatRefusal, CompatRequest, beat_for, compact};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for};
+use super::opsgenie_rest::{OpsgenieRest, said};
+use super::request::{CompatRequest, word};
+use super::wish::CompatManager;
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::borrow::Cow;
 
 /// Its heartbeats.
@@ -39,17 +40,6 @@ fn asked<'a>(request: &CompatRequest<'a>) -> Option<OpsgenieCall<'a>> {
 
 fn send_body(request: &CompatRequest<'_>) -> SendBody {
     serde_json::from_slice(request.body).unwrap_or_default()
-}
-
-/// `requestId` of an answer: any that looks like one will do, as nobody can ask for it here.
-const REQUEST_ID: &str = "00000000-0000-4000-8000-000000000000";
-const HEADERS: &[(&str, &str)] =
-    &[("x-request-id", REQUEST_ID), ("x-response-time", "0.001"), ("x-ratelimit-state", "OK")];
-
-pub(super) fn said(status: u16, mut body: Value) -> Answer {
-    body["took"] = json!(0.001);
-    body["requestId"] = REQUEST_ID.into();
-    Answer { more: HEADERS, ..compact(status, &body) }
 }
 
 impl CompatDialect for Opsgenie {

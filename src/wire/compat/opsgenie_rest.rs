@@ -3,8 +3,8 @@
 //! A heartbeat is a monitor of its name, its `alertTags` are the labels and `enabled` is that it is not paused. What a monitor
 //! has no place for (description, team, priority and text of the alert) is answered with Opsgenie's defaults.
 
-use super::CompatRequest;
-use super::opsgenie::said;
+use super::dialect::compact;
+use super::request::CompatRequest;
 use super::request::word;
 use super::wish::{CompatFound, CompatManager, CompatWish};
 use crate::domain::id::Id;
@@ -46,6 +46,17 @@ fn resource<'a>(request: &CompatRequest<'a>) -> Option<OpsgenieResource<'a>> {
         [name, "disable"] => Some(OpsgenieResource::Enable(name, false)),
         _ => None,
     }
+}
+
+/// `requestId` of an answer: any that looks like one will do, as nobody can ask for it here.
+const REQUEST_ID: &str = "00000000-0000-4000-8000-000000000000";
+const HEADERS: &[(&str, &str)] =
+    &[("x-request-id", REQUEST_ID), ("x-response-time", "0.001"), ("x-ratelimit-state", "OK")];
+
+pub(super) fn said(status: u16, mut body: Value) -> Answer {
+    body["took"] = json!(0.001);
+    body["requestId"] = REQUEST_ID.into();
+    Answer { more: HEADERS, ..compact(status, &body) }
 }
 
 fn wrong(field: &str, reason: &str) -> Answer {

@@ -1,8 +1,8 @@
 //! Peekaping's push monitors: `GET /api/v1/push/TOKEN?status=1&msg=OK&ping=12`. Only the status 0 is down; any word is up
 //! there.
 
-use super::request::is_token;
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, compact};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, compact};
+use super::request::{CompatRequest, is_token};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use serde_json::json;

@@ -2,8 +2,8 @@
 //! themselves are not kept, nor is anything read of the body, packed or not. The monitor of a group is `JOB`, or
 //! `JOB/LABEL=VALUE` with all its labels.
 
-use super::request::{fitting_id, word};
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, text};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, text};
+use super::request::{CompatRequest, fitting_id, word};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use base64::Engine;

@@ -4,10 +4,8 @@
 //! The monitor is the slug, of an environment other than production `SLUG/ENVIRONMENT`. A schedule by intervals that comes
 //! with it is taken for its interval; one of a crontab is not, since a beat cannot bring one.
 
-use super::request::{fitting_id, is_uuid};
-use super::{
-    COMPAT_BEATS_MAX, CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, compact, text,
-};
+use super::dialect::{COMPAT_BEATS_MAX, CompatBeat, CompatDialect, CompatRefusal, beat_for, compact, text};
+use super::request::{CompatRequest, fitting_id, is_uuid, word};
 use crate::domain::limits::PACKED_BYTES_MAX;
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
@@ -217,7 +215,7 @@ impl CompatDialect for Sentry {
         if check_in.check_in_id.as_deref().is_some_and(|id| !is_id(id)) {
             return Err(wrong(400, "invalid check_in_id"));
         }
-        Ok(vec![check_in.beat(&super::request::word(slug))])
+        Ok(vec![check_in.beat(&word(slug))])
     }
 
     fn taken(&self, request: &CompatRequest<'_>, _: &[Receipt]) -> Answer {

@@ -1,8 +1,8 @@
 //! Dead Man's Snitch: `/TOKEN`, with a message `m` and an exit status `s` in the query or in a form. Its clients have the
 //! host nosnch.in built in.
 
-use super::request::is_token;
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, text};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, text};
+use super::request::{CompatRequest, is_token};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! Statping's check-ins: `/checkin/API_KEY`, by any method.
 
-use super::request::is_token;
-use super::{CompatBeat, CompatDialect, CompatRefusal, CompatRequest, beat_for, compact};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, compact};
+use super::request::{CompatRequest, is_token};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! What a service's own API wants of monitors, where a dialect has more than beats.
 
-use super::CompatRequest;
+use super::request::CompatRequest;
 use crate::domain::id::Id;
 use crate::domain::registry::{Declaration, Snapshot};
 use crate::wire::answer::Answer;

@@ -6,7 +6,7 @@ use crate::domain::access::Permission;
 use crate::domain::id::{Id, IdRef};
 use crate::domain::limits::LIST_MAX;
 use crate::domain::policy::Policy;
-use crate::domain::registry::{Control, Order, Snapshot};
+use crate::domain::registry::{MonitorCommand, Order, Snapshot};
 use crate::domain::time::Span;
 use crate::engine::{ControlRefusal, Engine};
 use crate::sys::clock;
@@ -60,23 +60,23 @@ fn done(engine: &Engine, wish: CompatWish) -> Result<CompatFound, Answer> {
                     |error: crate::domain::id::IdError| Answer::wrong(422, &error.to_string(), Some("name"));
                 id.as_ref().may_be_made().map_err(wrong)?;
             }
-            let declared = obey(engine, id.as_ref(), &Control::Declare(declaration))?;
+            let declared = obey(engine, id.as_ref(), &MonitorCommand::Declare(declaration))?;
             match is_enabled {
                 Some(is_on) if matches!(declared, CompatFound::One(_)) => enable(engine, &id, is_on),
                 _ => Ok(declared),
             }
         }
         CompatWish::Enable(id, is_on) => enable(engine, &id, is_on),
-        CompatWish::Remove(id) => obey(engine, id.as_ref(), &Control::Remove),
+        CompatWish::Remove(id) => obey(engine, id.as_ref(), &MonitorCommand::Remove),
     }
 }
 
 fn enable(engine: &Engine, id: &Id, is_on: bool) -> Result<CompatFound, Answer> {
-    let control = if is_on { Control::Resume } else { Control::Pause { until: None } };
+    let control = if is_on { MonitorCommand::Resume } else { MonitorCommand::Pause { until: None } };
     obey(engine, id.as_ref(), &control)
 }
 
-fn obey(engine: &Engine, id: IdRef<'_>, control: &Control) -> Result<CompatFound, Answer> {
+fn obey(engine: &Engine, id: IdRef<'_>, control: &MonitorCommand) -> Result<CompatFound, Answer> {
     match engine.control(clock::now(), id, control) {
         Ok(Some(monitor)) => Ok(CompatFound::One(Box::new(monitor))),
         Ok(None) => Ok(CompatFound::Removed),
