@@ -2,7 +2,7 @@
 //! that SIGHUP replaces whole.
 
 use super::access::Access;
-use super::alert::AlertPolicy;
+use super::alert::policy::AlertPolicy;
 use super::compat::CompatPolicy;
 use super::governor::Terms;
 use super::lang::Lang;

@@ -5,7 +5,7 @@
 //! is made and after each reload, never for a beat; ids named singly are found in a map, the rest is gone through.
 
 use super::address::Peer;
-use super::alert::AlertPolicy;
+use super::alert::policy::AlertPolicy;
 use super::limits::RULES_MAX;
 use super::pattern::Pattern;
 use super::schedule::Schedule;

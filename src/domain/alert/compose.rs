@@ -1,7 +1,7 @@
 //! What a message says of those it is about.
 
 use super::entry::MonitorAlert;
-use super::machine::Lookup;
+use super::lookup::Lookup;
 use super::message::{CommonCause, LISTED_BYTES_MAX, LISTED_MAX, MessageKind, SAID_BYTES_MAX, Subject, age};
 use crate::domain::instance::Instance;
 use crate::domain::record::{Cause, incident_id};

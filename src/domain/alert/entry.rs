@@ -2,8 +2,8 @@
 //!
 //! It is plain data with a form as JSON, one row of the table `alerts`: whatever of it outlives a crash is in there.
 
-use super::machine::FailedRun;
 use crate::domain::address::Peer;
+use crate::domain::beat::Exit;
 use crate::domain::record::{OpenIncident, Reason, Record};
 use crate::domain::time::{Span, Wall};
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,19 @@ pub(super) struct MonitorAlert {
     /// Its place among the timers.
     #[serde(skip)]
     pub(super) wake: Option<Wall>,
+}
+
+/// A failed run of a monitor that was down already.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct FailedRun {
+    /// With which of the monitor's beats it was told, counted from 1.
+    pub(super) beats: u64,
+    /// How it ended, where that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) exit: Option<Exit>,
+    /// The end of what it said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) said: Option<String>,
 }
 
 /// The little of what is remembered of a monitor that it is compared by with how it stands.

@@ -28,13 +28,13 @@
 //! one message says so.
 
 use super::entry::{Line, MonitorAlert, after};
+use super::lookup::Lookup;
 use super::message::{Message, SuspicionCause, age};
 use super::policy::{AlertPolicy, NOTIFY_MAX};
 use crate::domain::address::Peer;
 use crate::domain::instance::Instance;
 use crate::domain::notice::State;
 use crate::domain::record::{Change, OpenIncident, Record};
-use crate::domain::registry::{Counts, Snapshot};
 use crate::domain::rules::{Rule, Rules};
 use crate::domain::time::{Span, Wall};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,9 +45,6 @@ mod cover;
 mod failures;
 mod flush;
 mod incidents;
-
-use cover::Cover;
-pub(super) use failures::FailedRun;
 
 /// A group that others keep joining is told after this many times `group_wait` at the latest.
 const GROUP_WAITS_MAX: u64 = 8;
@@ -61,14 +58,6 @@ const RESPITE_MAX: Span = Span::secs(900);
 /// A moment by a clock that stood still while we were not there.
 fn present(absence: Option<(Wall, Wall)>, at: Wall) -> Wall {
     absence.map_or(at, |(from, until)| after(at, age(at.max(from), until)))
-}
-
-/// What the machine asks of the present.
-pub trait Lookup {
-    /// How a monitor stands now.
-    fn monitor(&self, id: &str) -> Option<Snapshot>;
-    /// How many monitors are in each state.
-    fn counts(&self) -> Counts;
 }
 
 /// What is remembered of one monitor; `state` `None`: nothing any more.
@@ -94,6 +83,16 @@ impl AlertOutput {
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty() && self.alert_states.is_empty()
     }
+}
+
+/// Whether a monitor is covered.
+enum Cover {
+    /// Something that it depends on is down.
+    Dead,
+    /// Something that it depends on has not been heard since: look again then.
+    Wait(Wall),
+    /// Neither.
+    Clear,
 }
 
 /// Changes that become one message.

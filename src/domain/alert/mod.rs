@@ -2,11 +2,13 @@
 
 mod compose;
 mod entry;
+mod lookup;
 pub mod machine;
 pub mod message;
 pub mod policy;
 
 pub use entry::Remembered;
-pub use machine::{AlertOutput, AlertState, Lookup, Machine};
+pub use lookup::Lookup;
+pub use machine::{AlertOutput, AlertState, Machine};
 pub use message::{Message, MessageKind};
 pub use policy::{AlertPolicy, Notifier};

@@ -1,11 +1,11 @@
 //! Dependencies: whether something that a monitor depends on is down, so that it is told of in the other's message.
 
-use super::{AHEAD, Lookup, Machine, MonitorAlert};
+use super::{AHEAD, Cover, Lookup, Machine, MonitorAlert};
 use crate::domain::alert::entry::after;
 use crate::domain::alert::message::DEPENDANTS_MAX;
 use crate::domain::notice::State;
 use crate::domain::record::Cause;
-use crate::domain::time::{Span, Wall};
+use crate::domain::time::Span;
 use std::collections::BTreeSet;
 
 /// How often one that may be about to fail is looked at.
@@ -14,16 +14,6 @@ const LOOK_EVERY: Span = Span::secs(1);
 const WAIT_MAX: Span = Span::secs(900);
 /// Monitors gone through, up or down the dependencies, at once.
 const STEPS_MAX: usize = 10_000;
-
-/// Whether a monitor is covered.
-pub(super) enum Cover {
-    /// Something that it depends on is down.
-    Dead,
-    /// Something that it depends on has not been heard since: look again then.
-    Wait(Wall),
-    /// Neither.
-    Clear,
-}
 
 impl Machine {
     /// Whether a notifier is told of something else in place of a monitor.

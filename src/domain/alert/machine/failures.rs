@@ -5,23 +5,8 @@
 
 use super::Machine;
 use crate::domain::alert::compose::end_of;
-use crate::domain::alert::entry::{Line, MonitorAlert};
-use crate::domain::beat::Exit;
+use crate::domain::alert::entry::{FailedRun, Line, MonitorAlert};
 use crate::domain::record::Record;
-use serde::{Deserialize, Serialize};
-
-/// A failed run of a monitor that was down already.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(in crate::domain::alert) struct FailedRun {
-    /// With which of the monitor's beats it was told, counted from 1.
-    pub(in crate::domain::alert) beats: u64,
-    /// How it ended, where that was told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::domain::alert) exit: Option<Exit>,
-    /// The end of what it said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::domain::alert) said: Option<String>,
-}
 
 impl FailedRun {
     fn of(record: &Record<'_>) -> FailedRun {
