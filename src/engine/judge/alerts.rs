@@ -86,18 +86,25 @@ pub(in crate::engine) struct Recovered {
     versions: Vec<(u64, u64)>,
 }
 
+/// What tells an incident from every other: its monitor, and how many beats that had sent and when it began.
+type IncidentKey = (u64, u64, Wall);
+
+fn key_of(record: &Record<'_>) -> Option<IncidentKey> {
+    record.incident.map(|one| (record.number, one.beats, one.started))
+}
+
 /// Incidents whose end is on record.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Ends(BTreeSet<(u64, u64, Wall)>);
+pub(in crate::engine) struct Ends(BTreeSet<IncidentKey>);
 
 impl Ends {
     /// The end of the incident that a record names is on record.
     pub(in crate::engine) fn insert(&mut self, record: &Record<'_>) {
-        self.0.extend(record.incident.map(|one| (record.number, one.beats, one.started)));
+        self.0.extend(key_of(record));
     }
 
     fn is_over(&self, record: &Record<'_>) -> bool {
-        record.incident.is_some_and(|one| self.0.contains(&(record.number, one.beats, one.started)))
+        key_of(record).is_some_and(|key| self.0.contains(&key))
     }
 }
 
@@ -213,7 +220,9 @@ impl AlertJudge {
         let first = heard.filter_map(|record| self.found_before(record));
         let found =
             present.iter().flat_map(|_| self.down.values()).chain(late).filter_map(OwnedRecord::borrow);
-        named.cloned().chain(first).chain(found).collect()
+        let mut asked = BTreeSet::new();
+        let is_new = |record: &Record<'_>| asked.insert(key_of(record));
+        named.cloned().chain(first).chain(found).filter(is_new).collect()
     }
 
     /// One turn: hears what has changed, lets time go by, and gives what is to be told and to be remembered. `ends`: what is
