@@ -20,7 +20,7 @@ fn a_narrow_umask_does_not_hide_the_file_from_its_group() {
     let again = std::process::Command::new("/bin/sh")
         .args(["-c", r#"umask 077; exec "$0" --exact "$1""#])
         .arg(std::env::current_exe().unwrap())
-        .arg("sys::log::tests::a_file_is_made_for_owner_and_group_and_appended_to")
+        .arg("sys::log::tests::files::a_file_is_made_for_owner_and_group_and_appended_to")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&again.stdout);
