@@ -12,11 +12,13 @@ use crate::config::{Env, Settings};
 use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::policy::Policy;
+use crate::domain::sentence::Sentence;
 use crate::domain::time::{Mono, Now};
 use crate::engine::Engine;
 use crate::engine::checkpoint::Checkpointer;
 use crate::engine::checkpoint::threads::StorageThreads;
 use crate::engine::delivery::{DeliveryThread, NotifierChannel, NotifierChannels};
+use crate::i18n::{self, Text};
 use crate::notify::{Channel, ChannelSettings};
 use crate::store;
 use crate::sys::daemon::{Detach, PidFile, ReadyPipe, detach};
@@ -165,7 +167,7 @@ impl Daemon {
         // Its usual place is root's to make; without it beats come in all the same.
         let (control, no_control) = match settings.control.as_deref().map(control::listen).transpose() {
             Ok(control) => (control, None),
-            Err(error) => (None, Some(words_of_no_control(lang, &error.sentence(lang)))),
+            Err(error) => (None, Some(i18n::app::no_control_socket(&Text::of(|lang| error.sentence(lang))))),
         };
         let files = listening.iter().filter_map(|l| l.file.as_ref()).chain(control.as_ref().map(|c| &c.file));
         let account = privileges::account(user, group, &settings.state_dir)
@@ -188,7 +190,7 @@ impl Daemon {
         let permits = Arc::new(ConnectionLimits::new(settings.limits.connections, open_files));
         let policy = Arc::new(policy_of(&settings));
         let storage = store::open(&settings.state_dir, started.wall, clock::booted_at())
-            .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+            .map_err(|e| failure(e.text().in_lang(lang), e.exit_code()))?;
         state_dir::is_still(&settings.state_dir, &state_lock)
             .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
         let threads = Threads::stats_sets(settings.threads);
@@ -196,17 +198,18 @@ impl Daemon {
             Arc::new(Engine::new(started, policy, log.clone(), threads, storage, settings.state.sync));
         engine
             .recover_with(started, &before.monitors())
-            .map_err(|e| failure(e.sentence(lang), e.exit_code()))?;
+            .map_err(|e| failure(e.text().in_lang(lang), e.exit_code()))?;
         let checkpointer = Checkpointer::new(started, clock::asleep(), settings.state.history);
-        for text in settings.warnings.iter().chain(&warnings) {
-            warn(&log, "configuration", text.clone());
+        // Those of the settings are in their language already.
+        for text in settings.warnings.iter().map(Text::foreign).chain(warnings) {
+            warn(&log, "configuration", text);
         }
         if let Some(account) = account.filter(|_| user.is_none() && group.is_none()) {
-            let text = words_of_owner(lang, &account.to_string(), &settings.state_dir);
+            let text = i18n::app::going_on_as_owner(&account, &settings.state_dir.display());
             log.notice(clock::wall(), Notice::Other { level: Level::Info, kind: "running_as", text });
         }
         no_control.into_iter().for_each(|text| warn(&log, "no_control_socket", text));
-        if let Some((level, text)) = sandbox.remark(lang) {
+        if let Some((level, text)) = sandbox.remark() {
             log.notice(clock::wall(), Notice::Other { level, kind: "confined", text });
         }
         let last = (started.mono, 0);
@@ -287,7 +290,7 @@ impl Daemon {
         if tokio::time::timeout(LISTENERS_OPEN_WITHIN, opened).await.is_err() {
             return Err(give_up(pipe, system_failure(lang, &io::ErrorKind::TimedOut.into())));
         }
-        let awaited = listeners::await_absent(std::mem::take(&mut self.absent), lang);
+        let awaited = listeners::await_absent(std::mem::take(&mut self.absent));
         let mut arrivals = match awaited {
             Ok(arrivals) => arrivals,
             Err(error) => return Err(give_up(pipe, system_failure(lang, &error))),
@@ -316,7 +319,7 @@ impl Daemon {
                     }
                     service.status(&self.standing());
                     if let Some(trouble) = service.trouble() {
-                        warn(&self.log, "service_manager", trouble);
+                        warn(&self.log, "service_manager", Text::foreign(trouble));
                     }
                 }
                 Some(arrival) = arrivals.recv() => self.arrived(arrival, &mut threads, service, &mut files),
@@ -339,7 +342,7 @@ impl Daemon {
             if service.keeps_files() {
                 // SIGTERM does not say whether a next process follows; the manager closes what nobody comes for.
                 let parked = threads.hand_over().await;
-                handover::leave(parked, service, &self.log, lang);
+                handover::leave(parked, service, &self.log);
             } else {
                 threads.stop().await;
             }
@@ -377,7 +380,7 @@ impl Daemon {
                     self.log.notice(now, Notice::NeedsRestart { keys: keys.join(", ") });
                 }
                 for text in &new.warnings {
-                    warn(&self.log, "configuration", text.clone());
+                    warn(&self.log, "configuration", Text::foreign(text));
                 }
                 self.engine.set_policy(clock::now(), Arc::new(policy_of(&new)));
                 if let Some(delivery) = &self.delivery {
@@ -395,7 +398,7 @@ impl Daemon {
             }
         };
         if let Err(error) = self.log.apply(log_options) {
-            warn(&self.log, "log", error.sentence(self.settings.lang));
+            warn(&self.log, "log", Text::of(|lang| error.sentence(lang)));
         }
         service.ready(&self.standing());
     }
@@ -418,18 +421,19 @@ impl Daemon {
         let (now, accepted) = (clock::mono(), sum.accepted());
         let (then, before) = std::mem::replace(&mut self.last, (now, accepted));
         let seconds = now.since(then).0.max(1) as f64 / 1000.0;
-        let health = self.engine.health();
+        let (health, lang) = (self.engine.health(), self.settings.lang);
+        let said = |sentence: &Sentence| sentence.own().say(lang).to_string();
         let standing = StatusLine {
             counts: self.engine.counts(),
             beats_per_second: (accepted - before) as f64 / seconds,
             connections: sum.open_connections(),
             log_lines_dropped: self.log.dropped(),
-            failing: self.log.failing().iter().map(|target| target.own().to_string()).collect(),
-            refusing: health.refusing.map(|reason| reason.own().to_string()),
-            degraded: health.degraded.iter().map(|reason| reason.own().to_string()).collect(),
-            confinement: self.sandbox.summary(self.settings.lang),
+            failing: self.log.failing().iter().map(said).collect(),
+            refusing: health.refusing.as_ref().map(said),
+            degraded: health.degraded.iter().map(said).collect(),
+            confinement: self.sandbox.summary(lang),
         };
-        status::line(self.settings.lang, &standing)
+        status::line(lang, &standing)
     }
 }
 
@@ -444,7 +448,7 @@ fn policy_of(settings: &Settings) -> Policy {
         governor: settings.governor,
         rules: settings.rules.clone(),
         local_zone: settings.local_zone.clone(),
-        page_lang: settings.page_lang.unwrap_or(settings.lang),
+        lang: settings.page_lang.unwrap_or(settings.lang),
         tcp: settings.tcp,
         alerts: settings.alerts.clone(),
         compat: settings.compat.clone(),
@@ -460,31 +464,10 @@ fn channels_of(settings: &Settings) -> NotifierChannels {
     settings.channels.iter().map(channel_of).collect()
 }
 
-fn words_of_owner(lang: Lang, account: &str, state_dir: &std::path::Path) -> String {
-    let dir = state_dir.display();
-    match lang {
-        Lang::En => format!("going on as {account}, who owns the state directory {dir}, as with --user"),
-        Lang::Zh => format!("以状态目录 {dir} 的所有者 {account} 的身份继续运行，如同指定了 --user"),
-    }
-}
-
-fn words_of_no_control(lang: Lang, reason: &str) -> String {
-    match lang {
-        Lang::En => format!("going on without the control socket: {reason}"),
-        Lang::Zh => format!("没有控制套接字，继续运行：{reason}"),
-    }
-}
-
-fn warn(log: &Log, kind: &'static str, text: String) {
+fn warn(log: &Log, kind: &'static str, text: Text) {
     log.notice(clock::wall(), Notice::Other { level: Level::Warning, kind, text });
 }
 
 fn system_failure(lang: Lang, error: &io::Error) -> StartError {
-    let sentence = match lang {
-        Lang::En => {
-            format!("the system gives no threads or event queues: {error}; see ulimit -n and ulimit -u")
-        }
-        Lang::Zh => format!("系统无法提供线程或事件队列：{error}；请检查 ulimit -n 和 ulimit -u"),
-    };
-    failure(sentence, 71)
+    failure(i18n::app::no_threads_or_queues(error).in_lang(lang), 71)
 }

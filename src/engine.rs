@@ -177,7 +177,6 @@ impl Engine {
     }
 
     fn notice(&self, at: Wall, level: Level, kind: &'static str, text: impl Into<Text>) {
-        let text = text.into().in_lang(self.policy().page_lang);
-        self.log.notice(at, Notice::Other { level, kind, text });
+        self.log.notice(at, Notice::Other { level, kind, text: text.into() });
     }
 }

@@ -7,6 +7,7 @@
 mod lang;
 
 pub mod answers;
+pub mod app;
 pub mod cli;
 pub mod client;
 pub mod client_help;
@@ -136,6 +137,11 @@ impl Text {
     /// With more behind it.
     pub fn and(self, more: &Text) -> Text {
         Text { en: self.en + &more.en, zh: self.zh + &more.zh }
+    }
+
+    /// Bytes that it holds in memory.
+    pub fn capacity(&self) -> usize {
+        self.en.capacity() + self.zh.capacity()
     }
 
     /// The text in a language.

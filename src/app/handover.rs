@@ -1,8 +1,8 @@
 //! From one process of the service to the next: which connections come from the one before, and which are left to the one
 //! after. `sys/parked` packs them for the service manager, `transport/parked_record` writes down what they are in the middle of.
 
-use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
+use crate::i18n::{self, Text};
 use crate::sys::log::Log;
 use crate::sys::service::Service;
 use crate::sys::sockets::Inherited;
@@ -46,20 +46,20 @@ impl Predecessor {
     }
 
     /// Has the reactors go on with its connections.
-    pub(super) fn resume(self, threads: &Threads, contexts: &[Arc<ListenerContext>], log: &Log, lang: Lang) {
+    pub(super) fn resume(self, threads: &Threads, contexts: &[Arc<ListenerContext>], log: &Log) {
         if let Some(error) = self.error {
-            super::warn(log, "connections_lost", words_of_loss(lang, &error));
+            super::warn(log, "connections_lost", i18n::app::connections_lost(&error));
         }
         let all = self.parked.len();
         if all > 0 {
             let taken = threads.resume(self.parked, contexts);
-            inform(log, "connections_taken", words_of_taking(lang, taken, all - taken));
+            inform(log, "connections_taken", i18n::app::connections_taken_over(&taken, &(all - taken)));
         }
     }
 }
 
 /// Leaves connections to the next process, and returns once the manager has them.
-pub(super) fn leave(parked: Vec<parked::ParkedConnection>, service: &Service, log: &Log, lang: Lang) {
+pub(super) fn leave(parked: Vec<parked::ParkedConnection>, service: &Service, log: &Log) {
     let all = parked.len();
     let left = match parked::pack(parked) {
         Ok((files, without_room)) => {
@@ -68,36 +68,13 @@ pub(super) fn leave(parked: Vec<parked::ParkedConnection>, service: &Service, lo
             all - without_room.len()
         }
         Err(error) => {
-            super::warn(log, "connections_lost", words_of_loss(lang, &error));
+            super::warn(log, "connections_lost", i18n::app::connections_lost(&error));
             0
         }
     };
-    inform(log, "connections_left", words_of_leaving(lang, left, all - left));
+    inform(log, "connections_left", i18n::app::connections_left(&left, &(all - left)));
 }
 
-fn inform(log: &Log, kind: &'static str, text: String) {
+fn inform(log: &Log, kind: &'static str, text: Text) {
     log.notice(clock::wall(), Notice::Other { level: Level::Info, kind, text });
-}
-
-fn words_of_loss(lang: Lang, error: &io::Error) -> String {
-    match lang {
-        Lang::En => {
-            format!("the connections cannot be handed on and were closed: {error}; their clients come back")
-        }
-        Lang::Zh => format!("无法移交连接，连接已关闭：{error}；客户端会重新连接"),
-    }
-}
-
-fn words_of_leaving(lang: Lang, left: usize, ended: usize) -> String {
-    match lang {
-        Lang::En => format!("connections left to the next process: {left}; without room there: {ended}"),
-        Lang::Zh => format!("留给下一个进程的连接：{left}；没有位置的：{ended}"),
-    }
-}
-
-fn words_of_taking(lang: Lang, taken: usize, closed: usize) -> String {
-    match lang {
-        Lang::En => format!("connections taken over from the process before: {taken}; closed: {closed}"),
-        Lang::Zh => format!("从上一个进程接管的连接：{taken}；已关闭的：{closed}"),
-    }
 }

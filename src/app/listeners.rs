@@ -3,7 +3,6 @@
 use super::{Daemon, StartError, failure, handover::Predecessor, warn};
 use crate::config::Settings;
 use crate::domain::address::Protocol;
-use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::sentence::Sentence;
 use crate::sys::clock;
@@ -51,7 +50,7 @@ pub(super) fn open(
     };
     let lang = settings.lang;
     let of_socket = |e: sockets::SocketError| failure(e.sentence(lang), e.exit_code());
-    let mut opened = sockets::open(&wanted, inherited, lang, give_up).map_err(of_socket)?;
+    let mut opened = sockets::open(&wanted, inherited, give_up).map_err(of_socket)?;
     // A person who typed a wrong address is told at once. A manager would start us again and again.
     let looks = if service::managed() { LOOKS_MAX } else { 0 };
     for _ in 0..looks {
@@ -59,16 +58,16 @@ pub(super) fn open(
             break;
         }
         std::thread::sleep(LOOK_EVERY);
-        opened.look_again(lang);
+        opened.look_again();
     }
     opened.nothing_there().map_or(Ok(opened), |error| Err(of_socket(error)))
 }
 
 /// Has a thread look for what is absent. It ends when all has come; what it finds is received.
-pub(super) fn await_absent(absent: Absent, lang: Lang) -> std::io::Result<mpsc::Receiver<AddressArrival>> {
+pub(super) fn await_absent(absent: Absent) -> std::io::Result<mpsc::Receiver<AddressArrival>> {
     let (sender, receiver) = mpsc::channel(ARRIVALS_MAX);
     if !absent.is_empty() {
-        let watch = move || absent.watch(lang, |arrived, left| sender.blocking_send((arrived, left)).is_ok());
+        let watch = move || absent.watch(|arrived, left| sender.blocking_send((arrived, left)).is_ok());
         std::thread::Builder::new().name("listen".into()).spawn(watch)?;
     }
     Ok(receiver)
@@ -87,7 +86,7 @@ impl Daemon {
         let mut files = Vec::new();
         let all: Vec<_> = listening.into_iter().map(|one| self.prepare(one, service, &mut files)).collect();
         let contexts: Vec<Arc<ListenerContext>> = all.iter().map(|(_, context)| context.clone()).collect();
-        before.resume(threads, &contexts, &self.log, self.settings.lang);
+        before.resume(threads, &contexts, &self.log);
         for (socket, context) in all {
             threads.listen(socket, context);
         }
@@ -103,9 +102,9 @@ impl Daemon {
 
     /// Says what is not there yet, in the log and wherever people look.
     pub(super) fn tell_absent(&self) {
-        let reasons = self.absent.reasons(self.settings.lang);
+        let reasons = self.absent.reasons();
         for reason in &reasons {
-            warn(&self.log, "listener_absent", reason.own().to_string());
+            warn(&self.log, "listener_absent", reason.own().clone());
         }
         self.engine.set_absent_listeners(reasons);
     }

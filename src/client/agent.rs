@@ -56,7 +56,7 @@ pub fn run(args: &ClientArgs, env: &Env, settings: &ClientSettings) -> Result<u8
         .map_err(|error| ClientError::new(EX_OSERR, i18n::client::cannot_watch_signals(&error)))?;
     let done = super::until_done(async {
         let agent = RunningAgent {
-            hooks: Hooks::start(log.clone(), settings.lang),
+            hooks: Hooks::start(log.clone()),
             settings: settings.clone(),
             id,
             links,
@@ -127,8 +127,7 @@ impl RunningAgent {
             }
         }
         service.stopping(&self.status());
-        let text = i18n::client::AGENT_STOPPED.in_lang(self.settings.lang).to_string();
-        self.note(Level::Info, "stopped", text);
+        self.note(Level::Info, "stopped", i18n::client::AGENT_STOPPED.into());
         Ok(0)
     }
 
@@ -151,11 +150,10 @@ impl RunningAgent {
             _ => return,
         };
         let Some(command) = command.clone().filter(|command| !command.is_empty()) else { return };
-        let text = words::sentence(settings, report);
+        let text = words::text(settings, report).in_lang(settings.lang);
         let (url, id) = (settings.to.to_string(), self.id.to_string());
         if !self.hooks.run(Hook { command, state, url, id, text }) {
-            let text = i18n::client::not_run_too_many(&state).in_lang(settings.lang);
-            self.note(Level::Warning, "hook", text);
+            self.note(Level::Warning, "hook", i18n::client::not_run_too_many(&state));
         }
     }
 
@@ -203,7 +201,7 @@ impl RunningAgent {
         self.links.iter_mut().for_each(|link| link.core.run_due(now));
     }
 
-    fn note(&self, level: Level, kind: &'static str, text: String) {
+    fn note(&self, level: Level, kind: &'static str, text: Text) {
         self.log.notice(clock::wall(), Notice::Other { level, kind, text });
     }
 }

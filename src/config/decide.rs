@@ -24,7 +24,6 @@ use crate::domain::time::Span;
 use crate::domain::zone::{UnknownLocal, Zone};
 use crate::i18n;
 use crate::i18n::ParseError;
-use crate::i18n::Text;
 use crate::sys::log::{Format, LogOptions, Target, TargetOptions};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -198,8 +197,8 @@ impl Resolver<'_> {
             Zone::unknown_local(self.env.get("TZ").map(|value| value.to_string_lossy().into_owned()));
         // Without TZ and /etc/localtime it is UTC, as for every other program; that is a surprise only in a schedule.
         let unknown = unknown.filter(|unknown| *unknown != UnknownLocal::Unset || rules.go_by_local())?;
-        let text = |lang| crate::view::words::unknown_local(lang, &unknown, Audience::Own);
-        self.findings.warn(&SettingOrigin::Nowhere, "TZ", Text::of(text));
+        let text = crate::view::words::unknown_local(&unknown, Audience::Own);
+        self.findings.warn(&SettingOrigin::Nowhere, "TZ", text);
         Some(unknown)
     }
 

@@ -5,6 +5,7 @@ use super::address::Peer;
 use super::record::Reason;
 pub use super::state::State;
 use super::time::{Span, Wall};
+use crate::i18n::Text;
 use std::sync::Arc;
 
 /// How much a notice matters; syslog's numbers (RFC 5424, 6.2.1).
@@ -152,14 +153,14 @@ pub enum Notice {
         /// E.g. `4 up, 1 late, 0 down; 66 beats/s; 5 connections`.
         text: String,
     },
-    /// Anything else that an operator should know; already in the configured language.
+    /// Anything else that an operator should know.
     Other {
         /// How much it matters.
         level: Level,
         /// A stable word for machines, e.g. `accept_paused`.
         kind: &'static str,
         /// One sentence.
-        text: String,
+        text: Text,
     },
 }
 

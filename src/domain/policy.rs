@@ -33,8 +33,8 @@ pub struct Policy {
     pub rules: Arc<Rules>,
     /// Why the machine's own time zone is not known, where anything goes by it.
     pub local_zone: Option<UnknownLocal>,
-    /// The page's language where the browser does not say.
-    pub page_lang: Lang,
+    /// The language of messages, and of answers to those who do not say theirs.
+    pub lang: Lang,
     /// How long silence on a raw TCP connection may be.
     pub tcp: TcpTimes,
     /// When WebSockets are pinged and given up.

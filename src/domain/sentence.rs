@@ -3,6 +3,7 @@
 //!
 //! Both are made at once by whoever knows what is a path and what is not. Nobody looks for paths in a text that is made.
 
+use crate::i18n::{Text, Word};
 use std::io;
 use std::path::Path;
 
@@ -18,8 +19,8 @@ pub enum Audience {
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sentence {
-    own: String,
-    told: String,
+    own: Text,
+    told: Text,
 }
 
 impl Audience {
@@ -41,29 +42,29 @@ impl Audience {
     }
 
     /// Words of somebody else's, which may name anything, and others in their stead.
-    pub fn words<'a>(self, own: &'a str, told: &'a str) -> &'a str {
-        if self == Audience::Own { own } else { told }
+    pub fn words(self, own: &str, told: Word) -> Text {
+        if self == Audience::Own { Text::foreign(own) } else { told.into() }
     }
 }
 
 impl Sentence {
     /// What `say` says to each.
-    pub fn of(say: impl Fn(Audience) -> String) -> Sentence {
+    pub fn of(say: impl Fn(Audience) -> Text) -> Sentence {
         Sentence { own: say(Audience::Own), told: say(Audience::Stranger) }
     }
 
     /// One that may be told to everybody as it is: our own words, names of the configuration and of senders.
-    pub fn open(text: String) -> Sentence {
+    pub fn open(text: Text) -> Sentence {
         Sentence { told: text.clone(), own: text }
     }
 
     /// Whole.
-    pub fn own(&self) -> &str {
+    pub fn own(&self) -> &Text {
         &self.own
     }
 
     /// As strangers are told.
-    pub fn told(&self) -> &str {
+    pub fn told(&self) -> &Text {
         &self.told
     }
 }
@@ -71,12 +72,14 @@ impl Sentence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::i18n::Lang;
 
     #[test]
     fn strangers_are_told_names_and_kinds_whatever_stands_in_a_path() {
         for path in ["/srv/my state/journal/7 a.log", "relative dir/7 a.log", "/;:'\"/7 a.log"] {
-            let sentence = Sentence::of(|to| format!("{}: cut", to.path(Path::new(path))));
-            assert_eq!((sentence.own(), sentence.told()), (format!("{path}: cut").as_str(), "7 a.log: cut"));
+            let sentence = Sentence::of(|to| Text::foreign(format!("{}: cut", to.path(Path::new(path)))));
+            let said = [sentence.own(), sentence.told()].map(|text| text.say(Lang::En));
+            assert_eq!(said, [format!("{path}: cut").as_str(), "7 a.log: cut"]);
         }
         assert_eq!(Audience::Stranger.path(Path::new("/")), "a folder");
         let own_words = io::Error::new(io::ErrorKind::PermissionDenied, "unable to open /srv/my state/x");

@@ -18,7 +18,7 @@ use crate::domain::alert::{AlertOutput, Message};
 use crate::domain::notice::Level;
 use crate::domain::record::Record;
 use crate::domain::time::{Mono, Now, Span, Wall};
-use crate::i18n::{self, Text};
+use crate::i18n;
 use crate::store::{Batch, Entry, Mark, Outgoing, Position, RecordFilter, SnapshotRow, StoreError};
 use std::collections::HashSet;
 
@@ -136,8 +136,8 @@ impl Engine {
         // A failure is noted, and made good when there is room again.
         let _ = self.commit(now.wall, &mut pending);
         self.declare(now, &self.policy());
-        if let Some(cut) = self.journal.cut(self.policy().page_lang) {
-            self.notice(now.wall, Level::Notice, "cut", Text::foreign(cut));
+        if let Some(cut) = self.journal.cut() {
+            self.notice(now.wall, Level::Notice, "cut", cut);
         }
         self.report_damage(now.wall);
         Ok(monitors)
@@ -145,11 +145,10 @@ impl Engine {
 
     /// Says what was found damaged, at the start or since; it is shown until the next start.
     fn report_damage(&self, now: Wall) {
-        let lang = self.policy().page_lang;
-        let mut damage = self.journal.take_damage(lang);
-        damage.extend(self.store.take_damage(lang));
+        let mut damage = self.journal.take_damage();
+        damage.extend(self.store.take_damage());
         for one in &damage {
-            self.notice(now, Level::Error, "damaged", Text::foreign(one.own()));
+            self.notice(now, Level::Error, "damaged", one.own().clone());
         }
         let known = &mut lock(&self.trouble).damage;
         known.extend(damage);
@@ -187,10 +186,10 @@ impl Engine {
             Ok(()) => trouble.tables = None,
             Err(error) => {
                 checkpointer.retry_due = now.mono.after(RETRY_EVERY);
-                let sentence = error.said(self.policy().page_lang);
-                let text = sentence.own().to_string();
+                let sentence = error.said();
+                let text = sentence.own().clone();
                 if trouble.tables.replace(sentence).is_none() {
-                    self.notice(now.wall, Level::Error, "not_stored", Text::foreign(text));
+                    self.notice(now.wall, Level::Error, "not_stored", text);
                 }
             }
         }

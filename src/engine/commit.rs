@@ -9,7 +9,6 @@ use crate::domain::policy::Sync;
 use crate::domain::record::Change;
 use crate::domain::registry::{MonitorEvent, Registry};
 use crate::domain::time::{Now, Wall};
-use crate::i18n::Text;
 use crate::store::{Batch, StoreError};
 use crate::view::words;
 use std::sync::Arc;
@@ -58,14 +57,14 @@ impl Engine {
 
     /// Notes that the journal takes nothing at the moment, and says so once.
     pub(super) fn has_failed(&self, now: Wall, error: &StoreError) {
-        let sentence = error.said(self.policy().page_lang);
-        let text = sentence.own().to_string();
+        let sentence = error.said();
+        let text = sentence.own().clone();
         let mut trouble = lock(&self.trouble);
         trouble.is_full |= error.is_full();
         let known = trouble.reason.replace(sentence);
         drop(trouble);
         if known.is_none() {
-            self.notice(now, Level::Error, "not_stored", Text::foreign(text));
+            self.notice(now, Level::Error, "not_stored", text);
         }
     }
 
@@ -116,8 +115,7 @@ impl Engine {
             }
             MonitorEvent::Made(_) => {}
             MonitorEvent::Conflict(id, conflict) => {
-                let text = words::conflict(self.policy().page_lang, id.as_str(), conflict);
-                self.notice(now.wall, Level::Warning, "conflict", Text::foreign(text));
+                self.notice(now.wall, Level::Warning, "conflict", words::conflict(id.as_str(), conflict));
             }
             MonitorEvent::Removed(_) => {
                 self.intake.release();

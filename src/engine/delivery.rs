@@ -159,7 +159,7 @@ impl Work {
     }
 
     fn send(&mut self, dispatch: Dispatch, channel: NotifierChannel, done: Option<oneshot::Sender<Tested>>) {
-        let lang = self.engine.policy().page_lang;
+        let lang = self.engine.policy().lang;
         self.under_way.spawn(async move {
             let to = match &dispatch.outgoing.recipient {
                 Some(recipient) => Recipients::One(recipient),

@@ -84,7 +84,7 @@ impl Engine {
         self.alarm.ring_before(deadline);
         let reason = || {
             let reason = lock(&self.trouble).reason.clone();
-            reason.map(|sentence| sentence.told().to_string()).unwrap_or_default()
+            reason.map(|sentence| sentence.told().clone()).unwrap_or_default()
         };
         stored.map_err(|NotStoredError| ControlRefusal::NotStored(reason()))?;
         Ok(snapshot)

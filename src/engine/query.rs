@@ -149,14 +149,13 @@ impl Engine {
         let kept = unstored.chain(&trouble.tables).chain(outbox).chain(&trouble.damage);
         let degraded = kept.chain(&trouble.absent).cloned();
         let policy = self.policy();
-        let lang = policy.page_lang;
         let zone = policy.local_zone.iter();
-        let zone = zone.map(|unknown| Sentence::of(|to| words::unknown_local(lang, unknown, to)));
-        let untold = self.post.troubles(clock::wall()).into_iter().map(|text| text.in_lang(lang));
-        let silent = self.never_heard().map(|(count, first)| words::never_heard(lang, count, &first));
-        let refused = self.intake.refused(clock::mono()).into_iter().map(|text| text.in_lang(lang));
+        let zone = zone.map(|unknown| Sentence::of(|to| words::unknown_local(unknown, to)));
+        let untold = self.post.troubles(clock::wall());
+        let silent = self.never_heard().map(|(count, first)| words::never_heard(count, &first));
+        let refused = self.intake.refused(clock::mono());
         // Reasons of notifiers are made for the API, ids and keys are no paths.
-        let open = untold.chain(silent).chain(refused).map(Sentence::open);
+        let open = untold.into_iter().chain(silent).chain(refused).map(Sentence::open);
         Health {
             refusing,
             degraded: degraded.chain(condition.degraded).chain(zone).chain(open).collect(),

@@ -11,14 +11,6 @@ pub enum Lang {
 }
 
 impl Lang {
-    /// One of two texts.
-    pub fn pick<T>(self, english: T, chinese: T) -> T {
-        match self {
-            Lang::En => english,
-            Lang::Zh => chinese,
-        }
-    }
-
     /// The language a locale name such as `zh_CN.UTF-8` asks for; anything that is not Chinese is English.
     pub fn from_locale(locale: &str) -> Lang {
         let name = locale.split(['.', '_', '-', '@']).next().unwrap_or_default();

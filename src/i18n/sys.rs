@@ -94,7 +94,7 @@ texts! {
     going_less_confined_than(what: Shown):
         "going on less confined than wished: {what}",
         "未能完全限制自身，继续运行：{what}";
-    confined_writes_only_below(folders: Shown):
+    confined_writes_only_below(folders: Told):
         "confined: writes only below {folders}",
         "已限制自身：仅可写入 {folders}";
     listener_waits_address_no(name: Shown, ip: Shown, address: Shown):
@@ -162,7 +162,7 @@ texts! {
     listener_not_yet_tried(name: Shown):
         "listener {name} is not there yet and is tried again",
         "监听器 {name} 尚未就绪，会继续重试";
-    listener_not_yet_tried_again(name: Shown, sentence: Shown):
+    listener_not_yet_tried_again(name: Shown, sentence: Told):
         "listener {name} is not there yet and is tried again: {sentence}",
         "监听器 {name} 尚未就绪，会继续重试：{sentence}";
     listener_differs(name: Shown, inherited: Shown, configured: Shown):
@@ -219,4 +219,5 @@ texts! {
     cannot_listen_mend_choose(address: Shown, source: Shown):
         "cannot listen on {address}: {source}; mend that or choose another address",
         "无法监听 {address}：{source}；请排除该问题或换一个地址";
+    log_target_fails(target: Shown, reason: Shown): "{target}: {reason}", "{target}: {reason}";
 }

@@ -139,7 +139,10 @@ texts! {
     no_such_time_zone(shown: Shown):
         "no such time zone on this machine: {shown}; times go by UTC: set TZ to a name such as Europe/Berlin and install tzdata (old names: tzdata-legacy)",
         "本机没有时区 {shown}；时间按 UTC 计：请把 TZ 设为 Europe/Berlin 之类的名称，并安装 tzdata（旧名需要 tzdata-legacy）";
-    declared_monitors_never_heard(count: Shown, names: Shown, more: Shown):
+    declared_monitor_never_heard(names: Told):
+        "1 declared monitor was never heard: {names}",
+        "1 个已声明的监控项从未收到心跳：{names}";
+    declared_monitors_never_heard(count: Shown, names: Told, more: Told):
         "{count} declared monitors were never heard: {names}{more}",
         "{count} 个已声明的监控项从未收到心跳：{names}{more}";
     failed_again_how(how: Shown): "failed again, {how}", "再次失败，{how}";

@@ -2,13 +2,13 @@
 
 use crate::domain::lang::Lang;
 use crate::domain::sentence::{Audience, Sentence};
-use crate::i18n;
+use crate::i18n::{self, Text};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Why something could not be kept, or not be read again.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", self.fault_to(Audience::Own))]
+#[error("{}", self.fault_to(Audience::Own).say(Lang::En))]
 pub enum StoreError {
     /// The disk, or the quota on it, is full.
     Full {
@@ -78,13 +78,13 @@ impl StoreError {
     }
 
     /// What failed, where, and what to do.
-    pub fn sentence(&self, lang: Lang) -> String {
-        self.to(Audience::Own, lang)
+    pub fn text(&self) -> Text {
+        self.to(Audience::Own)
     }
 
     /// The same, and as strangers are told.
-    pub fn said(&self, lang: Lang) -> Sentence {
-        Sentence::of(|to| self.to(to, lang))
+    pub fn said(&self) -> Sentence {
+        Sentence::of(|to| self.to(to))
     }
 
     /// What failed, without advice.
@@ -92,23 +92,26 @@ impl StoreError {
         Sentence::of(|to| self.fault_to(to))
     }
 
-    fn fault_to(&self, to: Audience) -> String {
-        let at = |path: &Path| to.path(path);
+    fn fault_to(&self, to: Audience) -> Text {
         match self {
-            StoreError::Full { path } => format!("{}: no space left", at(path)),
-            StoreError::Denied { path, source } => format!("{}: {}", at(path), to.error(source)),
-            StoreError::Io { path, doing, source } => format!("{}: {doing}: {}", at(path), to.error(source)),
+            StoreError::Full { path } => i18n::store::no_space_left(&to.path(path)),
+            StoreError::Denied { path, source } => {
+                i18n::store::not_allowed(&to.path(path), &to.error(source))
+            }
+            StoreError::Io { path, doing, source } => {
+                i18n::store::system_failed(&to.path(path), doing, &to.error(source))
+            }
             StoreError::Damaged { path, offset, reason } => {
-                format!("{}: at byte {offset}: {}", at(path), to.words(reason, "not what was written"))
+                let reason = to.words(reason, i18n::store::NOT_WHAT_WRITTEN);
+                i18n::store::damaged_at(&to.path(path), offset, &reason)
             }
             StoreError::TooNew { path, found, known } => {
-                format!("{}: written by a later version (schema {found}, this one knows {known})", at(path))
+                i18n::store::written_by_later_version(&to.path(path), found, known)
             }
         }
     }
 
-    fn to(&self, to: Audience, lang: Lang) -> String {
-        let what = i18n::store::CANNOT_KEEP_STATE.in_lang(lang);
+    fn to(&self, to: Audience) -> Text {
         let advice = match self {
             StoreError::Full { .. } => i18n::store::MAKE_ROOM_DISK,
             StoreError::Denied { .. } => i18n::store::MAKE_WRITABLE_SERVICES_USER,
@@ -116,6 +119,7 @@ impl StoreError {
             StoreError::Damaged { .. } => i18n::store::MOVE_FILE_AWAY_RESTORE,
             StoreError::TooNew { .. } => i18n::store::INSTALL_VERSION_AGAIN,
         };
-        i18n::store::what_and_advice(&what, &self.fault_to(to), &advice.into()).in_lang(lang)
+        let what = i18n::store::CANNOT_KEEP_STATE.into();
+        i18n::store::what_and_advice(&what, &self.fault_to(to), &advice.into())
     }
 }

@@ -9,10 +9,10 @@
 //! [`Mark`] behind it, and trims the journal behind the marks. What comes with us is [`FileJournal`](journal::FileJournal) and
 //! [`SqliteTables`](sqlite::SqliteTables), files in the state directory.
 
-use crate::domain::lang::Lang;
 use crate::domain::record::Record;
 use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
+use crate::i18n::Text;
 
 mod apply;
 pub mod batch;
@@ -91,12 +91,12 @@ pub trait Journal: Send + Sync {
 
     /// What was found damaged since this was last asked, a sentence each: which file, where, and where a copy of it is
     /// now. And failures of the disk that were made good.
-    fn take_damage(&self, _: Lang) -> Vec<Sentence> {
+    fn take_damage(&self) -> Vec<Sentence> {
         Vec::new()
     }
 
     /// The unfinished write at the end that was left out at this start, if there was one: which file, and where.
-    fn cut(&self, _: Lang) -> Option<String> {
+    fn cut(&self) -> Option<Text> {
         None
     }
 }

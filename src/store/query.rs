@@ -4,7 +4,6 @@ use super::outbox::{Lane, OutboxMessage, OutboxQuery, Outgoing};
 use super::{Position, StoreError};
 use crate::domain::history::{Incident, Past};
 use crate::domain::instance::Instance;
-use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::record::Record;
 use crate::domain::sentence::Sentence;
@@ -64,7 +63,7 @@ pub trait Query: Send + Sync {
     }
 
     /// What was found damaged since this was last asked, a sentence each.
-    fn take_damage(&self, _: Lang) -> Vec<Sentence> {
+    fn take_damage(&self) -> Vec<Sentence> {
         Vec::new()
     }
 

@@ -4,6 +4,7 @@ use crate::domain::address::{Peer, Protocol};
 use crate::domain::notice::{Level, Notice};
 use crate::domain::time::{Span, Wall};
 use crate::engine::stats::ConnectionRefusal;
+use crate::i18n;
 use crate::sys::clock;
 use crate::sys::sockets::{Socket, keepalive};
 use crate::transport::listener_context::{ListenerContext, ListenerOptions};
@@ -88,10 +89,7 @@ impl Listener {
     fn log_accept_failure(&self, error: &io::Error) {
         let now = clock::now();
         if self.context.may_log_every(Span::secs(60), now) {
-            let text = format!(
-                "cannot accept connections on {}: {error}; trying again",
-                self.context.options.address
-            );
+            let text = i18n::app::accept_paused(&self.context.options.address, error);
             self.context
                 .engine
                 .log()

@@ -102,40 +102,39 @@ pub fn facts(notice: &Notice) -> Vec<(&'static str, Value<'_>)> {
 }
 
 /// What is said of two senders with one id.
-pub fn conflict(lang: Lang, id: &str, conflict: &Conflict) -> String {
+pub fn conflict(id: &str, conflict: &Conflict) -> Text {
     let [one, other] = conflict.addresses;
-    match lang {
-        _ if one == other => i18n::view::two_connections_from_both(&one, &id).in_lang(lang),
-        _ => i18n::view::both_send_one_them(&one, &other, &id).in_lang(lang),
+    match one == other {
+        true => i18n::view::two_connections_from_both(&one, &id),
+        false => i18n::view::both_send_one_them(&one, &other, &id),
     }
 }
 
 /// What is said when more lines came than could be kept for the writer.
-pub fn lines_dropped(lang: Lang, lost: u64) -> String {
-    i18n::view::log_lines_were_lost(&lost).in_lang(lang)
+pub fn lines_dropped(lost: u64) -> Text {
+    i18n::view::log_lines_were_lost(&lost)
 }
 
 /// Why times go by UTC though nobody asked for that.
-pub fn unknown_local(lang: Lang, unknown: &UnknownLocal, to: Audience) -> String {
+pub fn unknown_local(unknown: &UnknownLocal, to: Audience) -> Text {
     // A name may have folders, as Europe/Berlin does; a path begins with one.
     let shown = |name: &str| match name.trim_start_matches(':') {
         path if path.starts_with('/') => one_line(&to.path(Path::new(path))).into_owned(),
         _ => one_line(name).into_owned(),
     };
     match unknown {
-        UnknownLocal::Variable(name) => i18n::view::no_such_time_zone(&shown(name)).in_lang(lang),
-
-        UnknownLocal::Unset => i18n::view::TIME_ZONE_MACHINE_NOT.in_lang(lang).to_string(),
+        UnknownLocal::Variable(name) => i18n::view::no_such_time_zone(&shown(name)),
+        UnknownLocal::Unset => i18n::view::TIME_ZONE_MACHINE_NOT.into(),
     }
 }
 
 /// Which declared monitors were never heard though they should have been; `count` of them, the first by name.
-pub fn never_heard(lang: Lang, count: usize, first: &[String]) -> String {
-    let names = first.join(i18n::view::LIST_COMMA.in_lang(lang));
-    let more = if count > first.len() { i18n::view::COMMA_MORE.in_lang(lang) } else { "" };
-    match lang {
-        Lang::En if count == 1 => format!("1 declared monitor was never heard: {names}"),
-        _ => i18n::view::declared_monitors_never_heard(&count, &names, &more).in_lang(lang),
+pub fn never_heard(count: usize, first: &[String]) -> Text {
+    let names = Text::of(|lang| first.join(i18n::view::LIST_COMMA.in_lang(lang)));
+    let more = (count > first.len()).then_some(i18n::view::COMMA_MORE).map(Text::from);
+    match count {
+        1 => i18n::view::declared_monitor_never_heard(&names),
+        _ => i18n::view::declared_monitors_never_heard(&count, &names, &more.unwrap_or_default()),
     }
 }
 
@@ -241,7 +240,8 @@ fn whole(lang: Lang, notice: &Notice) -> String {
         Notice::ClientDisconnected { peer, monitor } => {
             i18n::view::client_disconnected(&peer, &named(monitor)).in_lang(lang)
         }
-        Notice::Summary { text } | Notice::Other { text, .. } => text.clone(),
+        Notice::Summary { text } => text.clone(),
+        Notice::Other { text, .. } => text.say(lang).to_string(),
     }
 }
 
@@ -445,7 +445,7 @@ mod tests {
     fn a_text_from_outside_cannot_begin_a_line_or_hide_one() {
         let evil =
             "x\n2026-02-08 11:30:20 - heartbeat received\r\u{1b}[2K\u{202e}\u{2028}\u{85}\u{0}\u{200b}";
-        let notice = Notice::Other { level: Level::Info, kind: "x", text: evil.into() };
+        let notice = Notice::Other { level: Level::Info, kind: "x", text: Text::foreign(evil) };
         assert_eq!(
             sentence(Lang::En, &notice),
             "x\\n2026-02-08 11:30:20 - heartbeat received\\n\\u{1b}[2K\\u{202e}\\u{2028}\\u{85}\\u{0}\\u{200b}"

@@ -47,8 +47,8 @@ fn what_an_earlier_version_kept_is_read() {
         unpack(version, &setup.place().path(""));
         let now = Wall(1_800_000_000_000);
         let Storage { journal, tables } = store::open(&setup.place().path("state"), now, None).unwrap();
-        assert_eq!(journal.take_damage(Default::default()), [], "{version}");
-        assert_eq!(tables.take_damage(Default::default()), [], "{version}");
+        assert_eq!(journal.take_damage(), [], "{version}");
+        assert_eq!(tables.take_damage(), [], "{version}");
         assert!(journal.last_sign().is_some(), "{version}");
 
         // As the engine puts it together: of two records the later one.

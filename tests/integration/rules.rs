@@ -19,6 +19,12 @@ fn an_unknown_time_zone_is_said_and_not_silently_utc() {
     let ready = ready(&hb);
     assert_eq!(ready["degraded"], json!(true));
     assert!(ready["reasons"][0].as_str().unwrap().starts_with(SAID), "{ready}");
+    let page = hb.ask("GET / HTTP/1.1\r\nHost: hb\r\nAccept-Language: zh\r\n\r\n");
+    assert!(
+        page.text().contains("本机没有时区 Mars/Olympus"),
+        "in the language of the reader: {}",
+        page.text()
+    );
     let (code, said) = Setup::new("lang = \"en\"").env("TZ", "UTC").args(&["check-config"]).run();
     assert!(code == 0 && !said.contains("time zone"), "{said}");
 }

@@ -211,7 +211,7 @@ impl Town {
     }
 
     fn is_said(&self, text: &str) -> bool {
-        self.engine.health().degraded.iter().any(|said| said.own().contains(text))
+        self.engine.health().degraded.iter().any(|said| said.own().say(Lang::En).contains(text))
     }
 
     /// What `name` heard: each thing once, of each monitor first that it is down and then that it is up, and what came

@@ -2,7 +2,6 @@
 //! both were seen to keep.
 
 use heartbeat_server::domain::history::{Incident, Past};
-use heartbeat_server::domain::lang::Lang;
 use heartbeat_server::domain::notice::State;
 use heartbeat_server::domain::record::{Change, Record};
 use heartbeat_server::domain::sentence::Sentence;
@@ -181,8 +180,8 @@ impl Journal for SimJournal {
         self.inner.condition(now)
     }
 
-    fn take_damage(&self, lang: Lang) -> Vec<Sentence> {
-        self.inner.take_damage(lang)
+    fn take_damage(&self) -> Vec<Sentence> {
+        self.inner.take_damage()
     }
 }
 

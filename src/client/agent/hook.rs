@@ -1,7 +1,6 @@
 //! The commands that are run when the server is found dead and when it is back: one after the other, each with a limit
 //! of time and output; beats never wait for them.
 
-use crate::domain::lang::Lang;
 use crate::domain::notice::{Level, Notice};
 use crate::i18n;
 use crate::sys::clock;
@@ -43,7 +42,7 @@ pub struct Hooks(Sender<Hook>);
 
 impl Hooks {
     /// To be called inside the runtime.
-    pub fn start(log: Log, lang: Lang) -> Hooks {
+    pub fn start(log: Log) -> Hooks {
         let (sender, mut waiting) = channel::<Hook>(WAITING_MAX);
         tokio::spawn(async move {
             while let Some(hook) = waiting.recv().await {
@@ -52,7 +51,7 @@ impl Hooks {
                     Ok(said) => (Level::Info, said),
                     Err(why) => (Level::Warning, why),
                 };
-                let text = i18n::client::on(&hook.state, &hook.command, &text).in_lang(lang);
+                let text = i18n::client::on(&hook.state, &hook.command, &text);
                 log.notice(clock::wall(), Notice::Other { level, kind: "hook", text });
             }
         });

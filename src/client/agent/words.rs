@@ -6,7 +6,7 @@ use crate::client::config::ClientSettings;
 use crate::client::server_url::ServerProtocol;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::time::Span;
-use crate::i18n;
+use crate::i18n::{self, Text};
 
 /// The notice for a tiding.
 pub fn notice(settings: &ClientSettings, report: &AgentReport) -> Notice {
@@ -22,22 +22,22 @@ pub fn notice(settings: &ClientSettings, report: &AgentReport) -> Notice {
         AgentReport::Rejected { .. } => (Level::Warning, "rejected"),
         AgentReport::Dropped(_) => (Level::Warning, "dropped"),
     };
-    Notice::Other { level, kind, text: sentence(settings, report) }
+    Notice::Other { level, kind, text: text(settings, report) }
 }
 
-/// The same as a sentence. Of several servers it always says which.
-pub fn sentence(settings: &ClientSettings, report: &AgentReport) -> String {
-    let plain = sentence_of_one(settings, report);
+/// What it says. Of several servers it always says which.
+pub fn text(settings: &ClientSettings, report: &AgentReport) -> Text {
+    let plain = text_of_one(settings, report);
     let url = settings.to.to_string();
-    match settings.has_several() && !plain.contains(&url) {
-        true => format!("{url}: {plain}"),
+    match settings.has_several() && !plain.say(settings.lang).contains(&url) {
+        true => i18n::client::server_says(&url, &plain),
         false => plain,
     }
 }
 
-fn sentence_of_one(settings: &ClientSettings, report: &AgentReport) -> String {
+fn text_of_one(settings: &ClientSettings, report: &AgentReport) -> Text {
     let url = &settings.to;
-    let text = match report {
+    match report {
         AgentReport::Answers if is_mute(settings) => i18n::client::agent_connected(url),
         AgentReport::Answers => i18n::client::agent_answers(url),
         AgentReport::Dead { reason: None, waited } => i18n::client::agent_dead(url, &shown(*waited)),
@@ -53,8 +53,7 @@ fn sentence_of_one(settings: &ClientSettings, report: &AgentReport) -> String {
         AgentReport::TakesAgain => i18n::client::agent_takes_again(url),
         AgentReport::Rejected { beats, reason } => i18n::client::agent_rejected(url, beats, reason),
         AgentReport::Dropped(beats) => i18n::client::agent_dropped(beats),
-    };
-    text.in_lang(settings.lang)
+    }
 }
 
 /// Whether nothing ever answers: all that is known then is that there is a connection.
@@ -63,9 +62,9 @@ fn is_mute(settings: &ClientSettings) -> bool {
 }
 
 /// The first line of a run.
-pub fn started(settings: &ClientSettings, id: &str, every: Span) -> String {
+pub fn started(settings: &ClientSettings, id: &str, every: Span) -> Text {
     let url = settings.servers().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    i18n::client::agent_started_beats_every(&id, &url, &every).in_lang(settings.lang)
+    i18n::client::agent_started_beats_every(&id, &url, &every)
 }
 
 /// Where things stand, in one line, for the service manager.

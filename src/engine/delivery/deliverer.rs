@@ -392,10 +392,10 @@ impl Engine {
 
     /// Says once that the outbox cannot be read or written; the sentence stays until it can.
     pub(in crate::engine) fn outbox_failed(&self, error: &StoreError, now: Wall) {
-        let sentence = error.said(self.policy().page_lang);
-        let text = sentence.own().to_string();
+        let sentence = error.said();
+        let text = sentence.own().clone();
         if lock(&self.trouble).outbox.replace(sentence).is_none() {
-            self.notice(now, Level::Error, "not_stored", Text::foreign(text));
+            self.notice(now, Level::Error, "not_stored", text);
         }
     }
 

@@ -56,7 +56,7 @@ pub enum ControlRefusal {
     /// There are as many monitors as there may be.
     Full,
     /// It could not be kept, so it will not outlive the daemon; why, as strangers are told.
-    NotStored(String),
+    NotStored(Text),
 }
 
 /// How much has come, and from where.

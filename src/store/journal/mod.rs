@@ -40,10 +40,10 @@ mod window;
 pub use damage::{Cut, Damage};
 pub use news::Rescue;
 
-use crate::domain::lang::Lang;
 use crate::domain::record::Record;
 use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
+use crate::i18n::Text;
 use crate::store::{Batch, Condition, Journal, Position, RecordFilter, StoreError};
 use append_state::AppendState;
 use disk::Disk;
@@ -249,15 +249,15 @@ impl Journal for FileJournal {
         }
     }
 
-    fn take_damage(&self, lang: Lang) -> Vec<Sentence> {
+    fn take_damage(&self) -> Vec<Sentence> {
         let mut damages = std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner));
         let (since, rescue) = self.take_news();
         damages.extend(since);
-        let damages = damages.iter().map(|damage| damage.said(lang));
-        damages.chain(rescue.map(|rescue| rescue.said(lang))).collect()
+        let damages = damages.iter().map(Damage::said);
+        damages.chain(rescue.map(|rescue| rescue.said())).collect()
     }
 
-    fn cut(&self, lang: Lang) -> Option<String> {
-        self.recovery.cut.as_ref().map(|cut| cut.sentence(lang))
+    fn cut(&self) -> Option<Text> {
+        self.recovery.cut.as_ref().map(Cut::text)
     }
 }

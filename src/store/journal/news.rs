@@ -1,9 +1,8 @@
 //! What people are to be told of a journal: damage, at a start or while it is read, and a disk that failed to sync.
 
 use super::damage::{Cut, Damage};
-use crate::domain::lang::Lang;
-use crate::domain::sentence::{Audience, Sentence};
-use crate::i18n;
+use crate::domain::sentence::Sentence;
+use crate::i18n::{self, Text};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -40,45 +39,36 @@ impl JournalNews {
 
 impl Damage {
     /// What was lost, where, and where the file is kept.
-    pub fn said(&self, lang: Lang) -> Sentence {
-        Sentence::of(|to| self.to(to, lang))
-    }
-
-    fn to(&self, to: Audience, lang: Lang) -> String {
-        let Damage { file, offset, bytes, reason, kept, .. } = self;
-        let file = to.path(file);
-        let reason = to.words(reason, i18n::store::NOT_WHAT_WRITTEN.in_lang(lang));
-        let kept = match kept {
-            Some(kept) => i18n::store::copy_kept(&to.path(kept)).in_lang(lang),
-
-            None => String::new(),
-        };
-        i18n::store::journal_damaged_byte_bytes(&file, &offset, &bytes, &reason, &kept).in_lang(lang)
+    pub fn said(&self) -> Sentence {
+        Sentence::of(|to| {
+            let Damage { file, offset, bytes, reason, kept, .. } = self;
+            let reason = to.words(reason, i18n::store::NOT_WHAT_WRITTEN);
+            let kept = kept.as_ref().map(|kept| i18n::store::copy_kept(&to.path(kept)));
+            let kept = kept.unwrap_or_default();
+            i18n::store::journal_damaged_byte_bytes(&to.path(file), offset, bytes, &reason, &kept)
+        })
     }
 }
 
 impl Cut {
     /// What was cut, and that a power cut leaves such a thing.
-    pub fn sentence(&self, lang: Lang) -> String {
+    pub fn text(&self) -> Text {
         let Cut { file, offset, bytes } = self;
-        let file = file.display();
-        i18n::store::journal_ends_unfinished_write(&file, &bytes, &offset).in_lang(lang)
+        i18n::store::journal_ends_unfinished_write(&file.display(), bytes, offset)
     }
 }
 
 impl Rescue {
     /// What failed, and that nothing is lost by it.
-    pub fn said(&self, lang: Lang) -> Sentence {
-        Sentence::of(|to| self.to(to, lang))
-    }
-
-    fn to(&self, to: Audience, lang: Lang) -> String {
-        let Rescue { file, reason, again, times } = self;
-        let (file, again) = (to.path(file), to.path(again));
-        let Some(reason) = reason else {
-            return i18n::store::file_journal_removed_while(&file, &again).in_lang(lang);
-        };
-        let reason = to.words(reason, i18n::store::FAILED.in_lang(lang));
-        i18n::store::disk_could_not_told(&file, &reason, &again, &times).in_lang(lang)
+    pub fn said(&self) -> Sentence {
+        Sentence::of(|to| {
+            let Rescue { file, reason, again, times } = self;
+            let (file, again) = (to.path(file), to.path(again));
+            let Some(reason) = reason else {
+                return i18n::store::file_journal_removed_while(&file, &again);
+            };
+            let reason = to.words(reason, i18n::store::FAILED);
+            i18n::store::disk_could_not_told(&file, &reason, &again, times)
+        })
     }
 }

@@ -375,9 +375,10 @@ fn a_failed_fdatasync_is_told_with_its_file_and_ever_more_seldom() {
         if let (_, Some(rescue)) = journal.take_news() {
             assert_eq!(rescue.file, disk.path(&file_name(old.segment)));
             assert_eq!(rescue.again, disk.path(&file_name(journal.end().segment)));
-            let sentence = rescue.said(crate::domain::lang::Lang::En);
-            assert!(sentence.own().contains("fdatasync: a simulated fault"), "{sentence:?}");
-            assert!(sentence.told().contains(&file_name(old.segment)), "{sentence:?}");
+            let sentence = rescue.said();
+            let said = |text: &crate::i18n::Text| text.say(crate::domain::lang::Lang::En).to_string();
+            assert!(said(sentence.own()).contains("fdatasync: a simulated fault"), "{sentence:?}");
+            assert!(said(sentence.told()).contains(&file_name(old.segment)), "{sentence:?}");
             told.push(rescue.times);
         }
     }

@@ -3,7 +3,6 @@
 use super::{Repair, SqliteTables, history, load, monitors, outbox, position};
 use crate::domain::history::{Incident, Past};
 use crate::domain::instance::Instance;
-use crate::domain::lang::Lang;
 use crate::domain::notice::State;
 use crate::domain::sentence::Sentence;
 use crate::domain::time::Wall;
@@ -18,8 +17,8 @@ impl Query for SqliteTables {
         self.instance.clone()
     }
 
-    fn take_damage(&self, lang: Lang) -> Vec<Sentence> {
-        let said = |repair: &Repair| Sentence::of(|to| repair.sentence(to, lang));
+    fn take_damage(&self) -> Vec<Sentence> {
+        let said = |repair: &Repair| Sentence::of(|to| repair.text(to));
         self.take_repairs().iter().map(said).collect()
     }
 

@@ -8,10 +8,9 @@ use super::check::{beside, check_log, exists, sync_folder};
 use super::connect::{ConnectionUse, connect};
 use super::error::{sorted, sqlite_error};
 use super::salvage;
-use crate::domain::lang::Lang;
 use crate::domain::sentence::Audience;
 use crate::domain::time::Wall;
-use crate::i18n;
+use crate::i18n::{self, Text};
 use crate::store::StoreError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,20 +49,18 @@ pub enum Repair {
 
 impl Repair {
     /// What was wrong, where, and what to do.
-    pub fn sentence(&self, to: Audience, lang: Lang) -> String {
-        let shown = |path: &Path| to.path(path);
-        let because = |reason| to.words(reason, i18n::store::NOT_WHAT_WRITTEN.in_lang(lang));
+    pub fn text(&self, to: Audience) -> Text {
+        let because = |reason: &str| to.words(reason, i18n::store::NOT_WHAT_WRITTEN);
         match self {
             Repair::SetAside { path, aside, reason, monitors, complete } => {
                 let rest =
                     if *complete { i18n::store::NOTHING_MISSING } else { i18n::store::REST_UNREADABLE };
-                let (path, because, aside) = (shown(path), because(reason), shown(aside));
-                i18n::store::set_aside(&path, &because, &aside, monitors, &rest.into()).in_lang(lang)
+                let (path, aside) = (to.path(path), to.path(aside));
+                i18n::store::set_aside(&path, &because(reason), &aside, monitors, &rest.into())
             }
-            Repair::Empty { path } => i18n::store::empty_file_if_anything(&shown(path)).in_lang(lang),
-
+            Repair::Empty { path } => i18n::store::empty_file_if_anything(&to.path(path)),
             Repair::Row { path, number, reason } => {
-                i18n::store::monitors_number_row_passed(&shown(path), &number, &because(reason)).in_lang(lang)
+                i18n::store::monitors_number_row_passed(&to.path(path), number, &because(reason))
             }
         }
     }

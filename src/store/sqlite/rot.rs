@@ -114,7 +114,7 @@ fn a_bit_that_flips_in_the_tables_never_ends_the_start_and_what_it_costs_is_name
         if count < MONITORS && told.is_empty() {
             unsaid.push((byte, bit % 8, count));
         }
-        let named = |repair: &Repair| repair.sentence(Audience::Stranger, Lang::En).contains("state.db");
+        let named = |repair: &Repair| repair.text(Audience::Stranger).in_lang(Lang::En).contains("state.db");
         assert!(told.iter().all(named), "{what}: {told:?}");
     }
     assert!(lost > 0, "{tried} bits and nothing was lost");
@@ -159,7 +159,8 @@ fn a_write_ahead_log_that_rots_or_is_cut_never_ends_the_start_and_rot_is_named()
         let mut broken = log.clone();
         broken[byte] ^= 1 << (bit % 8);
         let told = spoil(&broken, &format!("log, byte {byte}"));
-        let is_named = |repair: &Repair| repair.sentence(Audience::Own, Lang::En).contains("rotten at byte");
+        let is_named =
+            |repair: &Repair| repair.text(Audience::Own).in_lang(Lang::En).contains("rotten at byte");
         tried += 1;
         unsaid += u32::from(!told.iter().any(is_named));
     }

@@ -208,11 +208,11 @@ fn damage_met_when_loading_costs_only_what_cannot_be_read() {
     assert_eq!(*monitors, found.len() as u64);
     assert_eq!(std::fs::read(aside).unwrap(), damaged, "kept as it was");
     for lang in [crate::domain::lang::Lang::En, crate::domain::lang::Lang::Zh] {
-        let strangers = repair.sentence(Audience::Stranger, lang);
+        let strangers = repair.text(Audience::Stranger).in_lang(lang);
         let (folder, name) = (aside.parent().unwrap(), aside.file_name().unwrap());
         assert!(strangers.contains(&*name.to_string_lossy()), "{strangers}");
         assert!(!strangers.contains(&*folder.to_string_lossy()), "{strangers}");
-        let sentence = repair.sentence(Audience::Own, lang);
+        let sentence = repair.text(Audience::Own).in_lang(lang);
         assert!(sentence.contains(&*aside.to_string_lossy()) && sentence.contains(&monitors.to_string()));
     }
     drop(tables);
@@ -286,7 +286,7 @@ fn a_row_that_somebody_spoiled_is_passed_over_and_told_of() {
     let told: Vec<i64> =
         repairs.iter().map(|r| if let Repair::Row { number, .. } = r { *number } else { -1 }).collect();
     assert_eq!(told, (10..=20).collect::<Vec<_>>(), "{repairs:?}");
-    let sentence = repairs[0].sentence(Audience::Own, crate::domain::lang::Lang::En);
+    let sentence = repairs[0].text(Audience::Own).in_lang(crate::domain::lang::Lang::En);
     assert!(sentence.contains("state.db: monitors, number 10: state"), "{sentence}");
 }
 

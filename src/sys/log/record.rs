@@ -232,8 +232,8 @@ fn text_bytes(notice: &Notice) -> usize {
         | Notice::ReloadFailed { reason: text }
         | Notice::NeedsRestart { keys: text }
         | Notice::LogTargetBack { target: text, .. }
-        | Notice::Summary { text }
-        | Notice::Other { text, .. } => text.capacity(),
+        | Notice::Summary { text } => text.capacity(),
+        Notice::Other { text, .. } => text.capacity(),
         Notice::ProxyRefused { address, .. } => address.capacity(),
         Notice::TlsRefused { address, reason, .. } => address.capacity() + reason.capacity(),
         Notice::LogTargetFailed { target, reason } => target.capacity() + reason.capacity(),

@@ -219,7 +219,7 @@ fn a_broken_target_is_told_once_to_the_others_and_stops_none_of_them() {
         }
     }
     eventually("the failure", || !log.failing().is_empty());
-    assert_eq!(log.failing()[0].own(), "file:/dev/full: No space left on device (os error 28)");
+    assert_eq!(log.failing()[0].own().say(Lang::En), "file:/dev/full: No space left on device (os error 28)");
     log.close();
     let good = text(&path);
     assert_eq!(good.lines().filter(|l| l.contains("heartbeat received")).count(), 100);

@@ -17,6 +17,7 @@ use super::syslog::Syslog;
 use crate::domain::notice::{Level, Notice};
 use crate::domain::sentence::{Audience, Sentence};
 use crate::domain::time::{Mono, Now, Wall};
+use crate::i18n::{self, Text};
 use crate::sys::clock;
 use crate::view::line::{BEAT_LEVEL, Lines};
 use crate::view::words;
@@ -245,7 +246,7 @@ impl LogWriter {
         let Overflow { untold, told_at } = &mut self.overflow;
         let due = last || told_at.is_none_or(|at| now.mono.since(at) >= HOLD);
         if *untold > 0 && due {
-            let text = words::lines_dropped(self.options.lang, *untold);
+            let text = words::lines_dropped(*untold);
             news.push_back((
                 usize::MAX,
                 Notice::Other { level: Level::Warning, kind: "log_lines_dropped", text },
@@ -296,9 +297,9 @@ impl LogWriter {
     fn publish(&self) {
         let said = |target: &Target, reason: &str| {
             Sentence::of(|to| match (to, target) {
-                (Audience::Own, target) => format!("{target}: {reason}"),
-                (Audience::Stranger, Target::File(path)) => format!("file:{}", to.path(path)),
-                (Audience::Stranger, target) => target.to_string(),
+                (Audience::Own, target) => i18n::sys::log_target_fails(target, &reason),
+                (Audience::Stranger, Target::File(path)) => Text::foreign(format!("file:{}", to.path(path))),
+                (Audience::Stranger, target) => Text::foreign(target.to_string()),
             })
         };
         let failing = self.sinks.iter().filter_map(|o| Some(said(&o.target, &o.trouble.as_ref()?.reason)));

@@ -18,7 +18,7 @@ mod landlock_rules;
 
 use crate::domain::lang::Lang;
 use crate::domain::notice::Level;
-use crate::i18n;
+use crate::i18n::{self, Text};
 use crate::sys::privileges::Account;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::path::{Path, PathBuf};
@@ -210,22 +210,20 @@ impl Sandbox {
     }
 
     /// What there is to say of it, and how loudly; `None` where there is nothing.
-    pub fn remark(&self, lang: Lang) -> Option<(Level, String)> {
+    pub fn remark(&self) -> Option<(Level, Text)> {
         if !self.trouble.is_empty() {
             let what = self.trouble.join("; ");
-            return Some((Level::Warning, i18n::sys::going_less_confined_than(&what).in_lang(lang)));
+            return Some((Level::Warning, i18n::sys::going_less_confined_than(&what)));
         }
         if self.unasked {
             return None;
         }
         let Some(writable) = &self.writable else {
-            let text = i18n::sys::KERNEL_NO_LANDLOCK_SWITCHED.in_lang(lang);
-            return Some((Level::Info, text.into()));
+            return Some((Level::Info, i18n::sys::KERNEL_NO_LANDLOCK_SWITCHED.into()));
         };
         let folders: Vec<String> = writable.0.iter().map(|path| path.display().to_string()).collect();
-        let text = i18n::sys::confined_writes_only_below(&folders.join(i18n::sys::COMMA.in_lang(lang)))
-            .in_lang(lang);
-        Some((Level::Debug, text))
+        let folders = Text::of(|lang| folders.join(i18n::sys::COMMA.in_lang(lang)));
+        Some((Level::Debug, i18n::sys::confined_writes_only_below(&folders)))
     }
 }
 
@@ -270,7 +268,7 @@ mod tests {
 
     #[test]
     fn what_is_told_says_what_holds() {
-        let said = |sandbox: &Sandbox| sandbox.remark(Lang::En);
+        let said = |sandbox: &Sandbox| sandbox.remark().map(|(level, text)| (level, text.in_lang(Lang::En)));
         assert_eq!(said(&Sandbox { unasked: true, ..Sandbox::default() }), None);
         let writable = WritablePaths(vec!["/var/lib/x".into(), "/tmp".into()]);
         let confined = Sandbox { writable: Some(writable), ..Sandbox::default() };

@@ -9,9 +9,8 @@ use super::bind::{self, Bound};
 use super::error::{ListenerWarning, SocketError};
 use super::listening::{ListenerWanted, Listening};
 use crate::domain::address::ListenAddress;
-use crate::domain::lang::Lang;
 use crate::domain::sentence::{Audience, Sentence};
-use crate::i18n;
+use crate::i18n::{self, Text};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -40,7 +39,7 @@ pub struct Arrived {
     /// Listeners that could be made now.
     pub listening: Vec<Listening>,
     /// Sentences on what is there now, and on what is wrong for another reason than before.
-    pub news: Vec<String>,
+    pub news: Vec<Text>,
 }
 
 impl Arrived {
@@ -82,25 +81,22 @@ impl Absent {
     }
 
     /// A sentence for each.
-    pub fn reasons(&self, lang: Lang) -> Vec<Sentence> {
-        let unbound = self
-            .unbound
-            .iter()
-            .map(|one| Sentence::of(|to| words_of_unbound(lang, &one.wanted, &one.reason, to)));
-        let unreachable = self
-            .unreachable
-            .iter()
-            .map(|(name, address)| Sentence::open(words_of_unreachable(lang, name, *address)));
+    pub fn reasons(&self) -> Vec<Sentence> {
+        let unbound =
+            self.unbound.iter().map(|one| Sentence::of(|to| text_of_unbound(&one.wanted, &one.reason, to)));
+        let unreachable = self.unreachable.iter().map(|(name, address)| {
+            Sentence::open(i18n::sys::listener_waits_address_no(name, &address.ip(), address))
+        });
         unbound.chain(unreachable).collect()
     }
 
     /// Looks whether something is there now. May wait for a resolver: not for a thread that has anything else to do.
-    pub fn look(&mut self, lang: Lang) -> Arrived {
+    pub fn look(&mut self) -> Arrived {
         let mut arrived = Arrived::default();
         self.unreachable.retain(|(name, address)| {
             let there = is_on_an_interface(address.ip());
             if there {
-                arrived.news.push(words_of_arrival(lang, name, &address.to_string()));
+                arrived.news.push(i18n::sys::listener_now(name, address));
             }
             !there
         });
@@ -109,12 +105,8 @@ impl Absent {
             let mut warnings: Vec<ListenerWarning> = Vec::new();
             match bind::bind(&one.wanted.address, &mut warnings) {
                 Ok(bound) => {
-                    arrived.news.push(words_of_arrival(
-                        lang,
-                        &one.wanted.name,
-                        &one.wanted.address.to_string(),
-                    ));
-                    arrived.news.extend(warnings.iter().map(|warning| warning.sentence(lang)));
+                    arrived.news.push(i18n::sys::listener_now(&one.wanted.name, &one.wanted.address));
+                    arrived.news.extend(warnings.iter().map(|one| Text::of(|lang| one.sentence(lang))));
                     for Bound { socket, place, file } in bound {
                         self.add_if_unreachable(&one.wanted.name, &place);
                         let stands = stand(one.which, one.wanted.name.clone(), socket, &place, false);
@@ -124,7 +116,7 @@ impl Absent {
                 Err(reason) => {
                     // Each new kind of failure is said once: the port may be taken by the time the name resolves.
                     if std::mem::discriminant(&reason) != std::mem::discriminant(&one.reason) {
-                        arrived.news.push(words_of_unbound(lang, &one.wanted, &reason, Audience::Own));
+                        arrived.news.push(text_of_unbound(&one.wanted, &reason, Audience::Own));
                     }
                     one.reason = reason;
                     later.push(one);
@@ -136,13 +128,13 @@ impl Absent {
     }
 
     /// Goes on looking until nothing is absent or `tell` says false, less and less often. Blocks.
-    pub fn watch(mut self, lang: Lang, mut tell: impl FnMut(Arrived, Vec<Sentence>) -> bool) {
+    pub fn watch(mut self, mut tell: impl FnMut(Arrived, Vec<Sentence>) -> bool) {
         let (mut wait, most) = LOOK_EVERY;
         while !self.is_empty() {
             std::thread::sleep(wait);
-            let arrived = self.look(lang);
+            let arrived = self.look();
             wait = if arrived.is_empty() { (wait * 2).min(most) } else { LOOK_EVERY.0 };
-            if !arrived.is_empty() && !tell(arrived, self.reasons(lang)) {
+            if !arrived.is_empty() && !tell(arrived, self.reasons()) {
                 return;
             }
         }
@@ -165,26 +157,20 @@ fn is_on_an_interface(ip: IpAddr) -> bool {
 }
 
 /// Why is a matter of this machine: what runs there, and where.
-fn words_of_unbound(lang: Lang, wanted: &ListenerWanted, reason: &SocketError, to: Audience) -> String {
+fn text_of_unbound(wanted: &ListenerWanted, reason: &SocketError, to: Audience) -> Text {
     let name = &wanted.name;
     match to {
-        Audience::Stranger => i18n::sys::listener_not_yet_tried(&name).in_lang(lang),
-
-        Audience::Own => i18n::sys::listener_not_yet_tried_again(&name, &reason.sentence(lang)).in_lang(lang),
+        Audience::Stranger => i18n::sys::listener_not_yet_tried(name),
+        Audience::Own => {
+            i18n::sys::listener_not_yet_tried_again(name, &Text::of(|lang| reason.sentence(lang)))
+        }
     }
-}
-
-fn words_of_unreachable(lang: Lang, name: &str, address: SocketAddr) -> String {
-    i18n::sys::listener_waits_address_no(&name, &address.ip(), &address).in_lang(lang)
-}
-
-fn words_of_arrival(lang: Lang, name: &str, address: &str) -> String {
-    i18n::sys::listener_now(&name, &address).in_lang(lang)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::lang::Lang;
 
     #[test]
     fn only_an_address_that_no_interface_has_is_absent() {
@@ -196,14 +182,14 @@ mod tests {
         // TEST-NET-1 (RFC 5737): nobody's.
         absent.add_if_unreachable("http", &BoundAddress::Tcp("192.0.2.1:80".parse().unwrap()));
         for (lang, word) in [(Lang::En, "waits for its address"), (Lang::Zh, "等待它的地址")] {
-            let reasons = absent.reasons(lang);
+            let reasons = absent.reasons();
             assert!(
                 reasons.len() == 1
-                    && reasons[0].own().contains(word)
-                    && reasons[0].told().contains("192.0.2.1:80")
+                    && reasons[0].own().say(lang).contains(word)
+                    && reasons[0].told().say(lang).contains("192.0.2.1:80")
             );
         }
-        assert!(absent.look(Lang::En).is_empty() && !absent.is_empty(), "it has not come");
+        assert!(absent.look().is_empty() && !absent.is_empty(), "it has not come");
     }
 
     #[test]
@@ -216,19 +202,23 @@ mod tests {
         let gone = || SocketError::Unresolvable { host: "localhost".into(), reason: "later".into() };
         let mut absent = Absent::default();
         absent.add_unbound(3, wanted.clone(), gone());
-        let arrived = absent.look(Lang::En);
+        let arrived = absent.look();
         assert!(absent.is_empty(), "{absent:?}");
         assert!(!arrived.listening.is_empty() && arrived.listening.iter().all(|one| one.wanted == 3));
-        assert!(arrived.news[0].contains("lan: localhost:0 is there now"), "{:?}", arrived.news);
+        assert!(
+            arrived.news[0].say(Lang::En).contains("lan: localhost:0 is there now"),
+            "{:?}",
+            arrived.news
+        );
 
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = ListenAddress::Ip(taken.local_addr().unwrap().ip(), taken.local_addr().unwrap().port());
         absent.add_unbound(0, ListenerWanted { address, ..wanted }, gone());
-        let said = absent.look(Lang::En).news;
-        assert!(said.len() == 1 && said[0].contains("in use"), "{said:?}");
-        assert!(absent.look(Lang::En).is_empty(), "once");
+        let said = absent.look().news;
+        assert!(said.len() == 1 && said[0].say(Lang::En).contains("in use"), "{said:?}");
+        assert!(absent.look().is_empty(), "once");
         drop(taken);
-        assert_eq!(absent.look(Lang::En).listening.len(), 1);
+        assert_eq!(absent.look().listening.len(), 1);
     }
 
     #[test]

@@ -298,7 +298,7 @@ mod tests {
         assert!(inherited.any());
         let wanted =
             ListenerWanted { name: "http".into(), address: at.to_string().parse().unwrap(), unasked: false };
-        let Opened { listening: all, warnings, .. } = open(&[wanted], inherited, Lang::En, || ()).unwrap();
+        let Opened { listening: all, warnings, .. } = open(&[wanted], inherited, || ()).unwrap();
         assert!(warnings.is_empty(), "{warnings:?}");
         assert_eq!(all.len(), 1);
         assert!(all[0].inherited);
@@ -313,10 +313,13 @@ mod tests {
         let mut inherited = Inherited::none();
         inherited.add("http".into(), Some(Socket::Tcp(connection))).unwrap();
         inherited.add("datagram".into(), None).unwrap();
-        let Opened { listening: all, warnings, .. } = open(&[], inherited, Lang::En, || ()).unwrap();
+        let Opened { listening: all, warnings, .. } = open(&[], inherited, || ()).unwrap();
         assert!(all.is_empty());
         assert_eq!(warnings.len(), 2, "{warnings:?}");
-        assert!(warnings[0].contains("http") && warnings[1].contains("datagram"), "{warnings:?}");
+        assert!(
+            warnings[0].say(Lang::En).contains("http") && warnings[1].say(Lang::En).contains("datagram"),
+            "{warnings:?}"
+        );
     }
 
     /// The first thing in a process of its own: takes over, prints what it got, as the environment is shared.
@@ -330,7 +333,7 @@ mod tests {
             address: at.parse().unwrap(),
             unasked: false,
         });
-        let all = open(&wanted, inherited, Lang::En, || ()).unwrap().listening;
+        let all = open(&wanted, inherited, || ()).unwrap().listening;
         for one in &all {
             println!("got {} {} {}", one.name, one.address, one.inherited);
         }

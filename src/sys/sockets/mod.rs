@@ -22,8 +22,8 @@ pub use inherit::{Inherited, KEPT, inherit};
 pub use listening::{ListenerWanted, Listening, Socket};
 pub use path::SocketFile;
 
-use crate::domain::lang::Lang;
 use crate::domain::limits::LISTENERS_MAX;
+use crate::i18n::Text;
 use absent::Absent;
 use assign::{BoundAddress, stand};
 use error::ListenerWarning;
@@ -34,7 +34,7 @@ pub struct Opened {
     /// Those that stand.
     pub listening: Vec<Listening>,
     /// What is odd, as sentences.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Text>,
     /// What is not there yet.
     pub absent: Absent,
     /// How many of those that stand nobody asked for.
@@ -49,8 +49,8 @@ impl Opened {
     }
 
     /// Looks once more for what is absent.
-    pub fn look_again(&mut self, lang: Lang) {
-        let arrived = self.absent.look(lang);
+    pub fn look_again(&mut self) {
+        let arrived = self.absent.look();
         self.listening.extend(arrived.listening);
         self.warnings.extend(arrived.news);
     }
@@ -60,7 +60,7 @@ impl Opened {
 /// they stand as configured, or are bound. `give_up` is called before that, when the manager keeps a listener for which
 /// there is no use any more: as long as it does, the address cannot be bound.
 ///
-/// The warnings are sentences in `lang`: an inherited socket that stands elsewhere than configured (it wins), one that
+/// The warnings: an inherited socket that stands elsewhere than configured (it wins), one that
 /// nobody asked for (it is closed), one address of a name that could not be bound. A listener whose address or name is
 /// not there yet is among the absent ones.
 ///
@@ -69,7 +69,6 @@ impl Opened {
 pub fn open(
     wanted: &[ListenerWanted],
     inherited: Inherited,
-    lang: Lang,
     give_up: impl FnOnce(),
 ) -> Result<Opened, SocketError> {
     let (mut listening, mut absent, mut unasked) = (Vec::new(), Absent::default(), 0);
@@ -129,7 +128,7 @@ pub fn open(
     if listening.len() > LISTENERS_MAX {
         return Err(SocketError::TooMany { count: listening.len() });
     }
-    let warnings = warnings.iter().map(|w| w.sentence(lang)).collect();
+    let warnings = warnings.iter().map(|warning| Text::of(|lang| warning.sentence(lang))).collect();
     Ok(Opened { listening, warnings, absent, unasked })
 }
 
@@ -137,6 +136,7 @@ pub fn open(
 mod tests {
     use super::*;
     use crate::domain::address::ListenAddress;
+    use crate::domain::lang::Lang;
     use std::io::{Read, Write};
     use std::net::TcpListener;
     use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_bare_port_answers_both_families() {
         let Opened { listening: all, warnings, .. } =
-            open(&[wanted("http", ListenAddress::Any(0))], Inherited::none(), Lang::En, || ()).unwrap();
+            open(&[wanted("http", ListenAddress::Any(0))], Inherited::none(), || ()).unwrap();
         assert!(warnings.is_empty(), "{warnings:?}");
         let [one] = &all[..] else { panic!("{all:?}") };
         let port = one.port.unwrap();
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn sockets_do_not_block_and_are_closed_on_exec() {
         let address = ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), 0);
-        let all = open(&[wanted("http", address)], Inherited::none(), Lang::En, || ()).unwrap().listening;
+        let all = open(&[wanted("http", address)], Inherited::none(), || ()).unwrap().listening;
         let Socket::Tcp(listener) = &all[0].socket else { panic!("{all:?}") };
         assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
         let flags = nix::fcntl::fcntl(listener, nix::fcntl::FcntlArg::F_GETFD).unwrap();
@@ -189,10 +189,10 @@ mod tests {
         let port = taken.local_addr().unwrap().port();
         let address = ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), port);
         let wanted = ListenerWanted { unasked: true, ..wanted("tcp", address) };
-        let Opened { listening, warnings, .. } = open(&[wanted], Inherited::none(), Lang::En, || ()).unwrap();
+        let Opened { listening, warnings, .. } = open(&[wanted], Inherited::none(), || ()).unwrap();
         assert!(listening.is_empty());
-        assert!(warnings[0].contains("going on without the listener tcp"), "{warnings:?}");
-        assert!(warnings[0].contains(&format!("127.0.0.1:{port}")), "{warnings:?}");
+        assert!(warnings[0].say(Lang::En).contains("going on without the listener tcp"), "{warnings:?}");
+        assert!(warnings[0].say(Lang::En).contains(&format!("127.0.0.1:{port}")), "{warnings:?}");
     }
 
     #[test]
@@ -200,7 +200,7 @@ mod tests {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         let address = ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), port);
-        let error = open(&[wanted("http", address)], Inherited::none(), Lang::En, || ()).unwrap_err();
+        let error = open(&[wanted("http", address)], Inherited::none(), || ()).unwrap_err();
         assert_eq!(error.exit_code(), 69);
         let sentence = error.sentence(Lang::En);
         assert!(sentence.contains(&format!("127.0.0.1:{port}")), "{sentence}");
@@ -216,13 +216,14 @@ mod tests {
         let name = ListenAddress::Name("heartbeat.invalid".into(), 7777);
         let here = ListenAddress::Ip(Ipv4Addr::LOCALHOST.into(), 0);
         let all = [wanted("far", absent.clone()), wanted("name", name.clone()), wanted("near", here)];
-        let opened = open(&all, Inherited::none(), Lang::En, || ()).unwrap();
+        let opened = open(&all, Inherited::none(), || ()).unwrap();
         assert!(opened.nothing_there().is_none());
         assert!(
             opened.listening.iter().any(|one| one.name == "near" && one.address.starts_with("127.0.0.1:"))
         );
-        let reasons = opened.absent.reasons(Lang::En);
-        let reasons: String = reasons.iter().map(|reason| format!("{}\n", reason.own())).collect();
+        let reasons = opened.absent.reasons();
+        let reasons: String =
+            reasons.iter().map(|reason| format!("{}\n", reason.own().say(Lang::En))).collect();
         assert!(reasons.contains("192.0.2.1") && reasons.contains("heartbeat.invalid"), "{reasons}");
         assert!(!reasons.contains("127.0.0.1"), "{reasons}");
         if cfg!(target_os = "linux") {
@@ -231,7 +232,7 @@ mod tests {
         drop(opened);
         for none in [absent, name] {
             let unasked = ListenerWanted { unasked: true, ..wanted("tcp", ListenAddress::Any(0)) };
-            let opened = open(&[wanted("http", none), unasked], Inherited::none(), Lang::En, || ()).unwrap();
+            let opened = open(&[wanted("http", none), unasked], Inherited::none(), || ()).unwrap();
             let error = opened.nothing_there().expect("what nobody asked for does not count");
             assert_eq!(error.exit_code(), 75, "the unit starts it again");
         }
@@ -240,7 +241,7 @@ mod tests {
     #[test]
     fn a_name_stands_on_what_it_resolves_to() {
         let name = ListenAddress::Name("localhost".into(), 0);
-        let all = open(&[wanted("http", name)], Inherited::none(), Lang::En, || ()).unwrap().listening;
+        let all = open(&[wanted("http", name)], Inherited::none(), || ()).unwrap().listening;
         assert!(!all.is_empty());
         for one in &all {
             assert!(one.address.starts_with("127.") || one.address.starts_with("[::1]"), "{}", one.address);

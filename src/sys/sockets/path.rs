@@ -146,8 +146,7 @@ mod tests {
     fn listen(path: &Path) -> Result<Listening, SocketError> {
         let wanted =
             ListenerWanted { name: "http".into(), address: ListenAddress::Unix(path.into()), unasked: false };
-        let Opened { listening: mut all, warnings, .. } =
-            open(&[wanted], Inherited::none(), Lang::En, || ())?;
+        let Opened { listening: mut all, warnings, .. } = open(&[wanted], Inherited::none(), || ())?;
         assert!(warnings.is_empty() && all.len() == 1);
         Ok(all.remove(0))
     }

@@ -257,7 +257,7 @@ pub async fn answer(
         Route::Incidents => return incidents::list(context, policy, admitted.client, request).await,
         Route::Acknowledge(id) => incidents::acknowledge(context, id).await,
         Route::Alerts => return alerts::list(context, policy, admitted.client, request).await,
-        Route::TestAlert(name) => alerts::test(context, policy.page_lang, name).await,
+        Route::TestAlert(name) => alerts::test(context, policy.lang, name).await,
         Route::Status => service::status(context),
         Route::Events if request.method == "HEAD" => events::head(),
         Route::Events => {

@@ -12,8 +12,7 @@ const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 
 /// Ends the process as a panic does, and says why.
 pub fn give_up(engine: &Engine, error: &io::Error) -> ! {
-    let lang = engine.policy().page_lang;
-    let text = i18n::engine::system_does_not_say(&error).in_lang(lang);
+    let text = i18n::engine::system_does_not_say(error);
     engine.log().notice(clock::wall(), Notice::Other { level: Level::Error, kind: "gave_up", text });
     // A log that takes nothing at the moment does not keep the process alive.
     let (log, (done, written)) = (engine.log().clone(), std::sync::mpsc::channel());

@@ -5,6 +5,7 @@ use crate::domain::beat::Exit;
 use crate::domain::notice::State;
 use crate::domain::record::Cause;
 use crate::domain::time::Span;
+use crate::i18n::Text;
 
 const AT: Wall = Wall(1_770_521_420_123); // 2026-02-08T03:30:20.123Z
 
@@ -124,7 +125,7 @@ fn no_text_can_forge_a_line_in_any_format() {
             for evil_notice in [
                 Notice::ReloadFailed { reason: evil.into() },
                 Notice::LogTargetFailed { target: evil.into(), reason: evil.into() },
-                Notice::Other { level: Level::Info, kind: "x", text: evil.into() },
+                Notice::Other { level: Level::Info, kind: "x", text: Text::foreign(evil) },
             ] {
                 let line = notice(format, lang, &evil_notice);
                 assert!(line.ends_with('\n'));

@@ -132,7 +132,7 @@ impl MonitorDocument<'_> {
             },
             troubles: page.troubles,
             main: html! {
-                @if let Some(two) = &m.conflict { p.conflict { (Untrusted(conflict(page.lang, &m.id, two))) } }
+                @if let Some(two) = &m.conflict { p.conflict { (Untrusted(conflict(&m.id, two).say(page.lang))) } }
                 (self.frame.freshness(&self.link(page.after, !page.refresh)))
                 (self.history())
                 div.columns { (self.present()) (self.settings()) }
@@ -325,7 +325,7 @@ impl MonitorDocument<'_> {
         let (w, host, root) = (self.w, self.page.host, self.page.root);
         let id = &self.row.snapshot.id;
         let coded = query_value(id);
-        let lang = w.lang.pick("en", "zh");
+        let lang = w.lang.name();
         let host_shown = authority(host);
         let markdown = format!(
             "[![{}](http://{host_shown}/badge/{coded}.svg)](http://{host_shown}/monitors/{coded})",

@@ -1,8 +1,8 @@
 //! Holding the world against what it should be.
 
 use super::*;
+use heartbeat_server::domain::lang::Lang;
 use heartbeat_server::domain::record::Cause;
-use heartbeat_server::domain::sentence::Sentence;
 
 impl World {
     /// Everything is given time to come right; then nothing may be missing anywhere.
@@ -97,7 +97,7 @@ pub(super) fn ills(health: &Health) -> Vec<&str> {
     let of_receivers =
         |text: &str| text.starts_with("alerts do not reach") || text.contains("alerts could not be told");
     let lasts = |text: &str| text.contains("never heard") || text.contains("all of it was written again");
-    let all = health.degraded.iter().map(Sentence::own);
+    let all = health.degraded.iter().map(|sentence| sentence.own().say(Lang::En));
     all.filter(|text| !of_receivers(text) && !lasts(text)).collect()
 }
 

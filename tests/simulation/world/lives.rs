@@ -3,6 +3,7 @@
 use super::checks::find;
 use super::told::everything;
 use super::*;
+use heartbeat_server::domain::lang::Lang;
 
 impl World {
     /// Stops as it is asked to.
@@ -136,7 +137,9 @@ impl World {
             let real = |id: &str| IdRef::new(id).ok().and_then(|id| engine.get_at(now, id));
             self.story.recover(now, last_sign, &found, power_cut, &policy, real)?;
             let health = self.life().engine.health();
-            if let Some(damage) = health.degraded.iter().find(|text| text.own().contains("damaged")) {
+            if let Some(damage) =
+                health.degraded.iter().find(|text| text.own().say(Lang::En).contains("damaged"))
+            {
                 return Err(format!("nothing was damaged, but: {damage:?}"));
             }
         }

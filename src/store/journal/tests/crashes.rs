@@ -44,7 +44,7 @@ fn a_file_removed_while_it_is_written_is_written_again_and_told_of_once() {
         assert_eq!((seen, journal.synced() > end), (vec![9], true));
         let rescue = journal.take_news().1.unwrap();
         assert_eq!(rescue.file, disk.path(&file_name(old.segment)));
-        assert!(rescue.said(crate::domain::lang::Lang::En).own().contains("was removed"));
+        assert!(rescue.said().own().say(crate::domain::lang::Lang::En).contains("was removed"));
         append(&journal, 10..12);
         journal.tick(at(3)).unwrap();
         assert_eq!((journal.take_news().1, journal.rescues(), degraded(&journal)), (None, 0, None));

@@ -133,9 +133,9 @@ fn the_log_tells_what_it_found_once_and_goes_on_behind_what_is_noted() {
     let journal = open(spoiled, Some(noted)).unwrap();
     let log: &dyn Journal = &journal;
     assert_eq!((journal.end().segment, log.last_sign()), (41, Some(at(2))));
-    let told = log.take_damage(Lang::Zh);
-    assert!(told.len() == 1 && told[0].own().contains("journal 文件损坏"), "{told:?}");
-    assert_eq!((log.take_damage(Lang::En), log.cut(Lang::En)), (vec![], None));
+    let told = log.take_damage();
+    assert!(told.len() == 1 && told[0].own().say(Lang::Zh).contains("journal 文件损坏"), "{told:?}");
+    assert_eq!((log.take_damage(), log.cut()), (vec![], None));
     let end = log.append(at(10), &mut batch(5..6)).unwrap();
     let condition = log.condition(at(12));
     assert_eq!((condition.unsynced_ms, condition.degraded), (2_000, vec![]));
@@ -149,8 +149,8 @@ fn the_log_tells_what_it_found_once_and_goes_on_behind_what_is_noted() {
     log.tend(at(13)).unwrap();
     assert!(journal.end() > end);
     let journal = open(with(&disk, &names, 2, Some(&[])), None).unwrap();
-    assert!(journal.cut(Lang::En).is_some_and(|said| said.contains(&names[2])));
-    assert!(journal.cut(Lang::Zh).is_some_and(|said| said.contains("断电")));
+    assert!(journal.cut().is_some_and(|said| said.say(Lang::En).contains(&names[2])));
+    assert!(journal.cut().is_some_and(|said| said.say(Lang::Zh).contains("断电")));
 }
 
 #[test]

@@ -81,8 +81,8 @@ fn a_full_file_that_cannot_be_set_aside_is_not_let_grow() {
     }
     eventually("the failure", || !log.failing().is_empty());
     let failing = log.failing().remove(0);
-    assert!(failing.own().contains("已达大小上限"), "{failing:?}");
-    assert_eq!(failing.told(), "file:a.log", "strangers are told which, and not where or why");
+    assert!(failing.own().say(Lang::Zh).contains("已达大小上限"), "{failing:?}");
+    assert_eq!(failing.told().say(Lang::Zh), "file:a.log", "strangers are told which, and not where or why");
     log.close();
     let whole = text(&taken);
     assert!(whole.len() <= 500 && whole.ends_with('\n'));

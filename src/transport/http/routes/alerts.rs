@@ -37,7 +37,7 @@ pub async fn list(
     let limit = wanted.limit;
     let asked =
         OutboxQuery { delivery: wanted.state.and_then(DeliveryStatus::parse), before: wanted.before, limit };
-    let source = AlertRows { asked, lang: policy.page_lang, now: clock::wall(), places: Vec::new() };
+    let source = AlertRows { asked, lang: policy.lang, now: clock::wall(), places: Vec::new() };
     listing::list(context, policy, client, request, "alerts", limit, source).await
 }
 

@@ -4,6 +4,7 @@ use super::reply::aside;
 use super::request::Caller;
 use crate::domain::access::Permission;
 use crate::domain::id::{Id, IdRef};
+use crate::domain::lang::Lang;
 use crate::domain::limits::LIST_MAX;
 use crate::domain::policy::Policy;
 use crate::domain::registry::{MonitorCommand, Order, Snapshot};
@@ -85,8 +86,9 @@ fn obey(engine: &Engine, id: IdRef<'_>, control: &MonitorCommand) -> Result<Comp
         Err(ControlRefusal::Full) => {
             Err(Answer::unavailable("no room for another monitor (limits.monitors)", Span::secs(60)))
         }
-        Err(ControlRefusal::NotStored(reason)) => {
-            Err(Answer::unavailable(&format!("it could not be kept: {reason}"), Span::secs(5)))
-        }
+        Err(ControlRefusal::NotStored(reason)) => Err(Answer::unavailable(
+            &format!("it could not be kept: {}", reason.say(Lang::En)),
+            Span::secs(5),
+        )),
     }
 }

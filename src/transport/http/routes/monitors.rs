@@ -6,6 +6,7 @@ use super::request::RouteRequest;
 use crate::domain::address::Peer;
 use crate::domain::history::Past;
 use crate::domain::id::Id;
+use crate::domain::lang::Lang;
 use crate::domain::policy::Policy;
 use crate::domain::registry::{Cursor, MonitorCommand, Order, Snapshot};
 use crate::domain::time::{Span, Wall};
@@ -174,6 +175,7 @@ fn refusal(refused: &ControlRefusal, id: &str) -> Answer {
             Answer::unavailable("no room for another monitor (limits.monitors)", Span::secs(60))
         }
         ControlRefusal::NotStored(reason) => {
+            let reason = reason.say(Lang::En);
             Answer::unavailable(&format!("it could not be kept: {reason}"), Span::secs(5))
         }
     }

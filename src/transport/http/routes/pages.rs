@@ -112,7 +112,7 @@ impl PageBegun {
 
 impl Top {
     fn of(engine: &Engine, lang: Lang) -> Top {
-        let mut troubles = troubles(engine);
+        let mut troubles = troubles(engine, lang);
         let open = IncidentQuery { open: true, limit: page::OPEN_MAX + 1, ..IncidentQuery::default() };
         let recent = IncidentQuery { limit: page::RECENT_ASKED, ..IncidentQuery::default() };
         Top {
@@ -220,7 +220,7 @@ pub async fn one(
     let (selection, after) = asked;
     let site_too = context.clone();
     let html = aside(context, move |engine| {
-        let mut troubles = troubles(engine);
+        let mut troubles = troubles(engine, lang);
         let pasts = known(engine.past(clock::now(), std::slice::from_ref(&snapshot)), lang, &mut troubles);
         let wanted = Incidents {
             monitor: Some(snapshot.id.clone()),
@@ -284,7 +284,7 @@ fn as_page(status: u16, html: Result<String, Answer>) -> Answer {
 }
 
 fn language(policy: &Policy, request: &RouteRequest<'_>) -> Lang {
-    Lang::from_accept_language(request.language).unwrap_or(policy.page_lang)
+    Lang::from_accept_language(request.language).unwrap_or(policy.lang)
 }
 
 fn host(request: &RouteRequest<'_>) -> Option<String> {
@@ -292,16 +292,16 @@ fn host(request: &RouteRequest<'_>) -> Option<String> {
 }
 
 /// What is wrong with what is kept.
-fn troubles(engine: &Engine) -> Vec<String> {
+fn troubles(engine: &Engine, lang: Lang) -> Vec<String> {
     let health = engine.health();
     let all = health.refusing.iter().chain(&health.degraded);
-    all.map(|trouble| trouble.told().to_string()).collect()
+    all.map(|trouble| trouble.told().say(lang).to_string()).collect()
 }
 
 /// What the store knows; where it cannot say, nothing, and the reason among the troubles.
 fn known<T: Default>(read: Result<T, StoreError>, lang: Lang, troubles: &mut Vec<String>) -> T {
     read.unwrap_or_else(|error| {
-        let sentence = error.said(lang).told().to_string();
+        let sentence = error.said().told().say(lang).to_string();
         if !troubles.contains(&sentence) {
             troubles.push(sentence);
         }

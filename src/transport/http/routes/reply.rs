@@ -29,7 +29,7 @@ pub fn wrong(wrong: &ControlError) -> Answer {
 
 /// A 503 for what the store would not say or keep.
 pub fn store_failed(error: &StoreError) -> Answer {
-    Answer::unavailable(error.said(Lang::En).told(), Span::secs(5))
+    Answer::unavailable(error.said().told().say(Lang::En), Span::secs(5))
 }
 
 /// An id as it stands in a path: percent-decoded once.

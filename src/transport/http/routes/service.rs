@@ -2,7 +2,7 @@
 
 use super::request::{RouteRequest, VERSION};
 use crate::domain::beat::Transport;
-use crate::domain::sentence::Sentence;
+use crate::domain::lang::Lang;
 use crate::engine::Health;
 use crate::engine::delivery::stats::AlertResult;
 use crate::engine::stats::{BeatResult, ConnectionRefusal, DELAYS_MS};
@@ -19,8 +19,9 @@ pub fn alive() -> Answer {
 /// Whether beats are taken. What else is wrong does not turn anybody away: they are still counted.
 pub fn ready(context: &ListenerContext) -> Answer {
     let health = context.engine.health();
-    let degraded = degraded(context, &health);
-    let refusing = health.refusing.as_ref().map(Sentence::told);
+    let lang = context.engine.policy().lang;
+    let degraded = degraded(context, &health, lang);
+    let refusing = health.refusing.as_ref().map(|sentence| sentence.told().say(lang));
     let status = if refusing.is_some() { 503 } else { 200 };
     Answer::json(status, &api::readiness(refusing, &degraded)).with_data_headers()
 }
@@ -29,7 +30,7 @@ pub fn ready(context: &ListenerContext) -> Answer {
 pub fn status(context: &ListenerContext) -> Answer {
     let engine = &context.engine;
     let sum = engine.stats().sum();
-    let health = engine.health();
+    let (health, lang) = (engine.health(), engine.policy().lang);
     let value = api::status(&api::ServerStatus {
         version: VERSION,
         instance: engine.instance(),
@@ -41,8 +42,8 @@ pub fn status(context: &ListenerContext) -> Answer {
         journal_bytes: health.journal_bytes,
         unsynced_s: health.unsynced_s,
         governor_stretch: engine.stretch(),
-        refusing: health.refusing.as_ref().map(Sentence::told),
-        degraded: &degraded(context, &health),
+        refusing: health.refusing.as_ref().map(|sentence| sentence.told().say(lang)),
+        degraded: &degraded(context, &health, lang),
     });
     Answer::json(200, &value).with_data_headers()
 }
@@ -104,8 +105,8 @@ pub fn metrics_text(context: &ListenerContext, request: &RouteRequest<'_>) -> An
 }
 
 /// What is wrong though beats are taken, for strangers: the log and the service manager are told where.
-fn degraded(context: &ListenerContext, health: &Health) -> Vec<String> {
+fn degraded(context: &ListenerContext, health: &Health, lang: Lang) -> Vec<String> {
     let failing = context.engine.log().failing();
-    let targets = failing.iter().map(|target| api::failing_target(target.told()));
-    health.degraded.iter().map(|reason| reason.told().to_string()).chain(targets).collect()
+    let targets = failing.iter().map(|target| api::failing_target(target.told().say(Lang::En)));
+    health.degraded.iter().map(|reason| reason.told().say(lang).to_string()).chain(targets).collect()
 }
