@@ -270,7 +270,11 @@ impl Daemon {
                 .take()
                 .map(|checkpointer| StorageThreads::start(&self.engine, checkpointer))
                 .transpose()?;
-            self.delivery = Some(DeliveryThread::start(&self.engine, channels_of(&self.settings))?);
+            self.delivery = Some(DeliveryThread::start(
+                &self.engine,
+                channels_of(&self.settings),
+                self.settings.peer.clone(),
+            )?);
             Ok((checkpointer, Threads::start(self.settings.threads, &self.engine)?))
         });
         let (storage_threads, mut threads) = match started {
@@ -385,6 +389,7 @@ impl Daemon {
                 self.engine.set_policy(clock::now(), Arc::new(policy_of(&new)));
                 if let Some(delivery) = &self.delivery {
                     delivery.set_channels(channels_of(&new));
+                    delivery.set_peer(new.peer.clone());
                 }
                 self.renew_certificates(&new);
                 self.settings.lang = new.lang;

@@ -164,7 +164,8 @@ fn the_defaults_that_the_sample_shows_are_the_defaults() {
     // What it names is there.
     let made = rcgen::generate_simple_self_signed(vec!["example.org".to_string()]).unwrap();
     dir.write("ca.pem", made.cert.pem());
-    for secret in [dir.write("ops.secret", "token\n"), dir.write("mail.secret", "password\n")] {
+    let token = dir.write("pair.token", "0123456789abcdef0123\n");
+    for secret in [token, dir.write("ops.secret", "token\n"), dir.write("mail.secret", "password\n")] {
         std::fs::set_permissions(secret, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
     dir.write(
@@ -190,6 +191,11 @@ fn the_defaults_that_the_sample_shows_are_the_defaults() {
         let fallback = notifier.fallback.clone();
         assert_eq!(*notifier, Notifier { fallback, ..Notifier::new(&notifier.name) });
     }
+    // The other server of a pair is an example too.
+    let pair = shown.alerts.pair.as_ref().unwrap();
+    assert_eq!((pair.every, pair.grace), (Span::secs(5), Span::secs(30)));
+    assert!(shown.peer.is_some() && real.peer.is_none());
+    real.peer.clone_from(&shown.peer);
     real.alerts.clone_from(&shown.alerts);
     real.channels.clone_from(&shown.channels);
     assert_eq!(shown, real);
@@ -210,7 +216,7 @@ fn check_config_tells_faults_and_warnings_on_stderr() {
     assert_eq!((code, out.as_str()), (78, ""));
     assert_eq!(
         err,
-        "main.toml:1: x: unknown key; known here: lang, listen, log, state, control, confine, access, limits, tcp, websocket, governor, compat, page, defaults, monitor, notifier\n\
+        "main.toml:1: x: unknown key; known here: lang, listen, log, state, control, confine, access, limits, tcp, websocket, governor, compat, page, pair, defaults, monitor, notifier\n\
          main.toml:3: state.y: unknown key; known here: dir, sync, history\n"
     );
     let (code, out, err) = check("lang = \"zh\"\naccess.deny = [\"10.1.2.3/8\"]\n");

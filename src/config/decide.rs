@@ -2,16 +2,18 @@
 //! environment, else the file, else the default.
 
 use super::cli::{Args, Task};
-use super::declare::Given;
+use super::declare::{Given, Section};
 use super::error::{EX_CONFIG, EX_USAGE, Findings, SettingOrigin};
 use super::schema::{
     AccessDraft, ConfineDraft, DefaultsDraft, GovernorDraft, LOG_TARGETS_MAX, LimitsDraft, LogDraft,
-    THREADS_MAX, TargetDraft, TokenSource, WebSocketDraft,
+    PairDraft, THREADS_MAX, TargetDraft, TokenSource, WebSocketDraft,
 };
 use super::settings::{Confine, ProcessSettings};
 use super::value::{Located, Origin};
 use super::{Env, monitor, tokens};
 use crate::domain::access::Access;
+use crate::domain::alert::AlertPolicy;
+use crate::domain::alert::pair::PairPolicy;
 use crate::domain::governor::Terms;
 use crate::domain::host::Hosts;
 use crate::domain::lang::Lang;
@@ -22,11 +24,17 @@ use crate::domain::rules::Rules;
 use crate::domain::sentence::Audience;
 use crate::domain::time::Span;
 use crate::domain::zone::{UnknownLocal, Zone};
+use crate::engine::delivery::PeerSettings;
 use crate::i18n;
 use crate::i18n::ParseError;
+use crate::net::tls;
 use crate::sys::log::{Format, LogOptions, Target, TargetOptions};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+/// How often the other server of a pair is asked, and how long it may be silent.
+const PAIR_EVERY: Span = Span::secs(5);
+const PAIR_GRACE: Span = Span::secs(30);
 
 /// What the decisions look at.
 #[derive(Clone, Copy)]
@@ -44,6 +52,31 @@ impl Resolver<'_> {
             _ => self.args.config.as_ref(),
         };
         self.path(argument, "HEARTBEAT_CONFIG")
+    }
+
+    /// The other server of a pair, and what the alerts have to know of it.
+    pub(super) fn pair(self, pair: Located<PairDraft>, alerts: &mut AlertPolicy) -> Option<PeerSettings> {
+        let Located { value: draft, origin } = pair;
+        let is_named = draft.url.is_given();
+        if !is_named && !draft.given().is_empty() {
+            self.findings.reject(origin.place, origin.key, i18n::config::PAIR_NEEDS_URL.into());
+        }
+        if let (Some(path), Some(origin)) = (&draft.ca.value, &draft.ca.origin) {
+            if let Err(error) = tls::authorities(Some(path)) {
+                self.findings.reject(origin.place.clone(), origin.key.clone(), error.text());
+            }
+        }
+        let token = draft.token.value;
+        let token =
+            token.and_then(|token| tokens::read(&[token], self.env, self.findings).into_iter().next());
+        let (url, every) = (draft.url.value?, draft.every.or(PAIR_EVERY));
+        alerts.pair = Some(PairPolicy {
+            standby_for: draft.standby_for.value,
+            url: url.to_string(),
+            every,
+            grace: draft.grace.or(PAIR_GRACE),
+        });
+        Some(PeerSettings { url, token, ca: draft.ca.value, every })
     }
 
     /// The log. Without a wish it goes to standard error, or to whatever stands in for it.

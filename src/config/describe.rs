@@ -160,6 +160,13 @@ impl Settings {
             names => names.join(i18n::config::COMMA.in_lang(lang)),
         };
         rows.push((i18n::config::TOLD.in_lang(lang), whom));
+        if let Some(pair) = &self.alerts.pair {
+            let text = match &pair.standby_for {
+                Some(name) => i18n::config::pair_standby(&pair.url, &name, &pair.grace),
+                None => i18n::config::pair_first(&pair.url),
+            };
+            rows.push((i18n::config::ROW_PAIR.in_lang(lang), text.in_lang(lang)));
+        }
         rows
     }
 

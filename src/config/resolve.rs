@@ -54,6 +54,7 @@ impl Settings {
         let (mut alerts, channels) = notifier::resolve(draft.notifier.or_default(), notify, env, &findings);
         alerts.server =
             Server { name: host_name().unwrap_or_default(), page_url: draft.page.or_default().url.value };
+        let peer = draft.pair.located().and_then(|pair| resolver.pair(pair, &mut alerts));
         notifier::known(&told, &alerts, &findings);
         let limits = draft.limits.or_default();
         let mut settings = Settings {
@@ -83,6 +84,7 @@ impl Settings {
             rules: Arc::new(rules.told_to(&alerts)),
             local_zone,
             alerts: Arc::new(alerts),
+            peer,
             channels,
             process,
             warnings: Vec::new(),

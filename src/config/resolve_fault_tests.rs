@@ -10,11 +10,11 @@ fn every_fault_is_told_with_file_line_and_key() {
     for (text, says) in [
         (
             "x = 1",
-            "1: x: unknown key; known here: lang, listen, log, state, control, confine, access, limits, tcp, websocket, governor, compat, page, defaults, monitor, notifier",
+            "1: x: unknown key; known here: lang, listen, log, state, control, confine, access, limits, tcp, websocket, governor, compat, page, pair, defaults, monitor, notifier",
         ),
         (
             "\n[udp]",
-            "2: udp: unknown key; known here: lang, listen, log, state, control, confine, access, limits, tcp, websocket, governor, compat, page, defaults, monitor, notifier",
+            "2: udp: unknown key; known here: lang, listen, log, state, control, confine, access, limits, tcp, websocket, governor, compat, page, pair, defaults, monitor, notifier",
         ),
         ("lang = \"fr\"", "1: lang: not a language: write auto, en or zh"),
         ("lang = 1", "1: lang: a string is expected, not an integer"),
@@ -112,7 +112,7 @@ fn every_fault_is_told_with_file_line_and_key() {
         ),
         (
             "\"a\\nb\" = 1",
-            "1: \"a\\nb\": unknown key; known here: lang, listen, log, state, control, confine, access, limits, tcp, websocket, governor, compat, page, defaults, monitor, notifier",
+            "1: \"a\\nb\": unknown key; known here: lang, listen, log, state, control, confine, access, limits, tcp, websocket, governor, compat, page, pair, defaults, monitor, notifier",
         ),
         ("\na = 1\na = 2", "3: not TOML: duplicate key"),
         ("websocket.timeout = \"999ms\"", "1: websocket.timeout: 999ms is out of range: 1s to 1d"),

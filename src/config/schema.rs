@@ -21,6 +21,7 @@ mod listen;
 mod log;
 mod monitor;
 mod notifier;
+mod pair;
 mod source;
 mod state;
 
@@ -34,6 +35,7 @@ pub(super) use listen::{ListenDraft, TlsDraft};
 pub(super) use log::{LogDraft, TargetDraft};
 pub(super) use monitor::{MonitorDraft, WindowDraft};
 pub(super) use notifier::{NotifierDraft, NotifierKind, SecretUrl};
+pub(super) use pair::PairDraft;
 pub(crate) use source::{TokenSource, credential};
 pub(super) use state::{ConfineDraft, ControlDraft, StateDraft};
 
@@ -68,6 +70,7 @@ section! {
         governor: GovernorDraft { read: table() }
         compat: CompatDraft { read: table() }
         page: PageDraft { read: table() }
+        pair: PairDraft { read: table() }
         defaults: DefaultsDraft { read: table() }
         monitor: Vec<Located<MonitorDraft>> { read: tables(RULES_MAX) }
         notifier: Vec<Located<NotifierDraft>> { read: tables(NOTIFIERS_MAX) }
@@ -89,6 +92,7 @@ pub(super) const SECTIONS: &[(&str, &[KeyAbout])] = &[
     ("governor", GovernorDraft::ABOUT),
     ("compat", CompatDraft::ABOUT),
     ("page", PageDraft::ABOUT),
+    ("pair", PairDraft::ABOUT),
     ("defaults", DefaultsDraft::ABOUT),
     ("monitor", MonitorDraft::ABOUT),
     ("notifier", NotifierDraft::ABOUT),

@@ -11,6 +11,7 @@ use crate::domain::policy::{Defaults, SocketTimes, Sync, TcpTimes};
 use crate::domain::rules::Rules;
 use crate::domain::time::Span;
 use crate::domain::zone::UnknownLocal;
+use crate::engine::delivery::PeerSettings;
 use crate::notify::ChannelSettings;
 use crate::sys::log::LogOptions;
 use crate::sys::sandbox;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub rules: Arc<Rules>,
     /// The notifiers, and who is told where a rule does not say.
     pub alerts: Arc<AlertPolicy>,
+    /// The other server that judges the same monitors, if there is one.
+    pub peer: Option<PeerSettings>,
     /// How the notifiers reach people, in the same order.
     pub channels: Vec<ChannelSettings>,
     /// Why the machine's own time zone is not known, where anything goes by it.

@@ -14,12 +14,18 @@
 //! others have the message, each who has not gets it in a message of its own, tried by itself. While somebody has such
 //! messages waiting, what comes later joins them, so that for each recipient the order holds.
 //!
+//! With another server beside this one (`[pair]`) a task asks that for its alerts (`peer`), and what it tells or has told is
+//! kept back or let go (`standby`).
+//!
 //! A message is struck off only after it was taken, so a crash between the two repeats it: with the same key. Where it
 //! cannot be struck off because the disk is full, that is remembered until it can; and what could not even be put into the
 //! outbox leaves from memory, marked (`unstored`).
 
 mod deliverer;
 mod notifier_state;
+mod pair_state;
+mod peer;
+mod standby;
 pub mod stats;
 pub(in crate::engine) mod unstored;
 
@@ -30,6 +36,8 @@ use crate::store::Settled;
 use crate::sys::clock;
 use arc_swap::ArcSwap;
 pub use deliverer::{Deliverer, Dispatch};
+use peer::{PeerAnswer, PeerTask};
+pub use peer::{PeerSettings, PeerUrl};
 use stats::{Partly, Test, Tested};
 use std::collections::BTreeMap;
 use std::io;
@@ -59,6 +67,7 @@ pub type NotifierChannels = BTreeMap<String, NotifierChannel>;
 /// The thread, from outside.
 pub struct DeliveryThread {
     channels: Arc<ArcSwap<NotifierChannels>>,
+    peer: Arc<ArcSwap<Option<PeerSettings>>>,
     stop: Arc<Notify>,
     engine: Arc<Engine>,
     thread: JoinHandle<()>,
@@ -66,8 +75,13 @@ pub struct DeliveryThread {
 
 impl DeliveryThread {
     /// Starts it. Errors are the system's: no thread to be had.
-    pub fn start(engine: &Arc<Engine>, channels: NotifierChannels) -> io::Result<DeliveryThread> {
+    pub fn start(
+        engine: &Arc<Engine>,
+        channels: NotifierChannels,
+        peer: Option<PeerSettings>,
+    ) -> io::Result<DeliveryThread> {
         let channels = Arc::new(ArcSwap::from_pointee(channels));
+        let peer = Arc::new(ArcSwap::from_pointee(peer));
         let stop = Arc::new(Notify::new());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let door = engine.take_post_door().ok_or_else(|| io::Error::other("there is a delivery already"))?;
@@ -75,6 +89,7 @@ impl DeliveryThread {
             engine: engine.clone(),
             channels: channels.clone(),
             used: channels.load_full(),
+            peer: PeerWork { wanted: peer.clone(), used: Arc::default(), task: None },
             deliverer: Deliverer::default(),
             under_way: JoinSet::new(),
         };
@@ -84,12 +99,18 @@ impl DeliveryThread {
             // Where names are not resolved a thread hangs in it that nothing stops; the end does not wait for it.
             runtime.shutdown_background();
         })?;
-        Ok(DeliveryThread { channels, stop, engine: engine.clone(), thread })
+        Ok(DeliveryThread { channels, peer, stop, engine: engine.clone(), thread })
     }
 
     /// Uses other channels from now on.
     pub fn set_channels(&self, channels: NotifierChannels) {
         self.channels.store(Arc::new(channels));
+        self.engine.post.bell.notify_one();
+    }
+
+    /// Asks another server from now on, or none.
+    pub fn set_peer(&self, peer: Option<PeerSettings>) {
+        self.peer.store(Arc::new(peer));
         self.engine.post.bell.notify_one();
     }
 
@@ -113,8 +134,40 @@ struct Work {
     channels: Arc<ArcSwap<NotifierChannels>>,
     /// Those that were there at the last look.
     used: Arc<NotifierChannels>,
+    peer: PeerWork,
     deliverer: Deliverer,
     under_way: JoinSet<Tried>,
+}
+
+/// The other server of a pair: the one that is wanted, and the task that asks it.
+struct PeerWork {
+    wanted: Arc<ArcSwap<Option<PeerSettings>>>,
+    used: Arc<Option<PeerSettings>>,
+    task: Option<PeerTask>,
+}
+
+impl PeerWork {
+    /// Begins to ask the one that is wanted; whether it is another one than before.
+    fn renew(&mut self) -> bool {
+        let wanted = self.wanted.load_full();
+        if Arc::ptr_eq(&wanted, &self.used) {
+            return false;
+        }
+        let is_other = *wanted != *self.used;
+        if is_other {
+            self.task = wanted.as_ref().clone().map(PeerTask::start);
+        }
+        self.used = wanted;
+        is_other
+    }
+
+    /// What it answers next.
+    async fn next(&mut self) -> PeerAnswer {
+        match &mut self.task {
+            Some(task) => task.next().await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 impl Work {
@@ -128,6 +181,7 @@ impl Work {
                     }
                 }
                 Some(test) = door.recv() => self.test(test),
+                answer = self.peer.next() => self.engine.note_peer(&mut self.deliverer, answer, clock::now()),
                 () = self.engine.post.bell.notified() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = stop.notified() => break,
@@ -150,11 +204,17 @@ impl Work {
             self.deliverer.forget();
             self.used = channels.clone();
         }
+        if self.peer.renew() {
+            self.deliverer.pair.forget();
+        }
         let slots = |name: &str| channels.get(name).map(|channel| channel.concurrency);
         for dispatch in self.engine.hand_out(&mut self.deliverer, &slots, now) {
             if let Some(channel) = channels.get(&dispatch.outgoing.notifier) {
                 self.send(dispatch, channel.clone(), None);
             }
+        }
+        if let Some(task) = &self.peer.task {
+            task.want_since(self.deliverer.pair.since());
         }
     }
 

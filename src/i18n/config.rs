@@ -3,6 +3,8 @@
 use super::{Quoted, Shown, Told, texts, words};
 
 words! {
+    ROW_PAIR: "pair", "另一台服务器";
+    PAIR_NEEDS_URL: "url is missing: where the other server is", "缺少 url：另一台服务器在哪里";
     ROW_WEBSOCKET: "websocket", "WebSocket";
     ROW_TCP: "tcp", "TCP";
     ROW_THREADS: "threads", "线程";
@@ -200,6 +202,10 @@ words! {
 }
 
 texts! {
+    pair_standby(url: Shown, name: Shown, grace: Shown):
+        "stands by for {url} ({name}), tells when that is silent for {grace}",
+        "为 {url}（{name}）待命，沉默 {grace} 后通知";
+    pair_first(url: Shown): "tells, but for what {url} has told", "照常通知，{url} 已通知的除外";
     websocket_times(ping_interval: Shown, timeout: Shown):
         "ping every {ping_interval}, given up after {timeout} of silence",
         "每 {ping_interval} 探测一次，静默 {timeout} 后断开";

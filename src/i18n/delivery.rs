@@ -3,6 +3,7 @@
 use super::{Shown, Told, texts, words};
 
 words! {
+    PAIR_OVER: "it was over before anybody had to be told", "在需要通知之前已经结束";
     UNREADABLE: "the message cannot be read", "无法读取该消息";
     TOO_MANY_WAITING: "too many are waiting for this notifier", "等待该通知渠道的消息过多";
     NO_SUCH_NOTIFIER: "there is no such notifier any more", "该通知渠道已不存在";
@@ -18,6 +19,25 @@ words! {
 }
 
 texts! {
+    pair_held(name: Shown): "held: {name} is alive", "暂不发送：{name} 仍在运行";
+    pair_asked_first(url: Shown): "held: {url} is asked first", "暂不发送：先询问 {url}";
+    pair_told(name: Shown): "told by {name}", "已由 {name} 通知";
+    pair_not_sent(to: Shown, reason: Told, what: Told): "not sent to {to}, {reason}: {what}", "未发给 {to}，{reason}：{what}";
+    pair_heard(url: Shown): "the other server answers: {url}", "另一台服务器有应答：{url}";
+    pair_heard_holding(url: Shown):
+        "the other server answers, alerts are left to it: {url}",
+        "另一台服务器有应答，告警由它发出：{url}";
+    pair_silent(url: Shown, grace: Shown): "the other server, {url}, has not answered for {grace}", "另一台服务器 {url} 已 {grace} 没有应答";
+    pair_silent_telling(url: Shown, grace: Shown):
+        "the other server, {url}, has not answered for {grace}: alerts are told from here",
+        "另一台服务器 {url} 已 {grace} 没有应答：改由本机发出告警";
+    pair_missed(url: Shown, reason: Shown): "no answer from {url}: {reason}", "{url} 没有应答：{reason}";
+    pair_refused(url: Shown, status: Shown):
+        "{url} does not show its alerts ({status}): see pair.token here and access.read there; what it has told may be told twice",
+        "{url} 不让查看它的告警（{status}）：请检查本机的 pair.token 和对方的 access.read；它已通知的内容可能会重复通知";
+    pair_not_ours(url: Shown):
+        "{url} does not answer as a heartbeat-server: what it has told may be told twice",
+        "{url} 的应答不像 heartbeat-server：它已通知的内容可能会重复通知";
     told(to: Shown, what: Told): "told {to}: {what}", "已通知 {to}：{what}";
     told_in_part(to: Shown, reason: Told, what: Told):
         "told {to}, but not all: {reason}; {what}",

@@ -30,6 +30,7 @@ parse_errors! {
     NotUrl:
         "not a URL: write http://, https://, tcp://, tls://, ws:// or wss:// and HOST[:PORT], or unix:PATH",
         "不是 URL：请写 http://、https://、tcp://、tls://、ws:// 或 wss:// 加 主机[:端口]，或 unix:路径";
+    NotWebUrl: "not a URL: write http:// or https:// and HOST[:PORT]", "不是 URL：请写 http:// 或 https:// 加 主机[:端口]";
     NoHost: "the URL has no host", "URL 中缺少主机";
     NotHostName: "not a host name", "不是主机名";
     UserInUrl:

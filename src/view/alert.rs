@@ -106,6 +106,7 @@ pub fn row_json(lang: Lang, row: &Listed<'_>) -> Value {
             "state": row.state,
             "kind": row.message.map(|message| message.kind.name()),
             "monitor": first.map(|one| &one.id),
+            "monitors": row.message.map(|message| message.monitors.iter().map(|one| &one.id).collect::<Vec<_>>()),
             "count": row.message.map_or(0, |message| message.count),
             "incident": first.and_then(|one| one.incident.as_ref()),
             "made": row.made.rfc3339(),

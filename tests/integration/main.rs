@@ -38,6 +38,7 @@ mod malformed;
 mod memory;
 mod old_states;
 mod over;
+mod pair;
 mod proxies;
 mod reading;
 mod rules;

@@ -5,6 +5,7 @@ mod entry;
 mod lookup;
 pub mod machine;
 pub mod message;
+pub mod pair;
 pub mod policy;
 
 pub use entry::Remembered;

@@ -1,6 +1,7 @@
 //! What the configuration says of alerts: the notifiers there are, and who is told where a monitor's rule is silent.
 
 use super::message::Server;
+use super::pair::PairPolicy;
 use crate::domain::time::Span;
 
 /// Most notifiers.
@@ -72,6 +73,8 @@ pub struct AlertPolicy {
     pub notify: Vec<String>,
     /// Who tells it.
     pub server: Server,
+    /// The other server that judges the same monitors, if there is one.
+    pub pair: Option<PairPolicy>,
 }
 
 impl AlertPolicy {

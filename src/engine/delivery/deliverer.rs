@@ -4,6 +4,7 @@
 //! stands in `notifier_state`, what waits in the store.
 
 use super::notifier_state::{NotifierState, handed_on, left, parts, waiting};
+use super::pair_state::{DECIDED_AT_ONCE, PairState};
 use super::stats::AlertResult;
 use crate::domain::alert::message::age;
 use crate::domain::alert::{Message, MessageKind, Notifier};
@@ -39,6 +40,8 @@ pub struct Deliverer {
     swept: Option<Mono>,
     /// It was said that nothing leaves the outbox.
     is_stuck: bool,
+    /// What the other server of a pair leaves to this one.
+    pub(super) pair: PairState,
 }
 
 /// A message that is to be sent now.
@@ -64,6 +67,11 @@ impl Deliverer {
         self.is_stuck
     }
 
+    /// Whether a message is on its way.
+    pub(super) fn carries(&self, outgoing: &Outgoing) -> bool {
+        self.states.get(&outgoing.lane()).is_some_and(|state| state.carries(&outgoing.key))
+    }
+
     fn state(&mut self, lane: &Lane) -> &mut NotifierState {
         self.states.entry(lane.clone()).or_default()
     }
@@ -82,6 +90,7 @@ impl Engine {
         self.say_if_stuck(deliverer, now.wall);
         let done = self.sweep(deliverer, now).and_then(|()| {
             let policy = self.policy.load_full();
+            self.sort_by_pair(deliverer, &policy, now)?;
             let pending = self.all_waiting()?;
             self.post.pending.store(pending.iter().map(|(_, count)| count).sum(), Ordering::Relaxed);
             for notifier in &policy.alerts.notifiers {
@@ -125,6 +134,7 @@ impl Engine {
     ) -> Option<Dispatch> {
         let mut message = serde_json::from_str::<Message>(&outgoing.message).ok()?.at(now, LATE);
         message.server = self.policy().alerts.server.clone();
+        deliverer.pair.shorten(&outgoing.key, &mut message);
         message.unstored = lock(&self.unstored).holds(&outgoing.key);
         deliverer.state(&outgoing.lane()).begin(&outgoing.key);
         let without = if outgoing.recipient.is_none() { lagging.to_vec() } else { Vec::new() };
@@ -137,16 +147,19 @@ impl Engine {
         lane: &Lane,
         now: Mono,
     ) -> Result<Option<Outgoing>, StoreError> {
-        let state = deliverer.state(lane);
+        let Deliverer { states, pair, .. } = deliverer;
+        let state = states.entry(lane.clone()).or_default();
+        let window = if pair.is_choosy() { DECIDED_AT_ONCE } else { WINDOW_MAX };
         let mut most = state.busy() + 1;
         loop {
             let waiting = self.waiting(lane, most)?;
-            let all = waiting.all || most >= WINDOW_MAX;
-            let found = state.choose(&waiting.messages, waiting.from, all, now).cloned();
+            let all = waiting.all || most >= window;
+            let may_go = |key: &str| pair.allows(key);
+            let found = state.choose(&waiting.messages, waiting.from, may_go, all, now).cloned();
             if found.is_some() || all {
                 return Ok(found);
             }
-            most = (most * 4).min(WINDOW_MAX);
+            most = (most * 4).min(window);
         }
     }
 

@@ -79,8 +79,8 @@ impl NotifierState {
         self.under_way.len()
     }
 
-    /// Which of those that wait goes next. `from`: those before it do not go now. `all`: no others wait that are worth a
-    /// look.
+    /// Which of those that wait goes next. `from`: those before it do not go now. `may_go`: which keys go at all. `all`: no
+    /// others wait that are worth a look.
     ///
     /// The first that is not left alone, but never one about a monitor of which an earlier one speaks that has not
     /// arrived. When the notifier keeps failing, it is tried with others too: it may be the message.
@@ -88,6 +88,7 @@ impl NotifierState {
         &mut self,
         waiting: &'a [Outgoing],
         from: usize,
+        may_go: impl Fn(&str) -> bool,
         all: bool,
         now: Mono,
     ) -> Option<&'a Outgoing> {
@@ -97,7 +98,7 @@ impl NotifierState {
         for (index, one) in waiting.iter().enumerate() {
             let rests = self.resting.get(&one.key).is_some_and(|until| now < *until);
             let ids = if index == 0 && waiting.len() == 1 { BTreeSet::new() } else { monitors(one) };
-            let is_open = index >= from && !rests && !self.under_way.contains(&one.key);
+            let is_open = index >= from && !rests && !self.under_way.contains(&one.key) && may_go(&one.key);
             if is_open && ids.is_disjoint(&earlier) {
                 if !doubtful || !self.asked.contains(&one.key) {
                     return Some(one);

@@ -31,7 +31,7 @@ fn failed(after: Option<u64>) -> Outcome {
 }
 
 fn chosen(state: &mut NotifierState, waiting: &[Outgoing], s: u64) -> Option<String> {
-    state.choose(waiting, 0, true, at(s).mono).map(|one| one.key.clone())
+    state.choose(waiting, 0, |_| true, true, at(s).mono).map(|one| one.key.clone())
 }
 
 #[test]

@@ -93,6 +93,10 @@ pub(in crate::engine) struct DeliveryStats {
     failing: Mutex<BTreeSet<Lane>>,
     /// What was given up of late: when, and whom it was for.
     failed: Mutex<VecDeque<(Wall, Lane)>>,
+    /// The keys of messages that are kept back while the other server of a pair is heard.
+    pub(in crate::engine) held: Mutex<BTreeSet<String>>,
+    /// What is wrong with that server, where nobody else says it.
+    pub(in crate::engine) pair_trouble: Mutex<Option<Text>>,
 }
 
 impl Default for DeliveryStats {
@@ -108,6 +112,8 @@ impl Default for DeliveryStats {
             pending: AtomicU64::new(0),
             failing: Mutex::default(),
             failed: Mutex::default(),
+            held: Mutex::default(),
+            pair_trouble: Mutex::default(),
         }
     }
 }
@@ -177,6 +183,7 @@ impl DeliveryStats {
             count => i18n::delivery::recipients_unreachable(count, name, &again),
         };
         let mut all: Vec<Text> = untold.iter().map(trouble).collect();
+        all.extend(lock(&self.pair_trouble).clone());
         let mut failed = lock(&self.failed);
         while failed.front().is_some_and(|(at, ..)| age(*at, now) > FAILED_SHOWN) {
             failed.pop_front();

@@ -295,8 +295,14 @@ fn mark(posted: &mut OutboxMessage, settled: &Settled, at: Wall) {
 }
 
 impl Engine {
-    /// Alerts, newest first, those included that are not on record. It may wait for a disk.
+    /// Alerts, newest first, those included that are not on record, and why they wait. It may wait for a disk.
     pub fn alerts(&self, query: &OutboxQuery) -> Result<Vec<OutboxMessage>, StoreError> {
+        let mut rows = self.list_alerts(query)?;
+        self.say_why_held(&mut rows);
+        Ok(rows)
+    }
+
+    fn list_alerts(&self, query: &OutboxQuery) -> Result<Vec<OutboxMessage>, StoreError> {
         let mut spare = 0;
         loop {
             let AlertsPage { mut held, settled, before, puts } = lock(&self.unstored).page(query);
