@@ -25,9 +25,12 @@ macro_rules! dialects {
         impl CompatDraft {
             /// What is in force.
             pub(in crate::config) fn policy(self) -> CompatPolicy {
-                let given = [$((stringify!($name), self.$name.value)),*];
-                let switches = given.into_iter().filter_map(|(name, switch)| Some((name, switch?)));
-                CompatPolicy { switches: switches.collect() }
+                let unsaid = |is_on| CompatSwitch { is_on, ..CompatSwitch::default() };
+                let switches = vec![$((
+                    stringify!($name),
+                    self.$name.value.unwrap_or_else(|| unsaid($default)),
+                )),*];
+                CompatPolicy { switches }
             }
         }
     };
