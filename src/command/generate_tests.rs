@@ -3,7 +3,7 @@
 use super::*;
 use crate::command::check;
 use crate::config::cli::{Args, Task};
-use crate::config::manual::testing::{missing, skeleton};
+use crate::config::manual::testing::{compare_shipped, missing, skeleton};
 use crate::config::testing::{Dir, env, uncommented};
 use crate::config::{Settings, schema};
 use crate::domain::alert::Notifier;
@@ -27,7 +27,6 @@ fn product(product: Product) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// With REGENERATE in the environment (`make generated`) they are written anew.
 #[test]
 fn the_shipped_files_are_those_that_the_program_makes() {
     let made = [
@@ -37,14 +36,7 @@ fn the_shipped_files_are_those_that_the_program_makes() {
         ("man/zh_CN/heartbeat-server.toml.5", config_man(Lang::Zh)),
         ("packaging/heartbeat-server.toml", sample_config()),
     ];
-    for (name, text) in made {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-        if std::env::var_os("REGENERATE").is_some() {
-            std::fs::write(path, text).unwrap();
-        } else {
-            assert!(std::fs::read_to_string(path).unwrap() == text, "{name} is old; run: make generated");
-        }
-    }
+    made.iter().for_each(|(name, text)| compare_shipped(name, text));
     assert_eq!(product(Product::Man), man(Lang::En), "English unless a language is named");
 }
 

@@ -73,6 +73,17 @@ pub(crate) mod testing {
     //! What every page of ours has to hold.
 
     use super::roff;
+
+    /// Compares a file of the source tree with what the program makes; with REGENERATE in the environment
+    /// (`make generated`) it is written anew.
+    pub(crate) fn compare_shipped(name: &str, made: &str) {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        if std::env::var_os("REGENERATE").is_some() {
+            std::fs::write(path, made).unwrap();
+        } else {
+            assert!(std::fs::read_to_string(path).unwrap() == made, "{name} is old; run: make generated");
+        }
+    }
     use clap::{Arg, Command};
 
     /// What a page lacks of all that its program can be told: options of each command, and variables.
