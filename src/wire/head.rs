@@ -23,6 +23,10 @@ pub struct Facts<'a> {
     pub host: Option<&'a [u8]>,
     /// `Origin`.
     pub origin: Option<&'a [u8]>,
+    /// `Sec-Fetch-Site`, its last line.
+    pub fetch_site: Option<&'a [u8]>,
+    /// `Referer`, its last line.
+    pub referer: Option<&'a [u8]>,
     /// The lines of `Forwarded`, in order.
     pub forwarded: HeaderLines<'a>,
     /// The lines of `X-Forwarded-For`, in order.
@@ -76,6 +80,14 @@ impl<'a> Facts<'a> {
             }
             6 if name.eq_ignore_ascii_case("origin") => {
                 once(&mut self.origin, value, "more than one Origin header")
+            }
+            7 if name.eq_ignore_ascii_case("referer") => {
+                self.referer = Some(value);
+                Ok(())
+            }
+            14 if name.eq_ignore_ascii_case("sec-fetch-site") => {
+                self.fetch_site = Some(value);
+                Ok(())
             }
             13 if name.eq_ignore_ascii_case("authorization") => {
                 once(&mut self.authorization, value, "more than one Authorization header")
@@ -218,7 +230,7 @@ pub fn next<'a>(buffer: &'a [u8], limits: &Limits) -> HeadStep<'a> {
                 }
                 false
             }
-            7 => name.eq_ignore_ascii_case("upgrade") || name.eq_ignore_ascii_case("trailer"),
+            7 if name.eq_ignore_ascii_case("upgrade") || name.eq_ignore_ascii_case("trailer") => true,
             10 if name.eq_ignore_ascii_case("connection") => {
                 let wish = match value {
                     v if v.eq_ignore_ascii_case(b"close") => true,

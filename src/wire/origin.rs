@@ -23,6 +23,29 @@ pub fn is_cross_site(proxies: &Proxies, peer: Peer, facts: &Facts<'_>) -> bool {
     !(host_fits && scheme_fits)
 }
 
+/// Whether a page of another site led a browser to ask this without an `Origin`, as it does for images, frames and links: it
+/// says so in `Sec-Fetch-Site`, else (over plain HTTP it does not say that) in `Referer`. A page can make its browser leave
+/// `Referer` out, and is not known then.
+pub fn is_led_across(proxies: &Proxies, peer: Peer, facts: &Facts<'_>) -> bool {
+    match (facts.origin, facts.fetch_site, facts.referer) {
+        (None, Some(site), _) => !matches!(site.trim_ascii(), b"same-origin" | b"none"),
+        (None, None, Some(referer)) => {
+            let ends = |b: &u8| matches!(b, b'/' | b'?' | b'#');
+            let is_page = |scheme: &[u8]| {
+                referer.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+            };
+            // What is no page of a site leads nowhere.
+            let Some(scheme) = [&b"http://"[..], b"https://"].into_iter().find(|s| is_page(s)) else {
+                return false;
+            };
+            let host = referer[scheme.len()..].iter().position(ends);
+            let from = &referer[..host.map_or(referer.len(), |bytes| scheme.len() + bytes)];
+            is_cross_site(proxies, peer, &Facts { origin: Some(from), ..*facts })
+        }
+        _ => false,
+    }
+}
+
 /// The name under which a request came, which is what a trusted proxy says of that, else `Host`. `None`: under none.
 pub fn host_asked_for<'a>(proxies: &Proxies, peer: Peer, facts: &Facts<'a>) -> Option<&'a [u8]> {
     match ForwardedOrigin::by(proxies, peer, facts) {
@@ -114,6 +137,47 @@ mod tests {
             assert!(crosses(&[("host", host), ("origin", origin)]), "{host} {origin}");
         }
         assert!(crosses(&[("origin", "http://hb.lan")]), "no Host at all");
+    }
+
+    #[test]
+    fn a_link_or_an_image_of_another_site_is_known_by_what_the_browser_says() {
+        let proxies = Proxies { networks: Vec::new(), unix: true, header: ProxyHeader::Unsaid };
+        let is_led = |headers: &[(&str, &str)]| {
+            let all = [&[("host", "hb.lan:7777")][..], headers].concat();
+            let facts = Facts::collect(all.iter().map(|(n, v)| (*n, v.as_bytes()))).unwrap();
+            is_led_across(&proxies, Peer::from_ip("192.0.2.1".parse().unwrap()), &facts)
+        };
+        let site = |site| ("Sec-Fetch-Site", site);
+        let from = |page| ("Referer", page);
+        for headers in [
+            &[][..],
+            &[site("none")],
+            &[site("same-origin")],
+            &[from("http://hb.lan:7777/")],
+            &[from("http://HB.lan:7777/monitors/a?b#c")],
+            &[from("http://hb.lan:7777")],
+            &[from("")],
+            &[from("about:blank")],
+            &[from("/monitors/a")],
+            // It was judged by what stands there.
+            &[("origin", "http://hb.lan:7777"), from("http://evil.example/")],
+        ] {
+            assert!(!is_led(headers), "{headers:?}");
+        }
+        for headers in [
+            &[site("cross-site")][..],
+            &[site("same-site")],
+            &[site("cross-site"), from("http://hb.lan:7777/")],
+            &[from("http://evil.example/")],
+            &[from("HTTP://evil.example")],
+            &[from("https://evil.example?http://hb.lan:7777/")],
+            &[from("http://evil.example#hb.lan:7777")],
+            &[from("http://hb.lan:7777@evil.example/")],
+            &[from("http://hb.lan/")],
+            &[from("http://")],
+        ] {
+            assert!(is_led(headers), "{headers:?}");
+        }
     }
 
     #[test]

@@ -153,6 +153,25 @@ fn access_is_that_of_all_beats() {
 }
 
 #[test]
+fn an_image_or_a_link_of_another_site_is_no_beat() {
+    let hb = daemon(BOTH);
+    for (said, status) in [
+        ("Sec-Fetch-Site: cross-site\r\n", 403),
+        ("sec-fetch-site: same-site\r\nReferer: http://hb/\r\n", 403),
+        ("Referer: http://elsewhere/page\r\n", 403),
+        ("Referer: https://elsewhere\r\n", 403),
+        ("Sec-Fetch-Site: none\r\n", 200),
+        ("Sec-Fetch-Site: same-origin\r\nReferer: http://hb/\r\n", 200),
+        ("Referer: http://hb/monitors/a?b\r\n", 200),
+    ] {
+        let reply = both(&hb, &get("/ping/a").replace("Host", &format!("{said}Host")));
+        assert_eq!(reply.status, status, "{said}");
+    }
+    assert_eq!(hb.monitor("a")["beats"], json!(6));
+    assert_eq!(hb.metric("heartbeat_beats_total{transport=\"http\",result=\"denied\"}"), 8);
+}
+
+#[test]
 fn urls_and_json_take_turns_on_one_connection() {
     let hb = daemon(BOTH);
     let mut conn = hb.connect();

@@ -16,7 +16,7 @@ use crate::wire::answer::Answer;
 use crate::wire::compat::{self, CompatRequest, Spoken};
 use crate::wire::forwarded::Unreadable;
 use crate::wire::head::{BEAT_PATHS, Facts};
-use crate::wire::origin::{host_asked_for, is_cross_site};
+use crate::wire::origin::{host_asked_for, is_cross_site, is_led_across};
 use crate::wire::query;
 use crate::wire::url_beat::{self, UrlBeat};
 use std::sync::Arc;
@@ -51,6 +51,12 @@ pub fn admit_over(
         return Err(denied(Answer::error(
             403,
             "a page of another site may not send beats: Origin is not Host",
+        )));
+    }
+    if is_led_across(&context.options.proxies, peer, facts) {
+        return Err(denied(Answer::error(
+            403,
+            "a page of another site may not send beats: Sec-Fetch-Site or Referer names one",
         )));
     }
     match policy.access.check(Permission::Beat, client, facts.bearer()) {

@@ -138,6 +138,16 @@ fn networks_and_other_pages_are_kept_out_as_of_all_beats() {
     let hb = daemon(BOTH);
     let page = ask(&format!("/ping/{UUID}")).replace("Host", "Origin: http://elsewhere\r\nHost");
     assert!(replies(&hb, page.as_bytes()).iter().all(|reply| reply.status == 403));
+    for said in ["Sec-Fetch-Site: cross-site\r\n", "Referer: http://elsewhere/\r\n"] {
+        for method in ["GET", "HEAD", "POST"] {
+            for path in [&format!("/ping/{UUID}"), "/api/push/abcd1234", "/ping/own"] {
+                let request = send(method, path, said, "");
+                for reply in replies(&hb, request.as_bytes()) {
+                    assert_eq!(reply.status, 403, "{method} {path} {said}");
+                }
+            }
+        }
+    }
     let hb = daemon(&format!("[access]\nallow = [\"10.0.0.0/8\"]\nread = [\"127.0.0.0/8\"]\n{BOTH}"));
     for reply in replies(&hb, ask("/api/push/abcd1234").as_bytes()) {
         assert_eq!((reply.status, &reply.json()["key"]), (403, &json!("access.allow")));
