@@ -163,5 +163,6 @@ mod tests {
         };
         let [one, other] = ["abcdef0123456789-1", "abcdef0123456789-2"].map(id);
         assert!(one.starts_with("abcdef-") && one.len() == 15 && one != other, "{one} {other}");
+        assert!(id("-bcdef0123456789").starts_with("_bcdef-"));
     }
 }

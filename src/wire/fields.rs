@@ -99,7 +99,13 @@ impl<'a> Fields<'a> {
     pub fn hide_id(&mut self) {
         let [Scalar::Text(id), ..] = &mut self.slots else { return };
         let shown = head_of(id, HIDDEN_ID_BYTES);
-        *id = format!("{shown}-{}", TokenDigest::of(id.as_bytes()).mark()).into();
+        let mark = TokenDigest::of(id.as_bytes()).mark();
+        // No id begins with one.
+        *id = match shown.strip_prefix('-') {
+            Some(rest) => format!("_{rest}-{mark}"),
+            None => format!("{shown}-{mark}"),
+        }
+        .into();
     }
 
     /// Notes that something of them was lost already.

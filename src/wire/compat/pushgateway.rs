@@ -44,7 +44,7 @@ fn group(path: &str) -> Result<String, Answer> {
     if rest.len() % 2 != 0 {
         return Err(text(400, format!("odd number of components in label string {:?}", rest.join("/"))));
     }
-    let mut name = job;
+    let mut name = job.replace('/', "_");
     for pair in rest.chunks_exact(2).take(LABELS_MAX) {
         let label = pair[0].trim_end_matches("@base64");
         let is_name = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');

@@ -1,6 +1,6 @@
 //! A request as dialects see it.
 
-use crate::domain::id::IdRef;
+use crate::domain::id::{IdRef, composed};
 use crate::domain::limits::ID_BYTES_MAX;
 use crate::domain::message::head_of;
 use crate::domain::time::Wall;
@@ -92,10 +92,8 @@ impl<'a> CompatRequest<'a> {
         let form = || {
             let kind = self.header("content-type").unwrap_or_default();
             let is_form = kind.starts_with("application/x-www-form-urlencoded");
-            std::str::from_utf8(self.body)
-                .ok()
-                .filter(|_| is_form)
-                .and_then(|form| query::parameter(form, name))
+            // One byte that is no UTF-8 must not take away all that the form says.
+            is_form.then(|| query::parameter(&String::from_utf8_lossy(self.body), name))?
         };
         self.parameter(name).or_else(form)
     }
@@ -122,13 +120,87 @@ pub fn is_token(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// A name as an id can hold it: what cannot stand in one is `_`, and what is too long is cut.
+/// A name as an id can hold it: what cannot stand in one, or not there, is `_`, and what is too long is cut. Only of an
+/// empty name no id is made.
 pub fn fitting_id(name: &str) -> String {
-    let mut fits = String::new();
-    for c in name.chars() {
-        let mut bytes = [0; 4];
-        let is_fine = matches!(c, '/' | '-' | '.') || IdRef::makeable(c.encode_utf8(&mut bytes)).is_ok();
-        fits.push(if is_fine { c } else { '_' });
+    let fitting = |c: char| {
+        let is_fine = matches!(c, '/' | '-' | '.') || IdRef::makeable(c.encode_utf8(&mut [0; 4])).is_ok();
+        if is_fine { c } else { '_' }
+    };
+    let whole: String = composed(name).chars().map(fitting).collect();
+    if whole.is_empty() {
+        return whole;
     }
-    head_of(&fits, ID_BYTES_MAX).to_string()
+    let segments: Vec<&str> = whole.split('/').map(|s| fitting_segment(s).unwrap_or(s)).collect();
+    let mut id = head_of(&segments.join("/"), ID_BYTES_MAX).to_string();
+    // The cut may have left less of the last segment than can stand there.
+    if id.ends_with('/') {
+        id.truncate(id.len() - 1);
+        id.push('_');
+    }
+    let last = id.rfind('/').map_or(0, |at| at + 1);
+    if let Some(other) = fitting_segment(&id[last..]) {
+        id.replace_range(last.., other);
+    }
+    if id.starts_with('-') {
+        id.replace_range(..1, "_");
+    }
+    id
+}
+
+/// What stands in the place of a segment that an id cannot have.
+fn fitting_segment(segment: &str) -> Option<&'static str> {
+    match segment {
+        "" | "." => Some("_"),
+        ".." => Some("__"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_cannot_stand_in_an_id_is_an_underline() {
+        for (name, id) in [
+            ("web-1", "web-1"),
+            ("two words", "two_words"),
+            ("-a", "_a"),
+            ("/var/log", "_/var/log"),
+            ("a//b", "a/_/b"),
+            ("a/", "a/_"),
+            ("./a/../b/...", "_/a/__/b/..."),
+            ("..", "__"),
+            ("e\u{301}", "\u{e9}"),
+            ("", ""),
+        ] {
+            assert_eq!(fitting_id(name), id, "{name}");
+        }
+        // So does what the cut leaves of the last segment.
+        for (name, end) in [("/b", "x_"), ("/.b", "x/_"), ("/..b", "x/__"), ("/...", "x/...")] {
+            let kept = "x".repeat(ID_BYTES_MAX - end.len() + 1);
+            assert_eq!(fitting_id(&format!("{kept}{name}")), format!("{kept}{}", &end[1..]), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_form_that_is_not_utf_8_still_says_what_it_says() {
+        let headers: &[(&str, &[u8])] = &[("content-type", b"application/x-www-form-urlencoded")];
+        let (path, body) = ("/c2354d53d2", &b"m=caf\xe9&s=1"[..]);
+        let request = CompatRequest { method: "POST", path, query: "", headers, body, at: Wall(0) };
+        assert_eq!(request.parameter_or_form("s").as_deref(), Some("1"));
+        assert_eq!(request.parameter_or_form("m").as_deref(), Some("caf\u{fffd}"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_not_empty_becomes_an_id(name in "[-./a\u{301}\u{958} ]{1,6}.{0,4}", more in "[-./a]{0,10}", fill in 110usize..130) {
+            for name in [name.clone(), format!("{name}{}{more}", "x".repeat(fill))] {
+                let id = fitting_id(&name);
+                prop_assert!(IdRef::makeable(&id).is_ok(), "{:?} of {:?}", id, name);
+            }
+        }
+    }
 }

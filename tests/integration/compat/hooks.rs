@@ -76,6 +76,8 @@ fn pushgateway() {
         row(send("POST", "/metrics/job/packed", packed, "\u{1}\u{2}"), 200, "").then("packed", "up"),
         row(push("PUT", "/metrics/job@base64/ZXR4/path@base64/L3Zhcg"), 200, "").then("etx/path=_var", "up"),
         row(push("PUT", "/metrics/job/e/x@base64/="), 200, "").then("e", "up"),
+        row(push("PUT", "/metrics/job@base64/L3Zhci9sb2c"), 200, "").then("_var_log", "up"),
+        row(push("PUT", "/metrics/job/-dash"), 200, "").then("_dash", "up"),
         row(push("PUT", "/metrics/job/two%20words"), 200, "").then("two_words", "up"),
         row(send("DELETE", "/metrics/job/gone", "", ""), 202, "").then("gone", "none"),
         row(push("PUT", "/metrics/job/"), 400, "job name is required"),
