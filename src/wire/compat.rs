@@ -55,10 +55,11 @@ const fn at_root(name: &'static str, dialect: &'static dyn CompatDialect) -> Com
 
 /// All dialects. Of two that take a path the first has it.
 pub static TABLE: &[CompatEntry] = &[
+    // Before Healthchecks: its keys may look like those, and its query tells them apart.
+    on("cronitor", &cronitor::Cronitor),
     on("healthchecks", &healthchecks::Healthchecks { prefix: "/ping/" }),
     on("uptime_kuma", &kuma::UptimeKuma),
     on("gatus", &gatus::Gatus),
-    on("cronitor", &cronitor::Cronitor),
     on("opsgenie", &opsgenie::Opsgenie),
     on("sentry", &sentry::Sentry),
     on("alertmanager", &alertmanager::AlertWebhook { path: "/alertmanager" }),
@@ -133,6 +134,7 @@ mod tests {
             "/ping/backup",
             "/ping/backup/fail",
             "/ping/ns/pod",
+            "/ping/kube-system-production/etcd",
             "/ping/0123456789abcdef0123456789abcdef/x/y/z",
             "/api/v1/beats",
             "/api/v1/monitors",

@@ -1,8 +1,8 @@
-//! Cronitor's telemetry: `/p/API_KEY/KEY[/STATE]`, the same below `/ping/` with `state=` in the query, as its command line
-//! and its package for Node send it, and the legacy `/CODE/STATE` without an account.
+//! Cronitor's telemetry: `/p/API_KEY/KEY[/STATE]`, the same below `/ping/` with `state=` or `stamp=` in the query, as its
+//! command line and its package for Node send it, and the legacy `/CODE/STATE` without an account.
 
 use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, text};
-use super::request::{CompatRequest, is_token};
+use super::request::{CompatRequest, fitting_id, is_token, is_uuid, word};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use std::borrow::Cow;
@@ -18,8 +18,8 @@ const STATES: [&str; 6] = ["run", "complete", "fail", "ok", "tick", "pause"];
 /// The API key, the monitor's key and the state in the path.
 fn parts<'a>(request: &CompatRequest<'a>) -> Option<(&'a str, &'a str, Option<&'a str>)> {
     let read = |words: &[&'a str]| match *words {
-        [api, key] if is_token(api, 8..=64) && is_token(key, 1..=128) => Some((api, key, None)),
-        [api, key, state] if is_token(api, 8..=64) && is_token(key, 1..=128) && STATES.contains(&state) => {
+        [api, key] if is_token(api, 8..=64) && !key.is_empty() => Some((api, key, None)),
+        [api, key, state] if is_token(api, 8..=64) && !key.is_empty() && STATES.contains(&state) => {
             Some((api, key, Some(state)))
         }
         _ => None,
@@ -27,9 +27,10 @@ fn parts<'a>(request: &CompatRequest<'a>) -> Option<(&'a str, &'a str, Option<&'
     if let Some(words) = request.words("/p/") {
         return read(&words);
     }
-    // Here a beat of our own has the same shape, and only the state in the query tells them apart.
-    let is_told = || request.parameter("state").is_some_and(|state| STATES.contains(&state.as_str()));
-    request.words("/ping/").and_then(|words| read(&words)).filter(|_| is_told())
+    // Here a beat of our own has the same shape, and so has one of Healthchecks; only the query tells them apart.
+    let is_told = |name: &str| request.parameter(name).is_some();
+    let found = request.words("/ping/").and_then(|words| read(&words));
+    found.filter(|(api, ..)| !is_uuid(api) && (is_told("state") || is_told("stamp")))
 }
 
 fn legacy<'a>(request: &CompatRequest<'a>) -> Option<(&'a str, Option<&'a str>)> {
@@ -59,7 +60,7 @@ fn beat<'a>(
         Some(_) => return Err(text(400, "Invalid state")),
     };
     let message = request.parameter("message").or_else(|| request.parameter("msg"));
-    let beat = beat_for(key).with("status", Some(status)).with("message", message);
+    let beat = beat_for(fitting_id(&word(key))).with("status", Some(status)).with("message", message);
     Ok(beat.with("rid", request.parameter("series")).with("ts", request.parameter("stamp")))
 }
 

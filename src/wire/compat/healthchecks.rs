@@ -2,12 +2,13 @@
 //! it. Hosted ones have the same paths right below the root.
 //!
 //! The monitor is the UUID, or the slug. Any body is kept as the message; Healthchecks has no word for a beat that it
-//! dislikes but these.
+//! dislikes but these. Where our own beats have such paths too, the query holds the fields that it holds there.
 
-use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, text};
+use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, text};
 use super::request::{CompatRequest, is_token, is_uuid};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
+use crate::wire::{query, url_beat};
 use std::borrow::Cow;
 
 /// Pings below a prefix.
@@ -50,8 +51,10 @@ impl Healthchecks {
     }
 }
 
+/// One of random characters, so that it is no name in small letters: of those that are made one in 10^8 is taken for one.
 fn is_key(word: &str) -> bool {
     is_token(word, KEY_BYTES..=KEY_BYTES)
+        && word.bytes().any(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
 /// With capitals too, which are refused later.
@@ -86,7 +89,12 @@ impl CompatDialect for Healthchecks {
         if rid.as_ref().is_some_and(|rid| !is_uuid(rid)) {
             return Err(text(400, "invalid uuid format"));
         }
-        let mut beat = beat_for(name).with("status", action).with("rid", rid).with_body(request.body);
+        let mut beat = CompatBeat::default();
+        if self.prefix == url_beat::PREFIX {
+            beat.fields = query::beat(request.query);
+        }
+        beat.fields.put("id", name);
+        let mut beat = beat.with("status", action).with("rid", rid).with_body(request.body);
         beat.creates = request.parameter("create").as_deref() == Some("1");
         beat.is_name_secret = key.is_none();
         Ok(vec![beat])

@@ -30,6 +30,15 @@ fn healthchecks_by_uuid() {
         row(send("DELETE", &uuid(""), "", ""), 200, "OK").then(UUID, "up"),
         row(send("GET", &uuid(""), "Content-Type: application/json\r\n", "null"), 200, "OK").then(UUID, "up"),
         row(ask(&uuid("/256")), 400, "invalid url format").then(UUID, "up"),
+        // Fields of our own, where the path does not say them.
+        row(ask(&uuid("?status=fail&message=disk+full&interval=5m")), 200, "OK")
+            .then(UUID, "down")
+            .with("message", json!("disk full"))
+            .with("interval_s", json!(300)),
+        row(ask(&uuid("/0?status=fail&id=x")), 200, "OK").then(UUID, "up"),
+        row(ask(&uuid("/fail?stamp=1700000000")), 200, "OK").then(UUID, "down"),
+        row(ask(&uuid("?status=dead")), 400, "invalid url format").then(UUID, "down"),
+        row(ask(&uuid("")), 200, "OK").then(UUID, "up"),
         row(ask(&uuid("/start?rid=no")), 400, "invalid uuid format").then(UUID, "up"),
         row(ask(&uuid("?rid=no")), 400, "invalid uuid format"),
     ]);
@@ -80,7 +89,7 @@ fn healthchecks_at_the_root_of_its_own_host() {
         &hb,
         &[
             row(hosted(&format!("/{UUID}/fail")), 200, "OK").then(UUID, "down"),
-            row(hosted(&format!("/{UUID}")), 200, "OK").then(UUID, "up"),
+            row(hosted(&format!("/{UUID}?status=fail")), 200, "OK").then(UUID, "up"),
             row(hosted("/fqOOd6-F4MMNuCEnzSECRE/slug"), 200, "OK").then("slug", "up"),
             row(ask(&format!("/{UUID}")), 404, "~no such path"),
             row(hosted("/healthz"), 200, "ok\n"),
@@ -111,6 +120,12 @@ fn cronitor() {
         row(ask(&p("job?state=nonsense")), 400, "Invalid state"),
         row(ask("/ping/SECRET0123456789/cli?state=fail"), 200, "OK").then("cli", "down"),
         row(ask("/ping/SECRET0123456789/cli?state=complete&try=2"), 200, "OK").then("cli", "up"),
+        row(ask("/ping/SECRET0123456789/npm?stamp=1700000000.5&host=web"), 200, "OK").then("npm", "up"),
+        row(ask("/ping/SECRET0123456789/npm?state=nonsense"), 400, "Invalid state"),
+        // A key that Healthchecks might have too.
+        row(ask("/ping/fqOOd6-F4MMNuCEnzSECRE/late?state=fail&stamp=1"), 200, "OK").then("late", "down"),
+        row(ask(&p("two%20words.x?state=fail")), 200, "OK").then("two_words.x", "down"),
+        row(ask(&p("two%20words.x/complete")), 200, "OK").then("two_words.x", "up"),
     ]);
     let hb = daemon(&format!("[compat]\ncronitor_legacy = true\n{BOTH}"));
     check(
