@@ -5,6 +5,7 @@ use super::request::{CompatRequest, is_token, word};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use serde::Deserialize;
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// Its check-ins.
@@ -22,7 +23,8 @@ struct CheckInReport {
     status: Option<String>,
     stdout: Option<String>,
     stderr: Option<String>,
-    exit_code: Option<i64>,
+    /// A number, or the same as a text.
+    exit_code: Value,
 }
 
 /// The project's key and the name.
@@ -45,9 +47,17 @@ impl CompatDialect for Honeybadger {
 
     fn read<'a>(&self, request: &CompatRequest<'a>) -> Result<Vec<CompatBeat<'a>>, Answer> {
         let (key, name) = parts(request).unwrap_or_default();
-        let CheckInReport { status, stdout, stderr, exit_code } =
-            serde_json::from_slice::<CheckInBody>(request.body).unwrap_or_default().check_in;
-        let status: Option<Cow<'a, str>> = match (status.as_deref(), exit_code) {
+        let body = match request.body.trim_ascii() {
+            b"" => CheckInBody::default(),
+            // Who says how it went may say that it failed.
+            json => serde_json::from_slice(json).map_err(|_| error(422, "invalid check_in"))?,
+        };
+        let CheckInReport { status, stdout, stderr, exit_code } = body.check_in;
+        let code = match &exit_code {
+            Value::String(text) => text.trim().parse().ok(),
+            other => other.as_i64(),
+        };
+        let status: Option<Cow<'a, str>> = match (status.as_deref(), code) {
             (Some("error"), None | Some(0)) => Some("fail".into()),
             (_, Some(code)) => Some(code.to_string().into()),
             _ => None,

@@ -6,7 +6,7 @@
 
 use super::dialect::{COMPAT_BEATS_MAX, CompatBeat, CompatDialect, CompatRefusal, beat_for, compact, text};
 use super::request::{CompatRequest, fitting_id, is_uuid, word};
-use crate::domain::limits::PACKED_BYTES_MAX;
+use crate::domain::limits::{INTERVAL_MAX, INTERVAL_MIN, PACKED_BYTES_MAX};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use flate2::read::MultiGzDecoder;
@@ -28,11 +28,12 @@ struct CheckIn {
     monitor_config: Option<MonitorConfig>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct MonitorConfig {
     schedule: Value,
-    #[serde(default)]
-    checkin_margin: Option<f64>,
+    /// Minutes.
+    checkin_margin: Value,
 }
 
 #[derive(Deserialize)]
@@ -85,10 +86,13 @@ impl CheckIn {
         let rid = self.check_in_id.filter(|id| id.bytes().any(|b| !matches!(b, b'0' | b'-')));
         let beat = beat_for(name).with("status", Some(status)).with("rid", rid);
         let config = self.monitor_config.as_ref();
-        let interval =
-            config.and_then(|config| seconds_of(&config.schedule)).map(|seconds| seconds.to_string());
-        let margin = config.and_then(|config| config.checkin_margin).filter(|_| interval.is_some());
-        let margin = margin.map(|minutes| (minutes * 60.0).to_string());
+        // What a monitor cannot be held to is no reason to lose the beat.
+        let (least, most) = (INTERVAL_MIN.as_secs_f64(), INTERVAL_MAX.as_secs_f64());
+        let interval = config.and_then(|config| seconds_of(&config.schedule));
+        let interval = interval.filter(|seconds| (least..=most).contains(seconds));
+        let margin = config.and_then(|config| config.checkin_margin.as_f64()).filter(|_| interval.is_some());
+        let margin = margin.map(|minutes| minutes * 60.0).filter(|seconds| (0.0..=most).contains(seconds));
+        let [interval, margin] = [interval, margin].map(|seconds| seconds.map(|seconds| seconds.to_string()));
         let beat = beat.with("interval", interval).with("grace", margin);
         CompatBeat { creates: self.monitor_config.is_some(), ..beat }
     }

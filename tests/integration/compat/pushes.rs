@@ -138,7 +138,26 @@ fn honeybadger() {
         row(report("/v1/check_in/SECRET/nightly", r#"{"check_in":{"status":"error"}}"#), 200, "OK")
             .then("nightly", "down"),
         row(report("/v1/check_in/SECRET/nightly", r#"{"status":"error"}"#), 200, "OK").then("nightly", "up"),
-        row(report("/v1/check_in/SECRET/nightly", "nonsense"), 200, "OK").then("nightly", "up"),
+        row(
+            report("/v1/check_in/SECRET/nightly", r#"{"check_in":{"status":"error","exit_code":"1"}}"#),
+            200,
+            "OK",
+        )
+        .then("nightly", "down")
+        .with("exit_code", json!(1)),
+        row(
+            report("/v1/check_in/SECRET/nightly", r#"{"check_in":{"status":"success","exit_code":null}}"#),
+            200,
+            "OK",
+        )
+        .then("nightly", "up"),
+        row(
+            report("/v1/check_in/SECRET/nightly", r#"{"check_in":{"status":"error","exit_code":"x"}}"#),
+            200,
+            "OK",
+        )
+        .then("nightly", "down"),
+        row(report("/v1/check_in/SECRET/nightly", "nonsense"), 422, "~error").then("nightly", "down"),
         row(report("/v1/check_in/SECRET/nightly", ""), 200, "OK").then("nightly", "up"),
         row(head("/v1/check_in/h1"), 200, "").then("h1", "up"),
         row(ask("/v1/check_in/SECRET/a%20b"), 422, "~error"),

@@ -163,6 +163,18 @@ fn sentry_over_http() {
         row(cron("?status=error&environment=staging"), 202, "").then("nightly/staging", "down"),
         row(cron("?status=in_progress&check_in_id=8a32e1a58e0c4b4eb9c08c6b5c0b9f10"), 202, "").then("nightly", "up"),
         row(cron("?status=ok&check_in_id=00000000-0000-0000-0000-000000000000"), 202, "").then("nightly", "up"),
+        row(report(r#"{"status":"error","monitor_config":{"schedule":{"type":"interval","value":2,"unit":"year"}}}"#), 202, "")
+            .then("nightly", "down"),
+        row(report(r#"{"status":"ok","monitor_config":{"schedule":{"type":"interval","value":-1,"unit":"day"}}}"#), 202, "")
+            .then("nightly", "up"),
+        row(
+            report(r#"{"status":"error","monitor_config":{"schedule":{"type":"interval","value":1,"unit":"hour"},"checkin_margin":-5}}"#),
+            202,
+            "",
+        )
+        .then("nightly", "down")
+        .with("interval_s", json!(3600)),
+        row(report(r#"{"status":"ok","monitor_config":{"checkin_margin":"5"}}"#), 202, "").then("nightly", "up"),
         row(
             report(r#"{"status":"ok","monitor_config":{"schedule":{"type":"interval","value":2,"unit":"hour"},"checkin_margin":5}}"#),
             202,
