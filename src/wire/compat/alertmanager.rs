@@ -3,7 +3,7 @@
 //! An alert that fires is a sign of life: of the monitor in the path, else of one named by its labels, so that the Watchdog
 //! of each cluster is a monitor of its own. One that is resolved is none.
 
-use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, error, text};
+use super::dialect::{COMPAT_BEATS_MAX, CompatBeat, CompatDialect, CompatRefusal, beat_for, error, text};
 use super::request::{CompatRequest, fitting_id, word};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
@@ -78,7 +78,7 @@ impl CompatDialect for AlertWebhook {
                 let firing = body.alerts.iter().filter(|alert| alert.status == "firing");
                 let names: std::collections::BTreeSet<String> =
                     firing.map(|alert| alert.name(&body.external_url)).collect();
-                names.into_iter().map(beat_for).collect()
+                names.into_iter().take(COMPAT_BEATS_MAX).map(beat_for).collect()
             }
             (Ok(body), id) if body.status == "firing" => vec![beat_for(word(id))],
             (Ok(_), _) => Vec::new(),
@@ -96,5 +96,24 @@ impl CompatDialect for AlertWebhook {
             CompatRefusal::Unknown => error(404, "not found"),
             CompatRefusal::Credential => error(401, "unauthorized"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn one_request_brings_so_many_beats_and_no_more() {
+        let alerts: Vec<_> = (0..=COMPAT_BEATS_MAX)
+            .map(|n| json!({ "status": "firing", "labels": { "alertname": format!("a{n}") } }))
+            .collect();
+        let body = json!({ "status": "firing", "alerts": alerts }).to_string();
+        let (path, body) = ("/alertmanager", body.as_bytes());
+        let request =
+            CompatRequest { method: "POST", path, query: "", headers: &[], body, at: Default::default() };
+        let beats = AlertWebhook { path }.read(&request).unwrap();
+        assert_eq!(beats.len(), COMPAT_BEATS_MAX);
     }
 }

@@ -5,16 +5,49 @@ use super::dialect::{COMPAT_BEATS_MAX, CompatBeat, CompatDialect, CompatRefusal,
 use super::request::{CompatRequest, fitting_id};
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
-use serde::Deserialize;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::fmt;
 
 /// Its check results.
 pub struct Nrdp;
 
 #[derive(Deserialize)]
 struct ResultsBody {
-    checkresults: Vec<CheckResult>,
+    checkresults: ResultsList,
+}
+
+/// As many results as count; the rest is not kept.
+struct ResultsList(Vec<CheckResult>);
+
+impl<'de> Deserialize<'de> for ResultsList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ResultsList, D::Error> {
+        struct ResultsVisitor;
+
+        impl<'de> Visitor<'de> for ResultsVisitor {
+            type Value = ResultsList;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("check results")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<ResultsList, A::Error> {
+                let mut found = Vec::new();
+                while found.len() < COMPAT_BEATS_MAX {
+                    match sequence.next_element()? {
+                        Some(result) => found.push(result),
+                        None => return Ok(ResultsList(found)),
+                    }
+                }
+                while sequence.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(ResultsList(found))
+            }
+        }
+
+        deserializer.deserialize_seq(ResultsVisitor)
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -131,11 +164,11 @@ impl CompatDialect for Nrdp {
         let read = match (field(request, ["XMLDATA", "xml"]), field(request, ["JSONDATA", "json"])) {
             (Some(xml), _) => results(&xml).ok_or_else(|| said(request, -1, "BAD XML", None)),
             (None, Some(json)) => serde_json::from_str::<ResultsBody>(&json)
-                .map(|body| body.checkresults)
+                .map(|body| body.checkresults.0)
                 .map_err(|_| said(request, -1, "BAD JSON", None)),
             (None, None) => Err(said(request, -1, "NO DATA", None)),
         };
-        Ok(read?.into_iter().take(COMPAT_BEATS_MAX).map(CheckResult::beat).collect())
+        Ok(read?.into_iter().map(CheckResult::beat).collect())
     }
 
     fn taken(&self, request: &CompatRequest<'_>, receipts: &[Receipt]) -> Answer {
@@ -152,5 +185,23 @@ impl CompatDialect for Nrdp {
                 said(request, 0, "OK", Some("0 checks processed.".into()))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_beyond_the_bound_are_not_read() {
+        let result = r#"{"hostname":"a","state":0}"#;
+        let json = |count: usize, last: &str| {
+            let all = vec![result; count].join(",");
+            serde_json::from_str::<ResultsBody>(&format!(r#"{{"checkresults":[{all}{last}]}}"#))
+                .map(|body| body.checkresults.0.len())
+        };
+        assert_eq!(json(COMPAT_BEATS_MAX, r#","no result""#).unwrap(), COMPAT_BEATS_MAX);
+        assert_eq!(json(3, "").unwrap(), 3);
+        assert!(json(3, r#","no result""#).is_err());
     }
 }
