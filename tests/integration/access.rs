@@ -103,6 +103,15 @@ fn who_guesses_tokens_over_many_connections_has_few_guesses_and_a_right_one_is_l
     let fast = || over_http('a', beat_with(&bearer(BEAT_TOKEN), "{}"));
     let general = || over_http('b', beat_with(&bearer(BEAT_TOKEN), "{}"));
     let socket = || over_http('a', handshake(&[("Authorization", &format!("Bearer {BEAT_TOKEN}"))]));
+    let form = || {
+        let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+        let body = format!("cmd=submitcheck&token={BEAT_TOKEN}");
+        let mut conn = Conn::tcp(&hb.address_of('a'));
+        conn.send(with_body("POST", "/nrdp/", kind, &body));
+        let reply = conn.reply();
+        assert!(reply.text().contains("NO DATA"), "{}", reply.text());
+        reply.status
+    };
     let wish = || over_http('a', with_body("POST", "/api/v1/monitors/x/resume", &bearer(ADMIN_TOKEN), ""));
     let stop = AtomicBool::new(false);
     let began = Instant::now();
@@ -111,11 +120,12 @@ fn who_guesses_tokens_over_many_connections_has_few_guesses_and_a_right_one_is_l
             let (hb, stop) = (&hb, &stop);
             threads.spawn(move || guess(hb, n, stop));
         }
-        let ways: [(&str, u16, &(dyn Fn() -> u16 + Sync)); 5] = [
+        let ways: [(&str, u16, &(dyn Fn() -> u16 + Sync)); 6] = [
             ("tcp", 200, &over_tcp),
             ("fast", 200, &fast),
             ("general", 200, &general),
             ("socket", 101, &socket),
+            ("form", 200, &form),
             ("wish", 404, &wish),
         ];
         let honest = ways.map(|(way, status, ask)| {

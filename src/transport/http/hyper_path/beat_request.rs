@@ -5,6 +5,7 @@ use crate::domain::address::Peer;
 use crate::domain::id::Id;
 use crate::domain::limits::{CONTROL_BODY_BYTES_MAX, UNCOUNTED_BYTES};
 use crate::domain::policy::Policy;
+use crate::sys::clock;
 use crate::transport::budget::{self, MemoryReservation, ShedSignal};
 use crate::transport::http::beats::{self, BeatForm, SentBeats};
 use crate::transport::http::compat;
@@ -49,12 +50,19 @@ pub(super) async fn bring(
     };
     let is_packed = coded && !form.takes_packed();
     if form.shows_credential_in_body() && !is_packed && beats::is_near(context, policy, peer, facts) {
-        let body = match read_body(context, body, most, policy, &mut held_by(peer)).await {
+        let mut held = held_by(peer);
+        let body = match read_body(context, body, most, policy, &mut held).await {
             Ok(body) => body,
             Err(refused) => return refused,
         };
         let shown = form.credential(policy, facts, &body);
-        let judged = judge(&facts.showing(shown.as_deref()), &body);
+        let facts = facts.showing(shown.as_deref());
+        // What a header shows has waited before.
+        let is_new = shown.is_some() && matches!(caller, Caller::Network(_));
+        if let Some(wait) = beats::token_wait(context, peer, &facts, clock::mono()).filter(|_| is_new) {
+            tokio::time::sleep(Duration::from_millis(wait.0)).await;
+        }
+        let judged = judge(&facts, &body);
         return match judged {
             Ok(client) => beats::bring(context, policy, client, None, SentBeats { form, body: &body }).await,
             Err(refused) => refused,
