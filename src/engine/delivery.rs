@@ -153,10 +153,12 @@ impl PeerWork {
         if Arc::ptr_eq(&wanted, &self.used) {
             return false;
         }
-        let is_other = *wanted != *self.used;
-        if is_other {
+        if *wanted != *self.used {
             self.task = wanted.as_ref().clone().map(PeerTask::start);
         }
+        // The same server, asked in another way, is known already.
+        let url = |settings: &Option<PeerSettings>| settings.as_ref().map(|one| one.url.clone());
+        let is_other = url(&wanted) != url(&self.used);
         self.used = wanted;
         is_other
     }
@@ -205,7 +207,7 @@ impl Work {
             self.used = channels.clone();
         }
         if self.peer.renew() {
-            self.deliverer.pair.forget();
+            self.engine.forget_pair(&mut self.deliverer);
         }
         let slots = |name: &str| channels.get(name).map(|channel| channel.concurrency);
         for dispatch in self.engine.hand_out(&mut self.deliverer, &slots, now) {
@@ -259,5 +261,28 @@ impl Work {
                 }
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Span;
+
+    #[tokio::test]
+    async fn a_server_that_is_asked_in_another_way_is_the_same() {
+        let settings = |url: &str, every| {
+            Some(PeerSettings { url: url.parse().unwrap(), token: None, ca: None, every: Span::secs(every) })
+        };
+        let wanted = Arc::new(ArcSwap::from_pointee(settings("http://127.0.0.1:1", 5)));
+        let mut work = PeerWork { wanted: wanted.clone(), used: Arc::default(), task: None };
+        let mut renewed = |settings| {
+            wanted.store(Arc::new(settings));
+            work.renew()
+        };
+        assert!(renewed(settings("http://127.0.0.1:1", 5)));
+        assert!(!renewed(settings("http://127.0.0.1:1", 9)));
+        assert!(renewed(settings("http://127.0.0.1:2", 9)));
+        assert!(renewed(None));
     }
 }

@@ -31,13 +31,14 @@ texts! {
     pair_silent_telling(url: Shown, grace: Shown):
         "the other server, {url}, has not answered for {grace}: alerts are told from here",
         "另一台服务器 {url} 已 {grace} 没有应答：改由本机发出告警";
-    pair_missed(url: Shown, reason: Shown): "no answer from {url}: {reason}", "{url} 没有应答：{reason}";
+    pair_missed(url: Shown, reason: Told): "no answer from {url}: {reason}", "{url} 没有应答：{reason}";
     pair_refused(url: Shown, status: Shown):
         "{url} does not show its alerts ({status}): see pair.token here and access.read there; what it has told may be told twice",
         "{url} 不让查看它的告警（{status}）：请检查本机的 pair.token 和对方的 access.read；它已通知的内容可能会重复通知";
-    pair_not_ours(url: Shown):
-        "{url} does not answer as a heartbeat-server: what it has told may be told twice",
-        "{url} 的应答不像 heartbeat-server：它已通知的内容可能会重复通知";
+    pair_foreign(status: Shown): "what answers is no heartbeat-server ({status})", "应答的不是 heartbeat-server（{status}）";
+    pair_too_long(url: Shown):
+        "{url} shows too many alerts to be read: what it has told may be told twice",
+        "{url} 的告警太多，无法读取：它已通知的内容可能会重复通知";
     told(to: Shown, what: Told): "told {to}: {what}", "已通知 {to}：{what}";
     told_in_part(to: Shown, reason: Told, what: Told):
         "told {to}, but not all: {reason}; {what}",

@@ -8,7 +8,7 @@
 
 use super::message::{Message, MessageKind, Subject, age};
 use crate::domain::time::{Mono, Now, Span, Wall};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// How far apart the clocks of the two servers may be.
 const CLOCKS_MAX: Span = Span::secs(5);
@@ -67,42 +67,82 @@ struct PeerNews {
 }
 
 /// The messages of the other server, as it last showed them.
-#[derive(Debug, Default)]
-pub struct PeerView(BTreeMap<(String, String), Vec<PeerNews>>);
+#[derive(Debug)]
+pub struct PeerView {
+    news: BTreeMap<(String, String), Vec<PeerNews>>,
+    /// All that it has made since then are among them.
+    covers: Wall,
+}
+
+impl Default for PeerView {
+    /// Of a server that has shown nothing yet.
+    fn default() -> PeerView {
+        PeerView { news: BTreeMap::new(), covers: Wall(i64::MAX) }
+    }
+}
 
 impl PeerView {
-    /// Of its messages, in any order.
-    pub fn new(alerts: Vec<PeerAlert>) -> PeerView {
-        let mut view: BTreeMap<_, Vec<PeerNews>> = BTreeMap::new();
+    /// Of its messages, in any order, among which are all that it has made since a moment.
+    pub fn new(alerts: Vec<PeerAlert>, covers: Wall) -> PeerView {
+        let mut news: BTreeMap<_, Vec<PeerNews>> = BTreeMap::new();
         for PeerAlert { notifier, monitors, is_bad, made, delivery } in alerts {
             for monitor in monitors {
-                let news = PeerNews { made, is_bad, delivery };
-                view.entry((notifier.clone(), monitor)).or_default().push(news);
+                let one = PeerNews { made, is_bad, delivery };
+                news.entry((notifier.clone(), monitor)).or_default().push(one);
             }
         }
-        view.values_mut().for_each(|all| all.sort_by_key(|news| news.made));
-        PeerView(view)
+        news.values_mut().for_each(|all| all.sort_by_key(|news| news.made));
+        PeerView { news, covers }
     }
 
     /// What was said since a moment, the newest first.
     fn since(&self, notifier: &str, monitor: &str, since: Wall) -> impl Iterator<Item = &PeerNews> {
-        let all = self.0.get(&(notifier.to_string(), monitor.to_string()));
-        let from = since.0.saturating_sub(CLOCKS_MAX.0 as i64);
-        all.into_iter().flatten().rev().take_while(move |news| news.made.0 >= from)
+        let all = self.news.get(&(notifier.to_string(), monitor.to_string()));
+        let from = with_margin(since);
+        all.into_iter().flatten().rev().take_while(move |news| news.made >= from)
+    }
+
+    /// The last that was told of what can be meant by a message; whether it is bad.
+    fn last_told(&self, notifier: &str, id: &str, since: Wall) -> Option<bool> {
+        let mut news = self.since(notifier, id, since);
+        news.find(|news| news.delivery == PeerDelivery::Told).map(|news| news.is_bad)
     }
 
     /// Whether the last that was told says the same as a message does.
-    fn has_told(&self, message: &Message, one: &Subject) -> bool {
-        let mut news = self.since(&message.notifier, &one.id, moment(message.kind, one));
-        let told = news.find(|news| news.delivery == PeerDelivery::Told);
-        told.is_some_and(|news| news.is_bad == message.kind.is_bad())
+    fn has_told(&self, waiting: &WaitingMessage, one: &Subject) -> bool {
+        let kind = waiting.message.kind;
+        self.last_told(&waiting.notifier, &one.id, moment(kind, one)) == Some(kind.is_bad())
     }
 
     /// Whether the other server has given up to tell it.
-    fn has_failed(&self, message: &Message, one: &Subject) -> bool {
-        let mut news = self.since(&message.notifier, &one.id, moment(message.kind, one));
+    fn has_failed(&self, waiting: &WaitingMessage, one: &Subject) -> bool {
+        let mut news = self.since(&waiting.notifier, &one.id, moment(waiting.message.kind, one));
         news.next().is_some_and(|news| news.delivery == PeerDelivery::Failed)
     }
+
+    /// Whether it is certain that the other server has nothing of this outage, so that it does not tell its end either.
+    fn lacks_outage(&self, waiting: &WaitingMessage, one: &Subject) -> bool {
+        self.covers <= with_margin(one.since)
+            && !self.since(&waiting.notifier, &one.id, one.since).any(|news| news.is_bad)
+    }
+}
+
+/// A moment as early as the clock of the other server may show it.
+fn with_margin(moment: Wall) -> Wall {
+    Wall(moment.0.saturating_sub(CLOCKS_MAX.0 as i64))
+}
+
+/// A message that waits.
+#[derive(Clone, Debug)]
+pub struct WaitingMessage {
+    /// What it says.
+    pub message: Message,
+    /// Whom it goes to: the notifier that it was made for, or a fallback of that.
+    pub notifier: String,
+    /// Whether it was let out before, and may have arrived.
+    pub is_begun: bool,
+    /// Monitors that it did not name any more then.
+    pub without: Vec<String>,
 }
 
 /// The moment from which on it can have been said.
@@ -171,9 +211,10 @@ impl PairWatch {
         (self.last_heard, self.misses, self.silent_since) = (Some(now), 0, None);
     }
 
-    /// It has not answered.
-    pub fn missed(&mut self) {
+    /// It has not answered; whether that is the first time that this counts.
+    pub fn missed(&mut self) -> bool {
         self.misses = self.misses.saturating_add(1);
+        self.misses == MISSES_MIN
     }
 
     /// Whether it has been silent for its grace. Time in which it was not asked, as while this machine slept, is no
@@ -197,64 +238,74 @@ impl PairWatch {
     }
 
     /// What is to be done with each of the messages that wait for one notifier, in their order.
-    pub fn decide(&self, pair: &PairPolicy, waiting: &[Message], now: Now) -> Vec<PairDecision> {
-        let mut ended = BTreeMap::new();
-        for (index, message) in
-            waiting.iter().enumerate().filter(|(_, one)| one.kind == MessageKind::Recovered)
-        {
-            message.monitors.iter().for_each(|one| _ = ended.insert(one.id.as_str(), index));
+    pub fn decide(&self, pair: &PairPolicy, waiting: &[WaitingMessage], now: Now) -> Vec<PairDecision> {
+        let may_be_over: Vec<bool> =
+            waiting.iter().map(|one| !one.is_begun && self.may_be_over(pair, &one.message, now)).collect();
+        let mut ends: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, one) in waiting.iter().enumerate() {
+            if one.message.kind == MessageKind::Recovered {
+                one.message.monitors.iter().for_each(|one| ends.entry(&one.id).or_default().push(index));
+            }
         }
-        // Monitors of which an earlier one of these messages says that they are down, and nobody has told it.
-        let mut untold: BTreeSet<&str> = BTreeSet::new();
+        let next_end = |id: &str, index: usize| {
+            let all = ends.get(id)?;
+            all.get(all.partition_point(|end| *end <= index)).copied()
+        };
+        // Monitors of which an earlier one of these messages says that they are down, and nobody has told it; and whether all
+        // that do are over.
+        let mut untold: BTreeMap<&str, bool> = BTreeMap::new();
         let mut decisions = Vec::with_capacity(waiting.len());
-        for (index, message) in waiting.iter().enumerate() {
-            if self.is_own(pair, message) {
+        for (index, one) in waiting.iter().enumerate() {
+            let WaitingMessage { message, notifier, .. } = one;
+            if is_own(pair, message) {
                 decisions.push(PairDecision::Send { without: Vec::new() });
                 continue;
             }
             let (told, open): (Vec<&Subject>, Vec<&Subject>) =
-                message.monitors.iter().partition(|one| self.is_told(pair, message, one, now.mono));
-            let may_be_over = self.may_be_over(pair, message, now);
-            let (over, open): (Vec<&Subject>, Vec<&Subject>) = open.into_iter().partition(|one| {
-                may_be_over
+                message.monitors.iter().partition(|subject| self.is_told(pair, one, subject, now.mono));
+            let (over, open): (Vec<&Subject>, Vec<&Subject>) = open.into_iter().partition(|subject| {
+                let id = subject.id.as_str();
+                // Who was told that it is down is to hear that it is up.
+                let is_unheard = || self.view.last_told(notifier, id, subject.since) != Some(true);
+                may_be_over[index]
+                    && !is_other(pair, subject)
                     && match message.kind {
-                        MessageKind::Reminder | MessageKind::Recovered => untold.contains(one.id.as_str()),
-                        _ => ended.get(one.id.as_str()).is_some_and(|end| *end > index),
+                        MessageKind::Reminder => untold.contains_key(id),
+                        MessageKind::Recovered => untold.get(id) == Some(&true) && is_unheard(),
+                        // Both go, or neither.
+                        _ => next_end(id, index).is_some_and(|end| may_be_over[end]) && is_unheard(),
                     }
             });
-            for one in open.iter().chain(&over) {
-                if message.kind.is_bad() {
-                    untold.insert(&one.id);
-                }
-            }
-            if !message.kind.is_bad() {
-                message.monitors.iter().for_each(|one| _ = untold.remove(one.id.as_str()));
-            }
             let without = || told.iter().chain(&over).map(|one| one.id.clone()).collect();
-            decisions.push(match (open.as_slice(), over.as_slice()) {
+            let decision = match (open.as_slice(), over.as_slice()) {
                 ([], []) => PairDecision::ToldByOther,
                 ([], _) => PairDecision::Over,
-                (open, _) if self.holds(pair, message, open, now.mono) => PairDecision::Hold,
+                (open, _) if self.holds(pair, one, open, &untold, now.mono) => PairDecision::Hold,
                 _ => PairDecision::Send { without: without() },
-            });
+            };
+            if message.kind.is_bad() {
+                let is_held = decision == PairDecision::Hold;
+                let all = open.iter().map(|one| (one, false)).chain(over.iter().map(|one| (one, !is_held)));
+                for (subject, is_over) in all {
+                    *untold.entry(&subject.id).or_insert(true) &= is_over;
+                }
+            } else {
+                message.monitors.iter().for_each(|one| _ = untold.remove(one.id.as_str()));
+            }
+            decisions.push(decision);
         }
         decisions
     }
 
-    /// Whether a message is no matter of the other server: about this one, or about that one.
-    fn is_own(&self, pair: &PairPolicy, message: &Message) -> bool {
-        let is_other = |one: &Subject| Some(&one.id) == pair.standby_for.as_ref();
-        matches!(message.kind, MessageKind::Own | MessageKind::Test) || message.monitors.iter().all(is_other)
-    }
-
     /// Whether the other server has told it. Reminders are told by whoever tells at that moment: by this one, unless it
     /// stands by for one that is heard.
-    fn is_told(&self, pair: &PairPolicy, message: &Message, one: &Subject, now: Mono) -> bool {
-        let is_compared = match message.kind {
+    fn is_told(&self, pair: &PairPolicy, waiting: &WaitingMessage, one: &Subject, now: Mono) -> bool {
+        let is_compared = match waiting.message.kind {
             MessageKind::Down | MessageKind::Recovered => true,
             _ => pair.standby_for.is_some() && !self.is_silent(pair, now),
         };
-        is_compared && self.view.has_told(message, one)
+        waiting.without.contains(&one.id)
+            || is_compared && !is_other(pair, one) && self.view.has_told(waiting, one)
     }
 
     /// Whether it need not be told when it is over: it was made while the other server had to tell.
@@ -266,12 +317,41 @@ impl PairWatch {
             }
     }
 
-    fn holds(&self, pair: &PairPolicy, message: &Message, open: &[&Subject], now: Mono) -> bool {
+    fn holds(
+        &self,
+        pair: &PairPolicy,
+        waiting: &WaitingMessage,
+        open: &[&Subject],
+        untold: &BTreeMap<&str, bool>,
+        now: Mono,
+    ) -> bool {
         if pair.standby_for.is_none() {
             return self.last_heard.is_none() && now.since(self.started) < FIRST_ANSWER_MAX;
         }
-        !self.is_silent(pair, now) && !open.iter().all(|one| self.view.has_failed(message, one))
+        let is_bad = waiting.message.kind.is_bad();
+        // One that says that the other server is silent was made when it was.
+        if self.is_silent(pair, now)
+            || is_bad && waiting.message.monitors.iter().any(|one| is_other(pair, one))
+        {
+            return false;
+        }
+        let is_ended_alone = |one: &Subject| {
+            !is_bad && !untold.contains_key(one.id.as_str()) && self.view.lacks_outage(waiting, one)
+        };
+        let mut left_to_it = open.iter().filter(|one| !is_other(pair, one));
+        left_to_it.any(|one| !self.view.has_failed(waiting, one) && !is_ended_alone(one))
     }
+}
+
+/// Whether it is the monitor that stands for the other server, of which that one tells nothing.
+fn is_other(pair: &PairPolicy, one: &Subject) -> bool {
+    Some(&one.id) == pair.standby_for.as_ref()
+}
+
+/// Whether a message is no matter of the other server: about this one, or about that one.
+fn is_own(pair: &PairPolicy, message: &Message) -> bool {
+    matches!(message.kind, MessageKind::Own | MessageKind::Test)
+        || message.monitors.iter().all(|one| is_other(pair, one))
 }
 
 #[cfg(test)]

@@ -176,7 +176,9 @@ impl Engine {
         let notifier = policy.alerts.notifier(&outgoing.notifier);
         let once = message.kind == MessageKind::Test;
         let lane = outgoing.lane();
-        let mut settled = deliverer.state(&lane).judge(notifier, &outgoing, outcome, once, now);
+        let released = deliverer.pair.counted(&outgoing);
+        let counted = released.as_ref().unwrap_or(&outgoing);
+        let mut settled = deliverer.state(&lane).judge(notifier, counted, outcome, once, now);
         if !without.is_empty() {
             let waiting = waiting(&without);
             match &mut settled {
@@ -208,8 +210,8 @@ impl Engine {
             Settled::Failed { .. } | Settled::GivenUp { .. } => {}
         }
         let mut instead = match &settled {
-            Settled::Split { .. } if !once => parts(&outgoing, left, &without, now.wall),
-            Settled::Failed { .. } if !once => parts(&outgoing, &[], &without, now.wall),
+            Settled::Split { .. } if !once => parts(counted, left, &without, now.wall),
+            Settled::Failed { .. } if !once => parts(counted, &[], &without, now.wall),
             _ => Vec::new(),
         };
         for part in &instead {
@@ -237,10 +239,14 @@ impl Engine {
         lane: &Lane,
         now: Now,
     ) -> Result<(), StoreError> {
-        let state = deliverer.state(lane);
+        let Deliverer { states, pair, .. } = deliverer;
+        let state = states.entry(lane.clone()).or_default();
         let Some(reason) = state.failing().cloned() else { return Ok(()) };
         for outgoing in self.waiting(lane, TOO_OLD_AT_ONCE)?.open() {
-            if !state.carries(&outgoing.key) && left(outgoing, notifier, now.wall) == Span(0) {
+            let is_let_out = !state.carries(&outgoing.key) && pair.allows(&outgoing.key);
+            let counted = pair.counted(outgoing);
+            let left = left(counted.as_ref().unwrap_or(outgoing), notifier, now.wall);
+            if is_let_out && left == Span(0) {
                 let fallback = handed_on(outgoing, notifier, now.wall);
                 self.give_up(outgoing, reason.clone(), fallback.as_ref(), now.wall);
             }

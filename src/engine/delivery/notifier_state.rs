@@ -222,14 +222,14 @@ pub(super) fn left(outgoing: &Outgoing, notifier: &Notifier, now: Wall) -> Span 
 /// The message as it goes to the notifier's fallback, if it has one that was not asked yet.
 pub(super) fn handed_on(outgoing: &Outgoing, notifier: &Notifier, now: Wall) -> Option<Outgoing> {
     let fallback = notifier.fallback.as_ref()?;
-    let mut names = outgoing.key.split(PART).next().unwrap_or_default().split(HOP).skip(1);
+    let mut names = whole(&outgoing.key).split(HOP).skip(1);
     let hops = names.clone().count();
     let message: Message = serde_json::from_str(&outgoing.message).ok()?;
     if message.notifier == *fallback || hops >= HOPS_MAX || names.any(|name| name == fallback) {
         return None;
     }
     // However many recipients it fails for, the fallback hears it once.
-    let key = format!("{}{HOP}{fallback}", outgoing.key.split(PART).next().unwrap_or_default());
+    let key = format!("{}{HOP}{fallback}", whole(&outgoing.key));
     let (notifier, recipient) = (fallback.clone(), None);
     Some(Outgoing { key, notifier, recipient, made: now, due: now, tries: 0, ..outgoing.clone() })
 }
@@ -245,6 +245,11 @@ pub(super) fn parts(outgoing: &Outgoing, left: &[Left], without: &[String], now:
     };
     let tried = left.iter().map(|one| part(&one.to, outgoing.tries.saturating_add(1)));
     tried.chain(without.iter().map(|to| part(to, 0))).collect()
+}
+
+/// The name of the message that one for a recipient is a part of.
+pub(super) fn whole(key: &str) -> &str {
+    key.split(PART).next().unwrap_or_default()
 }
 
 /// Who did not take a message, and why.

@@ -1,11 +1,13 @@
 //! What a server of a pair leaves to the other: messages are kept back, let go or sent, as `domain::alert::pair` decides.
 
 use super::deliverer::Deliverer;
-use super::pair_state::DECIDED_AT_ONCE;
+use super::pair_state::{DECIDED_AT_ONCE, ReleasedMessage};
 use super::peer::PeerAnswer;
 use crate::domain::address::Peer;
 use crate::domain::alert::Message;
-use crate::domain::alert::pair::{PairChange, PairDecision, PairPolicy, PairWatch, PeerView, asked_since};
+use crate::domain::alert::pair::{
+    PairChange, PairDecision, PairPolicy, PairWatch, PeerView, WaitingMessage, asked_since,
+};
 use crate::domain::beat::{Beat, Source, Transport};
 use crate::domain::id::IdRef;
 use crate::domain::lang::Lang;
@@ -28,11 +30,7 @@ impl Engine {
         now: Now,
     ) -> Result<(), StoreError> {
         let Some(pair) = &policy.alerts.pair else {
-            if deliverer.pair.is_choosy() {
-                deliverer.pair.forget();
-                lock(&self.post.held).clear();
-                *lock(&self.post.pair_trouble) = None;
-            }
+            self.forget_pair(deliverer);
             return Ok(());
         };
         let watch = deliverer.pair.watch.get_or_insert_with(|| PairWatch::new(now.mono));
@@ -40,18 +38,28 @@ impl Engine {
             self.tell_of_other(pair, change, now.wall);
         }
         let (mut allowed, mut held) = (BTreeSet::new(), BTreeSet::new());
-        let (mut left_out, mut since) = (BTreeMap::new(), None::<Wall>);
+        let (mut released, mut since) = (BTreeMap::new(), None::<Wall>);
+        let was_held = lock(&self.post.held).clone();
         for (lane, _) in self.all_waiting()? {
             let waiting = self.waiting(&lane, DECIDED_AT_ONCE)?;
             let (mut outgoing, mut messages) = (Vec::new(), Vec::new());
             for one in waiting.open() {
-                if deliverer.carries(one) {
+                let before = deliverer.pair.released.get(&one.key);
+                // One who has to hear it by itself hears what the others have heard from here.
+                if deliverer.carries(one) || lane.recipient.is_some() {
+                    allowed.insert(one.key.clone());
+                    released.extend(before.map(|before| (one.key.clone(), before.clone())));
                     continue;
                 }
                 match serde_json::from_str::<Message>(&one.message) {
                     Ok(message) => {
                         outgoing.push(one);
-                        messages.push(message);
+                        messages.push(WaitingMessage {
+                            message,
+                            notifier: lane.notifier.clone(),
+                            is_begun: one.tries > 0 || before.is_some(),
+                            without: before.map(|before| before.without.clone()).unwrap_or_default(),
+                        });
                     }
                     // It is given up by whoever would send it.
                     Err(_) => _ = allowed.insert(one.key.clone()),
@@ -59,16 +67,23 @@ impl Engine {
             }
             let Some(watch) = &deliverer.pair.watch else { break };
             let decisions = watch.decide(pair, &messages, now);
-            for ((one, message), decision) in outgoing.into_iter().zip(&messages).zip(decisions) {
+            for ((one, WaitingMessage { message, .. }), decision) in
+                outgoing.into_iter().zip(&messages).zip(decisions)
+            {
+                let before = deliverer.pair.released.get(&one.key);
                 match decision {
                     PairDecision::Send { without } => {
                         allowed.insert(one.key.clone());
-                        if !without.is_empty() {
-                            left_out.insert(one.key.clone(), without);
-                        }
+                        let at = if was_held.contains(&one.key) {
+                            Some(now.wall)
+                        } else {
+                            before.and_then(|before| before.at)
+                        };
+                        released.insert(one.key.clone(), ReleasedMessage { at, without });
                     }
                     PairDecision::Hold => {
                         held.insert(one.key.clone());
+                        released.extend(before.map(|before| (one.key.clone(), before.clone())));
                         since = since.into_iter().chain(asked_since(message)).min();
                     }
                     PairDecision::ToldByOther => {
@@ -82,8 +97,15 @@ impl Engine {
         }
         *lock(&self.post.held) = held;
         let state = &mut deliverer.pair;
-        (state.allowed, state.left_out, state.since) = (Some(allowed), left_out, since);
+        (state.allowed, state.released, state.since) = (Some(allowed), released, since);
         Ok(())
+    }
+
+    /// Forgets the other server, with all that is shown of it: it is another one, or there is none any more.
+    pub(super) fn forget_pair(&self, deliverer: &mut Deliverer) {
+        deliverer.pair.forget();
+        lock(&self.post.held).clear();
+        *lock(&self.post.pair_trouble) = None;
     }
 
     /// Says of messages that are kept back why.
@@ -135,8 +157,8 @@ impl Engine {
         let Some(pair) = &policy.alerts.pair else { return };
         let watch = deliverer.pair.watch.get_or_insert_with(|| PairWatch::new(now.mono));
         match answer {
-            PeerAnswer::Alerts(alerts, address) => {
-                watch.heard(now.mono, PeerView::new(alerts));
+            PeerAnswer::Alerts { alerts, covers, address } => {
+                watch.heard(now.mono, PeerView::new(alerts, covers));
                 *lock(&self.post.pair_trouble) = None;
                 self.beat_for_other(pair, &policy, address, now);
             }
@@ -148,9 +170,9 @@ impl Engine {
                 self.beat_for_other(pair, &policy, address, now);
             }
             PeerAnswer::Missed(reason) => {
-                watch.missed();
+                let level = if watch.missed() { Level::Notice } else { Level::Debug };
                 let text = i18n::delivery::pair_missed(&pair.url, &reason);
-                self.notice(now.wall, Level::Debug, "pair", text);
+                self.notice(now.wall, level, "pair", text);
             }
         }
     }
@@ -173,3 +195,7 @@ impl Engine {
 fn name_of(pair: &PairPolicy) -> &str {
     pair.standby_for.as_deref().unwrap_or(&pair.url)
 }
+
+#[cfg(test)]
+#[path = "standby_tests.rs"]
+mod tests;
