@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -145,24 +146,23 @@ def build_released() -> pathlib.Path | None:
     folder = FOLDER / f"released-{version}"
     if not list(folder.glob("heartbeat-server_*.deb")):
         print(f"building version {version}", flush=True)
-        unfinished = FOLDER / f"{folder.name}.{os.getpid()}"
-        source = unfinished / "source"
-        source.mkdir(parents=True)
         archive = subprocess.run(["git", "-C", PROJECT, "archive", commit], capture_output=True)
         if archive.returncode != 0:
-            shutil.rmtree(unfinished)
             return None
-        subprocess.run(["tar", "-x", "-C", source], input=archive.stdout, check=True)
-        # In a folder of its own: the names of what is built are the same as ours.
-        built = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}
-        with registry.MAKE_LOCK:
-            subprocess.run(
-                ["make", "--no-print-directory", "deb", f"DEB_DIR={unfinished}"],
-                cwd=source, env={**built, **QUICKLY}, check=True, stdin=subprocess.DEVNULL, capture_output=True,
-            )  # fmt: skip
-        shutil.rmtree(source)
-        shutil.rmtree(folder, ignore_errors=True)
-        unfinished.rename(folder)
+        # In a folder of its own: the names of what is built are the same as ours; and not below this one, whose name
+        # may hold spaces, which that version's Makefile did not know of.
+        with tempfile.TemporaryDirectory() as place:
+            source, unfinished = pathlib.Path(place) / "source", pathlib.Path(place) / "deb"
+            source.mkdir()
+            subprocess.run(["tar", "-x", "-C", source], input=archive.stdout, check=True)
+            built = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}
+            with registry.MAKE_LOCK:
+                subprocess.run(
+                    ["make", "--no-print-directory", "deb", f"DEB_DIR={unfinished}"],
+                    cwd=source, env={**built, **QUICKLY}, check=True, stdin=subprocess.DEVNULL, capture_output=True,
+                )  # fmt: skip
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.move(unfinished, folder)
     [deb] = folder.glob("heartbeat-server_*.deb")
     return deb
 

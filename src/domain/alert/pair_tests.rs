@@ -273,7 +273,11 @@ fn a_message_that_names_the_other_server_too_waits_only_for_the_rest() {
     );
     let news = [message(MessageKind::Recovered, 110, &all)];
     let (bad, good) = (told("x", true, 95), told("x", false, 110));
-    assert_eq!(heard(111, &[bad.clone()]).decide_all(&pair(), &news, at(111)), [Hold], "it tells that of x");
+    assert_eq!(
+        heard(111, std::slice::from_ref(&bad)).decide_all(&pair(), &news, at(111)),
+        [Hold],
+        "it tells that of x"
+    );
     let decided = heard(112, &[bad, good]).decide_all(&pair(), &news, at(112));
     assert_eq!(decided, [PairDecision::Send { without }]);
 }

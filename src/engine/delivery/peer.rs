@@ -212,7 +212,7 @@ async fn ask(settings: &PeerSettings, config: &mut Option<Arc<ClientConfig>>, si
 }
 
 fn timed_out() -> Text {
-    Text::foreign(&io::Error::from(io::ErrorKind::TimedOut).to_string())
+    Text::foreign(io::Error::from(io::ErrorKind::TimedOut).to_string())
 }
 
 type Connection = (HttpClientConnection, Option<IpAddr>);
@@ -328,7 +328,7 @@ async fn page(
     limit: usize,
     after: Option<&str>,
 ) -> Result<PeerPage, PageError> {
-    let lost = |error: &dyn fmt::Display| PageError::Lost(Text::foreign(&error.to_string()));
+    let lost = |error: &dyn fmt::Display| PageError::Lost(Text::foreign(error.to_string()));
     let mut path = format!("{}/api/v1/alerts?limit={limit}", settings.url.path);
     if let Some(after) = after {
         path += &format!("&after={}", utf8_percent_encode(after, NON_ALPHANUMERIC));
