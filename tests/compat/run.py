@@ -13,12 +13,9 @@ import asyncio
 import json
 import os
 import pathlib
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 import urllib.request
 
@@ -27,9 +24,9 @@ sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from clients import PATIENCE_S, Skipped, start, tools  # noqa: E402
 from skips import skip  # noqa: E402
 
-PATIENCE_S = 60
 TOKEN = "0123456789abcdef0123456789abcdef"
 UUID = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
 PING_KEY = "fqOOd6-F4MMNuCEnzJYvRg"
@@ -148,46 +145,6 @@ CLIENTS = [
 ]
 
 
-def tools():
-    """The Python that has the clients, installed if it is not, or not the one that is wanted; a reason why not."""
-    folder = pathlib.Path(os.environ.get("TOOLS", HERE.parent.parent / "target" / "tools")).resolve() / "compat"
-    wanted = (HERE / "requirements.txt").read_text()
-    mark = folder / "installed"
-    if not mark.is_file() or mark.read_text() != wanted:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-            pip = [folder / "bin" / "pip", "install", "-qq", "--disable-pip-version-check"]
-            subprocess.run([*pip, "-r", HERE / "requirements.txt"], check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            return None, f"the clients cannot be installed: {error}"
-        mark.write_text(wanted)
-    return folder / "bin" / "python", ""
-
-
-def start(program, folder):
-    """A daemon as it is by default; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = folder / "config.toml"
-    config.write_text(f'[[listen]]\naddress = "127.0.0.1:{port}"\n')
-    environment = {**os.environ, "HEARTBEAT_CONTROL": str(folder / "control.sock")}
-    arguments = ["-c", config, "--state-dir", folder / "state", "--log", f"file:{folder}/log"]
-    daemon = subprocess.Popen([program, *map(str, arguments)], cwd=folder, env=environment)
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline and daemon.poll() is None:
-        try:
-            urllib.request.urlopen(url + "/healthz", timeout=PATIENCE_S).close()
-            return daemon, url
-        except OSError:
-            time.sleep(0.05)
-    daemon.kill()
-    sys.exit("the daemon does not start:\n" + (folder / "log").read_text())
-
-
 def main():
     if len(sys.argv) == 3:
         return {client.__name__: client for client in CLIENTS}[sys.argv[2]]()
@@ -195,9 +152,10 @@ def main():
         sys.exit(__doc__)
     program = str(pathlib.Path(sys.argv[1]).resolve())
     names = [client.__name__ for client in CLIENTS]
-    python, missing = tools()
-    if missing:
-        failed = skip("compat", names, missing)
+    try:
+        python = tools(HERE / "requirements.txt", "clients") / "python"
+    except Skipped as missing:
+        failed = skip("compat", names, str(missing))
         print(f"compat: 0 passed, {failed} failed, {len(names)} skipped")
         sys.exit(1 if failed else 0)
     passed = failed = 0

@@ -15,11 +15,9 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 import urllib.request
 
@@ -28,65 +26,20 @@ sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from clients import PATIENCE_S, Skipped, start, tools  # noqa: E402
 from skips import skip  # noqa: E402
 
-PATIENCE_S = 60
 # The second generator starts a Java machine; on a busy one that takes its time.
 GENERATE_S_MAX = 600
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
-class Skipped(Exception):
-    """What is needed is not here."""
-
-
-def tools():
-    """The folder of programs of the generators' own Python, installed if it is not, or not the one that is wanted."""
-    folder = pathlib.Path(os.environ.get("TOOLS", HERE.parent.parent / "target" / "tools")).resolve() / "openapi"
-    wanted = (HERE / "requirements.txt").read_text()
-    mark = folder / "installed"
-    if not mark.is_file() or mark.read_text() != wanted:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-            pip = [folder / "bin" / "pip", "install", "-qq", "--disable-pip-version-check"]
-            subprocess.run([*pip, "-r", HERE / "requirements.txt"], check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise Skipped(f"the generators cannot be installed: {error}") from None
-        mark.write_text(wanted)
-    return folder / "bin"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def start(program, folder):
-    """A daemon with an admin's token; its address."""
-    port = free_port()
+def with_admin(folder):
+    """What has a daemon know an admin's token."""
     token = folder / "token"
     token.touch(mode=0o600)
     token.write_text(TOKEN + "\n")
-    config = folder / "config.toml"
-    config.write_text(
-        f'[[listen]]\naddress = "127.0.0.1:{port}"\n[access]\nadmin_tokens = [{{ file = "{token}" }}]\n'
-    )
-    environment = {**os.environ, "HEARTBEAT_CONTROL": str(folder / "control.sock")}
-    arguments = ["-c", config, "--state-dir", folder / "state", "--log", f"file:{folder}/log"]
-    daemon = subprocess.Popen([program, *map(str, arguments)], cwd=folder, env=environment)
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline and daemon.poll() is None:
-        try:
-            urllib.request.urlopen(url + "/healthz", timeout=PATIENCE_S).close()
-            return daemon, url
-        except OSError:
-            time.sleep(0.05)
-    daemon.kill()
-    sys.exit("the daemon does not start:\n" + (folder / "log").read_text())
+    return f'[access]\nadmin_tokens = [{{ file = "{token}" }}]\n'
 
 
 def generate(command, environment=None):
@@ -140,9 +93,9 @@ def main():
     for try_it in [with_openapi_python_client, with_openapi_generator]:
         with tempfile.TemporaryDirectory(prefix="heartbeat-openapi-") as name:
             folder = pathlib.Path(name)
-            daemon, url = start(program, folder)
+            daemon, url = start(program, folder, with_admin(folder))
             try:
-                bin_dir = tools()
+                bin_dir = tools(HERE / "requirements.txt", "generators")
                 document = folder / "openapi.json"
                 with urllib.request.urlopen(url + "/api/v1/openapi.json", timeout=PATIENCE_S) as answer:
                     document.write_bytes(answer.read())
