@@ -1,7 +1,7 @@
 //! Uptime Kuma's push monitors: `/api/push/TOKEN?status=up&msg=OK&ping=12`, by any method.
 
 use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, compact};
-use super::request::{CompatRequest, is_token};
+use super::request::CompatRequest;
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use serde_json::json;
@@ -14,10 +14,7 @@ pub struct UptimeKuma;
 const PING_MAX: f64 = 100_000_000_000.0;
 
 fn token<'a>(request: &CompatRequest<'a>) -> Option<&'a str> {
-    match request.words("/api/push/")?[..] {
-        [token] if is_token(token, 1..=128) => Some(token),
-        _ => None,
-    }
+    request.token("/api/push/", 1..=128)
 }
 
 fn wrong(reason: &str) -> Answer {

@@ -1,7 +1,7 @@
 //! OneUptime's incoming requests: `/heartbeat/SECRET` and `/incoming-request/SECRET`, answered with nothing.
 
 use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, text};
-use super::request::{CompatRequest, is_token};
+use super::request::CompatRequest;
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use std::borrow::Cow;
@@ -10,11 +10,7 @@ use std::borrow::Cow;
 pub struct OneUptime;
 
 fn secret<'a>(request: &CompatRequest<'a>) -> Option<&'a str> {
-    let words = request.words("/heartbeat/").or_else(|| request.words("/incoming-request/"))?;
-    match words[..] {
-        [secret] if is_token(secret, 1..=128) => Some(secret),
-        _ => None,
-    }
+    ["/heartbeat/", "/incoming-request/"].iter().find_map(|prefix| request.token(prefix, 1..=128))
 }
 
 impl CompatDialect for OneUptime {

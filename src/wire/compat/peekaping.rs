@@ -2,7 +2,7 @@
 //! there.
 
 use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, compact};
-use super::request::{CompatRequest, is_token};
+use super::request::CompatRequest;
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use serde_json::json;
@@ -12,10 +12,7 @@ use std::borrow::Cow;
 pub struct Peekaping;
 
 fn token<'a>(request: &CompatRequest<'a>) -> Option<&'a str> {
-    match request.words("/api/v1/push/")?[..] {
-        [token] if is_token(token, 1..=128) => Some(token),
-        _ => None,
-    }
+    request.token("/api/v1/push/", 1..=128)
 }
 
 impl CompatDialect for Peekaping {

@@ -9,7 +9,7 @@ use crate::wire::url_beat::decoded;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use std::borrow::Cow;
-use std::ops::Deref;
+use std::ops::{Deref, RangeInclusive};
 
 /// Words of a path that are looked at; no dialect that asks for them has as many.
 const WORDS_MAX: usize = 6;
@@ -57,6 +57,14 @@ impl<'a> CompatRequest<'a> {
             all.count += 1;
         }
         (!rest.is_empty()).then_some(all)
+    }
+
+    /// The token that is all there is behind a beginning of the path.
+    pub fn token(&self, prefix: &str, lengths: RangeInclusive<usize>) -> Option<&'a str> {
+        match self.words(prefix)?[..] {
+            [token] if is_token(token, lengths) => Some(token),
+            _ => None,
+        }
     }
 
     /// A header's value.
@@ -115,7 +123,7 @@ pub fn is_uuid(text: &str) -> bool {
 }
 
 /// Whether a text has so many characters of a token, which are letters, digits, `-` and `_`.
-pub fn is_token(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
+pub fn is_token(text: &str, lengths: RangeInclusive<usize>) -> bool {
     lengths.contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }

@@ -2,7 +2,7 @@
 //! host nosnch.in built in.
 
 use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, text};
-use super::request::{CompatRequest, is_token};
+use super::request::CompatRequest;
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use std::borrow::Cow;
@@ -11,10 +11,7 @@ use std::borrow::Cow;
 pub struct DeadMansSnitch;
 
 fn token<'a>(request: &CompatRequest<'a>) -> Option<&'a str> {
-    match request.words("/")?[..] {
-        [token] if is_token(token, 6..=64) => Some(token),
-        _ => None,
-    }
+    request.token("/", 6..=64)
 }
 
 impl CompatDialect for DeadMansSnitch {

@@ -1,7 +1,7 @@
 //! Statping's check-ins: `/checkin/API_KEY`, by any method.
 
 use super::dialect::{CompatBeat, CompatDialect, CompatRefusal, beat_for, compact};
-use super::request::{CompatRequest, is_token};
+use super::request::CompatRequest;
 use crate::domain::registry::Receipt;
 use crate::wire::answer::Answer;
 use serde_json::json;
@@ -11,10 +11,7 @@ use std::borrow::Cow;
 pub struct Statping;
 
 fn key<'a>(request: &CompatRequest<'a>) -> Option<&'a str> {
-    match request.words("/checkin/")?[..] {
-        [key] if is_token(key, 1..=128) => Some(key),
-        _ => None,
-    }
+    request.token("/checkin/", 1..=128)
 }
 
 impl CompatDialect for Statping {

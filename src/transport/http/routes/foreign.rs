@@ -1,14 +1,13 @@
 //! What another service's own API wants of monitors, done as a person's wish over our API would be.
 
+use super::monitors;
 use super::reply::aside;
 use super::request::Caller;
 use crate::domain::access::Permission;
 use crate::domain::id::{Id, IdRef};
-use crate::domain::lang::Lang;
 use crate::domain::limits::LIST_MAX;
 use crate::domain::policy::Policy;
 use crate::domain::registry::{MonitorCommand, Order, Snapshot};
-use crate::domain::time::Span;
 use crate::engine::{ControlRefusal, Engine};
 use crate::sys::clock;
 use crate::transport::listener_context::ListenerContext;
@@ -83,12 +82,6 @@ fn obey(engine: &Engine, id: IdRef<'_>, control: &MonitorCommand) -> Result<Comp
         Ok(None) => Ok(CompatFound::Removed),
         Err(ControlRefusal::Unknown) => Ok(CompatFound::Unknown),
         Err(ControlRefusal::Configured) => Ok(CompatFound::Configured),
-        Err(ControlRefusal::Full) => {
-            Err(Answer::unavailable("no room for another monitor (limits.monitors)", Span::secs(60)))
-        }
-        Err(ControlRefusal::NotStored(reason)) => Err(Answer::unavailable(
-            &format!("it could not be kept: {}", reason.say(Lang::En)),
-            Span::secs(5),
-        )),
+        Err(refused) => Err(monitors::refusal(&refused, id.as_str())),
     }
 }

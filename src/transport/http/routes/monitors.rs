@@ -164,7 +164,8 @@ async fn obey(context: &ListenerContext, id: Id, control: MonitorCommand, done: 
     }
 }
 
-fn refusal(refused: &ControlRefusal, id: &str) -> Answer {
+/// Why it was not done, as the API says it.
+pub(super) fn refusal(refused: &ControlRefusal, id: &str) -> Answer {
     match refused {
         ControlRefusal::Unknown => no_such_monitor(id),
         ControlRefusal::Configured => Answer::error(
