@@ -216,7 +216,7 @@ impl Work {
             }
         }
         if let Some(task) = &self.peer.task {
-            task.want_since(self.deliverer.pair.since());
+            task.want_since(self.deliverer.pair.since);
         }
     }
 

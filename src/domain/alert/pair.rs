@@ -355,5 +355,20 @@ fn is_own(pair: &PairPolicy, message: &Message) -> bool {
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// Of a server that stands by.
+    pub(crate) fn pair() -> PairPolicy {
+        PairPolicy {
+            standby_for: Some("server-a".into()),
+            url: "http://a:7777".into(),
+            every: Span::secs(5),
+            grace: Span::secs(30),
+        }
+    }
+}
+
+#[cfg(test)]
 #[path = "pair_tests.rs"]
 mod tests;

@@ -1,17 +1,9 @@
 //! Tests of the pair in simulated time: what is kept back, let go of and told, and in which order things happen.
 
+use super::testing::pair;
 use super::*;
 
 const S: i64 = 1_000;
-
-fn pair() -> PairPolicy {
-    PairPolicy {
-        standby_for: Some("server-a".into()),
-        url: "http://a:7777".into(),
-        every: Span::secs(5),
-        grace: Span::secs(30),
-    }
-}
 
 /// Of a server that keeps nothing back.
 fn first() -> PairPolicy {

@@ -46,9 +46,13 @@ fn ruled(rules: Rules) -> Registry {
     Registry::new(at(0), defaults, Arc::new(rules))
 }
 
+/// A beat for a monitor, which is made if it must be.
+fn arrival<'a>(id: &'a str, beat: &'a Beat<'a>) -> Arrival<'a> {
+    Arrival { monitor: name(id), beat, source: source(), follows_interval: true, create: Some(1) }
+}
+
 fn beat(registry: &mut Registry, ms: u64, id: &str, beat: &Beat<'_>) -> Receipt {
-    let arrival =
-        Arrival { monitor: name(id), beat, source: source(), follows_interval: true, create: Some(ms + 1) };
+    let arrival = Arrival { create: Some(ms + 1), ..arrival(id, beat) };
     registry.handle(at(ms), arrival, &mut |_| {}).unwrap()
 }
 

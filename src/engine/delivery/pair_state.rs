@@ -42,11 +42,6 @@ impl PairState {
         self.allowed.is_some()
     }
 
-    /// How far back the other server's alerts matter; `None`: nothing waits.
-    pub(super) fn since(&self) -> Option<Wall> {
-        self.since
-    }
-
     /// Forgets the other server: it is another one, or there is none any more.
     pub(super) fn forget(&mut self) {
         *self = PairState::default();

@@ -192,14 +192,7 @@ async fn ask(settings: &PeerSettings, config: &mut Option<Arc<ClientConfig>>, si
         let new = page.alerts.into_iter().filter_map(|row| serde_json::from_value::<PeerRow>(row).ok());
         let before = rows.len();
         rows.extend(new);
-        covers = rows[before..]
-            .iter()
-            .filter_map(PeerRow::made)
-            .min()
-            .into_iter()
-            .chain([covers])
-            .min()
-            .unwrap_or(covers);
+        covers = rows[before..].iter().filter_map(PeerRow::made).fold(covers, Wall::min);
         if after.is_none() {
             covers = Wall(i64::MIN);
             break;

@@ -1,8 +1,9 @@
 use super::*;
 use crate::domain::alert::message::Subject;
+use crate::domain::alert::pair::testing::pair;
 use crate::domain::alert::policy::AlertPolicy;
 use crate::domain::alert::{MessageKind, Notifier};
-use crate::domain::time::{Mono, Span};
+use crate::domain::time::Mono;
 use crate::engine::testing;
 use crate::notify::Outcome;
 use crate::store::{Entry, Mark, OutboxQuery};
@@ -17,16 +18,6 @@ fn at(s: i64) -> Now {
 fn policy(pair: Option<PairPolicy>) -> Arc<Policy> {
     let alerts = AlertPolicy { notifiers: vec![Notifier::new("ops")], pair, ..AlertPolicy::default() };
     Arc::new(Policy { alerts: Arc::new(alerts), ..Policy::default() })
-}
-
-/// One that stands by.
-fn pair() -> PairPolicy {
-    PairPolicy {
-        standby_for: Some("server-a".into()),
-        url: "http://a:7777".into(),
-        every: Span::secs(5),
-        grace: Span::secs(30),
-    }
 }
 
 fn engine() -> Engine {

@@ -23,13 +23,7 @@ fn a_failure_keeps_the_exit_code_or_the_signal_it_began_with() {
         for (ms, beat) in
             [(0, said(Status::Ok, None)), (1, said(status, None)), (2, said(Status::Exit(5), None))]
         {
-            let arrival = Arrival {
-                monitor: name("a"),
-                beat: &beat,
-                source: source(),
-                follows_interval: true,
-                create: Some(1),
-            };
+            let arrival = arrival("a", &beat);
             r.handle(at(ms), arrival, &mut keep).unwrap();
         }
         let want = Some(Reason { exit, ..Cause::Fail.into() });
@@ -83,13 +77,7 @@ fn what_is_said_at_a_change_is_written_down_though_it_was_said_before() {
     let mut last = None;
     for (ms, status) in [(0, Status::Fail), (1, Status::Ok), (2, Status::Fail)] {
         let beat = said(status, Some("rsync: broken"));
-        let arrival = Arrival {
-            monitor: name("a"),
-            beat: &beat,
-            source: source(),
-            follows_interval: true,
-            create: Some(1),
-        };
+        let arrival = arrival("a", &beat);
         let keep =
             &mut |record: &Record<'_>| last = record.details.as_ref().map(|d| (d.message_beat, d.message_at));
         r.handle(at(ms), arrival, keep).unwrap();

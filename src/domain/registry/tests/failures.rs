@@ -9,13 +9,7 @@ fn changes_of(rules: Rules, statuses: &[(Status, Option<&str>)]) -> Vec<(Change,
     let (mut r, mut seen) = (ruled(rules), Vec::new());
     for (ms, (status, message)) in (0..).zip(statuses) {
         let beat = Beat { status: *status, message: *message, ..Beat::default() };
-        let arrival = Arrival {
-            monitor: name("a"),
-            beat: &beat,
-            source: source(),
-            follows_interval: true,
-            create: Some(1),
-        };
+        let arrival = arrival("a", &beat);
         let keep = &mut |record: &Record<'_>| {
             let said = record.details.as_ref().and_then(|details| details.message);
             seen.push((record.change, said.map(String::from)));
@@ -55,13 +49,7 @@ fn one_that_is_paused_fails_for_nobody() {
     beat(&mut r, 0, "a", &Beat { status: Status::Fail, ..Beat::default() });
     control(&mut r, 1, "a", MonitorCommand::Pause { until: None }).unwrap();
     let again = Beat { status: Status::Fail, ..Beat::default() };
-    let arrival = Arrival {
-        monitor: name("a"),
-        beat: &again,
-        source: source(),
-        follows_interval: true,
-        create: Some(1),
-    };
+    let arrival = arrival("a", &again);
     let mut seen = Vec::new();
     r.handle(at(2), arrival, &mut |record: &Record<'_>| seen.push(record.change)).unwrap();
     assert_eq!(seen, [Change::None]);
@@ -72,13 +60,7 @@ fn a_job_that_fails_all_the_time_is_told_of_so_often_in_an_hour_and_goes_down_an
     let mut r = ruled(Rules::default().told_to(&every()));
     let mut send = |ms: u64, status: Status| {
         let beat = Beat { status, message: Some("disk full"), ..Beat::default() };
-        let arrival = Arrival {
-            monitor: name("a"),
-            beat: &beat,
-            source: source(),
-            follows_interval: true,
-            create: Some(1),
-        };
+        let arrival = arrival("a", &beat);
         let mut seen = Vec::new();
         r.handle(at(ms), arrival, &mut |record: &Record<'_>| {
             seen.push((record.change, record.beats, record.details.is_some()));

@@ -5,8 +5,7 @@ use crate::domain::policy::Policy;
 
 /// Hands a beat in; whether its record had details.
 fn detailed(r: &mut Registry, ms: u64, beat: &Beat<'_>) -> bool {
-    let arrival =
-        Arrival { monitor: name("a"), beat, source: source(), follows_interval: true, create: Some(1) };
+    let arrival = arrival("a", beat);
     let mut last = false;
     r.handle(at(ms), arrival, &mut |record| last = record.details.is_some()).unwrap();
     last
